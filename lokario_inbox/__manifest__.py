@@ -9,6 +9,13 @@
     "depends": ["lokario_base"],
     "data": [
         "security/lokario_inbox_groups.xml",
+        "security/ir.model.access.csv",
+        "security/inbox_rules.xml",
+        "views/inbox_integration_views.xml",
+        "views/inbox_folder_views.xml",
+        "views/inbox_quarantine_views.xml",
+        "views/lokario_inbox_menus.xml",
     ],
+    "application": True,
     "installable": True,
 }

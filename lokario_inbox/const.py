@@ -1,0 +1,29 @@
+"""Bounds and vocabulary that several parts of the inbox share."""
+
+SYNC_INTERVAL = 5  # minutes between two looks at a healthy mailbox
+LEASE_SECONDS = 900  # an account held longer than this belongs to a dead worker
+
+IMAP_PORTS = (143, 993)
+SMTP_PORTS = (25, 465, 587, 2525)
+
+ERROR_CLASSES = [
+    ("login", "Login refused"),
+    ("network", "Network"),
+    ("tls", "TLS certificate"),
+    ("quota", "Quota or throttling"),
+    ("server", "Server fault"),
+    ("policy", "Address not allowed"),
+    ("configuration", "Configuration"),
+]
+
+SPECIAL_USES = [
+    ("inbox", "Inbox"),
+    ("sent", "Sent"),
+    ("drafts", "Drafts"),
+    ("archive", "Archive"),
+    ("junk", "Spam"),
+    ("trash", "Trash"),
+    ("all", "All mail"),
+    ("flagged", "Flagged"),
+    ("important", "Important"),
+]
