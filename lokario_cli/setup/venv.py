@@ -1,0 +1,73 @@
+"""The virtual environment: Odoo as a tiny wheel of our own, then requirements.txt in one resolver run."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from ..console import Failure
+from ..paths import ROOT, cache, venv, venv_python
+from . import odoo_source
+
+REQUIREMENTS = ROOT / "requirements.txt"
+METADATA = "Metadata-Version: 2.1\nName: odoo\nVersion: 19.0\n"
+WHEEL = "Wheel-Version: 1.0\nGenerator: lokario\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+# `python -m odoo` restarts its websocket process for ever; a start script does not.
+START_SCRIPT = "#!python\nimport odoo.cli\n\nodoo.cli.main()\n"
+
+
+def fingerprint() -> str:
+    """Changes when the requirements, Odoo's place or Python change."""
+    parts = [REQUIREMENTS.read_text(), str(odoo_source.home()), sys.version, START_SCRIPT]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def is_there() -> bool:
+    stamp = venv() / "lokario-fingerprint"
+    return stamp.exists() and stamp.read_text() == fingerprint()
+
+
+def build() -> None:
+    if not venv_python().exists():
+        shutil.rmtree(venv(), ignore_errors=True)
+        _run([sys.executable, "-m", "venv", str(venv())], "Please install Debian's python3-venv.")
+    python = str(venv_python())
+    _run([python, "-m", "pip", "install", "-q", "uv"], "PyPI could not be reached; check the network.")
+    install = [str(venv() / "bin" / "uv"), "pip", "install", "-q", "--python", python]
+    _run([*install, str(_odoo_wheel()), "-r", str(REQUIREMENTS)], "See the message above; check the network.")
+    (venv() / "lokario-fingerprint").write_text(fingerprint())
+
+
+def compile_odoo() -> None:
+    """Compile Odoo once: environments that forbid writing bytecode would parse it at every start."""
+    stamp = odoo_source.home() / f".compiled-{sys.implementation.cache_tag}"
+    if not stamp.exists() and os.access(odoo_source.home(), os.W_OK):
+        folder = str(odoo_source.home() / "odoo")
+        subprocess.run([str(venv_python()), "-m", "compileall", "-q", "-j", "0", folder], check=False)
+        stamp.touch()
+
+
+def _odoo_wheel() -> Path:
+    """A wheel that points to the Odoo tree, so that resolvers know `odoo` is there."""
+    wheel = cache() / "wheel" / "odoo-19.0-py3-none-any.whl"
+    wheel.parent.mkdir(parents=True, exist_ok=True)
+    files = {
+        "odoo_core.pth": f"{odoo_source.home()}\n",
+        "odoo-19.0.data/scripts/odoo": START_SCRIPT,
+        "odoo-19.0.dist-info/METADATA": METADATA,
+        "odoo-19.0.dist-info/WHEEL": WHEEL,
+    }
+    record = "".join(f"{name},,\n" for name in [*files, "odoo-19.0.dist-info/RECORD"])
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, text in {**files, "odoo-19.0.dist-info/RECORD": record}.items():
+            archive.writestr(name, text)
+    return wheel
+
+
+def _run(command: list[str], advice: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise Failure(f"{' '.join(command[:5])} failed: {(done.stderr or done.stdout).strip()[-800:]}\n{advice}")

@@ -1,0 +1,24 @@
+"""Odoo's interactive shell on a served or a throw-away database."""
+
+import os
+
+HELP = "an Odoo shell (env, self) on a database"
+NEEDS = {"python"}
+
+
+def configure(parser):
+    parser.add_argument("--db", default="lokario", help="database (default: lokario)")
+
+
+def run(args):
+    import subprocess
+
+    from ..paths import STATE
+    from ..setup.postgres import Cluster
+    from ..worlds.odoo import command, environment, serving_options, write_configuration
+
+    with Cluster.for_serving() as cluster:
+        conf = write_configuration(STATE / "conf" / f"shell-{os.getpid()}.conf", serving_options(cluster))
+        # Not `odoo shell -c`: the name of the subcommand comes first.
+        program, script = command()
+        return subprocess.run([program, script, "shell", "-c", str(conf), "-d", args.db], env=environment()).returncode
