@@ -49,7 +49,6 @@ def refresh(world, template: str, addon: str) -> list:
         world.export_terms(database, addon, pot_file)
     finally:
         world.drop(database)
-    pot = polib.pofile(str(pot_file))
     french = merged_french(folder / "fr.po", polib.pofile(str(pot_file)))
     return [entry for entry in french if not entry.translated()]
 

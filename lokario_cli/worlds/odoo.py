@@ -88,7 +88,8 @@ class World:
         return self.cached_database(external_dependencies())
 
     def cached_database(self, modules: list[str], languages: str = LANGUAGES) -> str:
-        built_from = "\0".join([*modules, languages, str(odoo_source.home()), venv.fingerprint()])
+        oca = [line for line in venv.REQUIREMENTS.read_text().splitlines() if line.startswith("odoo-addon")]
+        built_from = "\0".join([*modules, languages, str(odoo_source.home()), *oca])
         name = f"lokario_deps_{hashlib.sha256(built_from.encode()).hexdigest()[:12]}"
         with _named_lock(name):
             if self.cluster.psql(f"SELECT 1 FROM pg_database WHERE datname = '{name}'"):

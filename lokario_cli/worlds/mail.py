@@ -1,0 +1,246 @@
+"""A mail provider on loopback: real Dovecot for IMAP, an SMTP server that delivers into Dovecot's mailboxes.
+
+Everything lives in one folder and ends with the ``with`` block. Users are added at any time.
+"""
+
+import getpass
+import grp
+import mailbox
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..console import Failure
+from ..setup.apt import find_command
+from .odoo import free_port
+
+MAILBOX_UID = 65534 if os.getuid() == 0 else os.getuid()
+SPECIAL_FOLDERS = {"Sent": r"\Sent", "Drafts": r"\Drafts", "Trash": r"\Trash", "Junk": r"\Junk", "Archive": r"\Archive"}
+
+CONFIGURATION = """
+protocols = imap
+listen = 127.0.0.1
+disable_plaintext_auth = no
+base_dir = {folder}/run
+state_dir = {folder}/var
+log_path = {folder}/dovecot.log
+default_login_user = {login_user}
+default_internal_user = {internal_user}
+default_internal_group = {group}
+first_valid_uid = 1
+mail_location = {location}
+mail_max_userip_connections = 2000
+ssl = {ssl}
+{certificates}
+passdb {{
+  driver = passwd-file
+  args = username_format=%u {folder}/users
+}}
+userdb {{
+  driver = static
+  args = uid={uid} gid={gid} home={folder}/mail/%u
+}}
+namespace inbox {{
+  inbox = yes
+  separator = /
+{folders}
+}}
+service imap-login {{
+  chroot =
+  client_limit = 4000
+  service_count = 0
+  inet_listener imap {{
+    address = 127.0.0.1
+    port = {imap_port}
+  }}
+  inet_listener imaps {{
+    address = 127.0.0.1
+    port = {imaps_port}
+  }}
+  process_min_avail = 1
+}}
+service imap {{
+  process_limit = 2000
+}}
+service anvil {{
+  chroot =
+  client_limit = 8000
+}}
+service stats {{
+  chroot =
+}}
+{extra}
+"""
+
+
+@dataclass
+class MailWorld:
+    """``driver`` is maildir (one file a mail) or sdbox (fast). ``certificate`` and ``key`` switch TLS on."""
+
+    folder: Path
+    driver: str = "maildir"
+    certificate: Path | None = None
+    key: Path | None = None
+    extra: str = ""
+    imap_port: int = field(default_factory=free_port)
+    imaps_port: int = field(default_factory=free_port)
+    _process: subprocess.Popen | None = field(default=None, init=False)
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_exc):
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self):
+        dovecot = find_command("dovecot")
+        if not dovecot:
+            raise Failure("Dovecot is missing: install Debian's dovecot-imapd, or run ./lokario test as root.")
+        for name in ("run", "var", "mail"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o755)
+        os.chown(self.folder / "mail", MAILBOX_UID, -1)
+        (self.folder / "users").touch()
+        configuration = self.folder / "dovecot.conf"
+        configuration.write_text(self._configuration())
+        self._process = subprocess.Popen([dovecot, "-F", "-c", str(configuration)], start_new_session=True)
+        self._await_port()
+        return self
+
+    def stop(self) -> None:
+        if self._process and self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
+
+    def add_user(self, address: str, password: str) -> None:
+        with (self.folder / "users").open("a") as users:
+            users.write(f"{address}:{{PLAIN}}{password}::::::\n")
+
+    def deliver(self, address: str, raw: bytes, folder: str = "INBOX") -> None:
+        """Put a message into a mailbox the way a delivery agent does (Maildir only)."""
+        root = self.folder / "mail" / address / "Maildir"
+        path = root if folder == "INBOX" else root / f".{folder.replace('/', '.')}"
+        root.parent.mkdir(parents=True, exist_ok=True)
+        box = mailbox.Maildir(root, create=True) if path == root else mailbox.Maildir(path, create=True)
+        box.add(raw)
+        _give(root.parent, MAILBOX_UID)
+
+    def _configuration(self) -> str:
+        as_root = os.getuid() == 0
+        user = getpass.getuser()
+        location = {"maildir": "maildir:{}/mail/%u/Maildir", "sdbox": "sdbox:{}/mail/%u/sdbox"}[self.driver]
+        folders = "\n".join(
+            f"  mailbox {name} {{\n    auto = subscribe\n    special_use = {use}\n  }}"
+            for name, use in SPECIAL_FOLDERS.items()
+        )
+        certificates = f"ssl_cert = <{self.certificate}\nssl_key = <{self.key}" if self.certificate else ""
+        return CONFIGURATION.format(
+            folder=self.folder,
+            login_user="dovenull" if as_root else user,
+            internal_user="dovecot" if as_root else user,
+            group="dovecot" if as_root else grp.getgrgid(os.getgid()).gr_name,
+            location=location.format(self.folder),
+            ssl="yes" if self.certificate else "no",
+            certificates=certificates,
+            uid=MAILBOX_UID,
+            gid=pwd.getpwuid(MAILBOX_UID).pw_gid,
+            folders=folders,
+            imap_port=self.imap_port,
+            imaps_port=self.imaps_port if self.certificate else 0,
+            extra=self.extra,
+        )
+
+    def _await_port(self) -> None:
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            try:
+                with socket.create_connection(("127.0.0.1", self.imap_port), timeout=5) as connection:
+                    if connection.recv(64).startswith(b"* OK"):
+                        return
+            except OSError:
+                time.sleep(0.02)
+            if self._process.poll() is not None:
+                break
+        log = self.folder / "dovecot.log"
+        raise Failure(f"Dovecot did not start: {log.read_text()[-800:] if log.exists() else 'see above'}")
+
+
+class SmtpServer:
+    """An SMTP server that asks for a login and hands accepted mail to ``world`` or just keeps it in ``received``.
+
+    ``received`` holds (envelope sender, recipients, raw bytes, login) in order of arrival.
+    """
+
+    def __init__(self, world: MailWorld | None = None, users: dict[str, str] | None = None, port: int | None = None):
+        self.world = world
+        self.users = users or {}
+        self.port = port or free_port()
+        self.received: list[tuple[str, list[str], bytes, str | None]] = []
+        self._controller = None
+
+    def __enter__(self):
+        from aiosmtpd.controller import Controller
+
+        # Logins without TLS are meant here: everything stays on loopback.
+        warnings.filterwarnings("ignore", message="Requiring AUTH while not requiring TLS")
+        self._controller = Controller(
+            self,
+            hostname="127.0.0.1",
+            port=self.port,
+            authenticator=self._authenticate,
+            auth_required=bool(self.users),
+            auth_require_tls=False,
+            data_size_limit=100_000_000,
+        )
+        self._controller.start()
+        return self
+
+    def __exit__(self, *_exc):
+        self._controller.stop()
+
+    async def handle_RCPT(self, server, session, envelope, address, rcpt_options):
+        if self.world and not self._is_known(address):
+            return "550 5.1.1 No such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server, session, envelope):
+        login = session.auth_data.login.decode() if session.auth_data else None
+        self.received.append((envelope.mail_from, list(envelope.rcpt_tos), envelope.content, login))
+        for address in envelope.rcpt_tos if self.world else ():
+            self.world.deliver(address, envelope.content)
+        return f"250 2.0.0 Queued as {len(self.received)}"
+
+    def _is_known(self, address: str) -> bool:
+        return f"{address}:" in (self.world.folder / "users").read_text()
+
+    def _authenticate(self, server, session, envelope, mechanism, auth_data):
+        from aiosmtpd.smtp import AuthResult
+
+        known = self.users.get(auth_data.login.decode()) == auth_data.password.decode()
+
+        return AuthResult(success=True, auth_data=auth_data) if known else _refused()
+
+
+def _refused():
+    from aiosmtpd.smtp import AuthResult
+
+    return AuthResult(success=False, handled=False, message="535 5.7.8 Authentication credentials invalid")
+
+
+def _give(folder: Path, uid: int) -> None:
+    for path in (folder, *folder.rglob("*")):
+        if path.stat().st_uid != uid:
+            os.chown(path, uid, -1)
