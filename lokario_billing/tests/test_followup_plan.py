@@ -1,0 +1,178 @@
+"""The decision, by property: outages, clock changes, leap days and holidays never break the spacing rules."""
+
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from odoo.tests import BaseCase, tagged
+
+from ..tools.followup_plan import STOPS, Document, Level, Policy, Step, Why, decide
+from ..tools.followup_simulation import TICK, simulate
+from ..tools.send_window import SendWindow
+
+LEVELS = (Level(1, 7), Level(2, 14), Level(3, 21))
+POLICY = Policy(1, LEVELS)
+WINDOW = SendWindow()
+QUICK = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+
+# starts around a DST change in spring and autumn, a leap day, a year end, an ordinary day
+STARTS = st.sampled_from(
+    [date(2026, 3, 20), date(2026, 10, 16), date(2028, 2, 20), date(2027, 12, 15), date(2026, 6, 2)]
+)
+TIMEZONES = st.sampled_from(["Europe/Paris", "America/New_York", "Asia/Kolkata", "Pacific/Auckland", "UTC"])
+
+
+def run_hourly(portfolio, window, start, days, down=(), clock_back_at=None):
+    """The hourly job, tick by tick; `down` are (first day, last day) numbers without any run."""
+    sent, now, end = [], start, start + timedelta(days=days)
+    while now < end:
+        day = (now - start).days
+        clock = now - TICK if clock_back_at and now >= clock_back_at else now
+        if not any(first <= day <= last for first, last in down):
+            for decision in decide(portfolio, sent, window, clock):
+                if decision.send:
+                    document = decision.document
+                    sent.append(
+                        Step(document.key, document.customer, document.cycle, decision.level.sequence, clock)
+                    )
+        now += TICK
+    return sent
+
+
+@tagged("post_install", "-at_install")
+class TestFollowupProperties(BaseCase):
+    @QUICK
+    @given(
+        start=STARTS,
+        timezone=TIMEZONES,
+        opens=st.integers(6, 12),
+        dues=st.lists(st.integers(-40, 10), min_size=1, max_size=6),
+        down=st.lists(st.tuples(st.integers(0, 40), st.integers(1, 45)), max_size=2),
+        grouped=st.booleans(),
+        clock_back=st.one_of(st.none(), st.integers(0, 400)),
+    )
+    def test_outages_lose_skip_and_bunch_nothing(self, start, timezone, opens, dues, down, grouped, clock_back):
+        window = SendWindow(timezone, time(opens), time(opens + 6), country="FR")
+        policy = replace(POLICY, grouped=grouped)
+        portfolio = [
+            Document(key, 1, policy, "c", due=start + timedelta(days=days), amount=10)
+            for key, days in enumerate(dues)
+        ]
+        begin = datetime.combine(start, time())
+        down = [(first, first + length - 1) for first, length in down]
+        sent = run_hourly(portfolio, window, begin, 330, down, clock_back and begin + clock_back * TICK)
+        self._check_levels(portfolio, sent, window)
+        self._check_customer_day(portfolio, sent, window, grouped)
+        for step in sent:
+            self.assertTrue(window.is_open(step.sent_at))
+
+    def _check_levels(self, portfolio, sent, window):
+        for document in portfolio:
+            own = [step for step in sent if step.document == document.key]
+            self.assertEqual([step.sequence for step in own], [1, 2, 3])
+            days = [window.local_day(step.sent_at) for step in own]
+            self.assertGreaterEqual(days[0], document.due + timedelta(days=7))
+            for earlier, later in zip(days, days[1:], strict=False):
+                self.assertGreaterEqual((later - earlier).days, 7)
+
+    def _check_customer_day(self, portfolio, sent, window, grouped):
+        per_day = {}
+        for step in sent:
+            per_day.setdefault(window.local_day(step.sent_at), set()).add(
+                (step.sequence, None if grouped else step.document)
+            )
+        self.assertTrue(all(len(mails) == 1 for mails in per_day.values()))
+
+    @QUICK
+    @given(
+        start=STARTS,
+        dues=st.lists(st.integers(-60, 30), min_size=1, max_size=8),
+        promised=st.lists(st.one_of(st.none(), st.integers(-5, 40)), min_size=8, max_size=8),
+        grouped=st.booleans(),
+    )
+    def test_dry_run_is_what_the_hourly_job_does(self, start, dues, promised, grouped):
+        policy = replace(POLICY, grouped=grouped)
+        portfolio = [
+            Document(
+                key, key % 2, policy, "c", due=start + timedelta(days=days), amount=10,
+                promised_until=promise and start + timedelta(days=promise),
+            )
+            for key, (days, promise) in enumerate(zip(dues, promised, strict=False))
+        ]
+        begin = datetime.combine(start, time())
+        forecast = simulate(portfolio, [], WINDOW, begin, 60)
+        executed = run_hourly(portfolio, WINDOW, begin, 60)
+        self.assertEqual(
+            [(d.at, d.document.key, d.level.sequence) for d in forecast.sent],
+            sorted((step.sent_at, step.document, step.sequence) for step in executed),
+        )
+        self.assertEqual({d.document.key for d in forecast.silent}, {d.key for d in portfolio})
+        self.assertTrue(all(d.why for d in forecast.silent))
+
+
+@tagged("post_install", "-at_install")
+class TestFollowupReasons(BaseCase):
+    NOW = datetime(2026, 6, 30, 9)  # a Tuesday
+
+    def _decide(self, history=(), cycle="c", **facts):
+        facts = {"due": date(2026, 6, 1), "amount": 100, **facts}
+        policy = facts.pop("policy", POLICY)
+        return decide([Document(1, 1, policy, cycle, **facts)], history, WINDOW, self.NOW)[0]
+
+    def test_due_document_is_sent_at_the_first_level(self):
+        decision = self._decide()
+        self.assertTrue(decision.send)
+        self.assertEqual(decision.level.sequence, 1)
+
+    def test_every_stop_ends_the_follow_up(self):
+        for why, facts in {
+            Why.PAID: {"paid": True}, Why.IN_PAYMENT: {"in_payment": True}, Why.REVERSED: {"reversed": True},
+            Why.CANCELLED: {"cancelled": True}, Why.SIGNED: {"signed": True}, Why.REFUSED: {"refused": True},
+            Why.EXPIRED: {"expiry": date(2026, 6, 29)}, Why.OPTED_OUT: {"opted_out": True},
+            Why.ANSWERED: {"answered": True},
+        }.items():
+            decision = self._decide(**facts)
+            self.assertEqual((decision.send, decision.why, decision.at), (False, why, None))
+            self.assertIn(why, STOPS)
+
+    def test_every_hold_waits(self):
+        for why, facts in {
+            Why.AUTO_OFF: {"auto_enabled": False}, Why.DISPUTED: {"disputed": True},
+            Why.PROMISED: {"promised_until": date(2026, 7, 3)}, Why.ANSWER_PENDING: {"answer_pending": True},
+            Why.UNRECONCILED_CREDIT: {"unreconciled_credit": True}, Why.BANK_STALE: {"bank_stale": True},
+            Why.NO_RECIPIENT: {"no_recipient": True}, Why.OTHER_FOLLOWUP: {"other_followup": True},
+            Why.IN_FLIGHT: {"in_flight": True},
+            Why.BELOW_MINIMUM: {"policy": replace(POLICY, minimum_amount=100.01)},
+            Why.SWITCHED_OFF: {"policy": replace(POLICY, enabled=False)},
+            Why.NOT_APPROVED: {"policy": replace(POLICY, approved=False)},
+            Why.COMPANY_PAUSED: {"policy": replace(POLICY, paused_until=date(2026, 7, 1))},
+        }.items():
+            decision = self._decide(**facts)
+            self.assertEqual((decision.send, decision.why, decision.level.sequence), (False, why, 1))
+            self.assertNotIn(why, STOPS)
+
+    def test_promise_kept_open_until_the_next_working_day(self):
+        decision = self._decide(promised_until=date(2026, 7, 3))  # a Friday
+        self.assertEqual(decision.at, datetime(2026, 7, 6, 6))
+
+    def test_a_closed_window_says_when(self):
+        late = decide([Document(1, 1, POLICY, "c", due=date(2026, 6, 1))], (), WINDOW, datetime(2026, 7, 13, 20))[0]
+        self.assertEqual((late.why, late.at), (Why.WINDOW, datetime(2026, 7, 15, 6)))  # 14 July is a holiday
+
+    def test_exhausted_after_the_last_level_and_at_most_three(self):
+        history = [Step(1, 1, "c", n, datetime(2026, 6, n, 9)) for n in (1, 2, 3)]
+        self.assertEqual(self._decide(history).why, Why.EXHAUSTED)
+        policy = replace(POLICY, levels=(*LEVELS, Level(4, 28)))
+        self.assertEqual(self._decide(history, policy=policy).why, Why.EXHAUSTED)
+
+    def test_a_new_instalment_starts_again_but_keeps_the_distance(self):
+        history = [Step(1, 1, "c", 3, datetime(2026, 6, 29, 9))]
+        decision = self._decide(history, cycle="next", policy=replace(POLICY, spacing_days=5))
+        self.assertEqual((decision.level.sequence, decision.at), (1, datetime(2026, 7, 6, 6)))
+
+    def test_a_quote_without_expiry_skips_the_level_before_expiry(self):
+        policy = replace(POLICY, levels=(Level(1, 7, "sent"), Level(2, -3, "expiry"), Level(3, 21, "sent")))
+        history = [Step(1, 1, "c", 1, datetime(2026, 6, 10, 9))]
+        self.assertEqual(self._decide(history, sent=date(2026, 6, 1), due=None, policy=policy).level.sequence, 3)

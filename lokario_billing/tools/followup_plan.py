@@ -1,0 +1,291 @@
+"""The follow-up decision: which document is reminded, at which level, when, and why not.
+
+Pure: the same facts always give the same decisions, so the dry run and the hourly job cannot disagree.
+Instants are naive UTC datetimes, days are local calendar days of the company.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from .send_window import ONE_DAY, SendWindow
+
+
+class Why(StrEnum):
+    """Why a document is not reminded now. The first group ends the follow-up, the second only holds it."""
+
+    PAID = "paid"
+    IN_PAYMENT = "in_payment"
+    REVERSED = "reversed"
+    CANCELLED = "cancelled"
+    SIGNED = "signed"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    OPTED_OUT = "opted_out"
+    ANSWERED = "answered"
+    EXHAUSTED = "exhausted"
+
+    SWITCHED_OFF = "switched_off"
+    NOT_APPROVED = "not_approved"
+    COMPANY_PAUSED = "company_paused"
+    AUTO_OFF = "auto_off"
+    DISPUTED = "disputed"
+    PROMISED = "promised"
+    ANSWER_PENDING = "answer_pending"
+    BELOW_MINIMUM = "below_minimum"
+    UNRECONCILED_CREDIT = "unreconciled_credit"
+    BANK_STALE = "bank_stale"
+    NO_RECIPIENT = "no_recipient"
+    OTHER_FOLLOWUP = "other_followup"
+    IN_FLIGHT = "in_flight"
+    NO_LEVEL = "no_level"
+
+    NOT_REACHED = "not_reached"
+    WINDOW = "window"
+    CUSTOMER_DAY = "customer_day"
+
+
+STOPS = frozenset(list(Why)[: list(Why).index(Why.SWITCHED_OFF)])
+
+
+@dataclass(frozen=True)
+class Level:
+    """One reminder of a policy: `days` after (before, when negative) the document's `anchor`."""
+
+    sequence: int
+    days: int
+    anchor: str = "due"  # due | sent | answer | expiry
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Rules shared by the documents of one kind in one company."""
+
+    key: int
+    levels: tuple[Level, ...]
+    max_reminders: int = 3
+    spacing_days: int = 1
+    grouped: bool = True
+    minimum_amount: float = 0.0
+    stop_on_answer: bool = True
+    stop_on_paid: bool = True
+    stop_on_refused: bool = True
+    enabled: bool = True
+    approved: bool = True
+    paused_until: date | None = None
+
+
+@dataclass(frozen=True)
+class Document:
+    """What is known about one document at this moment.
+
+    `cycle` names the claim that is followed up (the due date of the oldest unpaid instalment, the day a quote was sent):
+    a new cycle starts the levels again. `amount` is what is really due, in the company's currency.
+    """
+
+    key: int
+    customer: int
+    policy: Policy
+    cycle: str
+    due: date | None = None
+    sent: date | None = None
+    answer: date | None = None
+    expiry: date | None = None
+    amount: float = 0.0
+    auto_enabled: bool = True
+    paid: bool = False
+    in_payment: bool = False
+    reversed: bool = False
+    cancelled: bool = False
+    signed: bool = False
+    refused: bool = False
+    opted_out: bool = False
+    answered: bool = False
+    answer_pending: bool = False
+    disputed: bool = False
+    promised_until: date | None = None
+    unreconciled_credit: bool = False
+    bank_stale: bool = False
+    no_recipient: bool = False
+    other_followup: bool = False
+    in_flight: bool = False
+
+
+@dataclass(frozen=True)
+class Step:
+    """A reminder that went out, or is going out."""
+
+    document: int
+    customer: int
+    cycle: str
+    sequence: int
+    sent_at: datetime
+
+
+@dataclass(frozen=True)
+class Decision:
+    """`send` now at `level`, or not: `why` says why not and `at` from when on it may be, if that is known."""
+
+    document: Document
+    level: Level | None = None
+    send: bool = False
+    at: datetime | None = None
+    why: Why | None = None
+
+
+def decide(
+    documents: Iterable[Document], history: Iterable[Step], window: SendWindow, now: datetime
+) -> list[Decision]:
+    """One decision for each document, in the order given.
+
+    Keeps at most one reminder per customer and local day: the group of documents that has waited longest goes first.
+    """
+    by_customer = defaultdict(list)
+    for step in history:
+        by_customer[step.customer].append(step)
+    waiting, decisions = defaultdict(list), {}
+    for document in documents:
+        decision = _decide_alone(document, by_customer[document.customer], window, now)
+        decisions[document.key] = decision
+        if decision.send:
+            waiting[document.customer].append(decision)
+    for customer, due in waiting.items():
+        for decision in _one_a_day(due, by_customer[customer], window, now):
+            decisions[decision.document.key] = decision
+    return list(decisions.values())
+
+
+def stop_reason(document: Document, today: date) -> Why | None:
+    """The reason that ends the follow-up of a document for good, if there is one."""
+    policy = document.policy
+    return next(
+        (
+            why
+            for why, holds in (
+                (Why.PAID, document.paid and policy.stop_on_paid),
+                (Why.IN_PAYMENT, document.in_payment and policy.stop_on_paid),
+                (Why.REVERSED, document.reversed),
+                (Why.CANCELLED, document.cancelled),
+                (Why.SIGNED, document.signed),
+                (Why.REFUSED, document.refused and policy.stop_on_refused),
+                (Why.EXPIRED, document.expiry is not None and document.expiry < today),
+                (Why.OPTED_OUT, document.opted_out),
+                (Why.ANSWERED, document.answered and policy.stop_on_answer),
+            )
+            if holds
+        ),
+        None,
+    )
+
+
+def hold_reason(document: Document, today: date) -> tuple[Why, date | None] | None:
+    """The reason that holds the follow-up of a document, with the first day it no longer holds, if known."""
+    policy = document.policy
+    promised, paused = document.promised_until, policy.paused_until
+    return next(
+        (
+            (why, until)
+            for why, holds, until in (
+                (Why.SWITCHED_OFF, not policy.enabled, None),
+                (Why.NOT_APPROVED, not policy.approved, None),
+                (Why.COMPANY_PAUSED, paused and today <= paused, paused and paused + ONE_DAY),
+                (Why.AUTO_OFF, not document.auto_enabled, None),
+                (Why.IN_FLIGHT, document.in_flight, None),
+                (Why.DISPUTED, document.disputed, None),
+                (Why.ANSWER_PENDING, document.answer_pending, None),
+                (Why.PROMISED, promised and today <= promised, promised and promised + ONE_DAY),
+                (Why.BELOW_MINIMUM, document.amount < policy.minimum_amount, None),
+                (Why.UNRECONCILED_CREDIT, document.unreconciled_credit, None),
+                (Why.BANK_STALE, document.bank_stale, None),
+                (Why.NO_RECIPIENT, document.no_recipient, None),
+                (Why.OTHER_FOLLOWUP, document.other_followup, None),
+            )
+            if holds
+        ),
+        None,
+    )
+
+
+def next_level(document: Document, history: Sequence[Step]) -> Level | None:
+    """The level after the last one sent in this cycle; levels whose anchor the document lacks do not count."""
+    done = [step.sequence for step in _of_cycle(document, history)]
+    if len(done) >= document.policy.max_reminders:
+        return None
+    return next((level for level in _usable_levels(document) if level.sequence > max(done, default=-1)), None)
+
+
+def eligible_day(document: Document, level: Level, history: Sequence[Step], window: SendWindow) -> date:
+    """First day on which `level` may go out.
+
+    Never before its own delay, and never closer to the reminder before it than the policy's delays are to each other:
+    an outage delays the later levels, it never bunches them.
+    """
+    days = [getattr(document, level.anchor) + timedelta(days=level.days)]
+    own = [step for step in history if step.document == document.key]
+    if own:
+        last = max(own, key=lambda step: step.sent_at)
+        days.append(window.local_day(last.sent_at) + timedelta(days=_gap(document, level, last)))
+    return max(days)
+
+
+def _decide_alone(document: Document, history: Sequence[Step], window: SendWindow, now: datetime) -> Decision:
+    today = window.local_day(now)
+    stop = stop_reason(document, today)
+    if stop:
+        return Decision(document, why=stop)
+    level = next_level(document, history)
+    if level is None:
+        never = Why.EXHAUSTED if _of_cycle(document, history) else Why.NO_LEVEL
+        return Decision(document, why=never)
+    day = eligible_day(document, level, history, window)
+    hold = hold_reason(document, today)
+    if hold:
+        why, until = hold
+        return Decision(document, level, at=until and window.opening(max(day, until)), why=why)
+    if day > today:
+        return Decision(document, level, at=window.opening(day), why=Why.NOT_REACHED)
+    if not window.is_open(now):
+        return Decision(document, level, at=window.next_open(now), why=Why.WINDOW)
+    return Decision(document, level, send=True, at=window.opening(day))
+
+
+def _one_a_day(
+    due: list[Decision], history: Sequence[Step], window: SendWindow, now: datetime
+) -> Iterator[Decision]:
+    """Let one group of the customer's due documents pass, and postpone the others to the next working day."""
+    today = window.local_day(now)
+    last_day = max((window.local_day(step.sent_at) for step in history), default=date.min)
+    chosen = None
+    if last_day < today:
+        first = min(due, key=lambda decision: (decision.at, -decision.level.sequence, decision.document.key))
+        chosen = _group(first)
+    next_turn = window.opening(max(last_day, today) + ONE_DAY)
+    for decision in due:
+        if _group(decision) == chosen:
+            yield Decision(decision.document, decision.level, send=True, at=now)
+        else:
+            yield Decision(decision.document, decision.level, at=next_turn, why=Why.CUSTOMER_DAY)
+
+
+def _group(decision: Decision) -> tuple:
+    policy = decision.document.policy
+    return (policy.key, decision.level.sequence, None if policy.grouped else decision.document.key)
+
+
+def _gap(document: Document, level: Level, last: Step) -> int:
+    gap = max(document.policy.spacing_days, 1)
+    previous = next((known for known in document.policy.levels if known.sequence == last.sequence), None)
+    if last.cycle == document.cycle and previous and previous.anchor == level.anchor:
+        gap = max(gap, level.days - previous.days)
+    return gap
+
+
+def _usable_levels(document: Document) -> list[Level]:
+    usable = (level for level in document.policy.levels if getattr(document, level.anchor) is not None)
+    return sorted(usable, key=lambda level: level.sequence)
+
+
+def _of_cycle(document: Document, history: Sequence[Step]) -> list[Step]:
+    return [step for step in history if step.document == document.key and step.cycle == document.cycle]
