@@ -1,0 +1,44 @@
+from odoo import api, fields, models
+
+
+class EngineIpDay(models.Model):
+    """What one IP may send, and sent, on one day of its tenant.
+
+    `reserved` is what workers hold and have not reported on yet; `sent` is what left. The
+    quota is used by both together. The counters are only changed by `engine.quota`.
+    """
+
+    _name = "engine.ip.day"
+    _description = "Day of an IP address"
+    _order = "day desc, ip_id"
+
+    ip_id = fields.Many2one("engine.ip", required=True, index=True, ondelete="cascade")
+    tenant_id = fields.Many2one(related="ip_id.tenant_id", store=True, index=True)
+    company_id = fields.Many2one(related="ip_id.company_id", store=True, index=True)
+    day = fields.Date(required=True, index=True)
+    quota = fields.Integer(required=True, default=0)
+    quota_by_hand = fields.Boolean(
+        readonly=True, help="Somebody set the quota of this day; the warm-up leaves it alone."
+    )
+    reserved = fields.Integer(required=True, default=0, readonly=True)
+    sent = fields.Integer(required=True, default=0, readonly=True)
+    delivered = fields.Integer(required=True, default=0, readonly=True)
+    bounced = fields.Integer(required=True, default=0, readonly=True)
+    complained = fields.Integer(required=True, default=0, readonly=True)
+    remaining = fields.Integer(compute="_compute_remaining")
+
+    _ip_day_uniq = models.UniqueIndex("(ip_id, day)", "This IP address has this day already.")
+    _counters_positive = models.Constraint(
+        "CHECK(quota >= 0 AND reserved >= 0 AND sent >= 0)",
+        "Quota and counters may not be negative.",
+    )
+
+    @api.depends("quota", "reserved", "sent")
+    def _compute_remaining(self):
+        for ip_day in self:
+            ip_day.remaining = max(0, ip_day.quota - ip_day.sent - ip_day.reserved)
+
+    @api.depends("ip_id.address", "day")
+    def _compute_display_name(self):
+        for ip_day in self:
+            ip_day.display_name = f"{ip_day.ip_id.address} {ip_day.day}"

@@ -1,0 +1,220 @@
+import json
+import uuid
+from contextlib import contextmanager
+
+from odoo import api, fields, models
+from odoo.sql_db import Cursor
+
+from ..const import LEASE_SECONDS, MAX_INT, SENDING_STATUSES
+
+# One statement: lock the day rows in id order (no deadlock between callers), rank them by what
+# is left, take. PostgreSQL evaluates the last WHERE again on rows that changed meanwhile.
+RESERVE = """
+WITH locked AS (
+    SELECT d.id, d.ip_id, d.quota - d.sent - d.reserved AS free
+      FROM engine_ip_day d JOIN engine_ip ip ON ip.id = d.ip_id
+     WHERE d.tenant_id = %(tenant_id)s AND d.day = %(day)s
+       AND ip.status IN %(statuses)s
+       AND (%(ip_ids)s IS NULL OR d.ip_id = ANY(%(ip_ids)s))
+     ORDER BY d.id
+       FOR UPDATE OF d
+), ranked AS (
+    SELECT *, sum(free) OVER (ORDER BY free DESC, id) - free AS before, sum(free) OVER () AS total
+      FROM locked WHERE free > 0
+), share AS (
+    SELECT id, least(free, %(emails)s - before) AS take FROM ranked
+     WHERE before < %(emails)s AND (%(partial)s OR total >= %(emails)s)
+), granted AS (
+    UPDATE engine_ip_day d SET reserved = d.reserved + share.take, write_date = %(now)s
+      FROM share WHERE d.id = share.id AND d.quota - d.sent - d.reserved >= share.take
+ RETURNING d.id, d.ip_id, d.tenant_id, d.company_id, share.take, d.quota, d.sent, d.reserved
+), leased AS (
+    INSERT INTO engine_lease (token, ip_day_id, tenant_id, company_id, quantity, sent, state,
+                              expires_at, purpose, create_uid, write_uid, create_date, write_date)
+    SELECT %(token)s || '-' || ip_id, id, tenant_id, company_id, take, 0, 'open',
+           %(now)s + %(lease_seconds)s * interval '1 second', %(purpose)s,
+           %(uid)s, %(uid)s, %(now)s, %(now)s
+      FROM granted
+)
+SELECT %(token)s || '-' || ip_id AS lease, ip_id, take::int AS granted, quota,
+       (sent + reserved - take)::int AS used_before, (quota - sent - reserved)::int AS remaining
+  FROM granted ORDER BY take DESC, ip_id
+"""
+
+READ_DAYS = """
+SELECT id, ip_id, quota, quota_by_hand, reserved, sent, delivered, bounced, complained,
+       greatest(quota - sent - reserved, 0) AS remaining
+  FROM engine_ip_day WHERE ip_id = ANY(%(ip_ids)s) AND day = %(day)s
+"""
+
+FOLLOW_PLAN = """
+INSERT INTO engine_ip_day AS d
+       (ip_id, tenant_id, company_id, day, quota, quota_by_hand, reserved, sent, delivered,
+        bounced, complained, create_uid, write_uid, create_date, write_date)
+SELECT ip.id, ip.tenant_id, ip.company_id, %(day)s, (%(quotas)s::jsonb ->> ip.id::text)::int,
+       false, 0, 0, 0, 0, 0, %(uid)s, %(uid)s, %(now)s, %(now)s
+  FROM engine_ip ip WHERE ip.id = ANY(%(ip_ids)s)
+    ON CONFLICT (ip_id, day) DO UPDATE SET quota = EXCLUDED.quota
+ WHERE NOT d.quota_by_hand AND d.quota <> EXCLUDED.quota
+"""
+
+SETTLE = """
+WITH lease AS (
+    UPDATE engine_lease
+       SET sent = sent + %(sent)s,
+           state = CASE WHEN %(close)s THEN %(state)s ELSE state END,
+           expires_at = %(now)s + %(lease_seconds)s * interval '1 second', write_date = %(now)s
+     WHERE token = %(token)s AND state = 'open' AND sent + %(sent)s <= quantity
+ RETURNING ip_day_id, quantity - sent AS unused
+)
+UPDATE engine_ip_day d
+   SET sent = d.sent + %(sent)s,
+       reserved = d.reserved - %(sent)s - CASE WHEN %(close)s THEN lease.unused ELSE 0 END,
+       write_date = %(now)s
+  FROM lease WHERE d.id = lease.ip_day_id
+RETURNING d.ip_id, d.quota, d.sent, d.reserved
+"""
+
+
+class EngineQuota(models.AbstractModel):
+    """Check, reserve, settle and release quota; exact under any concurrency.
+
+    Every change is one conditional statement on a short READ COMMITTED cursor of its own:
+    Odoo's REPEATABLE READ would answer concurrent changes with serialization failures.
+    A caller must not have written the same `engine.ip.day` rows in its own transaction.
+    """
+
+    _name = "engine.quota"
+    _description = "Quotas"
+
+    @contextmanager
+    def _counter_cursor__(self):
+        """Open a short READ COMMITTED transaction, committed at the end."""
+        with self.env.registry.cursor() as cr:
+            if isinstance(cr, Cursor):  # in tests, the test's own transaction is used
+                cr.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            yield cr
+
+    @api.model
+    def _change(self, statement, **values):
+        """Run one statement on a counter cursor and return its rows as dictionaries."""
+        self.env.flush_all()
+        values.setdefault("now", fields.Datetime.now())
+        values.setdefault("lease_seconds", LEASE_SECONDS)
+        with self._counter_cursor__() as cr:
+            cr.execute(statement, values)
+            rows = cr.dictfetchall()
+        self.env["engine.ip.day"].invalidate_model(flush=False)
+        self.env["engine.lease"].invalidate_model(flush=False)
+        return rows
+
+    @api.model
+    def _read_today(self, tenant, ips=None):
+        """Return {ip id: row of today}, fresh, created or corrected where the plan says so.
+
+        A row: id, ip_id, quota, reserved, sent, delivered, bounced, complained, remaining.
+        """
+        ips = (tenant.ip_ids if ips is None else ips).filtered(lambda ip: ip.tenant_id == tenant)
+        day = tenant._get_today()
+        planned = {ip.id: ip._get_quota_on(day) for ip in ips}
+        self.env.flush_all()
+        values = {
+            "ip_ids": ips.ids,
+            "day": day,
+            "quotas": json.dumps(planned),
+            "uid": self.env.uid,
+            "now": fields.Datetime.now(),
+        }
+        with self._counter_cursor__() as cr:
+            cr.execute(READ_DAYS, values)
+            rows = {row["ip_id"]: row for row in cr.dictfetchall()}
+            if any(not self._follows_plan(rows.get(ip_id), planned[ip_id]) for ip_id in planned):
+                cr.execute(FOLLOW_PLAN, values)
+                cr.execute(READ_DAYS, values)
+                rows = {row["ip_id"]: row for row in cr.dictfetchall()}
+        # An IP that this transaction just created has no committed row yet.
+        return {ip.id: rows.get(ip.id) or self._unused_day(ip, planned[ip.id]) for ip in ips}
+
+    @api.model
+    def _follows_plan(self, row, planned_quota):
+        return bool(row) and (row["quota_by_hand"] or row["quota"] == planned_quota)
+
+    @api.model
+    def _unused_day(self, ip, quota):
+        counters = dict.fromkeys(("reserved", "sent", "delivered", "bounced", "complained"), 0)
+        return {"id": False, "ip_id": ip.id, "quota": quota, "remaining": quota, **counters}
+
+    @api.model
+    def _reserve(self, tenant, emails, *, ips=None, partial=False, purpose=None):
+        """Reserve `emails` mails of the tenant's quota of today, over as few IPs as possible.
+
+        The IP with most left comes first. Without `partial` it is all or nothing; with it,
+        whatever fits today is granted. Returns a list of dictionaries, largest grant first,
+        empty when nothing fits: lease (token), ip_id, granted, quota, used_before, remaining.
+        """
+        if not 0 < emails <= MAX_INT:
+            return []
+        self._read_today(tenant, ips)
+        return self._change(
+            RESERVE,
+            tenant_id=tenant.id,
+            day=tenant._get_today(),
+            statuses=SENDING_STATUSES,
+            ip_ids=ips.ids if ips is not None else None,
+            emails=emails,
+            partial=partial,
+            token=uuid.uuid4().hex,
+            purpose=purpose,
+            uid=self.env.uid,
+        )
+
+    @api.model
+    def _get_available_ips(self, tenant, emails):
+        """Return the IPs that take `emails` mails today, most left first; none if they cannot.
+
+        IPs that can take all of it alone, or else the fewest that can together.
+        """
+        days = self._read_today(tenant, tenant.ip_ids.filtered("is_sending"))
+        ranked = sorted(days.values(), key=lambda row: (-row["remaining"], row["ip_id"]))
+        alone = [row["ip_id"] for row in ranked if row["remaining"] >= emails]
+        if not alone:
+            alone, covered = [], 0
+            for row in ranked:
+                if covered >= emails or not row["remaining"]:
+                    break
+                alone.append(row["ip_id"])
+                covered += row["remaining"]
+            if covered < emails:
+                return self.env["engine.ip"]
+        return self.env["engine.ip"].browse(alone)
+
+    @api.model
+    def _settle(self, lease, sent, *, close=True):
+        """Turn `sent` mails of an open lease into sent ones and, if `close`, return the rest.
+
+        `close=False` keeps the rest and prolongs the lease (a worker reporting progress).
+        Returns whether it was done: False for a lease that is closed, unknown or too small.
+        """
+        if sent < 0:
+            return False
+        return bool(self._change(SETTLE, token=lease, sent=sent, close=close, state="settled"))
+
+    @api.model
+    def _release(self, lease):
+        """Return all that is unused of an open lease."""
+        return bool(self._change(SETTLE, token=lease, sent=0, close=True, state="returned"))
+
+    @api.model
+    def _cron_return_leases(self, limit=500):
+        """Return what silent workers hold; what a journal knows as sent stays counted."""
+        leases = self.env["engine.lease"].search(
+            [("state", "=", "open"), ("expires_at", "<", fields.Datetime.now())], limit=limit
+        )
+        known = leases._sent_without_report()
+        commit_progress = self.env["ir.cron"]._commit_progress
+        commit_progress(remaining=len(leases))
+        for lease in leases:
+            sent = min(known[lease.id], lease.quantity - lease.sent)
+            self._change(SETTLE, token=lease.token, sent=sent, close=True, state="returned")
+            if not commit_progress(1):
+                break

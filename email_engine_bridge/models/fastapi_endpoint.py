@@ -1,0 +1,33 @@
+from odoo import fields, models
+
+
+class FastapiEndpoint(models.Model):
+    """Register the REST API of the engine as an app of OCA's fastapi."""
+
+    _inherit = "fastapi.endpoint"
+
+    app = fields.Selection(
+        selection_add=[("email_engine", "Email Engine API v2")],
+        ondelete={"email_engine": "cascade"},
+    )
+
+    def _get_fastapi_routers(self):
+        routers = super()._get_fastapi_routers()
+        if self.app == "email_engine":
+            from ..routers import engine_routers
+
+            routers = [*routers, *engine_routers]
+        return routers
+
+    def _get_routing_info(self):
+        routing = super()._get_routing_info()
+        if self.app == "email_engine":
+            routing.update(type="engine_api", save_session=False)
+        return routing
+
+    def _prepare_fastapi_app_params(self):
+        params = super()._prepare_fastapi_app_params()
+        if self.app == "email_engine":
+            # FastAPI's own pages load scripts from the internet; ours does not.
+            params.update(version="2.0.0", docs_url=None, redoc_url=None)
+        return params

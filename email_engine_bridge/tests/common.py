@@ -1,0 +1,83 @@
+"""What the engine's tests start from: two tenants with IPs that may send."""
+
+from contextlib import contextmanager
+
+from odoo.tests import HttpCase, TransactionCase
+
+
+@contextmanager
+def _test_counter_cursor(quota):
+    """Stand in for the cursor of its own: the test's transaction is the only one here.
+
+    FastAPI runs routes in other threads, where a test may not open a second cursor.
+    Real concurrency is proved by `./lokario chaos quotas`.
+    """
+    yield quota.env.cr
+
+
+class EngineCommon:
+    """Two tenants, A with two warming IPs, B with one; a key for each."""
+
+    @classmethod
+    def setUpEngine(cls):
+        cls.tenant_a = cls._create_tenant("Alpha", "alpha")
+        cls.tenant_b = cls._create_tenant("Beta", "beta")
+        cls.ip_a1 = cls._create_ip(cls.tenant_a, "mail1.alpha.test", "192.0.2.1")
+        cls.ip_a2 = cls._create_ip(cls.tenant_a, "mail2.alpha.test", "192.0.2.2")
+        cls.ip_b1 = cls._create_ip(cls.tenant_b, "mail1.beta.test", "198.51.100.1")
+        cls.quota = cls.env["engine.quota"]
+
+    @classmethod
+    def _create_tenant(cls, name, slug, **values):
+        return cls.env["engine.tenant"].create(
+            {
+                "name": name,
+                "slug": slug,
+                "from_name": name,
+                "from_email": f"no-reply@{slug}.test",
+                **values,
+            }
+        )
+
+    @classmethod
+    def _create_ip(cls, tenant, hostname, address, status="warming", **values):
+        domain = cls.env["engine.domain"].create({"name": hostname, "tenant_id": tenant.id})
+        return cls.env["engine.ip"].create(
+            {
+                "address": address,
+                "hostname": hostname,
+                "domain_id": domain.id,
+                "status": status,
+                **values,
+            }
+        )
+
+    @classmethod
+    def _create_token(cls, tenants, **values):
+        key = cls.env["engine.api.key"].create({"name": "Test", "tenant_ids": tenants.ids, **values})
+        return key._issue_token()
+
+
+class EngineCase(EngineCommon, TransactionCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.setUpEngine()
+
+        cls.classPatch(cls.registry["engine.quota"], "_counter_cursor__", _test_counter_cursor)
+
+
+class EngineHttpCase(EngineCommon, HttpCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.setUpEngine()
+        cls.token_a = cls._create_token(cls.tenant_a)
+        cls.token_b = cls._create_token(cls.tenant_b)
+        cls.classPatch(cls.registry["engine.quota"], "_counter_cursor__", _test_counter_cursor)
+
+    def api(self, path, token=None, data=None, method=None, headers=None):
+        """Call /api/v2 and return the response; `token=None` is tenant A's key."""
+        token = self.token_a if token is None else token
+        headers = {"Authorization": f"Bearer {token}", **(headers or {})}
+        return self.url_open(f"/api/v2{path}", data=data, headers=headers, method=method)

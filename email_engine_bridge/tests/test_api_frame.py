@@ -1,0 +1,59 @@
+from datetime import timedelta
+
+from odoo import fields
+from odoo.tests import tagged
+
+from .common import EngineHttpCase
+
+
+@tagged("post_install", "-at_install")
+class TestApiFrame(EngineHttpCase):
+    def assertProblem(self, response, status):
+        self.assertEqual(response.status_code, status, response.text)
+        self.assertEqual(response.headers["Content-Type"], "application/problem+json")
+        document = response.json()
+        self.assertEqual(document["status"], status)
+        self.assertEqual(document["request_id"], response.headers["X-Request-ID"])
+        return document
+
+    def test_key_sees_its_tenants_only(self):
+        response = self.api("/health")
+        self.assertEqual(response.status_code, 200, response.text)
+        self.assertEqual(response.json(), {"status": "ok", "tenants": self.tenant_a.ids})
+
+    def test_without_or_with_wrong_key_nothing(self):
+        for token in ("", "lke_00000000_wrong"):
+            document = self.assertProblem(self.api("/health", token=token), 401)
+            self.assertIn("API key", document["detail"])
+
+    def test_revoked_and_expired_keys_are_refused(self):
+        key = self.env["engine.api.key"].create({"name": "Old", "tenant_ids": self.tenant_a.ids})
+        token = key._issue_token()
+        self.assertEqual(self.api("/health", token=token).status_code, 200)
+        key.expires_at = fields.Datetime.now() - timedelta(seconds=1)
+        self.assertProblem(self.api("/health", token=token), 401)
+        key.write({"expires_at": False, "revoked": True})
+        self.assertProblem(self.api("/health", token=token), 401)
+
+    def test_token_is_not_stored(self):
+        key = self.env["engine.api.key"].create({"name": "K", "tenant_ids": self.tenant_a.ids})
+        token = key._issue_token()
+        self.env.flush_all()
+        self.env.cr.execute("SELECT k::text FROM engine_api_key k WHERE id = %s", (key.id,))
+        self.assertNotIn(token.rpartition("_")[2], self.env.cr.fetchone()[0])
+        self.assertTrue(token.startswith(key.key_index))
+
+    def test_rate_limit_per_key(self):
+        token = self._create_token(self.tenant_a, calls_per_minute=2)
+        key = self.env["engine.api.key"].search([], order="id desc", limit=1)
+        statuses = [self.api("/health", token=token).status_code for _call in range(3)]
+        self.assertEqual(statuses, [200, 200, 429])
+        key.invalidate_recordset()
+        self.assertTrue(key.last_used_at)
+        self.assertEqual(self.api("/health").status_code, 200)
+
+    def test_request_id_is_kept_and_unknown_route_is_a_problem(self):
+        response = self.api("/health", headers={"X-Request-ID": "journey-0001"})
+        self.assertEqual(response.headers["X-Request-ID"], "journey-0001")
+        self.assertProblem(self.api("/no-such-thing"), 404)
+        self.assertProblem(self.api("/health", method="DELETE"), 405)

@@ -1,0 +1,73 @@
+from datetime import timedelta
+
+from odoo import fields
+from odoo.tests import tagged
+
+from ..quota_checker import QuotaChecker
+from ..vmta_selector import VMTASelector
+from .common import EngineCase
+
+
+@tagged("post_install", "-at_install")
+class TestQuota(EngineCase):
+    def _used(self, ip):
+        row = self.quota._read_today(ip.tenant_id, ip)[ip.id]
+        return row["sent"], row["reserved"]
+
+    def test_documented_calls(self):
+        checker = QuotaChecker(self.env)
+        ips = checker.get_available_ips_for_sending(tenant_id=self.tenant_a.id, emails_to_send=50)
+        self.assertEqual(ips, self.ip_a1 + self.ip_a2)
+        self.assertTrue(checker.reserve_quota(self.ip_a1.id, 50))
+        self.assertFalse(checker.reserve_quota(self.ip_a1.id, 1))
+        ips = checker.get_available_ips_for_sending(self.tenant_a.id, 50)
+        self.assertEqual(ips, self.ip_a2)
+        self.assertFalse(checker.get_available_ips_for_sending(self.tenant_a.id, 51))
+        selector = VMTASelector(self.env)
+        self.assertEqual(selector.get_pool_name_for_tenant(self.tenant_a.id), "alpha-pool")
+        config = selector.get_vmta_config_for_tenant(tenant_id=self.tenant_a.id)
+        self.assertEqual(config["total_ips"], 2)
+
+    def test_reservation_is_split_most_left_first(self):
+        self.quota._reserve(self.tenant_a, 10, ips=self.ip_a1)
+        grants = self.quota._reserve(self.tenant_a, 70)
+        self.assertEqual(
+            [(grant["ip_id"], grant["granted"]) for grant in grants],
+            [(self.ip_a2.id, 50), (self.ip_a1.id, 20)],
+        )
+        self.assertEqual([grant["used_before"] for grant in grants], [0, 10])
+        self.assertEqual([grant["remaining"] for grant in grants], [0, 20])
+
+    def test_all_or_nothing_unless_partial(self):
+        self.assertEqual(self.quota._reserve(self.tenant_a, 101), [])
+        grants = self.quota._reserve(self.tenant_a, 101, partial=True)
+        self.assertEqual(sum(grant["granted"] for grant in grants), 100)
+        self.assertEqual(self.quota._reserve(self.tenant_a, 1, partial=True), [])
+
+    def test_settle_release_and_double_settle(self):
+        lease = self.quota._reserve(self.tenant_a, 30, ips=self.ip_a1)[0]["lease"]
+        self.assertTrue(self.quota._settle(lease, 10, close=False))
+        self.assertEqual(self._used(self.ip_a1), (10, 20))
+        self.assertFalse(self.quota._settle(lease, 21))
+        self.assertTrue(self.quota._settle(lease, 5))
+        self.assertEqual(self._used(self.ip_a1), (15, 0))
+        self.assertFalse(self.quota._settle(lease, 1))
+        self.assertFalse(self.quota._release(lease))
+        other = self.quota._reserve(self.tenant_a, 35, ips=self.ip_a1)[0]["lease"]
+        self.assertTrue(self.quota._release(other))
+        self.assertEqual(self._used(self.ip_a1), (15, 0))
+
+    def test_leases_of_silent_workers_return(self):
+        self.quota._reserve(self.tenant_a, 30, ips=self.ip_a1)
+        lease = self.env["engine.lease"].search([("ip_id", "=", self.ip_a1.id)])
+        lease.expires_at = fields.Datetime.now() - timedelta(seconds=1)
+        with self.enter_registry_test_mode():
+            self.env.ref("email_engine_bridge.ir_cron_return_leases").method_direct_trigger()
+        self.assertEqual(self._used(self.ip_a1), (0, 0))
+        lease.invalidate_recordset()
+        self.assertEqual(lease.state, "returned")
+
+    def test_other_tenants_ips_and_stopped_ips_give_nothing(self):
+        self.assertEqual(self.quota._reserve(self.tenant_a, 1, ips=self.ip_b1), [])
+        self.ip_a1.status = "paused"
+        self.assertEqual(self.quota._reserve(self.tenant_a, 1, ips=self.ip_a1), [])
