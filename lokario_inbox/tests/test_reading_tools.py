@@ -1,0 +1,137 @@
+from odoo.tests import BaseCase, tagged
+
+from ..tools.mail_traits import mail_traits
+from ..tools.quoted_html import fold_html
+from ..tools.quoted_text import fold_text
+from ..tools.rule_match import Condition, RuleMail, matches
+from ..tools.search_terms import fold, parse_query
+
+QUOTED = (
+    ("en gmail", "On Mon, 3 Mar 2025 at 10:02, Anna <a@b.fr> wrote:\n> old text"),
+    ("en two lines", "On Monday, March 3, 2025 at 10:02 AM Anna Very Long Name\n<a@b.fr> wrote:\n\n> old text"),
+    ("fr gmail", "Le lun. 3 mars 2025 à 10:02, Anna <a@b.fr> a écrit :\n> old text"),
+    ("de apple", "Am 03.03.2025 um 10:02 schrieb Anna <a@b.fr>:\n> old text"),
+    ("es gmail", "El lun, 3 mar 2025 a las 10:02, Anna (<a@b.fr>) escribió:\n> old text"),
+    ("pt gmail", "Em seg., 3 de mar. de 2025 às 10:02, Anna <a@b.fr> escreveu:\n> old text"),
+    ("it gmail", "Il giorno lun 3 mar 2025 alle ore 10:02 Anna <a@b.fr> ha scritto:\n> old text"),
+    ("nl gmail", "Op ma 3 mrt 2025 om 10:02 schreef Anna <a@b.fr>:\n> old text"),
+    ("pl gmail", "pon., 3 mar 2025 o 10:02 Anna <a@b.fr> napisał(a):\n> old text"),
+    ("sv", "Den mån 3 mars 2025 kl 10:02 skrev Anna <a@b.fr>:\n> old text"),
+    ("en outlook", "-----Original Message-----\nFrom: Anna\nSent: Monday\nTo: us\nSubject: x\n\nold text"),
+    ("fr outlook", "De : Anna <a@b.fr>\nEnvoyé : lundi 3 mars 2025 10:02\nÀ : nous\nObjet : x\n\nold text"),
+    ("de outlook", "Von: Anna\nGesendet: Montag, 3. März 2025\nAn: uns\nBetreff: x\n\nold text"),
+    ("es outlook", "De: Anna\nEnviado el: lunes, 3 de marzo\nPara: x\nAsunto: x\n\nold text"),
+    ("it outlook", "Da: Anna\nInviato: lunedì 3 marzo\nA: noi\nOggetto: x\n\nold text"),
+    ("nl outlook", "Van: Anna\nVerzonden: maandag 3 maart\nAan: ons\nOnderwerp: x\n\nold text"),
+    ("outlook rule", "________________________________\nFrom: A\nSent: Monday\nTo: x\nSubject: y\n\nold text"),
+    ("bare", "> old text\n> more"),
+)
+KEPT = (
+    "From: Rome\nTo: Milan\nThe train leaves at 10:00, the new text ends here.",
+    "> your question\nmy answer\n> another\nthe last answer",
+    "On Monday Anna wrote:\n> her question\n\nmy answer below",
+    "He wrote: come at 10:00.\nI will come.",
+    "Le prix est de 10 euros :\n- bois\n- métal",
+    "Objet : devis\nDate : lundi\nmerci",
+)
+HTML_QUOTED = (
+    '<div>New words</div><div class="gmail_quote"><div>On Mon, 3 Mar 2025, A &lt;a@b.fr&gt; wrote:<br></div><blockquote>old text</blockquote></div>',
+    "<p>New words</p><div>Le 3 mars 2025 à 10:02, Anna &lt;a@b.fr&gt; a écrit :</div><blockquote><p>old text</p></blockquote>",
+    "<div><p>New words</p><div><p><b>De :</b> Anna<br><b>Envoyé :</b> lundi<br><b>À :</b> nous<br><b>Objet :</b> x</p></div><p>old text</p></div>",
+    "<p>New words</p><p>-----Message d'origine-----</p><p>old text</p>",
+)
+
+
+@tagged("post_install", "-at_install")
+class TestReadingTools(BaseCase):
+    def test_quotes_fold(self):
+        """The quoted tail of ten languages folds; the author's words stay."""
+        for name, quote in QUOTED:
+            folded = fold_text(f"New words\nsecond line\n\n{quote}")
+            self.assertEqual(folded.visible, "New words\nsecond line", name)
+            self.assertIn("old text", folded.quoted, name)
+
+    def test_nothing_of_the_author_folds(self):
+        """Interleaved answers, answers below and header-like text stay whole."""
+        for text in KEPT:
+            self.assertEqual(fold_text(text).visible, text)
+        for _name, quote in QUOTED:  # a bare forward
+            self.assertEqual(fold_text(quote).visible, quote)
+
+    def test_signature(self):
+        """Both usual signatures fold apart from the quotation."""
+        folded = fold_text("Bonjour\n\n-- \nAnna\n01 02\n\nLe 3 mars 2025, B <b@c.fr> a écrit :\n> x")
+        self.assertEqual((folded.visible, folded.signature), ("Bonjour", "-- \nAnna\n01 02"))
+        self.assertEqual(fold_text("Oui\nEnvoyé de mon iPhone").signature, "Envoyé de mon iPhone")
+
+    def test_html(self):
+        """Gmail, Apple and Outlook quotations fold; text below a quotation keeps all visible."""
+        for body in HTML_QUOTED:
+            folded = fold_html(body)
+            self.assertIn("New words", folded.visible, body)
+            self.assertNotIn("old text", folded.visible, body)
+            self.assertIn("old text", folded.quoted, body)
+        for body in (
+            "<blockquote>old</blockquote><p>my answer</p>",
+            "<p>a</p>",
+            "",
+            "<blockquote>x</blockquote>",
+            "<p>a</p><blockquote>q</blockquote>and the end",
+        ):
+            self.assertEqual(fold_html(body).quoted, "", body)
+
+    def test_rules(self):
+        """AND, OR, every operator; an empty rule matches nothing."""
+        mail = RuleMail(
+            "Anna <anna@shop.client.fr>",
+            "contact@atelier.fr",
+            "Facture N°12",
+            "Été à payer",
+            "X-Shop: Presta\n shop\nTo: a",
+            "facture.pdf",
+        )
+        yes = (
+            ("sender", "matches_domain", "client.fr"),
+            ("subject", "contains", "devis\nFACTURE"),
+            ("content", "contains", "ete a"),
+            ("sender", "equals", "anna@shop.client.fr"),
+            ("attachment", "ends_with", ".pdf"),
+            ("subject", "starts_with", "fact"),
+            ("attachment", "is_set", ""),
+            ("content", "not_contains", "spam"),
+        )
+        for field, operator, value in yes:
+            self.assertTrue(matches([Condition(field, operator, value)], mail, match_all=True), value)
+        header = Condition("header", "contains", "presta", "x-shop")
+        self.assertTrue(matches([header], mail, match_all=True))
+        no = Condition("sender", "matches_domain", "ent.fr")
+        self.assertFalse(matches([header, no], mail, match_all=True))
+        self.assertTrue(matches([header, no], mail, match_all=False))
+        self.assertFalse(matches([], mail, match_all=True))
+        self.assertFalse(matches([Condition("subject", "contains", " ")], mail, match_all=True))
+
+    def test_search_words(self):
+        """Accents fold; operators, phrases and exclusions are read; nonsense is searched."""
+        self.assertEqual(fold("ÉLÈVE Œuvre ß"), "eleve oeuvre ss")
+        query = parse_query('de:dupont "facture impayée" -spam objet:devis avant:2026-01-02 has:pj été')
+        self.assertEqual(query.people["from"], ["dupont"])
+        self.assertEqual(
+            [(t.text, t.phrase, t.negated, t.weight) for t in query.terms],
+            [
+                ("facture impayee", True, False, ""),
+                ("spam", False, True, ""),
+                ("devis", False, False, "A"),
+                ("ete", False, False, ""),
+            ],
+        )
+        self.assertEqual((str(query.before), query.flags), ("2026-01-02", {"attachment"}))
+        self.assertEqual([t.text for t in parse_query("avant:hier").terms], ["avant", "hier"])
+        self.assertFalse(parse_query("  -- ' \" "))
+
+    def test_traits(self):
+        """A newsletter, a discussion list and a robot are told apart."""
+        self.assertTrue(mail_traits(headers="List-Unsubscribe: <x>").is_newsletter)
+        self.assertFalse(mail_traits(headers="List-Unsubscribe: <x>\nList-Post: <mailto:l@x>").is_newsletter)
+        self.assertTrue(mail_traits(from_address="no-reply@x.fr").is_automatic)
+        self.assertTrue(mail_traits(auto_submitted="auto-replied").is_automatic)
+        self.assertFalse(mail_traits(from_address="anna@x.fr", auto_submitted="no").is_automatic)
