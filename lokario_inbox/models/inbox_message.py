@@ -66,3 +66,11 @@ class InboxMessage(models.Model):
         extend it. Work in bulk (the budget is 0.2 ms and 0.1 query a message) and raise nothing:
         an error here rolls the batch back and the mailbox stops there.
         """
+
+    def _after_change(self):
+        """Hook: called once per batch of stored messages whose read, answered or deleted state the
+        synchronisation changed, after the change is written and flushed. Same rules as above.
+        """
+
+    def _push_seen(self, seen):
+        """Hook: a person (un)read these mails here; the synchronisation tells the server if asked to."""

@@ -35,9 +35,12 @@ KEPT = (
     "Objet : devis\nDate : lundi\nmerci",
 )
 HTML_QUOTED = (
-    '<div>New words</div><div class="gmail_quote"><div>On Mon, 3 Mar 2025, A &lt;a@b.fr&gt; wrote:<br></div><blockquote>old text</blockquote></div>',
-    "<p>New words</p><div>Le 3 mars 2025 à 10:02, Anna &lt;a@b.fr&gt; a écrit :</div><blockquote><p>old text</p></blockquote>",
-    "<div><p>New words</p><div><p><b>De :</b> Anna<br><b>Envoyé :</b> lundi<br><b>À :</b> nous<br><b>Objet :</b> x</p></div><p>old text</p></div>",
+    '<div>New words</div><div class="gmail_quote"><div>On Mon, 3 Mar 2025, A &lt;a@b.fr&gt; wrote:<b'
+    "r></div><blockquote>old text</blockquote></div>",
+    "<p>New words</p><div>Le 3 mars 2025 à 10:02, Anna &lt;a@b.fr&gt; a écrit :</div>"
+    "<blockquote><p>old text</p></blockquote>",
+    "<div><p>New words</p><div><p><b>De :</b> Anna<br><b>Envoyé :</b> lundi<br><b>À :</b> nous<br><b"
+    ">Objet :</b> x</p></div><p>old text</p></div>",
     "<p>New words</p><p>-----Message d'origine-----</p><p>old text</p>",
 )
 

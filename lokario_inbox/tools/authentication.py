@@ -1,7 +1,6 @@
 """What the receiving server says about the author of a mail (RFC 8601, RFC 7489)."""
 
 import re
-
 from email.parser import HeaderParser
 
 _METHOD = re.compile(r"\b(dmarc|dkim|spf)\s*=\s*(\w+)([^;]*)", re.IGNORECASE)

@@ -36,7 +36,7 @@ def mail_traits(*, from_address="", list_id="", precedence="", auto_submitted=""
     campaign = any(
         f"\n{name}:" in text for name in ("feedback-id", "x-campaign", "x-mailgun-tag", "x-mc-user", "x-campaignid")
     )
-    newsletter = not discussion and (unsubscribe or campaign and bulk)
+    newsletter = not discussion and (unsubscribe or (campaign and bulk))
     automatic = (
         (auto_submitted or "no").strip().lower().split(";")[0] != "no"
         or (return_path or "").strip() == "<>"

@@ -5,7 +5,6 @@ nothing is a quotation, answers between or below quoted lines stay visible.
 """
 
 import re
-
 from dataclasses import dataclass
 
 _WROTE = (
@@ -31,7 +30,8 @@ SEPARATOR = re.compile(
 )
 _LABELS = {
     "from": r"from|de|von|da|van|från|fra|od",
-    "sent": r"sent|date|envoyé|envoye|gesendet|datum|enviado(?: el)?|fecha|data|inviato|verzonden|skickat|sendt|wysłano",
+    "sent": r"sent|date|envoyé|envoye|gesendet|datum|enviado(?: el)?|fecha|data|inviato|verzonden|skickat|sendt"
+    r"|wysłano",
     "to": r"to|à|a|an|para|aan|till|til|do",
     "subject": r"subject|objet|betreff|asunto|assunto|oggetto|onderwerp|ämne|emne|temat",
 }

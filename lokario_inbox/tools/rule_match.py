@@ -1,7 +1,6 @@
 """Rules that file mail: conditions over a mail, all of them or any of them."""
 
 import re
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -5,7 +5,6 @@ The folding is done here because an embedded PostgreSQL may lack ``unaccent``.
 
 import re
 import unicodedata
-
 from dataclasses import dataclass, field
 from datetime import date
 

@@ -11,7 +11,6 @@ forwards and quotes, addresses of participants do not make a stranger one of the
 
 import re
 import unicodedata
-
 from collections import defaultdict
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
@@ -29,12 +28,10 @@ _FORWARD = re.compile(r"^\s*(fwd?|tr|wg|i|enc|rv|doorst|pd)\s*[::]\s*", re.IGNOR
 _TAG = re.compile(r"^\s*\[[^\]]{1,40}\]\s*")
 
 # Addresses under these domains say nothing about working together.
-PUBLIC_DOMAINS = frozenset(
-    """gmail.com googlemail.com outlook.com outlook.fr hotmail.com hotmail.fr live.com live.fr msn.com
-    yahoo.com yahoo.fr ymail.com aol.com icloud.com me.com mac.com proton.me protonmail.com pm.me
-    orange.fr wanadoo.fr free.fr sfr.fr neuf.fr bbox.fr laposte.net numericable.fr gmx.com gmx.fr
-    gmx.de gmx.net web.de t-online.de mail.ru yandex.ru zoho.com libero.it bluewin.ch hispeed.ch
-    skynet.be telenet.be videotron.ca sympatico.ca""".split()
+PUBLIC_DOMAIN = re.compile(
+    r"(gmail|googlemail|outlook|hotmail|live|msn|yahoo|ymail|rocketmail|aol|icloud|me|mac|gmx|mail|zoho|proton"
+    r"|protonmail|pm|yandex|orange|wanadoo|free|sfr|neuf|bbox|laposte|numericable|web|t-online|libero|bluewin"
+    r"|hispeed|skynet|telenet|videotron|sympatico)\.(com|net|org|me|fr|de|at|ch|be|it|es|co\.uk|ca|ru)"
 )
 
 
@@ -190,7 +187,7 @@ class Threader:
     def _is_colleague(self, address, people):
         domain = address.rpartition("@")[2]
         own_domains = {own.rpartition("@")[2] for own in self._own}
-        if not domain or domain in PUBLIC_DOMAINS or domain in own_domains:
+        if not domain or PUBLIC_DOMAIN.fullmatch(domain) or domain in own_domains:
             return False
         return any(other.rpartition("@")[2] == domain for other in people)
 
