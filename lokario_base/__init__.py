@@ -1,1 +1,5 @@
+from . import controllers
 from . import models
+from .tools import redaction
+
+redaction.install()

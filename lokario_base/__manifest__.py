@@ -6,9 +6,11 @@
     "website": "https://www.lokario.fr",
     "license": "LGPL-3",
     "category": "Lokario",
+    "external_dependencies": {"python": ["cryptography"]},
     "depends": ["mail", "portal", "auth_signup"],
     "data": [
         "security/lokario_base_groups.xml",
+        "security/ir.model.access.csv",
     ],
     "installable": True,
 }

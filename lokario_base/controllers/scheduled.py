@@ -1,0 +1,85 @@
+"""Endpoints by which an external scheduler (cron-job.org, crontab) starts a job of ir.cron.
+
+An addon publishes one with three lines::
+
+    @http.route("/inbox/integrations/sync-all", **SCHEDULED_ROUTE)
+    def sync_all(self, **params):
+        return run_scheduled("lokario_inbox.ir_cron_sync_all")
+"""
+
+import hmac
+import json
+import logging
+
+from odoo import fields
+from odoo.http import request
+from odoo.tools import str2bool
+
+from ..server_settings import server_setting
+
+_logger = logging.getLogger(__name__)
+
+SCHEDULED_ROUTE = {
+    "type": "http",
+    "auth": "public",
+    "methods": ["GET", "POST"],
+    "csrf": False,
+    "save_session": False,
+}
+SECRET_SETTING = "CRON_SECRET"  # noqa: S105  its name
+OPEN_SETTING = "LOKARIO_OPEN_ENDPOINTS"  # development only: no secret needed on loopback
+MIN_SECRET_LENGTH = 32
+LOOPBACK = ("127.0.0.1", "::1")
+FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
+
+
+def run_scheduled(cron_xmlid: str):
+    """Run the job (or join its run) and return the HTTP answer of its endpoint."""
+    if refusal := _refusal():
+        return _answer(*refusal)
+    cron = request.env.ref(cron_xmlid).sudo()
+    _logger.info(cron.endpoint_log_message)
+    if request.env["ir.config_parameter"].sudo().get_param("database.is_neutralized"):
+        return _answer(503, "Cette base est une copie neutralisée : aucun traitement n'y est lancé.")
+    outcome = cron._await_endpoint_run()
+    if outcome == "failed":
+        return _answer(500, cron.endpoint_failed_message or "Le traitement a échoué. Consultez les journaux du serveur.")
+    return _answer(200, cron.endpoint_running_message if outcome == "running" else cron.endpoint_done_message)
+
+
+def is_secret_usable(secret: str) -> bool:
+    """Whether a secret may guard the endpoints."""
+    return len(secret) >= MIN_SECRET_LENGTH
+
+
+def _refusal() -> tuple[int, str] | None:
+    secret = server_setting(SECRET_SETTING)
+    if is_secret_usable(secret):
+        matches = hmac.compare_digest(_given_secret().encode(), secret.encode())
+        return None if matches else (403, "Accès refusé.")
+    if not secret and str2bool(server_setting(OPEN_SETTING) or "0") and _is_local():
+        return None
+    return 503, "Service indisponible."
+
+
+def _given_secret() -> str:
+    headers = request.httprequest.headers
+    scheme, _space, token = headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return token.strip()
+    return headers.get("X-Cron-Secret") or request.httprequest.values.get("secret") or ""
+
+
+def _is_local() -> bool:
+    headers = request.httprequest.headers
+    return request.httprequest.remote_addr in LOOPBACK and not any(name in headers for name in FORWARDED)
+
+
+def _answer(status: int, message: str):
+    body = {"success": status == 200, "message": message, "timestamp": fields.Datetime.now().isoformat()}
+    # not make_json_response: its Content-Length counts characters, and these sentences have accents
+    return request.make_response(
+        json.dumps(body, ensure_ascii=False),
+        headers=[("Content-Type", "application/json; charset=utf-8"), ("Cache-Control", "no-store")],
+        status=status,
+    )
