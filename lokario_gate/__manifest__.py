@@ -8,4 +8,5 @@
     "category": "Hidden",
     "depends": ["web"],
     "installable": False,
+    "post_load": "post_load",
 }

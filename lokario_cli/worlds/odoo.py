@@ -139,7 +139,7 @@ class World:
 
     def call_odoo(self, database: str, *arguments, log: Path) -> int:
         log.parent.mkdir(parents=True, exist_ok=True)
-        conf = write_configuration(STATE / "conf" / f"{database}.conf", self.options())
+        conf = write_configuration(STATE / "conf" / f"{database}.conf", self.options(**{"lokario/manager_db": database}))
         arguments = ("-c", conf, "-d", database, "-p", free_port(), "--gevent-port", free_port(), *arguments)
         with log.open("w") as stream:
             return subprocess.run(

@@ -1,0 +1,165 @@
+"""A stand-in for MailWizz: the part of its REST API the engine uses, over HTTP.
+
+Form bodies, JSON answers, `X-Api-Key`, 409 for a subscriber that exists, as in the vendor's OpenAPI.
+"""
+
+import base64
+import json
+import re
+import threading
+import uuid
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl, urlsplit
+
+
+class FakeMailWizz:
+    """What the customer of this API key has: lists, subscribers, templates, campaigns."""
+
+    def __init__(self, api_key):
+        self.api_key = api_key
+        self.lists = {}
+        self.subscribers = {}  # (list uid, e-mail) -> record
+        self.templates = {}
+        self.campaigns = {}
+        self.unsubscribed = set()
+        self.fail_next = []  # status codes to answer instead
+
+    def post_lists(self, form):
+        if not form.get("general[name]") or not form.get("company[name]"):
+            return 422, {"status": "error", "error": {"general": "Name and company are required"}}
+        uid = self._new(self.lists, form)
+        return 201, {"status": "success", "list_uid": uid}
+
+    def post_lists_subscribers(self, form, list_uid):
+        email = form.get("EMAIL", "")
+        if list_uid not in self.lists or "@" not in email:
+            return 422, {"status": "error", "error": "Please provide a valid email address."}
+        if (list_uid, email) in self.subscribers:
+            return 409, {"status": "error", "error": "The subscriber already exists in this list."}
+        record = {**form, "subscriber_uid": uuid.uuid4().hex[:13], "status": "confirmed"}
+        self.subscribers[list_uid, email] = record
+        return 201, {"status": "success", "data": {"record": record}}
+
+    def get_lists_subscribers_search(self, form, list_uid):
+        record = self.subscribers.get((list_uid, form.get("EMAIL")))
+        if not record:
+            return 404, {"status": "error", "error": "The subscriber does not exist in this list."}
+        return 200, {"status": "success", "data": record}
+
+    def put_subscriber(self, form, list_uid, uid):
+        for (of_list, _email), record in self.subscribers.items():
+            if of_list == list_uid and record["subscriber_uid"] == uid:
+                record.update(form)
+                return 200, {"status": "success", "data": {"record": record}}
+        return 404, {"status": "error", "error": "The subscriber does not exist in this list."}
+
+    def put_unsubscribe(self, form):
+        self.unsubscribed.add(form.get("EMAIL"))
+        return 200, {"status": "success"}
+
+    def post_templates(self, form):
+        uid = self._new(self.templates, {**form, "html": _decoded(form["template[content]"])})
+        return 201, {"status": "success", "template_uid": uid}
+
+    def post_campaigns(self, form):
+        missing = [
+            name
+            for name in ("name", "from_name", "from_email", "subject", "reply_to", "send_at", "list_uid")
+            if not form.get(f"campaign[{name}]")
+        ]
+        if missing:
+            return 422, {"status": "error", "error": dict.fromkeys(missing, "is required")}
+        html = _decoded(form["campaign[template][content]"])
+        if "[UNSUBSCRIBE_URL]" not in html:
+            return 422, {"status": "error", "error": {"content": "The tag [UNSUBSCRIBE_URL] is required"}}
+        values = {**form, "name": form["campaign[name]"], "html": html, "status": "pending-sending"}
+        return 201, {"status": "success", "campaign_uid": self._new(self.campaigns, values)}
+
+    def get_campaigns(self, _form):
+        records = [{"campaign_uid": uid, "name": one["name"]} for uid, one in self.campaigns.items()]
+        return 200, {"status": "success", "data": {"records": records, "next_page": None}}
+
+    def put_pause(self, _form, uid):
+        campaign = self.campaigns[uid]
+        campaign["status"] = "paused" if campaign["status"] != "paused" else "sending"
+        return 200, {"status": "success", "campaign": {"status": campaign["status"]}}
+
+    def get_stats(self, _form, uid):
+        of_list = self.campaigns[uid]["campaign[list_uid]"]
+        count = sum(1 for list_uid, _email in self.subscribers if list_uid == of_list)
+        return 200, {"status": "success", "data": {"subscribers_count": count, "delivery_success_count": count}}
+
+    def get_delivery_servers(self, _form):
+        return 200, {"status": "success", "data": {"records": []}}
+
+    def _new(self, table, values):
+        uid = uuid.uuid4().hex[:13]
+        table[uid] = values
+        return uid
+
+
+ROUTES = [
+    ("POST", r"/lists", FakeMailWizz.post_lists),
+    ("POST", r"/lists/(\w+)/subscribers", FakeMailWizz.post_lists_subscribers),
+    ("GET", r"/lists/(\w+)/subscribers/search-by-email", FakeMailWizz.get_lists_subscribers_search),
+    ("PUT", r"/lists/subscribers/unsubscribe-by-email-from-all-lists", FakeMailWizz.put_unsubscribe),
+    ("PUT", r"/lists/(\w+)/subscribers/(\w+)", FakeMailWizz.put_subscriber),
+    ("POST", r"/templates", FakeMailWizz.post_templates),
+    ("POST", r"/campaigns", FakeMailWizz.post_campaigns),
+    ("GET", r"/campaigns", FakeMailWizz.get_campaigns),
+    ("PUT", r"/campaigns/(\w+)/pause-unpause", FakeMailWizz.put_pause),
+    ("GET", r"/campaigns/(\w+)/stats", FakeMailWizz.get_stats),
+    ("GET", r"/delivery-servers", FakeMailWizz.get_delivery_servers),
+]
+
+
+def _decoded(text):
+    return base64.b64decode(text, validate=True).decode()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    mailwizz: FakeMailWizz
+
+    def _handle(self):
+        split = urlsplit(self.path)
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        form = dict(parse_qsl(body or split.query, keep_blank_values=True))
+        status, answer = self._route(split.path.removeprefix("/api"), form)
+        data = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def _route(self, path, form):
+        if self.mailwizz.fail_next:
+            return self.mailwizz.fail_next.pop(0), {"status": "error", "error": "as asked"}
+        if self.headers.get("X-Api-Key") != self.mailwizz.api_key:
+            return 401, {"status": "error", "error": "Invalid API key."}
+        for method, pattern, function in ROUTES:
+            found = re.fullmatch(pattern, path)
+            if method == self.command and found:
+                return function(self.mailwizz, form, *found.groups())
+        return 404, {"status": "error", "error": "Not found."}
+
+    do_GET = do_POST = do_PUT = _handle
+
+    def log_message(self, *_args):
+        """Stay silent; the tests read the state instead."""
+
+
+@contextmanager
+def serving(mailwizz: FakeMailWizz):
+    """Serve on a free loopback port; yields the base URL of the API."""
+    handler = type("Handler", (_Handler,), {"mailwizz": mailwizz})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/api"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

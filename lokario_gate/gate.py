@@ -1,0 +1,125 @@
+"""In front of Odoo: which database a host may reach, and what everybody else is told."""
+
+import threading
+from configparser import ConfigParser
+from functools import cache
+
+from odoo.exceptions import AccessDenied
+from odoo.tools import config
+
+from odoo.addons.bus import websocket as bus
+
+from . import pages
+from .routes import RouteTable
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+HEALTH = "/web/health"
+DATABASE_MANAGER = "/web/database/"
+RPC_WITH_DATABASE = {"login", "authenticate"}
+
+
+@cache
+def settings() -> dict[str, str]:
+    """The section [lokario] of odoo.conf, which Odoo itself does not keep."""
+    parser = ConfigParser(interpolation=None)
+    parser.read(config["config"] or ())
+    return dict(parser["lokario"]) if parser.has_section("lokario") else {}
+
+
+def manager_database() -> str:
+    """The database of saas_manager; a server bound to one database by `-d` is its own manager."""
+    return settings().get("manager_db") or next(iter(config["db_name"] or []), "lokario")
+
+
+def manager_hosts() -> frozenset[str]:
+    named = settings().get("manager_hosts", "").lower().split(",")
+    return LOOPBACK | {host.strip() for host in named if host.strip()}
+
+
+def host_of(environ: dict) -> str:
+    """The visitor's host, lower case and without port; behind a proxy the one that the proxy vouches for."""
+    host = environ.get("HTTP_HOST", "")
+    if config["proxy_mode"] and environ.get("HTTP_X_FORWARDED_HOST"):
+        host = environ["HTTP_X_FORWARDED_HOST"].rpartition(",")[2]
+    host = host.strip().lower()
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0].rstrip(".")
+
+
+class Gate:
+    """Decides for each request; ``local.host`` remembers the host for what Odoo asks later in the same thread."""
+
+    def __init__(self):
+        self.manager = manager_database()
+        self._manager_hosts = manager_hosts()
+        self._routes = RouteTable(self.manager, close_websockets)
+        self._local = threading.local()
+
+    def database(self, host: str) -> str | None:
+        """The database that answers for a host, None when nobody does."""
+        if host in self._manager_hosts:
+            return self.manager
+        route = self._routes.get(host)
+        return route.database if route and route.state == "active" else None
+
+    def wrap(self, application):
+        """The WSGI application behind the gate."""
+
+        def guarded(odoo_application, environ, start_response):
+            host = self._local.host = host_of(environ)
+            response = self._refusal(environ, host)
+            answer = response or (lambda *arguments: application(odoo_application, *arguments))
+            return answer(environ, start_response)
+
+        return guarded
+
+    def filter_databases(self, databases, host=None) -> list[str]:
+        """Stands for Odoo's `db_filter`: of these databases, the one this host may reach."""
+        allowed = self.database(self._host(host))
+        return [database for database in databases if database == allowed]
+
+    def list_databases(self, force=False, host=None) -> list[str]:
+        """Stands for Odoo's `db_list`: exactly one, so that cookie-less calls always find their database."""
+        database = self.database(self._host(host))
+        return [database] if database else []
+
+    def _host(self, named: str | None) -> str:
+        """The named host, else the visitor's; code outside of a request works for the manager."""
+        return host_of({"HTTP_HOST": named}) if named else getattr(self._local, "host", "localhost")
+
+    def guard_rpc(self, dispatch):
+        """XML-RPC and JSON-RPC name their database in the call: it has to be the one of the host."""
+
+        def guarded(method, params):
+            names_database = dispatch.__module__.endswith(".model") or method in RPC_WITH_DATABASE
+            if names_database and params and not self.filter_databases([params[0]]):
+                raise AccessDenied
+            return dispatch(method, params)
+
+        return guarded
+
+    def _refusal(self, environ: dict, host: str):
+        path = environ.get("PATH_INFO", "")
+        if path == HEALTH:
+            return None
+        if path.startswith(DATABASE_MANAGER) and not config["list_db"]:
+            return pages.unknown(environ, host)
+        if host in self._manager_hosts:
+            return None
+        route = self._routes.get(host)
+        if route is None:
+            return pages.unknown(environ, host)
+        return pages.suspended(environ, host, route) if route.state == "suspended" else None
+
+    def close_if_suspended(self, _env, websocket) -> None:
+        """For a websocket that opens while its instance is being suspended."""
+        if websocket._db in self._routes.suspended:
+            websocket.close(bus.CloseCode.GOING_AWAY)
+
+
+def close_websockets(databases: set[str]) -> None:
+    """Close the open websockets of these databases in this process."""
+    for websocket in list(bus._websocket_instances):
+        if websocket._db in databases and websocket.state is bus.ConnectionState.OPEN:
+            websocket.close(bus.CloseCode.GOING_AWAY)

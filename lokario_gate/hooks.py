@@ -1,0 +1,43 @@
+"""Puts the gate in front of Odoo when the server starts."""
+
+import logging
+
+import odoo.http
+import odoo.service.common
+import odoo.service.db
+import odoo.service.model
+
+from odoo.addons.bus import websocket as bus
+
+from .gate import Gate
+
+_logger = logging.getLogger(__name__)
+
+
+def post_load() -> None:
+    """Odoo goes on without a server-wide module that fails; without the gate every database would be reachable."""
+    try:
+        _install(Gate())
+    except Exception as error:
+        _logger.critical("The gate cannot be put up, so the server does not start.", exc_info=True)
+        raise SystemExit(1) from error
+
+
+def _install(gate: Gate) -> None:
+    odoo.http.Application.__call__ = gate.wrap(odoo.http.Application.__call__)
+    odoo.http.db_filter = gate.filter_databases
+    odoo.http.db_list = gate.list_databases
+    odoo.service.model.dispatch = gate.guard_rpc(odoo.service.model.dispatch)
+    odoo.service.common.dispatch = gate.guard_rpc(odoo.service.common.dispatch)
+    bus.Websocket.onopen(gate.close_if_suspended)
+    _keep_jobs_in(gate.manager)
+
+
+def _keep_jobs_in(database: str) -> None:
+    """The job runner works for the manager alone: its permanent connections would block the instances' life."""
+    from odoo.addons.queue_job.jobrunner.runner import QueueJobRunner
+
+    def get_db_names(_runner):
+        return [database] if database in odoo.service.db.list_dbs(True) else []
+
+    QueueJobRunner.get_db_names = get_db_names

@@ -1,0 +1,173 @@
+"""The gate in front of a real server: which database answers for which host, without any cookie."""
+
+import json
+import socket
+import struct
+import time
+import urllib.error
+import urllib.request
+import uuid
+
+import pytest
+
+from lokario_cli.worlds.odoo import Server
+
+ROUTES = """
+CREATE TABLE lokario_gate_route (host text PRIMARY KEY, database text NOT NULL, state text NOT NULL, title text,
+    message text, contact text, instance_uuid text);
+CREATE FUNCTION lokario_gate_notify() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM pg_notify('lokario_gate', ''); RETURN NULL; END $$;
+CREATE TRIGGER lokario_gate_notify AFTER INSERT OR UPDATE OR DELETE ON lokario_gate_route
+    FOR EACH STATEMENT EXECUTE FUNCTION lokario_gate_notify();
+"""
+
+
+class Fleet:
+    """A manager and two instances behind one server."""
+
+    def __init__(self, world, template, workers):
+        self.world = world
+        tag = uuid.uuid4().hex[:6]
+        self.manager, self.acme, self.birch = (f"gate_{name}_{tag}" for name in ("manager", "acme", "birch"))
+        for database in self.databases:
+            world.clone(template, database)
+        self.sql(ROUTES)
+        for name in ("acme", "birch"):
+            self.sql(f"INSERT INTO lokario_gate_route VALUES ('{name}.localhost', '{getattr(self, name)}', 'active')")
+        options = world.options(
+            **{"lokario/manager_db": self.manager, "workers": str(workers), "max_cron_threads": "0"}
+        )
+        self.server = Server(f"gate-{tag}", options)
+
+    @property
+    def databases(self):
+        return (self.manager, self.acme, self.birch)
+
+    def sql(self, statement):
+        return self.world.cluster.psql(statement, self.manager, role="odoo")
+
+    def get(self, host, path="/web/login", **headers):
+        request = urllib.request.Request(self.server.url + path, headers={"Host": host, **headers})
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return response.status, response.read().decode(), response.headers
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode(), error.headers
+
+    def rpc(self, host, method, *params, service="common"):
+        body = {"jsonrpc": "2.0", "method": "call", "params": {"service": service, "method": method, "args": params}}
+        headers = {"Host": host, "Content-Type": "application/json"}
+        request = urllib.request.Request(self.server.url + "/jsonrpc", json.dumps(body).encode(), headers)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return json.load(response)
+        except urllib.error.HTTPError as error:
+            return json.load(error)
+
+
+@pytest.fixture(scope="module", params=[0, 2], ids=["threaded", "workers"])
+def fleet(request, world, instance_template):
+    fleet = Fleet(world, instance_template, request.param)
+    with fleet.server:
+        yield fleet
+    for database in fleet.databases:
+        world.drop(database)
+
+
+def wait_until(condition, seconds):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.01)
+
+
+def test_each_host_reaches_its_own_database(fleet):
+    for host, database in (("localhost", fleet.manager), ("ACME.localhost:80", fleet.acme)):
+        uid = fleet.rpc(host, "authenticate", database, "admin", "admin", {})
+        assert uid["result"] == 2
+        assert fleet.get(host)[0] == 200
+
+
+def test_no_host_reaches_another_database(fleet):
+    for host, database in (("acme.localhost", fleet.birch), ("localhost", fleet.acme), ("birch.localhost", "postgres")):
+        assert "error" in fleet.rpc(host, "authenticate", database, "admin", "admin", {})
+        arguments = (database, 2, "admin", "res.users", "search_count", [])
+        assert "error" in fleet.rpc(host, "execute_kw", *arguments, service="object")
+        assert fleet.get(host, "/json/2/res.users/context_get", **{"X-Odoo-Database": database})[0] in (401, 404)
+
+
+@pytest.mark.parametrize("host", ["unknown.localhost", "acme.localhost.evil.test", "", "xn--80ak6aa92e.localhost"])
+def test_unknown_host_gets_a_page_and_never_the_selector(fleet, host):
+    for path in ("/web/login", "/", "/web/database/selector", "/web/static/img/favicon.ico"):
+        status, page, _headers = fleet.get(host, path)
+        assert status == 404
+        assert "nothing here" in page
+        assert fleet.acme not in page
+
+
+def test_the_database_manager_is_closed_for_everybody(fleet):
+    for path in ("/web/database/selector", "/web/database/manager", "/web/database/list"):
+        assert fleet.get("localhost", path)[0] == 404
+
+
+def test_page_speaks_french(fleet):
+    assert "Il n’y a rien ici" in fleet.get("nobody.localhost", **{"Accept-Language": "fr-FR,fr;q=0.9,en;q=0.5"})[1]
+
+
+def test_hostile_host_is_escaped(fleet):
+    assert "<script>" not in fleet.get("<script>alert(1)</script>")[1]
+
+
+def test_new_route_answers_at_once(fleet):
+    assert fleet.get("fresh.localhost")[0] == 404
+    fleet.sql(f"INSERT INTO lokario_gate_route VALUES ('fresh.localhost', '{fleet.birch}', 'active')")
+    wait_until(lambda: fleet.get("fresh.localhost")[0] == 200, 1)
+    fleet.sql("DELETE FROM lokario_gate_route WHERE host = 'fresh.localhost'")
+    wait_until(lambda: fleet.get("fresh.localhost")[0] == 404, 1)
+
+
+def test_suspension_cuts_people_programs_and_websockets_within_a_second(fleet):
+    assert fleet.get("acme.localhost")[0] == 200
+    websocket = open_websocket(fleet, "acme.localhost")
+    fleet.sql(
+        "UPDATE lokario_gate_route SET state = 'suspended', contact = 'help@host.test' WHERE host = 'acme.localhost'"
+    )
+    wait_until(lambda: fleet.get("acme.localhost")[0] == 503, 1)
+    _status, page, headers = fleet.get("acme.localhost")
+    assert "suspended" in page
+    assert "mailto:help@host.test" in page
+    assert headers["Retry-After"]
+    assert fleet.rpc("acme.localhost", "authenticate", fleet.acme, "admin", "admin", {})["error"]["code"] == 503
+    assert "error" in fleet.rpc("localhost", "authenticate", fleet.acme, "admin", "admin", {})
+    assert is_closed(websocket)
+    assert fleet.get("birch.localhost")[0] == 200
+    fleet.sql("UPDATE lokario_gate_route SET state = 'active' WHERE host = 'acme.localhost'")
+    wait_until(lambda: fleet.get("acme.localhost")[0] == 200, 1)
+
+
+def open_websocket(fleet, host):
+    """A raw websocket of a public visitor; the gevent process serves it when there are workers."""
+    import configparser
+
+    conf = configparser.ConfigParser(interpolation=None)
+    conf.read(fleet.server.conf)
+    threaded = conf["options"]["workers"] == "0"
+    port = fleet.server.port if threaded else int(conf["options"]["gevent_port"])
+    connection = socket.create_connection(("127.0.0.1", port), timeout=10)
+    key = "dGhlIHNhbXBsZSBub25jZQ=="
+    lines = ["GET /websocket?version=19.0-1 HTTP/1.1", f"Host: {host}", "Upgrade: websocket", "Connection: Upgrade"]
+    lines += [f"Sec-WebSocket-Key: {key}", "Sec-WebSocket-Version: 13", f"Origin: http://{host}", "", ""]
+    connection.sendall("\r\n".join(lines).encode())
+    answer = connection.recv(4096)
+    assert b" 101 " in answer.split(b"\r\n")[0], answer
+    return connection
+
+
+def is_closed(connection):
+    """True when the server sends a close frame or ends the connection within a second."""
+    connection.settimeout(1)
+    try:
+        head = connection.recv(2)
+    except TimeoutError:
+        return False
+    return not head or struct.unpack("!B", head[:1])[0] & 0x0F == 8
