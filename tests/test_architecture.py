@@ -1,0 +1,134 @@
+"""The arrows of docs/architecture.md hold, and no form that Odoo 19 ignores or refuses comes back."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ADDONS = ("lokario_base", "saas_manager", "lokario_inbox", "lokario_billing", "email_engine_bridge")
+SUITE = {*ADDONS, "lokario_gate"}
+
+FORBIDDEN_PYTHON = {
+    r"_sql_constraints\b": "models.Constraint",
+    r"type=['\"]json['\"]": "type='jsonrpc'",
+    r"\bodoo\.osv\b": "odoo.fields.Domain",
+    r"\bdef name_get\b": "_compute_display_name",
+    r"\bdef create\(self, vals\)": "@api.model_create_multi",
+    r"\bself\._(cr|uid)\b": "self.env",
+    r"\bgroups_id\b": "group_ids",
+    r"\bread_group\(": "_read_group or formatted_read_group",
+    r"\bshell=True\b": "an argument list",
+    r"\bverify=False\b": "verified certificates",
+}
+ALLOWED = re.compile(r"_read_group\(|formatted_read_group\(|read_progress_bar\(")
+FORBIDDEN_XML = {
+    r"<tree\b": "<list>",
+    r"\btree,": "list,",
+    r"oe_chatter": "<chatter/>",
+    r"kanban-box": 't-name="card"',
+    r"\battrs=": "invisible=, readonly=, required=",
+    r"\bstates=\"": "invisible=",
+    r"\bnumbercall\b": "nothing",
+    r"<group expand": "<group>",
+    r"groups_id": "group_ids",
+}
+
+
+def manifest(addon):
+    return ast.literal_eval((ROOT / addon / "__manifest__.py").read_text())
+
+
+def reachable(addon):
+    """The addon and all of the suite it depends on, directly or not."""
+    found, waiting = set(), [addon]
+    while waiting:
+        current = waiting.pop()
+        if current in SUITE and current not in found:
+            found.add(current)
+            waiting += manifest(current)["depends"]
+    return found
+
+
+def sources(addon, suffix="py"):
+    return sorted(path for path in (ROOT / addon).rglob(f"*.{suffix}") if "node_modules" not in path.parts)
+
+
+def imported_modules(path):
+    """Absolute dotted names a file imports; relative imports are resolved against its package."""
+    package = path.relative_to(ROOT).parent.parts
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            stem = ".".join(filter(None, [base, node.module]))
+            yield from (f"{stem}.{alias.name}" for alias in node.names)
+
+
+def test_addons_depend_on_each_other_in_one_direction():
+    for addon in ADDONS:
+        for other in reachable(addon) - {addon}:
+            assert addon not in reachable(other), f"{addon} and {other} depend on each other"
+    assert reachable("lokario_base") == {"lokario_base"}
+    assert reachable("lokario_billing") == {"lokario_billing", "lokario_inbox", "lokario_base"}
+    for addon in ("saas_manager", "email_engine_bridge", "lokario_inbox"):
+        assert reachable(addon) == {addon, "lokario_base"}
+
+
+@pytest.mark.parametrize("addon", ADDONS)
+def test_imports_follow_the_arrows(addon):
+    allowed = reachable(addon)
+    for path in sources(addon):
+        for name in imported_modules(path):
+            named = name.removeprefix("odoo.addons.").split(".")[0]
+            assert named not in SUITE - allowed, f"{path} imports {name}"
+            inside_tests = "tests" in path.parts
+            assert inside_tests or not name.startswith(("lokario_cli", "benchmarks")), f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("addon", ADDONS)
+def test_tools_know_neither_models_nor_controllers(addon):
+    forbidden = re.compile(
+        rf"^(odoo\.addons\.)?{addon}\.(models|controllers|routers|wizards)\b|^odoo\.(models|api|http)\b"
+    )
+    for path in sources(addon):
+        if "tools" in path.relative_to(ROOT / addon).parts[:1]:
+            for name in imported_modules(path):
+                assert not forbidden.match(name), f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("addon", ADDONS)
+def test_no_outdated_form(addon):
+    for suffix, table in (("py", FORBIDDEN_PYTHON), ("xml", FORBIDDEN_XML)):
+        for path in sources(addon, suffix):
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                for pattern, better in table.items():
+                    if re.search(pattern, ALLOWED.sub("", line)):
+                        pytest.fail(f"{path}:{number} uses {pattern}: Odoo 19 wants {better}")
+
+
+@pytest.mark.parametrize("addon", ADDONS)
+def test_manifest(addon):
+    data = manifest(addon)
+    assert data["license"] == "LGPL-3"
+    assert re.fullmatch(r"19\.0\.\d+\.\d+\.\d+", data["version"])
+    assert data["author"]
+    assert data["website"]
+    for name in data.get("data", []) + data.get("demo", []):
+        assert (ROOT / addon / name).is_file(), f"{addon}/{name} is missing"
+    for folder in ("tests", "security"):
+        assert (ROOT / addon / folder).is_dir()
+
+
+@pytest.mark.parametrize("addon", ADDONS)
+def test_every_test_module_is_run(addon):
+    listed = (ROOT / addon / "tests" / "__init__.py").read_text()
+    for path in (ROOT / addon / "tests").glob("test_*.py"):
+        assert re.search(rf"\b{path.stem}\b", listed), f"{path} is never imported, so it never runs"
+
+
+def test_python_dependencies_are_pinned():
+    for line in (ROOT / "requirements.txt").read_text().splitlines():
+        assert not line or line.startswith("#") or re.match(r"[\w.\-\[\]]+==\S+", line), f"not pinned: {line}"

@@ -1,0 +1,70 @@
+"""The command itself: what it says about wrong input, and the gate that reads Odoo's logs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lokario_cli.figures import Figure, p95
+from lokario_cli.odoo_log import read_outcome
+
+ROOT = Path(__file__).parent.parent
+LINE = "2026-11-21 01:02:03,456 12 {} db odoo.{}: {}"
+
+
+def lokario(*arguments):
+    return subprocess.run([sys.executable, ROOT / "lokario", *arguments], capture_output=True, text=True, timeout=120)
+
+
+def verbs():
+    return sorted(path.stem.replace("_", "-") for path in (ROOT / "lokario_cli" / "verbs").glob("[a-z]*.py"))
+
+
+def test_every_verb_explains_itself():
+    listed = lokario("--help").stdout
+    for verb in verbs():
+        assert verb in listed
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["test", "no_such_addon"], ["bench", "nonsense"]])
+def test_wrong_input_is_refused_in_a_sentence(arguments):
+    done = lokario(*arguments)
+    assert done.returncode
+    assert "Traceback" not in done.stderr
+    assert "nonsense" in done.stderr or "no_such_addon" in done.stderr
+
+
+def log_file(tmp_path, *lines):
+    log = tmp_path / "odoo.log"
+    log.write_text("\n".join(lines) + "\n")
+    return log
+
+
+def test_log_counts_tests_and_skips(tmp_path):
+    lines = [
+        LINE.format("INFO", "addons.x", "skipped TestX.test_y : no browser"),
+        LINE.format("INFO", "tests.result", "1 failed, 1 error(s) of 12 tests when loading database 'db'"),
+    ]
+    outcome = read_outcome(log_file(tmp_path, *lines))
+    assert str(outcome) == "9 passed, 2 failed, 1 skipped"
+
+
+def test_log_shows_lines_nobody_expected(tmp_path):
+    lines = [
+        LINE.format("WARNING", "addons.x", "something odd"),
+        LINE.format("ERROR", "sql_db", "bad query: b'CREATE EXTENSION IF NOT EXISTS pg_trgm'"),
+    ]
+    assert [line[-13:] for line in read_outcome(log_file(tmp_path, *lines)).unexpected] == ["something odd"]
+
+
+def test_run_that_died_is_a_failure(tmp_path):
+    assert read_outcome(log_file(tmp_path, "killed"), exit_code=137).failed == 1
+
+
+def test_figures_know_whether_they_hold():
+    assert Figure("x", 1, 10, "ratio <= 0.25").holds
+    assert not Figure("x", 3, 10, "ratio <= 0.25").holds
+    assert Figure("x", 30, None, "ours >= 20").holds
+    assert not Figure("x", 3, None, "ratio <= 1").holds
+    assert p95([float(value) for value in range(1, 21)]) == 19
