@@ -117,6 +117,11 @@ class Secret(fields.Char):
 
     def _store(self, record, sealed):
         record.env.cr.execute(
-            SQL("UPDATE %s SET %s = %s WHERE id = %s",
-                SQL.identifier(record._table), SQL.identifier(self.name), sealed, record.id)
+            SQL(
+                "UPDATE %s SET %s = %s WHERE id = %s",
+                SQL.identifier(record._table),
+                SQL.identifier(self.name),
+                sealed,
+                record.id,
+            )
         )

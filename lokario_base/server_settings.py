@@ -1,6 +1,8 @@
 """Settings that live outside of every database."""
 
 import os
+from configparser import ConfigParser
+from functools import lru_cache
 
 from odoo.tools import config
 
@@ -8,7 +10,14 @@ SECTION = "lokario"
 
 
 def server_setting(name: str) -> str:
-    """Return the setting ``name`` (upper case) from the environment, else from section [lokario] of odoo.conf in lower
-    case, else from its section [options]; empty when it is nowhere."""
+    """Return the setting ``name`` (in capitals) from the environment, else from odoo.conf (in small letters, in its
+    section [lokario] or [options]); empty when it is nowhere."""
     option = name.lower()
-    return os.environ.get(name) or config.misc.get(SECTION, {}).get(option) or config.get(option) or ""
+    return os.environ.get(name) or _section(config["config"]).get(option) or config.get(option) or ""
+
+
+@lru_cache(maxsize=1)
+def _section(path: str | None) -> dict[str, str]:
+    parser = ConfigParser(interpolation=None)
+    parser.read(path or ())
+    return dict(parser[SECTION]) if parser.has_section(SECTION) else {}

@@ -43,7 +43,9 @@ def run_scheduled(cron_xmlid: str):
         return _answer(503, "Cette base est une copie neutralisée : aucun traitement n'y est lancé.")
     outcome = cron._await_endpoint_run()
     if outcome == "failed":
-        return _answer(500, cron.endpoint_failed_message or "Le traitement a échoué. Consultez les journaux du serveur.")
+        return _answer(
+            500, cron.endpoint_failed_message or "Le traitement a échoué. Consultez les journaux du serveur."
+        )
     return _answer(200, cron.endpoint_running_message if outcome == "running" else cron.endpoint_done_message)
 
 

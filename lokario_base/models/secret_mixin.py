@@ -30,7 +30,7 @@ class SecretMixin(models.AbstractModel):
     def _compute_secret_problem(self):
         for record in self:
             broken = [field.string for field in self._secret_fields() if record.id and not record._is_readable(field)]
-            record.secret_problem = broken and self.env._(
+            record.secret_problem = bool(broken) and self.env._(
                 "%s can no longer be decrypted: the encryption key changed or is missing. "
                 "Restore the former key in LOKARIO_SECRET_KEYS, or enter the secret again.",
                 ", ".join(broken),
@@ -77,8 +77,7 @@ class SecretMixin(models.AbstractModel):
 
     def _sealed_secret(self, field: Secret) -> str | None:
         self.env.cr.execute(
-            SQL("SELECT %s FROM %s WHERE id = %s",
-                SQL.identifier(field.name), SQL.identifier(self._table), self.id)
+            SQL("SELECT %s FROM %s WHERE id = %s", SQL.identifier(field.name), SQL.identifier(self._table), self.id)
         )
         return (self.env.cr.fetchone() or (None,))[0]
 
@@ -113,25 +112,34 @@ class SecretMixin(models.AbstractModel):
     def _rotate_field(self, field: Secret, result: dict[str, int]):
         last_id = 0
         while last_id is not None:
-            for attempt in range(1, ROTATION_ATTEMPTS + 1):
-                try:
-                    rotated, unreadable, next_id = self._rotate_batch(field, last_id)
-                    self.env.cr.commit()
-                    break
-                except psycopg2.errors.SerializationFailure:
-                    self.env.cr.rollback()
-                    if attempt == ROTATION_ATTEMPTS:
-                        raise
+            rotated, unreadable, last_id = self._rotate_batch_with_retries(field, last_id)
             result["rotated"] += rotated
             result["unreadable"] += unreadable
-            last_id = next_id
 
-    def _rotate_batch(self, field: Secret, last_id: int) -> tuple[int, int, int | None]:
-        vault, cr = get_vault(), self.env.cr
+    def _rotate_batch_with_retries(self, field: Secret, last_id: int):
+        for attempt in range(1, ROTATION_ATTEMPTS + 1):
+            try:
+                with self.pool.cursor() as cr:
+                    return self._rotate_batch(cr, field, last_id)
+            except psycopg2.errors.SerializationFailure:
+                if attempt == ROTATION_ATTEMPTS:
+                    raise
+        return None
+
+    def _rotate_batch(self, cr, field: Secret, last_id: int) -> tuple[int, int, int | None]:
+        """Re-encrypt the next rows after ``last_id``; return how many, how many cannot be read, and the last id."""
+        vault = get_vault()
         table, column = SQL.identifier(self._table), SQL.identifier(field.name)
         cr.execute(
-            SQL("SELECT id, %s FROM %s WHERE id > %s AND NOT starts_with(%s, %s) ORDER BY id LIMIT %s FOR UPDATE",
-                column, table, last_id, column, f"{PREFIX}:{vault.newest}:", ROTATION_BATCH),
+            SQL(
+                "SELECT id, %s FROM %s WHERE id > %s AND NOT starts_with(%s, %s) ORDER BY id LIMIT %s FOR UPDATE",
+                column,
+                table,
+                last_id,
+                column,
+                f"{PREFIX}:{vault.newest}:",
+                ROTATION_BATCH,
+            ),
             log_exceptions=False,
         )
         rows, renewed = cr.fetchall(), []
@@ -144,7 +152,12 @@ class SecretMixin(models.AbstractModel):
         if renewed:
             ids, sealed_list = map(list, zip(*renewed, strict=True))
             cr.execute(
-                SQL("UPDATE %s t SET %s = v.sealed FROM unnest(%s::int[], %s::text[]) v(id, sealed) WHERE t.id = v.id",
-                    table, column, ids, sealed_list)
+                SQL(
+                    "UPDATE %s t SET %s = v.sealed FROM unnest(%s::int[], %s::text[]) v(id, sealed) WHERE t.id = v.id",
+                    table,
+                    column,
+                    ids,
+                    sealed_list,
+                )
             )
         return len(renewed), len(rows) - len(renewed), rows[-1][0] if rows else None
