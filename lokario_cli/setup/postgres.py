@@ -21,6 +21,7 @@ NOBODY = 65534
 SUPERUSER = "lokario_super"
 ODOO_ROLE = "odoo"  # Odoo refuses to work as `postgres`, and needs no more than CREATEDB
 SETTINGS = "listen_addresses = ''\nunix_socket_permissions = 0700\nmax_connections = 300\nshared_buffers = 256MB\n"
+PSQL = ("-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1")
 THROW_AWAY = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n"
 
 
@@ -52,12 +53,50 @@ def _server_can_reach(path: Path) -> bool:
     return os.getuid() != 0 or all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents) if folder.exists())
 
 
-def external_server() -> dict[str, str] | None:
-    """The server named by the environment, as Odoo's options; None for the embedded one."""
-    if not (host := os.environ.get("PGHOST") or os.environ.get("DB_HOST")):
-        return None
-    named = {"db_host": host, "db_port": "PGPORT", "db_user": "PGUSER", "db_password": "PGPASSWORD"}
-    return {"db_host": host} | {key: os.environ[name] for key, name in named.items() if name in os.environ}
+@dataclass
+class NamedServer:
+    """The server that the environment names (PGHOST or DB_HOST, PGPORT, PGUSER, PGPASSWORD); it is only used.
+
+    Its role needs CREATEDB; the tests also need the right to end other connections of their own databases.
+    """
+
+    host: str
+    port: str
+    user: str
+    password: str
+
+    @classmethod
+    def from_environment(cls):
+        host = os.environ.get("PGHOST") or os.environ.get("DB_HOST")
+        if not host:
+            return None
+        port = os.environ.get("PGPORT") or os.environ.get("DB_PORT") or "5432"
+        user = os.environ.get("PGUSER") or os.environ.get("DB_USER") or ODOO_ROLE
+        return cls(host, port, user, os.environ.get("PGPASSWORD") or os.environ.get("DB_PASSWORD") or "")
+
+    def __enter__(self):
+        self.psql("SELECT 1")
+        return self
+
+    def __exit__(self, *_exc):
+        """Somebody else's server is left as it is."""
+
+    def stop(self) -> None:
+        """Somebody else's server is left as it is."""
+
+    def odoo_options(self) -> dict[str, str]:
+        options = {"db_host": self.host, "db_port": self.port, "db_user": self.user}
+        return options | ({"db_password": self.password} if self.password else {})
+
+    def psql(self, sql: str, database: str = "postgres", role: str | None = None) -> str:
+        del role  # there is one
+        command = ["psql", *PSQL, "-h", self.host, "-p", self.port, "-U", self.user, "-d", database, "-c", sql]
+        environment = {**os.environ, "PGPASSWORD": self.password}
+        command[0] = shutil.which("psql") or str(binaries() / "psql")
+        done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if done.returncode:
+            raise Failure(f"PostgreSQL at {self.host}: {done.stderr.strip()}")
+        return done.stdout.strip()
 
 
 @dataclass
@@ -72,13 +111,13 @@ class Cluster:
     throw_away: bool = False
     _lock: object = field(default=None, init=False, repr=False)
 
-    @classmethod
-    def for_tests(cls):
-        return cls("test", memory_folder() / "pg-test", throw_away=True)
+    @staticmethod
+    def for_tests():
+        return NamedServer.from_environment() or Cluster("test", memory_folder() / "pg-test", throw_away=True)
 
-    @classmethod
-    def for_serving(cls):
-        return cls("serve", service_folder() / "pg")
+    @staticmethod
+    def for_serving():
+        return NamedServer.from_environment() or Cluster("serve", service_folder() / "pg")
 
     @property
     def socket(self) -> Path:
@@ -127,7 +166,7 @@ class Cluster:
         return self._call("pg_ctl", "-s", "-D", self.data, "status").returncode == 0
 
     def psql(self, sql: str, database: str = "postgres", role: str = SUPERUSER) -> str:
-        command = ["psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-h", self.socket, "-U", role]
+        command = ["psql", *PSQL, "-h", self.socket, "-U", role]
         return self._run(*command, "-d", database, "-c", sql, own_user=True).strip()
 
     def _initialise(self) -> None:

@@ -139,7 +139,9 @@ class World:
 
     def call_odoo(self, database: str, *arguments, log: Path) -> int:
         log.parent.mkdir(parents=True, exist_ok=True)
-        conf = write_configuration(STATE / "conf" / f"{database}.conf", self.options(**{"lokario/manager_db": database}))
+        conf = write_configuration(
+            STATE / "conf" / f"{database}.conf", self.options(**{"lokario/manager_db": database})
+        )
         arguments = ("-c", conf, "-d", database, "-p", free_port(), "--gevent-port", free_port(), *arguments)
         with log.open("w") as stream:
             return subprocess.run(
@@ -208,7 +210,7 @@ class Server:
 
     def _answers(self) -> bool:
         try:
-            urllib.request.urlopen(f"{self.url}/web/health", timeout=5).close()  # noqa: S310
+            urllib.request.urlopen(f"{self.url}/web/health", timeout=5).close()
         except urllib.error.HTTPError:
             return True
         except OSError:

@@ -1,0 +1,105 @@
+"""What every chapter of the demo plays on: the manager's server, a person logged in, a mail provider."""
+
+import json
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..console import Failure, Phases
+from ..paths import ADDONS, STATE
+from ..setup.postgres import Cluster
+from ..worlds.client import OdooClient, RpcError
+from ..worlds.mail import MailWorld, SmtpServer
+from ..worlds.odoo import LANGUAGES, Server, command, environment, serving_options, write_configuration
+
+DATABASE = "lokario"
+KEYS = STATE / "demo-keys.json"
+
+
+@dataclass
+class Stage:
+    """``rows`` collects what the closing table says: (what, where, login)."""
+
+    server: Server
+    mail: MailWorld
+    smtp: SmtpServer
+    client: OdooClient
+    phases: Phases
+    rows: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def tell(self, what: str, where: str = "", login: str = "") -> None:
+        self.rows.append((what, where, login))
+
+    def received_by(self, address: str) -> list[bytes]:
+        """The raw mails this address received from our servers, oldest first."""
+        return [raw for _sender, recipients, raw, _login in self.smtp.received if address in recipients]
+
+
+def demo_keys() -> dict[str, str]:
+    """The secrets of this checkout's demo, made once and kept in the state folder."""
+    if not KEYS.exists():
+        import base64
+
+        keys = {
+            "LOKARIO_SECRET_KEYS": "1:" + base64.b64encode(secrets.token_bytes(32)).decode(),
+            "CRON_SECRET": secrets.token_hex(32),
+            "ADMIN_PASSWORD": secrets.token_urlsafe(12),
+        }
+        KEYS.touch(mode=0o600)
+        KEYS.write_text(json.dumps(keys))
+    return json.loads(KEYS.read_text())
+
+
+def install_manager(cluster: Cluster) -> None:
+    """Install the suite into the manager's database, or update it when its code changed."""
+    installed = _installed(cluster)
+    flag = "-u" if installed else "-i"
+    stamp = STATE / "manager-code"
+    if installed and stamp.exists() and stamp.read_text() == _code_stamp():
+        return
+    log = STATE / "logs" / "manager-install.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    conf = write_configuration(STATE / "conf" / "manager-install.conf", serving_options(cluster))
+    arguments = ["-c", conf, "-d", DATABASE, flag, ",".join(ADDONS), "--load-language", LANGUAGES]
+    _run_to_the_end(command(*arguments, "--no-http", "--stop-after-init"), log)
+    stamp.write_text(_code_stamp())
+
+
+def set_admin_password(cluster: Cluster, password: str) -> None:
+    script = f"env.ref('base.user_admin').password = {password!r}\nenv.cr.commit()\n"
+    conf = write_configuration(STATE / "conf" / "manager-shell.conf", serving_options(cluster))
+    program, odoo = command()
+    log = STATE / "logs" / "manager-shell.log"
+    _run_to_the_end([program, odoo, "shell", "-c", str(conf), "-d", DATABASE, "--no-http"], log, script)
+
+
+def log_in(server: Server, password: str) -> OdooClient:
+    client = OdooClient(server.url)
+    try:
+        client.login(DATABASE, "admin", password)
+    except RpcError as error:
+        raise Failure(f"The demo's administrator cannot log in ({error}); ./lokario clean starts afresh.") from error
+    return client
+
+
+def _installed(cluster: Cluster) -> bool:
+    return bool(cluster.psql(f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'"))
+
+
+def _code_stamp() -> str:
+    """Changes with any file of the addons."""
+    from ..paths import ROOT
+
+    newest = max(path.stat().st_mtime_ns for addon in ADDONS for path in (ROOT / addon).rglob("*") if path.is_file())
+    return str(newest)
+
+
+def _run_to_the_end(arguments: list[str], log: Path, stdin: str | None = None) -> None:
+    import subprocess
+
+    with log.open("w") as stream:
+        done = subprocess.run(
+            arguments, env={**environment(), **demo_keys()}, input=stdin or "", text=True, stdout=stream, stderr=stream
+        )
+    if done.returncode:
+        raise Failure(f"Odoo stopped with {done.returncode}; its log says why: {log}")

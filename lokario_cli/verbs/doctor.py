@@ -1,0 +1,50 @@
+"""Say what is installed, what is missing and how to get it."""
+
+import os
+
+HELP = "say what is installed, what is missing and how to get it"
+
+
+def run(args):
+    from ..console import say, table
+
+    rows = [[what, "ok" if fine else "MISSING", text] for what, fine, text in findings()]
+    say(table(["what", "", "where, or how to get it"], rows))
+    return 0
+
+
+def findings():
+    """(what, whether it is fine, where it is or how to get it) for everything the suite uses."""
+    from ..paths import cache, venv
+    from ..setup import odoo_source
+    from ..setup.apt import find_command
+    from ..setup.ensure import SYSTEM_PACKAGES
+    from ..setup.venv import is_there
+
+    yield "cache", cache().exists(), str(cache())
+    yield "Odoo 19.0", odoo_source.is_there(), str(odoo_source.home())
+    ready = odoo_source.is_there() and is_there()
+    yield "Python packages", ready, str(venv()) if ready else "any verb that needs them sets them up"
+    yield postgresql(ready)
+    for need, commands in SYSTEM_PACKAGES.items():
+        for command, package in commands.items():
+            path = find_command(command)
+            yield f"{command} ({need})", bool(path), path or f"apt-get install {package}"
+    for name, minimum, advice in secrets_wanted():
+        value = os.environ.get(name, "")
+        state = f"{len(value)} characters" if value else "not set"
+        yield name, len(value) >= minimum, state if len(value) >= minimum else f"{state}; {advice}"
+
+
+def postgresql(ready: bool):
+    """Which server runs; the embedded one has no pg_trgm and no unaccent, and the suite works without."""
+    from ..setup.postgres import NamedServer
+
+    if named := NamedServer.from_environment():
+        return "PostgreSQL", True, f"the server of the environment: {named.host}"
+    return "PostgreSQL", ready, "embedded 18 (without pg_trgm and unaccent); PGHOST names another"
+
+
+def secrets_wanted():
+    yield "CRON_SECRET", 32, "schedulers get 503 until you set it: openssl rand -hex 32"
+    yield "LOKARIO_SECRET_KEYS", 40, 'storing secrets is refused until you set it: echo "1:$(openssl rand -base64 32)"'
