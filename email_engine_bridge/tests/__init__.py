@@ -1,3 +1,5 @@
 from . import test_api_frame
+from . import test_campaign_tools
 from . import test_install
 from . import test_quota
+from . import test_template_renderer

@@ -22,10 +22,32 @@ from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
 
-COLUMNS = (
-    "type,timeLogged,timeQueued,orig,rcpt,orcpt,dsnAction,dsnStatus,dsnDiag,dsnMta,bounceCat,srcType,srcMta,dlvType,"
-    "dlvSourceIp,dlvDestinationIp,dlvEsmtpAvailable,dlvSize,vmta,jobId,envId,queue,vmtaPool,header_Message-ID"
-).split(",")
+COLUMNS = [
+    "type",
+    "timeLogged",
+    "timeQueued",
+    "orig",
+    "rcpt",
+    "orcpt",
+    "dsnAction",
+    "dsnStatus",
+    "dsnDiag",
+    "dsnMta",
+    "bounceCat",
+    "srcType",
+    "srcMta",
+    "dlvType",
+    "dlvSourceIp",
+    "dlvDestinationIp",
+    "dlvEsmtpAvailable",
+    "dlvSize",
+    "vmta",
+    "jobId",
+    "envId",
+    "queue",
+    "vmtaPool",
+    "header_Message-ID",
+]
 FATES = {
     "bounce": ("b", "failed", "5.1.1 (bad destination mailbox address)", "smtp;550 5.1.1 user unknown", "bad-mailbox"),
     "full": ("b", "failed", "5.2.2 (mailbox full)", "smtp;552 5.2.2 mailbox full", "quota-issues"),

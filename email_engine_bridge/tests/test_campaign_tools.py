@@ -1,0 +1,281 @@
+import csv
+import email
+import email.policy
+import gzip
+import json
+import random
+import re
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import standardwebhooks
+from odoo.tests import BaseCase, tagged
+from odoo.tools import file_open
+
+from lokario_cli.worlds import mailwizz as mailwizz_world
+from lokario_cli.worlds import pmta
+
+from ..exceptions import EngineRejected, EngineUnavailable
+from ..tools import accounting, bounce, standard_webhooks, verp
+from ..tools.campaign_message import CampaignHeaders, MessageBuilder, Recipient, encoded_words, quoted_printable
+from ..tools.mailwizz_client import MailWizzClient
+from ..tools.smtp_feeder import Outcome, Outgoing, SmtpFeeder
+
+ROWS = [
+    {
+        "type": kind,
+        "timeLogged": f"2026-11-0{index + 1} 10:00:00+0000",
+        "orig": "b-x@bounce.test",
+        "rcpt": 'a,"b"@c.test',
+        "dsnStatus": "5.1.1 (bad, mailbox)",
+        "dsnDiag": 'smtp;550 "no"',
+        "bounceCat": "bad-mailbox",
+        "vmta": "t1-ip1",
+        "jobId": "t1-c2-k3",
+    }
+    for index, kind in enumerate(("d", "b", "t", "tq", "r", "f", "rb", "rs"))
+]
+
+
+def as_csv(rows, names):
+    def quoted(value):
+        return '"' + value.replace('"', '""') + '"'
+
+    lines = [",".join(names)] + [",".join(quoted(row.get(name, "")) for name in names) for row in rows]
+    return ("\r\n".join(lines) + "\r\n").encode()
+
+
+@tagged("post_install", "-at_install")
+class TestAccounting(BaseCase):
+    def _read(self, body, size=1000):
+        chunks = [body[start : start + size] for start in range(0, len(body), size)]
+        return list(accounting.read_records(chunks))
+
+    def test_every_form_gives_the_same_records(self):
+        names = [*ROWS[0], "srcType"]
+        expected = self._read(json.dumps(ROWS).encode())
+        self.assertEqual([record.type for record in expected], ["d", "b", "t", "tq", "r", "f", "rb", "rs"])
+        shuffled = random.Random(1).sample(names, len(names))
+        lines = "\n".join(json.dumps(row) for row in ROWS).encode()
+        upper = [{name.upper(): value for name, value in row.items()} for row in ROWS]
+        for body in (as_csv(ROWS, names), as_csv(ROWS, shuffled), lines, json.dumps(upper).encode()):
+            self.assertEqual(self._read(body), expected)
+            self.assertEqual(self._read(gzip.compress(body), 7), expected)
+            self.assertEqual(self._read(b"\xef\xbb\xbf" + body), expected)
+
+    def test_times_become_utc(self):
+        cases = {
+            "2019-02-08 21:54:05+0000": "2019-02-08 21:54:05",
+            "2019-02-08 21:54:05+0100": "2019-02-08 20:54:05",
+            "2019-02-08T21:54:05Z": "2019-02-08 21:54:05",
+            "02/08/2019 21:54:05": "2019-02-08 21:54:05",
+            "1549662845": "2019-02-08 21:54:05",
+        }
+        for text, expected in cases.items():
+            [record] = self._read(json.dumps({"type": "d", "timeLogged": text}).encode())
+            self.assertEqual(record.time, expected)
+
+    def test_a_row_read_twice_has_one_key(self):
+        keys = {record.key for record in self._read(json.dumps(ROWS + ROWS).encode())}
+        self.assertEqual(len(keys), len(ROWS))
+
+    def test_unusable_bodies_are_refused(self):
+        bomb = gzip.compress(b"type,timeLogged\n" + b"x" * 300_000_000)
+        for body in (b"hello\nyou", b"[1]", b'{"a":', b"[" * 100_000, bomb, gzip.compress(b"type,timeLogged\n")[:-9]):
+            with self.subTest(body[:20]), self.assertRaises(accounting.Unreadable):
+                self._read(body, 65536)
+
+    def test_a_bad_row_is_reported_and_the_rest_is_read(self):
+        errors = []
+        rows = [ROWS[0], {**ROWS[1], "type": "zz"}, {**ROWS[2], "timeLogged": "soon"}, ROWS[3]]
+        body = json.dumps(rows).encode()
+        records = list(accounting.read_records([body], lambda number, reason: errors.append(number)))
+        self.assertEqual(([record.type for record in records], errors), (["d", "tq"], [2, 3]))
+
+
+@tagged("post_install", "-at_install")
+class TestBounce(BaseCase):
+    def test_labelled_diagnostics(self):
+        """No person is ever suppressed for a block; at most 3 % of the corpus is judged otherwise."""
+        wrong = []
+        with file_open("email_engine_bridge/tests/bounces.csv", "r") as stream:
+            labelled = list(csv.reader(stream))[1:]
+        for label, status, diagnostic, category in labelled:
+            verdict = bounce.classify(status, diagnostic, category).kind.value
+            if verdict != label:
+                wrong.append((label, verdict, status, diagnostic))
+        self.assertFalse([case for case in wrong if "hard" in case[:2] and case[0] != "hard"], wrong)
+        self.assertLessEqual(len(wrong), len(labelled) * 0.03, wrong)
+
+    def test_delays_and_temporary_answers_kill_no_address(self):
+        self.assertEqual(bounce.classify("4.0.0", "smtp;450 user unknown", "bad-mailbox", "delayed").kind, "ignored")
+        self.assertEqual(bounce.classify("4.1.1", "smtp;450 4.1.1 user unknown", "bad-mailbox").kind, "soft")
+
+    def test_providers(self):
+        names = [bounce.provider_of(name) for name in ("gmail.com", "hotmail.fr", "yahoo.fr", "orange.fr", "a.test")]
+        self.assertEqual(names, ["gmail", "microsoft", "yahoo", "orange", "other"])
+
+
+@tagged("post_install", "-at_install")
+class TestSignatures(BaseCase):
+    BODY = b'{"type":"email.delivered","n":"\xc3\xa9"}'
+
+    def test_judged_by_the_reference_library(self):
+        secret, old = standard_webhooks.new_secret(), standard_webhooks.new_secret()
+        ours = standard_webhooks.headers([old, secret], "msg_1", self.BODY)
+        for known in (old, secret):
+            self.assertTrue(standardwebhooks.Webhook(known).verify(self.BODY, ours))
+        now = datetime.now(UTC)
+        theirs = {
+            "webhook-id": "msg_2",
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": standardwebhooks.Webhook(secret).sign("msg_2", now, self.BODY.decode()),
+        }
+        self.assertEqual(standard_webhooks.verify([secret], theirs, self.BODY), "msg_2")
+
+    def test_forged_altered_and_old_deliveries_are_refused(self):
+        secret = standard_webhooks.new_secret()
+        good = standard_webhooks.headers([secret], "msg_1", self.BODY)
+        old = standard_webhooks.headers([secret], "msg_1", self.BODY, now=time.time() - 301)
+        early = standard_webhooks.headers([secret], "msg_1", self.BODY, now=time.time() + 301)
+        cases = [
+            ([standard_webhooks.new_secret()], good, self.BODY),
+            ([secret], good, self.BODY + b" "),
+            ([secret], {**good, "webhook-id": "msg_2"}, self.BODY),
+            ([secret], {**good, "webhook-timestamp": "soon"}, self.BODY),
+            ([secret], {}, self.BODY),
+            ([], good, self.BODY),
+            ([secret], old, self.BODY),
+            ([secret], early, self.BODY),
+        ]
+        for secrets, headers, body in cases:
+            with self.assertRaises(standard_webhooks.BadSignature):
+                standard_webhooks.verify(secrets, headers, body)
+
+    def test_tokens_are_opaque_and_bound_to_their_purpose(self):
+        secret = b"k" * 32
+        for record_id in (1, 7, 2**31 - 1):
+            token = verp.token(secret, "unsubscribe", record_id)
+            self.assertEqual(verp.read_token(secret, "unsubscribe", token.upper()), record_id)
+            self.assertIsNone(verp.read_token(secret, "open", token))
+            self.assertIsNone(verp.read_token(b"z" * 32, "unsubscribe", token))
+            self.assertIsNone(verp.read_token(secret, "unsubscribe", "a" + token[1:] + "a"))
+            sender = verp.envelope_sender(token, "bounce.test")
+            self.assertEqual(verp.token_of_sender(f"<{sender.upper()}>"), token)
+        self.assertIsNone(verp.read_token(secret, "unsubscribe", "not a token"))
+        self.assertEqual(verp.parse_job(verp.job_name(1, 42, 7)), (1, 42, 7))
+
+
+@tagged("post_install", "-at_install")
+class TestMessages(BaseCase):
+    HEADERS = CampaignHeaders(
+        "t1-ip1", "t1-c2-k3", "Société, Élan", "news@a.test", "reply@a.test", "c2:t1:campaign:lokario", "l1.a.test"
+    )
+
+    def _recipient(self, number, address=None, **values):
+        defaults = {
+            "subject": "Offre spéciale pour l'été " + "très " * 30,
+            "html": "<p>Hé\r\n.point\n" + "x" * 500 + "</p>",
+            "text": ".\n..deux\nfin é",
+            "to_name": 'Jean "J" D.',
+        }
+        return Recipient(
+            number,
+            address or f"user{number}@x.test",
+            f"b-{number}@bounce.test",
+            f"m{number}@a.test",
+            "https://a.test/u/tok",
+            **(defaults | values),
+        )
+
+    def _parse(self, data):
+        plain = re.sub(rb"^\.\.", b".", data.removesuffix(b".\r\n"), flags=re.MULTILINE)
+        return email.message_from_bytes(plain, policy=email.policy.default)
+
+    def test_an_independent_parser_reads_what_was_written(self):
+        recipient = self._recipient(1)
+        data = MessageBuilder(self.HEADERS, "=_b").build(recipient)
+        self.assertLessEqual(max(map(len, data.split(b"\r\n"))), 998)
+        message = self._parse(data)
+        self.assertFalse(message.defects)
+        self.assertEqual(message["Subject"], recipient.subject)
+        self.assertEqual(message["From"].addresses[0].display_name, "Société, Élan")
+        self.assertEqual(message["To"].addresses[0].addr_spec, recipient.address)
+        self.assertEqual(message["List-Unsubscribe"], "<https://a.test/u/tok>")
+        self.assertEqual(message["List-Unsubscribe-Post"], "List-Unsubscribe=One-Click")
+        self.assertEqual((message["X-Job"], message["X-Virtual-MTA"]), ("t1-c2-k3", "t1-ip1"))
+        text, html = (message.get_body((kind,)).get_content().replace("\r\n", "\n") for kind in ("plain", "html"))
+        self.assertEqual(text.rstrip("\n"), recipient.text)
+        self.assertEqual(html.rstrip("\n"), recipient.html.replace("\r\n", "\n"))
+
+    def test_hostile_values_add_no_header(self):
+        data = MessageBuilder(self.HEADERS, "=_b").build(self._recipient(1, to_name="a\r\nBcc: x@y.test"))
+        self.assertIsNone(self._parse(data)["Bcc"])
+        for text in (".", "a.\r\n.\r\nMAIL FROM:<x>", "." * 300):
+            self.assertNotIn(b"\r\n.\r\n", b"\r\n" + quoted_printable(text) + b"\r\n")
+        self.assertNotIn("\n", encoded_words("é" * 10))
+
+    def test_feeder_tells_what_happened_to_each_message(self):
+        with tempfile.TemporaryDirectory() as folder:
+            mta = pmta.FakePowerMta(Path(folder) / "acct.csv", vmtas={"t1-ip1"})
+            with pmta.serving(mta) as (host, port), SmtpFeeder(host, port) as feeder:
+                addresses = ["a@x.test", "reject-b@x.test", "c@x.test", "lost-d@x.test", "e@x.test"]
+                outcomes = self._feed(feeder, addresses)
+                self.assertEqual(outcomes, ["accepted", "refused", "accepted", "unknown", "unsent"])
+                self.assertEqual(self._feed(feeder, ["reject-a@x.test", "b@x.test"]), ["refused", "accepted"])
+            with (Path(folder) / "acct.csv").open("rb") as stream:
+                records = list(accounting.read_records(stream))
+        self.assertEqual([record.type for record in records], ["r", "d"] * 4)
+        self.assertEqual({record.job for record in records}, {"t1-c2-k3"})
+
+    def _feed(self, feeder, addresses):
+        builder = MessageBuilder(self.HEADERS, "=_b")
+        recipients = [self._recipient(number, address) for number, address in enumerate(addresses)]
+        messages = [Outgoing(one.key, one.sender, one.address, builder.build(one)) for one in recipients]
+        results = feeder.feed(messages)
+        self.assertEqual([result.key for result in results], list(range(len(addresses))))
+        return [result.outcome.value for result in results]
+
+    def test_no_server_is_unavailable(self):
+        with self.assertRaises(EngineUnavailable):
+            SmtpFeeder("127.0.0.1", 9).feed([Outgoing(1, "a", "b", b".\r\n")])
+        self.assertTrue(Outcome.UNSENT)
+
+
+@tagged("post_install", "-at_install")
+class TestMailWizzClient(BaseCase):
+    def setUp(self):
+        super().setUp()
+        self.mailwizz = mailwizz_world.FakeMailWizz("key")
+        url = self.enterContext(mailwizz_world.serving(self.mailwizz))
+        self.client = MailWizzClient(url, "key")
+        self.url = url
+
+    def test_journey(self):
+        company = {"name": "Alpha", "country": "France", "address_1": "1 rue", "city": "Paris", "zip_code": "75001"}
+        list_uid = self.client.create_list("News", "d", "Alpha", "a@a.test", "a@a.test", company)
+        first = self.client.upsert_subscriber(list_uid, "x@y.test", {"FNAME": "X"})
+        self.assertEqual(self.client.upsert_subscriber(list_uid, "x@y.test", {"FNAME": "Z"}), first)
+        self.assertEqual(self.mailwizz.subscribers[list_uid, "x@y.test"]["FNAME"], "Z")
+        values = dict.fromkeys(("name", "from_name", "from_email", "subject", "reply_to"), "v")
+        values["send_at"] = "2026-01-01 00:00:00"
+        uid = self.client.create_campaign(list_uid, values, "<a href='[UNSUBSCRIBE_URL]'>u</a>", "t")
+        self.assertEqual(self.client.find_campaign("v"), uid)
+        self.assertIsNone(self.client.find_campaign("other"))
+        self.assertEqual(self.client.pause_or_resume(uid), "paused")
+        self.assertEqual(self.client.campaign_stats(uid)["subscribers_count"], 1)
+
+    def test_refusals_and_outages_are_told_apart(self):
+        with self.assertRaisesRegex(EngineRejected, "UNSUBSCRIBE_URL"):
+            list_uid = self.client.create_list("N", "d", "A", "a@a.test", "a@a.test", {"name": "A"})
+            values = dict.fromkeys(("name", "from_name", "from_email", "subject", "reply_to", "send_at"), "v")
+            self.client.create_campaign(list_uid, values, "no tag", "t")
+        with self.assertRaisesRegex(EngineRejected, "Invalid API key"):
+            MailWizzClient(self.url, "wrong").delivery_servers()
+        self.mailwizz.fail_next = [503]
+        with self.assertRaises(EngineUnavailable):
+            self.client.delivery_servers()
+        with self.assertRaises(EngineUnavailable):
+            MailWizzClient("http://127.0.0.1:9/api", "key").delivery_servers()

@@ -1,0 +1,140 @@
+import time
+
+from odoo.tests import BaseCase, tagged
+
+from ..exceptions import TemplateRejected
+from ..tools.template_renderer import TemplateRenderer
+from ..tools.template_sandbox import TemplateSandbox
+from .template_corpus import BOMBS, DATA, ESCAPES, ORDINARY
+
+MEMORY = 64 * 1024  # kB above the idle worker
+SECONDS = 0.2
+
+
+@tagged("post_install", "-at_install")
+class TestTemplateRenderer(BaseCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.sandbox = TemplateSandbox()
+        cls.addClassCleanup(cls.sandbox.close)
+        cls.renderer = TemplateRenderer(cls.sandbox)
+
+    def _worker_peak(self):
+        """Highest resident memory of the worker so far, in kB."""
+        with open(f"/proc/{self.sandbox.pid}/status") as status:
+            return int(status.read().split("VmHWM:")[1].split()[0])
+
+    def test_documented_calls(self):
+        """The sample calls of the user's document give the documented answers."""
+        values = {"first_name": "Jean"}
+        renderer = self.renderer
+        self.assertEqual(
+            renderer.render_subject("Hello {{ first_name }} - Special offer!", values), "Hello Jean - Special offer!"
+        )
+        self.assertEqual(renderer.render("<p>Hello {{ first_name }}!</p>", values), "<p>Hello Jean!</p>")
+        self.assertEqual(renderer.validate_template("Hello {{ name }}"), (True, ""))
+        self.assertEqual(
+            renderer.get_template_variables("Hello {{ first_name }} {{ last_name }}"), ["first_name", "last_name"]
+        )
+
+    def test_ordinary_templates(self):
+        for source, expected in ORDINARY:
+            with self.subTest(source):
+                self.assertEqual(self.renderer.render(source, DATA), expected)
+
+    def test_missing_variables_are_empty_and_reported(self):
+        self.assertEqual(self.renderer.render("a{{ x }}b{{ y.z.t }}c[FNAME]", {}), "abc")
+        self.assertEqual(self.renderer.missing, ["first_name", "x", "y.z.t"])
+
+    def test_variables_in_order_of_first_appearance(self):
+        source = (
+            "{% for i in order.lines %}{{ i.name }}{{ loop.index }}{% endfor %}{{ z|d('x') }}[LNAME]{{ a.b }}{{ z }}"
+        )
+        self.assertEqual(self.renderer.get_template_variables(source), ["order.lines", "z", "[LNAME]", "a.b"])
+
+    def test_errors_carry_line_and_column(self):
+        self.assertEqual(
+            self.renderer.validate_template("Hello\n  {{ name|uper }}"),
+            (False, "line 2, column 11: Unknown or forbidden filter: uper (did you mean upper?)"),
+        )
+        valid, message = self.renderer.validate_template("ok\n{% for a in b %}")
+        self.assertFalse(valid)
+        self.assertTrue(message.startswith("line 2, column "), message)
+
+    def test_bombs_are_refused_quickly_and_cheaply(self):
+        self.renderer.render("warm", {})
+        idle = self._worker_peak()
+        for source in BOMBS:
+            with self.subTest(source[:60]):
+                start = time.monotonic()
+                with self.assertRaises(TemplateRejected):
+                    self.renderer.render(source, DATA)
+                self.assertLess(time.monotonic() - start, SECONDS * 2)  # the machine may be busy
+                self.renderer.render("still serving", {})
+                self.assertLess(self._worker_peak() - idle, MEMORY)
+
+    def test_nothing_escapes(self):
+        for source in ESCAPES:
+            with self.subTest(source):
+                try:
+                    text = self.renderer.render(source, DATA)
+                except TemplateRejected:
+                    continue
+                self.assertNotRegex(text, "class|object|function|root:|/home|/usr")
+
+    def test_a_worker_that_is_killed_is_replaced(self):
+        self.renderer.render("x", {})
+        self.sandbox._process.kill()
+        self.sandbox._process.wait()
+        self.assertEqual(self.renderer.render("{{ a }}", {"a": 1}), "1")
+
+    def test_the_worker_cannot_open_files_nor_grow(self):
+        """The last fence holds even for code that got past the syntax rules."""
+        self.renderer.render("x", {})
+        with open(f"/proc/{self.sandbox.pid}/limits") as limits:
+            text = limits.read()
+        self.assertRegex(text, r"Max open files\s+0\s+0")
+        self.assertRegex(text, r"Max address space\s+\d+\s+\d+")
+        with open(f"/proc/{self.sandbox.pid}/environ") as environ:
+            self.assertEqual(environ.read().strip("\0"), "")
+
+    def test_one_bad_recipient_does_not_stop_the_batch(self):
+        rows = [{"n": 1}, {"n": "a" * 3_000_000}, {"n": 3}]
+        texts, errors = self.renderer.render_batch("{{ n }}", "<b>{{ n }}</b>", "", rows)
+        self.assertEqual([text and text[1] for text in texts], ["<b>1</b>", None, "<b>3</b>"])
+        self.assertIn("longer", errors[1]["message"])
+
+    def test_header_fields_stay_on_one_line(self):
+        subject = self.renderer.render_subject("Hi {{ n }}", {"n": "a\r\nBcc: x@y.z\0\u2028b"})
+        self.assertEqual(subject, "Hi a Bcc: x@y.z b")
+
+    def test_recipient_data_introduces_no_tag(self):
+        values = {"first_name": "[EMAIL]{{ 7*7 }}", "email": "a@b.c"}
+        self.assertEqual(self.renderer.render("[FNAME]", values), "[EMAIL]{{ 7*7 }}")
+        kept = TemplateRenderer(self.sandbox, keep_tags=True)
+        text = kept.render("[LNAME] {{ first_name }}", values)
+        self.assertEqual(text, "[LNAME] [\u2060EMAIL]{{ 7*7 }}")
+
+    def test_merge_tag_filters(self):
+        values = {"first_name": " élodie du pont ", "email": "A&B@x.fr"}
+        cases = {
+            "[FNAME:filter:trim|uppercase]": "ÉLODIE DU PONT",
+            "[FNAME:filter:trim|ucfirst]": "Élodie du pont",
+            "[FNAME:filter:trim|ucwords]": "Élodie Du Pont",
+            "[FNAME:filter:trim|reverse]": "tnop ud eidolé",
+            "[EMAIL:filter:lowercase]": "a&amp;b@x.fr",
+            "[EMAIL:filter:urlencode]": "A%26B%40x.fr",
+            "[EMAIL:filter:rawurlencode]": "A%26B%40x.fr",
+            "[EMAIL:filter:htmlencode]": "A&amp;B@x.fr",
+            "[FNAME:filter:unheard]": "[FNAME:filter:unheard]",
+            "[NOTE] stays": "[NOTE] stays",
+        }
+        for source, expected in cases.items():
+            with self.subTest(source):
+                self.assertEqual(self.renderer.render(source, values), expected)
+
+    def test_text_part_is_derived(self):
+        html = "<style>p{}</style><h1>Bonjour {{ n }}</h1><p>Lire <a href='{{ u }}'>ici</a></p><ul><li>un</li></ul>"
+        _subject, _html, text = self.renderer.preview("s", html, sample={"n": "A&B", "u": "https://x/?a=1&b=2"})
+        self.assertEqual(text, "Bonjour A&B\n\nLire ici (https://x/?a=1&b=2)\n\n- un\n")

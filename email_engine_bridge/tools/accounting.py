@@ -1,0 +1,255 @@
+"""Read PowerMTA accounting: CSV in any column order, JSON (array, object, lines), gzip or not.
+
+Record types and columns: PowerMTA v5.0 User's Guide, chapters 11 and 12. Field names vary in case
+within the guide itself, so they are matched without case. `b` rows leave srcMta and dlvSourceIp empty:
+an IP is known by its `vmta`.
+"""
+
+import csv
+import json
+import re
+import zlib
+from base64 import b64encode
+from datetime import UTC, datetime
+from hashlib import blake2b
+from operator import itemgetter
+from typing import NamedTuple
+
+from ..exceptions import EngineRejected
+
+MAX_INFLATED = 256 * 1024 * 1024  # bytes one compressed body may grow to
+READ = 256 * 1024  # bytes read at a time
+MAX_FIELD = 64 * 1024  # characters of one CSV field
+
+TYPES = {
+    "d": "d", "delivery": "d",
+    "b": "b", "bounce": "b",
+    "t": "t", "transient": "t",
+    "tq": "tq", "transient-queue": "tq",
+    "r": "r", "receipt": "r",
+    "f": "f", "feedback-loop": "f",
+    "rb": "rb", "remote-bounce": "rb",
+    "rs": "rs", "remote-status": "rs",
+}  # fmt: skip
+
+# Where each value may stand, the first column that is there and filled wins.
+COLUMNS = {
+    "type": ("type",),
+    "time": ("timelogged",),
+    "sender": ("orig", "header_return-path"),
+    "rcpt": ("rcpt", "orcpt", "header_x-hmxmroriginalrecipient"),
+    "status": ("dsnstatus",),
+    "diagnostic": ("dsndiag",),
+    "category": ("bouncecat", "feedbacktype"),
+    "action": ("dsnaction",),
+    "vmta": ("vmta",),
+    "job": ("jobid", "header_x-job"),
+    "message_id": ("header_message-id",),
+    "queue": ("queue",),
+}
+
+
+class Record(NamedTuple):
+    """One accounting row; times are UTC `YYYY-MM-DD HH:MM:SS`, absent values are ''."""
+
+    type: str
+    time: str
+    sender: str
+    rcpt: str
+    status: str
+    diagnostic: str
+    category: str
+    action: str
+    vmta: str
+    job: str
+    message_id: str
+    queue: str
+
+    @property
+    def key(self):
+        """The same row read again has the same 22 characters."""
+        digest = blake2b("\0".join(self).encode("utf-8", "replace"), digest_size=16).digest()
+        return b64encode(digest, b"-_")[:22].decode()
+
+
+class Unreadable(EngineRejected):
+    """The body is no accounting data."""
+
+
+def read_records(chunks, on_error=None):
+    """Yield `Record`s from an iterable of byte chunks; compression and format are recognised.
+
+    on_error: called with (row number, reason) for a row that cannot be used; None raises
+    `Unreadable` at the first one.
+    """
+    chunks = _peekable(_inflated(chunks))
+    head = next(chunks)
+    first = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    parse = _from_json if first in (b"{", b"[") else _from_csv
+    for number, row in enumerate(parse(_joined(head, chunks)), 1):
+        try:
+            yield _record(row)
+        except (ValueError, KeyError, OverflowError, TypeError) as error:
+            if on_error is None:
+                raise Unreadable(f"Row {number}: {error}") from error
+            on_error(number, str(error))
+
+
+def _inflated(chunks):
+    chunks = _peekable(chunks)
+    head = next(chunks)
+    if head[:2] != b"\x1f\x8b":
+        yield head
+        yield from chunks
+        return
+    inflate, size = zlib.decompressobj(wbits=31), 0
+    for chunk in _joined(head, chunks):
+        while chunk:
+            try:
+                data = inflate.decompress(chunk, READ * 4)
+            except zlib.error as error:
+                raise Unreadable(f"The compressed body is damaged: {error}") from error
+            size += len(data)
+            if size > MAX_INFLATED:
+                raise Unreadable(f"The body inflates to more than {MAX_INFLATED} bytes")
+            yield data
+            chunk = inflate.unconsumed_tail
+    if not inflate.eof:
+        raise Unreadable("The compressed body is cut short")
+
+
+def _peekable(chunks):
+    """The chunks with small ones joined until there is something to recognise."""
+    chunks, head = iter(chunks), b""
+    for chunk in chunks:
+        head += chunk
+        if len(head.strip()) >= 2:
+            break
+    yield head
+    yield from chunks
+
+
+def _joined(head, chunks):
+    yield head
+    yield from chunks
+
+
+def _lines(chunks):
+    rest = b""
+    for chunk in chunks:
+        lines = (rest + chunk).split(b"\n")
+        rest = lines.pop()
+        if len(rest) > MAX_INFLATED // 16:
+            raise Unreadable("A line is too long")
+        yield from lines
+    if rest:
+        yield rest
+
+
+def _from_csv(chunks):
+    csv.field_size_limit(MAX_FIELD)
+    text = (line.decode("utf-8", "replace") + "\n" for line in _lines(chunks))
+    rows = csv.reader(text)
+    pick = None
+    try:
+        for row in rows:
+            if not row:
+                continue
+            if row[0].lstrip("\ufeff").lower() == "type" or pick is None:
+                pick = _picker([name.lstrip("\ufeff").strip().lower() for name in row])
+                continue
+            yield pick(row)
+    except csv.Error as error:
+        raise Unreadable(f"Line {rows.line_num}: {error}") from error
+
+
+def _picker(header):
+    """Function from a row of this header to its values in the order of `COLUMNS`."""
+    if "type" not in header or "timelogged" not in header:
+        raise Unreadable("The first line must name the columns, type and timeLogged among them")
+    places = [[header.index(name) for name in names if name in header] for names in COLUMNS.values()]
+    width, simple = len(header), all(len(place) <= 1 for place in places)
+    take = itemgetter(*(place[0] if place else width for place in places))
+    alternatives = [(index, place[1:]) for index, place in enumerate(places) if len(place) > 1]
+
+    def pick(row):
+        if len(row) != width:
+            row = (row + [""] * width)[:width]
+        row.append("")
+        values = take(row)
+        if not simple:
+            values = list(values)
+            for index, others in alternatives:
+                values[index] = values[index] or next((row[other] for other in others if row[other]), "")
+        return values
+
+    return pick
+
+
+def _from_json(chunks):
+    head = next(chunks := iter(chunks))
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":
+        yield from _from_json_lines(_joined(head, chunks))
+        return
+    body = b"".join(_joined(head, chunks))
+    try:
+        rows = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"The JSON cannot be read: {error}") from error
+    yield from (_row_of(row) for row in rows)
+
+
+def _from_json_lines(chunks):
+    """Objects one a line, or a single object over several lines."""
+    pending = b""
+    for line in _lines(chunks):
+        if not line.strip():
+            continue
+        try:
+            yield _row_of(json.loads(pending + line))
+            pending = b""
+        except RecursionError as error:
+            raise Unreadable("The JSON is nested too deeply") from error
+        except json.JSONDecodeError:
+            pending += line + b"\n"
+            if len(pending) > MAX_FIELD * 4:
+                raise Unreadable("The JSON cannot be read") from None
+    if pending.strip():
+        raise Unreadable("The JSON is cut short")
+
+
+def _row_of(row):
+    """Values of a JSON object in the order of `COLUMNS`."""
+    if not isinstance(row, dict):
+        raise Unreadable("Each row must be an object")
+    row = {str(name).lower(): "" if value is None else str(value) for name, value in row.items()}
+    return [next((row[name] for name in names if row.get(name)), "") for names in COLUMNS.values()]
+
+
+def _record(values):
+    kind = TYPES.get(values[0]) or TYPES.get(values[0].strip().lower())
+    if kind is None:
+        raise ValueError(f"unknown record type {values[0][:20]!r}")
+    return Record(kind, _utc(values[1]), *values[2:])
+
+
+_ISO = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)[ T](\d\d:\d\d:\d\d)(?:\.\d+)?\s*(Z|[+-]\d\d:?\d\d)?")
+
+
+def _utc(text):
+    """`2019-02-08 21:54:05+0000`, RFC 3339, `02/08/2019 21:54:05` or unix time -> naive UTC text."""
+    if text[19:] == "+0000" and text[4:5] == "-" and text[:4].isdigit():
+        return _valid(text[:19])
+    found = _ISO.fullmatch(text.strip())
+    if found:
+        moment = datetime.fromisoformat(f"{found[1]}-{found[2]}-{found[3]}T{found[4]}{found[5] or '+00:00'}")
+    elif re.fullmatch(r"\d{9,11}(\.\d+)?", text.strip()):
+        moment = datetime.fromtimestamp(float(text), UTC)
+    else:
+        moment = datetime.strptime(text.strip()[:19], "%m/%d/%Y %H:%M:%S").replace(tzinfo=UTC)
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _valid(text):
+    datetime.fromisoformat(text)
+    return text

@@ -1,0 +1,116 @@
+"""MailWizz's REST API: lists, subscribers, campaigns, templates (vendor's OpenAPI of mailwizz-cli, 2026).
+
+Bodies are form data, answers JSON with `status: success|error`; the key travels in X-Api-Key.
+"""
+
+import base64
+
+import requests
+
+from ..exceptions import EngineRejected, EngineUnavailable
+
+TIMEOUT = 30  # seconds to connect and between two packets of the answer
+MAX_ANSWER = 8 * 1024 * 1024
+CONFLICT = 409
+
+
+class MailWizzClient:
+    """Built from scalars; every method returns the decoded answer of one call or raises."""
+
+    def __init__(self, base_url, api_key):
+        self._base = base_url.rstrip("/")
+        self._headers = {"X-Api-Key": api_key, "Accept": "application/json"}
+
+    def create_list(self, name, description, from_name, from_email, reply_to, company):
+        """uid of a new list. company: {name, country, address_1, city, zip_code…}."""
+        data = _form("general", {"name": name, "description": description})
+        data |= _form("defaults", {"from_name": from_name, "from_email": from_email, "reply_to": reply_to})
+        data |= _form("company", company)
+        return self._call("POST", "/lists", data)["list_uid"]
+
+    def upsert_subscriber(self, list_uid, email, fields):
+        """uid of the subscriber; one that exists already is updated, so a repeated call is harmless."""
+        data = {"EMAIL": email, **fields}
+        try:
+            return self._call("POST", f"/lists/{list_uid}/subscribers", data)["data"]["record"]["subscriber_uid"]
+        except _Conflict:
+            found = self._call("GET", f"/lists/{list_uid}/subscribers/search-by-email", {"EMAIL": email})
+            uid = found["data"]["subscriber_uid"]
+            self._call("PUT", f"/lists/{list_uid}/subscribers/{uid}", data)
+            return uid
+
+    def unsubscribe_everywhere(self, email):
+        self._call("PUT", "/lists/subscribers/unsubscribe-by-email-from-all-lists", {"EMAIL": email})
+
+    def create_template(self, name, html):
+        data = _form("template", {"name": name, "content": _base64(html), "inline_css": "no"})
+        return self._call("POST", "/templates", data)["template_uid"]
+
+    def create_campaign(self, list_uid, values, html, text):
+        """uid of a new regular campaign.
+
+        values: name, from_name, from_email, subject, reply_to, send_at (`YYYY-MM-DD HH:MM:SS`).
+        """
+        data = _form("campaign", {**values, "type": "regular", "list_uid": list_uid})
+        data |= _form("campaign][template", {"content": _base64(html), "plain_text": _base64(text)})
+        return self._call("POST", "/campaigns", data)["campaign_uid"]
+
+    def pause_or_resume(self, campaign_uid):
+        return self._call("PUT", f"/campaigns/{campaign_uid}/pause-unpause", {})["campaign"]["status"]
+
+    def campaign_stats(self, campaign_uid):
+        return self._call("GET", f"/campaigns/{campaign_uid}/stats", {})["data"]
+
+    def find_campaign(self, name):
+        """uid of the campaign of this name, or None: how a crash between two calls is settled."""
+        page = 1
+        while page:
+            data = self._call("GET", "/campaigns", {"page": page, "per_page": 50})["data"]
+            for record in data["records"]:
+                if record["name"] == name:
+                    return record["campaign_uid"]
+            page = int(data.get("next_page") or 0)
+        return None
+
+    def delivery_servers(self):
+        return self._call("GET", "/delivery-servers", {})["data"]["records"]
+
+    def _call(self, method, path, data):
+        arguments = {"params": data} if method == "GET" else {"data": data}
+        headers = dict(self._headers)
+        if method == "PUT":
+            headers["X-HTTP-Method-Override"] = method
+        try:
+            response = requests.request(
+                method, self._base + path, headers=headers, timeout=TIMEOUT, allow_redirects=False, **arguments
+            )
+        except requests.RequestException as error:
+            raise EngineUnavailable(f"MailWizz does not answer: {type(error).__name__}") from error
+        return self._decode(response)
+
+    def _decode(self, response):
+        if response.status_code >= 500 or response.status_code == 429:
+            raise EngineUnavailable(f"MailWizz answers {response.status_code}")
+        try:
+            answer = response.json() if len(response.content) <= MAX_ANSWER else None
+        except ValueError:
+            answer = None
+        if response.status_code == CONFLICT:
+            raise _Conflict("The subscriber exists already")
+        if not isinstance(answer, dict):
+            raise EngineRejected(f"MailWizz answers {response.status_code} without JSON; is the address its API?")
+        if not response.ok or answer.get("status") != "success":
+            raise EngineRejected(f"MailWizz refuses: {str(answer.get('error') or answer)[:300]}")
+        return answer
+
+
+class _Conflict(EngineRejected):
+    pass
+
+
+def _form(prefix, values):
+    return {f"{prefix}][{name}]".replace("][", "[", 1): value for name, value in values.items()}
+
+
+def _base64(text):
+    return base64.b64encode(text.encode()).decode()

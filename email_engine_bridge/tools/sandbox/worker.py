@@ -1,0 +1,134 @@
+"""The fenced child: reads requests on stdin, answers on stdout.
+
+A frame is a 4-byte length and JSON; an answer that carries texts is followed by them in UTF-8, one
+after the other, with their sizes in the JSON, so that neither side quotes large texts.
+"""
+
+import codecs
+import gc
+import json
+import os
+import resource
+import signal
+import struct
+import sys
+
+from .engine import Engine, RenderError, describe
+
+MEMORY = 64 * 1024 * 1024  # bytes above the idle worker
+CPU_FENCE = 2  # seconds of one request beyond what its messages may take
+
+
+class OutOfTime(BaseException):
+    """Raised by the timer inside a message that takes too long; templates cannot catch it."""
+
+
+def main():
+    engine = Engine()
+    _warm_up(engine)
+    source, sink = sys.stdin.buffer, sys.stdout.buffer
+    _fence()
+    while True:
+        head = source.read(4)
+        if len(head) < 4:
+            return
+        request = json.loads(source.read(struct.unpack("!I", head)[0]))
+        _extend_cpu(len(request.get("rows", ())))
+        answer, texts = _answer(engine, request)
+        blob = [text.encode("utf-8", "replace") for text in texts]
+        answer["sizes"] = [len(part) for part in blob]
+        header = json.dumps(answer).encode()
+        sink.write(struct.pack("!I", len(header)) + header + b"".join(blob))
+        sink.flush()
+
+
+def _warm_up(engine):
+    """Load every module rendering may need: behind the fence no file can be opened."""
+    source = "{% for a in l if a %}{{ 'é\\n' ~ a|number(2) }}{% endfor %}{{ x.y|default('z')|striptags|title }}[FNAME]"
+    for kind in ("html", "text", "header"):
+        engine.render([(source, kind, False)], {"l": [1]})
+        engine.variables(source)
+    for broken in ("{{ x", "{{ x|uper }}", "{% nope %}", "{{ 1 / 0 }}"):
+        try:
+            engine.render([(broken, "html", False)], {})
+        except Exception as error:  # noqa: BLE001 only the modules it loads are wanted
+            describe(error, broken)
+    for encoding in ("unicode_escape", "ascii", "latin-1", "idna"):
+        codecs.lookup(encoding)
+
+
+def _fence():
+    """Drop what a template engine never needs: memory, new files, new processes, core dumps."""
+    os.environ.clear()
+    os.chdir("/")
+    signal.signal(signal.SIGVTALRM, _out_of_time)
+    gc.freeze()
+    resource.setrlimit(resource.RLIMIT_AS, (_address_space() + MEMORY,) * 2)
+    for limit in (resource.RLIMIT_FSIZE, resource.RLIMIT_CORE, resource.RLIMIT_NPROC, resource.RLIMIT_NOFILE):
+        resource.setrlimit(limit, (0, 0))
+
+
+def _address_space():
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[0]) * resource.getpagesize()
+
+
+def _out_of_time(_signal, _frame):
+    raise OutOfTime
+
+
+def _extend_cpu(rows):
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    soft = int(used.ru_utime + used.ru_stime + CPU_FENCE + rows * 0.1)
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
+
+
+def _answer(engine, request):
+    if request["op"] == "inspect":
+        return _guarded(_inspect, engine, request), []
+    return _render(engine, request)
+
+
+def _guarded(function, engine, request):
+    """Any failure of a template is an answer; only memory that cannot be had ends the worker."""
+    signal.setitimer(signal.ITIMER_VIRTUAL, 0.15)
+    try:
+        return function(engine, request)
+    except OutOfTime:
+        return {"error": {"message": "The template takes too long to read", "line": 1, "column": 1}}
+    except MemoryError:
+        return {"error": {"message": "The template needs too much memory", "line": 1, "column": 1}, "retire": True}
+    except Exception as error:  # noqa: BLE001 the answer carries it to the author of the template
+        return {"error": describe(error, request["source"])}
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+
+
+def _inspect(engine, request):
+    variables = engine.variables(request["source"])
+    engine.compiled(request["source"], request["kind"], request.get("keep_tags", False))
+    return {"variables": variables}
+
+
+def _render(engine, request):
+    parts = [tuple(part) for part in request["parts"]]
+    texts, errors, missing, retire = [], {}, {}, False
+    for index, values in enumerate(request["rows"]):
+        try:
+            row_texts, row_missing = engine.render(parts, values)
+        except OutOfTime:
+            row_texts, row_missing = None, {"message": "The message takes too long to render"}
+        except MemoryError:
+            row_texts, row_missing, retire = None, {"message": "The message needs too much memory"}, True
+        except RenderError as error:
+            row_texts, row_missing = None, {"message": str(error)}
+        except Exception as error:  # noqa: BLE001 the answer carries it to the author of the template
+            row_texts, row_missing = None, describe(error, parts[0][0])
+        if row_texts is None:
+            errors[index] = row_missing
+            texts += [""] * len(parts)
+        else:
+            texts += row_texts
+            for name in row_missing:
+                missing[name] = missing.get(name, 0) + 1
+    return {"errors": errors, "missing": missing, "retire": retire}, texts

@@ -1,0 +1,198 @@
+"""Hand messages to an MTA over one kept SMTP connection, the next envelope pipelined with each body.
+
+RFC 5321 (SMTP), RFC 2920 (pipelining: DATA ends a group). An answer is never assumed: a message whose
+end was sent and whose answer did not come is UNKNOWN, and only the MTA's own records can settle it.
+"""
+
+import socket
+import ssl
+from enum import StrEnum
+from typing import NamedTuple
+
+from ..exceptions import EngineRejected, EngineUnavailable
+
+TIMEOUT = 60.0  # seconds for one answer
+RECEIVE = 65536
+MAX_LINE = 8192
+
+
+class Outcome(StrEnum):
+    ACCEPTED = "accepted"  # 250 after the end of data
+    REFUSED = "refused"  # 5xx: never again
+    DEFERRED = "deferred"  # 4xx: later
+    UNKNOWN = "unknown"  # the end of data was sent, no answer came
+    UNSENT = "unsent"  # the end of data was never sent
+
+
+class Outgoing(NamedTuple):
+    """key: the caller's; data: dot-stuffed, ended by CRLF.CRLF."""
+
+    key: int
+    sender: str
+    rcpt: str
+    data: bytes
+
+
+class Result(NamedTuple):
+    key: int
+    outcome: Outcome
+    answer: str
+
+
+class SmtpFeeder:
+    """One connection; opened at need, kept between windows, opened again after it was lost."""
+
+    def __init__(self, host, port, *, helo="localhost", starttls=False, timeout=TIMEOUT):
+        self._address = (host, port)
+        self._helo = helo
+        self._starttls = starttls
+        self._timeout = timeout
+        self._socket = None
+        self._buffer = b""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exc):
+        self.close()
+
+    def feed(self, messages):
+        """List of `Result`s, one for each of the `Outgoing` messages, in their order.
+
+        Raises `EngineUnavailable` only when no message was handed over at all.
+        """
+        self._connect()
+        results = []
+        try:
+            self._feed_into(messages, results)
+        except (OSError, EngineUnavailable) as error:
+            self._drop()
+            self._add_lost(messages, results, str(error))
+        return results
+
+    def close(self):
+        if self._socket:
+            try:
+                self._socket.sendall(b"QUIT\r\n")
+            except OSError:
+                self._drop()
+                return
+            self._drop()
+
+    def _feed_into(self, messages, results):
+        self._ending = False
+        if messages:
+            self._socket.sendall(_envelope(messages[0]))
+        for index, message in enumerate(messages):
+            refusal = self._read_envelope()
+            following = messages[index + 1] if index + 1 < len(messages) else None
+            if refusal and refusal[0] == 421:
+                raise EngineUnavailable(refusal[1])
+            envelope = _envelope(following) if following else b""
+            if refusal:
+                results.append(_result(message, *refusal))
+                self._socket.sendall(envelope)
+                continue
+            self._ending = True
+            self._socket.sendall(message.data + envelope)
+            results.append(_result(message, *self._read()))
+            self._ending = False
+
+    def _read_envelope(self):
+        """None when the body may follow, else (code, text) of the refusal."""
+        answers = [self._read() for _command in ("MAIL", "RCPT", "DATA")]
+        refusal = next((answer for answer in answers[:2] if answer[0] >= 400), None)
+        if answers[2][0] == 354:
+            if refusal is None:
+                return None
+            self._socket.sendall(b".\r\n")  # RFC 2920: no recipient, yet data is awaited
+            self._read()
+            return refusal
+        if refusal or answers[2][0] >= 400:
+            self._reset()
+        return refusal or answers[2]
+
+    def _reset(self):
+        self._socket.sendall(b"RSET\r\n")
+        self._read()
+
+    def _add_lost(self, messages, results, reason):
+        done = len(results)
+        outcome = Outcome.UNKNOWN if self._ending else Outcome.UNSENT
+        for message in messages[done:]:
+            results.append(Result(message.key, outcome, reason))
+            outcome = Outcome.UNSENT
+
+    def _connect(self):
+        if self._socket:
+            return
+        try:
+            self._socket = socket.create_connection(self._address, self._timeout)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._buffer = b""
+            self._expect(220, None)
+            extensions = self._expect(250, f"EHLO {self._helo}")
+            if self._starttls:
+                self._start_tls()
+                extensions = self._expect(250, f"EHLO {self._helo}")
+        except OSError as error:
+            self._drop()
+            raise EngineUnavailable(f"{self._address[0]}:{self._address[1]} does not answer: {error}") from error
+        except (EngineUnavailable, EngineRejected):
+            self._drop()
+            raise
+        if "PIPELINING" not in extensions.upper():
+            self._drop()
+            raise EngineRejected("The delivery server does not announce PIPELINING")
+
+    def _start_tls(self):
+        self._expect(220, "STARTTLS")
+        if self._buffer:
+            raise EngineRejected("The delivery server spoke before TLS began")
+        self._socket = ssl.create_default_context().wrap_socket(self._socket, server_hostname=self._address[0])
+
+    def _expect(self, wanted, command):
+        if command:
+            self._socket.sendall(command.encode() + b"\r\n")
+        code, text = self._read()
+        if code != wanted:
+            raise (EngineRejected if code >= 500 else EngineUnavailable)(f"{code} {text}")
+        return text
+
+    def _read(self):
+        """(code, text) of one answer of one or more lines."""
+        lines = []
+        while True:
+            line = self._read_line()
+            if len(line) < 3 or not line[:3].isdigit():
+                raise EngineUnavailable(f"The delivery server answered {line[:80]!r}")
+            lines.append(line[4:].decode("utf-8", "replace"))
+            if line[3:4] != b"-":
+                return int(line[:3]), " ".join(lines)
+
+    def _read_line(self):
+        while True:
+            line, end, rest = self._buffer.partition(b"\n")
+            if end:
+                self._buffer = rest
+                return line.rstrip(b"\r")
+            if len(self._buffer) > MAX_LINE:
+                raise EngineUnavailable("The delivery server sends endless lines")
+            data = self._socket.recv(RECEIVE)
+            if not data:
+                raise EngineUnavailable("The delivery server closed the connection")
+            self._buffer += data
+
+    def _drop(self):
+        if self._socket:
+            self._socket.close()
+            self._socket = None
+
+
+def _envelope(message):
+    return f"MAIL FROM:<{message.sender}>\r\nRCPT TO:<{message.rcpt}>\r\nDATA\r\n".encode()
+
+
+def _result(message, code, text):
+    outcome = {2: Outcome.ACCEPTED, 5: Outcome.REFUSED}.get(code // 100, Outcome.DEFERRED)
+    return Result(message.key, outcome, f"{code} {text}"[:500])
