@@ -50,19 +50,20 @@ def demo_keys() -> dict[str, str]:
     return json.loads(KEYS.read_text())
 
 
-def install_manager(cluster: Cluster) -> None:
-    """Install the suite into the manager's database, or update it when its code changed."""
+def install_manager(cluster: Cluster) -> bool:
+    """Install the suite into the manager's database, or update it when its code changed. True when it is new."""
     installed = _installed(cluster)
     flag = "-u" if installed else "-i"
     stamp = STATE / "manager-code"
     if installed and stamp.exists() and stamp.read_text() == _code_stamp():
-        return
+        return False
     log = STATE / "logs" / "manager-install.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     conf = write_configuration(STATE / "conf" / "manager-install.conf", serving_options(cluster))
     arguments = ["-c", conf, "-d", DATABASE, flag, ",".join(ADDONS), "--load-language", LANGUAGES]
     _run_to_the_end(command(*arguments, "--no-http", "--stop-after-init"), log)
     stamp.write_text(_code_stamp())
+    return not installed
 
 
 def set_admin_password(cluster: Cluster, password: str) -> None:

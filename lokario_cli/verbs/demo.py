@@ -1,0 +1,66 @@
+"""Install what is missing, play the story of the suite on real servers, serve the web client."""
+
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+HELP = "play the main job on real servers, then serve the web client until Ctrl-C"
+NEEDS = {"python", "browser", "mail"}
+
+
+def configure(parser):
+    parser.add_argument("--once", action="store_true", help="end after the story (also without a terminal)")
+    parser.add_argument("--host", default="127.0.0.1", help="address to bind (default: this machine alone)")
+    parser.add_argument("--port", type=int, default=8069, help="port of the web client; 0 takes a free one")
+
+
+def run(args):
+    from ..console import Phases, say, table
+    from ..demo.chapters import CHAPTERS
+
+    phases = Phases()
+    with ExitStack() as servers:
+        stage = set_up(args, phases, servers)
+        for title, play in CHAPTERS:
+            with phases.phase(title):
+                play(stage)
+        say()
+        say(table(["what happened", "where", "login"], [list(row) for row in stage.rows]))
+        say(f"\n{len(phases.done)} phases, {phases.seconds:.0f} s")
+        if args.once or not sys.stdin.isatty():
+            return 0
+        say(f"The web client is at http://localhost:{stage.server.port}. Ctrl-C ends the demo.")
+        return stage.server.process.wait()
+
+
+def set_up(args, phases, servers: ExitStack):
+    """Start PostgreSQL, the mail provider and the manager's server; return the stage."""
+    from ..demo.stage import Stage, demo_keys, install_manager, log_in, set_admin_password
+    from ..setup.postgres import Cluster
+    from ..worlds.mail import MailWorld, SmtpServer
+    from ..worlds.odoo import Server, free_port, serving_options
+
+    keys = demo_keys()
+    with phases.phase("PostgreSQL"):
+        cluster = servers.enter_context(Cluster.for_serving())
+    with phases.phase("installing the suite"):
+        if install_manager(cluster):
+            set_admin_password(cluster, keys["ADMIN_PASSWORD"])
+    with phases.phase("mail provider (Dovecot and SMTP)"):
+        folder = Path(tempfile.mkdtemp(prefix="lokario-mail-"))
+        mail = servers.enter_context(MailWorld(folder))
+        smtp = servers.enter_context(SmtpServer())
+    with phases.phase("Odoo"):
+        bound = {"http_interface": args.host, "http_port": str(args.port or free_port())}
+        system_mail = {
+            "SMTP_HOST": "127.0.0.1",
+            "SMTP_PORT": str(smtp.port),
+            "SMTP_FROM_EMAIL": "noreply@lokario.test",
+            "SMTP_ENCRYPTION": "none",
+        }
+        server = servers.enter_context(Server("demo", serving_options(cluster, **bound), {**keys, **system_mail}))
+        client = log_in(server, keys["ADMIN_PASSWORD"])
+    stage = Stage(server, mail, smtp, client, phases)
+    stage.tell("The manager is served", f"http://localhost:{server.port}", f"admin / {keys['ADMIN_PASSWORD']}")
+    return stage
