@@ -1,0 +1,207 @@
+import random
+import tempfile
+from datetime import date, datetime
+from pathlib import Path
+
+from odoo.tests import BaseCase, tagged
+
+from lokario_cli.worlds.llm import LlmServer
+from lokario_cli.worlds.smtp_sink import SmtpSink
+
+from ..tools import llm_client, smtp_client, smtp_retry
+from ..tools.host_policy import PinnedHost
+from ..tools.quiet_hours import Opening, french_holidays
+from ..tools.wilson import lower_bound
+
+# (code, text, stage, action, cause)
+RETRY_TABLE = [
+    (None, "timed out", "connect", "retry", "network"),
+    (None, "Connection refused", "connect", "retry", "network"),
+    (421, "4.7.0 Try again later", "connect", "retry", "busy"),
+    (554, "5.7.1 Your IP is blocked", "connect", "refused", "policy"),
+    (None, "certificate verify failed", "tls", "hold", "tls"),
+    (454, "4.7.0 TLS not available", "tls", "retry", "busy"),
+    (535, "5.7.8 Username and Password not accepted", "login", "hold", "login"),
+    (534, "5.7.9 Application-specific password required", "login", "hold", "login"),
+    (530, "5.7.0 Must issue a STARTTLS command first", "mail", "hold", "login"),
+    (538, "5.7.11 Encryption required", "login", "hold", "login"),
+    (454, "4.7.0 Temporary authentication failure", "login", "retry", "login_busy"),
+    (432, "4.7.12 A password transition is needed", "login", "retry", "login_busy"),
+    (421, "4.7.0 Too many login attempts", "login", "retry", "login_busy"),
+    (None, "cut", "mail", "retry", "network"),
+    (451, "4.3.0 Local error", "mail", "retry", "busy"),
+    (452, "4.3.1 Insufficient system storage", "mail", "retry", "busy"),
+    (550, "5.7.60 SMTP; Client does not have permissions to send as this sender", "data", "refused", "sender"),
+    (553, "5.7.1 Sender address rejected: not owned by user", "mail", "refused", "sender"),
+    (550, "5.4.5 Daily user sending limit exceeded", "data", "hold", "limit"),
+    (421, "4.7.28 Unusual rate", "data", "hold", "limit"),
+    (550, "5.1.90 Your message can't be sent because you've reached your daily limit", "sent", "hold", "limit"),
+    (554, "5.2.0 hourly sending quota exceeded", "rcpt", "hold", "limit"),
+    (552, "5.3.4 Message size exceeds fixed limit", "mail", "refused", "size"),
+    (552, "5.2.3 Message too large", "sent", "refused", "size"),
+    (450, "4.2.0 Greylisted", "rcpt", "retry", "busy"),
+    (450, "4.1.8 Sender domain not found", "mail", "retry", "busy"),
+    (451, "4.7.1 Greylisting", "rcpt", "retry", "busy"),
+    (452, "4.5.3 Too many recipients", "rcpt", "hold", "limit"),
+    (552, "Too many recipients", "rcpt", "retry", "too_many_recipients"),
+    (550, "5.1.1 No such user", "rcpt", "refused", "recipient"),
+    (550, "User unknown", "rcpt", "refused", "recipient"),
+    (551, "User not local", "rcpt", "refused", "recipient"),
+    (553, "5.1.3 Bad address syntax", "rcpt", "refused", "recipient"),
+    (552, "5.2.2 Mailbox full", "sent", "refused", "policy"),
+    (554, "5.7.1 Message rejected as spam", "sent", "refused", "policy"),
+    (550, "5.7.1 SPF fail", "sent", "refused", "policy"),
+    (554, "Transaction failed", "data", "refused", "policy"),
+    (451, "4.3.0 Local error in processing", "sent", "settle", "unclear"),
+    (421, "4.4.2 Timeout", "sent", "settle", "unclear"),
+    (None, "Connection unexpectedly closed", "sent", "settle", "unclear"),
+    (None, "timed out", "data", "retry", "network"),
+    (500, "Syntax error", "mail", "refused", "policy"),
+]
+
+
+@tagged("post_install", "-at_install")
+class TestRetryTable(BaseCase):
+    def test_every_answer_has_its_action(self):
+        for code, text, stage, action, cause in RETRY_TABLE:
+            with self.subTest(code=code, text=text, stage=stage):
+                verdict = smtp_retry.classify(code, text, stage)
+                self.assertEqual((verdict.action, verdict.cause), (action, cause))
+
+    def test_attempts_grow_apart_and_end(self):
+        waits = [smtp_retry.classify(451, "", "rcpt", attempt).wait for attempt in range(1, smtp_retry.MAX_ATTEMPTS)]
+        self.assertEqual(waits, sorted(waits))
+        self.assertEqual(smtp_retry.classify(451, "", "rcpt", smtp_retry.MAX_ATTEMPTS).cause, "gave_up")
+        jittered = {smtp_retry.with_jitter(100, random.Random(seed)) for seed in range(50)}
+        self.assertGreater(len(jittered), 10)
+        self.assertTrue(all(80 <= wait <= 120 for wait in jittered))
+
+
+@tagged("post_install", "-at_install")
+class TestEarnedTrust(BaseCase):
+    def test_few_successes_prove_little(self):
+        self.assertEqual(lower_bound(0, 0), 0.0)
+        self.assertAlmostEqual(lower_bound(5, 5), 0.5655, 3)
+        self.assertAlmostEqual(lower_bound(50, 50), 0.9286, 3)
+        self.assertLess(lower_bound(45, 50), 0.80)  # 90 % of 50 is not yet 80 % for sure
+
+
+@tagged("post_install", "-at_install")
+class TestOpening(BaseCase):
+    def test_hours_follow_the_time_zone_and_its_summer_time(self):
+        office = Opening("Europe/Paris", 9, 18, frozenset(range(1, 6)), french_holidays(2026))
+        self.assertFalse(office.is_open(datetime(2026, 1, 5, 7, 59)))  # 8:59 in winter
+        self.assertTrue(office.is_open(datetime(2026, 1, 5, 8, 0)))
+        self.assertTrue(office.is_open(datetime(2026, 7, 6, 7, 0)))  # 9:00 in summer
+        self.assertFalse(office.is_open(datetime(2026, 7, 14, 10, 0)))  # holiday
+        self.assertFalse(office.is_open(datetime(2026, 1, 4, 10, 0)))  # Sunday
+        self.assertEqual(office.next_open(datetime(2026, 5, 7, 16, 10)), datetime(2026, 5, 11, 7, 0))
+
+    def test_a_night_shift_belongs_to_the_evening_before(self):
+        night = Opening("UTC", 22, 6, frozenset({5}))  # Friday night
+        self.assertTrue(night.is_open(datetime(2026, 1, 10, 3, 0)))  # Saturday 3:00
+        self.assertFalse(night.is_open(datetime(2026, 1, 9, 3, 0)))
+
+    def test_holidays_of_france(self):
+        self.assertIn(date(2027, 3, 29), french_holidays(2027))  # Easter Monday
+        self.assertIn(date(2024, 5, 9), french_holidays(2024))  # Ascension
+        self.assertEqual(len(french_holidays(2026)), 11)
+
+
+@tagged("post_install", "-at_install")
+class TestSubmission(BaseCase):
+    def setUp(self):
+        super().setUp()
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.journal = Path(folder.name) / "journal"
+
+    def _submit(self, sink, raw=b"Message-ID: <a@b>\r\n\r\n.dot\r\nend\r\n", **options):
+        session = smtp_client.connect("127.0.0.1", sink.port, "none")
+        try:
+            return smtp_client.submit(session, "me@b.fr", ["x@c.fr", "y@c.fr"], raw, **options)
+        finally:
+            smtp_client.quit_quietly(session)
+
+    def test_all_recipients_in_one_transaction_bytes_unchanged(self):
+        with SmtpSink(self.journal) as sink:
+            self._submit(sink, optional=("me@b.fr",))
+        taken = sink.deliveries()
+        self.assertEqual([item.recipient for item in taken], ["x@c.fr", "y@c.fr", "me@b.fr"])
+        self.assertEqual(taken[0].raw, "Message-ID: <a@b>\r\n\r\n.dot\r\nend\r\n")
+
+    def test_one_refused_recipient_stops_the_mail_for_all(self):
+        with SmtpSink(self.journal, rejects={"y@c.fr": "550 5.1.1 Unknown"}) as sink:
+            with self.assertRaises(smtp_client.SubmissionFailed) as caught:
+                self._submit(sink)
+        self.assertEqual((caught.exception.stage, caught.exception.code), ("rcpt", 550))
+        self.assertEqual(caught.exception.refused, ("y@c.fr",))
+        self.assertEqual(sink.deliveries(), [])
+
+    def test_a_refused_hidden_copy_does_not_matter(self):
+        with SmtpSink(self.journal, rejects={"me@b.fr": "550 No"}) as sink:
+            accepted = self._submit(sink, optional=("me@b.fr",))
+        self.assertEqual(accepted.skipped, ("me@b.fr",))
+        self.assertEqual(len(sink.deliveries()), 2)
+
+    def test_the_stage_of_a_fault_is_known(self):
+        for fault, stage in [
+            ("drop_mail", "mail"),
+            ("busy", "rcpt"),
+            ("drop_data", "sent"),
+            ("drop_after", "sent"),
+            ("double", "sent"),
+            ("greylist", "sent"),
+        ]:
+            steps = []
+            with self.subTest(fault=fault), SmtpSink(self.journal, choose=lambda rng, fault=fault: fault) as sink:
+                with self.assertRaises(smtp_client.SubmissionFailed) as caught:
+                    self._submit(sink, raw=b"x" * 200_000 + b"\r\n", before_data=lambda: steps.append("data"))
+                self.assertEqual(caught.exception.stage, stage)
+                self.assertEqual(bool(steps), stage == "sent", "the step before DATA is recorded exactly when due")
+
+
+@tagged("post_install", "-at_install")
+class TestLlmClient(BaseCase):
+    def _client(self, server, key="k-1", timeout=0.6):
+        pinned = PinnedHost("127.0.0.1", "127.0.0.1", server.port)
+        return llm_client.LlmClient(server.url, key, "tiny", pinned, timeout=timeout)
+
+    def test_an_answer_comes_with_its_tokens(self):
+        with LlmServer(lambda messages: {"reply": "Bonjour"}, key="k-1") as server:
+            done = self._client(server, timeout=5).complete([{"role": "user", "content": "x" * 40}])
+        self.assertEqual(llm_client.parse_object(done.text), {"reply": "Bonjour"})
+        self.assertEqual(done.prompt_tokens, 10)
+        self.assertEqual(server.requests[0]["model"], "tiny")
+
+    def test_every_fault_is_an_ordinary_error(self):
+        expected = {
+            429: llm_client.LlmUnavailable,
+            503: llm_client.LlmUnavailable,
+            400: llm_client.LlmRejected,
+            "garbage": llm_client.LlmNonsense,
+            "empty": llm_client.LlmNonsense,
+            "huge": llm_client.LlmNonsense,
+            "stall": llm_client.LlmUnavailable,
+            "drip": llm_client.LlmUnavailable,
+            "cut": llm_client.LlmUnavailable,
+        }
+        for fault, error in expected.items():
+            with self.subTest(fault=fault), LlmServer(lambda messages: "x" * 200, faults=[fault]) as server:
+                with self.assertRaises(error) as caught:
+                    self._client(server, timeout=10 if fault == "huge" else 0.6).complete(
+                        [{"role": "user", "content": "x"}]
+                    )
+                if fault == 429:
+                    self.assertEqual(caught.exception.wait, 7)
+                self.assertNotIn("k-1", str(caught.exception))
+
+    def test_a_wrong_key_is_not_worth_a_retry(self):
+        with LlmServer(lambda messages: "x", key="other") as server, self.assertRaises(llm_client.LlmRejected):
+            self._client(server).complete([{"role": "user", "content": "x"}])
+
+    def test_only_one_json_object_is_taken(self):
+        self.assertEqual(llm_client.parse_object('```json\n{"a": 1}\n```'), {"a": 1})
+        for text in ("hello", "[1]", '{"a": 1} {"b": 2}', "[" * 100_000):
+            with self.assertRaises(llm_client.LlmNonsense):
+                llm_client.parse_object(text)

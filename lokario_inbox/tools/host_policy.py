@@ -1,0 +1,96 @@
+"""Where a user-supplied mail server may be: resolved once, classified, pinned.
+
+One text for every refusal, whatever its reason, so that nobody maps an internal network with the
+"Test connection" button.
+"""
+
+import ipaddress
+import socket
+from dataclasses import dataclass
+
+from ..exceptions import AddressRefused
+
+REFUSED = "This server address or port is not allowed, or its name does not exist."
+
+
+@dataclass(frozen=True)
+class PinnedHost:
+    """A name and the one address that was checked: connect to ``address``, verify ``host``."""
+
+    host: str
+    address: str
+    port: int
+
+
+@dataclass(frozen=True)
+class HostPolicy:
+    """``allowed``: entries of an administrator such as ``mail.lan``, ``10.0.0.0/8``, ``127.0.0.1:1143``."""
+
+    allowed: frozenset = frozenset()
+    ports: tuple = ()
+
+    @classmethod
+    def from_text(cls, text, ports):
+        """Build a policy from the comma or blank separated allow-list of an administrator."""
+        entries = (text or "").replace(",", " ").split()
+        return cls(frozenset(entry.lower() for entry in entries), tuple(ports))
+
+    def pin(self, host, port, resolve=socket.getaddrinfo):
+        """Resolve ``host`` once and return the PinnedHost to connect to.
+
+        Every address the name has must be acceptable: a name with one private address is refused.
+        Raises AddressRefused.
+        """
+        host = (host or "").strip().rstrip(".").lower()
+        try:
+            found = resolve(host, port, type=socket.SOCK_STREAM)
+            addresses = list(dict.fromkeys(item[4][0] for item in found))
+        except (OSError, UnicodeError) as err:
+            raise AddressRefused(REFUSED) from err
+        if not addresses or not all(self._accepts(host, addr, port) for addr in addresses):
+            raise AddressRefused(REFUSED)
+        return PinnedHost(host, addresses[0], port)
+
+    def _accepts(self, host, address, port):
+        if self._is_listed(host, address, port):
+            return True
+        return port in self.ports and _is_public(address)
+
+    def _is_listed(self, host, address, port):
+        for entry in self.allowed:
+            target, colon, entry_port = entry.rpartition(":")
+            if not (colon and entry_port.isdigit() and "/" not in entry_port):
+                target, entry_port = entry, ""
+            if entry_port and int(entry_port) != port:
+                continue
+            if not entry_port and port not in self.ports:
+                continue
+            if target == host or _in_network(address, target):
+                return True
+        return False
+
+
+def _in_network(address, entry):
+    try:
+        return _effective(address) in ipaddress.ip_network(entry.strip("[]"), strict=False)
+    except ValueError:
+        return False
+
+
+def _effective(address):
+    """The address that is really reached: IPv4 hidden in IPv6 forms is unwrapped."""
+    ip = ipaddress.ip_address(address.split("%")[0])
+    if ip.version == 6:
+        if ip.ipv4_mapped:
+            return ip.ipv4_mapped
+        if ip.sixtofour:
+            return ip.sixtofour
+        if ip in ipaddress.ip_network("64:ff9b::/96"):  # NAT64, RFC 6052
+            return ipaddress.ip_address(int(ip) & 0xFFFFFFFF)
+    return ip
+
+
+def _is_public(address):
+    """Globally reachable unicast only (IANA special-purpose registries, as Python knows them)."""
+    ip = _effective(address)
+    return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)

@@ -1,0 +1,167 @@
+"""Handing one mail to one SMTP server in one transaction, and knowing afterwards how far it came."""
+
+import contextlib
+import smtplib
+import socket
+import ssl
+from dataclasses import dataclass
+
+TIMEOUT = 30  # seconds for each answer before DATA
+DATA_TIMEOUT = 120  # seconds for the answer after the final dot (RFC 5321 4.5.3.2.6 allows 600)
+
+
+class SubmissionFailed(Exception):
+    """stage: one of smtp_retry.STAGES; code: the server's three digits or None; refused: recipients it refused."""
+
+    def __init__(self, stage: str, code: int | None, text: str, refused: tuple[str, ...] = ()):
+        super().__init__(text)
+        self.stage, self.code, self.text, self.refused = stage, code, text[:500], refused
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The server's words after 250; skipped: optional recipients it did not want."""
+
+    text: str
+    skipped: tuple[str, ...] = ()
+
+
+class _PinnedSMTP(smtplib.SMTP):
+    """Connects to the address that the host policy checked, and verifies the certificate of the name."""
+
+    _pinned_address = None
+
+    def _get_socket(self, host, port, timeout):
+        return socket.create_connection((self._pinned_address or host, port), timeout)
+
+
+class _PinnedSMTPS(smtplib.SMTP_SSL, _PinnedSMTP):
+    def _get_socket(self, host, port, timeout):
+        raw = _PinnedSMTP._get_socket(self, host, port, timeout)
+        return self.context.wrap_socket(raw, server_hostname=host)
+
+
+def connect(
+    host: str,
+    port: int,
+    security: str,
+    *,
+    address: str | None = None,
+    context: ssl.SSLContext | None = None,
+    timeout: float = TIMEOUT,
+):
+    """Return a connected smtplib session that has said EHLO; security: "ssl", "starttls" or "none".
+
+    address: the checked address to connect to, `host` keeps naming the certificate. Raises SubmissionFailed.
+    """
+    context = context or ssl.create_default_context()
+    with _failing_at("connect"):
+        if security == "ssl":
+            session = _PinnedSMTPS(timeout=timeout, context=context)
+        else:
+            session = _PinnedSMTP(timeout=timeout)
+        session._pinned_address = address
+        session._host = host  # what starttls() verifies
+        code, text = session.connect(host, port)
+        if code != 220:
+            session.close()
+            raise SubmissionFailed("connect", code, _words(text))
+    try:
+        if security == "starttls":
+            with _failing_at("tls"):
+                session.starttls(context=context)
+        with _failing_at("connect"):
+            session.ehlo_or_helo_if_needed()
+    except SubmissionFailed:
+        session.close()
+        raise
+    return session
+
+
+def submit(
+    session, sender: str, recipients, raw: bytes, *, optional=(), before_data=None, data_timeout: float = DATA_TIMEOUT
+) -> Accepted:
+    """Send raw to all recipients in one transaction; nobody gets it when one of them is refused.
+
+    optional: further recipients that may be refused without harm (the hidden copy to the mailbox itself).
+    before_data: called when every recipient is accepted and before the first byte of the mail leaves; after it, a
+    failure without a clear answer may mean that the mail was delivered. Raises SubmissionFailed.
+    """
+    with _failing_at("mail"):
+        _expect(session, "mail", *session.mail(sender, ["BODY=8BITMIME"] if session.has_extn("8bitmime") else []))
+    skipped = []
+    for recipient in recipients:
+        with _failing_at("rcpt"):
+            _expect(session, "rcpt", *session.rcpt(recipient), refused=(recipient,))
+    for recipient in optional:
+        with _failing_at("rcpt"):
+            code, text = session.rcpt(recipient)
+            if code not in (250, 251):
+                skipped.append(recipient)
+            if code == 421:
+                raise SubmissionFailed("rcpt", code, _words(text))
+    if before_data:
+        before_data()
+    text = _send_data(session, raw, data_timeout)
+    return Accepted(text, tuple(skipped))
+
+
+def _send_data(session, raw, data_timeout):
+    with _failing_at("data"):
+        _expect(session, "data", *session.docmd("DATA"), wanted=(354,))
+    with _failing_at("sent"):
+        session.sock.settimeout(data_timeout)
+        session.send(smtplib._quote_periods(smtplib._fix_eols(raw.decode("latin-1")).encode("latin-1")) + b".\r\n")
+        return _expect(session, "sent", *session.getreply())
+
+
+def quit_quietly(session) -> None:
+    """Say goodbye; what the server answers changes nothing."""
+    with contextlib.suppress(OSError, smtplib.SMTPException):
+        session.quit()
+    session.close()
+
+
+def _expect(session, stage, code, text, wanted=(250, 251), refused=()):
+    if code in wanted:
+        return f"{code} {_words(text)}"
+    if stage != "sent":
+        with contextlib.suppress(OSError, smtplib.SMTPException):
+            session.rset()
+    raise SubmissionFailed(stage, code, _words(text), refused)
+
+
+def _words(text) -> str:
+    return text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+
+
+@contextlib.contextmanager
+def _failing_at(stage: str):
+    """Name the stage of network errors, and keep the code of what smtplib raises."""
+    try:
+        yield
+    except SubmissionFailed:
+        raise
+    except smtplib.SMTPResponseException as err:
+        code = err.smtp_code if isinstance(err.smtp_code, int) and err.smtp_code >= 200 else None
+        raise SubmissionFailed(stage, code, _words(err.smtp_error)) from err
+    except ssl.SSLError as err:
+        raise SubmissionFailed(
+            "tls" if stage == "connect" else stage, None, getattr(err, "verify_message", "") or str(err)
+        ) from err
+    except smtplib.SMTPNotSupportedError as err:
+        raise SubmissionFailed("tls" if stage == "tls" else stage, None, str(err)) from err
+    except (OSError, smtplib.SMTPException) as err:
+        raise SubmissionFailed(stage, None, str(err) or type(err).__name__) from err
+
+
+@contextlib.contextmanager
+def login_stage():
+    """Turn what smtplib raises during a login into SubmissionFailed at stage "login"."""
+    try:
+        with _failing_at("login"):
+            yield
+    except SubmissionFailed as err:
+        if err.code is None and isinstance(err.__cause__, smtplib.SMTPNotSupportedError):
+            raise SubmissionFailed("login", 535, str(err)) from err
+        raise

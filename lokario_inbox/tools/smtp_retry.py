@@ -1,0 +1,107 @@
+"""What to do after an SMTP attempt that did not end in 250.
+
+One table for everything that leaves a company mailbox. Sources: RFC 5321 (section 4.2 reply codes, 4.5.3.1.10 for 552
+after RCPT, 4.5.4.1 for retries), RFC 3463 (enhanced codes), RFC 4954 (AUTH codes), Google's and Microsoft's published
+SMTP error lists for daily limits (5.4.5, 4.7.28, 5.7.60, 5.1.90).
+"""
+
+import random
+import re
+from dataclasses import dataclass
+
+RETRY = "retry"  # nothing was handed over: try again later, nobody is told
+SETTLE = "settle"  # the server may have taken it: look for evidence before anything else
+REFUSED = "refused"  # this mail will never pass: a person must change it
+HOLD = "hold"  # the mailbox itself is stopped (login, limit): its mails wait, its owner is told
+
+STAGES = ("connect", "tls", "login", "mail", "rcpt", "data", "sent")
+# "data" ends when the server says 354; "sent" begins with the first byte of the message
+
+DELAYS = (
+    60,
+    120,
+    300,
+    900,
+    1800,
+    3600,
+    7200,
+    14400,
+)  # seconds; RFC 5321 asks 30 minutes between relays, a client is quicker
+MAX_ATTEMPTS = 20  # about two days with the delays above
+HOLD_LOGIN = 3600  # seconds between two tries with credentials that were refused
+HOLD_LIMIT = 21600  # seconds: daily limits open again within a day
+
+_ENHANCED = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
+_LIMIT_CODES = {"5.4.5", "4.7.28", "5.1.90", "5.2.121", "4.5.3"}
+_LIMIT_WORDS = re.compile(
+    r"(daily|hourly|sending|rate)[\w \-]{0,20}(limit|quota)|quota exceeded|too many (messages|mails)|limit exceeded",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """action: RETRY, SETTLE, REFUSED or HOLD; wait: seconds before the next step, without jitter; cause: a fixed word."""
+
+    action: str
+    wait: int
+    cause: str
+
+
+def enhanced_code(text: str) -> str:
+    """Return the RFC 3463 code in a server's answer ("5.7.1"), or ""."""
+    match = _ENHANCED.search(text or "")
+    return ".".join(match.groups()) if match else ""
+
+
+def classify(code: int | None, text: str = "", stage: str = "connect", attempt: int = 1) -> Verdict:
+    """Return the Verdict on a failed attempt.
+
+    code: the server's three digits, or None when there was no answer (network, TLS, crash); text: the server's words;
+    stage: one of STAGES, how far the attempt came; attempt: 1 for the first.
+    """
+    enhanced = enhanced_code(text)
+    if stage == "sent" and (code is None or code < 500):
+        # a server that answers 4xx, or nothing, after the final dot may all the same have taken the mail
+        return Verdict(SETTLE, 30, "unclear")
+    if stage == "tls" and code is None:
+        return Verdict(HOLD, HOLD_LOGIN, "tls")
+    if code is None:
+        return _later(attempt, "network")
+    if stage == "login" or code in (530, 534, 535, 538):
+        return _login(code, attempt)
+    if enhanced in _LIMIT_CODES or (_LIMIT_WORDS.search(text or "") and code != 552):
+        return Verdict(HOLD, HOLD_LIMIT, "limit")
+    if code == 552 and stage == "rcpt":  # RFC 5321 4.5.3.1.10: old servers mean 452
+        return _later(attempt, "too_many_recipients")
+    if code < 500:
+        return _later(attempt, "busy")
+    return Verdict(REFUSED, 0, _refusal_cause(code, enhanced, stage))
+
+
+def _login(code: int, attempt: int) -> Verdict:
+    if code in (421, 432, 451, 454):  # RFC 4954: temporary authentication failure, password transition
+        return _later(attempt, "login_busy")
+    return Verdict(HOLD, HOLD_LOGIN, "login")
+
+
+def _later(attempt: int, cause: str) -> Verdict:
+    if attempt >= MAX_ATTEMPTS:
+        return Verdict(REFUSED, 0, "gave_up")
+    return Verdict(RETRY, DELAYS[min(attempt, len(DELAYS)) - 1], cause)
+
+
+def _refusal_cause(code: int, enhanced: str, stage: str) -> str:
+    if enhanced in ("5.7.60", "5.7.509") or (stage == "mail" and code in (550, 553)):
+        return "sender"
+    if enhanced in ("5.3.4", "5.2.3") or (code == 552 and enhanced != "5.2.2"):
+        return "size"
+    if stage == "rcpt":
+        return "recipient"
+    return "policy"
+
+
+def with_jitter(seconds: int, rng: random.Random | None = None) -> int:
+    """Return seconds spread by plus or minus a fifth, so that many mails do not come back at the same instant."""
+    spread = (rng or random).uniform(0.8, 1.2)
+    return max(1, round(seconds * spread))
