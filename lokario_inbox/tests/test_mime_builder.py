@@ -84,6 +84,7 @@ class TestServerSideThread(BaseCase):
     def test_dovecot_groups_the_conversation(self):
         """All golden mails and the customer's answer to each are one THREAD=REFERENCES thread."""
         with tempfile.TemporaryDirectory() as folder, MailWorld(Path(folder) / "world") as world:
+            Path(folder).chmod(0o755)  # Dovecot reads as another user
             world.add_user("contact@alpha.example", "pw")
             for name, mail in cases().items():
                 world.deliver("contact@alpha.example", build(mail))
