@@ -1,4 +1,4 @@
-"""Check style: ruff on Python, well-formed XML, forbidden old forms (the plain tests look at the rest)."""
+"""Check style: ruff and pylint-odoo on Python, well-formed XML. The plain tests look for forbidden old forms."""
 
 import subprocess
 import sys
@@ -13,13 +13,15 @@ def configure(parser):
 
 
 def run(args):
-    from ..paths import ROOT
+    from ..paths import ADDONS, ROOT
 
     paths = args.paths or ["."]
+    addons = [addon for addon in ADDONS if not args.paths or addon in {path.rstrip("/") for path in args.paths}]
     fix = ["--fix"] if args.fix else []
     checks = [
         [sys.executable, "-m", "ruff", "check", *fix, *paths],
         [sys.executable, "-m", "ruff", "format", *([] if args.fix else ["--check", "-q"]), *paths],
+        *([[sys.executable, "-m", "pylint", *addons]] if addons else []),
     ]
     codes = [subprocess.run(check, cwd=ROOT).returncode for check in checks]
     return max([*codes, check_xml(paths)])
