@@ -85,13 +85,13 @@ class Secret(fields.Char):
     def convert_to_column_insert(self, value, record, values=None, validate=True):
         if value and not self.is_status(value):
             raise ValueError(f"{self}: a secret has no default and is never part of an INSERT")
-        return None
+        return
 
     def is_status(self, value) -> bool:
         """Whether ``value`` is a status word that was read before, and not a secret."""
         return value in (SET, str(NOT_SET))
 
-    def write(self, records, value):
+    def write(self, records, value):  # pylint: disable=method-required-super
         if self.is_status(value):
             return
         for record in records.filtered("id"):
@@ -106,8 +106,8 @@ class Secret(fields.Char):
             raise NoSecretKey(
                 record.env._(
                     "This secret cannot be stored: no usable encryption key is configured. Create one with "
-                    "`openssl rand -base64 32` and start the server with LOKARIO_SECRET_KEYS=1:<key> in its environment "
-                    "(or lokario_secret_keys = 1:<key> in odoo.conf)."
+                    "`openssl rand -base64 32` and start the server with LOKARIO_SECRET_KEYS=1:<key> in its "
+                    "environment (or lokario_secret_keys = 1:<key> in odoo.conf)."
                 )
             ) from err
 

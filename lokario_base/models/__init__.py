@@ -1,3 +1,4 @@
+from . import deletion_plan
 from . import ir_cron
 from . import mail_mail
 from . import scheduled_run

@@ -2,13 +2,13 @@ import logging
 import threading
 import time
 
-import psycopg2.extensions
-
 import odoo
+import psycopg2.extensions
 from odoo import fields, models
-from odoo.addons.base.models.ir_cron import CompletionStatus
 from odoo.modules.registry import Registry
 from odoo.tools import config
+
+from odoo.addons.base.models.ir_cron import CompletionStatus
 
 from ..tools import single_flight
 

@@ -1,7 +1,6 @@
 from contextlib import contextmanager
 
 from dateutil.relativedelta import relativedelta
-
 from odoo import api, fields, models
 
 KEEP = relativedelta(days=30)

@@ -1,7 +1,6 @@
 import logging
 
 import psycopg2.errors
-
 from odoo import api, fields, models
 from odoo.tools import SQL
 

@@ -1,7 +1,6 @@
-from odoo.orm.model_classes import add_to_registry
-
 from odoo import fields as odoo_fields
 from odoo import models
+from odoo.orm.model_classes import add_to_registry
 from odoo.tests import TransactionCase
 
 from ..fields import Secret

@@ -1,7 +1,8 @@
 import base64
 
-from odoo.addons.lokario_base.tools import vault
 from odoo.tests import BaseCase, tagged
+
+from odoo.addons.lokario_base.tools import vault
 
 OLD = "1:" + base64.b64encode(b"a" * 32).decode()
 NEW = "2:" + base64.b64encode(b"b" * 32).decode()

@@ -1,0 +1,70 @@
+from odoo import api, models
+
+from ..tools.deletion import DeletionStep, LegalHold, StepOutcome
+
+
+class DeletionPlan(models.AbstractModel):
+    """What the deletion of an account consists of. Addons inherit it and add what they know.
+
+    * ``_steps`` names the steps; ``_step_<name>(deletion)`` does one. A step runs as superuser in its own transaction,
+      together with the checkpoint that remembers it: it may be interrupted and repeated at any time, so it looks up
+      what is left to do and does that. A step with much to do handles one batch a call and answers ``remaining=True``.
+    * ``_obstacles`` gives the reasons why an account cannot be deleted now, each with what to do about it.
+    * ``_consequences`` tells the person what will happen.
+    * ``_held_partner_reason`` and ``_is_message_held`` say what must stay, without personal data, because a law asks.
+    * ``_legal_holds`` lists what stays and until when; ``_step_release_<…>`` steps named by ``_release_steps`` remove
+      the rest once the last of these dates has passed.
+    """
+
+    _name = "lokario.deletion.plan"
+    _description = "Plan of an Account's Deletion"
+
+    @api.model
+    def _steps(self) -> list[DeletionStep]:
+        """Return the steps of a deletion; the order is their sequence. Extend the list, never replace it."""
+        return [
+            DeletionStep("access", 10, self.env._("Sessions, API keys and tokens")),
+            DeletionStep("files", 40, self.env._("Personal files")),
+            DeletionStep("messages", 50, self.env._("Messages and activities")),
+            DeletionStep("partner", 60, self.env._("Contact data")),
+            DeletionStep("user", 90, self.env._("User")),
+        ]
+
+    @api.model
+    def _release_steps(self) -> list[DeletionStep]:
+        """Return the steps that finish a deletion when its last legal hold has ended."""
+        return []
+
+    @api.model
+    def _run_step(self, step: DeletionStep, deletion) -> StepOutcome:
+        return getattr(self, f"_step_{step.name}")(deletion)
+
+    @api.model
+    def _obstacles(self, user) -> list[str]:
+        """Return why ``user`` cannot be deleted now and what to do, as sentences for the person who asks."""
+        return []
+
+    @api.model
+    def _consequences(self, user) -> list[str]:
+        """Return what the deletion will remove or keep, as sentences for the person who asks."""
+        return [
+            self.env._("You are logged out everywhere; API keys and tokens stop working."),
+            self.env._("Your personal files, messages and activities are deleted."),
+            self.env._("Your contact data is deleted; where accounting needs the contact, it is anonymised instead."),
+            self.env._("Invoices and accounting documents stay as long as the law asks."),
+        ]
+
+    @api.model
+    def _held_partner_reason(self, partner) -> str | None:
+        """Return why this contact must stay (it is then anonymised), None when it may go."""
+        return None
+
+    @api.model
+    def _is_message_held(self, message) -> bool:
+        """Whether this message must stay (its author is then removed from it)."""
+        return False
+
+    @api.model
+    def _legal_holds(self, deletion) -> list[LegalHold]:
+        """Return what stays for legal reasons, and until when. Called before the first step."""
+        return []

@@ -1,0 +1,38 @@
+"""What a step of an account's deletion is and what it answers."""
+
+import hashlib
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class DeletionStep:
+    """One named step; the plan's method ``_step_<name>(deletion)`` does the work."""
+
+    name: str  # stable and unique: it is what a checkpoint remembers
+    sequence: int  # 10 access · 20-39 secrets and synchronised data · 40 files · 50 messages · 60 contacts · 90 user
+    label: str
+
+
+@dataclass(frozen=True)
+class StepOutcome:
+    """What one call of a step did. The step is called again as long as ``remaining`` is true."""
+
+    erased: dict[str, list[int]] = field(default_factory=dict)  # model name -> ids that are gone
+    kept: dict[str, int] = field(default_factory=dict)  # model name -> how many stay, anonymised, because the law asks
+    remaining: bool = False
+
+
+@dataclass(frozen=True)
+class LegalHold:
+    """Rows that the law keeps beyond the deletion."""
+
+    model: str
+    count: int
+    until: str  # ISO date
+    reason: str
+
+
+def chain(previous: str, step: str, erased: dict[str, list[int]]) -> str:
+    """Return the SHA-256 that seals a step's list of erased rows onto those before it."""
+    rows = ";".join(f"{model}:{','.join(map(str, sorted(ids)))}" for model, ids in sorted(erased.items()))
+    return hashlib.sha256(f"{previous}|{step}|{rows}".encode()).hexdigest()
