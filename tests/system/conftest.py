@@ -2,6 +2,7 @@
 
 import pytest
 
+from lokario_cli.paths import ADDONS
 from lokario_cli.setup.postgres import Cluster
 from lokario_cli.worlds.odoo import World
 
@@ -18,3 +19,13 @@ def world():
 def instance_template(world):
     """A sealed database such as clients' instances are cloned from."""
     return world.cached_database(INSTANCE_MODULES, languages="fr_FR")
+
+
+@pytest.fixture(scope="session")
+def suite_database(world):
+    """A database with the whole suite, to be cloned (connections to it are closed)."""
+    database = world.clone(world.template(), "suite_for_system_tests")
+    world.run_odoo(database, "-i", ",".join(ADDONS), "--stop-after-init")
+    world.cluster.psql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS false')
+    yield database
+    world.drop(database)

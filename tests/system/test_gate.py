@@ -1,68 +1,10 @@
 """The gate in front of a real server: which database answers for which host, without any cookie."""
 
-import json
 import socket
 import struct
-import time
-import urllib.error
-import urllib.request
-import uuid
 
 import pytest
-
-from lokario_cli.worlds.odoo import Server
-
-ROUTES = """
-CREATE TABLE lokario_gate_route (host text PRIMARY KEY, database text NOT NULL, state text NOT NULL, title text,
-    message text, contact text, instance_uuid text);
-CREATE FUNCTION lokario_gate_notify() RETURNS trigger LANGUAGE plpgsql AS
-    $$ BEGIN PERFORM pg_notify('lokario_gate', ''); RETURN NULL; END $$;
-CREATE TRIGGER lokario_gate_notify AFTER INSERT OR UPDATE OR DELETE ON lokario_gate_route
-    FOR EACH STATEMENT EXECUTE FUNCTION lokario_gate_notify();
-"""
-
-
-class Fleet:
-    """A manager and two instances behind one server."""
-
-    def __init__(self, world, template, workers):
-        self.world = world
-        tag = uuid.uuid4().hex[:6]
-        self.manager, self.acme, self.birch = (f"gate_{name}_{tag}" for name in ("manager", "acme", "birch"))
-        for database in self.databases:
-            world.clone(template, database)
-        self.sql(ROUTES)
-        for name in ("acme", "birch"):
-            self.sql(f"INSERT INTO lokario_gate_route VALUES ('{name}.localhost', '{getattr(self, name)}', 'active')")
-        options = world.options(
-            **{"lokario/manager_db": self.manager, "workers": str(workers), "max_cron_threads": "0"}
-        )
-        self.server = Server(f"gate-{tag}", options)
-
-    @property
-    def databases(self):
-        return (self.manager, self.acme, self.birch)
-
-    def sql(self, statement):
-        return self.world.cluster.psql(statement, self.manager, role="odoo")
-
-    def get(self, host, path="/web/login", **headers):
-        request = urllib.request.Request(self.server.url + path, headers={"Host": host, **headers})
-        try:
-            with urllib.request.urlopen(request, timeout=60) as response:
-                return response.status, response.read().decode(), response.headers
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode(), error.headers
-
-    def rpc(self, host, method, *params, service="common"):
-        body = {"jsonrpc": "2.0", "method": "call", "params": {"service": service, "method": method, "args": params}}
-        headers = {"Host": host, "Content-Type": "application/json"}
-        request = urllib.request.Request(self.server.url + "/jsonrpc", json.dumps(body).encode(), headers)
-        try:
-            with urllib.request.urlopen(request, timeout=60) as response:
-                return json.load(response)
-        except urllib.error.HTTPError as error:
-            return json.load(error)
+from fleet import Fleet, wait_until
 
 
 @pytest.fixture(scope="module", params=[0, 2], ids=["threaded", "workers"])
@@ -72,13 +14,6 @@ def fleet(request, world, instance_template):
         yield fleet
     for database in fleet.databases:
         world.drop(database)
-
-
-def wait_until(condition, seconds):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.01)
 
 
 def test_each_host_reaches_its_own_database(fleet):
@@ -120,7 +55,7 @@ def test_hostile_host_is_escaped(fleet):
 
 def test_new_route_answers_at_once(fleet):
     assert fleet.get("fresh.localhost")[0] == 404
-    fleet.sql(f"INSERT INTO lokario_gate_route VALUES ('fresh.localhost', '{fleet.birch}', 'active')")
+    fleet.add_route("fresh.localhost", fleet.birch)
     wait_until(lambda: fleet.get("fresh.localhost")[0] == 200, 1)
     fleet.sql("DELETE FROM lokario_gate_route WHERE host = 'fresh.localhost'")
     wait_until(lambda: fleet.get("fresh.localhost")[0] == 404, 1)

@@ -1,0 +1,80 @@
+"""A manager and instances behind one real server, for the tests of who may reach what."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+import uuid
+
+from lokario_cli.worlds.odoo import Server
+
+ROUTES = """
+CREATE TABLE lokario_gate_route (host text PRIMARY KEY, database text NOT NULL, state text NOT NULL, title text,
+    message text, contact text, instance_uuid text);
+CREATE FUNCTION lokario_gate_notify() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM pg_notify('lokario_gate', ''); RETURN NULL; END $$;
+CREATE TRIGGER lokario_gate_notify AFTER INSERT OR UPDATE OR DELETE ON lokario_gate_route
+    FOR EACH STATEMENT EXECUTE FUNCTION lokario_gate_notify();
+"""
+
+
+class Fleet:
+    """A manager and two instances behind one server.
+
+    ``manager_source`` is the database the manager is cloned from; without one it is an instance's twin that has
+    nothing of saas_manager but its table of routes.
+    """
+
+    def __init__(self, world, template, workers, manager_source=None):
+        self.world = world
+        tag = uuid.uuid4().hex[:6]
+        self.manager, self.acme, self.birch = (f"gate_{name}_{tag}" for name in ("manager", "acme", "birch"))
+        world.clone(manager_source or template, self.manager)
+        for database in (self.acme, self.birch):
+            world.clone(template, database)
+        if not manager_source:
+            self.sql(ROUTES)
+        self.add_route("acme.localhost", self.acme)
+        self.add_route("birch.localhost", self.birch)
+        options = world.options(
+            **{"lokario/manager_db": self.manager, "workers": str(workers), "max_cron_threads": "0"}
+        )
+        self.server = Server(f"gate-{tag}", options)
+
+    @property
+    def databases(self):
+        return (self.manager, self.acme, self.birch)
+
+    def add_route(self, host, database):
+        columns = "(host, database, state, instance_uuid)"
+        self.sql(
+            f"INSERT INTO lokario_gate_route {columns} VALUES ('{host}', '{database}', 'active', '{uuid.uuid4()}')"
+        )
+
+    def sql(self, statement):
+        return self.world.cluster.psql(statement, self.manager, role="odoo")
+
+    def get(self, host, path="/web/login", **headers):
+        request = urllib.request.Request(self.server.url + path, headers={"Host": host, **headers})
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return response.status, response.read().decode(), response.headers
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode(), error.headers
+
+    def rpc(self, host, method, *params, service="common"):
+        body = {"jsonrpc": "2.0", "method": "call", "params": {"service": service, "method": method, "args": params}}
+        headers = {"Host": host, "Content-Type": "application/json"}
+        request = urllib.request.Request(self.server.url + "/jsonrpc", json.dumps(body).encode(), headers)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return json.load(response)
+        except urllib.error.HTTPError as error:
+            return json.load(error)
+
+
+def wait_until(condition, seconds):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.01)
