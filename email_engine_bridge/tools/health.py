@@ -1,0 +1,103 @@
+"""Whether an IP's bounces and complaints are really too many, and what to do about it.
+
+The thresholds are the document's (5 % bounces, 0.1 % complaints). A rate above the threshold
+proves nothing on few mails: 1 complaint in 999 mails is "above 0.1 %" by luck in most healthy IPs.
+So an IP is stopped when the *lower* end of the Wilson interval is above the threshold (E. B. Wilson,
+1927, "Probable inference, the law of succession, and statistical inference").
+"""
+
+import math
+from dataclasses import dataclass
+
+MAX_BOUNCE_RATE = 0.05
+MAX_COMPLAINT_RATE = 0.001
+# One-sided normal quantiles. A rule asked every day must be strict; see the benchmark `warmup`.
+Z_PAUSE = 3.0902  # 99.9 %
+Z_HOLD = 2.5758  # 99.5 %
+Z_SLOW = 1.6449  # 95 %
+MIN_EVIDENCE = 3  # bounces or complaints below which a rate says nothing, however high
+PAUSE_DAYS = 3  # without sending, before trying again at a low rate
+PROBATION_DAYS = 3  # of good statistics at a low rate
+SLOW_SHARE = 0.5  # of the plan's quota while slow or on probation
+
+
+@dataclass(frozen=True)
+class Window:
+    """Counts of some days: mails sent, bounces and complaints among them."""
+
+    sent: int
+    bounced: int
+    complained: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A state (ok, slow, hold, pause, probation) and the sentence that explains it."""
+
+    state: str
+    reason: str
+
+
+def wilson_lower(hits, total, z):
+    """Return the lower end of the Wilson score interval of a proportion, 0 when nothing is known."""
+    if total <= 0 or hits <= 0:
+        return 0.0
+    share = min(hits, total) / total
+    spread = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
+    return max(0.0, (share + z * z / (2 * total) - spread) / (1 + z * z / total))
+
+
+def judge(week, day, max_bounce=MAX_BOUNCE_RATE, max_complaint=MAX_COMPLAINT_RATE):
+    """Return the Verdict on an IP from its last 7 days and its last 24 hours.
+
+    The day is the emergency brake: it only pauses. The week may also slow and hold.
+    """
+    for z, state in ((Z_PAUSE, "pause"), (Z_HOLD, "hold"), (Z_SLOW, "slow")):
+        for window, name in ((week, "7 days"), (day, "24 hours")):
+            if window is day and state != "pause":
+                continue
+            reason = _excess(window, z, name, max_bounce, max_complaint)
+            if reason:
+                return Verdict(state, reason)
+    return Verdict("ok", "bounces and complaints are within the limits")
+
+
+def _excess(window, z, name, max_bounce, max_complaint):
+    kinds = (("bounces", window.bounced, max_bounce), ("complaints", window.complained, max_complaint))
+    for kind, hits, limit in kinds:
+        lower = wilson_lower(hits, window.sent, z)
+        if hits >= MIN_EVIDENCE and lower > limit:
+            rate = hits / window.sent
+            return (
+                f"{hits} {kind} in {window.sent} mails of {name} ({rate:.2%}):"
+                f" at least {lower:.2%} with confidence, above {limit:.2%}"
+            )
+    return ""
+
+
+def next_state(state, days_in_state, verdict):
+    """Return the Verdict that holds now, given the state before and how long it lasted.
+
+    ok → slow → hold → pause by evidence; out of a pause only through probation, whose evidence
+    starts afresh (the caller counts its window from the day the probation began).
+    """
+    if state == "pause":
+        if days_in_state < PAUSE_DAYS:
+            return Verdict("pause", f"day {days_in_state + 1} of {PAUSE_DAYS} of the pause")
+        return Verdict("probation", f"paused for {PAUSE_DAYS} days: may try at a low rate")
+    if state == "probation" and verdict.state in ("ok", "slow") and days_in_state < PROBATION_DAYS:
+        return Verdict("probation", f"day {days_in_state + 1} of {PROBATION_DAYS} of the probation")
+    return verdict
+
+
+def share_of_quota(state):
+    """Return which share of the plan's quota a state may send."""
+    return {"ok": 1.0, "slow": SLOW_SHARE, "probation": SLOW_SHARE}.get(state, 0.0)
+
+
+def naive_verdict(week, max_bounce=MAX_BOUNCE_RATE, max_complaint=MAX_COMPLAINT_RATE):
+    """Return the state by the plain rate, the usual rule, to be compared with."""
+    if not week.sent:
+        return "ok"
+    too_many = week.bounced / week.sent > max_bounce or week.complained / week.sent > max_complaint
+    return "pause" if too_many else "ok"

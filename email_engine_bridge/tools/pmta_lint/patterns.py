@@ -1,0 +1,77 @@
+"""Lines that start with a pattern or hold actions: E13, E15 and the shape of pattern lists."""
+
+import re
+
+from .findings import error
+
+REGEX = r"/(?:[^/\\]|\\.)*/"
+PATTERN_LINE = re.compile(rf"(?:(?:mail-from|rcpt-to)\s+{REGEX}|header\s+\S+\s+{REGEX}|\*)(?:\s+(.+))?", re.I)
+CATEGORY_LINE = re.compile(rf"{REGEX}\s+[a-z0-9-]+", re.I)
+RESULT = re.compile(r"virtual-mta=\S+|recipient-priority=\d{1,3}|call-to:\S+", re.I)
+REPLY = re.compile(rf"({REGEX})\s+(\S+)")
+ACTION = re.compile(
+    r"mode=(normal|backoff)|backoff-to-normal-after=(0|never|(\d+[wdhms])+)|skip-mx|bounce-queue|bounce-rcpt"
+    r"|disable-source-ip|reenable-after=(0|never|(\d+[wdhms])+)|defer-queue",
+    re.I,
+)
+
+
+def check_pattern_list(block):
+    """Check the lines of a pattern list or of the bounce categories."""
+    findings = []
+    for line in block.directives():
+        text = f"{line.keyword} {line.value}".strip()
+        if block.tag == "bounce-category-patterns":
+            if not CATEGORY_LINE.fullmatch(text):
+                findings.append(error(line.line, "E10", "/regex/ category on one line expected"))
+            continue
+        match = PATTERN_LINE.fullmatch(text)
+        if not match or (match[1] and not RESULT.fullmatch(match[1])):
+            findings.append(error(line.line, "E10", "a pattern and a result such as virtual-mta=NAME expected"))
+    return findings
+
+
+def pattern_targets(block):
+    """Yield (line, name) of the VMTAs a pattern list leads to."""
+    for line in block.directives():
+        match = re.search(r"\bvirtual-mta=(\S+)", line.value)
+        if match:
+            yield line.line, match[1]
+
+
+def check_reply(directive):
+    """E13: actions that contradict each other in one rule of a smtp-pattern-list."""
+    match = REPLY.fullmatch(directive.value)
+    if not match:
+        return [error(directive.line, "E10", "reply /regex/ ACTION[,ACTION] expected")]
+    actions = [action.strip().lower() for action in match[2].split(",")]
+    problem = _contradiction(actions)
+    return [error(directive.line, "E13", problem)] if problem else []
+
+
+def _contradiction(actions):
+    names = [action.partition("=")[0] for action in actions]
+    unknown = [action for action in actions if not ACTION.fullmatch(action)]
+    if unknown:
+        return f"unknown action {unknown[0]}"
+    if {"mode=backoff", "mode=normal"} <= set(actions):
+        return "mode=backoff with mode=normal"
+    if {"skip-mx", "bounce-queue"} <= set(names):
+        return "skip-mx with bounce-queue"
+    if "backoff-to-normal-after" in names and "mode=backoff" not in actions:
+        return "backoff-to-normal-after without mode=backoff"
+    if "reenable-after" in names and "disable-source-ip" not in names[: names.index("reenable-after")]:
+        return "reenable-after without disable-source-ip before it"
+    if any(names.count(name) > 1 for name in ("backoff-to-normal-after", "reenable-after")):
+        return "the same time twice"
+    return ""
+
+
+def check_mx(directive):
+    """E15: the queue of a roll-up is named NAME.rollup; a wildcard needs rollup-by-ip."""
+    words = directive.args
+    if len(words) not in (2, 3) or not words[1].endswith(".rollup"):
+        return [error(directive.line, "E15", "mx PATTERN NAME.rollup expected")]
+    if len(words) == 3 and words[2] != "rollup-by-ip":
+        return [error(directive.line, "E15", f"rollup-by-ip expected, found {words[2]}")]
+    return []

@@ -1,0 +1,263 @@
+"""The rules that need more than one line: names, references, scopes, dangers."""
+
+import re
+from collections import defaultdict
+
+from .findings import ERROR, Finding, error, warning
+from .grammar import FACTS, PATTERN_BLOCKS, parse
+from .patterns import check_mx, check_pattern_list, check_reply, pattern_targets
+from .values import check_value, check_webhook_url, is_any_network, is_ip
+
+REROUTES = (
+    "default-virtual-mta",
+    "cold-virtual-mta",
+    "reroute-to-virtual-mta",
+    "backoff-reroute-to-virtual-mta",
+    "invalid-virtual-mta-fallback",
+)
+DIRECTIVES, LEGACY = FACTS["directives"], frozenset(FACTS["legacy"])
+
+
+def lint(text):
+    """Return the findings about a configuration file, in the order of its lines."""
+    root, findings = parse(text)
+    findings += _lines(root)
+    for rule in (_names, _references, _sources, _accounting, _macros, _relaying, _keys, _cold, _required):
+        findings += rule(root)
+    return sorted(set(findings))
+
+
+def _lines(root):
+    """E1, W6, W10 and the kinds of the values, line by line."""
+    findings = []
+    for block, _parent in root.walk():
+        if block.tag in PATTERN_BLOCKS:
+            findings += check_pattern_list(block)
+            continue
+        for directive in block.directives():
+            findings += _line(block, directive)
+        findings += _repeated_domains(block)
+    return findings
+
+
+def _line(block, directive):
+    scopes = DIRECTIVES.get(directive.keyword)
+    if scopes is None:
+        if directive.keyword in LEGACY:
+            return [warning(directive.line, "W10", f"{directive.keyword} is not in the 5.0 guide")]
+        return [error(directive.line, "E1", f"unknown directive {directive.keyword}")]
+    fact = scopes.get(block.tag)
+    if fact is None:
+        where = "the top of the file" if block.tag == "Global" else f"<{block.tag}>"
+        allowed = ", ".join(sorted(scopes))
+        return [error(directive.line, "E1", f"{directive.keyword} is not allowed in {where} (only in {allowed})")]
+    findings = check_value(directive, fact) or check_webhook_url(directive)
+    if fact.get("deprecated"):
+        findings.append(warning(directive.line, "W6", f"{directive.keyword} is deprecated"))
+    if directive.keyword == "reply":
+        findings += check_reply(directive)
+    if directive.keyword == "mx":
+        findings += check_mx(directive)
+    return findings
+
+
+def _repeated_domains(block):
+    seen, findings = {}, []
+    for domain in block.blocks("domain"):
+        first = seen.setdefault(domain.name.lower(), domain.line)
+        if first != domain.line:
+            findings.append(warning(domain.line, "W5", f"<domain {domain.name}> is already in line {first}"))
+    return findings
+
+
+def _names(root):
+    """E4: VMTAs and pools share one namespace."""
+    seen, findings = {}, []
+    for block in root.blocks("virtual-mta", "virtual-mta-pool"):
+        first = seen.setdefault(block.name.lower(), block.line)
+        if first != block.line:
+            findings.append(error(block.line, "E4", f"the name {block.name} is already used in line {first}"))
+    return findings
+
+
+def _references(root):
+    """E5: whatever is named must exist; E12: pattern lists before the source that uses them."""
+    if root.directives("include"):
+        return []  # the names may be defined in the included file
+    vmtas = {block.name.lower() for block in root.blocks("virtual-mta")}
+    targets = vmtas | {block.name.lower() for block in root.blocks("virtual-mta-pool")}
+    lists = {block.name.lower(): block.line for block in root.blocks("pattern-list")}
+    findings = []
+    for block, _parent in root.walk():
+        used = [(item.line, item.keyword, item.value) for item in block.directives(*REROUTES) if item.value != '""']
+        if block.tag == "pattern-list":
+            used += [(line, "pattern-list", name) for line, name in pattern_targets(block)]
+        findings += [_undefined(*use) for use in used if use[2].lower() not in targets]
+        if block.tag == "virtual-mta-pool":
+            members = [(item.line, f"pool {block.name}", item.value) for item in block.directives("virtual-mta")]
+            findings += [_undefined(*member) for member in members if member[2].lower() not in vmtas]
+        if block.tag == "source":
+            findings += _late_lists(block, lists)
+    return findings
+
+
+def _late_lists(source, lists):
+    message = "pattern-list %s must be defined before the source that uses it"
+    return [
+        error(used.line, "E12", message % used.value)
+        for used in source.directives("pattern-list")
+        if lists.get(used.value.lower(), used.line + 1) > used.line
+    ]
+
+
+def _undefined(line, who, name):
+    return error(line, "E5", f"{who}: {name} is not defined")
+
+
+def _sources(root):
+    """E6, E19, E20, W2: which IPs a VMTA sends from, and who shares them."""
+    findings, pools = _memberships(root)
+    by_ip = defaultdict(list)
+    for block, _parent in root.walk():
+        for source in block.directives("smtp-source-host"):
+            address = (source.args or [""])[0]
+            if address == "127.0.0.1":
+                findings.append(error(source.line, "E19", "smtp-source-host 127.0.0.1 is ignored by PowerMTA"))
+            elif is_ip(address) and block.tag == "virtual-mta":
+                by_ip[address].append((source.line, block.name))
+    for address, uses in by_ip.items():
+        findings += _shared_address(address, uses, pools)
+    for vmta in root.blocks("virtual-mta"):
+        if not vmta.directives("smtp-source-host", "smtp-proxy-source-host", "include"):
+            message = f"virtual-mta {vmta.name} has no smtp-source-host: it would use the IPs of all"
+            findings.append(warning(vmta.line, "W2", message))
+    return findings
+
+
+def _memberships(root):
+    """Return (findings of E6, {VMTA: names of its pools})."""
+    findings, pools, pool_with_domains = [], defaultdict(set), {}
+    for pool in root.blocks("virtual-mta-pool"):
+        has_domains = bool(pool.blocks("domain"))
+        for member in pool.directives("virtual-mta"):
+            vmta = member.value.lower()
+            pools[vmta].add(pool.name)
+            other = pool_with_domains.get(vmta) if has_domains else None
+            if other:
+                message = f"{member.value} is also in pool {other}, and both pools contain <domain>"
+                findings.append(error(member.line, "E6", message))
+            if has_domains:
+                pool_with_domains.setdefault(vmta, pool.name)
+    return findings, pools
+
+
+def _shared_address(address, uses, pools):
+    """E20: one IP in VMTAs of two tenants, that is, of VMTAs that have no pool in common."""
+    (_line, first), *others = uses
+    return [
+        error(line, "E20", f"{address} is used by {first} and by {name}, which share no pool")
+        for line, name in others
+        if name.lower() != first.lower() and not pools[name.lower()] & pools[first.lower()]
+    ]
+
+
+def _accounting(root):
+    """E11 and W9: accounting files."""
+    findings = []
+    for acct in root.blocks("acct-file"):
+        records = acct.directives("records")
+        findings += [error(extra.line, "E11", "records may stand only once in an acct-file") for extra in records[1:]]
+        kinds = {kind.strip().lower() for record in records for kind in record.value.split(",")}
+        if kinds & {"t", "tq", "transient", "transient-queue"} and kinds & {"d", "b", "delivery", "bounce"}:
+            findings.append(warning(records[0].line, "W9", "transient records belong in a file of their own"))
+    return findings
+
+
+def _macros(root):
+    """E16: domain macros are defined and do not refer to themselves."""
+    macros, findings = {}, []
+    for macro in root.directives("domain-macro"):
+        name, _space, members = macro.value.partition(" ")
+        macros[name.lower()] = (macro.line, re.findall(r"\$([A-Za-z0-9_]+)", members.lower()))
+    for name, (line, used) in macros.items():
+        for other in used:
+            if other not in macros:
+                findings.append(error(line, "E16", f"macro ${other} is not defined"))
+        if _reaches(macros, name, name, set()):
+            findings.append(error(line, "E16", f"macro ${name} refers to itself"))
+    for block, _parent in root.walk():
+        if block.tag == "domain" and block.name.startswith("$") and block.name[1:].lower() not in macros:
+            findings.append(error(block.line, "E16", f"macro {block.name} is not defined"))
+    return findings
+
+
+def _reaches(macros, start, goal, seen):
+    for other in macros.get(start, (0, ()))[1]:
+        if other == goal:
+            return True
+        if other not in seen:
+            seen.add(other)
+            if _reaches(macros, other, goal, seen):
+                return True
+    return False
+
+
+def _relaying(root):
+    """W3 and W4, which are errors for us: open relays and open administration."""
+    findings = []
+    for block in [root, *root.blocks("source")]:
+        if block is root or is_any_network(block.name):
+            for relaying in block.directives("always-allow-relaying"):
+                if relaying.value.lower() in ("yes", "true"):
+                    findings.append(Finding(relaying.line, "W3", ERROR, "this is an open relay for everybody"))
+    for access in root.directives("http-access"):
+        words = access.args
+        if len(words) == 2 and is_any_network(words[0]) and words[1].lower() == "admin":
+            findings.append(Finding(access.line, "W4", ERROR, "everybody may administer this server"))
+    return findings
+
+
+def _keys(root):
+    """W7 and W8: DKIM keys that cannot be read or are never used."""
+    findings = []
+    unprivileged = any(item.value.lower() in ("no", "false") for item in root.directives("run-as-root"))
+    signs = {
+        id(parent)
+        for block, parent in root.walk()
+        if block.tag == "domain"
+        and any(item.value.lower() not in ("no", "false") for item in block.directives("dkim-sign"))
+    }
+    pool_signs = any(id(pool) in signs for pool in root.blocks("virtual-mta-pool"))
+    for block, _parent in root.walk():
+        for key in block.directives("domain-key"):
+            path = key.value.rpartition(",")[2].strip().strip('"')
+            if unprivileged and path.startswith("/root/"):
+                findings.append(warning(key.line, "W7", f"{path} cannot be read with run-as-root no"))
+            if not (id(root) in signs or id(block) in signs or pool_signs or (block is root and signs)):
+                findings.append(warning(key.line, "W8", "no <domain> with dkim-sign yes applies to this key"))
+    return findings
+
+
+def _cold(root):
+    """W1: max-cold-virtual-mta-msg does nothing without cold-virtual-mta."""
+    any_cold = any(block.directives("cold-virtual-mta") for block, _parent in root.walk())
+    findings = []
+    for block, parent in root.walk():
+        for limit in block.directives("max-cold-virtual-mta-msg"):
+            holder = parent if parent is not None and parent.tag != "Global" else None
+            if not (holder.directives("cold-virtual-mta") if holder else any_cold):
+                message = "max-cold-virtual-mta-msg has no effect without cold-virtual-mta, and is no quota of an IP"
+                findings.append(warning(limit.line, "W1", message))
+    return findings
+
+
+def _required(root):
+    """E14: a log file and a spool."""
+    if root.directives("include"):
+        return []
+    findings = []
+    if not root.directives("log-file"):
+        findings.append(error(1, "E14", "log-file is missing"))
+    if not root.blocks("spool") and not root.directives("spool"):
+        findings.append(error(1, "E14", "a spool is missing"))
+    return findings

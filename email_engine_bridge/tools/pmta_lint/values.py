@@ -1,0 +1,190 @@
+"""Whether a directive's value has the kind the guide gives it: E7-E10, E17, E18."""
+
+import ipaddress
+import re
+from urllib.parse import urlsplit
+
+from .findings import error
+
+BOOLEAN = re.compile(r"yes|no|true|false", re.I)
+TIME = re.compile(r"0|(\d+[wdhms])+", re.I)
+SIZE = re.compile(r"0|unlimited|\d+[bkmgt]", re.I)
+INT = re.compile(r"\d+|unlimited|auto", re.I)
+UNIT = r"(\d*)(d|day|h|hr|m|min|s|sec)"
+RATE = re.compile(rf"(\d+)/{UNIT}", re.I)
+VOLUME_RATE = re.compile(rf"(\d+)[bkmgt]/{UNIT}", re.I)
+HOST = re.compile(
+    r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?)*"
+)
+API_KEY = re.compile(r"[A-Za-z0-9_]{32,128}")
+HTTP_ACCESS = re.compile(r"none|monitor(,deny-logs)?|operator|admin", re.I)
+MAX_RETRIES = 30
+
+
+def check_value(directive, fact):
+    """Return the findings about one directive's value, given its fact (type, flags)."""
+    value, line = directive.value, directive.line
+    quotes = value.count('"') - value.count('\\"')
+    if quotes % 2 and not value.startswith("/"):
+        return [error(line, "E10", f"{directive.keyword}: a quote is not closed")]
+    if not value:
+        return [error(line, "E10", f"{directive.keyword}: argument missing")]
+    if value == '""':
+        if fact.get("empty_string_clears"):
+            return []
+        return [error(line, "E10", f'{directive.keyword}: "" is no value here')]
+    check = CHECKS.get(fact["type"]) or _check_by_prefix(fact["type"])
+    return check(directive) if check else []
+
+
+def is_ip(text):
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
+def is_any_network(text):
+    """Tell whether a source pattern covers every address: 0/0, 0.0.0.0/0, ::/0."""
+    return text in ("0/0", "0.0.0.0/0", "::/0", "0/0,::/0")
+
+
+def _fits(pattern, code, wanted):
+    def check(directive):
+        if pattern.fullmatch(directive.value):
+            return []
+        return [error(directive.line, code, f"{directive.keyword}: {wanted} expected, found {directive.value}")]
+
+    return check
+
+
+def _is_rate(text, pattern=RATE):
+    if text.lower() in ("unlimited", "0"):
+        return True
+    match = pattern.fullmatch(text)
+    return bool(match) and int(match[1]) != 0 and match[2] != "0"
+
+
+def _rate(directive, pattern=RATE):
+    if _is_rate(directive.value, pattern):
+        return []
+    return [
+        error(
+            directive.line,
+            "E9",
+            f"{directive.keyword}: rate N/[M]d|h|m|s with N above 0 expected, found {directive.value}",
+        )
+    ]
+
+
+def _volume_rate(directive):
+    return _rate(directive, VOLUME_RATE)
+
+
+def _daily_rates(directive):
+    parts = [part.strip() for part in directive.value.split(",")]
+    if all(re.fullmatch(r"\d+/(d|day)", part, re.I) for part in parts):
+        return []
+    return [error(directive.line, "E9", f"{directive.keyword}: N/day[,N/day…] expected, found {directive.value}")]
+
+
+def _times(directive):
+    parts = [part.strip() for part in directive.value.split(",")]
+    if all(TIME.fullmatch(part) for part in parts) and len(parts) <= MAX_RETRIES:
+        return []
+    return [error(directive.line, "E10", f"{directive.keyword}: at most 30 times such as 10m,1h expected")]
+
+
+def _source_host(directive):
+    words = directive.args
+    if len(words) == 2 and is_ip(words[0]) and HOST.fullmatch(words[1]) and not is_ip(words[1]):
+        return []
+    return [error(directive.line, "E7", f"{directive.keyword}: IP HOST expected, found {directive.value}")]
+
+
+def _domain_key(directive):
+    parts = [part.strip() for part in directive.value.split(",")]
+    if len(parts) == 3 and all(parts):
+        return []
+    return [error(directive.line, "E8", f"domain-key: SELECTOR, DOMAIN, FILE expected, found {len(parts)} part(s)")]
+
+
+def _url(directive):
+    if not re.match(r"https?://", directive.value.strip('"'), re.I):
+        return []
+    try:
+        parts = urlsplit(directive.value.strip('"'))
+        bad = "@" in parts.netloc or parts.query or parts.fragment or "?" in directive.value or not parts.hostname
+    except ValueError:
+        bad = True
+    if not bad:
+        return []
+    return [error(directive.line, "E17", f"{directive.keyword}: the URL may have no user, query or fragment")]
+
+
+def _webhook_url(directive):
+    if not re.match(r"https?://", directive.value.strip('"'), re.I):
+        return [error(directive.line, "E17", f"{directive.keyword}: an http(s) URL is expected")]
+    return _url(directive)
+
+
+def _api_key(directive):
+    if API_KEY.fullmatch(directive.value):
+        return []
+    return [error(directive.line, "E18", f"{directive.keyword}: 32 to 128 of A-Z a-z 0-9 _ expected")]
+
+
+def _network_and(valid, code, wanted):
+    def check(directive):
+        words = directive.args
+        if len(words) == 2 and (is_ip(words[0]) or is_any_network(words[0])) and valid(words[1]):
+            return []
+        return [error(directive.line, code, f"{directive.keyword}: CIDR {wanted} expected, found {directive.value}")]
+
+    return check
+
+
+def _check_by_prefix(kind):
+    if not kind.startswith("enum:"):
+        return None
+    words = kind.removeprefix("enum:").split("|")
+
+    def check(directive):
+        if directive.args and directive.args[0].lower() in words:
+            return []
+        return [error(directive.line, "E10", f"{directive.keyword}: one of {', '.join(words)} expected")]
+
+    return check
+
+
+CHECKS = {
+    "bool": _fits(BOOLEAN, "E10", "yes or no"),
+    "bool|if-x-dkim-options-present": _fits(
+        re.compile(BOOLEAN.pattern + "|if-x-dkim-options-present", re.I), "E10", "yes or no"
+    ),
+    "bool|time|never": _fits(re.compile(f"{BOOLEAN.pattern}|never|{TIME.pattern}", re.I), "E10", "yes, no or a time"),
+    "time": _fits(TIME, "E10", "a time such as 1h30m"),
+    "time|never": _fits(re.compile(f"never|{TIME.pattern}", re.I), "E10", "a time or never"),
+    "time-list": _times,
+    "size": _fits(SIZE, "E10", "a size such as 10M"),
+    "int": _fits(INT, "E10", "a number"),
+    "int|unlimited": _fits(INT, "E10", "a number"),
+    "rate": _rate,
+    "volume-rate": _volume_rate,
+    "daily-rate-list": _daily_rates,
+    "cidr+int": _network_and(lambda text: bool(INT.fullmatch(text)), "E10", "NUMBER"),
+    "cidr+rate": _network_and(lambda text: _is_rate(text) or _is_rate(text, VOLUME_RATE), "E9", "RATE"),
+    "ip|cidr host": _source_host,
+    "selector,domain|*,file|{vault}:path:key": _domain_key,
+    "file or http(s) URL without query/userinfo/fragment": _url,
+    "token [A-Za-z0-9_]{32,128}": _api_key,
+    "cidr none|monitor[,deny-logs]|operator|admin": _network_and(
+        lambda text: bool(HTTP_ACCESS.fullmatch(text)), "E10", "none|monitor|operator|admin"
+    ),
+}
+WEBHOOK_URLS = ("http-webhook-url",)
+
+
+def check_webhook_url(directive):
+    return _webhook_url(directive) if directive.keyword in WEBHOOK_URLS else []
