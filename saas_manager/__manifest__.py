@@ -1,7 +1,7 @@
 {
     "name": "SaaS Manager",
     "version": "19.0.1.0.0",
-    "summary": "Sells and runs Odoo instances",
+    "summary": "Gives every client an Odoo of its own in seconds: provision, suspend, reactivate, delete",
     "author": "Lokario",
     "website": "https://www.lokario.fr",
     "license": "LGPL-3",
@@ -9,6 +9,21 @@
     "depends": ["lokario_base", "queue_job"],
     "data": [
         "security/saas_manager_groups.xml",
+        "security/ir.model.access.csv",
+        "security/saas_manager_rules.xml",
+        "data/saas_manager_data.xml",
+        "data/mail_template_data.xml",
+        "data/ir_cron_data.xml",
+        "wizards/saas_instance_wizard_views.xml",
+        "views/saas_instance_views.xml",
+        "views/saas_server_views.xml",
+        "views/saas_template_views.xml",
+        "views/saas_plan_views.xml",
+        "views/saas_manager_menus.xml",
     ],
+    "assets": {
+        "web.assets_backend": ["saas_manager/static/src/live_form.js"],
+    },
+    "application": True,
     "installable": True,
 }

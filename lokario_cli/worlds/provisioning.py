@@ -1,0 +1,188 @@
+"""A manager with saas_manager, its web server and a mail sink: everything a provisioning needs, for real."""
+
+import contextlib
+import json
+import time
+import urllib.error
+import urllib.request
+import uuid
+
+from .mail import SmtpServer
+from .odoo import Server, World
+
+TEMPLATE_MODULES = "base, web, mail, portal, auth_signup"
+DONE_STATES = {"active", "error"}
+SET_UP = """
+company = env.ref("base.main_company")
+company.write({{"name": "Lokario", "email": "hello@lokario.test"}})
+env["ir.mail_server"].create({{"name": "sink", "smtp_host": "127.0.0.1", "smtp_port": {smtp_port},
+                              "smtp_encryption": "none"}})
+server = env["saas.server"].create({{"name": "Here", "database_prefix": {prefix!r}, "base_domain": "localhost",
+                                    "protocol": "http", "public_port": {port}, "http_port": {port},
+                                    "max_instances": {places}, "state": "active"}})
+template = env["saas.template"].create({{"name": "Small company", "code": "base", "server_id": server.id,
+                                        "modules": {modules!r},
+                                        "lang_ids": env["res.lang"].with_context(active_test=False).search(
+                                            [("code", "=", "fr_FR")]).ids}})
+plan = env["saas.plan"].create({{"name": "Standard", "code": "standard", "template_id": template.id,
+                                "relay_host": "127.0.0.1", "relay_port": {smtp_port}, "relay_encryption": "none",
+                                "relay_sender": "noreply@lokario.test"}})
+env.cr.commit()
+print("WORLD", server.id, template.id, plan.id)
+"""
+
+
+class ProvisioningWorld:
+    """``with ProvisioningWorld(world) as w: w.provision("acme")``.
+
+    ``call`` speaks to the manager as its administrator does in the browser.
+    """
+
+    def __init__(self, world: World, places: int = 100, modules: str = TEMPLATE_MODULES, **options):
+        self.world = world
+        self.tag = uuid.uuid4().hex[:6]
+        self.manager = f"saas_manager_{self.tag}"
+        self.prefix = f"t{self.tag}-"
+        self.places = places
+        self.modules = modules
+        self.options = options
+        self._stack = contextlib.ExitStack()
+        self._cookie = ""
+        self.server: Server | None = None
+        self.mails: SmtpServer | None = None
+
+    def __enter__(self):
+        try:
+            return self._start()
+        except BaseException:
+            self._stack.close()
+            raise
+
+    def __exit__(self, *_exc):
+        self._stack.close()
+
+    def _start(self):
+        self.mails = self._stack.enter_context(SmtpServer())
+        self.world.clone(self.world.template(), self.manager)
+        self._stack.callback(self._drop_everything)
+        self.world.run_odoo(self.manager, "-i", "saas_manager", "--stop-after-init")
+        options = {"lokario/manager_db": self.manager, "workers": "0", "max_cron_threads": "1", **self.options}
+        self.server = Server(f"saas-{self.tag}", self.world.options(**options))
+        self.server_id, self.template_id, self.plan_id = self._set_up()
+        self._stack.enter_context(self.server)
+        self.log_in()
+        return self
+
+    def _set_up(self):
+        values = {"smtp_port": self.mails.port, "prefix": self.prefix, "port": self.server.port, "places": self.places}
+        printed = self.run_script(SET_UP.format(modules=self.modules, **values))
+        line = next(line for line in printed.splitlines() if line.startswith("WORLD"))
+        return [int(word) for word in line.split()[1:]]
+
+    def run_script(self, script: str) -> str:
+        """Run Python in a shell on the manager's database; returns what it printed."""
+        import subprocess
+
+        from .odoo import command, environment
+
+        arguments = ["-c", self.server.conf, "-d", self.manager, "--no-http", "--shell-interface=python"]
+        program, odoo = command()
+        done = subprocess.run(
+            [program, odoo, "shell", *map(str, arguments)],
+            input=script, env=environment(), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout
+
+    def _drop_everything(self) -> None:
+        names = self.world.cluster.psql(f"SELECT datname FROM pg_database WHERE starts_with(datname, '{self.prefix}')")
+        for name in [*names.split(), self.manager]:
+            self.world.drop(name)
+
+    # === TALKING TO THE MANAGER === #
+
+    def log_in(self, login: str = "admin", password: str = "admin") -> None:  # noqa: S107
+        self._cookie = ""
+        params = {"db": self.manager, "login": login, "password": password}
+        self.post("/web/session/authenticate", {"jsonrpc": "2.0", "params": params})
+
+    def call(self, model: str, method: str, *args, **kwargs):
+        """Call a method as the web client does; raises AssertionError with the server's sentence."""
+        params = {"model": model, "method": method, "args": list(args), "kwargs": kwargs}
+        answer = self.post("/web/dataset/call_kw", {"jsonrpc": "2.0", "params": params})
+        if "error" in answer:
+            raise RefusedCall(answer["error"]["data"]["message"], answer["error"]["data"].get("debug"))
+        return answer.get("result")
+
+    def post(self, path: str, body: dict, host: str = "localhost", **headers):
+        all_headers = {"Content-Type": "application/json", "Host": host, "Cookie": self._cookie, **headers}
+        request = urllib.request.Request(self.server.url + path, json.dumps(body).encode(), all_headers)
+        with urllib.request.urlopen(request, timeout=120) as response:
+            for cookie in response.headers.get_all("Set-Cookie") or []:
+                if cookie.startswith("session_id=") and not self._cookie:
+                    self._cookie = cookie.partition(";")[0]
+            return json.load(response)
+
+    def get(self, host: str, path: str = "/web/login", cookie: str = ""):
+        """(status, text) of a page under any host."""
+        request = urllib.request.Request(self.server.url + path, headers={"Host": host, "Cookie": cookie})
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    # === THE MAIN JOB === #
+
+    def build_template(self) -> None:
+        self.call("saas.template", "action_build", [self.template_id])
+        state = self.wait_for("saas.template", self.template_id, {"ready", "failed"}, 300)
+        assert state == "ready", self.read("saas.template", self.template_id, "build_error")
+
+    def create_client(self, name: str, email: str | None = None, **values) -> int:
+        values = {"name": name, "is_company": True, "email": email or f"{name.lower()}@client.test", **values}
+        return self.call("res.partner", "create", [values])[0]
+
+    def create_instance(self, subdomain: str, **values) -> int:
+        partner = values.pop("partner_id", None) or self.create_client(subdomain)
+        values = {"name": subdomain.title(), "subdomain": subdomain, "partner_id": partner,
+                  "plan_id": self.plan_id, **values}  # fmt: skip
+        return self.call("saas.instance", "create", [values])[0]
+
+    def provision(self, subdomain: str, timeout: float = 60, **values) -> int:
+        """Create and provision an instance through the button; returns its id once active or in error."""
+        instance = self.create_instance(subdomain, **values)
+        self.call("saas.instance", "action_provision_instance", [instance])
+        self.wait_for("saas.instance", instance, DONE_STATES, timeout)
+        return instance
+
+    def read(self, model: str, record: int, *names: str):
+        values = self.call(model, "read", [record], list(names))[0]
+        return values[names[0]] if len(names) == 1 else [values[name] for name in names]
+
+    def wait_for(self, model: str, record: int, states: set[str], timeout: float) -> str:
+        deadline = time.monotonic() + timeout
+        while (state := self.read(model, record, "state")) not in states:
+            assert time.monotonic() < deadline, f"{model} {record} is still {state}"
+            time.sleep(0.02)
+        return state
+
+    def wait_for_mails(self, count: int, timeout: float = 20) -> list[str]:
+        """The raw mails received so far, once there are ``count``."""
+        deadline = time.monotonic() + timeout
+        while len(self.mails.received) < count:
+            assert time.monotonic() < deadline, f"{len(self.mails.received)} mails instead of {count}"
+            time.sleep(0.02)
+        return [raw.decode() for _sender, _to, raw, _login in self.mails.received]
+
+    def database(self, subdomain: str) -> str:
+        return f"{self.prefix}{subdomain}"
+
+    def databases(self) -> list[str]:
+        """Databases of this world's instances and templates."""
+        query = f"SELECT datname FROM pg_database WHERE starts_with(datname, '{self.prefix}') ORDER BY 1"
+        return self.world.cluster.psql(query).split()
+
+
+class RefusedCall(AssertionError):
+    """The server answered with an error; the text is what a person would read."""

@@ -1,0 +1,63 @@
+"""Words and figures that several models share."""
+
+STATES = [
+    ("draft", "Draft"),
+    ("provisioning", "Provisioning"),
+    ("active", "Active"),
+    ("suspended", "Suspended"),
+    ("error", "Error"),
+    ("terminated", "Terminated"),
+]
+
+# From which state an instance may go where. "error" is where a failed provisioning ends (nothing is
+# left of it) and a failed termination (everything is closed, the database may still be there).
+TRANSITIONS = {
+    "draft": {"provisioning", "terminated"},
+    "provisioning": {"active", "error", "terminated"},
+    "active": {"suspended", "error", "terminated"},
+    "suspended": {"active", "error", "terminated"},
+    "error": {"provisioning", "error", "terminated"},
+    "terminated": set(),
+}
+
+# Steps of a provisioning, in order: code, label, method of saas.instance that does it.
+PROVISIONING_STEPS = (
+    ("clone", "Copy the template", "_clone_template_database"),
+    ("neutralize", "Remove what is the template's", "_neutralize_database"),
+    ("customize", "Enter the client's company", "_customize_instance"),
+    ("admin", "Create the administrator", "_create_client_admin"),
+    ("subdomain", "Publish under its address", "_configure_subdomain"),
+    ("proof", "Log in as the administrator", "_prove_instance"),
+)
+OTHER_STEPS = (
+    ("rollback", "Undo everything"),
+    ("suspend", "Cut the access"),
+    ("reactivate", "Open the access"),
+    ("terminate", "Delete the database"),
+    ("credentials", "Issue new credentials"),
+)
+STEP_CODES = [(code, label) for code, label, _method in PROVISIONING_STEPS] + list(OTHER_STEPS)
+
+MAIL_TEMPLATES = {
+    "provisioned": "saas_manager.mail_template_instance_provisioned",
+    "suspended": "saas_manager.mail_template_instance_suspended",
+    "reactivated": "saas_manager.mail_template_instance_reactivated",
+    "terminated": "saas_manager.mail_template_instance_terminated",
+}
+MAIL_KINDS = [
+    ("provisioned", "Instance ready"),
+    ("suspended", "Instance suspended"),
+    ("reactivated", "Instance reactivated"),
+    ("terminated", "Instance deleted"),
+]
+MAIL_STATES = [
+    ("sending", "Sending"),
+    ("sent", "Sent"),
+    ("failed", "Failed"),
+    ("skipped", "No address"),
+    ("unknown", "Unknown"),
+]
+MAIL_ATTEMPTS = 5  # of one mail, the first included
+
+PROBE_TIMEOUT = 30  # seconds for one request of the proof
+BUS_TYPE = "saas_manager/progress"

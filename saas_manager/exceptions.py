@@ -1,0 +1,38 @@
+"""What can go wrong around an instance, named by what the caller can do about it."""
+
+
+class SaasError(Exception):
+    """Base of the addon's errors; the text is meant for a log, not for a client."""
+
+
+class InvalidName(SaasError):
+    """A subdomain or database name breaks the shared rule; ``code`` says which part of it."""
+
+    def __init__(self, code, name):
+        super().__init__(f"{code}: {name!r}")
+        self.code = code
+        self.name = name
+
+
+class ServerUnreachable(SaasError):
+    """PostgreSQL or the web server of a SaaS server does not answer: try again later."""
+
+
+class NotOurs(SaasError):
+    """The database does not carry this manager's ownership mark: never touch it."""
+
+
+class DatabaseInTheWay(SaasError):
+    """A database or folder of that name exists already and is not this instance's."""
+
+
+class NotClean(SaasError):
+    """Verification found something of the template that must not reach a client."""
+
+
+class ProbeFailed(SaasError):
+    """The new instance did not answer as a working instance would."""
+
+
+class BuildFailed(SaasError):
+    """A template could not be built; the text ends with the last lines of the build."""

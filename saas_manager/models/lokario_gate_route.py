@@ -1,0 +1,35 @@
+from odoo import fields, models
+
+
+class LokarioGateRoute(models.Model):
+    """Which database answers for which host; read by `lokario_gate` in every server process.
+
+    A trigger tells the gate of each change in the transaction that makes it.
+    """
+
+    _name = "lokario.gate.route"
+    _table = "lokario_gate_route"
+    _description = "Route of a Host to its Database"
+    _rec_name = "host"
+    _order = "host"
+
+    host = fields.Char(required=True, help="Lower case, without port.")
+    database = fields.Char(required=True)
+    state = fields.Selection([("active", "Active"), ("suspended", "Suspended")], required=True, default="active")
+    title = fields.Char(help="Of the page that visitors of a suspended instance see.")
+    message = fields.Char(help="On the page that visitors of a suspended instance see.")
+    contact = fields.Char(help="Whom visitors of a suspended instance can ask.")
+    instance_uuid = fields.Char(index=True)
+
+    _host_uniq = models.Constraint("UNIQUE(host)", "This address already leads to an instance.")
+
+    def init(self):
+        self.env.cr.execute(
+            """
+            CREATE OR REPLACE FUNCTION lokario_gate_notify() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN PERFORM pg_notify('lokario_gate', ''); RETURN NULL; END $$;
+            CREATE OR REPLACE TRIGGER lokario_gate_route_changed
+            AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON lokario_gate_route
+            FOR EACH STATEMENT EXECUTE FUNCTION lokario_gate_notify();
+            """
+        )

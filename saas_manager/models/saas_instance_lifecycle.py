@@ -1,0 +1,151 @@
+from contextlib import contextmanager
+
+from odoo import fields, models
+from odoo.exceptions import AccessError, UserError
+
+from ..exceptions import NotOurs, SaasError
+from ..tools import admin_credentials
+
+ADMINISTRATORS = "saas_manager.group_saas_manager_manager"
+
+
+class SaasInstance(models.Model):
+    _inherit = "saas.instance"
+
+    # === SUSPEND AND REACTIVATE === #
+
+    def action_suspend(self, reason=None):
+        """Cut the access of people, programs and scheduled actions within a second.
+
+        :param str reason: for the journal and, if the template says so, the client
+        """
+        for instance in self:
+            instance._check_state("suspended")
+            with instance._operation("suspend"):
+                instance._suspend(reason)
+            instance._send_suspension_email()
+        return self._outcome_notification(self.env._("Access is cut"))
+
+    def _suspend(self, reason):
+        postgres, mark = self.server_id._get_postgres__(), self.server_id._owner_mark(self.uuid)
+        # Crons no longer see it and open sessions end; backups and measurements still get in.
+        postgres.hide(self.database_name, mark)
+        with self._own_transaction() as own:
+            own._set_state("suspended", suspension_date=fields.Datetime.now(), suspension_reason=reason or False)
+            own._route_sudo().write({"state": "suspended"})
+            own._tell_progress()
+        postgres.hide(self.database_name, mark)  # who came back before the gate closed leaves now
+
+    def action_reactivate(self):
+        """Give the access back within a second."""
+        for instance in self:
+            instance._check_state("active", source="suspended")
+            with instance._operation("reactivate"):
+                instance._reactivate()
+            instance._send_reactivation_email()
+        return self._outcome_notification(self.env._("Access is open again"))
+
+    def _reactivate(self):
+        self.server_id._get_postgres__().publish(self.database_name, self.server_id._owner_mark(self.uuid))
+        with self._own_transaction() as own:
+            own._set_state("active", reactivation_date=fields.Datetime.now(), suspension_reason=False)
+            own._route_sudo().unlink()
+            own.env["lokario.gate.route"].sudo().create(own._route_values())
+            own._tell_progress()
+
+    # === TERMINATE === #
+
+    def action_terminate(self, reason=None):
+        """Delete the database for good. For SaaS administrators only."""
+        if not self.env.user.has_group(ADMINISTRATORS):
+            raise AccessError(self.env._("Only a SaaS administrator may terminate an instance."))
+        for instance in self:
+            instance._check_state("terminated")
+            with instance._operation("terminate"):
+                instance._terminate(reason)
+            instance._send_termination_email()
+        return self._outcome_notification(self.env._("The database is deleted"))
+
+    def _terminate(self, reason):
+        try:
+            with self._own_transaction() as own:
+                own._route_sudo().unlink()
+            self._delete_database()
+        except SaasError as err:
+            with self._own_transaction() as own:
+                own._set_state("error", error_message=str(err))
+            raise
+        with self._own_transaction() as own:
+            own.sudo()._set_guarded(pending_password=False)
+            own._set_state(
+                "terminated",
+                termination_date=fields.Datetime.now(),
+                termination_reason=reason or False,
+                error_message=False,
+                warning_message=False,
+            )
+            own._tell_progress()
+
+    def _delete_database(self):
+        """Drop the database and its files, if they are there and this instance's.
+
+        Done again after an interruption it finishes what is left.
+        """
+        self.ensure_one()
+        if not self.is_deployed:
+            return
+        # `is_deployed` is our written intent to create this very name: that settles a crash
+        # between CREATE DATABASE and the mark.
+        unmarked_is_ours = self.state == "provisioning"
+        mark = self.server_id._owner_mark(self.uuid)
+        self.server_id._get_postgres__().drop(self.database_name, mark, unmarked_is_ours)
+        self.server_id._get_filestore__().remove(self.database_name)
+        with self._own_transaction() as own:
+            own._set_guarded(is_deployed=False)
+
+    # === CREDENTIALS === #
+
+    def action_send_credentials(self):
+        """Issue a new password or link, and send it; the old password stops working."""
+        for instance in self:
+            if instance.state != "active":
+                raise UserError(self.env._("Only an active instance can be given new credentials."))
+            with instance._operation("credentials"):
+                instance._renew_password()
+            instance._send_provisioning_email()
+        return self._outcome_notification(self.env._("New credentials were issued"))
+
+    def _renew_password(self):
+        password = admin_credentials.generate_password()
+        with self._own_transaction() as own:
+            own._set_guarded(attempt=self._new_attempt())
+            own.sudo()._set_guarded(pending_password=password)
+        with self._database_session() as connection:
+            admin_credentials.set_password(connection, admin_credentials.hash_password(password))
+
+    def _database_session(self):
+        """One transaction inside the instance's database."""
+        return self.server_id._get_postgres__().session(self.database_name)
+
+    # === HELPERS === #
+
+    def _check_state(self, target, source=None):
+        """Refuse what the table of transitions does not allow, before anything happens."""
+        self.check_access("write")
+        with self._own_transaction() as own:
+            wrong_source = source and own.state != source
+            if wrong_source or target not in own._allowed_states():
+                raise UserError(own._transition_problem(target))
+
+    @contextmanager
+    def _operation(self, code):
+        """Journal the block as step ``code``; a technical failure becomes a sentence."""
+        try:
+            with self._step(code):
+                yield
+        except NotOurs as err:
+            raise UserError(
+                self.env._("The database “%s” does not belong to this manager: nothing was changed in it.", err)
+            ) from err
+        except SaasError as err:
+            raise UserError(str(err)) from err

@@ -1,0 +1,328 @@
+import base64
+import dataclasses
+import logging
+import time
+import uuid
+from contextlib import ExitStack, contextmanager
+
+import psycopg2
+from odoo import fields, models
+from odoo.exceptions import UserError
+
+from odoo.addons.queue_job.exception import RetryableJobError
+
+from ..const import BUS_TYPE, PROBE_TIMEOUT, PROVISIONING_STEPS
+from ..exceptions import NotClean, SaasError
+from ..tools import admin_credentials, armer, customizer, neutralizer, scrubber
+from ..tools.admin_credentials import Administrator, PendingHash
+from ..tools.customizer import Company
+
+_logger = logging.getLogger(__name__)
+
+JOB_RETRY = 5  # seconds until another worker may take over an instance that is being worked on
+# What a step may fail with; anything else is a fault of ours and is logged with its traceback.
+EXPECTED = (SaasError, UserError, psycopg2.Error, OSError)
+
+
+@dataclasses.dataclass
+class Run:
+    """What the steps of one provisioning hand to each other; lives in memory only."""
+
+    postgres: object
+    filestore: object
+    mark: object
+    password: str = dataclasses.field(repr=False)
+    password_hash: PendingHash = dataclasses.field(repr=False)
+    stack: ExitStack
+    connection: object = None
+    warnings: list = dataclasses.field(default_factory=list)
+
+
+class SaasInstance(models.Model):
+    _inherit = "saas.instance"
+
+    # === REQUEST === #
+
+    def action_provision_instance(self):
+        """Reserve a place and queue the work; the form shows how it goes on."""
+        for instance in self:
+            instance._check_provisionable()
+            with instance._own_transaction() as own:
+                own._reserve()
+        return self._notification(
+            self.env._("Provisioning has started"),
+            self.env._("%s: you will see here when it is ready.", ", ".join(self.mapped("name"))),
+            "info",
+        )
+
+    def _check_provisionable(self):
+        """Refuse what cannot work, in a sentence, before anything is changed."""
+        self.ensure_one()
+        server, template = self.server_id, self.template_id
+        self.check_access("write")
+        if self.state not in {"draft", "error"} or self.is_deployed:
+            raise UserError(self._transition_problem("provisioning"))
+        if not self.partner_id.email:
+            raise UserError(
+                self.env._(
+                    "The client “%s” has no e-mail address: the credentials could not be sent.",
+                    self.partner_id.display_name,
+                )
+            )
+        if not template.is_template_ready:
+            raise UserError(self.env._("The template “%s” is not built yet: build it first.", template.name))
+        if server.state != "active":
+            raise UserError(self.env._("The server “%s” is not active: it takes no instances.", server.name))
+        if template.server_id != server:
+            raise UserError(self.env._("The template and the instance must be on the same server."))
+        self._check_subdomain()
+        server._check_answers()
+
+    def _reserve(self):
+        """Take a place on the server and queue the job, or say that there is none.
+
+        Locking the table before the first query makes this transaction see all that others have
+        committed: two requests for the last place cannot both count it as free.
+        """
+        self.env.cr.execute("SET LOCAL lock_timeout = '5s'")
+        self.env.cr.execute("LOCK TABLE saas_server IN SHARE ROW EXCLUSIVE MODE")
+        if not self.exists():
+            raise UserError(self.env._("Save the instance first."))
+        if self.state not in {"draft", "error"}:
+            raise UserError(self._transition_problem("provisioning"))
+        if self.server_id.free_places < 1:
+            raise UserError(self.env._("The server “%s” is full: it has no free place.", self.server_id.name))
+        self._set_state("provisioning", error_message=False, warning_message=False, attempt=str(uuid.uuid4()))
+        self.with_delay(
+            channel="root.provision",
+            identity_key=f"saas.instance:provision:{self.uuid}:{self.attempt}",
+            description=f"Provision {self.database_name}",
+        )._job_provision()
+
+    # === JOB === #
+
+    def _job_provision(self):
+        """Provision, then tell the client. Runs as a queue job and may be run again at any point.
+
+        Its outcome is stored on the instance, never raised. A run that finds the half-done work of
+        a killed one removes it and starts afresh; the mail is never sent twice.
+        """
+        self.ensure_one()
+        with self.server_id._get_postgres__().exclusive(f"instance:{self.uuid}") as mine:
+            if not mine:
+                raise RetryableJobError("another worker has this instance", seconds=JOB_RETRY, ignore_retry=True)
+            if self._committed_state() == "provisioning":
+                self._provision()
+            if self._committed_state() == "active":
+                self._send_provisioning_email()
+                self._tell_outcome()
+
+    def _committed_state(self):
+        """The state as others see it; a job's own transaction still shows that of its beginning."""
+        with self._own_transaction() as own:
+            return own.state
+
+    def _provision(self):
+        """Run the steps; on any failure remove every trace and record the reason."""
+        started = time.monotonic()
+        with ExitStack() as stack:
+            try:
+                self._remove_leftovers()
+                run = self._start_run(stack)
+                for code, _label, method in PROVISIONING_STEPS:
+                    with self._step(code):
+                        getattr(self, method)(run)
+                self._activate(run, time.monotonic() - started)
+            except EXPECTED as err:
+                _logger.info("instance %s: provisioning failed: %s", self.id, type(err).__name__)
+                self._roll_back(err, stack)
+            except Exception as err:
+                _logger.exception("instance %s: provisioning failed", self.id)
+                self._roll_back(err, stack)
+
+    def _start_run(self, stack):
+        password = admin_credentials.generate_password()
+        return Run(
+            postgres=self.server_id._get_postgres__(),
+            filestore=self.server_id._get_filestore__(),
+            mark=self.server_id._owner_mark(self.uuid),
+            password=password,
+            password_hash=PendingHash(password),
+            stack=stack,
+        )
+
+    def _activate(self, run, seconds):
+        with self._own_transaction() as own:
+            own._set_state(
+                "active",
+                activation_date=fields.Datetime.now(),
+                provision_seconds=seconds,
+                template_version=own.template_id.version,
+                warning_message="\n".join(run.warnings) or False,
+            )
+            own.sudo()._set_guarded(pending_password=run.password)
+            own._tell_progress()
+
+    def _roll_back(self, err, stack):
+        """Undo everything; what cannot be undone is said on the record."""
+        stack.close()
+        problem = self._problem_text(err)
+        try:
+            with self._step("rollback"):
+                self._remove_leftovers()
+        except EXPECTED as rollback_err:
+            problem += "\n" + self.env._("Undoing it failed too: %s", rollback_err)
+        with self._own_transaction() as own:
+            own._set_state("error", error_message=problem)
+            own.message_post(body=problem)
+            own._tell_progress()
+        self._tell_outcome()
+
+    def _problem_text(self, err):
+        """What went wrong, for the person who looks at the record."""
+        if isinstance(err, UserError):
+            return str(err)
+        if isinstance(err, NotClean):
+            return self.env._("The copy was not clean and has been removed: %s", err)
+        return f"{type(err).__name__}: {err}".strip().splitlines()[0]
+
+    def _remove_leftovers(self):
+        """Remove route, database and folder of this instance, if any are there and ours."""
+        with self._own_transaction() as own:
+            own._route_sudo().unlink()
+        self._delete_database()
+
+    # === STEPS === #
+
+    def _clone_template_database(self, run):
+        """Copy the sealed template, invisible to every web request and cron, and its files."""
+        with self._own_transaction() as own:
+            own._set_guarded(is_deployed=True)  # the intent: from now on there may be a database
+        template = self.template_id
+        run.postgres.clone_hidden(template.template_db, self.database_name, run.mark)
+        run.filestore.clone(template.template_db, self.database_name)
+        run.connection = run.stack.enter_context(run.postgres.session(self.database_name))
+
+    def _neutralize_database(self, run):
+        """Disarm, take out what is the template's, prove it; then arm again for production."""
+        connection = run.connection
+        before, secret = armer.snapshot(connection), scrubber.current_secret(connection)
+        waived = {name.strip() for name in (self.template_id.waived_modules or "").split(",")}
+        failures = [failure for failure in neutralizer.neutralize(connection) if failure.module not in waived]
+        if failures:
+            raise NotClean("; ".join(f"{failure.module}: {failure.error}" for failure in failures))
+        report = scrubber.scrub(connection)
+        neutralizer.verify(connection)
+        scrubber.verify(connection, secret)
+        if self.plan_id.purpose == "production":
+            armer.arm(connection, before)
+        if report.parameters:
+            run.warnings.append(
+                self.env._(
+                    "Parameters of the template that looked secret were removed: %s", ", ".join(report.parameters)
+                )
+            )
+
+    def _customize_instance(self, run):
+        """Make the company the client's; its own address and outgoing server."""
+        missing = customizer.write_company(run.connection, self._company_values())
+        if missing:
+            run.warnings.append(self.env._("The template does not offer: %s", ", ".join(missing)))
+        image = self.partner_id.commercial_partner_id.image_1920
+        if image:
+            folder = run.filestore.path(self.database_name)
+            customizer.write_logo(run.connection, base64.b64decode(image), folder)
+        relay = self.plan_id._relay__()
+        if relay:
+            customizer.write_relay(run.connection, relay)
+        else:
+            run.warnings.append(
+                self.env._("The plan has no outgoing mail server: this instance cannot send e-mail yet.")
+            )
+
+    def _company_values(self):
+        partner = self.partner_id.commercial_partner_id
+        return Company(
+            name=partner.name or self.name,
+            email=partner.email or self.partner_id.email,
+            phone=partner.phone or "",
+            vat=partner.vat or "",
+            website=partner.website or "",
+            street=partner.street or "",
+            street2=partner.street2 or "",
+            city=partner.city or "",
+            zip=partner.zip or "",
+            country_code=partner.country_id.code or "",
+            state_code=partner.state_id.code or "",
+            currency=partner.country_id.currency_id.name or self.company_id.currency_id.name,
+            lang=self.partner_id.lang or "",
+            tz=self.partner_id.tz or "",
+        )
+
+    def _create_client_admin(self, run):
+        """Give the template's administrator the client's name, login and password."""
+        partner = self.partner_id
+        administrator = Administrator(
+            login=self.admin_login, name=partner.name, email=partner.email, lang=partner.lang or "", tz=partner.tz or ""
+        )
+        admin_credentials.write_administrator(run.connection, administrator, run.password_hash.result())
+
+    def _configure_subdomain(self, run):
+        """Publish: from here on the address leads to the instance."""
+        customizer.write_address(run.connection, self.url)
+        run.stack.close()  # commits what was done inside
+        run.postgres.publish(self.database_name, run.mark)
+        with self._own_transaction() as own:
+            own._route_sudo().unlink()
+            own.env["lokario.gate.route"].sudo().create(own._route_values())
+
+    def _prove_instance(self, run):
+        """Log in through the public name, open the web client, load an asset; leave no trace of it."""
+        probe = self.server_id._get_probe__(self.host, timeout=PROBE_TIMEOUT)
+        probe.prove(self.admin_login, run.password)
+        with run.postgres.session(self.database_name) as connection:
+            admin_credentials.forget_visits(connection)
+
+    # === HELPERS === #
+
+    def _route_sudo(self):
+        """This instance's route; the table is nobody's to edit by hand."""
+        return self.env["lokario.gate.route"].sudo().search([("instance_uuid", "=", self.uuid)])
+
+    def _route_values(self):
+        return {
+            "host": self.host,
+            "database": self.database_name,
+            "instance_uuid": self.uuid,
+            "contact": self.server_id.contact or self.company_id.email,
+        }
+
+    @contextmanager
+    def _step(self, code):
+        """Journal what the block does: a row before it, its outcome after, each at once."""
+        with self._own_transaction() as own:
+            step_id = (
+                own.env["saas.instance.step"]
+                .sudo()
+                .create({"instance_id": own.id, "attempt": own.attempt or own.uuid, "code": code})
+                .id
+            )
+            own._tell_progress()
+        started = time.monotonic()
+        try:
+            yield
+        except Exception as err:
+            self._end_step(step_id, started, "failed", self._problem_text(err))
+            raise
+        self._end_step(step_id, started, "done", False)
+
+    def _end_step(self, step_id, started, state, message):
+        with self._own_transaction() as own:
+            step = own.env["saas.instance.step"].sudo().browse(step_id)
+            step.write({"state": state, "duration": time.monotonic() - started, "message": message})
+            own._tell_progress()
+
+    def _tell_progress(self):
+        """Make open forms of this instance show its new state."""
+        group = self.env.ref("saas_manager.group_saas_manager_user")
+        group._bus_send(BUS_TYPE, {"model": self._name, "id": self.id})

@@ -1,0 +1,74 @@
+from odoo import fields, models
+
+from odoo.addons.lokario_base.fields import Secret
+
+from ..tools.customizer import Relay
+
+
+class SaasPlan(models.Model):
+    _name = "saas.plan"
+    _inherit = ["mail.thread", "lokario.secret.mixin"]
+    _description = "SaaS Plan"
+    _order = "sequence, id"
+
+    name = fields.Char(required=True, translate=True)
+    code = fields.Char(copy=False)
+    sequence = fields.Integer(default=10)
+    active = fields.Boolean(default=True)
+    company_id = fields.Many2one("res.company", default=lambda self: self.env.company)
+    description = fields.Html(translate=True)
+    currency_id = fields.Many2one("res.currency", default=lambda self: self.env.company.currency_id, required=True)
+    price = fields.Monetary("Price per Month")
+    template_id = fields.Many2one("saas.template", help="Proposed for new instances of this plan.")
+    server_id = fields.Many2one("saas.server", help="Proposed for new instances of this plan.")
+    purpose = fields.Selection(
+        [("production", "Production"), ("staging", "Staging or trial")],
+        default="production",
+        required=True,
+        help="Production: scheduled actions and mail run. Staging or trial: they stay off, with a red banner.",
+    )
+    credential_mode = fields.Selection(
+        [("password", "Password in the e-mail"), ("link", "One-time link to set a password")],
+        default="password",
+        required=True,
+    )
+    link_validity = fields.Integer("Link Validity (hours)", default=72, required=True)
+
+    relay_host = fields.Char("Outgoing Server", help="Empty: instances have no outgoing server until one is set up.")
+    relay_port = fields.Integer("Port", default=587)
+    relay_encryption = fields.Selection(
+        [("none", "None"), ("starttls", "STARTTLS"), ("ssl", "SSL/TLS")], "Encryption", default="starttls"
+    )
+    relay_user = fields.Char("User")
+    relay_password = Secret("Password")
+    relay_sender = fields.Char("Sender Address", help="The address that invitations and resets come from.")
+
+    instance_ids = fields.One2many("saas.instance", "plan_id")
+    instance_count = fields.Integer(compute="_compute_instance_count")
+
+    _code_uniq = models.Constraint("UNIQUE(code)", "Another plan has this code.")
+    _link_validity_positive = models.Constraint("CHECK(link_validity > 0)", "A link is valid for at least one hour.")
+
+    def _compute_instance_count(self):
+        counts = dict(
+            self.env["saas.instance"]._read_group(
+                [("plan_id", "in", self.ids), ("state", "!=", "terminated")], ["plan_id"], ["__count"]
+            )
+        )
+        for plan in self:
+            plan.instance_count = counts.get(plan, 0)
+
+    def _relay__(self):
+        """The outgoing server that this plan's instances get, or None."""
+        self.ensure_one()
+        if not self.relay_host:
+            return None
+        plan_sudo = self.sudo()  # the password is nobody's to read; it is written into the instance
+        return Relay(
+            host=plan_sudo.relay_host,
+            port=plan_sudo.relay_port,
+            encryption=plan_sudo.relay_encryption or "none",
+            user=plan_sudo.relay_user or "",
+            password=plan_sudo._reveal_secret__("relay_password") or "",
+            sender=plan_sudo.relay_sender or "",
+        )

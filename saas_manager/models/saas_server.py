@@ -1,0 +1,185 @@
+import uuid
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError, ValidationError
+from odoo.tools import config
+
+from odoo.addons.lokario_base.fields import Secret
+
+from ..exceptions import InvalidName, SaasError
+from ..tools import naming
+from ..tools.filestore import Filestore
+from ..tools.postgres_admin import OwnerMark, PostgresAdmin
+from ..tools.probe import Probe
+
+MANAGER_PARAMETER = "saas.manager_uuid"
+
+
+class SaasServer(models.Model):
+    _name = "saas.server"
+    _inherit = ["mail.thread", "lokario.secret.mixin"]
+    _description = "SaaS Server"
+    _order = "sequence, id"
+
+    name = fields.Char(required=True, tracking=True)
+    sequence = fields.Integer(default=10)
+    active = fields.Boolean(default=True)
+    company_id = fields.Many2one("res.company", default=lambda self: self.env.company)
+    state = fields.Selection(
+        [("draft", "Draft"), ("active", "Active"), ("maintenance", "Maintenance")],
+        default="draft",
+        required=True,
+        copy=False,
+        tracking=True,
+        help="Only an active server takes new instances; those it has keep running in maintenance.",
+    )
+    max_instances = fields.Integer("Places", default=100, required=True, tracking=True)
+    base_domain = fields.Char(
+        required=True,
+        default=lambda self: self._parameter("saas.base_domain", "localhost"),
+        help="Instances answer at <subdomain>.<base domain>. Point *.<base domain> at this server.",
+    )
+    protocol = fields.Selection(
+        [("http", "http"), ("https", "https")],
+        required=True,
+        default=lambda self: self._parameter("saas.protocol", "http"),
+    )
+    public_port = fields.Integer(
+        default=lambda self: int(self._parameter("saas.public_port", 0)),
+        help="Port in the address of an instance; 0 for the protocol's own.",
+    )
+    database_prefix = fields.Char(
+        required=True,
+        default="t-",
+        help="Every database of an instance starts with it, so that no client can name another database.",
+    )
+    contact = fields.Char(
+        "Contact for Visitors",
+        help="E-mail address or phone number on the page of a suspended instance.",
+    )
+    db_host = fields.Char("PostgreSQL Host", help="Empty: the PostgreSQL of this Odoo.")
+    db_port = fields.Integer("PostgreSQL Port")
+    db_user = fields.Char("PostgreSQL Role")
+    db_password = Secret("PostgreSQL Password")
+    http_host = fields.Char("Odoo Host", help="Where the proof of a new instance connects. Empty: this Odoo.")
+    http_port = fields.Integer("Odoo Port", help="0: the port of this Odoo.")
+
+    instance_ids = fields.One2many("saas.instance", "server_id")
+    used_places = fields.Integer(compute="_compute_capacity")
+    free_places = fields.Integer(compute="_compute_capacity")
+    available_capacity = fields.Float("Free (%)", compute="_compute_capacity")
+
+    _max_instances_positive = models.Constraint(
+        "CHECK(max_instances >= 0)", "A server cannot have a negative number of places."
+    )
+
+    def init(self):
+        self.env.cr.execute(
+            "INSERT INTO ir_config_parameter (key, value) VALUES (%s, %s) ON CONFLICT (key) DO NOTHING",
+            [MANAGER_PARAMETER, str(uuid.uuid4())],
+        )
+
+    def _compute_capacity(self):
+        counts = dict(
+            self.env["saas.instance"]
+            .sudo()
+            ._read_group([("server_id", "in", self.ids), ("takes_place", "=", True)], ["server_id"], ["__count"])
+        )
+        for server in self:
+            server.used_places = counts.get(server, 0)
+            server.free_places = max(0, server.max_instances - server.used_places)
+            server.available_capacity = (
+                100.0 * server.free_places / server.max_instances if server.max_instances else 0.0
+            )
+
+    @api.constrains("database_prefix", "base_domain")
+    def _check_names(self):
+        for server in self:
+            try:
+                naming.database_name(server.database_prefix, "a" * naming.MIN_LENGTH)
+            except InvalidName:
+                raise ValidationError(
+                    self.env._("The database prefix may only have lower-case letters, digits, “-” and “_”.")
+                ) from None
+            if not naming.DATABASE.fullmatch(server.base_domain or "") or "_" in server.base_domain:
+                raise ValidationError(
+                    self.env._("The base domain “%s” is not a lower-case host name.", server.base_domain)
+                )
+
+    def write(self, vals):
+        frozen = {"database_prefix", "base_domain", "db_host", "db_port"} & vals.keys()
+        if frozen and self.sudo().instance_ids.filtered("takes_place"):
+            raise UserError(self.env._("This server has instances: its names and its database server are fixed."))
+        return super().write(vals)
+
+    # === STATE === #
+
+    def action_activate(self):
+        """Check the server and let it take instances."""
+        for server in self:
+            server._check_answers()
+        self.state = "active"
+
+    def action_maintenance(self):
+        """Take no more instances; those that are there keep running."""
+        self.state = "maintenance"
+
+    def _check_answers(self):
+        try:
+            self._get_postgres__().find("postgres")
+        except SaasError as err:
+            raise UserError(
+                self.env._(
+                    "The PostgreSQL of server “%(server)s” does not answer: %(reason)s", server=self.name, reason=err
+                )
+            ) from err
+
+    # === CLIENTS === #
+
+    def _get_postgres__(self):
+        """Return the client for this server's databases; the seam for tests."""
+        self.ensure_one()
+        if not self.db_host:
+            return PostgresAdmin(
+                host=config["db_host"] or "",
+                port=config["db_port"] or 0,
+                user=config["db_user"] or "",
+                password=config["db_password"] or "",
+                sslmode=config["db_sslmode"] if config["db_host"] else "",
+            )
+        password = self.sudo()._reveal_secret__("db_password")
+        return PostgresAdmin(self.db_host, self.db_port, self.db_user or "", password or "")
+
+    def _get_filestore__(self):
+        """Return the folders of attachments of this server's databases."""
+        return Filestore(config.filestore(""))
+
+    def _get_probe__(self, host, *, timeout):
+        """Return a visitor of ``host`` on this server."""
+        self.ensure_one()
+        address = (self.http_host or "127.0.0.1", self.http_port or config["http_port"])
+        return Probe(address, host, timeout=timeout, https=self.protocol == "https")
+
+    # === IDENTITY === #
+
+    def _owner_mark(self, owner):
+        """The mark of a database that belongs to ``owner``, an instance or template of this manager."""
+        return OwnerMark(self._manager_identity(), owner)
+
+    @api.model
+    def _manager_identity(self):
+        """Identifier of this very manager: a copy of its database is another one.
+
+        Duplicating in Odoo renews the database's identifier, neutralizing renews ours, and a raw
+        copy has another name: none of them can act on the instances of the original.
+        """
+        parameters = self.env["ir.config_parameter"].sudo()
+        names = (parameters.get_param(MANAGER_PARAMETER), parameters.get_param("database.uuid"), self.env.cr.dbname)
+        if not all(names):
+            raise UserError(self.env._("This manager has lost its identity: it cannot act on any instance."))
+        name = "/".join(names)
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, name))
+
+    @api.model
+    def _parameter(self, key, default):
+        return self.env["ir.config_parameter"].sudo().get_param(key) or default

@@ -1,0 +1,211 @@
+import logging
+import re
+import time
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError, ValidationError
+from odoo.tools import config
+
+from ..const import BUS_TYPE
+from ..exceptions import SaasError
+from ..tools import naming
+from ..tools.builder import Builder
+
+_logger = logging.getLogger(__name__)
+
+BUILD_TIMEOUT = 1800  # seconds for one process of a build
+SPLIT = re.compile(r"[\s,;]+")
+
+
+class SaasTemplate(models.Model):
+    """A sealed database that instances are copied from: it can only be cloned, never entered.
+
+    A build makes a new version beside the old one and switches to it when it is finished.
+    """
+
+    _name = "saas.template"
+    _inherit = ["mail.thread", "saas.transaction.mixin"]
+    _description = "SaaS Template"
+    _order = "sequence, id"
+
+    name = fields.Char(required=True, tracking=True)
+    code = fields.Char(required=True, help="Part of the names of its databases: lower-case letters, digits.")
+    sequence = fields.Integer(default=10)
+    active = fields.Boolean(default=True)
+    company_id = fields.Many2one("res.company", default=lambda self: self.env.company)
+    server_id = fields.Many2one("saas.server", required=True, ondelete="restrict")
+    modules = fields.Text(
+        required=True,
+        default="web, mail, portal, auth_signup",
+        help="Technical names of the modules to install, separated by commas.",
+    )
+    lang_ids = fields.Many2many(
+        "res.lang", string="Languages", context={"active_test": False}, help="Besides English, which is always there."
+    )
+    country_id = fields.Many2one("res.country", help="Country of the company; decides about the chart of accounts.")
+    state = fields.Selection(
+        [("draft", "Not built"), ("building", "Building"), ("ready", "Ready"), ("failed", "Failed")],
+        default="draft",
+        required=True,
+        copy=False,
+        readonly=True,
+        tracking=True,
+    )
+    version = fields.Integer(readonly=True, copy=False)
+    template_db = fields.Char("Database", readonly=True, copy=False, help="The sealed database of the current version.")
+    previous_db = fields.Char(readonly=True, copy=False)
+    is_template_ready = fields.Boolean(compute="_compute_is_template_ready", store=True)
+    is_outdated = fields.Boolean(
+        compute="_compute_is_outdated", help="Modules, languages or country changed since the last build."
+    )
+    built_from = fields.Char(readonly=True, copy=False)
+    build_step = fields.Char(readonly=True, copy=False)
+    build_error = fields.Text(readonly=True, copy=False)
+    build_date = fields.Datetime(readonly=True, copy=False)
+    build_duration = fields.Float("Build Time (s)", readonly=True, copy=False)
+    waived_modules = fields.Char(
+        help="Modules whose neutralize.sql may fail. Every other failure keeps an instance from being published."
+    )
+    instance_ids = fields.One2many("saas.instance", "template_id")
+    instance_count = fields.Integer(compute="_compute_instance_count")
+
+    _code_uniq = models.Constraint("UNIQUE(server_id, code)", "Another template of this server has this code.")
+
+    @api.depends("state", "template_db")
+    def _compute_is_template_ready(self):
+        for template in self:
+            template.is_template_ready = bool(template.template_db) and template.state in {"ready", "building"}
+
+    @api.depends("modules", "lang_ids", "country_id", "built_from")
+    def _compute_is_outdated(self):
+        for template in self:
+            template.is_outdated = bool(template.built_from) and template.built_from != template._recipe()
+
+    def _compute_instance_count(self):
+        counts = dict(
+            self.env["saas.instance"]._read_group(
+                [("template_id", "in", self.ids), ("state", "!=", "terminated")], ["template_id"], ["__count"]
+            )
+        )
+        for template in self:
+            template.instance_count = counts.get(template, 0)
+
+    @api.constrains("code")
+    def _check_code(self):
+        for template in self:
+            if not re.fullmatch(r"[a-z0-9]{1,20}", template.code or ""):
+                raise ValidationError(self.env._("The code of a template has up to 20 lower-case letters and digits."))
+
+    @api.constrains("modules")
+    def _check_modules(self):
+        for template in self:
+            names = set(template._module_list())
+            known = self.env["ir.module.module"].sudo().search([("name", "in", list(names))]).mapped("name")
+            unknown = sorted(names - set(known))
+            if unknown:
+                raise ValidationError(self.env._("This Odoo has no module %s.", ", ".join(unknown)))
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_used(self):
+        if self.instance_ids.filtered(lambda instance: instance.state != "terminated"):
+            raise UserError(self.env._("Instances were made from this template: archive it instead."))
+        for template in self:
+            template._drop_database(template.previous_db)
+            template._drop_database(template.template_db)
+
+    def _module_list(self):
+        return sorted({"base", "web", *filter(None, SPLIT.split(self.modules or ""))})
+
+    def _recipe(self):
+        codes = sorted(self.with_context(active_test=False).lang_ids.mapped("code"))
+        return "|".join((",".join(self._module_list()), ",".join(codes), self.country_id.code or ""))
+
+    # === BUILD === #
+
+    def action_build(self):
+        """Queue the build of a new version; instances keep being made from the old one meanwhile."""
+        for template in self:
+            if template.server_id.state == "draft":
+                raise UserError(self.env._("Activate the server “%s” first.", template.server_id.name))
+            if template.state == "building":
+                raise UserError(self.env._("“%s” is being built already.", template.name))
+            template.write({"state": "building", "build_error": False, "build_step": self.env._("Waiting")})
+            template.with_delay(
+                channel="root.provision",
+                identity_key=f"saas.template:build:{template.id}",
+                description=f"Build template {template.code}",
+            )._job_build()
+
+    def _job_build(self):
+        """Build the next version. Runs as a queue job; its outcome is stored, never raised."""
+        self.ensure_one()
+        version, recipe = self.version + 1, self._recipe()
+        name = naming.template_database_name(self.server_id.database_prefix, self.code, version)
+        started = time.monotonic()
+        try:
+            self._build_database(name)
+        except SaasError as err:
+            _logger.info("template %s: the build of version %s failed", self.id, version)
+            self._drop_database(name)
+            with self._own_transaction() as template:
+                template.write({"state": "failed", "build_error": str(err), "build_step": False})
+            return
+        with self._own_transaction() as template:
+            template._set_built(name, version, recipe, time.monotonic() - started)
+
+    def _set_built(self, name, version, recipe, duration):
+        self._drop_database(self.previous_db)
+        self.write(
+            {
+                "state": "ready",
+                "version": version,
+                "previous_db": self.template_db,
+                "template_db": name,
+                "built_from": recipe,
+                "build_date": fields.Datetime.now(),
+                "build_duration": duration,
+                "build_step": False,
+            }
+        )
+
+    def _build_database(self, name):
+        """Install, prepare and seal database ``name``."""
+        postgres, mark = self.server_id._get_postgres__(), self._owner_mark()
+        builder = self._get_builder__()
+        self._drop_database(name)
+        postgres.create_hidden(name, mark)
+        self._tell_build_step(self.env._("Installing modules"))
+        languages = self.with_context(active_test=False).lang_ids.mapped("code")
+        builder.install(name, self._module_list(), languages)
+        self._tell_build_step(self.env._("Generating assets"))
+        builder.prepare(name, self.country_id.code or "")
+        self._tell_build_step(self.env._("Freezing"))
+        postgres.freeze(name)
+        postgres.seal(name, mark)
+
+    def _drop_database(self, name):
+        """Remove one version, if it is there and ours."""
+        if not name:
+            return
+        self.server_id._get_postgres__().drop(name, self._owner_mark())
+        self.server_id._get_filestore__().remove(name)
+
+    def _owner_mark(self):
+        return self.server_id._owner_mark(f"template-{self.id}")
+
+    def _tell_build_step(self, text):
+        with self._own_transaction() as template:
+            template.build_step = text
+            template._tell_progress()
+
+    def _tell_progress(self):
+        self.env.ref("saas_manager.group_saas_manager_user")._bus_send(BUS_TYPE, {"model": self._name, "id": self.id})
+
+    def _get_builder__(self):
+        """Return what runs Odoo's command line with this server's configuration."""
+        given = {"addons-path": ",".join(config["addons_path"]), "data-dir": config["data_dir"]}
+        given |= {"db_host": config["db_host"], "db_port": config["db_port"], "db_user": config["db_user"]}
+        given |= {"pg_path": config["pg_path"]}
+        options = [f"--{name}={value}" for name, value in given.items() if value]
+        secrets = {"PGPASSWORD": config["db_password"]} if config["db_password"] else {}
+        return Builder(config["config"], options, BUILD_TIMEOUT, secrets)

@@ -1,0 +1,19 @@
+from contextlib import contextmanager
+
+from odoo import models
+
+
+class SaasTransactionMixin(models.AbstractModel):
+    """Intent, act and record are three transactions: a job may not commit its own, and a request
+    may be run again from its start."""
+
+    _name = "saas.transaction.mixin"
+    _description = "Short Transactions beside the Current One"
+
+    @contextmanager
+    def _own_transaction(self):
+        """Yield these records in a transaction of their own, committed at the end of the block."""
+        self.env.flush_all()
+        with self.env.registry.cursor() as cr:
+            yield self.with_env(self.env(cr=cr))
+        self.invalidate_recordset()

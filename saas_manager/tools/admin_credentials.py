@@ -1,0 +1,136 @@
+"""The client's administrator, written into the copy without loading its registry."""
+
+import base64
+import concurrent.futures
+import dataclasses
+import datetime
+import hashlib
+import hmac
+import json
+import secrets
+
+from passlib.hash import pbkdf2_sha512
+
+from .catalog import Catalog, xmlid
+
+ROUNDS = 600_000  # odoo/addons/base/models/res_users.py: MIN_ROUNDS
+ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"  # no 0 O 1 l I
+LENGTH = 20  # 57 ** 20: 116 bits
+
+
+@dataclasses.dataclass(frozen=True)
+class Administrator:
+    """Who the administrator is; ``lang`` and ``tz`` may be empty."""
+
+    login: str
+    name: str
+    email: str
+    lang: str = ""
+    tz: str = ""
+
+
+def generate_password():
+    """A password from the operating system's random source, easy to read aloud."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+
+
+def hash_password(password, rounds=ROUNDS):
+    """The hash that Odoo itself would store."""
+    return pbkdf2_sha512.using(rounds=rounds).hash(password)
+
+
+class PendingHash:
+    """A hash being computed beside the clone: a third of a second that nobody waits for.
+
+    OpenSSL's PBKDF2 releases the interpreter lock.
+    """
+
+    def __init__(self, password):
+        self._pool = concurrent.futures.ThreadPoolExecutor(max_workers=1)
+        self._future = self._pool.submit(hash_password, password)
+        self._pool.shutdown(wait=False)
+
+    def result(self):
+        """The hash, as soon as it is there."""
+        return self._future.result()
+
+
+def write_administrator(connection, administrator, password_hash):
+    """Make ``base.user_admin`` the client's: login, hash, name, e-mail, language, time zone.
+
+    The stored computed fields of the partner are set as the ORM would set them.
+    """
+    catalog = Catalog(connection)
+    with connection.cursor() as cursor:
+        user_id = xmlid(cursor, "base", "user_admin")
+        cursor.execute(
+            "UPDATE res_users SET login = %s, password = %s, active = true, signature = NULL"
+            " WHERE id = %s RETURNING partner_id",
+            [administrator.login, password_hash, user_id],
+        )
+        (partner_id,) = cursor.fetchone()
+        cursor.execute(
+            """
+            UPDATE res_partner SET name = %(name)s, complete_name = %(name)s, parent_id = NULL,
+                   email = %(email)s, email_normalized = lower(%(email)s), active = true,
+                   commercial_partner_id = id, tz = coalesce(nullif(%(tz)s, ''), tz),
+                   lang = coalesce((SELECT code FROM res_lang WHERE code = %(lang)s AND active),
+                                   lang)
+             WHERE id = %(id)s
+            """,
+            {**dataclasses.asdict(administrator), "id": partner_id},
+        )
+        if catalog.has("res_partner", "phone_sanitized"):
+            cursor.execute(
+                "UPDATE res_partner SET phone = NULL, phone_sanitized = NULL WHERE id = %s",
+                [partner_id],
+            )
+
+
+def set_password(connection, password_hash):
+    """Give the administrator another password; sessions opened with the old one end."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE res_users SET password = %s WHERE id = %s",
+            [password_hash, xmlid(cursor, "base", "user_admin")],
+        )
+
+
+def forget_visits(connection):
+    """Remove the traces of our own test login: the client's first visit is the first one."""
+    catalog = Catalog(connection)
+    with connection.cursor() as cursor:
+        user_id = xmlid(cursor, "base", "user_admin")
+        cursor.execute("DELETE FROM res_users_log WHERE create_uid = %s", [user_id])
+        if catalog.has("res_device_log"):
+            cursor.execute("DELETE FROM res_device_log WHERE user_id = %s", [user_id])
+
+
+def reset_token(connection, hours):
+    """A token for ``/web/reset_password``, valid ``hours`` or until the first login.
+
+    Same form as Odoo's `hash_sign(env, "signup", [partner, users, login_date, type])`.
+    """
+    with connection.cursor() as cursor:
+        user_id = xmlid(cursor, "base", "user_admin")
+        cursor.execute(
+            "UPDATE res_partner SET signup_type = 'reset' FROM res_users u"
+            " WHERE u.id = %s AND res_partner.id = u.partner_id RETURNING res_partner.id",
+            [user_id],
+        )
+        (partner_id,) = cursor.fetchone()
+        cursor.execute("SELECT max(create_date) FROM res_users_log WHERE create_uid = %s", [user_id])
+        (login_date,) = cursor.fetchone()
+        cursor.execute("SELECT value FROM ir_config_parameter WHERE key = 'database.secret'")
+        (secret,) = cursor.fetchone()
+    seen = login_date and int(login_date.timestamp())
+    return _sign(secret, [partner_id, [user_id], seen, "reset"], hours)
+
+
+def _sign(secret, values, hours):
+    expiration = int((datetime.datetime.now() + datetime.timedelta(hours=hours)).timestamp())
+    text = json.dumps(values)
+    message = repr(("signup", f"1:{text}:{expiration}"))
+    digest = hmac.new(secret.encode(), message.encode(), hashlib.sha256).digest()
+    token = b"\x01" + expiration.to_bytes(8, "little") + digest + text.encode()
+    return base64.urlsafe_b64encode(token).decode().rstrip("=")

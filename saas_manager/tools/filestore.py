@@ -1,0 +1,77 @@
+"""Folders of attachments. Odoo's filestore is content-addressed and its files never change
+(`ir_attachment._file_write` only opens a path that does not exist, the collector only unlinks),
+so instances may share the files of their template by hard links."""
+
+import errno
+import os
+import shutil
+import subprocess
+import uuid
+from pathlib import Path
+
+from ..exceptions import DatabaseInTheWay
+
+NOT_LINKED = {"checklist"}  # the collector's to-do list belongs to one database
+
+
+class Filestore:
+    """The folder that holds one sub-folder per database."""
+
+    def __init__(self, root):
+        self.root = Path(root)
+
+    def path(self, name):
+        """The folder of database ``name``."""
+        return self.root / name
+
+    def clone(self, source, target):
+        """Give ``target`` the files of ``source`` for the price of their names.
+
+        :return: number of files
+        :raise DatabaseInTheWay: when the folder exists
+        """
+        origin, copy = self.path(source), self.path(target)
+        if copy.exists():
+            raise DatabaseInTheWay(str(copy))
+        if not origin.exists():
+            return 0
+        return self._link_tree(origin, copy)
+
+    def _link_tree(self, origin, copy):
+        copy.mkdir(parents=True)
+        count = 0
+        with os.scandir(origin) as entries:
+            for entry in entries:
+                if entry.name in NOT_LINKED:
+                    continue
+                target = copy / entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    count += self._link_tree(Path(entry.path), target)
+                else:
+                    _link(entry.path, target)
+                    count += 1
+        return count
+
+    def remove(self, name):
+        """Remove the folder of ``name``; the rename makes it disappear at once.
+
+        :return: whether there was something to remove
+        """
+        folder = self.path(name)
+        trash = self.root / f".removed-{uuid.uuid4().hex}"
+        try:
+            folder.rename(trash)
+        except FileNotFoundError:
+            return False
+        shutil.rmtree(trash)
+        return True
+
+
+def _link(source, target):
+    """A hard link, or what comes next: a reflink, or a copy, on another file system."""
+    try:
+        os.link(source, target)
+    except OSError as err:
+        if err.errno not in {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP}:
+            raise
+        subprocess.run(["/bin/cp", "--reflink=auto", "--", source, os.fspath(target)], check=True)

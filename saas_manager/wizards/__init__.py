@@ -1,0 +1,2 @@
+from . import saas_instance_suspend
+from . import saas_instance_terminate

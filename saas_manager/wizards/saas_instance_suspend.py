@@ -1,0 +1,13 @@
+from odoo import fields, models
+
+
+class SaasInstanceSuspend(models.TransientModel):
+    _name = "saas.instance.suspend"
+    _description = "Suspend a SaaS Instance"
+
+    instance_id = fields.Many2one("saas.instance", required=True)
+    reason = fields.Char(required=True)
+
+    def action_confirm(self):
+        """Suspend the instance for the given reason."""
+        return self.instance_id.action_suspend(self.reason)
