@@ -1,7 +1,8 @@
 """Bounds and vocabulary that several parts of the inbox share."""
 
 SYNC_INTERVAL = 5  # minutes between two looks at a healthy mailbox
-LEASE_SECONDS = 900  # an account held longer than this belongs to a dead worker
+LEASE_SECONDS = 180  # an account held longer without a sign of life belongs to a dead worker
+BACKOFF_MAX = 6 * 3600  # seconds between two tries of a failing mailbox, at most
 
 IMAP_PORTS = (143, 993)
 SMTP_PORTS = (25, 465, 587, 2525)

@@ -5,3 +5,9 @@ from . import inbox_message
 from . import inbox_placement
 from . import inbox_attachment
 from . import inbox_quarantine
+from . import inbox_folder_store
+from . import inbox_integration_sync
+from . import inbox_integration_oauth
+from . import inbox_integration_form
+from . import inbox_message_store
+from . import inbox_sync

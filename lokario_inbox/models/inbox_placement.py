@@ -17,8 +17,66 @@ class InboxPlacement(models.Model):
     uidvalidity = fields.Char(required=True)
     uid = fields.Integer(required=True)
     flags = fields.Char(help="IMAP flags, one space between.")
+    audited_size = fields.Integer(help="RFC822.SIZE an audit saw when it checked the content.")
     expunged_at = fields.Datetime(help="Tombstone: the server no longer holds it here.")
 
     _uid_uniq = models.Constraint(
         "UNIQUE(folder_id, uidvalidity, uid)", "This message is already placed in the folder."
     )
+
+    def _place(self, folder, uidvalidity, rows, replace=False):
+        """Write (uid, message id, flags, audited size) in bulk; a known place is left as it is.
+
+        ``replace``: an audit fetched again what it found wrong, so the new content wins.
+        """
+        if not rows:
+            return
+        action = "NOTHING"
+        if replace:
+            action = """UPDATE SET message_id = EXCLUDED.message_id, flags = EXCLUDED.flags,
+                        audited_size = EXCLUDED.audited_size, expunged_at = NULL"""
+        self.env.cr.execute_values(
+            f"""INSERT INTO inbox_placement
+                    (integration_id, folder_id, uidvalidity, uid, message_id, flags, audited_size)
+                VALUES %s ON CONFLICT (folder_id, uidvalidity, uid) DO {action}""",
+            [
+                (folder.integration_id.id, folder.id, uidvalidity, uid, message_id, flags, size)
+                for uid, message_id, flags, size in rows
+            ],
+            page_size=1000,
+        )
+        self.invalidate_model()
+
+    def _update_flags(self, folder, uidvalidity, flags):
+        """Store {uid: flags}; returns the messages whose flags changed."""
+        changed = set()
+        rows = list(flags.items())
+        for start in range(0, len(rows), 5000):
+            changed |= {row[0] for row in self.env.cr.execute_values(
+                f"""UPDATE inbox_placement p SET flags = v.flags
+                      FROM (VALUES %s) AS v(uid, flags)
+                     WHERE p.folder_id = {int(folder.id)} AND p.uid = v.uid
+                       AND p.uidvalidity = '{int(uidvalidity)}' AND p.flags IS DISTINCT FROM v.flags
+                 RETURNING p.message_id""",
+                rows[start : start + 5000], page_size=5000, fetch=True,
+            )}
+        self.invalidate_model(["flags"])
+        return self.env["inbox.message"].browse(sorted(changed))
+
+    def _bury(self, folder, uidvalidity, uids):
+        """Tombstone the places of ``uids``; returns the messages concerned."""
+        if not uids:
+            return self.env["inbox.message"]
+        self.env.cr.execute(
+            """UPDATE inbox_placement SET expunged_at = %s
+                WHERE folder_id = %s AND uidvalidity = %s AND uid = ANY(%s) AND expunged_at IS NULL
+            RETURNING message_id""",
+            [fields.Datetime.now(), folder.id, uidvalidity, list(uids)],
+        )
+        messages = self.env["inbox.message"].browse({row[0] for row in self.env.cr.fetchall()})
+        self.invalidate_model(["expunged_at"])
+        self.env["inbox.quarantine"].search([
+            ("folder_id", "=", folder.id), ("uidvalidity", "=", uidvalidity),
+            ("uid", "in", list(uids)), ("state", "=", "quarantined"),
+        ]).write({"state": "gone"})
+        return messages

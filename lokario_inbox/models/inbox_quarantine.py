@@ -1,4 +1,11 @@
+import base64
+
 from odoo import fields, models
+from odoo.exceptions import UserError
+
+from ..exceptions import UnreadableMail
+from ..tools.mime_message import parse_mail
+from ..tools.sync_plan import Fetched, RawItem
 
 
 class InboxQuarantine(models.Model):
@@ -7,24 +14,71 @@ class InboxQuarantine(models.Model):
     _name = "inbox.quarantine"
     _description = "Quarantined e-mail"
     _order = "id desc"
-    _rec_name = "subject"
 
     integration_id = fields.Many2one(
-        "inbox.integration", required=True, index=True, ondelete="cascade"
+        "inbox.integration", required=True, index=True, ondelete="cascade", readonly=True
     )
-    folder_id = fields.Many2one("inbox.folder", required=True, ondelete="cascade")
-    uidvalidity = fields.Char(required=True)
-    uid = fields.Integer(required=True)
-    subject = fields.Char()
-    reason = fields.Char(required=True)
-    raw = fields.Binary(string="Raw e-mail", attachment=True)
-    raw_name = fields.Char(default="message.eml")
+    folder_id = fields.Many2one("inbox.folder", required=True, ondelete="cascade", readonly=True)
+    name = fields.Char(compute="_compute_name")
+    uidvalidity = fields.Char(required=True, readonly=True)
+    uid = fields.Integer(required=True, readonly=True)
+    size = fields.Integer(readonly=True)
+    received_at = fields.Datetime(string="Received", readonly=True)
+    reason = fields.Char(required=True, readonly=True)
+    raw = fields.Binary(string="Raw e-mail", attachment=True, readonly=True)
+    raw_name = fields.Char(compute="_compute_name")
     state = fields.Selection(
         [("quarantined", "Quarantined"), ("restored", "Restored"), ("gone", "Gone at the server")],
-        required=True, default="quarantined",
+        required=True, default="quarantined", readonly=True,
     )
-    message_id = fields.Many2one("inbox.message", ondelete="set null")
+    message_id = fields.Many2one("inbox.message", ondelete="set null", readonly=True)
 
     _uid_uniq = models.Constraint(
         "UNIQUE(folder_id, uidvalidity, uid)", "This message is already in quarantine."
     )
+
+    def _compute_name(self):
+        for mail in self:
+            mail.name = self.env._("Mail %(uid)s of %(folder)s", uid=mail.uid, folder=mail.folder_id.name)
+            mail.raw_name = f"{mail.folder_id.name}-{mail.uid}.eml".replace("/", "-")
+
+    def _keep(self, folder, uidvalidity, item, reason):
+        """Keep one RawItem that cannot be stored as a message; once, whatever is replayed."""
+        place = [
+            ("folder_id", "=", folder.id), ("uid", "=", item.uid), ("uidvalidity", "=", uidvalidity),
+        ]
+        if self.search_count(place, limit=1):
+            return
+        self.create({
+            "integration_id": folder.integration_id.id,
+            "folder_id": folder.id,
+            "uidvalidity": uidvalidity,
+            "uid": item.uid,
+            "size": item.size,
+            "received_at": item.internaldate,
+            "reason": reason.replace("\0", "")[:500],
+            "raw": base64.b64encode(item.raw) if item.raw else False,
+        })
+
+    def action_retry(self):
+        """Fetch and parse the mail again; what can be read now becomes an ordinary message."""
+        self.check_access("read")
+        for mail in self.sudo().filtered(lambda m: m.state == "quarantined"):
+            mail._retry()
+
+    def _retry(self):
+        """From the raw mail that was kept, else at the next audit from the server."""
+        if not self.raw:
+            self.folder_id.write({"audit_at": False})
+            self.env.ref("lokario_inbox.ir_cron_audit").sudo()._trigger()
+            self.unlink()
+            return
+        raw = base64.b64decode(self.raw)
+        try:
+            parsed = parse_mail(raw)
+        except UnreadableMail as err:
+            raise UserError(self.env._("Still unreadable: %s", err)) from err
+        item = RawItem(self.uid, "", self.received_at or None, self.size, raw=raw)
+        event = Fetched(self.integration_id.id, self.folder_id.id, self.uidvalidity, (item,))
+        message = self.env["inbox.message"]._store_batch(self.folder_id, event, [(item, parsed)])
+        self.write({"state": "restored", "message_id": message.id})

@@ -1,0 +1,226 @@
+import hashlib
+import logging
+
+import psycopg2
+
+from odoo import fields, models
+from odoo.tools import SQL
+
+from ..exceptions import UnreadableMail
+from ..tools.imap_wire import format_uids, parse_uids
+from ..tools.mime_message import parse_mail
+from ..tools.placement_match import compare, match_renumbered
+
+_logger = logging.getLogger(__name__)
+
+
+class InboxFolder(models.Model):
+    """What the synchronisation writes about one folder: bulk SQL, no commit."""
+
+    _inherit = "inbox.folder"
+
+    # === MESSAGES === #
+
+    def _store_fetched(self, event):
+        """Messages, placements and the cursor that is true with them, in one transaction."""
+        if self.uidvalidity and self.uidvalidity != event.uidvalidity:
+            return False  # renumbered meanwhile: the next pass sees to it
+        self._store_items(event, self._parse_items(event))
+        self._move_cursor(event)
+        return False
+
+    def _parse_items(self, event):
+        """[(item, Mail)]; what cannot be parsed goes to quarantine and blocks nothing."""
+        mails = []
+        for item in event.items:
+            try:
+                if item.problem:
+                    raise UnreadableMail(item.problem)
+                mails.append((item, item.mail or parse_mail(item.raw)))
+            except UnreadableMail as err:
+                self._quarantine(event, item, str(err))
+            except Exception as err:  # a fault of ours must not block the mailbox
+                _logger.warning("Mail %s of folder %s cannot be parsed", item.uid, self.id, exc_info=True)
+                self._quarantine(event, item, f"{type(err).__name__}: {err}")
+        return mails
+
+    def _store_items(self, event, mails):
+        """Store in bulk; when one mail poisons the batch, halve until it stands alone."""
+        if not mails:
+            return
+        try:
+            with self.env.cr.savepoint():
+                self.env["inbox.message"]._store_batch(self, event, mails)
+                self.env.flush_all()
+        except (psycopg2.OperationalError, psycopg2.InterfaceError):
+            raise
+        except Exception as err:  # see the docstring
+            self.env.invalidate_all()
+            if len(mails) == 1:
+                _logger.warning("Mail %s of folder %s cannot be stored", mails[0][0].uid, self.id, exc_info=True)
+                self._quarantine(event, mails[0][0], f"{type(err).__name__}: {err}")
+                return
+            middle = len(mails) // 2
+            self._store_items(event, mails[:middle])
+            self._store_items(event, mails[middle:])
+
+    def _quarantine(self, event, item, reason):
+        self.env["inbox.quarantine"]._keep(self, event.uidvalidity, item, reason)
+
+    def _move_cursor(self, event):
+        """Cursor columns only ever move forwards (backfill: downwards), whatever is replayed."""
+        updates = [SQL("uidvalidity = %s", event.uidvalidity)]
+        if event.cursor_uid is not None:
+            updates.append(SQL("cursor_uid = GREATEST(cursor_uid, %s)", event.cursor_uid))
+        if event.backfill_uid is not None:
+            first = SQL("cursor_uid IS NULL AND %s", bool(event.cursor_uid))
+            updates.append(SQL(
+                "backfill_uid = CASE WHEN %s OR (backfill_uid > 0 AND %s < backfill_uid)"
+                " THEN %s ELSE backfill_uid END",
+                first, event.backfill_uid, event.backfill_uid,
+            ))
+        if event.missing_done:
+            updates.append(SQL("missing_uids = NULL"))
+        elif event.found_missing:
+            rest = set(self._missing()) - {item.uid for item in event.items}
+            updates.append(SQL("missing_uids = %s", format_uids(rest) or None))
+        self.env.cr.execute(SQL(
+            "UPDATE inbox_folder SET %s WHERE id = %s", SQL(", ").join(updates), self.id
+        ))
+        self.invalidate_recordset()
+
+    def _missing(self):
+        return parse_uids(self.missing_uids)
+
+    # === CHANGES === #
+
+    def _store_flags(self, event):
+        self._touched(self.env["inbox.placement"]._update_flags(self, event.uidvalidity, event.flags))
+        return False
+
+    def _store_vanished(self, event):
+        self._touched(self.env["inbox.placement"]._bury(self, event.uidvalidity, event.uids))
+        return False
+
+    def _store_present(self, event):
+        """Tombstones for what an explicit SEARCH no longer lists; asks for what it lists and we lack."""
+        stored = self._stored_sizes(event.uidvalidity)
+        wrong, gone = compare(stored, dict.fromkeys(event.uids, 0))
+        self._touched(self.env["inbox.placement"]._bury(self, event.uidvalidity, gone))
+        unknown = [uid for uid in wrong if self._is_overdue(uid)]
+        if unknown:
+            self.missing_uids = format_uids({*unknown, *self._missing()})
+        return bool(unknown)
+
+    def _is_overdue(self, uid):
+        """True for a message that should be here: below the cursor and not the backfill's."""
+        return uid <= self.cursor_uid and uid >= (self.backfill_uid or 0)
+
+    def _touched(self, messages):
+        if messages:
+            messages._refresh_states()
+
+    def _store_checked(self, event):
+        """The numbers by which the next look knows that nothing changed."""
+        if self.uidvalidity != event.uidvalidity:
+            return False
+        self.write({
+            "uidnext": event.uidnext,
+            "highestmodseq": event.highestmodseq,
+            "message_count": event.message_count,
+            "last_sync_at": fields.Datetime.now(),
+        })
+        return False
+
+    # === UIDVALIDITY CHANGED === #
+
+    def _store_renumbered(self, event):
+        """Keep messages, notes and links: only the placements are written anew."""
+        self.env.cr.execute(
+            """SELECT m.id, m.message_id_header, m.size, m.date
+                 FROM inbox_placement p JOIN inbox_message m ON m.id = p.message_id
+                WHERE p.folder_id = %s AND p.uidvalidity = %s AND p.expunged_at IS NULL""",
+            [self.id, self.uidvalidity],
+        )
+        known = [(row[0], row[1] or "", row[2], row[3]) for row in self.env.cr.fetchall()]
+        matched, unmatched = match_renumbered(known, event.rows)
+        placements = self.env["inbox.placement"]
+        placements._place(self, event.uidvalidity, [
+            (uid, message_id, flags, None) for uid, (message_id, flags) in matched.items()
+        ])
+        self._forget_numbering(self.uidvalidity)
+        top = max((row[0] for row in event.rows), default=0)
+        self.write({
+            "uidvalidity": event.uidvalidity, "cursor_uid": top, "backfill_uid": 0, "uidnext": 0,
+            "highestmodseq": False, "missing_uids": format_uids(unmatched) or False,
+            "audit_at": False, "audit_state": "pending",
+            "audit_note": self.env._("The server renumbered this folder; messages were recognised."),
+        })
+        lost = {row[0] for row in known} - {message_id for message_id, _flags in matched.values()}
+        self.env["inbox.message"].browse(lost)._refresh_states()
+        return True
+
+    def _forget_numbering(self, uidvalidity):
+        self.env.cr.execute(
+            "DELETE FROM inbox_placement WHERE folder_id = %s AND uidvalidity = %s",
+            [self.id, uidvalidity],
+        )
+        self.env["inbox.placement"].invalidate_model()
+        self.env["inbox.quarantine"].search([
+            ("folder_id", "=", self.id), ("uidvalidity", "=", uidvalidity),
+            ("state", "=", "quarantined"),
+        ]).unlink()
+
+    # === AUDIT === #
+
+    def _stored_sizes(self, uidvalidity):
+        """{uid: sizes that are right} of the living placements; None for quarantined mail."""
+        self.env.cr.execute(
+            """SELECT p.uid, m.size, p.audited_size
+                 FROM inbox_placement p JOIN inbox_message m ON m.id = p.message_id
+                WHERE p.folder_id = %s AND p.uidvalidity = %s AND p.expunged_at IS NULL""",
+            [self.id, uidvalidity],
+        )
+        stored = {uid: (size, audited) for uid, size, audited in self.env.cr.fetchall()}
+        self.env.cr.execute(
+            "SELECT uid FROM inbox_quarantine WHERE folder_id = %s AND uidvalidity = %s",
+            [self.id, uidvalidity],
+        )
+        return {**{row[0]: None for row in self.env.cr.fetchall()}, **stored}
+
+    def _store_audited(self, event):
+        """Compare with the ledger; what is missing or truncated is fetched by the next pass."""
+        if event.uidvalidity != self.uidvalidity:
+            return False
+        wrong, gone = compare(self._stored_sizes(event.uidvalidity), event.sizes)
+        self._touched(self.env["inbox.placement"]._bury(self, event.uidvalidity, gone))
+        if wrong:
+            self.write({
+                "missing_uids": format_uids(wrong),
+                "audit_state": "healing",
+                "audit_note": self.env._(
+                    "%(wrong)s missing or damaged, %(gone)s no longer at the server.",
+                    wrong=len(wrong), gone=len(gone),
+                ),
+            })
+            return True
+        lines = ",".join(f"{uid}:{size}" for uid, size in sorted(event.sizes.items()))
+        fingerprint = hashlib.sha256(lines.encode()).hexdigest()[:12]
+        values = {
+            "audit_at": fields.Datetime.now(),
+            "audit_count": len(event.sizes),
+            "audit_proof": self.env._(
+                "Numbers and sizes on a second connection (%s)", fingerprint
+            ),
+            "audit_state": "healed" if self.audit_state == "healing" or gone else "complete",
+            "missing_uids": False,
+        }
+        self.write(values)
+        self._move_cursor_to(max(event.sizes, default=0))
+        return False
+
+    def _move_cursor_to(self, uid):
+        self.env.cr.execute(
+            "UPDATE inbox_folder SET cursor_uid = GREATEST(cursor_uid, %s) WHERE id = %s", [uid, self.id]
+        )
+        self.invalidate_recordset(["cursor_uid"])

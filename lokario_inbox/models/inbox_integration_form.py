@@ -1,0 +1,107 @@
+from odoo import api, fields, models
+
+from ..tools.providers import by_domain, by_mx, look_up_mx
+
+
+class InboxIntegration(models.Model):
+    """What the form shows and fills in beside the stored fields."""
+
+    _inherit = "inbox.integration"
+
+    error_remedy = fields.Char(compute="_compute_error_remedy", string="What to do")
+    message_count = fields.Integer(compute="_compute_message_count", string="E-mails")
+    provider_hint = fields.Char(compute="_compute_provider_hint", string="Provider")
+    stock_server_names = fields.Char(compute="_compute_stock_server_names", compute_sudo=True)
+
+    @api.depends("last_error_class")
+    def _compute_error_remedy(self):
+        for integration in self:
+            integration.error_remedy = integration._error_remedy(integration.last_error_class)
+
+    def _compute_message_count(self):
+        counts = dict(self.env["inbox.message"]._read_group(
+            [("integration_id", "in", self.ids), ("deleted_at", "=", False)],
+            ["integration_id"], ["__count"],
+        ))
+        for integration in self:
+            integration.message_count = counts.get(integration, 0)
+
+    @api.depends("email_address", "imap_host")
+    def _compute_provider_hint(self):
+        for integration in self:
+            provider = integration._known_provider(integration.email_address, ask_dns=False)
+            hint = provider.name if provider else ""
+            if provider and provider.needs_application_password:
+                hint = self.env._(
+                    "%s: create an application password in the security settings of the account.", hint
+                )
+            integration.provider_hint = hint
+
+    def _compute_stock_server_names(self):
+        servers = self._stock_servers()
+        for integration in self:
+            names = [s.name for s in servers if integration._is_read_by(s)]
+            integration.stock_server_names = ", ".join(names)
+
+    # === PROVIDERS === #
+
+    @api.onchange("email_address")
+    def _onchange_email_address(self):
+        """Known providers fill in servers, ports and the way to log in; nothing typed is lost."""
+        if not self.email_address or "@" not in self.email_address or self.imap_host:
+            return
+        provider = self._known_provider(self.email_address)
+        self.name = self.name or self.email_address
+        if provider:
+            self.update(self._provider_values(provider))
+
+    @api.model
+    def _known_provider(self, address, ask_dns=True):
+        if not address or "@" not in address:
+            return None
+        known = by_domain(address)
+        return known or (by_mx(self._look_up_mx__(address.rpartition("@")[2])) if ask_dns else None)
+
+    @api.model
+    def _look_up_mx__(self, domain):
+        return look_up_mx(domain)
+
+    @api.model
+    def _provider_values(self, provider):
+        return {
+            "imap_host": provider.imap_host, "imap_port": provider.imap_port, "imap_security": "ssl",
+            "smtp_host": provider.smtp_host, "smtp_port": provider.smtp_port,
+            "smtp_security": provider.smtp_security, "auth_method": provider.auth_method,
+        }
+
+    # === ODOO'S OWN INCOMING SERVERS === #
+
+    @api.model
+    def _stock_servers(self):
+        return self.env["fetchmail.server"].sudo().search([("state", "=", "done")])
+
+    def _is_read_by(self, server):
+        """Odoo's own incoming server reads the same mailbox: same login."""
+        logins = {(self.login or "").lower(), (self.email_address or "").lower()} - {""}
+        return (server.user or "").lower() in logins
+
+    def action_take_over(self):
+        """Odoo's own incoming servers on this mailbox stop, so that no mail is read twice."""
+        self.ensure_one()
+        servers = self._stock_servers().with_env(self.env).filtered(self._is_read_by)
+        servers.check_access("write")
+        servers.set_draft()
+        servers.write({"active": False})
+        self.message_post(body=self.env._(
+            "Taken over from Odoo's incoming servers: %s", ", ".join(servers.mapped("name"))
+        ))
+
+    # === OTHER PLACES === #
+
+    def action_test_connection(self):
+        return False
+
+    def action_open_folders(self):
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id("lokario_inbox.inbox_folder_action")
+        return {**action, "domain": [("integration_id", "=", self.id)]}

@@ -1,0 +1,332 @@
+import logging
+import os
+import random
+import socket
+import uuid
+from datetime import timedelta
+
+from odoo import api, fields, models
+
+from ..const import BACKOFF_MAX, IMAP_PORTS, LEASE_SECONDS
+from ..tools.host_policy import HostPolicy
+from ..tools.sync_plan import AccountPlan, FolderState, Push
+
+_logger = logging.getLogger(__name__)
+
+TICK_LIMIT = 500  # messages a folder delivers in one tick; the rest is the backfill's
+FIRST_LIMIT = 50  # messages of the first tick of a folder: the first page
+BACKFILL_LIMIT = 5000
+CLAIM_LIMIT = 2000  # accounts a run takes
+FOLDERS_EVERY = timedelta(hours=24)
+SLACK = timedelta(seconds=30)  # so that a mailbox is due at the tick, not just after it
+ALERT_AFTER = 3  # failures in a row that only time may heal
+ALERT_AT_ONCE = ("login", "tls", "policy", "configuration")
+
+DUE = """
+    SELECT i.id FROM inbox_integrations i
+     WHERE i.active AND i.integration_type = 'imap' AND i.imap_host IS NOT NULL
+       AND (i.lease_until IS NULL OR i.lease_until < %(now)s)
+       AND {condition}
+     ORDER BY i.next_sync_at NULLS FIRST, i.id
+     LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+"""
+CONDITIONS = {
+    "sync": """i.state != 'paused' AND (i.next_sync_at IS NULL OR i.next_sync_at <= %(now)s)
+               AND (i.state != 'draft' OR i.email_password IS NOT NULL
+                    OR i.google_gmail_refresh_token IS NOT NULL
+                    OR i.microsoft_outlook_refresh_token IS NOT NULL)""",
+    "backfill": "i.state = 'connected' AND i.backfill_pending",
+    "audit": """i.state = 'connected' AND EXISTS (
+        SELECT 1 FROM inbox_folder f WHERE f.integration_id = i.id AND f.sync_enabled
+           AND f.uidvalidity IS NOT NULL AND COALESCE(f.backfill_uid, 0) = 0
+           AND (f.audit_at IS NULL OR f.audit_at < %(now)s - interval '1 day'))""",
+}
+
+STORE_OUTCOMES = """
+    UPDATE inbox_integrations i
+       SET state = v.state, last_sync_at = v.done_at::timestamp, last_sync_status = v.status,
+           last_sync_error = v.error, failure_count = v.failures::int, last_error_class = v.class,
+           last_error_at = v.error_at::timestamp, next_sync_at = v.next_at::timestamp,
+           lease_until = NULL, lease_token = NULL,
+           backfill_pending = EXISTS (
+               SELECT 1 FROM inbox_folder f
+                WHERE f.integration_id = i.id AND f.sync_enabled AND f.backfill_uid > 0)
+      FROM (VALUES %s)
+        AS v(id, token, state, done_at, status, error, failures, class, error_at, next_at)
+     WHERE i.id = v.id::int AND i.lease_token = v.token
+"""
+
+
+class InboxIntegration(models.Model):
+    _inherit = "inbox.integration"
+
+    capabilities = fields.Char(readonly=True, copy=False)
+    folders_listed_at = fields.Datetime(readonly=True, copy=False)
+    backfill_pending = fields.Boolean(readonly=True, copy=False)
+    lease_token = fields.Char(readonly=True, copy=False)
+    is_two_way = fields.Boolean(
+        string="Two-way states", help="Mail read, answered or archived here is so in the mailbox too."
+    )
+
+    # === CRONS AND BUTTON === #
+
+    @api.model
+    def _cron_sync_all(self):
+        """Every five minutes and by /inbox/integrations/sync-all: look at every due mailbox."""
+        self._sync_due("sync", TICK_LIMIT)
+        if self.search_count([("backfill_pending", "=", True)], limit=1):
+            self.env.ref("lokario_inbox.ir_cron_backfill")._trigger()
+
+    @api.model
+    def _cron_backfill(self):
+        """Bring the older mail of first synchronisations, apart from the five-minute tick."""
+        self._sync_due("backfill", BACKFILL_LIMIT)
+        if self.search_count([("backfill_pending", "=", True), ("state", "=", "connected")], limit=1):
+            self.env.ref("lokario_inbox.ir_cron_backfill")._trigger()
+
+    @api.model
+    def _cron_audit(self):
+        """Prove, on another connection, that every folder is complete; heal what is not."""
+        self._sync_due("audit", BACKFILL_LIMIT)
+
+    def action_sync(self):
+        """Button “Synchroniser”: have the mailbox looked at now, whatever its timetable says."""
+        self.check_access("read")
+        sudo = self.sudo()  # a reader of the mailbox may ask for its mail
+        sudo.filtered(lambda i: i.state == "paused").state = "draft"
+        sudo.write({"next_sync_at": fields.Datetime.now()})
+        self.env.ref("lokario_inbox.ir_cron_sync_all").sudo()._trigger()
+        return self._notify_user(self.env._("Synchronisation started: new mail appears by itself."))
+
+    def action_audit(self):
+        """Button: have the completeness of every folder proved now."""
+        self.check_access("write")
+        self.sudo().folder_ids.write({"audit_at": False})
+        self.env.ref("lokario_inbox.ir_cron_audit").sudo()._trigger()
+        return self._notify_user(self.env._("The audit has started: see the folders."))
+
+    def _notify_user(self, message):
+        params = {"message": message, "type": "success", "next": {"type": "ir.actions.act_window_close"}}
+        return {"type": "ir.actions.client", "tag": "display_notification", "params": params}
+
+    # === LEASES === #
+
+    @api.model
+    def _sync_due(self, purpose, fetch_limit):
+        """Lease the due accounts, oldest first, and run them. Returns {id: Finished}."""
+        token = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
+        integrations = self.with_context(inbox_lease=token)._lease(purpose)
+        self.env["ir.cron"]._commit_progress(remaining=len(integrations))
+        if not integrations:
+            return {}
+        return integrations.env["inbox.sync"]._run(integrations, purpose, fetch_limit)
+
+    @api.model
+    def _lease(self, purpose, ids=None):
+        """Take the due accounts for this worker; two workers never get the same one."""
+        condition = CONDITIONS[purpose] if ids is None else "i.id = ANY(%(ids)s)"
+        now = fields.Datetime.now()
+        self.env.cr.execute(
+            "UPDATE inbox_integrations SET lease_until = %(until)s, lease_token = %(token)s"
+            f" WHERE id IN ({DUE.format(condition=condition)}) RETURNING id",  # our own constants
+            {
+                "now": now, "until": now + timedelta(seconds=LEASE_SECONDS),
+                "token": self.env.context["inbox_lease"],
+                "limit": CLAIM_LIMIT, "ids": list(ids or ()),
+            },
+        )
+        found = [row[0] for row in self.env.cr.fetchall()]
+        integrations = self.sudo().search([("id", "in", found)], order="next_sync_at, id")
+        integrations.invalidate_recordset(["lease_until", "lease_token"])
+        return integrations
+
+    def _holds_lease(self):
+        """Still ours? Prolongs the lease when a third of it is used up."""
+        self.env.cr.execute(
+            "SELECT lease_until FROM inbox_integrations WHERE id = %s AND lease_token = %s",
+            [self.id, self.env.context["inbox_lease"]],
+        )
+        row = self.env.cr.fetchone()
+        if not row or not row[0]:
+            return False
+        now = fields.Datetime.now()
+        if row[0] - now < timedelta(seconds=LEASE_SECONDS * 2 // 3):
+            self.env.cr.execute(
+                "UPDATE inbox_integrations SET lease_until = %s WHERE id = %s",
+                [now + timedelta(seconds=LEASE_SECONDS), self.id],
+            )
+        return True
+
+    # === PLANS === #
+
+    def _plan_sync__(self, purpose="sync", fetch_limit=TICK_LIMIT, repeated=False):
+        """Yield the AccountPlan of each integration: scalars for the network side."""
+        folders, pushes = self._folder_states(purpose), self._pending_pushes(purpose)
+        policy = self._host_policy(IMAP_PORTS)
+        now = fields.Datetime.now()
+        for integration in self:
+            listed = integration.folders_listed_at
+            states = folders.get(integration.id, ())
+            yield AccountPlan(
+                id=integration.id,
+                host=integration.imap_host,
+                port=integration.imap_port,
+                security=integration.imap_security,
+                login=integration.login or integration.email_address,
+                policy=policy,
+                capabilities=frozenset((integration.capabilities or "").split()),
+                folders=tuple(states),
+                pushes=tuple(pushes.get(integration.id, ())),
+                list_folders=not states or not listed or listed < now - FOLDERS_EVERY,
+                purpose=purpose,
+                fetch_limit=fetch_limit if integration.last_sync_at or repeated else FIRST_LIMIT,
+                **integration._plan_credentials__(),
+            )
+
+    def _plan_credentials__(self):
+        """Password or token source, decrypted for this run only."""
+        self.ensure_one()
+        if self.auth_method == "password":
+            return {"secret": self._reveal_secret__("email_password") or ""}
+        return {"token_source": self._token_source__()}
+
+    @api.model
+    def _host_policy(self, ports):
+        """The addresses that mail servers may have (an administrator's list opens more)."""
+        allowed = self.env["ir.config_parameter"].sudo().get_param("lokario_inbox.allowed_hosts")
+        return HostPolicy.from_text(allowed, ports)
+
+    def _folder_states(self, purpose):
+        """{integration id: [FolderState]} in one query."""
+        self.env.cr.execute(
+            """SELECT integration_id, id, path, COALESCE(special_use, ''), COALESCE(uidvalidity, ''),
+                      COALESCE(uidnext, 0), COALESCE(cursor_uid, 0), COALESCE(backfill_uid, 0),
+                      COALESCE(highestmodseq, ''), COALESCE(message_count, 0),
+                      COALESCE(missing_uids, ''), audit_at IS NULL
+                        OR audit_at < (now() AT TIME ZONE 'UTC') - interval '1 day'
+                 FROM inbox_folder
+                WHERE integration_id = ANY(%s) AND sync_enabled AND is_selectable
+                ORDER BY sequence, path""",
+            [self.ids],
+        )
+        states = {}
+        for integration_id, *values in self.env.cr.fetchall():
+            states.setdefault(integration_id, []).append(FolderState(*values))
+        return states
+
+    def _pending_pushes(self, purpose):
+        """{integration id: [Push]}: what people did here that the mailbox shall show."""
+        if purpose != "sync":
+            return {}
+        self.env.cr.execute(
+            """SELECT m.integration_id, p.folder_id, p.uidvalidity, f.path, m.push_add,
+                      m.push_remove, m.push_move, array_agg(p.uid), array_agg(m.id)
+                 FROM inbox_message m
+                 JOIN inbox_placement p ON p.message_id = m.id AND p.expunged_at IS NULL
+                 JOIN inbox_folder f ON f.id = p.folder_id AND f.uidvalidity = p.uidvalidity
+                WHERE m.is_push_pending AND m.integration_id = ANY(%s)
+             GROUP BY 1, 2, 3, 4, 5, 6, 7""",
+            [self.ids],
+        )
+        pushes = {}
+        archives = {}
+        for row in self.env.cr.fetchall():
+            integration_id, folder_id, validity, path, add, remove, move, uids, ids = row
+            if move and integration_id not in archives:
+                target = self.browse(integration_id).folder_ids.filtered(
+                    lambda folder, use=move: folder.special_use == use
+                )
+                archives[integration_id] = target[:1].path or ""
+            move_to = archives.get(integration_id, "") if move else ""
+            pushes.setdefault(integration_id, []).append(Push(
+                folder_id, validity, path, tuple(uids), add or "", remove or "",
+                move_to if move_to != path else "", tuple(ids),
+            ))
+        return pushes
+
+    # === WHAT COMES BACK === #
+
+    def _store_folders(self, event):
+        """Create what is new, mark what is gone; the user's choice of folders stays."""
+        known = {folder.path: folder for folder in self.folder_ids}
+        rows = {path: rest for path, *rest in event.rows}
+        has_all_mail = any(use == "all" for _name, use, _selectable in rows.values())
+        folders = self.env["inbox.folder"]
+        for path, (name, use, selectable) in rows.items():
+            values = {"name": name, "special_use": use or False, "is_selectable": selectable}
+            if path in known:
+                known[path].write({key: v for key, v in values.items() if known[path][key] != v})
+            else:
+                folders.create({
+                    **values, **folders._default_choice(use, has_all_mail),
+                    "integration_id": self.id, "path": path,
+                })
+        gone = self.folder_ids.filtered(lambda folder: folder.path not in rows)
+        gone.filtered("is_selectable").write({"is_selectable": False})
+        self.write({
+            "capabilities": " ".join(sorted(event.capabilities)),
+            "folders_listed_at": fields.Datetime.now(),
+        })
+        return False
+
+    def _store_outcomes(self, outcomes, started_at):
+        """Health and due time of all finished accounts, in one UPDATE; alerts for the few."""
+        before = {i.id: i for i in self.browse([outcome.account_id for outcome in outcomes])}
+        rows, alerts = [], []
+        for outcome in outcomes:
+            integration = before[outcome.account_id]
+            if outcome.error_class == "stopped":
+                rows.append(integration._outcome_stopped(started_at))
+            elif outcome.error_class:
+                rows.append(integration._outcome_failed(outcome, started_at))
+                alerts.append((integration, outcome, rows[-1][6]))
+            else:
+                rows.append(integration._outcome_done(started_at))
+                if integration.state == "error":
+                    alerts.append((integration, outcome, 0))
+        self.env.cr.execute_values(STORE_OUTCOMES, rows, page_size=len(rows) or 1)
+        self.browse(list(before)).invalidate_recordset()
+        for integration, outcome, failures in alerts:
+            integration._alert(outcome, failures)
+
+    def _outcome_done(self, started_at):
+        next_at = started_at + timedelta(minutes=max(self.sync_interval_minutes, 1)) - SLACK
+        return (
+            self.id, self.env.context["inbox_lease"], "connected", fields.Datetime.now(), "success", None, 0, None,
+            self.last_error_at or None, next_at,
+        )
+
+    def _outcome_failed(self, outcome, started_at):
+        failures = self.failure_count + 1
+        base = max(self.sync_interval_minutes, 1) * 60
+        if outcome.error_class in ("login", "configuration"):
+            base *= 3  # a locked-out login is not helped by knocking
+        seconds = min(base * 2 ** min(failures - 1, 10), BACKOFF_MAX)
+        next_at = started_at + timedelta(seconds=seconds * random.uniform(0.8, 1.2)) - SLACK  # noqa: S311
+        return (
+            self.id, self.env.context["inbox_lease"], "error", self.last_sync_at or None, "error", outcome.error[:500], failures,
+            outcome.error_class, fields.Datetime.now(), next_at,
+        )
+
+    def _outcome_stopped(self, started_at):
+        """Not looked at: everything stays, due at once."""
+        return (
+            self.id, self.env.context["inbox_lease"], self.state, self.last_sync_at or None, self.last_sync_status or None,
+            self.last_sync_error or None, self.failure_count, self.last_error_class or None,
+            self.last_error_at or None, self.next_sync_at or started_at,
+        )
+
+    def _alert(self, outcome, failures):
+        """Tell the owner once when a mailbox fails, and take it back when it recovers."""
+        if not outcome.error_class:
+            self.activity_unlink(["mail.mail_activity_data_warning"])
+            return
+        at_once = outcome.error_class in ALERT_AT_ONCE
+        if failures == (1 if at_once else ALERT_AFTER):
+            self.with_context(mail_activity_quick_update=True).activity_schedule(
+                "mail.mail_activity_data_warning",
+                summary=self.env._("The mailbox %s cannot be synchronised", self.email_address),
+                note=self._error_remedy(outcome.error_class),
+                user_id=self.user_id.id,
+            )
+

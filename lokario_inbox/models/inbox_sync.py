@@ -1,0 +1,159 @@
+import logging
+import time
+
+import psycopg2
+from psycopg2.errors import DeadlockDetected, SerializationFailure
+
+from odoo import api, fields, models
+
+from ..tools.sync_plan import (
+    Audited,
+    Checked,
+    Fetched,
+    Finished,
+    FlagsSeen,
+    FoldersListed,
+    Present,
+    Pushed,
+    Renumbered,
+    TokensRenewed,
+    Vanished,
+)
+from ..tools.sync_runner import SyncRunner
+
+_logger = logging.getLogger(__name__)
+
+ATTEMPTS = 5  # of an event that lost a race in the database
+PASSES_MAX = 12  # of one account in one run
+FLUSH_SECONDS = 5  # at most this long does a finished account wait for its health to be written
+
+
+class InboxSync(models.AbstractModel):
+    """The writing side of a synchronisation: one event, one transaction, in the cron's thread."""
+
+    _name = "inbox.sync"
+    _description = "Mailbox synchronisation"
+
+    @api.model
+    def _run(self, integrations, purpose="sync", fetch_limit=500):
+        """Synchronise leased integrations; commits as it goes. Returns {integration id: Finished}."""
+        run = _Run(purpose, fetch_limit)
+        with self._get_runner__() as runner:
+            for plan in integrations._plan_sync__(purpose, fetch_limit):
+                run.passes[plan.id] = 1
+                runner.submit(plan)
+            self.env.cr.commit()  # nothing of ours may stay open while the network is slow
+            for event in runner.events():
+                self._take(event, runner, run)
+        self._flush_health(run)
+        return run.outcomes
+
+    def _get_runner__(self):
+        return SyncRunner()
+
+    def _take(self, event, runner, run):
+        if isinstance(event, Finished):
+            self._take_finished(event, runner, run)
+        elif event.account_id not in run.lost:
+            self._write(event, runner, run)
+
+    def _take_finished(self, event, runner, run):
+        lost = run.lost.pop(event.account_id, None)
+        if lost:
+            event = Finished(event.account_id, error_class="server", error=lost)
+        again = event.again or event.account_id in run.again
+        run.again.discard(event.account_id)
+        may_go_on = run.seconds_left > 0 and run.passes[event.account_id] < PASSES_MAX
+        if again and not event.error_class and may_go_on:
+            run.passes[event.account_id] += 1
+            integration = self.env["inbox.integration"].browse(event.account_id)
+            for plan in integration._plan_sync__(run.purpose, run.fetch_limit, repeated=True):
+                runner.submit(plan)
+            self.env.cr.commit()
+            return
+        run.outcomes[event.account_id] = run.unwritten[event.account_id] = event
+        if time.monotonic() - run.flushed_at > FLUSH_SECONDS:
+            self._flush_health(run)
+            if run.seconds_left <= 0:
+                runner.stop()  # the cron's time is over; the next run goes on
+
+    def _write(self, event, runner, run):
+        """One event in one transaction, tried again when it lost a race."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                integration = self.env["inbox.integration"].browse(event.account_id)
+                if not integration._holds_lease():
+                    raise _LeaseLost
+                if self._handle(integration, event):
+                    run.again.add(event.account_id)
+                self.env.cr.commit()
+                return
+            except (SerializationFailure, DeadlockDetected):
+                self._forget_transaction()
+                if attempt == ATTEMPTS:
+                    self._lose(event, runner, run, "The database is too busy.")
+            except _LeaseLost:
+                self._forget_transaction()
+                self._lose(event, runner, run, "Another worker took this mailbox over.")
+                return
+            except (psycopg2.OperationalError, psycopg2.InterfaceError):
+                raise  # the database is gone: the next run takes up where the cursors are
+            except Exception as err:  # one account never stops the others
+                self._forget_transaction()
+                _logger.exception("Mailbox %s: a batch could not be stored", event.account_id)
+                self._lose(event, runner, run, f"A batch could not be stored: {type(err).__name__}")
+                return
+
+    def _forget_transaction(self):
+        self.env.cr.rollback()
+        self.env.invalidate_all()
+
+    def _lose(self, event, runner, run, reason):
+        run.lost[event.account_id] = reason
+        runner.drop(event.account_id)
+
+    def _handle(self, integration, event):
+        """Write one event; returns True when the account needs another pass at once."""
+        if isinstance(event, FoldersListed):
+            return integration._store_folders(event)
+        if isinstance(event, TokensRenewed):
+            return integration._store_tokens(event)
+        if isinstance(event, Pushed):
+            return self.env["inbox.message"]._store_pushed(event.push)
+        folder = self.env["inbox.folder"].browse(event.folder_id).exists()
+        if not folder:
+            return False
+        handlers = {
+            Fetched: folder._store_fetched,
+            FlagsSeen: folder._store_flags,
+            Vanished: folder._store_vanished,
+            Present: folder._store_present,
+            Renumbered: folder._store_renumbered,
+            Audited: folder._store_audited,
+            Checked: folder._store_checked,
+        }
+        return handlers[type(event)](event)
+
+    def _flush_health(self, run):
+        """Write the health of the finished accounts in one UPDATE."""
+        done = len(run.unwritten)
+        if done:
+            self.env["inbox.integration"]._store_outcomes(run.unwritten.values(), run.started_at)
+        run.unwritten = {}
+        run.flushed_at = time.monotonic()
+        run.seconds_left = self.env["ir.cron"]._commit_progress(done)
+
+
+class _LeaseLost(Exception):
+    """Somebody else works on this account now."""
+
+
+class _Run:
+    """What one run remembers, all of it in the writer's thread."""
+
+    def __init__(self, purpose, fetch_limit):
+        self.purpose, self.fetch_limit = purpose, fetch_limit
+        self.started_at = fields.Datetime.now()
+        self.flushed_at = time.monotonic()
+        self.passes, self.lost, self.outcomes, self.unwritten = {}, {}, {}, {}
+        self.again, self.seconds_left = set(), float("inf")

@@ -1,0 +1,83 @@
+"""A real Dovecot, a company mailbox in it, and the crons of the inbox as the tests' doors."""
+
+import imaplib
+import tempfile
+from email.message import EmailMessage
+from pathlib import Path
+
+from odoo.tests import TransactionCase
+
+from lokario_cli.worlds.mail import MailWorld
+
+PASSWORD = "correct horse 'battery'"  # noqa: S105  of a mailbox on loopback
+
+
+def make_mail(number, **headers):
+    """A small, ordinary mail as bytes."""
+    mail = EmailMessage()
+    values = {
+        "From": f"Client {number} <client{number}@example.org>", "To": "contact@mail.test",
+        "Subject": f"Question {number}", "Message-ID": f"<m{number}@example.org>",
+        "Date": "Fri, 20 Nov 2026 10:00:00 +0100", **headers,
+    }
+    for name, value in values.items():
+        if value is not None:
+            mail[name.replace("_", "-")] = value
+    mail.set_content(f"Bonjour,\nvoici la question numéro {number}.\n")
+    return mail.as_bytes()
+
+
+class MailboxCase(TransactionCase):
+    """``self.world`` is a Dovecot of the class, ``self.box()`` an integration with its own mailbox."""
+
+    driver = "sdbox"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = Path(tempfile.mkdtemp(prefix="lokario-mail-"))
+        cls.world = cls.enterClassContext(MailWorld(folder, driver=cls.driver))
+        cls._allow_hosts(cls.env, f"127.0.0.1:{cls.world.imap_port}")
+
+    @staticmethod
+    def _allow_hosts(env, *entries):
+        env["ir.config_parameter"].sudo().set_param("lokario_inbox.allowed_hosts", ",".join(entries))
+
+    def box(self, address="contact@mail.test", **values):
+        """An integration on a fresh mailbox of the world."""
+        self.world.add_user(address, PASSWORD)
+        return self.env["inbox.integration"].create({
+            "name": address, "email_address": address, "email_password": PASSWORD,
+            "imap_host": "127.0.0.1", "imap_port": self.world.imap_port, "imap_security": "none",
+            "visibility": "shared", **values,
+        })
+
+    def imap(self, address="contact@mail.test"):
+        """A plain client of the same mailbox: the user's phone."""
+        client = imaplib.IMAP4("127.0.0.1", self.world.imap_port)
+        self.addCleanup(client.shutdown)
+        client.login(address, PASSWORD)
+        return client
+
+    def append(self, client, raws, folder="INBOX", flags=""):
+        for raw in raws:
+            status, _data = client.append(folder, flags, None, raw)
+            self.assertEqual(status, "OK")
+
+    def run_cron(self, name="sync_all"):
+        """The cron as the scheduler runs it."""
+        with self.enter_registry_test_mode():
+            self.env.ref(f"lokario_inbox.ir_cron_{name}").method_direct_trigger()
+        self.env.invalidate_all()
+
+    def sync(self, integration):
+        """Due now, then the tick."""
+        integration.next_sync_at = False
+        self.env.flush_all()
+        self.run_cron()
+
+    def subjects(self, integration):
+        messages = self.env["inbox.message"].search([
+            ("integration_id", "=", integration.id), ("deleted_at", "=", False)
+        ])
+        return sorted(messages.mapped("subject"))

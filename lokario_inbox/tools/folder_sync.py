@@ -1,0 +1,280 @@
+"""What changed in one folder, the cheapest way its server offers."""
+
+import re
+from dataclasses import dataclass
+
+from ..exceptions import ServerFault
+from .fetch_batches import fetch_groups, parse_internaldate
+from .imap_session import CLIENT_NAME
+from .imap_wire import format_uids, parse_uids, quote
+from .mime_message import message_ids
+from .mime_text import decode_field
+from .sync_plan import (
+    Audited,
+    Checked,
+    Fetched,
+    FlagsSeen,
+    Present,
+    Pushed,
+    Renumbered,
+    Vanished,
+)
+
+FLAG_WINDOW = 200  # newest messages whose flags are looked at when CONDSTORE is not offered
+SWEEP = 5000  # messages per command where something is asked of every message
+
+
+@dataclass(frozen=True)
+class Result:
+    again: bool = False
+    backfill: bool = False
+
+
+@dataclass
+class Opened:
+    uidvalidity: str
+    uidnext: int
+    exists: int
+    highestmodseq: str
+    reply: object
+
+
+async def sync_folder(session, plan, folder, capabilities, emit):
+    """Bring one folder up to date within the plan's limits; returns what is left to do."""
+    quick = "QRESYNC" in capabilities and folder.highestmodseq and not folder.missing
+    if "QRESYNC" in capabilities and not getattr(session, "qresync", False):
+        await session.run("ENABLE QRESYNC")
+        session.qresync = True
+    opened = await _examine(session, folder, quick)
+    if not folder.uidvalidity:
+        return await _first_sync(session, plan, folder, opened, emit)
+    if opened.uidvalidity != folder.uidvalidity:
+        rows = await _identities(session, opened.exists)
+        await emit(Renumbered(plan.id, folder.id, opened.uidvalidity, rows))
+        return Result(again=True)
+    if folder.missing:
+        await _fetch_missing(session, plan, folder, emit)
+    await _changes(session, plan, folder, capabilities, opened, quick, emit)
+    new = await _search(session, f"UID {folder.cursor_uid + 1}:*", opened.exists)
+    new = sorted(uid for uid in new if uid > folder.cursor_uid)
+    complete = len(new) <= plan.fetch_limit
+    new = new[: plan.fetch_limit]
+    if not quick:
+        await _detect_absence(session, plan, folder, opened, len(new), complete, emit)
+    async for items in fetch_groups(session, new):
+        last = max((item.uid for item in items), default=None)
+        await emit(Fetched(plan.id, folder.id, opened.uidvalidity, items, cursor_uid=last))
+    if complete and new:
+        await emit(Fetched(plan.id, folder.id, opened.uidvalidity, (), cursor_uid=new[-1]))
+    left = folder.backfill_uid and await _backfill(session, plan, folder, opened, emit)
+    await _tell(plan, folder, opened, complete, emit)
+    return Result(again=not complete, backfill=bool(left))
+
+
+async def _examine(session, folder, quick=False):
+    command = b"EXAMINE " + quote(folder.path)
+    if quick:
+        command += b" (QRESYNC (%s %s))" % (
+            folder.uidvalidity.encode(), folder.highestmodseq.encode()
+        )
+    reply = await session.run(command)
+    words = b" ".join(word for row in reply.data for word in row if isinstance(word, bytes))
+
+    def number(code):
+        found = re.search(rb"\[%s (\d+)\]" % code, words, re.IGNORECASE)
+        return int(found[1]) if found else 0
+
+    exists = next((int(row[1]) for row in reply.data if len(row) == 3 and row[2] == b"EXISTS"), 0)
+    uidvalidity = number(b"UIDVALIDITY")
+    if not uidvalidity:
+        raise ServerFault("The server gives no UIDVALIDITY: this mailbox cannot be synchronised.")
+    modseq = number(b"HIGHESTMODSEQ")
+    return Opened(str(uidvalidity), number(b"UIDNEXT"), exists, str(modseq or ""), reply)
+
+
+async def _tell(plan, folder, opened, complete, emit):
+    await emit(Checked(
+        plan.id, folder.id, opened.uidvalidity, opened.uidnext if complete else 0,
+        opened.highestmodseq, opened.exists, complete,
+    ))
+
+
+async def _search(session, criterion, exists):
+    """UIDs that match, as a list; ESEARCH keeps the answer short where it is offered."""
+    if not exists:
+        return []
+    if "ESEARCH" in session.capabilities:
+        reply = await session.run(f"UID SEARCH RETURN (ALL) {criterion}")
+        for row in reply.rows(b"ESEARCH"):
+            if b"ALL" in row:
+                return parse_uids(row[row.index(b"ALL") + 1].decode())
+        return []
+    reply = await session.run(f"UID SEARCH {criterion}")
+    return [int(uid) for row in reply.rows(b"SEARCH") for uid in row]
+
+
+# === FIRST SYNC, NEWEST FIRST === #
+
+
+async def _first_sync(session, plan, folder, opened, emit):
+    """The newest messages now; the rest is the backfill's, so that it delays nobody."""
+    uids = sorted(await _search(session, "ALL", opened.exists), reverse=True)
+    top = uids[0] if uids else max(opened.uidnext - 1, 0)
+    limit = plan.fetch_limit
+    batch, rest = uids[:limit], uids[limit:]
+    await emit(Fetched(
+        plan.id, folder.id, opened.uidvalidity, (),
+        cursor_uid=top, backfill_uid=(uids[0] + 1) if uids else 0,
+    ))
+    await _fetch_downwards(session, plan, folder, opened, batch, emit)
+    if not rest and uids:
+        await emit(Fetched(plan.id, folder.id, opened.uidvalidity, (), backfill_uid=0))
+    await _tell(plan, folder, opened, True, emit)
+    return Result(backfill=bool(rest))
+
+
+async def _backfill(session, plan, folder, opened, emit):
+    """Older messages below the low-water mark; returns True while some are left."""
+    if plan.purpose != "backfill":
+        return True
+    older = await _search(session, f"UID 1:{folder.backfill_uid - 1}", opened.exists) if (
+        folder.backfill_uid > 1
+    ) else []
+    older = sorted((uid for uid in older if uid < folder.backfill_uid), reverse=True)
+    await _fetch_downwards(session, plan, folder, opened, older[: plan.fetch_limit], emit)
+    if len(older) <= plan.fetch_limit:
+        await emit(Fetched(plan.id, folder.id, opened.uidvalidity, (), backfill_uid=0))
+        return False
+    return True
+
+
+async def _fetch_downwards(session, plan, folder, opened, uids, emit):
+    async for items in fetch_groups(session, uids):
+        lowest = min((item.uid for item in items), default=None)
+        await emit(Fetched(plan.id, folder.id, opened.uidvalidity, items, backfill_uid=lowest))
+
+
+async def _fetch_missing(session, plan, folder, emit):
+    """What an audit found: fetched whatever the cursor says; the last batch clears the list."""
+    uids = parse_uids(folder.missing)
+    async for items in fetch_groups(session, uids):
+        await emit(Fetched(
+            plan.id, folder.id, folder.uidvalidity, items, found_missing=True
+        ))
+    await emit(Fetched(
+        plan.id, folder.id, folder.uidvalidity, (), found_missing=True, missing_done=True
+    ))
+
+
+# === WHAT CHANGED === #
+
+
+async def _changes(session, plan, folder, capabilities, opened, quick, emit):
+    """Flags that changed and, by QRESYNC, what vanished."""
+    if quick:
+        rows, vanished = opened.reply.fetches(), _vanished(opened.reply)
+        if vanished:
+            await emit(Vanished(plan.id, folder.id, opened.uidvalidity, vanished))
+    elif "CONDSTORE" in capabilities and folder.highestmodseq:
+        if opened.highestmodseq == folder.highestmodseq:
+            return
+        reply = await session.run(
+            f"UID FETCH 1:{max(folder.cursor_uid, 1)} (UID FLAGS) (CHANGEDSINCE {folder.highestmodseq})"
+        )
+        rows = reply.fetches()
+    else:
+        lowest = max(folder.cursor_uid - FLAG_WINDOW, 1)
+        reply = await session.run(f"UID FETCH {lowest}:{max(folder.cursor_uid, 1)} (UID FLAGS)")
+        rows = reply.fetches()
+    flags = {
+        int(row[b"UID"]): " ".join(sorted(flag.decode("utf-8", "replace") for flag in row[b"FLAGS"]))
+        for row in rows if row.get(b"UID") and isinstance(row.get(b"FLAGS"), list)
+    }
+    if flags:
+        await emit(FlagsSeen(plan.id, folder.id, opened.uidvalidity, flags))
+
+
+def _vanished(reply):
+    uids = []
+    for row in reply.rows(b"VANISHED"):
+        uids.extend(parse_uids(row[-1].decode()))
+    return tuple(uids)
+
+
+async def _detect_absence(session, plan, folder, opened, new, complete, emit):
+    """Without QRESYNC: the count says that something is gone, an explicit SEARCH says what."""
+    if complete and opened.exists == folder.message_count + new:
+        return
+    uids = await _search(session, "ALL", opened.exists)
+    await emit(Present(plan.id, folder.id, opened.uidvalidity, tuple(uids)))
+
+
+# === UIDVALIDITY CHANGED === #
+
+
+async def _identities(session, exists):
+    """(uid, Message-ID, size, internaldate, flags) of every message, 100 to 200 bytes each."""
+    rows = []
+    for low in range(1, exists + 1, SWEEP):
+        reply = await session.run(
+            f"FETCH {low}:{min(low + SWEEP - 1, exists)} "
+            "(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])"
+        )
+        rows.extend(map(_identity, reply.fetches()))
+    return tuple(rows)
+
+
+def _identity(row):
+    header = next((v for k, v in row.items() if k.startswith(b"BODY[HEADER.FIELDS")), b"") or b""
+    _name, _colon, value = header.partition(b":")
+    flags = row.get(b"FLAGS") or []
+    return (
+        int(row.get(b"UID") or 0),
+        message_ids(decode_field(value.decode("utf-8", "surrogateescape")), first=True),
+        int(row.get(b"RFC822.SIZE") or 0),
+        parse_internaldate(row.get(b"INTERNALDATE")),
+        " ".join(sorted(flag.decode("utf-8", "replace") for flag in flags)),
+    )
+
+
+# === AUDIT === #
+
+
+async def audit_folder(session, plan, folder, emit):
+    """Ask, on a connection of its own, for every UID and its size: the proof of completeness."""
+    if "ID" in session.capabilities and not getattr(session, "named", False):
+        await session.run(f'ID ("name" "{CLIENT_NAME}" "purpose" "audit")')
+        session.named = True
+    opened = await _examine(session, folder)
+    uids = await _search(session, "ALL", opened.exists)
+    sizes = dict.fromkeys(uids, 0)
+    if folder.missing:
+        await _fetch_missing(session, plan, folder, emit)
+    for start in range(0, len(uids), SWEEP):
+        reply = await session.run(
+            f"UID FETCH {format_uids(uids[start : start + SWEEP])} (UID RFC822.SIZE)"
+        )
+        for row in reply.fetches():
+            if row.get(b"UID") and row.get(b"RFC822.SIZE"):
+                sizes[int(row[b"UID"])] = int(row[b"RFC822.SIZE"])
+    await emit(Audited(plan.id, folder.id, opened.uidvalidity, sizes))
+
+
+# === CHANGES MADE HERE === #
+
+
+async def push_changes(session, plan, emit):
+    """Flags and moves decided here, in bulk; each confirmed to the writer once the server said OK."""
+    for push in plan.pushes:
+        reply = await session.run(b"SELECT " + quote(push.path))
+        words = b" ".join(word for row in reply.data for word in row if isinstance(word, bytes))
+        if b"[UIDVALIDITY %s]" % push.uidvalidity.encode() not in words:
+            continue
+        uids = format_uids(push.uids)
+        if push.add:
+            await session.run(f"UID STORE {uids} +FLAGS.SILENT ({push.add})")
+        if push.remove:
+            await session.run(f"UID STORE {uids} -FLAGS.SILENT ({push.remove})")
+        if push.move_to and "MOVE" in session.capabilities | plan.capabilities:
+            await session.run(f"UID MOVE {uids} ".encode() + quote(push.move_to))
+        await emit(Pushed(plan.id, push))

@@ -1,0 +1,240 @@
+"""One IMAP connection in asyncio: pipelined commands, every wait bounded, every byte counted."""
+
+import asyncio
+import base64
+import contextlib
+import itertools
+import ssl
+from dataclasses import dataclass, field
+
+from ..exceptions import (
+    CertificateRefused,
+    LoginRefused,
+    MailboxError,
+    NetworkFailure,
+    QuotaReached,
+    ServerFault,
+)
+from .host_policy import PinnedHost
+from .imap_wire import BUFFER_SIZE, pairs, parse, quote, read_response
+
+COMMAND_TIMEOUT = 60  # seconds for one command or one byte-bounded batch
+CLIENT_NAME = "Lokario"
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """``secret`` is a password, or an OAuth access token when ``method`` is "oauth"."""
+
+    login: str
+    secret: str = field(repr=False)
+    method: str = "password"
+
+
+@dataclass
+class Reply:
+    """The tagged answer of one command with the untagged data that came before it."""
+
+    status: bytes
+    text: str
+    data: list
+
+    def rows(self, kind):
+        """Untagged responses of one kind, such as ``* SEARCH``, without star and kind."""
+        return [row[2:] for row in self.data if len(row) > 1 and _upper(row[1]) == kind]
+
+    def fetches(self):
+        """FETCH data as dicts, in the order the server sent them."""
+        return [
+            pairs(row[3]) for row in self.data
+            if len(row) > 3 and _upper(row[2]) == b"FETCH" and isinstance(row[3], list)
+        ]
+
+
+def _upper(value):
+    return value.upper() if isinstance(value, bytes) else b""
+
+
+def verified_context(ca_file=None):
+    """TLS as a browser does it: certificate chain and host name are verified, TLS 1.2 at least."""
+    context = ssl.create_default_context(cafile=ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+class ImapSession:
+    """``async with await ImapSession.connect(...)``; raises MailboxError children only."""
+
+    def __init__(self, reader, writer, pinned: PinnedHost):
+        self._reader, self._writer, self._pinned = reader, writer, pinned
+        self._tags = itertools.count(1)
+        self._leaving = False
+        self.capabilities = frozenset()
+        self.bytes_in = self.bytes_out = 0
+
+    @classmethod
+    async def connect(cls, pinned, security, *, timeout=COMMAND_TIMEOUT, context=None):
+        """Connect to the pinned address and read the greeting; ``security``: ssl, starttls, none."""
+        context = context or verified_context()
+        with _translated(timeout):
+            async with asyncio.timeout(timeout):
+                tls = {"ssl": context, "server_hostname": pinned.host} if security == "ssl" else {}
+                reader, writer = await asyncio.open_connection(
+                    pinned.address, pinned.port, limit=BUFFER_SIZE, **tls
+                )
+                session = cls(reader, writer, pinned)
+                try:
+                    await session._greet()
+                    if security == "starttls":
+                        await session._start_tls(context)
+                except BaseException:
+                    writer.transport.abort()
+                    raise
+                return session
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *_exc):
+        self.abort()
+
+    def abort(self):
+        """Drop the connection at once."""
+        self._writer.transport.abort()
+
+    async def logout(self):
+        """Say goodbye; whatever the server does then is of no interest."""
+        self._leaving = True
+        with contextlib.suppress(MailboxError):
+            await self.run("LOGOUT", timeout=2)
+        self.abort()
+
+    async def login(self, credentials, *also):
+        """Log in; the commands in ``also`` travel in the same write and their replies return."""
+        if credentials.method == "oauth":
+            token = f"user={credentials.login}\1auth=Bearer {credentials.secret}\1\1"
+            command = b"AUTHENTICATE XOAUTH2 " + base64.b64encode(token.encode())
+        else:
+            command = b"LOGIN %s %s" % (quote(credentials.login), quote(credentials.secret))
+        first, *rest = await self.pipeline(command, *also)
+        if first.status != b"OK":
+            raise _refusal(first, LoginRefused)
+        self._learn(first)
+        return rest
+
+    async def run(self, command, timeout=COMMAND_TIMEOUT):
+        """One command; raises ServerFault (or its kin) unless the server says OK."""
+        (reply,) = await self.pipeline(command, timeout=timeout)
+        if reply.status != b"OK":
+            raise _refusal(reply, ServerFault)
+        return reply
+
+    async def pipeline(self, *commands, timeout=COMMAND_TIMEOUT):
+        """Write all commands at once and return their replies in order."""
+        with _translated(timeout):
+            async with asyncio.timeout(timeout):
+                tags = [self._write(command) for command in commands]
+                await self._writer.drain()
+                return [await self._read_until(tag) for tag in tags]
+
+    def send(self, command):
+        """Write a command without waiting; pair with ``receive`` in the same order."""
+        return self._write(command)
+
+    async def receive(self, tag, timeout=COMMAND_TIMEOUT):
+        """Wait for the reply of a command written by ``send``."""
+        with _translated(timeout):
+            async with asyncio.timeout(timeout):
+                await self._writer.drain()
+                return await self._read_until(tag)
+
+    # === WIRE === #
+
+    def _write(self, command):
+        if isinstance(command, str):
+            command = command.encode()
+        tag = b"L%d" % next(self._tags)
+        line = tag + b" " + command + b"\r\n"
+        self.bytes_out += len(line)
+        self._writer.write(line)
+        return tag
+
+    def _count(self, size):
+        self.bytes_in += size
+
+    async def _read_until(self, tag):
+        data = []
+        while True:
+            line, literals = await read_response(self._reader, self._count)
+            if line.startswith(b"+"):  # OAuth error detail: an empty line asks for the final NO
+                self._writer.write(b"\r\n")
+            elif line.startswith(tag + b" "):
+                status, _space, text = line[len(tag) + 1 :].partition(b" ")
+                reply = Reply(status.upper(), text.decode("utf-8", "replace"), data)
+                return reply
+            elif line.startswith(b"* "):
+                row = parse(line, literals)
+                if _upper(row[1]) == b"BYE" and not self._leaving:
+                    raise _refusal(Reply(b"BYE", line.decode("utf-8", "replace"), []), ServerFault)
+                data.append(row)
+
+    async def _greet(self):
+        line, _literals = await read_response(self._reader, self._count)
+        if not line.upper().startswith(b"* OK"):
+            raise _refusal(Reply(b"BYE", line.decode("utf-8", "replace"), []), ServerFault)
+        self._learn(Reply(b"OK", line[5:].decode("utf-8", "replace"), []))
+
+    async def _start_tls(self, context):
+        reply = await self.run("STARTTLS")
+        if self._reader._buffer or reply.status != b"OK":  # CVE-2021-33515: injected plain text
+            raise CertificateRefused("The server does not start TLS correctly.")
+        await self._writer.start_tls(context, server_hostname=self._pinned.host)
+        self.capabilities = frozenset()
+
+    def _learn(self, reply):
+        """Capabilities come in the greeting, in the login's OK or untagged."""
+        if "[CAPABILITY " in reply.text.upper():
+            words = reply.text.upper().split("[CAPABILITY ", 1)[1].split("]")[0]
+            self.capabilities = frozenset(words.split())
+        for row in reply.rows(b"CAPABILITY"):
+            self.capabilities = frozenset(
+                word.decode("ascii", "replace").upper() for word in row if isinstance(word, bytes)
+            )
+
+    async def ask_capabilities(self):
+        """Ask for what the server can do, unless it has said so already."""
+        if not self.capabilities:
+            self._learn(await self.run("CAPABILITY"))
+        return self.capabilities
+
+
+def _refusal(reply, default):
+    """The MailboxError that a NO, BAD or BYE means (response codes of RFC 5530 first)."""
+    text = reply.text.strip()[:200]
+    upper = text.upper()
+    if any(word in upper for word in ("[OVERQUOTA]", "[LIMIT]", "[THROTTLED]", "TOO MANY", "RATE LIMIT")):
+        return QuotaReached(text)
+    if "[UNAVAILABLE]" in upper or "[SERVERBUG]" in upper or "[INUSE]" in upper:
+        return ServerFault(text)
+    if "[AUTHENTICATIONFAILED]" in upper or "[AUTHORIZATIONFAILED]" in upper:
+        return LoginRefused(text)
+    return default(text)
+
+
+@contextlib.contextmanager
+def _translated(timeout):
+    """Socket, TLS and timeout errors as MailboxError children."""
+    try:
+        yield
+    except MailboxError:
+        raise
+    except TimeoutError as err:
+        raise NetworkFailure(f"No answer within {timeout} seconds.") from err
+    except ssl.SSLCertVerificationError as err:
+        raise CertificateRefused(err.verify_message or "certificate refused") from err
+    except ssl.SSLError as err:
+        raise CertificateRefused(err.reason or "TLS failed") from err
+    except (OSError, asyncio.IncompleteReadError) as err:
+        raise NetworkFailure(getattr(err, "strerror", None) or "The connection was cut.") from err
+    except (ValueError, IndexError, KeyError) as err:
+        raise ServerFault("The server's answer is not IMAP.") from err

@@ -1,0 +1,157 @@
+"""The IMAP4rev1 wire format (RFC 3501): one server response in, Python values out.
+
+Written here because no maintained client pipelines commands and bounds memory by bytes;
+IMAPClient's lexer alone costs five times the whole transfer.
+"""
+
+import asyncio
+import re
+
+from ..exceptions import NetworkFailure, ServerFault
+
+BUFFER_SIZE = 256 * 1024  # what a connection may hold unread
+LINE_MAX = 16 * 1024 * 1024  # SEARCH of a big mailbox is one long line
+LITERAL_MAX = 4 * 1024 * 1024
+DEPTH_MAX = 200
+
+_TOKEN = re.compile(
+    rb"\s*(?:(?P<open>\()|(?P<close>\))|\"(?P<quoted>(?:[^\"\\]|\\.)*)\"|(?P<literal>\x00(\d+)\x00)"
+    rb"|(?P<atom>(?:[^\s()\[\]\"\x00]|\[[^\]]*\])+(?:<\d+>)?))"
+)
+_LITERAL_AT_END = re.compile(rb"\{(\d+)\+?\}$")
+
+
+async def read_response(reader, count=lambda size: None):
+    """Read one whole response: (line, literals), each literal replaced by ``\\0index\\0``.
+
+    ``count`` is told every byte received. Raises NetworkFailure on a cut, ServerFault on nonsense.
+    """
+    parts, literals = [], []
+    while True:
+        line = await _read_line(reader)
+        count(len(line) + 2)
+        found = _LITERAL_AT_END.search(line)
+        if not found:
+            parts.append(line)
+            return b"".join(parts), literals
+        size = int(found[1])
+        if size > LITERAL_MAX:
+            raise ServerFault("The server sent more than was asked for.")
+        parts.append(line[: found.start()] + b"\0%d\0" % len(literals))
+        literals.append(await reader.readexactly(size))
+        count(size)
+
+
+async def _read_line(reader):
+    chunks, size = [], 0
+    while True:
+        try:
+            chunks.append(await reader.readuntil(b"\n"))
+            return b"".join(chunks).rstrip(b"\r\n").replace(b"\0", b"")
+        except asyncio.LimitOverrunError as err:  # longer than the buffer: take it in pieces
+            chunks.append(await reader.readexactly(err.consumed))
+            size += err.consumed
+            if size > LINE_MAX:
+                raise ServerFault("The server sent more than was asked for.") from err
+        except asyncio.IncompleteReadError as err:
+            raise NetworkFailure("The server cut the connection.") from err
+
+
+def parse(line, literals):
+    """Turn a response line into nested lists of bytes, None for NIL.
+
+    >>> parse(b'* 1 FETCH (UID 7 FLAGS (\\\\Seen))', [])
+    [b'*', b'1', b'FETCH', [b'UID', b'7', b'FLAGS', [b'\\\\Seen']]]
+    """
+    stack = [[]]
+    position = 0
+    while position < len(line):
+        match = _TOKEN.match(line, position)
+        if not match:
+            if line[position:].strip():
+                position = _skip_text(stack, line, position)
+                continue
+            break
+        position = match.end()
+        _push(stack, match, literals)
+    if len(stack) != 1:
+        raise ServerFault("The server's answer is not IMAP.")
+    return stack[0]
+
+
+def _push(stack, match, literals):
+    if match["open"]:
+        if len(stack) > DEPTH_MAX:
+            raise ServerFault("The server's answer is nested too deeply.")
+        stack.append([])
+    elif match["close"]:
+        if len(stack) == 1:
+            raise ServerFault("The server's answer is not IMAP.")
+        done = stack.pop()
+        stack[-1].append(done)
+    elif match["literal"]:
+        stack[-1].append(literals[int(match[5])])
+    elif match["quoted"] is not None:
+        stack[-1].append(re.sub(rb"\\(.)", rb"\1", match["quoted"]))
+    else:
+        atom = match["atom"]
+        stack[-1].append(None if atom.upper() == b"NIL" else atom)
+
+
+def _skip_text(stack, line, position):
+    """A character no token starts with (human text of OK/NO lines): keep it as a word."""
+    end = line.find(b" ", position + 1)
+    end = len(line) if end < 0 else end
+    stack[-1].append(line[position:end])
+    return end
+
+
+def pairs(items):
+    """FETCH data items as a dict with upper-case keys: ``[b'UID', b'7']`` -> ``{b'UID': b'7'}``."""
+    return {
+        bytes(items[index]).upper(): items[index + 1] for index in range(0, len(items) - 1, 2)
+    }
+
+
+def quote(text):
+    """An IMAP quoted string; control characters are refused."""
+    if re.search(r"[\r\n\0]", text):
+        raise ServerFault("Control characters are not allowed here.")
+    return b'"' + text.replace("\\", "\\\\").replace('"', '\\"').encode() + b'"'
+
+
+def format_uids(uids):
+    """Compact uid-set, ascending: ``[1, 2, 3, 7]`` -> ``"1:3,7"``."""
+    runs = []
+    for uid in sorted(set(uids)):
+        if runs and uid == runs[-1][1] + 1:
+            runs[-1][1] = uid
+        else:
+            runs.append([uid, uid])
+    return ",".join(str(a) if a == b else f"{a}:{b}" for a, b in runs)
+
+
+def parse_uids(text, limit=5_000_000):
+    """The inverse of format_uids: a list of ints. Raises ServerFault above ``limit`` messages."""
+    uids = []
+    for run in filter(None, (text or "").split(",")):
+        first, _colon, last = run.partition(":")
+        first, last = sorted((int(first), int(last or first)))
+        if len(uids) + last - first >= limit:
+            raise ServerFault("The server claims more messages than can be true.")
+        uids.extend(range(first, last + 1))
+    return uids
+
+
+def decode_mailbox(name):
+    """Modified UTF-7 (RFC 3501 5.1.3) of a folder name to text; the raw name when it is broken."""
+    def block(match):
+        if not match[1]:
+            return "&"
+        data = match[1].replace(",", "/")
+        return f"+{data}-".encode("ascii").decode("utf-7")
+    text = name.decode("utf-8", "replace")
+    try:
+        return re.sub(r"&([^-]*)-", block, text)
+    except (UnicodeError, ValueError):
+        return text

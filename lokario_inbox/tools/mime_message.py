@@ -1,0 +1,275 @@
+"""One mail as the inbox stores it; tolerant of everything seen in the wild."""
+
+import email
+import email.policy
+import email.utils
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC
+
+from ..exceptions import UnreadableMail
+from .mime_html import sanitise, to_text
+from .mime_text import clean, decode_bytes, decode_field, decode_transfer, unescape_bytes
+
+HEADERS_MAX = 64 * 1024
+BODY_MAX = 1_000_000  # characters of plain text kept
+PREVIEW_LENGTH = 140
+DEPTH_MAX = 60
+PARTS_MAX = 2000
+_MESSAGE_ID = re.compile(r"<[^<>\s]+>")
+_BARE_ADDRESS = re.compile(r"[^\s<>\"(),;:]+@[^\s<>\"(),;:]+")
+
+
+@dataclass(frozen=True)
+class Part:
+    """An attachment; ``content`` is None when it waits at the server (``part`` = IMAP number)."""
+
+    name: str
+    mimetype: str
+    size: int
+    content: bytes | None
+    content_id: str = ""
+    is_inline: bool = False
+    part: str = ""
+
+
+@dataclass(frozen=True)
+class Mail:
+    """What one message row holds. Texts are clean Unicode, dates naive UTC."""
+
+    identity: str
+    message_id: str = ""
+    in_reply_to: str = ""
+    references: str = ""
+    subject: str = ""
+    email_from: str = ""
+    from_address: str = ""
+    email_to: str = ""
+    email_cc: str = ""
+    reply_to: str = ""
+    date_header: object = None
+    body_text: str = ""
+    body_html: str = ""
+    preview: str = ""
+    size: int = 0
+    auto_submitted: str = ""
+    list_id: str = ""
+    precedence: str = ""
+    return_path: str = ""
+    headers: str = ""
+    attachments: tuple = ()
+
+
+def parse_mail(raw):
+    """Parse a whole mail (bytes). Raises UnreadableMail with a reason for people."""
+    try:
+        message = email.message_from_bytes(raw, policy=email.policy.compat32)
+        bodies, attachments = _collect(message)
+    except RecursionError as err:
+        raise UnreadableMail("The parts of this mail are nested too deeply.") from err
+    mail = parse_headers(message, raw_header(raw))
+    return replace(
+        _with_body(mail, *bodies),
+        identity=hashlib.sha256(raw).hexdigest(),
+        size=len(raw),
+        attachments=tuple(attachments),
+    )
+
+
+def raw_header(raw):
+    """The header block of a mail, without the empty line."""
+    found = re.search(rb"\r?\n\r?\n", raw[: 4 * HEADERS_MAX])
+    return raw[: found.start()] if found else raw[:HEADERS_MAX]
+
+
+def parse_partial(header, size, bodies, attachments):
+    """A mail too big to be downloaded whole: header bytes, decoded (plain, html) and parts."""
+    message = email.message_from_bytes(header, policy=email.policy.compat32)
+    mail = _with_body(parse_headers(message, header), *bodies)
+    digest = hashlib.sha256(b"partial\0%d\0" % size + header).hexdigest()
+    return replace(mail, identity=digest, size=size, attachments=tuple(attachments))
+
+
+def parse_headers(message, header):
+    """The header fields of a mail as a Mail without body."""
+    def get(name):
+        return decode_field(message[name])
+
+    def all_of(name):
+        return ", ".join(filter(None, map(decode_field, message.get_all(name, []))))
+
+    sender = get("From") or get("Sender")
+    return Mail(
+        identity="",
+        message_id=message_ids(get("Message-ID"), first=True),
+        in_reply_to=message_ids(get("In-Reply-To"), first=True),
+        references=" ".join(dict.fromkeys(_MESSAGE_ID.findall(all_of("References"))))[:20_000],
+        subject=get("Subject")[:2000],
+        email_from=sender[:1000],
+        from_address=bare_address(sender),
+        email_to=all_of("To"),
+        email_cc=all_of("Cc"),
+        reply_to=get("Reply-To")[:1000],
+        date_header=parse_date(get("Date")),
+        auto_submitted=get("Auto-Submitted")[:200],
+        list_id=(get("List-Id") or ("yes" if message["List-Unsubscribe"] else ""))[:500],
+        precedence=get("Precedence")[:100].lower(),
+        return_path=get("Return-Path")[:500],
+        headers=decode_bytes(header[:HEADERS_MAX]),
+    )
+
+
+def message_ids(text, first=False):
+    """Message-IDs of a header; a bare one without brackets gets them."""
+    found = _MESSAGE_ID.findall(text)
+    if not found and text.strip() and " " not in text.strip():
+        found = [f"<{text.strip().strip('<>')}>"]
+    return (found[0][:990] if found else "") if first else found
+
+
+def bare_address(text):
+    """The address in a From field, lower case; "" when there is none."""
+    _name, address = email.utils.parseaddr(text)
+    if "@" not in address:
+        found = _BARE_ADDRESS.findall(text)
+        address = found[-1] if found else ""
+    return address.strip().lower()[:320]
+
+
+def parse_date(text):
+    """Date header as naive UTC, None when it is nonsense."""
+    try:
+        date = email.utils.parsedate_to_datetime(text)
+        if date.tzinfo:
+            date = date.astimezone(UTC).replace(tzinfo=None)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+    return date if 1970 <= date.year <= 2200 else None
+
+
+def _with_body(mail, plain, markup):
+    plain = plain[:BODY_MAX]
+    html = sanitise(markup) if markup else ""
+    text = plain if plain.strip() or not markup else to_text(markup)[:BODY_MAX]
+    preview = " ".join(_without_quotes(text)[:4000].split())[:PREVIEW_LENGTH]
+    return replace(mail, body_text=text, body_html=html, preview=preview)
+
+
+def _without_quotes(text):
+    kept = "\n".join(line for line in text[:8000].split("\n") if not line.startswith(">"))
+    return kept if kept.strip() else text
+
+
+# === PARTS === #
+
+
+def _collect(message):
+    """((plain, html), attachments) of a parsed message, walking without recursion."""
+    plain, markup, attachments = [], [], []
+    stack = [(message, "", 0, False)]
+    seen = 0
+    while stack:
+        part, number, depth, alternative = stack.pop()
+        seen += 1
+        if seen > PARTS_MAX or depth > DEPTH_MAX:
+            raise UnreadableMail("This mail has too many or too deeply nested parts.")
+        if _is_container(part):
+            is_alternative = part.get_content_subtype() == "alternative"
+            children = enumerate(part.get_payload(), 1)
+            inner = [
+                (child, f"{number}.{index}".lstrip("."), depth + 1, is_alternative)
+                for index, child in children
+            ]
+            stack.extend(reversed(inner))
+            continue
+        kind = _body_kind(part)
+        if kind:
+            text = _part_text(part)
+            (plain if kind == "plain" else markup).append(text)
+            if kind == "html" and not alternative and plain and "".join(plain).strip():
+                markup[:-1] = markup[:-1] or ["<p>%s</p>" % _as_html("\n".join(plain))]
+        else:
+            attachments.append(_attachment(part, number or "1", len(attachments)))
+    return ("\n".join(plain), "\n".join(markup)), attachments
+
+
+def _as_html(text):
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace("\n", "<br>")
+
+
+def _is_container(part):
+    return part.is_multipart() and part.get_content_type() != "message/rfc822" and isinstance(
+        part.get_payload(), list
+    ) and part.get_content_maintype() == "multipart"
+
+
+def _body_kind(part):
+    """"plain" or "html" for a part that people read as the body, else None."""
+    content_type = part.get_content_type()
+    if content_type not in ("text/plain", "text/html") or part.is_multipart():
+        return None
+    disposition = unescape_bytes(str(part.get("Content-Disposition") or "")).strip().lower()
+    if disposition.startswith("attachment") or _file_name(part):
+        return None
+    return "html" if content_type == "text/html" else "plain"
+
+
+def _part_text(part):
+    return decode_bytes(_part_bytes(part), _charset(part))
+
+
+def _charset(part):
+    try:
+        value = part.get_param("charset")
+    except (ValueError, IndexError, TypeError):
+        return None
+    if isinstance(value, tuple):
+        value = value[2]
+    return unescape_bytes(value) if value else None
+
+
+def _part_bytes(part):
+    payload = part._payload  # get_payload() would guess a charset for 8-bit bodies
+    if isinstance(payload, list):
+        return b"\r\n".join(child.as_bytes(policy=email.policy.compat32) for child in payload)
+    data = (payload or "").encode("utf-8", "surrogateescape")
+    return decode_transfer(data, str(part.get("Content-Transfer-Encoding") or ""))
+
+
+def _attachment(part, number, index):
+    content_type = part.get_content_type()
+    data = _part_bytes(part)
+    content_id = decode_field(part.get("Content-ID")).strip("<> ")
+    disposition = str(part.get("Content-Disposition") or "").strip().lower()
+    return Part(
+        name=attachment_name(_file_name(part), content_type, index),
+        mimetype=content_type[:100],
+        size=len(data),
+        content=data,
+        content_id=content_id[:500],
+        is_inline=bool(content_id) and not disposition.startswith("attachment"),
+        part=number,
+    )
+
+
+def _file_name(part):
+    try:
+        name = part.get_filename() or ""
+    except (ValueError, IndexError, TypeError, LookupError, UnicodeError):
+        found = re.search(r'name\*?=\s*"?([^";\r\n]+)', str(part.get("Content-Disposition") or ""))
+        name = found[1] if found else ""
+    return decode_field(name)
+
+
+_NAMES = {"message/rfc822": "message.eml", "text/calendar": "invite.ics", "application/ms-tnef": "winmail.dat"}
+
+
+def attachment_name(name, content_type, index):
+    """A file name without path or control characters; one is made up when there is none."""
+    name = clean(name).replace("\n", " ").replace("\\", "/").rsplit("/", 1)[-1].strip(" .")
+    if name:
+        return name[:200]
+    if content_type in _NAMES:
+        return _NAMES[content_type]
+    return f"part-{index + 1}.{re.sub(r'[^a-z0-9]', '', content_type.rsplit('/', 1)[-1])[:8] or 'bin'}"

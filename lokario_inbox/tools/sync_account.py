@@ -1,0 +1,188 @@
+"""One look at one account: connect, ask every folder, tell the writer what is new.
+
+Runs in the network loop. All it knows is in its AccountPlan, all it finds goes to ``emit``.
+"""
+
+import asyncio
+
+from ..exceptions import ConfigurationFault, MailboxError, ServerFault
+from .fetch_batches import fetch_groups
+from .folder_sync import audit_folder, push_changes, sync_folder
+from .imap_session import Credentials, ImapSession, verified_context
+from .imap_wire import decode_mailbox, quote
+from .oauth_token import is_fresh, renew
+from .sync_plan import Finished, FoldersListed, TokensRenewed
+
+_SPECIAL = {
+    b"\\SENT": "sent", b"\\DRAFTS": "drafts", b"\\ARCHIVE": "archive", b"\\JUNK": "junk",
+    b"\\TRASH": "trash", b"\\ALL": "all", b"\\FLAGGED": "flagged", b"\\IMPORTANT": "important",
+}
+# Servers without SPECIAL-USE (RFC 6154): names people and providers give these folders.
+_USUAL_NAMES = {
+    "sent": "sent", "sent items": "sent", "sent messages": "sent", "sent mail": "sent",
+    "envoyés": "sent", "éléments envoyés": "sent", "messages envoyés": "sent",
+    "gesendet": "sent", "gesendete objekte": "sent", "drafts": "drafts", "brouillons": "drafts",
+    "entwürfe": "drafts", "archive": "archive", "archives": "archive", "archiv": "archive",
+    "junk": "junk", "junk e-mail": "junk", "spam": "junk", "courrier indésirable": "junk",
+    "indésirables": "junk", "trash": "trash", "deleted items": "trash",
+    "deleted messages": "trash", "corbeille": "trash", "éléments supprimés": "trash",
+    "papierkorb": "trash",
+}
+
+
+async def sync_account(plan, emit):
+    """Run one plan; always ends with exactly one Finished event, whatever happens."""
+    session = None
+    outcome = {}
+    try:
+        credentials = await _credentials(plan, emit)
+        async with asyncio.timeout(plan.check_timeout):
+            session = await _connect(plan)
+            statuses = await _log_in(session, plan, credentials)
+        outcome = await _work(session, plan, statuses, emit)
+        await session.logout()
+    except MailboxError as err:
+        outcome = {"error_class": err.error_class, "error": str(err)}
+    except TimeoutError:
+        outcome = {"error_class": "network", "error": "The server is too slow."}
+    finally:
+        moved = session.bytes_in + session.bytes_out if session else 0
+        if session:
+            session.abort()
+        await emit(Finished(plan.id, bytes_moved=moved, **outcome))
+
+
+async def _credentials(plan, emit):
+    source = plan.token_source
+    if source is None:
+        if not plan.secret:
+            raise ConfigurationFault("No password is stored.")
+        return Credentials(plan.login, plan.secret)
+    if is_fresh(source.access_token, source.expires_at):
+        return Credentials(plan.login, source.access_token, "oauth")
+    if not source.refresh_token:
+        raise ConfigurationFault("The account is not connected to its provider yet.")
+    access, refresh, expires_at = await asyncio.to_thread(renew, source)
+    await emit(TokensRenewed(plan.id, access, refresh, expires_at))
+    return Credentials(plan.login, access, "oauth")
+
+
+async def _connect(plan):
+    pinned = await asyncio.to_thread(plan.policy.pin, plan.host, plan.port)
+    context = None if plan.security == "none" else verified_context(plan.ca_file)
+    return await ImapSession.connect(
+        pinned, plan.security, timeout=plan.check_timeout, context=context
+    )
+
+
+async def _log_in(session, plan, credentials):
+    """Log in and, in the same write when the capabilities are known, ask every folder's status."""
+    known = plan.capabilities and not plan.list_folders and plan.purpose == "sync"
+    commands = [_status(folder, plan.capabilities) for folder in plan.folders] if known else []
+    replies = await session.login(credentials, *commands)
+    if not known:
+        session.capabilities = frozenset()
+        await session.ask_capabilities()
+        commands = [_status(folder, session.capabilities) for folder in plan.folders]
+        replies = await session.pipeline(*commands) if commands else []
+    return [_parse_status(reply) for reply in replies]
+
+
+def _status(folder, capabilities):
+    modseq = b" HIGHESTMODSEQ" if "CONDSTORE" in capabilities else b""
+    return b"STATUS %s (MESSAGES UIDNEXT UIDVALIDITY%s)" % (quote(folder.path), modseq)
+
+
+def _parse_status(reply):
+    """STATUS numbers as a dict, None for a folder that is gone or refused."""
+    rows = reply.rows(b"STATUS")
+    if reply.status != b"OK" or not rows or not isinstance(rows[0][-1], list):
+        return None
+    values = rows[0][-1]
+    return {key.upper().decode(): int(value) for key, value in zip(values[::2], values[1::2], strict=False)}
+
+
+async def _work(session, plan, statuses, emit):
+    capabilities = session.capabilities if plan.list_folders or not plan.capabilities else plan.capabilities
+    if plan.list_folders:
+        rows = await _list_folders(session)
+        await emit(FoldersListed(plan.id, rows, capabilities))
+        if not plan.folders:
+            return {"again": True}
+    again = False
+    await push_changes(session, plan, emit)
+    for folder, status in zip(plan.folders, statuses, strict=True):
+        if status is None:
+            continue
+        if plan.purpose == "audit":
+            if folder.audit:
+                await audit_folder(session, plan, folder, emit)
+            continue
+        if _is_unchanged(folder, status, plan):
+            continue
+        result = await sync_folder(session, plan, folder, capabilities, emit)
+        again |= result.again or (result.backfill and plan.purpose == "backfill")
+    return {"again": again}
+
+
+def _is_unchanged(folder, status, plan):
+    """Nothing to do: UIDVALIDITY, UIDNEXT, count and, where offered, HIGHESTMODSEQ are as stored."""
+    return (
+        not folder.missing
+        and not (folder.backfill_uid and plan.purpose == "backfill")
+        and str(status.get("UIDVALIDITY", "")) == folder.uidvalidity
+        and status.get("UIDNEXT") == folder.uidnext
+        and status.get("MESSAGES") == folder.message_count
+        and "HIGHESTMODSEQ" in status
+        and str(status["HIGHESTMODSEQ"]) == folder.highestmodseq
+    )
+
+
+async def _list_folders(session):
+    """(wire path, name, special use, selectable) of every folder, one mailbox once."""
+    command = 'LIST "" "*"'
+    if "SPECIAL-USE" in session.capabilities:
+        command += " RETURN (SPECIAL-USE)"
+    reply = await session.run(command)
+    rows = []
+    for row in reply.rows(b"LIST"):
+        if len(row) < 3 or not isinstance(row[0], list) or not isinstance(row[2], bytes):
+            raise ServerFault("The server's list of folders cannot be read.")
+        flags = {flag.upper() for flag in row[0]}
+        delimiter = (row[1] or b"/").decode("ascii", "replace")
+        path = row[2].decode("utf-8", "surrogateescape")
+        name = decode_mailbox(row[2])
+        selectable = not flags & {b"\\NOSELECT", b"\\NONEXISTENT"}
+        rows.append((path, name, _special_use(flags, name, delimiter), selectable))
+    return tuple(dict((row[0], row) for row in rows).values())
+
+
+def _special_use(flags, name, delimiter):
+    if name.upper() == "INBOX":
+        return "inbox"
+    for flag, use in _SPECIAL.items():
+        if flag in flags:
+            return use
+    last = name.rsplit(delimiter, 1)[-1].strip().lower()
+    top = name.count(delimiter) <= 1
+    return _USUAL_NAMES.get(last, "") if top else ""
+
+
+async def fetch_message(plan, folder, uid):
+    """One message on a connection of its own: RawItem, or None when it is gone (retry buttons)."""
+    session = await _connect(plan)
+    try:
+        await session.login(await _credentials(plan, _forget))
+        reply = await session.run(b"EXAMINE " + quote(folder.path))
+        if f"[UIDVALIDITY {folder.uidvalidity}]".encode() not in b" ".join(
+            word for row in reply.data for word in row if isinstance(word, bytes)
+        ):
+            return None
+        async for items in fetch_groups(session, [uid]):
+            return items[0] if items else None
+    finally:
+        session.abort()
+
+
+async def _forget(_event):
+    return None

@@ -1,0 +1,197 @@
+"""What goes into the network side of a synchronisation, and the events that come out of it.
+
+Scalars only: the network side never sees a record, the writing side never sees a socket.
+"""
+
+from dataclasses import dataclass, field
+
+from .host_policy import HostPolicy
+
+
+@dataclass(frozen=True)
+class FolderState:
+    """What the database knows about a folder; ``missing`` is a uid-set the audit asks for."""
+
+    id: int
+    path: str
+    special_use: str = ""
+    uidvalidity: str = ""
+    uidnext: int = 0
+    cursor_uid: int = 0
+    backfill_uid: int = 0
+    highestmodseq: str = ""
+    message_count: int = 0
+    missing: str = ""
+    audit: bool = False
+
+
+@dataclass(frozen=True)
+class Push:
+    """Changes made here that the mailbox shall show too: flags of some UIDs, or a move."""
+
+    folder_id: int
+    uidvalidity: str
+    path: str
+    uids: tuple
+    add: str = ""
+    remove: str = ""
+    move_to: str = ""
+    message_ids: tuple = ()
+
+
+@dataclass(frozen=True)
+class TokenSource:
+    """How to renew an OAuth access token: the endpoint, its form fields and what is known."""
+
+    url: str
+    fields: dict = field(repr=False, default_factory=dict)
+    refresh_token: str = field(repr=False, default="")
+    access_token: str = field(repr=False, default="")
+    expires_at: int = 0
+
+
+@dataclass(frozen=True)
+class AccountPlan:
+    """One account of one run. ``purpose``: sync, backfill or audit."""
+
+    id: int
+    host: str
+    port: int
+    security: str
+    login: str
+    secret: str = field(repr=False, default="")
+    token_source: TokenSource | None = None
+    policy: HostPolicy = HostPolicy()
+    capabilities: frozenset = frozenset()
+    folders: tuple = ()
+    pushes: tuple = ()
+    list_folders: bool = False
+    purpose: str = "sync"
+    fetch_limit: int = 500  # messages a folder may deliver in this run
+    ca_file: str | None = None
+    check_timeout: float = 15  # seconds for connection, login and status of all folders
+
+
+@dataclass(frozen=True)
+class RawItem:
+    """One message as it came: whole (``raw``), in parts (``mail``), or not at all (``problem``)."""
+
+    uid: int
+    flags: str
+    internaldate: object
+    size: int
+    raw: bytes | None = None
+    mail: object = None
+    problem: str = ""
+
+    @property
+    def weight(self):
+        """Bytes held in memory."""
+        parts = self.mail.attachments if self.mail else ()
+        return len(self.raw or b"") + sum(len(part.content or b"") for part in parts) + 500
+
+
+# === EVENTS === #
+
+
+@dataclass(frozen=True)
+class Event:
+    account_id: int
+
+
+@dataclass(frozen=True)
+class FoldersListed(Event):
+    """``rows``: (wire path, name, special use or "", selectable)."""
+
+    rows: tuple
+    capabilities: frozenset
+
+
+@dataclass(frozen=True)
+class Fetched(Event):
+    """Messages to store with the cursor values that are true once they are stored."""
+
+    folder_id: int
+    uidvalidity: str
+    items: tuple
+    cursor_uid: int | None = None
+    backfill_uid: int | None = None
+    found_missing: bool = False
+    missing_done: bool = False
+
+    @property
+    def weight(self):
+        return sum(item.weight for item in self.items)
+
+
+@dataclass(frozen=True)
+class FlagsSeen(Event):
+    folder_id: int
+    uidvalidity: str
+    flags: dict
+
+
+@dataclass(frozen=True)
+class Vanished(Event):
+    folder_id: int
+    uidvalidity: str
+    uids: tuple
+
+
+@dataclass(frozen=True)
+class Present(Event):
+    """Every UID the folder holds (explicit SEARCH): what is not in it is gone."""
+
+    folder_id: int
+    uidvalidity: str
+    uids: tuple
+
+
+@dataclass(frozen=True)
+class Renumbered(Event):
+    """UIDVALIDITY changed. ``rows``: (uid, Message-ID, size, internaldate, flags)."""
+
+    folder_id: int
+    uidvalidity: str
+    rows: tuple
+
+
+@dataclass(frozen=True)
+class Audited(Event):
+    """What another connection says the folder holds: ``sizes`` maps UID to RFC822.SIZE."""
+
+    folder_id: int
+    uidvalidity: str
+    sizes: dict
+
+
+@dataclass(frozen=True)
+class Checked(Event):
+    folder_id: int
+    uidvalidity: str
+    uidnext: int
+    highestmodseq: str
+    message_count: int
+    complete: bool
+
+
+@dataclass(frozen=True)
+class Pushed(Event):
+    push: Push
+
+
+@dataclass(frozen=True)
+class TokensRenewed(Event):
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_at: int = 0
+
+
+@dataclass(frozen=True)
+class Finished(Event):
+    """The last event of an account; ``again``: another pass right away has work to do."""
+
+    error_class: str = ""
+    error: str = ""
+    again: bool = False
+    bytes_moved: int = 0
