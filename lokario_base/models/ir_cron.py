@@ -1,16 +1,18 @@
 import logging
 import threading
 import time
+from datetime import timedelta
 
 import odoo
 import psycopg2.extensions
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.modules.registry import Registry
 from odoo.tools import config
 
 from odoo.addons.base.models.ir_cron import CompletionStatus
 
 from ..tools import single_flight
+from ..tools.nightly import first_night, next_hour
 
 _logger = logging.getLogger(__name__)
 
@@ -56,6 +58,28 @@ class IrCron(models.Model):
             status = super()._run_job(job)
             outcome["state"] = RUN_STATES[status]
         return status
+
+    @api.model
+    def _reschedule_later(self, job):
+        """Hourly jobs run on minute 0, daily ones at 02:00 of the main company's time zone."""
+        super()._reschedule_later(job)
+        if job["endpoint_path"] and job["interval_type"] in ("hours", "days"):
+            self.env.cr.execute("SELECT nextcall FROM ir_cron WHERE id = %s", [job["id"]])
+            nextcall = self._aligned_call(self.env.cr.fetchone()[0], job["interval_type"])
+            self.env.cr.execute("UPDATE ir_cron SET nextcall = %s WHERE id = %s", [nextcall, job["id"]])
+
+    @api.model
+    def _aligned_call(self, at, interval_type: str):
+        """Return the round time nearest to ``at`` that such a job starts at."""
+        if interval_type == "hours":
+            return next_hour(at - timedelta(minutes=30))
+        zone = self.env.ref("base.main_company").sudo()._lokario_time_zone()
+        return first_night(at - timedelta(hours=12), zone)
+
+    @api.model
+    def _first_nightly_call(self):
+        zone = self.env.ref("base.main_company").sudo()._lokario_time_zone()
+        return first_night(fields.Datetime.now(), zone)
 
     # === THE ENDPOINT === #
 

@@ -1,3 +1,4 @@
 from . import test_install
+from . import test_scheduled
 from . import test_secret
 from . import test_vault

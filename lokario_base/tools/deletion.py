@@ -36,3 +36,11 @@ def chain(previous: str, step: str, erased: dict[str, list[int]]) -> str:
     """Return the SHA-256 that seals a step's list of erased rows onto those before it."""
     rows = ";".join(f"{model}:{','.join(map(str, sorted(ids)))}" for model, ids in sorted(erased.items()))
     return hashlib.sha256(f"{previous}|{step}|{rows}".encode()).hexdigest()
+
+
+def added(before: dict[str, int] | None, more: dict[str, int]) -> dict[str, int]:
+    """Return the counts of both, zeros left out."""
+    total = dict(before or {})
+    for model, count in more.items():
+        total[model] = total.get(model, 0) + count
+    return {model: count for model, count in total.items() if count}

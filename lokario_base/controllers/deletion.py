@@ -1,0 +1,66 @@
+from odoo import http
+from odoo.exceptions import AccessDenied, UserError
+from odoo.http import request
+
+from odoo.addons.portal.controllers.portal import CustomerPortal
+
+from .scheduled import SCHEDULED_ROUTE, run_scheduled
+
+
+class AccountDeletion(CustomerPortal):
+    """The job's endpoint, the portal's page, and the link that undoes."""
+
+    @http.route("/users/process-account-deletions", **SCHEDULED_ROUTE)
+    def process_account_deletions(self, **params):
+        return run_scheduled("lokario_base.ir_cron_account_deletions")
+
+    @http.route("/my/account/deletion", type="http", auth="user", methods=["GET"])
+    def deletion_page(self, **params):
+        return self._deletion_page()
+
+    @http.route("/my/account/deletion", type="http", auth="user", methods=["POST"])
+    def deletion_request(self, password="", **params):
+        user = request.env.user
+        try:
+            credential = {"login": user.login, "password": password, "type": "password"}
+            request.env["res.users"]._check_credentials(credential, {"interactive": True})
+            deletion_sudo = request.env["lokario.account.deletion"]._request(user).sudo()
+        except AccessDenied:
+            return self._deletion_page(error=request.env._("The password is not correct."))
+        except UserError as err:
+            return self._deletion_page(error=str(err))
+        if deletion_sudo.suspended:
+            request.session.logout()
+        return request.redirect("/users/deletion/requested")
+
+    @http.route("/my/deactivate_account", type="http", auth="user", methods=["POST"])
+    def deactivate_account(self, validation="", password="", **post):
+        return self.deletion_request(password)
+
+    @http.route("/users/deletion/requested", type="http", auth="public", methods=["GET"])
+    def deletion_requested(self, **params):
+        if request.session.uid and request.env.user.sudo().deletion_suspended_at:
+            request.session.logout()
+        return request.render("lokario_base.deletion_requested")
+
+    @http.route("/users/deletion/undo", type="http", auth="public", methods=["GET", "POST"])
+    def deletion_undo(self, token="", **params):
+        """GET shows the button: programs that open the links of mails must not undo anything."""
+        deletion_sudo = request.env["lokario.account.deletion"]._by_undo_token(token)
+        undone = bool(deletion_sudo) and request.httprequest.method == "POST"
+        if undone:
+            deletion_sudo._set_cancelled()
+        return request.render(
+            "lokario_base.deletion_undo", {"token": token, "deletion": deletion_sudo, "undone": undone}
+        )
+
+    def _deletion_page(self, **values):
+        plan_sudo, user_sudo = request.env["lokario.deletion.plan"].sudo(), request.env.user.sudo()
+        values.update(
+            self._prepare_portal_layout_values(),
+            page_name="account_deletion",
+            scheduled_at=user_sudo.deletion_scheduled_at,
+            consequences=plan_sudo._consequences(user_sudo),
+            obstacles=plan_sudo._obstacles(user_sudo),
+        )
+        return request.render("lokario_base.portal_account_deletion", values)

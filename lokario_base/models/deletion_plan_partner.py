@@ -1,0 +1,90 @@
+import logging
+
+import psycopg2
+from odoo import api, models
+from odoo.exceptions import UserError
+from odoo.tools import mute_logger
+
+from ..tools.deletion import StepOutcome
+
+_logger = logging.getLogger(__name__)
+
+KEPT_PARTNER_FIELDS = {"name", "complete_name", "lang", "tz", "type", "company_type", "autopost_bills"}
+KEPT_USER_FIELDS = {"login", "name", "lang", "tz", "notification_type"}
+TEXT_TYPES = ("char", "text", "html", "binary", "image", "date", "properties")
+
+
+class DeletionPlan(models.AbstractModel):
+    """Contact data and the user itself."""
+
+    _inherit = "lokario.deletion.plan"
+
+    @api.model
+    def _step_partner(self, deletion):
+        """Remove the personal data of the contacts now; whether their rows may go is known once the user is gone."""
+        partners = deletion._partners()
+        banks = (
+            self.env["res.partner.bank"].with_context(active_test=False).search([("partner_id", "in", partners.ids)])
+        )
+        erased = {"res.partner.bank": self._unlink_each(banks)}
+        quiet = partners.with_context(tracking_disable=True, mail_notrack=True, no_vat_validation=True)
+        values = self._blank_values(partners, KEPT_PARTNER_FIELDS)
+        quiet.write(
+            {
+                **values,
+                "name": deletion._anonymous_name(),
+                "category_id": [(5,)],
+                "partner_latitude": 0,
+                "partner_longitude": 0,
+            }
+        )
+        return StepOutcome(erased)
+
+    @api.model
+    def _blank_values(self, records, kept) -> dict:
+        """Return the values that empty every stored text, date and picture of the model."""
+        return {
+            name: False
+            for name, field in records._fields.items()
+            if field.type in TEXT_TYPES
+            and name not in kept
+            and not field.required
+            and not field.related
+            and (field.store or field.type == "binary" or name == "image_1920")
+            and (not field.compute or not field.readonly)
+        }
+
+    @api.model
+    def _step_user(self, deletion):
+        """Remove the user, then those of the contacts that nothing holds; anonymise what cannot go."""
+        user, partners = deletion.user_id, deletion._partners()
+        held = partners.filtered(self._held_partner_reason)
+        erased, kept = {"res.users": self._unlink_each(user)}, {}
+        if user.exists():
+            self._anonymise_user(user, deletion)
+            kept["res.users"] = len(user)
+            held |= user.partner_id
+        erased["res.partner"] = self._unlink_each((partners - held).sorted("parent_path", reverse=True))
+        remaining = partners.exists()
+        remaining.with_context(tracking_disable=True).write({"active": False})
+        kept["res.partner"] = len(remaining)
+        return StepOutcome(erased, kept)
+
+    @api.model
+    def _anonymise_user(self, user, deletion):
+        user.write({**self._blank_values(user, KEPT_USER_FIELDS), "login": deletion.name, "active": False})
+        self._clear_credentials(user)
+
+    @api.model
+    def _unlink_each(self, records) -> list[int]:
+        """Delete the records that nothing refers to and return their ids; the others stay."""
+        gone = []
+        for record in records:
+            try:
+                with mute_logger("odoo.sql_db"), self.env.cr.savepoint():
+                    record.unlink()
+            except (UserError, psycopg2.IntegrityError) as err:
+                _logger.info("%s #%s stays, anonymised: %s", record._name, record.id, type(err).__name__)
+            else:
+                gone.append(record.id)
+        return gone

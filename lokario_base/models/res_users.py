@@ -1,0 +1,76 @@
+from odoo import api, fields, models
+from odoo.exceptions import AccessDenied
+from odoo.tools import SQL
+
+from odoo.addons.base.models.res_users import check_identity
+
+
+class ResUsers(models.Model):
+    _inherit = "res.users"
+
+    deletion_ids = fields.One2many("lokario.account.deletion", "user_id", "Account Deletions")
+    deletion_scheduled_at = fields.Datetime("Deletion Scheduled", compute="_compute_deletion_scheduled_at")
+    deletion_suspended_at = fields.Datetime("Access Suspended Since", readonly=True, copy=False)
+
+    @property
+    def SELF_READABLE_FIELDS(self):
+        return [*super().SELF_READABLE_FIELDS, "deletion_scheduled_at"]
+
+    def _compute_deletion_scheduled_at(self):
+        for user in self:
+            scheduled = user.sudo().deletion_ids.filtered(lambda deletion: deletion.state == "scheduled")
+            user.deletion_scheduled_at = scheduled[:1].deletion_scheduled_at
+
+    def _set_deletion_suspended(self, since):
+        """Close the account's doors, or open them again; nothing else of the row changes, so that undo is exact."""
+        self.flush_recordset()
+        self.env.cr.execute(
+            SQL("UPDATE res_users SET deletion_suspended_at = %s WHERE id = ANY(%s)", since or None, self.ids)
+        )
+        self.invalidate_recordset(["deletion_suspended_at"])
+        self.env.registry.clear_cache()
+
+    # === THE DOORS === #
+
+    def _get_session_token_fields(self):
+        """Suspension ends every session; undo makes the same sessions valid again."""
+        return super()._get_session_token_fields() | {"deletion_suspended_at"}
+
+    def _check_credentials(self, credential, env):
+        auth_info = super()._check_credentials(credential, env)
+        if self.env.user.sudo().deletion_suspended_at:
+            raise AccessDenied(
+                self.env._(
+                    "This account is about to be deleted. To keep it, use the link in the mail that you received."
+                )
+            )
+        return auth_info
+
+    # === REQUESTS === #
+
+    @check_identity
+    def action_request_deletion(self):
+        """Open the consequences of a deletion; the password has just been asked."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Delete Account"),
+            "res_model": "lokario.account.deletion.request",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_user_id": self.id},
+        }
+
+    def _deactivate_portal_user(self, **post):
+        """The portal's own button: schedule the deletion instead of an immediate and partial one."""
+        for user in self:
+            self.env["lokario.account.deletion"].with_user(user)._request(user)
+
+
+class ResUsersApikeys(models.Model):
+    _inherit = "res.users.apikeys"
+
+    @api.model
+    def _check_credentials(self, *, scope, key):
+        uid = super()._check_credentials(scope=scope, key=key)
+        return None if uid and self.env["res.users"].sudo().browse(uid).deletion_suspended_at else uid

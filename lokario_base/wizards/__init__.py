@@ -1,0 +1,1 @@
+from . import account_deletion_request
