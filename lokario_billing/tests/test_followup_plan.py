@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
+from itertools import pairwise
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from odoo.tests import BaseCase, tagged
 
 from ..tools.followup_plan import STOPS, Document, Level, Policy, Step, Why, decide
@@ -34,9 +34,7 @@ def run_hourly(portfolio, window, start, days, down=(), clock_back_at=None):
             for decision in decide(portfolio, sent, window, clock):
                 if decision.send:
                     document = decision.document
-                    sent.append(
-                        Step(document.key, document.customer, document.cycle, decision.level.sequence, clock)
-                    )
+                    sent.append(Step(document.key, document.customer, document.cycle, decision.level.sequence, clock))
         now += TICK
     return sent
 
@@ -57,8 +55,7 @@ class TestFollowupProperties(BaseCase):
         window = SendWindow(timezone, time(opens), time(opens + 6), country="FR")
         policy = replace(POLICY, grouped=grouped)
         portfolio = [
-            Document(key, 1, policy, "c", due=start + timedelta(days=days), amount=10)
-            for key, days in enumerate(dues)
+            Document(key, 1, policy, "c", due=start + timedelta(days=days), amount=10) for key, days in enumerate(dues)
         ]
         begin = datetime.combine(start, time())
         down = [(first, first + length - 1) for first, length in down]
@@ -74,7 +71,7 @@ class TestFollowupProperties(BaseCase):
             self.assertEqual([step.sequence for step in own], [1, 2, 3])
             days = [window.local_day(step.sent_at) for step in own]
             self.assertGreaterEqual(days[0], document.due + timedelta(days=7))
-            for earlier, later in zip(days, days[1:], strict=False):
+            for earlier, later in pairwise(days):
                 self.assertGreaterEqual((later - earlier).days, 7)
 
     def _check_customer_day(self, portfolio, sent, window, grouped):
@@ -96,7 +93,12 @@ class TestFollowupProperties(BaseCase):
         policy = replace(POLICY, grouped=grouped)
         portfolio = [
             Document(
-                key, key % 2, policy, "c", due=start + timedelta(days=days), amount=10,
+                key,
+                key % 2,
+                policy,
+                "c",
+                due=start + timedelta(days=days),
+                amount=10,
                 promised_until=promise and start + timedelta(days=promise),
             )
             for key, (days, promise) in enumerate(zip(dues, promised, strict=False))
@@ -128,9 +130,14 @@ class TestFollowupReasons(BaseCase):
 
     def test_every_stop_ends_the_follow_up(self):
         for why, facts in {
-            Why.PAID: {"paid": True}, Why.IN_PAYMENT: {"in_payment": True}, Why.REVERSED: {"reversed": True},
-            Why.CANCELLED: {"cancelled": True}, Why.SIGNED: {"signed": True}, Why.REFUSED: {"refused": True},
-            Why.EXPIRED: {"expiry": date(2026, 6, 29)}, Why.OPTED_OUT: {"opted_out": True},
+            Why.PAID: {"paid": True},
+            Why.IN_PAYMENT: {"in_payment": True},
+            Why.REVERSED: {"reversed": True},
+            Why.CANCELLED: {"cancelled": True},
+            Why.SIGNED: {"signed": True},
+            Why.REFUSED: {"refused": True},
+            Why.EXPIRED: {"expiry": date(2026, 6, 29)},
+            Why.OPTED_OUT: {"opted_out": True},
             Why.ANSWERED: {"answered": True},
         }.items():
             decision = self._decide(**facts)
@@ -139,10 +146,14 @@ class TestFollowupReasons(BaseCase):
 
     def test_every_hold_waits(self):
         for why, facts in {
-            Why.AUTO_OFF: {"auto_enabled": False}, Why.DISPUTED: {"disputed": True},
-            Why.PROMISED: {"promised_until": date(2026, 7, 3)}, Why.ANSWER_PENDING: {"answer_pending": True},
-            Why.UNRECONCILED_CREDIT: {"unreconciled_credit": True}, Why.BANK_STALE: {"bank_stale": True},
-            Why.NO_RECIPIENT: {"no_recipient": True}, Why.OTHER_FOLLOWUP: {"other_followup": True},
+            Why.AUTO_OFF: {"auto_enabled": False},
+            Why.DISPUTED: {"disputed": True},
+            Why.PROMISED: {"promised_until": date(2026, 7, 3)},
+            Why.ANSWER_PENDING: {"answer_pending": True},
+            Why.UNRECONCILED_CREDIT: {"unreconciled_credit": True},
+            Why.BANK_STALE: {"bank_stale": True},
+            Why.NO_RECIPIENT: {"no_recipient": True},
+            Why.OTHER_FOLLOWUP: {"other_followup": True},
             Why.IN_FLIGHT: {"in_flight": True},
             Why.BELOW_MINIMUM: {"policy": replace(POLICY, minimum_amount=100.01)},
             Why.SWITCHED_OFF: {"policy": replace(POLICY, enabled=False)},

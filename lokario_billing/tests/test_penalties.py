@@ -12,8 +12,12 @@ from ..tools.penalties import Balance, HalfYearRate, MissingRate, late_penalty, 
 RATES = [
     HalfYearRate(date(year, month, 1), Decimal(refinancing), Decimal(legal))
     for year, month, refinancing, legal in (
-        (2022, 7, "0.00", "0.77"), (2023, 1, "2.50", "2.06"), (2023, 7, "4.00", "4.22"),
-        (2024, 1, "4.50", "5.07"), (2024, 7, "4.25", "4.92"), (2025, 1, "3.15", "3.71"),
+        (2022, 7, "0.00", "0.77"),
+        (2023, 1, "2.50", "2.06"),
+        (2023, 7, "4.00", "4.22"),
+        (2024, 1, "4.50", "5.07"),
+        (2024, 7, "4.25", "4.92"),
+        (2025, 1, "3.15", "3.71"),
     )
 ]
 CASES = 2000
@@ -59,11 +63,17 @@ class TestPenalties(BaseCase):
             )
 
     def test_rate_changes_on_the_first_of_july(self):
-        lines = list(penalty_lines([Balance(date(2024, 1, 1), Decimal(1000))], date(2024, 6, 20), date(2024, 7, 10), RATES))
+        lines = list(
+            penalty_lines([Balance(date(2024, 1, 1), Decimal(1000))], date(2024, 6, 20), date(2024, 7, 10), RATES)
+        )
         self.assertEqual([(line.days, line.rate) for line in lines], [(10, Decimal("14.50")), (10, Decimal("14.25"))])
 
     def test_a_contractual_rate_has_the_legal_floor(self):
-        line = next(penalty_lines([Balance(date(2024, 1, 1), Decimal(1000))], date(2024, 2, 1), date(2024, 3, 1), RATES, Decimal(5)))
+        line = next(
+            penalty_lines(
+                [Balance(date(2024, 1, 1), Decimal(1000))], date(2024, 2, 1), date(2024, 3, 1), RATES, Decimal(5)
+            )
+        )
         self.assertEqual(line.rate, Decimal("15.21"))
 
     def test_no_rate_no_guess(self):

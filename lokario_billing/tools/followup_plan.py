@@ -81,8 +81,8 @@ class Policy:
 class Document:
     """What is known about one document at this moment.
 
-    `cycle` names the claim that is followed up (the due date of the oldest unpaid instalment, the day a quote was sent):
-    a new cycle starts the levels again. `amount` is what is really due, in the company's currency.
+    `cycle` names the claim that is followed up (due date of the oldest unpaid instalment, day a quote was sent): a new
+    cycle starts the levels again. `amount` is what is really due, in the company's currency.
     """
 
     key: int
@@ -135,9 +135,7 @@ class Decision:
     why: Why | None = None
 
 
-def decide(
-    documents: Iterable[Document], history: Iterable[Step], window: SendWindow, now: datetime
-) -> list[Decision]:
+def decide(documents: Iterable[Document], history: Iterable[Step], window: SendWindow, now: datetime) -> list[Decision]:
     """One decision for each document, in the order given.
 
     Keeps at most one reminder per customer and local day: the group of documents that has waited longest goes first.
@@ -251,9 +249,7 @@ def _decide_alone(document: Document, history: Sequence[Step], window: SendWindo
     return Decision(document, level, send=True, at=window.opening(day))
 
 
-def _one_a_day(
-    due: list[Decision], history: Sequence[Step], window: SendWindow, now: datetime
-) -> Iterator[Decision]:
+def _one_a_day(due: list[Decision], history: Sequence[Step], window: SendWindow, now: datetime) -> Iterator[Decision]:
     """Let one group of the customer's due documents pass, and postpone the others to the next working day."""
     today = window.local_day(now)
     last_day = max((window.local_day(step.sent_at) for step in history), default=date.min)

@@ -14,7 +14,14 @@ LONGEST_CLOSURE = 60  # days; a window that stays closed longer is a configurati
 
 @lru_cache(maxsize=256)
 def _public_holidays(country: str, year: int) -> frozenset[date]:
-    return frozenset(holidays.country_holidays(country, years=year)) if country else frozenset()
+    if country not in _supported_countries():
+        return frozenset()
+    return frozenset(holidays.country_holidays(country, years=year))
+
+
+@lru_cache(maxsize=1)
+def _supported_countries() -> frozenset[str]:
+    return frozenset(holidays.list_supported_countries())
 
 
 @dataclass(frozen=True)
@@ -22,7 +29,8 @@ class SendWindow:
     """Sending hours of one company.
 
     `opens` and `closes` are local wall-clock times, `weekdays` are Monday = 0. `country` is an ISO 3166 alpha-2 code of
-    the public holidays that are respected ("" = none), `closed` are the company's own closing days.
+    the public holidays that are respected ("" or a country unknown to `holidays` = none), `closed` are the company's
+    own closing days.
     Instants going in and out are naive UTC datetimes, the way Odoo stores them.
     """
 

@@ -1,0 +1,66 @@
+"""Vocabulary that several models of the addon share."""
+
+FOLLOWUP_KINDS = [
+    ("quote", "Unanswered quote"),
+    ("invoice", "Unpaid invoice"),
+    ("missing_info", "Missing information"),
+    ("appointment", "Appointment"),
+    ("inactive", "Inactive customer"),
+    ("project", "Project waiting"),
+]
+
+FOLLOWUP_SOURCES = [
+    ("quote", "Quote"),
+    ("invoice", "Invoice"),
+    ("appointment", "Appointment"),
+    ("project", "Project"),
+    ("conversation", "Conversation"),
+    ("manual", "By hand"),
+]
+
+AUTO_CHOICES = [("default", "As usual"), ("on", "Always"), ("off", "Never")]
+
+WHY_NOT = [
+    ("paid", "Paid"),
+    ("in_payment", "Payment under way"),
+    ("reversed", "Credit note issued"),
+    ("cancelled", "Document cancelled"),
+    ("signed", "Signed by the customer"),
+    ("refused", "Refused by the customer"),
+    ("expired", "The quote has expired"),
+    ("opted_out", "The customer does not want reminders"),
+    ("answered", "The customer has answered"),
+    ("exhausted", "All reminders have been sent"),
+    ("switched_off", "Automatic follow-ups are switched off in the billing settings"),
+    ("not_approved", "The first automatic run has not been approved yet"),
+    ("company_paused", "Follow-ups of the company are paused"),
+    ("auto_off", "Automatic follow-up is off for this document (auto_enabled)"),
+    ("disputed", "Disputed by the customer"),
+    ("promised", "Payment promised"),
+    ("answer_pending", "The customer's answer has not been handled yet"),
+    ("below_minimum", "Amount below the minimum"),
+    ("unreconciled_credit", "The customer has payments or credits that are not matched yet"),
+    ("bank_stale", "The bank journal is not up to date"),
+    ("no_recipient", "No e-mail address to write to"),
+    ("other_followup", "Another follow-up module deals with this document"),
+    ("in_flight", "A reminder is on its way"),
+    ("no_level", "No level applies"),
+    ("not_reached", "Delay not reached"),
+    ("window", "Outside sending hours"),
+    ("customer_day", "The customer already gets a reminder that day"),
+]
+
+FINAL_REASONS = frozenset(
+    [
+        "paid",
+        "in_payment",
+        "reversed",
+        "cancelled",
+        "signed",
+        "refused",
+        "expired",
+        "opted_out",
+        "answered",
+        "exhausted",
+    ]
+)

@@ -1,0 +1,2 @@
+from . import scheduled
+from . import statement

@@ -1,0 +1,38 @@
+from odoo import fields, models
+
+from ..const import AUTO_CHOICES
+
+
+class AccountMove(models.Model):
+    _inherit = "account.move"
+
+    followup_auto = fields.Selection(
+        AUTO_CHOICES, string="Automatic follow-up", required=True, default="default", copy=False
+    )
+    followup_ids = fields.One2many("lokario.followup", "move_id", string="Follow-up")
+    followup_why = fields.Selection(related="followup_ids.why", string="Follow-up: why not now")
+    followup_next_at = fields.Datetime(related="followup_ids.next_at", string="Next reminder")
+
+    def _followup_values(self):
+        self.ensure_one()
+        return {
+            "kind": "invoice",
+            "source": "invoice",
+            "company_id": self.company_id.id,
+            "partner_id": self.partner_id.id,
+            "user_id": self.invoice_user_id.id,
+            "move_id": self.id,
+            "due_date": self.invoice_date_due,
+            "amount": self.amount_residual_signed,
+        }
+
+    def action_view_followup(self):
+        self.ensure_one()
+        if not self.followup_ids:
+            self.env["lokario.followup"].create(self._followup_values())._refresh_plan()
+        return self.followup_ids[:1].get_formview_action()
+
+    def message_update(self, msg_dict, update_vals=None):
+        """A mail came in on the invoice: its reminders wait until somebody has read it."""
+        self.followup_ids._reply_received()
+        return super().message_update(msg_dict, update_vals)

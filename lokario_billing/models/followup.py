@@ -1,0 +1,232 @@
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError, ValidationError
+from odoo.fields import Domain
+
+from ..const import FINAL_REASONS, FOLLOWUP_KINDS, FOLLOWUP_SOURCES, WHY_NOT
+
+DEFAULT_DELAY = 7  # days
+
+
+class Followup(models.Model):
+    _name = "lokario.followup"
+    _description = "Follow-up"
+    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _order = "next_at, due_date, id"
+    _check_company_auto = True
+
+    name = fields.Char(compute="_compute_name", store=True, readonly=False, required=True, precompute=True)
+    kind = fields.Selection(FOLLOWUP_KINDS, required=True, default="missing_info", index=True)
+    source = fields.Selection(FOLLOWUP_SOURCES, required=True, default="manual")
+    company_id = fields.Many2one("res.company", required=True, index=True, default=lambda self: self.env.company)
+    currency_id = fields.Many2one(related="company_id.currency_id")
+    partner_id = fields.Many2one("res.partner", "Contact", required=True, check_company=True)
+    customer_id = fields.Many2one(
+        "res.partner",
+        related="partner_id.commercial_partner_id",
+        string="Customer",
+        store=True,
+        index=True,
+        precompute=True,
+    )
+    user_id = fields.Many2one("res.users", string="Responsible", default=lambda self: self.env.user, tracking=True)
+    move_id = fields.Many2one("account.move", string="Invoice", ondelete="cascade", check_company=True)
+    order_id = fields.Many2one("sale.order", string="Quote", ondelete="cascade", check_company=True)
+    task_id = fields.Many2one("project.task", ondelete="set null")
+    event_id = fields.Many2one("calendar.event", string="Appointment", ondelete="set null")
+    conversation_id = fields.Many2one("inbox.conversation", ondelete="set null")
+    policy_id = fields.Many2one(
+        "lokario.followup.policy",
+        compute="_compute_policy",
+        store=True,
+        readonly=False,
+        precompute=True,
+        domain="[('kind', '=', kind), ('company_id', 'in', (company_id, False))]",
+    )
+    auto_enabled = fields.Boolean(
+        string="Automatic",
+        compute="_compute_auto_enabled",
+        store=True,
+        readonly=False,
+        precompute=True,
+        tracking=True,
+        help="Defaulted from the document, then the customer, then the company.",
+    )
+    auto_frequency_days = fields.Integer(string="Own spacing (days)", help="0 = as in the policy")
+    auto_stop_on_response = fields.Boolean(
+        compute="_compute_stops", store=True, readonly=False, precompute=True, string="Stop when answered"
+    )
+    auto_stop_on_paid = fields.Boolean(
+        compute="_compute_stops", store=True, readonly=False, precompute=True, string="Stop when paid"
+    )
+    auto_stop_on_refused = fields.Boolean(
+        compute="_compute_stops", store=True, readonly=False, precompute=True, string="Stop when refused"
+    )
+    state = fields.Selection(
+        [("todo", "To do"), ("waiting", "Waiting"), ("done", "Done")],
+        required=True,
+        default="todo",
+        readonly=True,
+        index=True,
+        copy=False,
+        tracking=True,
+    )
+    due_date = fields.Date(default=lambda self: fields.Date.context_today(self) + timedelta(days=DEFAULT_DELAY))
+    sent_date = fields.Date(string="Document sent on")
+    amount = fields.Monetary(
+        string="Really due", help="Overdue instalments, less partial payments, in company currency"
+    )
+    cycle = fields.Char(
+        readonly=True, copy=False, help="The claim that is followed up: a new one starts the levels again."
+    )
+    next_level_id = fields.Many2one("lokario.followup.level", readonly=True, copy=False)
+    next_at = fields.Datetime(string="Next reminder", readonly=True, copy=False, index=True)
+    why = fields.Selection(WHY_NOT, string="Why not now", readonly=True, copy=False)
+    checked_at = fields.Datetime(string="Checked on", readonly=True, copy=False)
+    answered_at = fields.Datetime(string="Customer answered on", readonly=True, copy=False)
+    answer_pending = fields.Boolean(string="Answer to handle", readonly=True, copy=False, index="btree_not_null")
+    refused = fields.Boolean(readonly=True, copy=False)
+    closed_by_hand = fields.Boolean(readonly=True, copy=False)
+    promised_until = fields.Date(string="Promised for", readonly=True, copy=False)
+    disputed = fields.Boolean(readonly=True, copy=False)
+    step_ids = fields.One2many("lokario.followup.step", "followup_id", string="History", readonly=True)
+    promise_ids = fields.One2many("lokario.followup.promise", "followup_id", string="Promises")
+    dispute_ids = fields.One2many("lokario.followup.dispute", "followup_id", string="Disputes")
+    step_count = fields.Integer(compute="_compute_step_count")
+    days_late = fields.Integer(compute="_compute_days_late", search="_search_days_late")
+
+    _move_uniq = models.UniqueIndex("(move_id) WHERE move_id IS NOT NULL", "This invoice already has its follow-up.")
+    _order_uniq = models.UniqueIndex("(order_id) WHERE order_id IS NOT NULL", "This quote already has its follow-up.")
+
+    @api.depends("move_id", "order_id", "task_id", "event_id", "kind", "partner_id")
+    def _compute_name(self):
+        kinds = dict(self._fields["kind"]._description_selection(self.env))
+        for followup in self:
+            document = followup.move_id or followup.order_id or followup.task_id or followup.event_id
+            label = document.display_name if document else followup.partner_id.display_name
+            if document or not followup.name:
+                followup.name = f"{kinds.get(followup.kind)}: {label or ''}"
+
+    @api.depends("kind", "company_id")
+    def _compute_policy(self):
+        policies = {}
+        for followup in self:
+            key = (followup.company_id, followup.kind)
+            if key not in policies:
+                policies[key] = self.env["lokario.followup.policy"]._get_for(*key)
+            followup.policy_id = policies[key]
+
+    @api.depends("move_id.followup_auto", "order_id.followup_auto", "customer_id.followup_auto")
+    def _compute_auto_enabled(self):
+        for followup in self:
+            document = followup.move_id or followup.order_id
+            choices = [document.followup_auto if document else "default", followup.customer_id.followup_auto]
+            choice = next((choice for choice in choices if choice in ("on", "off")), None)
+            followup.auto_enabled = choice == "on" if choice else followup.company_id.followup_auto_default
+
+    @api.depends("policy_id")
+    def _compute_stops(self):
+        for followup in self:
+            policy = followup.policy_id
+            followup.auto_stop_on_response = policy.stop_on_answer
+            followup.auto_stop_on_paid = policy.stop_on_paid
+            followup.auto_stop_on_refused = policy.stop_on_refused
+
+    @api.depends("step_ids")
+    def _compute_step_count(self):
+        counts = dict(
+            self.env["lokario.followup.step"]._read_group(
+                [("followup_id", "in", self.ids), ("state", "!=", "cancelled")], ["followup_id"], ["__count"]
+            )
+        )
+        for followup in self:
+            followup.step_count = counts.get(followup, 0)
+
+    @api.depends("due_date")
+    def _compute_days_late(self):
+        today = fields.Date.context_today(self)
+        for followup in self:
+            followup.days_late = (today - followup.due_date).days if followup.due_date else 0
+
+    def _search_days_late(self, operator, value):
+        if operator not in (">", ">=", "<", "<="):
+            return NotImplemented
+        mirrored = {">": "<", ">=": "<=", "<": ">", "<=": ">="}[operator]
+        return Domain("due_date", mirrored, fields.Date.context_today(self) - timedelta(days=value))
+
+    @api.constrains("move_id", "order_id", "kind")
+    def _check_document(self):
+        for followup in self:
+            if followup.kind == "invoice" and not followup.move_id:
+                raise ValidationError(self.env._("Choose the invoice that is followed up."))
+            if followup.kind == "quote" and not followup.order_id:
+                raise ValidationError(self.env._("Choose the quote that is followed up."))
+
+    # === ACTIONS === #
+
+    def action_mark_done(self):
+        """Close by hand; a closed follow-up is never sent again unless it is reopened."""
+        for followup in self:
+            followup.write({"closed_by_hand": True})
+            followup._set_done(False)
+
+    def action_reopen(self):
+        self.write({"closed_by_hand": False, "answer_pending": False, "answered_at": False, "refused": False})
+        self._set_planned()
+        self._refresh_plan()
+
+    def action_answer_handled(self):
+        """The customer's answer was dealt with: the policy decides whether reminders go on."""
+        self.write({"answer_pending": False})
+        self._refresh_plan()
+
+    def action_refused(self):
+        """The customer said no."""
+        self.write({"refused": True})
+        self._refresh_plan()
+
+    def action_toggle_auto(self):
+        for followup in self:
+            followup.auto_enabled = not followup.auto_enabled
+        self._refresh_plan()
+
+    def action_send_now(self):
+        """Send the next level without waiting for its day; every other guard holds."""
+        self.ensure_one()
+        self.check_access("write")
+        reminder = self._send_by_hand()
+        return reminder._notify_outcome()
+
+    def action_view_document(self):
+        self.ensure_one()
+        document = self.move_id or self.order_id or self.task_id or self.event_id or self.conversation_id
+        if not document:
+            raise UserError(self.env._("This follow-up was made by hand: it has no document."))
+        return document.get_formview_action()
+
+    # === STATE === #
+
+    def _set_done(self, why):
+        """Close: `why` is a final reason of the decision, or False when a person closed it."""
+        self.write({"state": "done", "why": why, "next_at": False, "next_level_id": False})
+
+    def _set_planned(self):
+        self.write({"state": "waiting", "why": False})
+
+    def _apply_decision(self, decision, level):
+        """Store what the pure decision said, for people to read; writes only what changed."""
+        final = decision.why in FINAL_REASONS
+        values = {
+            "state": "done" if final else "waiting" if decision.send or decision.at else "todo",
+            "why": decision.why.value if decision.why else False,
+            "next_at": decision.at or False,
+            "next_level_id": level.id if level and not final else False,
+        }
+        changed = {
+            name: value
+            for name, value in values.items()
+            if (self[name].id if name == "next_level_id" else self[name]) != value
+        }
+        if changed:
+            self.write(changed)

@@ -1,0 +1,236 @@
+from collections import defaultdict
+from datetime import timedelta
+
+from odoo import api, fields, models
+
+from ..tools import followup_plan
+
+# reminders whose outcome is open keep their documents from being planned again
+IN_FLIGHT = ("prepared", "sending", "retry", "uncertain")
+
+
+class Followup(models.Model):
+    """What is true about the documents, read in batches for the pure decision."""
+
+    _inherit = "lokario.followup"
+
+    def _plan_documents(self):
+        """Return {followup: followup_plan.Document} for follow-ups of ONE company."""
+        company = self.company_id
+        company.ensure_one()
+        moves = self.move_id
+        context = {
+            "company": company,
+            "instalments": self._instalments(moves),
+            "paying": self._moves_being_paid(moves),
+            "credits": self._customers_with_credit(company),
+            "bank_stale": self._is_bank_stale(company),
+            "foreign": self._moves_followed_elsewhere(moves),
+            "in_flight": self._in_flight_ids(),
+            "policies": {},
+        }
+        return {followup: followup._plan_document(context) for followup in self}
+
+    def _plan_document(self, context):
+        customer = self.customer_id
+        common = {
+            "answer": fields.Date.to_date(self.answered_at) if self.answered_at else None,
+            "auto_enabled": self.auto_enabled,
+            "opted_out": customer.followup_opt_out,
+            "refused": self.refused,
+            "cancelled": self.closed_by_hand,
+            "answered": bool(self.answered_at) and not self.answer_pending,
+            "answer_pending": self.answer_pending,
+            "disputed": self.disputed,
+            "promised_until": self.promised_until or None,
+            "no_recipient": not self._recipient().email,
+            "in_flight": self.id in context["in_flight"],
+        }
+        facts = common | self._claim_facts(context)
+        return followup_plan.Document(self.id, customer.id, self._policy_in(context), **facts)
+
+    def _policy_in(self, context):
+        """Policies are shared between documents: the decision groups by them."""
+        stops = (self.auto_stop_on_response, self.auto_stop_on_paid, self.auto_stop_on_refused)
+        key = (self.policy_id, stops, self.auto_frequency_days)
+        if key not in context["policies"]:
+            context["policies"][key] = self.policy_id._plan_policy(context["company"], stops, self.auto_frequency_days)
+        return context["policies"][key]
+
+    def _claim_facts(self, context):
+        if self.move_id:
+            return self._invoice_facts(context)
+        if self.order_id:
+            return self._quote_facts()
+        return {
+            "cycle": str(self.due_date or ""),
+            "due": self.due_date or None,
+            "sent": self.sent_date or fields.Date.to_date(self.create_date),
+            "amount": max(self.amount, context["company"].followup_minimum_amount),
+        }
+
+    def _invoice_facts(self, context):
+        move = self.move_id
+        claim = context["instalments"].get(move.id)
+        due, amount, excluded = claim or (move.invoice_date_due, 0.0, False)
+        return {
+            "cycle": str(due),
+            "due": due or None,
+            "sent": move.invoice_date or None,
+            "amount": amount,
+            "paid": move.payment_state in ("paid", "invoicing_legacy") or (move.state == "posted" and not claim),
+            "in_payment": move.payment_state == "in_payment" or move.id in context["paying"],
+            "reversed": move.payment_state == "reversed",
+            "cancelled": self.closed_by_hand or move.state != "posted",
+            "disputed": self.disputed or move.payment_state == "blocked" or excluded,
+            "unreconciled_credit": context["company"].followup_hold_credit
+            and self.customer_id.id in context["credits"],
+            "bank_stale": context["bank_stale"],
+            "other_followup": move.id in context["foreign"],
+        }
+
+    def _quote_facts(self):
+        order = self.order_id
+        return {
+            "cycle": str(self.sent_date or order.date_order.date()),
+            "due": order.validity_date or None,
+            "sent": self.sent_date or order.date_order.date(),
+            "expiry": order.validity_date or None,
+            "amount": order.amount_total,
+            "signed": order.state == "sale" or bool(order.signed_on),
+            "cancelled": self.closed_by_hand or order.state in ("cancel", "draft"),
+        }
+
+    def _recipient(self):
+        """Return the partner who gets the reminder: the billing contact for claims, the contact for the rest."""
+        self.ensure_one()
+        return self.partner_id if self.kind != "invoice" else self.partner_id._followup_contact()
+
+    # === BATCH READS === #
+
+    @api.model
+    def _instalments(self, moves):
+        """Return {move id: (due date of the oldest unpaid instalment, amount really due, excluded from follow-ups)}.
+
+        Amounts are in company currency: what has fallen due by now or, before that, the first instalment.
+        """
+        groups = (
+            self.env["account.move.line"]
+            .sudo()
+            ._read_group(
+                [
+                    ("move_id", "in", moves.ids),
+                    ("account_type", "=", "asset_receivable"),
+                    ("parent_state", "=", "posted"),
+                    ("amount_residual", ">", 0),
+                ],
+                ["move_id", "date_maturity:day"],
+                ["amount_residual:sum", "no_followup:bool_or"],
+            )
+        )
+        per_move = defaultdict(list)
+        for move, *instalment in groups:
+            per_move[move.id].append(instalment)
+        today = fields.Date.context_today(self)
+        return {move_id: _oldest_claim(parts, today) for move_id, parts in per_move.items()}
+
+    @api.model
+    def _moves_being_paid(self, moves):
+        """Ids of the moves with an online payment that is under way or waits for its processing."""
+        transactions = (
+            self.env["payment.transaction"]
+            .sudo()
+            .search(
+                [
+                    ("invoice_ids", "in", moves.ids),
+                    "|",
+                    ("state", "in", ("pending", "authorized")),
+                    "&",
+                    ("state", "=", "done"),
+                    ("payment_id", "=", False),
+                ]
+            )
+        )
+        return set(transactions.invoice_ids.ids)
+
+    @api.model
+    def _customers_with_credit(self, company):
+        """Ids of the customers who paid something that is not matched yet."""
+        groups = (
+            self.env["account.move.line"]
+            .sudo()
+            ._read_group(
+                [
+                    ("company_id", "=", company.id),
+                    ("account_type", "=", "asset_receivable"),
+                    ("parent_state", "=", "posted"),
+                    ("reconciled", "=", False),
+                    ("amount_residual", "<", 0),
+                ],
+                ["partner_id"],
+            )
+        )
+        return {partner.commercial_partner_id.id for (partner,) in groups}
+
+    @api.model
+    def _is_bank_stale(self, company):
+        if not company.followup_bank_max_age:
+            return False
+        newest = (
+            self.env["account.bank.statement.line"]
+            .sudo()
+            .search([("company_id", "=", company.id)], order="date desc", limit=1)
+        )
+        oldest_allowed = company._followup_today() - timedelta(days=company.followup_bank_max_age)
+        return not newest or newest.date < oldest_allowed
+
+    @api.model
+    def _moves_followed_elsewhere(self, moves):
+        """Ids of the moves that OCA's account_credit_control already reminds."""
+        if "credit.control.line" not in self.env:
+            return set()
+        lines = (
+            self.env["credit.control.line"].sudo().search([("invoice_id", "in", moves.ids), ("state", "!=", "ignored")])
+        )
+        return set(lines.invoice_id.ids)
+
+    def _in_flight_ids(self):
+        groups = (
+            self.env["lokario.followup.step"]
+            .sudo()
+            ._read_group(
+                [
+                    ("followup_id", "in", self.ids),
+                    ("state", "in", IN_FLIGHT),
+                    ("id", "not in", self.env.context.get("followup_steps_aside", [])),
+                ],
+                ["followup_id"],
+            )
+        )
+        return {followup.id for (followup,) in groups}
+
+    def _plan_history(self, without=None):
+        """Return the pure steps of every customer of these follow-ups, in this company; `without` some."""
+        steps = (
+            self.env["lokario.followup.step"]
+            .sudo()
+            .search_fetch(
+                [
+                    ("company_id", "in", self.company_id.ids),
+                    ("customer_id", "in", self.customer_id.ids),
+                    ("state", "!=", "cancelled"),
+                    ("id", "not in", without.ids if without else []),
+                ],
+                ["followup_id", "customer_id", "cycle", "sequence", "sent_at"],
+            )
+        )
+        return [
+            followup_plan.Step(step.followup_id.id, step.customer_id.id, step.cycle, step.sequence, step.sent_at)
+            for step in steps
+        ]
+
+
+def _oldest_claim(parts, today):
+    parts = sorted(parts)
+    overdue = sum(residual for due, residual, _excluded in parts if due < today)
+    return parts[0][0], overdue or parts[0][1], any(excluded for _due, _residual, excluded in parts)

@@ -1,0 +1,45 @@
+from odoo import fields, models
+
+from ..tools import followup_plan
+
+
+class FollowupLevel(models.Model):
+    _name = "lokario.followup.level"
+    _description = "Follow-up level"
+    _order = "policy_id, sequence, id"
+
+    name = fields.Char(required=True, translate=True)
+    policy_id = fields.Many2one("lokario.followup.policy", required=True, index=True, ondelete="cascade")
+    company_id = fields.Many2one(related="policy_id.company_id", store=True)
+    sequence = fields.Integer(required=True, default=10)
+    days = fields.Integer(required=True, help="Days after the reference date; negative = before it")
+    anchor = fields.Selection(
+        [
+            ("due", "Due date"),
+            ("sent", "Date of sending"),
+            ("answer", "Last answer"),
+            ("expiry", "Expiry of the quote"),
+        ],
+        string="Reference date",
+        required=True,
+        default="due",
+    )
+    channel = fields.Selection(
+        [("email", "E-mail"), ("call", "Call (activity)"), ("letter", "Letter (activity)")],
+        required=True,
+        default="email",
+    )
+    template_id = fields.Many2one(
+        "mail.template", domain=[("model", "=", "lokario.followup.reminder")], ondelete="restrict"
+    )
+    attach_documents = fields.Boolean(string="Attach the documents", default=True)
+    formal_notice = fields.Boolean(
+        string="Formal notice", help="Adds late-payment penalties, the recovery indemnity and the mandatory mentions."
+    )
+
+    _policy_sequence_uniq = models.Constraint(
+        "UNIQUE(policy_id, sequence)", "Two levels of a policy cannot have the same number."
+    )
+
+    def _plan_level(self):
+        return followup_plan.Level(self.sequence, self.days, self.anchor)

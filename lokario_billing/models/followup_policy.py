@@ -1,0 +1,63 @@
+from odoo import api, fields, models
+
+from ..const import FOLLOWUP_KINDS
+from ..tools import followup_plan
+
+
+class FollowupPolicy(models.Model):
+    _name = "lokario.followup.policy"
+    _description = "Follow-up policy"
+    _order = "company_id, kind, sequence, id"
+    _check_company_auto = True
+
+    name = fields.Char(required=True, translate=True)
+    active = fields.Boolean(default=True)
+    sequence = fields.Integer(default=10)
+    company_id = fields.Many2one("res.company", index=True, help="Empty: every company without a policy of its own.")
+    kind = fields.Selection(FOLLOWUP_KINDS, required=True, default="invoice")
+    level_ids = fields.One2many("lokario.followup.level", "policy_id", string="Levels", copy=True)
+    max_reminders = fields.Integer(string="Reminders at most", default=3, required=True)
+    spacing_days = fields.Integer(string="Days between two reminders, at least", default=5, required=True)
+    grouped = fields.Boolean(
+        string="One mail per customer and level",
+        default=True,
+        help="Groups the customer's documents that have reached the same level.",
+    )
+    stop_on_answer = fields.Boolean(string="Stop when the customer answers", default=True)
+    stop_on_paid = fields.Boolean(string="Stop when paid", default=True)
+    stop_on_refused = fields.Boolean(string="Stop when refused", default=True)
+    responsible_id = fields.Many2one("res.users", check_company=True, help="Empty: the document's salesperson.")
+
+    _max_reminders_positive = models.Constraint("CHECK(max_reminders > 0)", "At least one reminder, please.")
+    _spacing_positive = models.Constraint("CHECK(spacing_days > 0)", "At least one day between two reminders, please.")
+
+    @api.model
+    def _get_for(self, company, kind):
+        """Return the policy of a company for one kind: its own first, then the shared one."""
+        domain = [("company_id", "in", (company.id, False)), ("kind", "=", kind)]
+        policies = self.sudo().search(domain)
+        return (policies.filtered("company_id") or policies)[:1]
+
+    def _plan_policy(self, company, stops, spacing_days=0):
+        """Return the pure policy.
+
+        :param stops: (on answer, on paid, on refused) of the follow-up
+        :param spacing_days: the follow-up's own frequency, 0 = the policy's
+        """
+        self.ensure_one()
+        assumed = self.env.context.get("followup_assume_enabled")
+        on_answer, on_paid, on_refused = stops
+        return followup_plan.Policy(
+            key=self.id,
+            levels=tuple(level._plan_level() for level in self.level_ids),
+            max_reminders=self.max_reminders,
+            spacing_days=spacing_days or self.spacing_days,
+            grouped=self.grouped,
+            minimum_amount=company.followup_minimum_amount,
+            stop_on_answer=on_answer,
+            stop_on_paid=on_paid,
+            stop_on_refused=on_refused,
+            enabled=assumed or company.followup_enabled,
+            approved=assumed or bool(company.followup_approved_at),
+            paused_until=company.followup_paused_until or None,
+        )

@@ -1,0 +1,352 @@
+import secrets
+from collections import defaultdict
+from datetime import timedelta
+from decimal import Decimal
+
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+from ..tools.penalties import Balance, MissingRate, late_penalty, recovery_indemnity
+from .followup_step import STEP_STATES
+
+TOKEN_LIFETIME = timedelta(days=90)
+FRESH = timedelta(hours=1)  # a mail that waited longer is decided again, with the hour and day it is now
+
+
+class FollowupReminder(models.Model):
+    """One mail, call or letter to one customer, for one level and one or several documents."""
+
+    _name = "lokario.followup.reminder"
+    _description = "Reminder"
+    _inherit = ["mail.thread"]
+    _order = "id desc"
+    _rec_name = "subject"
+
+    subject = fields.Char(compute="_compute_subject", store=True)
+    company_id = fields.Many2one("res.company", required=True, index=True)
+    currency_id = fields.Many2one(related="company_id.currency_id")
+    customer_id = fields.Many2one("res.partner", required=True, index=True)
+    partner_id = fields.Many2one("res.partner", string="Recipient", required=True)
+    level_id = fields.Many2one("lokario.followup.level", required=True, ondelete="restrict")
+    channel = fields.Selection(related="level_id.channel")
+    step_ids = fields.One2many("lokario.followup.step", "reminder_id", string="Documents")
+    user_id = fields.Many2one("res.users", string="By")
+    state = fields.Selection(STEP_STATES, required=True, default="prepared", index=True)
+    why = fields.Char(string="Reason")
+    mail_id = fields.Many2one("mail.mail", ondelete="set null", index="btree_not_null")
+    sent_at = fields.Datetime()
+    amount = fields.Monetary(string="Amount due")
+    penalty_amount = fields.Monetary(string="Late-payment penalties")
+    indemnity_amount = fields.Monetary(string="Recovery indemnity")
+    access_token = fields.Char(
+        required=True,
+        copy=False,
+        groups="lokario_billing.group_lokario_billing_manager",
+        default=lambda self: secrets.token_urlsafe(32),
+    )
+    token_expires_at = fields.Datetime(default=lambda self: fields.Datetime.now() + TOKEN_LIFETIME)
+    by_hand = fields.Boolean(help="Sent by a person: only stops and holds count, not the day")
+    fingerprint = fields.Char(help="Facts the decision was taken on; another value at the moment of sending stops it")
+
+    _access_token_uniq = models.UniqueIndex("(access_token)")
+
+    @api.depends("level_id", "customer_id")
+    def _compute_subject(self):
+        for reminder in self:
+            reminder.subject = f"{reminder.level_id.name}: {reminder.customer_id.display_name}"
+
+    # === PREPARE === #
+
+    @api.model
+    def _prepare(self, groups):
+        """Create the reminders of groups of (followup, decision) pairs, and their mails or activities.
+
+        Every group is one customer at one level. Nothing is sent here.
+        """
+        reminders = self.sudo().create([self._reminder_values(group) for group in groups])
+        by_mail = reminders.filtered(lambda reminder: reminder.channel == "email")
+        by_mail._prepare_penalties()
+        by_mail._render_mails()
+        (reminders - by_mail)._schedule_activities()
+        fingerprints = reminders.step_ids.followup_id._fingerprints()
+        for reminder in reminders:
+            reminder.fingerprint = reminder._joined(fingerprints)
+        return reminders
+
+    @api.model
+    def _reminder_values(self, group):
+        followup, decision = group[0]
+        level = self.env["lokario.followup.level"]._of_decision(followup, decision)
+        steps = [
+            {
+                "followup_id": each.id,
+                "cycle": decision.document.cycle,
+                "sequence": decision.level.sequence,
+                "level_id": level.id,
+                "channel": level.channel,
+                "due_date": decision.document.due,
+                "amount": decision.document.amount,
+            }
+            for each, decision in group
+        ]
+        return {
+            "company_id": followup.company_id.id,
+            "customer_id": followup.customer_id.id,
+            "partner_id": followup._recipient().id,
+            "level_id": level.id,
+            "user_id": self.env.uid,
+            "amount": sum(step["amount"] for step in steps),
+            "step_ids": [fields.Command.create(step) for step in steps],
+        }
+
+    def _prepare_penalties(self):
+        formal = self.filtered("level_id.formal_notice")
+        if not formal:
+            return
+        for reminder in formal:
+            reminder._compute_claims(reminder.company_id._penalty_rates())
+
+    def _compute_claims(self, rates):
+        """Penalties and indemnity of a formal notice; without the rates of a half-year none are claimed."""
+        today = self.company_id._followup_today()
+        business = self.customer_id._is_business_customer()
+        late = self.step_ids.filtered(lambda step: step.followup_id.move_id and step.due_date and step.due_date < today)
+        if not business or self.company_id.country_id.code != "FR":
+            return
+        contractual = self.company_id.followup_penalty_rate
+        try:
+            self.penalty_amount = sum(
+                late_penalty(
+                    [Balance(step.due_date, _decimal(step.amount))],
+                    step.due_date,
+                    today,
+                    rates,
+                    _decimal(contractual) if contractual else None,
+                )
+                for step in late
+            )
+        except MissingRate as missing:
+            self.message_post(
+                body=self.env._(
+                    "No late-payment rate is recorded for the half-year from %(date)s: no penalties were claimed."
+                    " Add it in Follow-ups › Configuration › Late-payment rates.",
+                    date=missing.args[0],
+                )
+            )
+        self.indemnity_amount = recovery_indemnity(len(late), business)
+
+    def _render_mails(self):
+        """One mail for each reminder, in the language of its recipient, attached documents included."""
+        attachments = self._stored_documents()
+        for template, reminders in self.grouped(lambda reminder: reminder.level_id._template()).items():
+            mails = template.send_mail_batch(
+                reminders.ids, email_values={"auto_delete": False, "is_notification": False}
+            )
+            for reminder, mail in zip(reminders, mails, strict=True):
+                reminder.mail_id = mail
+                documents = attachments.get(reminder)
+                if documents:
+                    mail.attachment_ids = [fields.Command.link(document.id) for document in documents]
+
+    def _stored_documents(self):
+        """Return {reminder: PDFs} of the invoices as they were issued; nothing is rendered again."""
+        attaching = self.filtered("level_id.attach_documents")
+        moves = attaching.step_ids.followup_id.move_id
+        pdfs = (
+            self.env["ir.attachment"]
+            .sudo()
+            .search(
+                [
+                    ("res_model", "=", "account.move"),
+                    ("res_id", "in", moves.ids),
+                    ("res_field", "=", "invoice_pdf_report_file"),
+                ]
+            )
+            if moves
+            else self.env["ir.attachment"]
+        )
+        per_move = pdfs.grouped("res_id")
+        return (
+            {
+                reminder: [
+                    per_move[move.id][0] for move in reminder.step_ids.followup_id.move_id if move.id in per_move
+                ]
+                for reminder in attaching
+            }
+            if pdfs
+            else {}
+        )
+
+    def _schedule_activities(self):
+        """A call or a letter is work for a person: an activity, done when he says so."""
+        for reminder in self:
+            reminder._set_state("todo")
+            for followup in reminder.step_ids.followup_id:
+                followup._ask_responsible(reminder.level_id.name)
+
+    # === THE MOMENT OF SENDING === #
+
+    def _is_still_due(self):
+        """Lock the documents and tell whether the decision still holds; the last look before SMTP.
+
+        Runs as the first statements of a transaction. A document that somebody is changing right now counts as changed.
+        """
+        self.ensure_one()
+        followups = self.step_ids.followup_id
+        documents = (followups.move_id, followups.order_id)
+        if any(len(records.try_lock_for_update()) != len(records) for records in (followups, *documents) if records):
+            return False
+        fresh = self.create_date > fields.Datetime.now() - FRESH
+        if fresh and self._joined(followups._fingerprints()) == self.fingerprint:
+            return True
+        return self._is_decided_again()
+
+    def _is_decided_again(self):
+        """Facts have changed since the mail was built: ask the decision itself, without our own steps."""
+        followups = self.step_ids.followup_id
+        decisions = followups._decide(without=self.step_ids)
+        amounts = {step.followup_id: step.amount for step in self.step_ids}
+        return all(
+            decision.send
+            and decision.level.sequence == self.level_id.sequence
+            and not self.currency_id.compare_amounts(decision.document.amount, amounts[followup])
+            for followup, decision in decisions.items()
+        )
+
+    def _joined(self, fingerprints):
+        return ",".join(fingerprints.get(followup_id, "") for followup_id in sorted(self.step_ids.followup_id.ids))
+
+    # === OUTCOME === #
+
+    def _set_state(self, state, why=False):
+        """Every outcome is told to the documents' history too."""
+        values = {"state": state, "why": why}
+        if state == "sent":
+            values["sent_at"] = fields.Datetime.now()
+        self.write(values)
+        steps = {"state": state, "why": why}
+        if state == "sent":
+            steps["sent_at"] = values["sent_at"]
+        self.step_ids.write(steps)
+        if state in ("failed", "uncertain"):
+            for followup in self.step_ids.followup_id:
+                followup._ask_responsible(self.env._("A reminder could not be delivered: %(why)s", why=why))
+
+    def _delivery_changed(self, delivery):
+        """The delivery's word is the reminder's state."""
+        states = {"sending": "sending", "queued": "prepared", "hold": "retry", "bounced": "failed"}
+        self._set_state(states.get(delivery.state, delivery.state), delivery.cause)
+
+    def action_activity_done(self):
+        self._set_state("done")
+        for followup in self.step_ids.followup_id:
+            followup.activity_feedback(["mail.mail_activity_data_todo"])
+
+    def _sender_address(self):
+        self.ensure_one()
+        return self.company_id.email_formatted or self.env.user.email_formatted
+
+    def _copy_addresses(self):
+        self.ensure_one()
+        return ", ".join(partner.email_formatted for partner in self.customer_id.followup_cc_ids if partner.email)
+
+    def _statement_url(self):
+        self.ensure_one()
+        return f"{self.get_base_url()}/followups/statement/{self.sudo().access_token}"
+
+    def _notify_outcome(self):
+        """Tell the person who pressed the button what happened."""
+        sent = self.filtered(lambda reminder: reminder.state in ("sent", "todo"))
+        kind = "success" if sent else "warning"
+        states = dict(self._fields["state"]._description_selection(self.env))
+        message = self.why or states.get(self.state, "")
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": kind,
+                "message": message,
+                "title": self.env._("Follow-up"),
+                "next": {"type": "ir.actions.act_window_close"},
+            },
+        }
+
+    def _log_on_documents(self):
+        """Say in the chatter of each document what was sent, in two queries for all of them."""
+        bodies = defaultdict(dict)
+        for reminder in self.filtered(lambda reminder: reminder.state == "sent"):
+            body = self.env._(
+                "Reminder “%(level)s” sent to %(recipient)s.",
+                level=reminder.level_id.name,
+                recipient=reminder.partner_id.display_name,
+            )
+            for document in (*reminder.step_ids.followup_id.move_id, *reminder.step_ids.followup_id.order_id):
+                bodies[document._name][document.id] = body
+        for model, per_document in bodies.items():
+            self.env[model].browse(per_document)._message_log_batch(bodies=per_document)
+
+    def message_update(self, msg_dict, update_vals=None):
+        """An answer to the reminder itself."""
+        self.step_ids.followup_id._reply_received()
+        return super().message_update(msg_dict, update_vals)
+
+
+class FollowupLevel(models.Model):
+    _inherit = "lokario.followup.level"
+
+    def _of_decision(self, followup, decision):
+        """Return the record of a pure level."""
+        return followup.policy_id.level_ids.filtered(lambda level: level.sequence == decision.level.sequence)
+
+    def _template(self):
+        self.ensure_one()
+        kind = "invoice" if self.policy_id.kind == "invoice" else "quote" if self.policy_id.kind == "quote" else "other"
+        return self.template_id or self.env.ref(f"lokario_billing.mail_template_followup_{kind}")
+
+
+class Followup(models.Model):
+    _inherit = "lokario.followup"
+
+    def _document_label(self):
+        """What a customer calls the document."""
+        self.ensure_one()
+        document = self.move_id or self.order_id
+        return document.name if document else self.name
+
+    def _fingerprints(self):
+        """Return {id: text} that changes with every fact which could stop a reminder, in one query."""
+        if not self:
+            return {}
+        self.env.flush_all()
+        rows = self.env.execute_query(
+            SQL(
+                """
+            SELECT f.id, concat_ws('|', f.auto_enabled, f.answered_at, f.answer_pending, f.refused, f.closed_by_hand,
+                   f.promised_until, f.disputed, f.policy_id, m.state, m.payment_state, m.amount_residual,
+                   o.state, o.signed_on, o.validity_date, o.amount_total, p.followup_opt_out, r.email,
+                   c.followup_enabled, c.followup_approved_at, c.followup_paused_until,
+                   (SELECT string_agg(concat_ws(':', l.id, l.amount_residual, l.no_followup, l.date_maturity), ';'
+                                      ORDER BY l.id)
+                      FROM account_move_line l JOIN account_account a ON a.id = l.account_id
+                     WHERE l.partner_id = f.customer_id AND a.account_type = 'asset_receivable'
+                       AND NOT l.reconciled AND l.parent_state = 'posted'
+                       AND (l.move_id = f.move_id OR l.amount_residual < 0)),
+                   (SELECT count(*) FROM account_invoice_transaction_rel t JOIN payment_transaction x
+                                      ON x.id = t.transaction_id
+                     WHERE t.invoice_id = f.move_id AND x.state IN ('pending', 'authorized', 'done')))
+              FROM lokario_followup f
+              JOIN res_company c ON c.id = f.company_id
+              LEFT JOIN res_partner p ON p.id = f.customer_id
+              LEFT JOIN res_partner r ON r.id = f.partner_id
+              LEFT JOIN account_move m ON m.id = f.move_id
+              LEFT JOIN sale_order o ON o.id = f.order_id
+             WHERE f.id IN %s
+            """,
+                self._ids,
+            )
+        )
+        return dict(rows)
+
+
+def _decimal(value):
+    return Decimal(f"{value:.2f}")

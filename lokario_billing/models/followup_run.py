@@ -1,0 +1,167 @@
+import logging
+from collections import defaultdict
+
+from odoo import api, fields, models, modules
+from odoo.exceptions import UserError
+from odoo.tools import split_every
+
+from ..tools import followup_plan
+
+_logger = logging.getLogger(__name__)
+
+CHUNK = 40  # reminders prepared together; facts are read once for all of them
+
+
+class Followup(models.Model):
+    """The hourly job: plan, claim, check again, send, record."""
+
+    _inherit = "lokario.followup"
+
+    @api.model
+    def _cron_process_automatic(self):
+        """Send every automatic follow-up that is due, company by company; one bad company stops nobody else."""
+        for company in self.env["res.company"].sudo().search([("followup_enabled", "=", True)]):
+            try:
+                self.with_company(company)._process_company(company)
+            except Exception:
+                self.env.cr.rollback()
+                _logger.exception("Automatic follow-ups of company %s failed", company.id)
+
+    @api.model
+    def _process_company(self, company):
+        self._create_missing(company)
+        self._commit_progress()
+        followups = self.search([("company_id", "=", company.id), ("state", "!=", "done")])
+        groups = followups._plan_and_store()
+        self._commit_progress(remaining=len(groups))
+        for chunk in split_every(CHUNK, groups, list):
+            self.browse([followup.id for group in chunk for followup, _decision in group])._send_due()
+            if not self._commit_progress(len(chunk)):
+                break
+
+    @api.model
+    def _commit_progress(self, processed=0, remaining=None):
+        """Commit between the steps of a run; inside a test's own transaction there is nothing to commit."""
+        if modules.module.current_test and not self.env.context.get("ir_cron_progress_id"):
+            self.env.flush_all()
+            return float("inf")
+        return self.env["ir.cron"]._commit_progress(processed, remaining=remaining)
+
+    def _decide(self, now=None, without=None):
+        """Return {followup: decision} of follow-ups of one company.
+
+        :param now: naive UTC datetime of the decision, now by default
+        :param without: steps that do not count, because they are the ones being decided about
+        """
+        if not self:
+            return {}
+        documents = self.with_context(followup_steps_aside=without.ids if without else [])._plan_documents()
+        decisions = followup_plan.decide(
+            documents.values(),
+            self._plan_history(without),
+            self.company_id._followup_window(),
+            now or fields.Datetime.now(),
+        )
+        return {self.browse(decision.document.key): decision for decision in decisions}
+
+    def _plan_and_store(self):
+        """Store every decision and return the groups that are due: lists of (followup, decision)."""
+        decisions = self._decide()
+        levels = {}
+        for followup, decision in decisions.items():
+            followup._apply_decision(decision, followup._level_of(decision, levels))
+        return _groups(decisions)
+
+    def _level_of(self, decision, levels):
+        if not decision.level:
+            return self.env["lokario.followup.level"]
+        key = (self.policy_id, decision.level.sequence)
+        if key not in levels:
+            levels[key] = self.env["lokario.followup.level"]._of_decision(self, decision)
+        return levels[key]
+
+    def _refresh_plan(self):
+        for followups in self.grouped("company_id").values():
+            followups._plan_and_store()
+
+    def _send_due(self):
+        """Claim what is still due under lock, commit, and hand it to the mailbox."""
+        claimed = self.try_lock_for_update()
+        groups = _groups(claimed._decide())
+        if not groups:
+            return self.env["lokario.followup.reminder"]
+        reminders = self.env["lokario.followup.reminder"]._prepare(groups)
+        self._commit_progress()
+        reminders.mail_id.sudo().send(auto_commit=not modules.module.current_test)
+        reminders._log_on_documents()
+        claimed._plan_and_store()
+        return reminders
+
+    def _send_by_hand(self):
+        """Send the next level at once: no waiting for its day, but every stop and hold is respected."""
+        self.ensure_one()
+        documents = self._plan_documents()
+        document = documents[self]
+        history = self._plan_history()
+        today = self.company_id._followup_today()
+        stop = followup_plan.stop_reason(document, today)
+        hold = followup_plan.hold_reason(document, today)
+        if stop or (hold and hold[0] not in BY_HAND):
+            reason = dict(self._fields["why"]._description_selection(self.env))[(stop or hold[0]).value]
+            raise UserError(self.env._("Not sent: %(reason)s.", reason=reason))
+        level = followup_plan.next_level(document, history)
+        if level is None:
+            raise UserError(self.env._("Not sent: all reminders of the policy have been sent."))
+        decision = followup_plan.Decision(document, level, send=True)
+        reminder = self.env["lokario.followup.reminder"]._prepare([[(self, decision)]])
+        reminder.by_hand = True
+        reminder.mail_id.sudo().send_after_commit()
+        self._refresh_plan()
+        return reminder
+
+    # === KEEPING UP WITH THE DOCUMENTS === #
+
+    @api.model
+    def _create_missing(self, company):
+        """Give every open invoice and every quote that was sent its follow-up, and reopen what came back."""
+        moves = self.env["account.move"].search(
+            [
+                ("company_id", "=", company.id),
+                ("move_type", "=", "out_invoice"),
+                ("state", "=", "posted"),
+                ("payment_state", "in", ("not_paid", "partial", "blocked")),
+                ("followup_ids", "=", False),
+            ]
+        )
+        orders = self.env["sale.order"].search(
+            [
+                ("company_id", "=", company.id),
+                ("state", "=", "sent"),
+                ("followup_ids", "=", False),
+            ]
+        )
+        self.create([move._followup_values() for move in moves] + [order._followup_values() for order in orders])
+        self.search(
+            [
+                ("company_id", "=", company.id),
+                ("state", "=", "done"),
+                ("why", "in", ("paid", "in_payment", "reversed")),
+                ("move_id.payment_state", "in", ("not_paid", "partial")),
+                ("closed_by_hand", "=", False),
+            ]
+        )._set_planned()
+
+
+# holds that a person may overrule by pressing the button
+BY_HAND = frozenset(["switched_off", "not_approved", "auto_off", "below_minimum", "bank_stale"])
+
+
+def _groups(decisions):
+    """Group what is to be sent: one reminder per customer, policy and level, or per document."""
+    groups = defaultdict(list)
+    for followup, decision in decisions.items():
+        if decision.send:
+            document = decision.document
+            own = None if document.policy.grouped else document.key
+            groups[document.customer, document.policy.key, decision.level.sequence, own].append((followup, decision))
+    return list(groups.values())

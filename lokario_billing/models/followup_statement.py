@@ -1,0 +1,102 @@
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from .followup_promise import LONGEST_PROMISE
+
+
+class FollowupReminder(models.Model):
+    """The statement page behind a reminder's link: pay, promise, dispute, without login."""
+
+    _inherit = "lokario.followup.reminder"
+
+    @api.model
+    def _of_token(self, token):
+        """Return the reminder of a valid token (sudo), or nothing; the unique index makes the look-up exact."""
+        if not token or len(token) < 32:
+            return self.browse()
+        return self.sudo().search(
+            [
+                ("access_token", "=", token),
+                ("token_expires_at", ">", fields.Datetime.now()),
+            ],
+            limit=1,
+        )
+
+    def _statement_followups(self):
+        """Every open document of the customer in the company, the reminded ones first."""
+        self.ensure_one()
+        reminded = self.step_ids.followup_id
+        others = (
+            self.env["lokario.followup"]
+            .sudo()
+            .search(
+                [
+                    ("company_id", "=", self.company_id.id),
+                    ("customer_id", "=", self.customer_id.id),
+                    ("kind", "in", ("invoice", "quote")),
+                    ("state", "!=", "done"),
+                ]
+            )
+        )
+        return reminded | others
+
+    def _statement_values(self):
+        followups = self._statement_followups()
+        open_documents = followups.filtered(lambda followup: followup.state != "done")
+        today = self.company_id._followup_today()
+        return {
+            "reminder": self,
+            "company": self.company_id,
+            "followups": followups,
+            "total": sum(open_documents.filtered("move_id").mapped("amount")),
+            "token": self.access_token,
+            "earliest": today,
+            "latest": today + timedelta(days=LONGEST_PROMISE),
+        }
+
+    def _promise_by_customer(self, followup_ids, day):
+        """Record the customer's promise for documents of this statement.
+
+        :param followup_ids: ids as they came from the page; foreign ones are refused
+        :param day: date as ISO text
+        """
+        followups = self._own_followups(followup_ids)
+        try:
+            promised_for = fields.Date.to_date(day)
+        except ValueError:
+            promised_for = None
+        if not promised_for:
+            raise UserError(self.env._("Choose the day on which you will pay."))
+        self.env["lokario.followup.promise"].sudo().create(
+            [
+                {
+                    "followup_id": followup.id,
+                    "promised_for": promised_for,
+                    "amount": followup.amount,
+                    "by_customer": True,
+                }
+                for followup in followups
+            ]
+        )
+
+    def _dispute_by_customer(self, followup_ids, reason, line_id=None):
+        """Record the customer's dispute of a document, or of one line of it."""
+        followups = self._own_followups(followup_ids)
+        if not (reason or "").strip():
+            raise UserError(self.env._("Say in a few words what is wrong."))
+        lines = followups.move_id.invoice_line_ids
+        line = lines.filtered(lambda line: line.id == line_id)
+        self.env["lokario.followup.dispute"].sudo().create(
+            [
+                {"followup_id": followup.id, "reason": reason[:2000], "move_line_id": line.id, "by_customer": True}
+                for followup in followups
+            ]
+        )
+
+    def _own_followups(self, followup_ids):
+        chosen = self._statement_followups().filtered(lambda f: f.id in followup_ids and f.state != "done")
+        if not chosen:
+            raise UserError(self.env._("Choose at least one document of this page."))
+        return chosen

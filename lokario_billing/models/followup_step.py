@@ -1,0 +1,44 @@
+from odoo import fields, models
+
+STEP_STATES = [
+    ("prepared", "Prepared"),
+    ("sending", "Being sent"),
+    ("retry", "Held, will be tried again"),
+    ("uncertain", "Outcome unknown"),
+    ("sent", "Sent"),
+    ("read", "Read"),
+    ("answered", "Answered"),
+    ("todo", "Call or letter to do"),
+    ("done", "Call or letter done"),
+    ("failed", "Failed"),
+    ("cancelled", "Cancelled"),
+]
+
+
+class FollowupStep(models.Model):
+    """One document reminded at one level: the unique index is what makes a level impossible to send twice."""
+
+    _name = "lokario.followup.step"
+    _description = "Follow-up history"
+    _order = "sent_at desc, id desc"
+
+    followup_id = fields.Many2one("lokario.followup", required=True, ondelete="cascade", index=True)
+    company_id = fields.Many2one(related="followup_id.company_id", store=True, index=True, precompute=True)
+    customer_id = fields.Many2one(related="followup_id.customer_id", store=True, index=True, precompute=True)
+    reminder_id = fields.Many2one("lokario.followup.reminder", ondelete="restrict", index=True)
+    level_id = fields.Many2one("lokario.followup.level", ondelete="restrict")
+    cycle = fields.Char(required=True)
+    sequence = fields.Integer(required=True)
+    channel = fields.Selection([("email", "E-mail"), ("call", "Call"), ("letter", "Letter")], default="email")
+    state = fields.Selection(STEP_STATES, required=True, default="prepared", index=True)
+    sent_at = fields.Datetime(string="On", required=True, default=fields.Datetime.now)
+    user_id = fields.Many2one("res.users", string="By", default=lambda self: self.env.user)
+    conversation_id = fields.Many2one("inbox.conversation", ondelete="set null")
+    due_date = fields.Date()
+    amount = fields.Monetary()
+    currency_id = fields.Many2one(related="company_id.currency_id")
+    why = fields.Char(string="Reason")
+
+    _level_uniq = models.UniqueIndex(
+        "(followup_id, cycle, sequence) WHERE state != 'cancelled'", "This level was already sent for this document."
+    )

@@ -1,0 +1,91 @@
+from datetime import date, time
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError, ValidationError
+
+from ..tools.penalties import HalfYearRate
+from ..tools.send_window import MONDAY_TO_FRIDAY, SendWindow
+
+SHORTEST_WINDOW = 2  # hours; the job runs once an hour and must meet the window
+
+
+class ResCompany(models.Model):
+    _inherit = "res.company"
+
+    followup_enabled = fields.Boolean(string="Automatic follow-ups")
+    followup_auto_default = fields.Boolean(string="Follow up new documents automatically", default=True)
+    followup_approved_at = fields.Datetime(string="First run approved on", copy=False)
+    followup_paused_until = fields.Date(string="Pause follow-ups until")
+    followup_opens = fields.Float(string="Send from", default=8.0)
+    followup_closes = fields.Float(string="Send until", default=18.0)
+    followup_days = fields.Selection(
+        [("week", "Monday to Friday"), ("saturday", "Monday to Saturday"), ("all", "Every day")],
+        string="Sending days",
+        required=True,
+        default="week",
+    )
+    followup_holidays = fields.Boolean(string="Respect public holidays", default=True)
+    followup_minimum_amount = fields.Monetary(
+        string="Minimum amount", currency_field="currency_id", help="Smaller claims are not followed up."
+    )
+    followup_hold_credit = fields.Boolean(string="Hold while the customer has unmatched payments", default=True)
+    followup_bank_max_age = fields.Integer(
+        string="Days the bank journal may be old",
+        help="Reminders wait while the last bank transaction is older. 0 switches the check off.",
+    )
+    followup_penalty_rate = fields.Float(
+        string="Contractual late-payment rate (%)",
+        help="Yearly rate printed on your invoices. 0 = statutory rate: ECB refinancing rate plus 10 points.",
+    )
+
+    @api.constrains("followup_opens", "followup_closes")
+    def _check_followup_window(self):
+        for company in self:
+            opens, closes = company.followup_opens, company.followup_closes
+            if not (opens >= 0 and closes < 24 and closes - opens >= SHORTEST_WINDOW):
+                raise ValidationError(
+                    self.env._(
+                        "Sending hours must lie within one day and last at least %(hours)s hours.",
+                        hours=SHORTEST_WINDOW,
+                    )
+                )
+
+    def _business_mailbox(self):
+        """Return the primary mailbox of the company, a branch having its parent's (sudo)."""
+        mailboxes = (
+            self.env["inbox.integration"]
+            .sudo()
+            .search([("company_id", "parent_of", self.id), ("is_primary", "=", True), ("active", "=", True)])
+        )
+        own = mailboxes.filtered(lambda mailbox: mailbox.company_id == self)
+        return (own or mailboxes)[:1]
+
+    def _followup_window(self):
+        """Return the SendWindow of the company."""
+        self.ensure_one()
+        days = {"week": MONDAY_TO_FRIDAY, "saturday": frozenset(range(6)), "all": frozenset(range(7))}
+        country = self.country_id.code if self.followup_holidays else ""
+        return SendWindow(
+            timezone=self.partner_id.tz or self.env.ref("base.user_root").tz or "Europe/Paris",
+            opens=_clock(self.followup_opens),
+            closes=_clock(self.followup_closes),
+            weekdays=days[self.followup_days],
+            country=country or "",
+        )
+
+    def _followup_today(self) -> date:
+        return self._followup_window().local_day(fields.Datetime.now())
+
+    def _penalty_rates(self) -> list[HalfYearRate]:
+        return self.env["lokario.penalty.rate"].sudo().search([("starts_on", "!=", False)])._as_half_years()
+
+    def action_approve_followups(self):
+        """Let the automatic run begin; until then it only plans."""
+        if not self.env.user.has_group("lokario_billing.group_lokario_billing_manager"):
+            raise UserError(self.env._("Only a billing manager may approve the first automatic run."))
+        self.sudo().followup_approved_at = fields.Datetime.now()
+
+
+def _clock(hours: float) -> time:
+    minutes = round(hours * 60)
+    return time(minutes // 60, minutes % 60)

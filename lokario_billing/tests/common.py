@@ -1,0 +1,107 @@
+from contextlib import contextmanager
+from datetime import timedelta
+from email import message_from_bytes, policy
+from unittest.mock import patch
+
+from odoo import fields
+from odoo.fields import Command
+
+from lokario_cli.worlds.mail import SmtpServer
+from odoo.addons.account.tests.common import AccountTestInvoicingCommon
+from odoo.addons.base.models.ir_mail_server import IrMail_Server
+
+
+class BillingCase(AccountTestInvoicingCommon):
+    """A company with automatic follow-ups, customers, and a real SMTP server on loopback."""
+
+    @classmethod
+    def get_default_groups(cls):
+        return super().get_default_groups() | cls.env.ref("lokario_billing.group_lokario_billing_manager")
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.company = cls.env.company
+        cls.company.write(
+            {
+                "email": "contact@alpha.test",
+                "followup_enabled": True,
+                "followup_days": "all",
+                "followup_holidays": False,
+                "followup_opens": 0.0,
+                "followup_closes": 23.99,
+                "followup_approved_at": fields.Datetime.now(),
+                "country_id": cls.env.ref("base.fr").id,
+            }
+        )
+        cls.env["ir.mail_server"].search([]).active = False
+        cls.customer = cls.env["res.partner"].create(
+            {
+                "name": "Bêta SARL",
+                "email": "compta@beta.test",
+                "is_company": True,
+                "lang": "en_US",
+            }
+        )
+        cls.smtp = cls.enterClassContext(SmtpServer())
+        cls.server = cls.env["ir.mail_server"].create(
+            {
+                "name": "Loopback",
+                "smtp_host": "127.0.0.1",
+                "smtp_port": cls.smtp.port,
+                "smtp_encryption": "none",
+            }
+        )
+        cls.cron = cls.env.ref("lokario_billing.ir_cron_process_followups")
+
+    def setUp(self):
+        super().setUp()
+        self.smtp.received.clear()
+
+    def invoice(self, days_late=10, amount=100.0, partner=None, **values):
+        """Return a posted invoice that fell due `days_late` days ago."""
+        due = fields.Date.today() - timedelta(days=days_late)
+        move = self.env["account.move"].create(
+            {
+                "move_type": "out_invoice",
+                "partner_id": (partner or self.customer).id,
+                "invoice_date": due - timedelta(days=30),
+                "invoice_date_due": due,
+                "invoice_payment_term_id": False,
+                "invoice_line_ids": [
+                    Command.create(
+                        {
+                            "name": "Work",
+                            "quantity": 1,
+                            "price_unit": amount,
+                            "tax_ids": [Command.clear()],
+                        }
+                    )
+                ],
+                **values,
+            }
+        )
+        move.action_post()
+        return move
+
+    def pay(self, move, amount=None):
+        wizard = self.env["account.payment.register"].with_context(active_model="account.move", active_ids=move.ids)
+        wizard.create({"amount": amount} if amount else {})._create_payments()
+
+    @contextmanager
+    def sending(self):
+        """Let mails really leave, to the loopback server."""
+        with patch.object(IrMail_Server, "_disable_send", classmethod(lambda cls: False)):
+            yield
+
+    def run_cron(self):
+        with self.sending(), self.enter_registry_test_mode():
+            self.cron.method_direct_trigger()
+        self.env.invalidate_all()
+
+    def mails(self):
+        """Return the mails the server has accepted, parsed."""
+        return [message_from_bytes(raw, policy=policy.default) for _sender, _to, raw, _login in self.smtp.received]
+
+    def followup(self, document):
+        return document.followup_ids
