@@ -66,7 +66,7 @@ class ProvisioningWorld:
         self.world.clone(self.world.template(), self.manager)
         self._stack.callback(self._drop_everything)
         self.world.run_odoo(self.manager, "-i", "saas_manager", "--stop-after-init")
-        options = {"lokario/manager_db": self.manager, "workers": "0", "max_cron_threads": "1", **self.options}
+        options = {"lokario/manager_db": self.manager, "workers": "0", "max_cron_threads": "0", **self.options}
         self.server = Server(f"saas-{self.tag}", self.world.options(**options))
         self.server_id, self.template_id, self.plan_id = self._set_up()
         self._stack.enter_context(self.server)

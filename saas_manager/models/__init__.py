@@ -1,4 +1,5 @@
 from . import lokario_gate_route
+from . import mail_mail
 from . import saas_transaction_mixin
 from . import saas_server
 from . import saas_template

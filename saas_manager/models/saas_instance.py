@@ -180,10 +180,10 @@ class SaasInstance(models.Model):
 
     @api.depends_context("saas_credentials")
     def _compute_credentials(self):
-        credentials = self.env.context.get("saas_credentials") or {}
+        credentials = self.env.context.get("saas_credentials")
         for instance in self:
-            instance.admin_password = credentials.get("password")
-            instance.set_password_url = credentials.get("url")
+            instance.admin_password = credentials and credentials.password
+            instance.set_password_url = credentials and credentials.url
 
     @api.onchange("partner_id")
     def _onchange_partner_id(self):

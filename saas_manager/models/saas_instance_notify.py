@@ -3,11 +3,10 @@ import uuid
 from odoo import models
 from odoo.exceptions import UserError
 
-from odoo.addons.lokario_base.exceptions import SecretUnreadable
-
 from ..const import MAIL_ATTEMPTS, MAIL_TEMPLATES, TRANSITIONS
 from ..exceptions import SaasError
 from ..tools import admin_credentials
+from ..tools.admin_credentials import MailCredentials
 
 
 class SaasInstance(models.Model):
@@ -88,20 +87,15 @@ class SaasInstance(models.Model):
 
     def _send_attempt(self, attempt):
         try:
-            context = self._mail_context(attempt.kind)
-        except (SaasError, SecretUnreadable) as err:
-            attempt.write({"state": "failed", "reason": str(err)})
-            return
-        template_sudo = attempt.template_id.sudo().with_context(**context)
-        mail_sudo = (
-            self.env["mail.mail"]
-            .sudo()
-            .browse(
-                template_sudo.send_mail(
+            template_sudo = attempt.template_id.sudo().with_context(**self._mail_context(attempt.kind))
+            with self.env.cr.savepoint():  # a template that somebody broke must not undo the record of it
+                mail_id = template_sudo.send_mail(
                     self.id, force_send=True, raise_exception=False, email_values={"auto_delete": False}
                 )
-            )
-        )
+        except (SaasError, UserError, ValueError) as err:
+            attempt.write({"state": "failed", "reason": str(err).strip().splitlines()[0]})
+            return
+        mail_sudo = self.env["mail.mail"].sudo().browse(mail_id)
         sent = mail_sudo.state == "sent"
         attempt.write(
             {
@@ -110,7 +104,6 @@ class SaasInstance(models.Model):
                 "message_id": mail_sudo.message_id,
             }
         )
-        # Never committed: the credentials in it would stay in the database.
         mail_sudo.unlink()
         if sent and attempt.kind == "provisioned":
             self.sudo()._set_guarded(pending_password=False)
@@ -123,10 +116,10 @@ class SaasInstance(models.Model):
         if not password:
             raise SaasError(self.env._("The password is no longer known: send new credentials."))
         if self.credential_mode == "password":
-            return {"saas_credentials": {"password": password}}
+            return {"saas_credentials": MailCredentials(password=password)}
         with self._database_session() as connection:
             token = admin_credentials.reset_token(connection, self.plan_id.link_validity)
-        return {"saas_credentials": {"url": f"{self.url}/web/reset_password?token={token}"}}
+        return {"saas_credentials": MailCredentials(url=f"{self.url}/web/reset_password?token={token}")}
 
     def _log_mail(self, attempt):
         """Say in the chatter what became of a mail."""

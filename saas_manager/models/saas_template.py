@@ -206,6 +206,8 @@ class SaasTemplate(models.Model):
         given = {"addons-path": ",".join(config["addons_path"]), "data-dir": config["data_dir"]}
         given |= {"db_host": config["db_host"], "db_port": config["db_port"], "db_user": config["db_user"]}
         given |= {"pg_path": config["pg_path"]}
+        # Bundles depend on the server-wide modules: other ones would make every instance generate its own.
+        given |= {"load": ",".join(config["server_wide_modules"])}
         options = [f"--{name}={value}" for name, value in given.items() if value]
         secrets = {"PGPASSWORD": config["db_password"]} if config["db_password"] else {}
         return Builder(config["config"], options, BUILD_TIMEOUT, secrets)

@@ -8,7 +8,7 @@ import sys
 from ..exceptions import BuildFailed
 
 START = "import odoo.cli; odoo.cli.main()"
-QUIET = ("--no-http", "--workers=0", "--max-cron-threads=0", "--load=base,web")
+QUIET = ("--no-http", "--workers=0", "--max-cron-threads=0")
 TAIL = 2000  # characters of the log that explain a failure
 KEPT = {"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "SYSTEMROOT"}
 
@@ -45,7 +45,7 @@ class Builder:
     def prepare(self, database, country):
         """Load the chart of accounts of ``country`` (a code or "") and generate all asset bundles."""
         script = PREPARATION.format(country=country)
-        self._run(["shell", "-d", database, "--no-http", "--load=base,web", "--shell-interface=python"], script)
+        self._run(["shell", "-d", database, "--no-http", "--shell-interface=python"], script)
 
     def _run(self, arguments, script=""):
         command = arguments[:1] if arguments[0] == "shell" else []

@@ -27,16 +27,17 @@ class Probe:
         self._cookies = {}
 
     def prove(self, login, password):
-        """Log in, open the web client, load one of its assets, log out again.
+        """Log in, open the web client, load its assets, log out again.
 
         :raise ProbeFailed: with what happened instead
         """
         self._log_in(login, password)
         page = self._get("/odoo", "the web client")
-        asset = ASSET.search(page)
-        if not asset:
+        assets = ASSET.findall(page)
+        if not assets:
             raise ProbeFailed("the web client has no asset")
-        self._get(html.unescape(asset.group(1)), "an asset")
+        for asset in assets:
+            self._get(html.unescape(asset), "an asset")
         self._request("GET", "/web/session/logout")
 
     def _log_in(self, login, password):
