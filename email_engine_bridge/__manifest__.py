@@ -8,13 +8,16 @@
     "category": "Lokario",
     "depends": ["lokario_base", "mail", "queue_job", "fastapi"],
     "external_dependencies": {
-        "python": ["cryptography", "dnspython", "fastapi", "pydantic"],
+        "python": ["cryptography", "dnspython", "fastapi", "jinja2", "pydantic", "requests"],
     },
     "data": [
         "security/email_engine_bridge_groups.xml",
         "security/ir.model.access.csv",
         "security/email_engine_bridge_rules.xml",
+        "security/campaigns/ir.model.access.csv",
+        "security/engine_campaign_rules.xml",
         "data/fastapi_endpoint_data.xml",
+        "data/engine_campaign_jobs.xml",
         "data/ir_cron_data.xml",
         "views/engine_tenant_views.xml",
         "views/email_engine_bridge_menus.xml",

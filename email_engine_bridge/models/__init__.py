@@ -7,3 +7,16 @@ from . import engine_quota
 from . import engine_api_key
 from . import fastapi_endpoint
 from . import ir_rule
+from . import engine_tenant_sending
+from . import engine_template
+from . import engine_contact_list
+from . import engine_contact
+from . import engine_contact_ingest
+from . import engine_suppression
+from . import engine_campaign
+from . import engine_campaign_chunk
+from . import engine_campaign_recipient
+from . import engine_campaign_sending
+from . import engine_event
+from . import engine_event_ingest
+from . import engine_stat_day

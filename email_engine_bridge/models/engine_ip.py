@@ -33,3 +33,8 @@ class EngineIp(models.Model):
         """Return how many mails this IP may send on `day` as things stand."""
         self.ensure_one()
         return 50 if self.status in SENDING_STATUSES else 0
+
+    def _get_vmta_name(self):
+        """Return the name of this IP's VirtualMTA: in the configuration, in X-Virtual-MTA, in accounting."""
+        self.ensure_one()
+        return f"t{self.tenant_id.id}-ip{self.id}"

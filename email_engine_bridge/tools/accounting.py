@@ -67,8 +67,9 @@ class Record(NamedTuple):
 
     @property
     def key(self):
-        """The same row read again has the same 22 characters."""
-        digest = blake2b("\0".join(self).encode("utf-8", "replace"), digest_size=16).digest()
+        """22 characters, the same for a row read again, from a file or a webhook with other columns."""
+        identity = "\0".join((self.type, self.time, self.sender, self.rcpt, self.vmta, self.job, self.status))
+        digest = blake2b(identity.encode("utf-8", "replace"), digest_size=16).digest()
         return b64encode(digest, b"-_")[:22].decode()
 
 

@@ -1,0 +1,245 @@
+import logging
+import time
+from contextlib import contextmanager
+
+from odoo import api, fields, models
+
+from odoo.addons.queue_job.exception import RetryableJobError
+
+from ..const import SENDING_STATUSES
+from ..exceptions import EngineUnavailable
+from ..tools import verp
+from ..tools.campaign_content import Content
+from ..tools.campaign_message import CampaignHeaders, MessageBuilder
+from ..tools.campaign_sender import Addressee, CampaignSender
+from ..tools.smtp_feeder import Outcome
+
+_logger = logging.getLogger(__name__)
+
+FIRST_WINDOW = 20  # recipients handed over between two looks at the pause button
+LAST_WINDOW = 250
+WINDOW_SECONDS = 0.4  # so that a pause is effective within a second
+RETRY_SECONDS = 60
+MAX_ATTEMPTS = 20  # temporary refusals of one message by the delivery server
+LOCK_SPACE = 0x656E6763  # "engc", the first key of the advisory locks of chunks
+RESULT_STATES = {
+    Outcome.ACCEPTED: "sent",
+    Outcome.REFUSED: "refused",
+    Outcome.DEFERRED: "queued",
+    Outcome.UNSENT: "queued",
+    Outcome.UNKNOWN: "unknown",
+    "failed": "failed",
+}
+
+LOOK = """
+SELECT c.state, t.is_stopped IS TRUE, ip.status, l.state, d.day
+  FROM engine_campaign_chunk k
+  JOIN engine_campaign c ON c.id = k.campaign_id
+  JOIN engine_tenant t ON t.id = c.tenant_id
+  JOIN engine_ip ip ON ip.id = k.ip_id
+  JOIN engine_lease l ON l.token = k.lease
+  JOIN engine_ip_day d ON d.id = l.ip_day_id
+ WHERE k.id = %(chunk_id)s
+"""
+SUPPRESS = """
+UPDATE engine_campaign_recipient r SET state = 'suppressed', answer = s.reason
+  FROM engine_suppression s
+ WHERE r.chunk_id = %(chunk_id)s AND r.state = 'queued' AND s.email = r.email
+   AND (s.tenant_id = r.tenant_id OR (s.tenant_id IS NULL AND s.company_id = r.company_id))
+"""
+TAKE = """
+UPDATE engine_campaign_recipient r SET state = 'handing', attempts = r.attempts + 1,
+       handed_at = clock_timestamp() AT TIME ZONE 'UTC'
+  FROM (SELECT q.id, c.first_name, c.last_name, c.attributes
+          FROM engine_campaign_recipient q LEFT JOIN engine_contact c ON c.id = q.contact_id
+         WHERE q.chunk_id = %(chunk_id)s AND q.state = 'queued'
+         ORDER BY q.id LIMIT %(limit)s FOR UPDATE OF q) taken
+ WHERE r.id = taken.id
+RETURNING r.id, r.email, taken.first_name, taken.last_name, taken.attributes, r.variant
+"""
+PUT_BACK = "UPDATE engine_campaign_recipient SET state = 'queued' WHERE id = ANY(%(ids)s)"
+RECORD = """
+UPDATE engine_campaign_recipient r
+   SET state = CASE WHEN done.state = 'queued' AND r.attempts >= %(attempts)s THEN 'refused' ELSE done.state END,
+       answer = done.answer
+  FROM unnest(%(ids)s, %(states)s, %(answers)s) AS done (id, state, answer)
+ WHERE r.id = done.id AND r.state = 'handing'
+"""
+LEFT_BEHIND = """
+UPDATE engine_campaign_recipient SET state = 'unknown', answer = 'The worker ended while handing over'
+ WHERE chunk_id = %(chunk_id)s AND state = 'handing'
+"""
+GIVE_BACK = """
+UPDATE engine_campaign_recipient SET chunk_id = NULL WHERE chunk_id = %(chunk_id)s AND state = 'queued'
+"""
+SET_STATE = """
+UPDATE engine_campaign_chunk
+   SET state = CASE WHEN %(state)s = 'returned'
+                      OR EXISTS (SELECT FROM engine_campaign_recipient r
+                                  WHERE r.chunk_id = %(chunk_id)s AND r.state IN ('queued', 'handing'))
+                    THEN %(state)s ELSE 'done' END,
+       note = %(note)s
+ WHERE id = %(chunk_id)s RETURNING state
+"""
+
+
+class EngineCampaignChunk(models.Model):
+    """A part of a campaign that goes out through one IP, by one worker at a time.
+
+    The journal is written on short transactions of its own: what is handed over is committed
+    before it leaves and what came of it right after, whatever becomes of the worker.
+    """
+
+    _name = "engine.campaign.chunk"
+    _description = "Campaign chunk"
+    _order = "id desc"
+
+    campaign_id = fields.Many2one("engine.campaign", required=True, index=True, ondelete="cascade")
+    tenant_id = fields.Many2one(related="campaign_id.tenant_id", store=True, index=True)
+    company_id = fields.Many2one(related="campaign_id.company_id", store=True)
+    ip_id = fields.Many2one("engine.ip", "IP address", required=True, ondelete="restrict")
+    lease = fields.Char(required=True, readonly=True, help="The reservation it sends from")
+    size = fields.Integer(required=True)
+    reason = fields.Char("Why this IP")
+    state = fields.Selection(
+        [("pending", "Waiting"), ("running", "Sending"), ("returned", "Given back"), ("done", "Done")],
+        required=True,
+        default="pending",
+    )
+    note = fields.Char("Last event")
+
+    def _enqueue(self):
+        for chunk in self:
+            chunk.with_delay(
+                channel="root.email_engine",
+                description=f"{chunk.campaign_id.name}: {chunk.size} / {chunk.ip_id.address}",
+                identity_key=f"email_engine_bridge.chunk.{chunk.id}",
+            )._job_send()
+
+    def _job_send(self):
+        """Send what this chunk still has to send; returns a sentence for the job's log."""
+        self.ensure_one()
+        with self._exclusive() as acquired:
+            if not acquired:
+                return "Another worker is sending this chunk."
+            self._execute(LEFT_BEHIND)
+            self._set_state("running", None)
+            try:
+                note = self._send_windows()
+            except EngineUnavailable as error:
+                self._set_state("pending", str(error))
+                raise RetryableJobError(str(error), seconds=RETRY_SECONDS, ignore_retry=True) from error
+        self.campaign_id._after_chunk()
+        return note or "Sent."
+
+    def _send_windows(self):
+        limit = FIRST_WINDOW
+        with self.tenant_id._get_feeder__() as feeder:
+            sender = self._get_sender(feeder)
+            while True:
+                start = time.monotonic()
+                rows, refusal = self._take_window(limit)
+                if refusal:
+                    return self._stop(*refusal)
+                if not rows:
+                    return self._set_state("pending", None)
+                self._send_window(sender, rows)
+                speed = len(rows) / max(time.monotonic() - start, 0.001)
+                limit = max(1, min(LAST_WINDOW, limit * 2, int(speed * WINDOW_SECONDS)))
+
+    def _take_window(self, limit):
+        """(recipients marked as being handed over, why not): quota is counted first, so never too late."""
+        with self._transaction() as cr:
+            values = {"chunk_id": self.id, "limit": limit}
+            cr.execute(LOOK, values)
+            refusal = self._find_refusal(*cr.fetchone())
+            if refusal:
+                return [], refusal
+            cr.execute(SUPPRESS, values)
+            cr.execute(TAKE, values)
+            rows = sorted((Addressee(*row) for row in cr.fetchall()), key=lambda one: one.id)
+            if rows and not self.env["engine.quota"]._settle(self.lease, len(rows), close=False):
+                cr.execute(PUT_BACK, {"ids": [one.id for one in rows]})
+                return [], ("returned", "The reservation is used up")
+        return rows, None
+
+    def _find_refusal(self, campaign_state, is_stopped, ip_status, lease_state, day):
+        """(state of the chunk, why) when nothing may be handed over now."""
+        if campaign_state == "cancelled":
+            return "returned", "The campaign is cancelled"
+        if campaign_state != "sending" or is_stopped:
+            return "pending", "Paused"
+        if lease_state != "open":
+            return "returned", "The reservation ran out"
+        if ip_status not in SENDING_STATUSES or day != self.tenant_id._get_today():
+            self.env["engine.quota"]._release(self.lease)
+            return "returned", "The IP may not send, or its day is over"
+        return None
+
+    def _send_window(self, sender, rows):
+        try:
+            deliveries = sender.send(rows)
+        except EngineUnavailable:
+            self._record([(one.id, "queued", "The delivery server does not answer") for one in rows])
+            raise
+        self._record([(one.id, RESULT_STATES[one.outcome], one.answer) for one in deliveries])
+        lost = [one for one in deliveries if one.outcome in (Outcome.UNSENT, Outcome.DEFERRED)]
+        if lost:
+            raise EngineUnavailable(lost[0].answer)
+
+    def _record(self, results):
+        ids, states, answers = (list(column) for column in zip(*results, strict=True))
+        self._execute(RECORD, ids=ids, states=states, answers=answers, attempts=MAX_ATTEMPTS)
+
+    def _stop(self, state, reason):
+        """Keep what is left for later, or let the campaign plan it anew."""
+        if state == "returned":
+            self._execute(GIVE_BACK)
+        self._set_state(state, reason)
+        return reason
+
+    def _set_state(self, state, note):
+        self._execute(SET_STATE, state=state, note=note)
+        self.invalidate_recordset()
+
+    def _get_sender(self, feeder):
+        campaign, tenant = self.campaign_id, self.tenant_id
+        addresses = tenant._get_addresses()
+        headers = CampaignHeaders(
+            vmta=self.ip_id._get_vmta_name(),
+            job=verp.job_name(tenant.id, campaign.id, self.id),
+            from_name=campaign.from_name or tenant.from_name,
+            from_email=campaign.from_email or tenant.from_email,
+            reply_to=campaign.reply_to or tenant.reply_to or "",
+            feedback_id=f"c{campaign.id}:t{tenant.id}:campaign:{tenant.feedback_sender or tenant.slug[:15]}",
+            list_id=f"t{tenant.id}.{addresses.bounce_domain}",
+        )
+        content = Content(tuple(campaign.content["subjects"]), campaign.content["html"], campaign.content["text"])
+        builder = MessageBuilder(headers, f"=_lokario_{self.id}")
+        return CampaignSender(content, builder, addresses, campaign._get_common_values(), feeder=feeder)
+
+    @contextmanager
+    def _exclusive(self):
+        """Hold the chunk for this worker; PostgreSQL lets go of it when the worker dies."""
+        with self.env.registry.cursor() as cr:
+            cr.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", (LOCK_SPACE, self.id))
+            yield cr.fetchone()[0]
+
+    def _transaction(self):
+        self.env.flush_all()
+        return self.env["engine.quota"]._counter_cursor__()
+
+    def _execute(self, statement, **values):
+        with self._transaction() as cr:
+            cr.execute(statement, {"chunk_id": self.id, **values})
+
+    @api.model
+    def _cron_recover(self):
+        """Take up chunks whose worker died; those that are alive hold their lock."""
+        for chunk in self.search([("state", "in", ("pending", "running")), ("campaign_id.state", "=", "sending")]):
+            with chunk._exclusive() as acquired:
+                if acquired and chunk.state == "running":
+                    _logger.info("Chunk %s: its worker ended, taking it up again", chunk.id)
+                    chunk._execute(LEFT_BEHIND)
+            if acquired:
+                chunk._enqueue()

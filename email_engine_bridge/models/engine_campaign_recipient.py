@@ -1,0 +1,50 @@
+from odoo import fields, models
+
+STATES = [
+    ("queued", "Waiting"),
+    ("handing", "Being handed over"),
+    ("unknown", "Unknown"),
+    ("sent", "Sent"),
+    ("delivered", "Delivered"),
+    ("bounced", "Bounced"),
+    ("complained", "Complained"),
+    ("refused", "Refused"),
+    ("failed", "Not rendered"),
+    ("suppressed", "Suppressed"),
+    ("invalid", "No address"),
+]
+OPEN_STATES = ("queued", "handing")
+
+
+class EngineCampaignRecipient(models.Model):
+    """The journal: one line a person and campaign, and what became of the message.
+
+    queued -> handing (committed before the message is handed over) -> sent, refused, back to
+    queued, or unknown: handed over without an answer. Only PowerMTA's records settle an unknown.
+    """
+
+    _name = "engine.campaign.recipient"
+    _description = "Campaign recipient"
+    _order = "id"
+    _rec_name = "email"
+    _log_access = False  # written by the hundred thousand; `handed_at` tells when
+
+    campaign_id = fields.Many2one("engine.campaign", required=True, ondelete="cascade")
+    tenant_id = fields.Many2one("engine.tenant", required=True, index=True, ondelete="cascade")
+    company_id = fields.Many2one("res.company", required=True)
+    contact_id = fields.Many2one("engine.contact", index=True, ondelete="set null")
+    chunk_id = fields.Many2one("engine.campaign.chunk", index=True, ondelete="set null")
+    email = fields.Char("Address", required=True)
+    variant = fields.Integer("Subject", help="0: subject A, 1: subject B")
+    state = fields.Selection(STATES, required=True, default="queued")
+    attempts = fields.Integer(default=0, required=True)
+    handed_at = fields.Datetime("Handed over on")
+    answer = fields.Char(help="What the delivery server, or the recipient's, said")
+    opened_at = fields.Datetime("First opened on")
+    clicked_at = fields.Datetime("First click on")
+    unsubscribed_at = fields.Datetime("Unsubscribed on")
+
+    _person_uniq = models.UniqueIndex("(campaign_id, email)", "This person is in this campaign already.")
+    _chunk_idx = models.Index("(chunk_id, id) WHERE state = 'queued'")
+    _waiting_idx = models.Index("(campaign_id, id) WHERE state = 'queued' AND chunk_id IS NULL")
+    _open_idx = models.Index("(campaign_id, state) WHERE state IN ('queued', 'handing', 'unknown')")

@@ -1,0 +1,268 @@
+import math
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+from ..const import SENDING_STATUSES
+from ..exceptions import ApiProblem
+
+CHUNK = 500  # recipients of one job
+FORECAST_DAYS = 366
+NO_QUOTA = "No IPs with sufficient quota"
+
+# Everybody the lists and tags name is in the journal, those who must not be written to included.
+POPULATE = """
+INSERT INTO engine_campaign_recipient
+       (campaign_id, tenant_id, company_id, contact_id, email, variant, state, attempts)
+SELECT %(campaign_id)s, c.tenant_id, c.company_id, c.id, c.email,
+       CASE WHEN abs(hashtext(c.email || %(campaign_id)s)) %% 100 < %(share_b)s THEN 1 ELSE 0 END,
+       CASE WHEN c.flag = 'invalid' THEN 'invalid'
+            WHEN c.consent = 'withdrawn' OR s.id IS NOT NULL THEN 'suppressed' ELSE 'queued' END, 0
+  FROM engine_contact c
+  LEFT JOIN LATERAL (SELECT id FROM engine_suppression s WHERE s.email = c.email
+                        AND (s.tenant_id = c.tenant_id OR (s.tenant_id IS NULL AND s.company_id = c.company_id))
+                      LIMIT 1) s ON true
+ WHERE c.tenant_id = %(tenant_id)s
+   AND (NOT %(by_list)s OR EXISTS (SELECT FROM engine_contact_list_rel l
+                                    WHERE l.contact_id = c.id AND l.list_id = ANY(%(list_ids)s)))
+   AND (NOT %(by_tag)s OR EXISTS (SELECT FROM engine_contact_tag_rel t
+                                   WHERE t.contact_id = c.id AND t.tag_id = ANY(%(tag_ids)s)))
+ ORDER BY c.id
+    ON CONFLICT DO NOTHING
+"""
+ASSIGN = """
+UPDATE engine_campaign_recipient SET chunk_id = %(chunk_id)s
+ WHERE id IN (SELECT id FROM engine_campaign_recipient
+               WHERE campaign_id = %(campaign_id)s AND state = 'queued' AND chunk_id IS NULL
+               ORDER BY id LIMIT %(size)s)
+"""
+FINISH = """
+UPDATE engine_campaign c SET state = 'sent', finished_at = clock_timestamp() AT TIME ZONE 'UTC', fully_sent_on = NULL
+ WHERE id = %(campaign_id)s AND state = 'sending'
+   AND NOT EXISTS (SELECT FROM engine_campaign_recipient r
+                    WHERE r.campaign_id = c.id AND r.state IN ('queued', 'handing'))
+RETURNING id
+"""
+
+
+class EngineCampaign(models.Model):
+    """Starting, continuing and finishing a campaign."""
+
+    _inherit = "engine.campaign"
+
+    def _send(self, idempotency_key=None):
+        """Start the campaign and return the documented answer; a repeated call changes nothing.
+
+        Today's part is reserved here and now. Raises 409 when nothing fits today.
+        """
+        self.ensure_one()
+        self.lock_for_update()
+        if self.send_answer:
+            return self._repeat_answer(idempotency_key)
+        self._check_ready()
+        self._freeze_content()
+        self._populate()
+        self._set_state("sending")
+        self.write({"started_at": fields.Datetime.now(), "idempotency_key": idempotency_key})
+        if self.transport == "mailwizz":
+            self.send_answer = self._start_mailwizz()
+            return self.send_answer
+        grants = self._allocate()
+        if not grants:
+            raise ApiProblem(409, NO_QUOTA, extra={"success": False, "error": NO_QUOTA})
+        self.send_answer = self._build_answer(grants)
+        return self.send_answer
+
+    def _repeat_answer(self, idempotency_key):
+        if idempotency_key and self.idempotency_key and idempotency_key != self.idempotency_key:
+            raise ApiProblem(409, "This campaign was sent already, with another Idempotency-Key.")
+        return self.send_answer
+
+    def _populate(self):
+        self.env.flush_all()
+        self.env.cr.execute(
+            POPULATE,
+            {
+                "campaign_id": self.id,
+                "tenant_id": self.tenant_id.id,
+                "share_b": self.share_b if self.subject_b else 0,
+                "by_list": bool(self.list_ids),
+                "list_ids": self.list_ids.ids,
+                "by_tag": bool(self.tag_ids),
+                "tag_ids": self.tag_ids.ids,
+            },
+        )
+        self.invalidate_recordset()
+        if not self.waiting_count:
+            raise ApiProblem(409, "Nobody of these lists and tags may be written to.", extra={"success": False})
+
+    def _allocate(self):
+        """Reserve what fits today, cut it into chunks and queue them; returns the grants."""
+        waiting = self._count_waiting()
+        purpose = f"campaign/{self.id}"
+        grants = self.env["engine.quota"]._reserve(self.tenant_id, waiting, partial=True, purpose=purpose)
+        for grant in grants:
+            self._create_chunks(grant)
+        self.fully_sent_on = self._forecast(waiting - sum(grant["granted"] for grant in grants))
+        return grants
+
+    def _create_chunks(self, grant):
+        ip = self.env["engine.ip"].browse(grant["ip_id"])
+        count = math.ceil(grant["granted"] / CHUNK)
+        sizes = [min(CHUNK, grant["granted"] - CHUNK * index) for index in range(count)]
+        chunks = self.env["engine.campaign.chunk"].create(
+            [
+                {
+                    "campaign_id": self.id,
+                    "ip_id": ip.id,
+                    "lease": grant["lease"],
+                    "size": size,
+                    "reason": self._explain(ip, grant),
+                }
+                for size in sizes
+            ]
+        )
+        self.env.flush_all()
+        for chunk in chunks:
+            values = {"chunk_id": chunk.id, "campaign_id": self.id, "size": chunk.size}
+            self.env.cr.execute(ASSIGN, values)
+        self.env["engine.campaign.recipient"].invalidate_model()
+        chunks._enqueue()
+
+    def _explain(self, ip, grant):
+        free = grant["remaining"] + grant["granted"]
+        return self.env._("%(ip)s had %(free)s of %(quota)s left today", ip=ip.address, free=free, quota=grant["quota"])
+
+    def _count_waiting(self):
+        self.env.flush_all()
+        return self.env["engine.campaign.recipient"].search_count(
+            [("campaign_id", "=", self.id), ("state", "=", "queued"), ("chunk_id", "=", False)]
+        )
+
+    def _forecast(self, waiting):
+        """The day on which the last of `waiting` recipients is sent, as the quotas are planned."""
+        day, left = self.tenant_id._get_today(), waiting
+        ips = self.tenant_id.ip_ids.filtered(lambda ip: ip.status in SENDING_STATUSES)
+        for _day in range(FORECAST_DAYS):
+            if left <= 0:
+                return day
+            day += timedelta(days=1)
+            left -= sum(ip._get_quota_on(day) for ip in ips)
+        return False
+
+    def _build_answer(self, grants):
+        self.env.flush_all()
+        self.invalidate_recordset()
+        allocations = [self._describe_grant(grant) for grant in grants]
+        largest = allocations[0]
+        reserved = sum(grant["granted"] for grant in grants)
+        total = self.waiting_count
+        return {
+            "success": True,
+            "campaign_id": self.id,
+            "total_recipients": total,
+            "ip_used": largest["ip_address"],
+            "ip_status": largest["ip_status"],
+            "quota_info": largest["quota_info"],
+            "allocations": allocations,
+            "sent_today": reserved,
+            "sent_later": total - reserved,
+            "suppressed": self.suppressed_count,
+            "fully_sent_on": fields.Date.to_string(self.fully_sent_on) or None,
+        }
+
+    def _describe_grant(self, grant):
+        ip = self.env["engine.ip"].browse(grant["ip_id"])
+        return {
+            "ip_id": ip.id,
+            "ip_address": ip.address,
+            "ip_status": ip.status,
+            "emails": grant["granted"],
+            "reason": self._explain(ip, grant),
+            "quota_info": {
+                "daily_quota": grant["quota"],
+                "sent_today_before": grant["used_before"],
+                "remaining_after": grant["remaining"],
+            },
+        }
+
+    def _after_chunk(self):
+        """Called by a chunk at its end, with the journal committed elsewhere: finish or go on."""
+        with self.env["engine.quota"]._counter_cursor__() as cr:
+            cr.execute(FINISH, {"campaign_id": self.id})
+            finished = cr.fetchone()
+        self.invalidate_recordset()
+        if not finished:
+            self.with_delay(
+                channel="root.email_engine", identity_key=f"email_engine_bridge.campaign.{self.id}"
+            )._job_continue()
+
+    def _job_continue(self):
+        """Queue what has no chunk and fits today, once the chunks before it are done."""
+        self._continue()
+
+    def _continue(self):
+        for campaign in self.filtered(lambda one: one.state == "sending" and one.transport == "powermta"):
+            campaign.chunk_ids.filtered(lambda chunk: chunk.state == "pending")._enqueue()
+            if campaign._count_waiting():
+                campaign._allocate()
+
+    @api.model
+    def _cron_continue(self):
+        """Start what is due, go on with what waits for quota, finish what is done."""
+        due = self.search([("state", "=", "scheduled"), ("scheduled_at", "<=", fields.Datetime.now())])
+        sending = self.search([("state", "=", "sending")])
+        commit_progress = self.env["ir.cron"]._commit_progress
+        commit_progress(remaining=len(due) + len(sending))
+        for campaign in due + sending:
+            campaign._take_up()
+            if not commit_progress(1):
+                break
+
+    def _take_up(self):
+        """One step of the cron; a refusal is shown on the campaign and tried again at the next turn."""
+        try:
+            with self.env.cr.savepoint():
+                if self.state == "scheduled":
+                    self._send()
+                else:
+                    self._after_chunk()
+        except ApiProblem as problem:
+            if self.state == "scheduled":
+                self.message_post(body=problem.detail)
+
+    @api.model
+    def _cron_settle_unknown(self):
+        """Settle messages without an answer by PowerMTA's records; see `_settle_unknown`."""
+        for tenant in self.env["engine.tenant"].search([("records_receipts", "=", True)]):
+            self._settle_unknown(tenant)
+            if not self.env["ir.cron"]._commit_progress(1):
+                break
+
+    @api.model
+    def _settle_unknown(self, tenant):
+        """Queue again what provably never arrived; returns how many.
+
+        A message leaves "unknown" by its own receipt, delivery or bounce record. When PowerMTA has
+        written receipts of later messages, older than those by the settling time, a message without
+        one was not taken: it waits again. Without such proof it stays unknown, and is never resent.
+        """
+        queued = self.env.execute_query(
+            SQL(
+                """UPDATE engine_campaign_recipient r SET state = 'queued', chunk_id = NULL,
+                          answer = 'PowerMTA has no record of it: sent again'
+                    WHERE r.tenant_id = %s AND r.state = 'unknown'
+                      AND r.handed_at + %s * interval '1 second' <
+                          (SELECT max(e.time) FROM engine_event e WHERE e.tenant_id = %s AND e.type = 'r')
+                      AND NOT EXISTS (SELECT FROM engine_event e WHERE e.recipient_id = r.id)
+                RETURNING r.campaign_id""",
+                tenant.id,
+                tenant.settle_seconds,
+                tenant.id,
+            )
+        )
+        campaigns = self.browse({campaign_id for (campaign_id,) in queued})
+        campaigns.filtered(lambda one: one.state == "sent").write({"state": "sending", "finished_at": False})
+        self.env["engine.campaign.recipient"].invalidate_model()
+        return len(queued)

@@ -1,0 +1,75 @@
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+
+from ..tools.contact_rows import inspect_address, normalise_address
+
+CONSENTS = [("unknown", "Unknown"), ("given", "Given"), ("withdrawn", "Withdrawn")]
+
+
+class EngineContact(models.Model):
+    """A person a tenant may write to, with the proof that it may."""
+
+    _name = "engine.contact"
+    _description = "Contact"
+    _order = "id desc"
+    _rec_name = "email"
+
+    email = fields.Char("Address", required=True)
+    first_name = fields.Char()
+    last_name = fields.Char()
+    tenant_id = fields.Many2one("engine.tenant", required=True, index=True, ondelete="restrict")
+    company_id = fields.Many2one(related="tenant_id.company_id", store=True, index=True)
+    attributes = fields.Json(help="More values for templates, such as {'city': 'Lyon'}")
+    list_ids = fields.Many2many("engine.contact.list", "engine_contact_list_rel", "contact_id", "list_id", "Lists")
+    tag_ids = fields.Many2many("engine.contact.tag", "engine_contact_tag_rel", "contact_id", "tag_id", "Tags")
+    flag = fields.Selection(
+        [("role", "Role address"), ("invalid", "Not an address")],
+        readonly=True,
+        help="Role addresses (info@, contact@…) are no person; wrong ones are kept but never written to.",
+    )
+    consent = fields.Selection(CONSENTS, required=True, default="unknown")
+    consent_at = fields.Datetime("Consent recorded on")
+    consent_source = fields.Char("Proof of consent", help="Form, page, address, wording: what proves the consent")
+    suppression_id = fields.Many2one("engine.suppression", compute="_compute_suppression_id")
+
+    _email_uniq = models.UniqueIndex("(tenant_id, email)", "This tenant has this contact already.")
+
+    @api.depends("email", "tenant_id")
+    def _compute_suppression_id(self):
+        found = self.env["engine.suppression"].search([("email", "in", self.mapped("email"))])
+        for contact in self:
+            contact.suppression_id = found.filtered(
+                lambda one, contact=contact: (
+                    one.email == contact.email and (not one.tenant_id or one.tenant_id == contact.tenant_id)
+                )
+            )[:1]
+
+    @api.constrains("list_ids", "tag_ids", "tenant_id")
+    def _check_tenant(self):
+        for contact in self:
+            if (contact.list_ids.tenant_id | contact.tag_ids.tenant_id) - contact.tenant_id:
+                raise ValidationError(self.env._("Lists and tags must be those of the contact's tenant."))
+
+    @api.constrains("consent", "consent_source")
+    def _check_consent(self):
+        for contact in self:
+            if contact.consent == "given" and not contact.consent_source:
+                raise ValidationError(self.env._("Proof of consent: say where and how the consent was given."))
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        return super().create([self._with_address(vals) for vals in vals_list])
+
+    def write(self, vals):
+        return super().write(self._with_address(vals))
+
+    @api.model
+    def _with_address(self, vals):
+        """The address in the form that identifies it, with what is noticed about it."""
+        vals = dict(vals)
+        if vals.get("email"):
+            vals["email"] = normalise_address(vals["email"])
+            vals["flag"] = inspect_address(vals["email"]) or False
+        if vals.get("consent") in ("given", "withdrawn"):
+            vals.setdefault("consent_at", fields.Datetime.now())
+        return vals

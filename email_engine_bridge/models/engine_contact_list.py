@@ -1,0 +1,40 @@
+from odoo import fields, models
+
+
+class EngineContactList(models.Model):
+    """People of a tenant who asked for the same kind of mail."""
+
+    _name = "engine.contact.list"
+    _description = "Contact list"
+    _order = "name, id"
+
+    name = fields.Char(required=True)
+    active = fields.Boolean(default=True)
+    tenant_id = fields.Many2one("engine.tenant", required=True, index=True, ondelete="restrict")
+    company_id = fields.Many2one(related="tenant_id.company_id", store=True, index=True)
+    description = fields.Char(help="Shown on the preferences page")
+    contact_ids = fields.Many2many("engine.contact", "engine_contact_list_rel", "list_id", "contact_id", "Contacts")
+    contact_count = fields.Integer(compute="_compute_contact_count")
+
+    _name_uniq = models.UniqueIndex("(tenant_id, name)", "This tenant has this list already.")
+
+    def _compute_contact_count(self):
+        counted = self.env["engine.contact"]._read_group([("list_ids", "in", self.ids)], ["list_ids"], ["__count"])
+        counts = {contact_list.id: count for contact_list, count in counted}
+        for contact_list in self:
+            contact_list.contact_count = counts.get(contact_list.id, 0)
+
+
+class EngineContactTag(models.Model):
+    """A word to choose contacts by."""
+
+    _name = "engine.contact.tag"
+    _description = "Contact tag"
+    _order = "name, id"
+
+    name = fields.Char(required=True)
+    color = fields.Integer()
+    tenant_id = fields.Many2one("engine.tenant", required=True, index=True, ondelete="cascade")
+    company_id = fields.Many2one(related="tenant_id.company_id", store=True, index=True)
+
+    _name_uniq = models.UniqueIndex("(tenant_id, name)", "This tenant has this tag already.")

@@ -1,0 +1,51 @@
+import hashlib
+import hmac
+
+from odoo import fields, models
+
+from ..tools.campaign_sender import Addresses
+from ..tools.smtp_feeder import SmtpFeeder
+
+
+class EngineTenant(models.Model):
+    """What sending campaigns needs to know of a tenant."""
+
+    _inherit = "engine.tenant"
+
+    is_stopped = fields.Boolean(
+        "Stopped", tracking=True, help="Kill switch: no campaign of this tenant hands over any mail while it is set."
+    )
+    bounce_domain = fields.Char(help="Domain of the envelope senders (VERP). Empty: that of the From address.")
+    feedback_sender = fields.Char("Feedback-ID sender", help="Gmail's SenderId, 5 to 15 characters")
+    postal_address = fields.Char(help="For [COMPANY_FULL_ADDRESS]")
+    records_receipts = fields.Boolean(
+        "PowerMTA records receipts",
+        default=True,
+        help="PowerMTA writes `r` rows: a message without one, older than the newest one by the settling time,"
+        " never arrived.",
+    )
+    settle_seconds = fields.Integer("Settling time", default=600, help="Seconds; see PowerMTA records receipts")
+
+    def _get_bounce_domain(self):
+        self.ensure_one()
+        return self.bounce_domain or self.from_email.rpartition("@")[2]
+
+    def _get_addresses(self):
+        """Where this tenant's messages point back to."""
+        self.ensure_one()
+        parameters_sudo = self.env["ir.config_parameter"].sudo()  # any worker or API user signs tokens
+        return Addresses(
+            base_url=parameters_sudo.get_param("email_engine.public_url") or self.get_base_url(),
+            bounce_domain=self._get_bounce_domain(),
+            secret=self._get_token_secret(),
+        )
+
+    def _get_token_secret(self):
+        """Key of the tokens in links and envelope senders; derived, so that it never leaves."""
+        database_secret = self.env["ir.config_parameter"].sudo().get_param("database.secret")
+        return hmac.new(database_secret.encode(), b"email_engine_bridge.tokens", hashlib.sha256).digest()
+
+    def _get_feeder__(self):
+        """The SMTP connection to this tenant's PowerMTA; opened at first use."""
+        self.ensure_one()
+        return SmtpFeeder(self.delivery_host, self.delivery_port, helo=self._get_bounce_domain())

@@ -1,0 +1,68 @@
+import json
+
+from odoo.tests import tagged
+
+from .common import EngineCase
+
+
+@tagged("post_install", "-at_install")
+class TestContacts(EngineCase):
+    def _ingest(self, body, content_type="", **groups):
+        body = body.encode() if isinstance(body, str) else body
+        return self.env["engine.contact.ingest"]._ingest(self.tenant_a, body, content_type, **groups)
+
+    def _contacts(self):
+        return self.env["engine.contact"].search([("tenant_id", "=", self.tenant_a.id)], order="email")
+
+    ROWS = [
+        {"email": "Jean@X.test ", "first_name": "Jean", "city": "Lyon", "tags": ["vip"]},
+        {"email": "info@x.test", "consent": "given", "consent_source": "form 12"},
+        {"email": "nonsense", "lname": "Ø\t\\N"},
+        {"first_name": "nobody"},
+        {"email": "b@x.test", "consent": "given"},
+        "text",
+    ]
+
+    def test_every_form_stores_the_same(self):
+        bodies = {
+            "array": json.dumps(self.ROWS),
+            "envelope": json.dumps({"contacts": self.ROWS}, indent=1),
+            "lines": "\n".join(map(json.dumps, self.ROWS)),
+        }
+        for name, body in bodies.items():
+            with self.subTest(name):
+                summary = self._ingest(body, lists=["News"])
+                self.assertEqual((summary["received"], summary["error_count"]), (6, 3))
+                self.assertEqual([error["row"] for error in summary["errors"]], [4, 5, 6])
+                self.assertEqual((summary["role"], summary["invalid"]), (1, 1))
+                info, jean, wrong = self._contacts()
+                self.assertEqual(
+                    (jean.email, jean.attributes, jean.tag_ids.name), ("jean@x.test", {"city": "Lyon"}, "vip")
+                )
+                self.assertEqual((info.flag, info.consent, info.consent_source), ("role", "given", "form 12"))
+                self.assertEqual((wrong.flag, wrong.last_name), ("invalid", "Ø\t\\N"))
+                self.assertEqual(self._contacts().list_ids.mapped("name"), ["News"])
+
+    def test_idempotent_and_merging(self):
+        body = "email;first_name;city\na@x.test;A;Lyon\nA@X.TEST;;Paris\n"
+        first, second = self._ingest(body, "text/csv"), self._ingest(body, "text/csv")
+        self.assertEqual((first["created"], second["created"]), (1, 0))
+        contact = self._contacts()
+        self.assertEqual((contact.email, contact.attributes), ("a@x.test", {"city": "Paris"}))
+        self._ingest('{"email": "a@x.test", "age": 40}')
+        contact.invalidate_recordset()
+        self.assertEqual((contact.first_name, contact.attributes), (contact.first_name, {"city": "Paris", "age": 40}))
+
+    def test_consent_is_never_forgotten(self):
+        self._ingest('{"email": "a@x.test", "consent": "withdrawn"}')
+        self._ingest('{"email": "a@x.test"}')
+        self.assertEqual(self._contacts().consent, "withdrawn")
+
+    def test_global_and_tenant_suppression(self):
+        suppression = self.env["engine.suppression"]
+        suppression._suppress(self.tenant_b, ["a@x.test"], "unsubscribe")
+        self._ingest('{"email": "a@x.test"}')
+        self.assertFalse(self._contacts().suppression_id)
+        suppression.create({"email": "A@x.test ", "reason": "manual"})
+        self.env["engine.contact"].invalidate_model()
+        self.assertEqual(self._contacts().suppression_id.reason, "manual")

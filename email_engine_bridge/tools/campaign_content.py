@@ -1,0 +1,49 @@
+"""Prepare a template for a campaign: unsubscribe link, open pixel, links that are counted."""
+
+import re
+from dataclasses import dataclass, field
+
+from .text_part import derive_text
+
+_UNSUBSCRIBE = re.compile(r"\[UNSUBSCRIBE_URL\b|unsubscribe_url")
+_LINK = re.compile(r"""(<a\b[^>]*?\bhref\s*=\s*)(["'])(https?://[^"'{}\[\]]+)\2""", re.IGNORECASE)
+_BODY_END = re.compile(r"</body\s*>", re.IGNORECASE)
+FOOTER = '<p style="font-size:12px;color:#777"><a href="{{ unsubscribe_url }}">Se désinscrire / Unsubscribe</a></p>'
+PIXEL = '<img src="{{ open_url }}" width="1" height="1" alt="" style="display:none">'
+
+
+@dataclass
+class Content:
+    """What is rendered for every recipient; `links` are the counted targets in their order."""
+
+    subjects: tuple
+    html: str
+    text: str
+    links: list = field(default_factory=list)
+
+
+def prepare(subjects, html, text, *, track_opens, track_clicks):
+    """`Content` of a campaign: one subject, or two for an A/B test."""
+    if not _UNSUBSCRIBE.search(html):
+        html = _before_body_end(html, FOOTER)
+    text = text or derive_text(html)
+    links = []
+    if track_clicks:
+        html = _LINK.sub(lambda found: _counted(found, links), html)
+    if track_opens:
+        html = _before_body_end(html, PIXEL)
+    return Content(tuple(subjects), html, text, links)
+
+
+def _counted(found, links):
+    target = found[3].replace("&amp;", "&")
+    if target not in links:
+        links.append(target)
+    return f"{found[1]}{found[2]}{{{{ click_url }}}}{links.index(target)}{found[2]}"
+
+
+def _before_body_end(html, addition):
+    end = None
+    for end in _BODY_END.finditer(html):  # noqa: B007 the last one is wanted
+        pass
+    return html + addition if end is None else html[: end.start()] + addition + html[end.start() :]

@@ -1,0 +1,174 @@
+"""Read contacts from JSON, NDJSON or CSV, one row at a time, and look at each address.
+
+Nothing is dropped: a row that cannot be used is reported with its number, an address that is wrong or
+belongs to a role is kept with a flag.
+"""
+
+import csv
+import io
+import json
+import re
+from typing import NamedTuple
+
+from ..exceptions import EngineRejected
+
+# RFC 5321 §4.5.3.1: 64 octets before the @, 255 after it. RFC 2142 names the role mailboxes.
+_ADDRESS = re.compile(
+    r"(?=.{3,254}$)[^\s@\"(),:;<>\[\\\]\x00-\x1f]{1,64}@(?:[^\W_](?:[^\W_]|-){0,62}\.)+(?:[^\W\d_]{2,63}|xn--[a-z0-9-]{2,59})"
+)
+ROLES = {
+    "abuse", "admin", "administrateur", "billing", "compta", "comptabilite", "contact", "direction", "facturation",
+    "help", "hostmaster", "info", "infos", "jobs", "mailer-daemon", "marketing", "news", "no-reply", "noc", "noreply",
+    "office", "postmaster", "privacy", "rh", "root", "sales", "secretariat", "security", "service", "spam", "support",
+    "usenet", "uucp", "webmaster", "www",
+}  # fmt: skip
+KNOWN = ("email", "first_name", "last_name", "lists", "tags", "consent", "consent_at", "consent_source")
+ALIASES = {"fname": "first_name", "lname": "last_name", "address": "email", "e-mail": "email", "mail": "email"}
+MAX_ATTRIBUTES = 16 * 1024  # characters of one contact's further values
+MAX_NAME = 200
+
+
+class Row(NamedTuple):
+    """One contact; `attributes` is JSON text, lists and tags are tuples of names."""
+
+    number: int
+    email: str
+    first_name: str
+    last_name: str
+    attributes: str
+    flag: str
+    consent: str
+    consent_source: str
+    lists: tuple
+    tags: tuple
+
+
+class BadRow(EngineRejected):
+    """This row cannot be used; the text says what to mend."""
+
+
+def normalise_address(text):
+    """The form that identifies an address: trimmed, lower case, without a mailto: or <>."""
+    return str(text).strip().strip("<>").removeprefix("mailto:").strip().lower()
+
+
+def inspect_address(address):
+    """ "invalid", "role" or "" for a normalised address."""
+    if not _ADDRESS.fullmatch(address) or ".." in address or address.startswith("."):
+        return "invalid"
+    local = address.partition("@")[0].partition("+")[0]
+    return "role" if local in ROLES else ""
+
+
+def read_contacts(body, content_type=""):
+    """Yield `Row` or `(number, reason)` for every row of a body (bytes).
+
+    JSON: an array of objects or {"contacts": [...]}; NDJSON: an object a line; CSV: a header line
+    with `email` in it, separated by comma, semicolon or tab.
+    """
+    text = io.TextIOWrapper(io.BytesIO(body), "utf-8-sig", "replace", newline="")
+    head = text.read(4096)
+    text.seek(0)
+    first = head.lstrip()[:1]
+    if "csv" in content_type or first not in ("{", "["):
+        rows = _csv_rows(text, head)
+    elif first == "[" or _is_envelope(head):
+        rows = _array_rows(text)
+    else:
+        rows = _line_rows(text)
+    for number, row in enumerate(rows, 1):
+        try:
+            yield _row(number, row)
+        except BadRow as error:
+            yield number, str(error)
+
+
+def _is_envelope(head):
+    return re.match(r'\s*\{\s*"(contacts|tenant_id|lists|tags)"', head) is not None
+
+
+def _csv_rows(text, head):
+    delimiter = max(",;\t", key=head.split("\n", 1)[0].count)
+    rows = csv.reader(text, delimiter=delimiter)
+    header = [_column(name) for name in next(rows, [])]
+    if "email" not in header:
+        raise EngineRejected("The first line must name the columns, email among them")
+    try:
+        for row in rows:
+            if row:
+                yield dict(zip(header, row, strict=False))
+    except csv.Error as error:
+        raise EngineRejected(f"Line {rows.line_num}: {error}") from error
+
+
+def _array_rows(text):
+    """Decode the array element by element, so that a large body is never held twice."""
+    content = text.read()
+    decoder = json.JSONDecoder()
+    start = content.find("[")
+    position = start + 1
+    skip = re.compile(r"[\s,]*")
+    while start >= 0:
+        position = skip.match(content, position).end()
+        if content[position : position + 1] == "]":
+            return
+        try:
+            row, position = decoder.raw_decode(content, position)
+        except (ValueError, RecursionError) as error:
+            raise EngineRejected(f"The JSON cannot be read: {error}") from error
+        yield row
+
+
+def _line_rows(text):
+    for line in text:
+        if line.strip():
+            try:
+                yield json.loads(line)
+            except (ValueError, RecursionError):
+                yield None
+
+
+def _column(name):
+    name = name.strip().lower().replace(" ", "_")
+    return ALIASES.get(name, name)
+
+
+def _row(number, values):
+    if not isinstance(values, dict):
+        raise BadRow('This is no object: send {"email": …}')
+    values = {_column(str(name)): value for name, value in values.items()}
+    email = normalise_address(values.get("email") or "")
+    if not email:
+        raise BadRow("email: missing")
+    if len(email) > 320:
+        raise BadRow("email: longer than 320 characters")
+    consent = values.get("consent") or "unknown"
+    if consent not in ("unknown", "given", "withdrawn"):
+        raise BadRow("consent: use given, withdrawn or unknown")
+    source = _text(values, "consent_source")
+    if consent == "given" and not source:
+        raise BadRow("consent_source: say how the consent was given")
+    further = values.get("attributes")
+    attributes = {} if not isinstance(further, dict) else dict(further)
+    attributes |= {name: value for name, value in values.items() if name not in KNOWN and name != "attributes" and name}
+    encoded = json.dumps(attributes, ensure_ascii=False) if attributes else ""
+    if len(encoded) > MAX_ATTRIBUTES or "\\u0000" in encoded:
+        raise BadRow(f"attributes: more than {MAX_ATTRIBUTES} characters, or a NUL")
+    names = (_text(values, "first_name"), _text(values, "last_name"))
+    groups = (_names(values, "lists"), _names(values, "tags"))
+    return Row(number, email, *names, encoded, inspect_address(email), consent, source, *groups)
+
+
+def _text(values, name):
+    text = str(values.get(name) or "").replace("\0", "").strip()
+    if len(text) > MAX_NAME:
+        raise BadRow(f"{name}: longer than {MAX_NAME} characters")
+    return text
+
+
+def _names(values, name):
+    value = values.get(name) or ()
+    parts = value.split("|") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
+        raise BadRow(f"{name}: send a list of names")
+    return tuple(part.strip()[:MAX_NAME] for part in parts if part.strip())
