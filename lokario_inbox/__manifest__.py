@@ -18,6 +18,9 @@
         "views/inbox_quarantine_views.xml",
         "views/lokario_inbox_menus.xml",
     ],
+    "assets": {
+        "web.assets_backend": ["lokario_inbox/static/src/**/*"],
+    },
     "application": True,
     "installable": True,
 }

@@ -13,6 +13,8 @@ from ..tools.placement_match import compare, match_renumbered
 
 _logger = logging.getLogger(__name__)
 
+SUSPICIOUS_COUNT = 10  # mails in a row that cannot be stored: not their fault
+
 
 class InboxFolder(models.Model):
     """What the synchronisation writes about one folder: bulk SQL, no commit."""
@@ -45,24 +47,35 @@ class InboxFolder(models.Model):
         return mails
 
     def _store_items(self, event, mails):
-        """Store in bulk; when one mail poisons the batch, halve until it stands alone."""
+        """Store in bulk; mails that cannot be stored even alone go to quarantine.
+
+        When no mail of a whole batch can be stored the fault is ours, not theirs: that stops the
+        account, cursor unmoved, instead of filling the quarantine.
+        """
+        refused = self._try_items(event, mails)
+        if refused and len(refused) == len(mails) > SUSPICIOUS_COUNT:
+            raise refused[0][1]
+        for item, err in refused:
+            _logger.warning("Mail %s of folder %s cannot be stored: %r", item.uid, self.id, err)
+            self._quarantine(event, item, f"{type(err).__name__}: {err}")
+
+    def _try_items(self, event, mails):
+        """Bulk first, then in halves until the poisoned mail stands alone: [(item, exception)]."""
         if not mails:
-            return
+            return []
         try:
             with self.env.cr.savepoint():
                 self.env["inbox.message"]._store_batch(self, event, mails)
                 self.env.flush_all()
         except (psycopg2.OperationalError, psycopg2.InterfaceError):
             raise
-        except Exception as err:  # see the docstring
+        except Exception as err:  # see _store_items
             self.env.invalidate_all()
             if len(mails) == 1:
-                _logger.warning("Mail %s of folder %s cannot be stored", mails[0][0].uid, self.id, exc_info=True)
-                self._quarantine(event, mails[0][0], f"{type(err).__name__}: {err}")
-                return
+                return [(mails[0][0], err)]
             middle = len(mails) // 2
-            self._store_items(event, mails[:middle])
-            self._store_items(event, mails[middle:])
+            return self._try_items(event, mails[:middle]) + self._try_items(event, mails[middle:])
+        return []
 
     def _quarantine(self, event, item, reason):
         self.env["inbox.quarantine"]._keep(self, event.uidvalidity, item, reason)
