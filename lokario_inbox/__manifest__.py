@@ -13,6 +13,8 @@
         "security/inbox_rules.xml",
         "data/inbox_conversation_cron.xml",
         "data/ir_cron_data.xml",
+        "security/inbox_sending_rules.xml",
+        "data/ir_cron_sending_data.xml",
         "views/inbox_integration_views.xml",
         "views/inbox_folder_views.xml",
         "views/inbox_quarantine_views.xml",

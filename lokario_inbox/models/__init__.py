@@ -11,3 +11,12 @@ from . import inbox_integration_oauth
 from . import inbox_integration_form
 from . import inbox_message_store
 from . import inbox_sync
+from . import inbox_integration_sending
+from . import inbox_sent_copy
+from . import inbox_outgoing
+from . import inbox_outgoing_writing
+from . import inbox_outgoing_delivery
+from . import inbox_conversation_answer
+from . import inbox_canned_answer
+from . import ir_mail_server
+from . import res_company_sending

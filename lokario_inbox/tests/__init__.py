@@ -4,3 +4,4 @@ from . import test_threading
 from . import test_mime_builder
 from . import test_outgoing_tools
 from . import test_sync
+from . import test_outgoing

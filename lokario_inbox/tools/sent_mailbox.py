@@ -96,7 +96,7 @@ class SentMailbox:
     def folder(self, use: str) -> str:
         """Return the name of the folder for "sent", "drafts" or "inbox", "" when the mailbox has none."""
         if not self._names.get(use):
-            flag = {"sent": imapclient.SENT, "drafts": imapclient.DRAFTS}[use]
+            flag = {"sent": imapclient.imapclient.SENT, "drafts": imapclient.imapclient.DRAFTS}[use]
             with _translated():
                 found = self._client.find_special_folder(flag)
                 if not found:

@@ -1,5 +1,6 @@
 """Handing one mail to one SMTP server in one transaction, and knowing afterwards how far it came."""
 
+import base64
 import contextlib
 import smtplib
 import socket
@@ -153,6 +154,22 @@ def _failing_at(stage: str):
         raise SubmissionFailed("tls" if stage == "tls" else stage, None, str(err)) from err
     except (OSError, smtplib.SMTPException) as err:
         raise SubmissionFailed(stage, None, str(err) or type(err).__name__) from err
+
+
+def login(session, user: str, secret: str, method: str) -> None:
+    """Log a session in; method: "password" or "oauth" (XOAUTH2). Raises what smtplib raises."""
+    if method == "oauth":
+        token = base64.b64encode(f"user={user}\1auth=Bearer {secret}\1\1".encode()).decode()
+        code, text = session.docmd("AUTH", f"XOAUTH2 {token}")
+        if code == 334:  # the error's detail; an empty line asks for the final answer
+            code, text = session.docmd("")
+        if code != 235:
+            raise smtplib.SMTPAuthenticationError(code, text)
+        return
+    try:
+        session.login(user, secret)
+    finally:
+        session.user = session.password = None  # smtplib would keep them
 
 
 @contextlib.contextmanager

@@ -1,0 +1,280 @@
+from datetime import timedelta
+from email.utils import getaddresses
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError, ValidationError
+from odoo.tools import email_normalize, is_html_empty
+
+KINDS = [("reply", "Reply"), ("reply_all", "Reply all"), ("forward", "Forward"), ("new", "New mail")]
+STATES = [
+    ("draft", "Draft"),
+    ("scheduled", "Waiting"),
+    ("sending", "Being sent"),
+    ("unsettled", "Being verified"),
+    ("sent", "Sent"),
+    ("failed", "Not sent"),
+    ("uncertain", "Uncertain"),
+    ("cancelled", "Cancelled"),
+]
+# Every change of state goes through _set_<state>() and is one of these.
+ALLOWED = {
+    "draft": {"scheduled", "failed", "cancelled", "uncertain"},
+    "scheduled": {"draft", "sending", "unsettled", "failed"},
+    "sending": {"scheduled"},
+    "unsettled": {"sending"},
+    "sent": {"sending", "unsettled", "uncertain"},
+    "failed": {"scheduled", "sending", "uncertain"},
+    "uncertain": {"unsettled"},
+    "cancelled": {"draft", "scheduled", "failed"},
+}
+CAUSES = [
+    ("recipient", "An address was refused"),
+    ("sender", "The mailbox may not send as this address"),
+    ("size", "Too large"),
+    ("policy", "Refused by the server"),
+    ("gave_up", "Tried too often"),
+    ("address", "Bad address"),
+    ("answered", "The customer answered first"),
+    ("person", "Cancelled by a person"),
+    ("not_allowed", "No longer allowed to leave by itself"),
+]
+
+
+class InboxOutgoing(models.Model):
+    """One mail on its way out of a mailbox. Its Message-ID is fixed before the first attempt and never changes."""
+
+    _name = "inbox.outgoing"
+    _description = "Outgoing E-mail"
+    _order = "id desc"
+    _rec_name = "subject"
+
+    integration_id = fields.Many2one("inbox.integration", required=True, index=True, ondelete="cascade")
+    company_id = fields.Many2one(related="integration_id.company_id", store=True, index=True)
+    owner_id = fields.Many2one(related="integration_id.owner_id", store=True, index=True)
+    conversation_id = fields.Many2one("inbox.conversation", index=True, ondelete="set null")
+    parent_id = fields.Many2one("inbox.message", string="Answers", index="btree_not_null", ondelete="set null")
+    author_id = fields.Many2one("res.users", required=True, index=True, default=lambda self: self.env.user)
+    kind = fields.Selection(KINDS, required=True, default="new")
+    is_automatic = fields.Boolean(readonly=True, copy=False, help="No person looked at it before it left.")
+
+    email_to = fields.Text("To")
+    email_cc = fields.Text("Cc")
+    email_bcc = fields.Text("Bcc")
+    subject = fields.Char()
+    body_html = fields.Html("Text", sanitize_style=True)
+    attachment_ids = fields.Many2many("ir.attachment", string="Attachments")
+    with_signature = fields.Boolean("Signature", default=True)
+    with_history = fields.Boolean("Quoted history", default=True)
+
+    state = fields.Selection(STATES, required=True, default="draft", index=True, readonly=True, copy=False)
+    cause = fields.Selection(CAUSES, readonly=True, copy=False)
+    send_at = fields.Datetime(index=True, readonly=True, copy=False, help="Not before this moment.")
+    is_scheduled = fields.Boolean(readonly=True, copy=False, help="A person chose the moment.")
+    written_at = fields.Datetime(readonly=True, copy=False, help="When its author was done with it.")
+    seen_message_id = fields.Integer(readonly=True, copy=False, help="Newest received mail its author could know.")
+    cancel_on_answer = fields.Boolean(
+        "Cancel when answered", default=True, help="A scheduled mail is cancelled when the customer writes first."
+    )
+    message_id_header = fields.Char("Message-ID", readonly=True, copy=False, index=True)
+    raw = fields.Binary(attachment=True, readonly=True, copy=False)
+    raw_recipients = fields.Text(readonly=True, copy=False, help="Envelope recipients, one per line.")
+    attempts = fields.Integer(readonly=True, copy=False)
+    handed_over_at = fields.Datetime(
+        readonly=True, copy=False, help="Set before the first byte of the mail leaves: from then on it may be delivered."
+    )
+    looks = fields.Integer(readonly=True, copy=False)
+    sent_at = fields.Datetime(readonly=True, copy=False, index=True)
+    answer = fields.Char("Server's answer", readonly=True, copy=False)
+    evidence = fields.Selection(
+        [("smtp", "The server accepted it"), ("mailbox", "Found in the mailbox"), ("person", "A person decided")],
+        readonly=True,
+        copy=False,
+    )
+    edit_ping_at = fields.Datetime(readonly=True, copy=False, help="Its author was last seen writing.")
+
+    _message_uniq = models.Constraint("UNIQUE(message_id_header)", "A Message-ID names one mail.")
+    _due_idx = models.Index("(send_at) WHERE state = 'scheduled'")
+
+    # === CHECKS === #
+
+    @api.constrains("integration_id", "conversation_id", "parent_id")
+    def _check_same_mailbox(self):
+        for outgoing in self.sudo():
+            for other in (outgoing.conversation_id, outgoing.parent_id):
+                if other and other.company_id != outgoing.company_id:
+                    raise ValidationError(self.env._("This conversation belongs to another company's mailbox."))
+
+    def _addresses(self, *names):
+        """Return the (name, address) pairs of fields such as "email_to"."""
+        self.ensure_one()
+        lines = [(self[name] or "").replace("\n", ",").replace(";", ",") for name in names]
+        return [(name, address.strip()) for name, address in getaddresses(lines) if address.strip()]
+
+    def _check_ready(self):
+        """Refuse what could not be sent, in words that say what to do."""
+        for outgoing in self:
+            recipients = outgoing._addresses("email_to", "email_cc", "email_bcc")
+            if not outgoing._addresses("email_to"):
+                raise UserError(self.env._("Enter at least one recipient in “To”."))
+            for __, address in recipients:
+                if not email_normalize(address):
+                    raise UserError(self.env._("“%(address)s” is not an e-mail address.", address=address))
+            if is_html_empty(outgoing.body_html) and not outgoing.attachment_ids and outgoing.kind != "forward":
+                raise UserError(self.env._("The mail is empty: write a text or add an attachment."))
+            if not outgoing.integration_id.active:
+                raise UserError(self.env._("The mailbox is archived: nothing can be sent from it."))
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_on_its_way(self):
+        if self.filtered(lambda outgoing: outgoing.state not in ("draft", "cancelled", "failed")):
+            raise UserError(self.env._("A mail that left, or may have left, cannot be deleted."))
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:  # what decides about sending is never a caller's value
+            for name in self._fields_of_the_machine() & set(vals):
+                if not self.env.su:
+                    raise UserError(self.env._("The state of a mail cannot be set from outside."))
+        outgoings = super().create(vals_list)
+        outgoings.integration_id.check_access("read")
+        return outgoings
+
+    def write(self, vals):
+        if not self.env.su and self._fields_of_the_machine() & set(vals):
+            raise UserError(self.env._("The state of a mail cannot be set from outside."))
+        content = {"email_to", "email_cc", "email_bcc", "subject", "body_html", "attachment_ids", "integration_id", "parent_id"}
+        if not self.env.su and content & set(vals) and self.filtered(lambda outgoing: outgoing.state != "draft"):
+            raise UserError(self.env._("Only a draft can be changed. Take the mail back first, if it has not left."))
+        return super().write(vals)
+
+    def _fields_of_the_machine(self):
+        return {name for name, field in self._fields.items() if field.readonly and field.store and name != "id"} & {
+            "state", "cause", "send_at", "is_scheduled", "message_id_header", "raw", "raw_recipients", "attempts",
+            "written_at", "seen_message_id", "handed_over_at", "looks", "sent_at", "answer", "evidence", "is_automatic",
+        }
+
+    # === WHAT PEOPLE DO === #
+
+    def action_send(self):
+        """Send after the undo window."""
+        self.ensure_one()
+        self.check_access("write")
+        self._check_ready()
+        seconds = self._undo_seconds()
+        now = fields.Datetime.now()
+        self.sudo()._set_scheduled(now + timedelta(seconds=seconds), **self._finished(now))
+        return {"undo_seconds": seconds}
+
+    def action_schedule(self, send_at):
+        """Send at a moment (UTC), unless the customer answers first."""
+        self.ensure_one()
+        self.check_access("write")
+        self._check_ready()
+        moment = fields.Datetime.to_datetime(send_at)
+        if not moment or moment <= fields.Datetime.now():
+            raise UserError(self.env._("Choose a moment in the future."))
+        self.sudo()._set_scheduled(moment, **self._finished(fields.Datetime.now()), is_scheduled=True)
+
+    def _finished(self, now):
+        """What is known of the conversation when the author is done with the mail."""
+        return {"written_at": now, "seen_message_id": self._last_received_id() if self.conversation_id else 0}
+
+    def action_undo(self):
+        """Take the mail back while it has not begun to leave."""
+        self.check_access("write")
+        taken = self.sudo().try_lock_for_update()
+        if taken != self.sudo() or taken.filtered(lambda outgoing: outgoing.state != "scheduled" or outgoing.handed_over_at):
+            raise UserError(self.env._("Too late: the mail is already on its way."))
+        taken._set_draft()
+
+    def action_cancel(self):
+        self.check_access("write")
+        self.sudo()._set_cancelled("person")
+
+    def action_retry(self):
+        """Try again what was not sent."""
+        self.check_access("write")
+        self._check_ready()
+        for outgoing in self.sudo():
+            outgoing.write({"attempts": 0, "cause": False})
+            outgoing._set_scheduled(fields.Datetime.now())
+
+    def action_confirm_sent(self):
+        """A person knows that an uncertain mail arrived."""
+        self.check_access("write")
+        self.sudo()._set_sent(self.env._("Confirmed by %s", self.env.user.name), "person")
+
+    def action_confirm_not_sent(self):
+        """A person knows that an uncertain mail did not arrive: it becomes a mail that was not sent."""
+        self.check_access("write")
+        self.sudo()._set_failed("gave_up", self.env._("Declared not sent by %s", self.env.user.name))
+
+    def action_ping(self):
+        """The author is writing: others are warned."""
+        self.check_access("write")
+        self.sudo().edit_ping_at = fields.Datetime.now()
+
+    def _undo_seconds(self):
+        return max(0, self.company_id[:1].sudo().inbox_undo_seconds)
+
+    # === STATES === #
+
+    def _set_state(self, state, **values):
+        for outgoing in self:
+            if outgoing.state not in ALLOWED[state]:
+                names = dict(STATES)
+                raise UserError(
+                    self.env._(
+                        "A mail that is “%(now)s” cannot become “%(then)s”.", now=names[outgoing.state], then=names[state]
+                    )
+                )
+        self.write({"state": state, **values})
+        self.filtered("conversation_id").conversation_id._announce_outgoing()
+
+    def _set_draft(self):
+        self._set_state("draft", send_at=False, is_scheduled=False)
+
+    def _set_scheduled(self, send_at, **values):
+        self._set_state("scheduled", send_at=send_at, **values)
+        self.env.ref("lokario_inbox.ir_cron_send_outgoing").sudo()._trigger(send_at)
+
+    def _set_sending(self):
+        self._set_state("sending", attempts=self.attempts + 1, handed_over_at=False)
+
+    def _set_unsettled(self, answer):
+        self._set_state("unsettled", answer=answer, looks=0, send_at=fields.Datetime.now() + timedelta(seconds=5))
+        self.env.ref("lokario_inbox.ir_cron_send_outgoing").sudo()._trigger(self.send_at)
+
+    def _set_sent(self, answer, evidence):
+        now = fields.Datetime.now()
+        self._set_state("sent", sent_at=self.handed_over_at or now, answer=answer, evidence=evidence, cause=False)
+        self._after_sent()
+
+    def _set_failed(self, cause, answer):
+        self._set_state("failed", cause=cause, answer=answer)
+        for outgoing in self:
+            outgoing._notify_author(self.env._("A mail was not sent"))
+
+    def _set_uncertain(self, answer):
+        self._set_state("uncertain", answer=answer)
+        for outgoing in self:
+            outgoing._notify_author(self.env._("It is uncertain whether a mail was sent"))
+
+    def _set_cancelled(self, cause):
+        self._set_state("cancelled", cause=cause)
+
+    def _after_sent(self):
+        """Hook: the mail left for certain; ``self`` is one sudoed record."""
+        if self.conversation_id.state == "new":
+            self.conversation_id.state = "in_progress"
+
+    def _notify_author(self, subject):
+        target = self.conversation_id or self.integration_id
+        target.message_notify(
+            partner_ids=self.author_id.partner_id.ids,
+            subject=subject,
+            body=self.env._(
+                "“%(subject)s” to %(recipients)s: %(answer)s",
+                subject=self.subject or "", recipients=self.email_to or "", answer=self.answer or "",
+            ),
+        )

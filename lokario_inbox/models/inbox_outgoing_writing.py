@@ -1,0 +1,195 @@
+import base64
+import mimetypes
+import re
+from email.utils import getaddresses
+
+from markupsafe import Markup, escape
+from odoo import api, fields, models
+from odoo.tools import html2plaintext, html_sanitize, is_html_empty
+
+from ..tools import mime_builder
+from ..tools.loop_guard import answer_headers
+
+_REPLY_PREFIX = re.compile(r"^\s*((re|aw|sv|antw|odp|rif|res)\s?(\[\d+\])?\s?:\s*)+", re.IGNORECASE)
+_FORWARD_PREFIX = re.compile(r"^\s*((fwd?|tr|wg|rv|i)\s?:\s*)+", re.IGNORECASE)
+_PICTURE = re.compile(r'src="(?:https?://[^"/]+)?/web/image/(\d+)[^"]*"')
+_DATA_PICTURE = re.compile(r'src="data:(image/[\w.+-]+);base64,([A-Za-z0-9+/=\s]+)"')
+MAX_HISTORY = 200_000  # characters of quoted history
+
+
+class InboxOutgoing(models.Model):
+    """From what a person wrote to the bytes that leave."""
+
+    _inherit = "inbox.outgoing"
+
+    # === A FRESH DRAFT === #
+
+    @api.model
+    def _prepare_answer(self, parent, kind):
+        """Return the values of a draft that answers or forwards a message (inbox.message)."""
+        own = set(parent.integration_id.sudo()._sender_addresses())
+        to, cc = self._answer_recipients(parent, kind, own)
+        prefix, pattern = ("Fwd: ", _FORWARD_PREFIX) if kind == "forward" else ("Re: ", _REPLY_PREFIX)
+        subject = parent.subject or ""
+        return {
+            "integration_id": parent.integration_id.id,
+            "conversation_id": parent.conversation_id.id,
+            "parent_id": parent.id,
+            "kind": kind,
+            "email_to": to,
+            "email_cc": cc,
+            "subject": subject if pattern.match(subject) else prefix + subject,
+        }
+
+    def _answer_recipients(self, parent, kind, own):
+        """Return (To, Cc) as text; our own addresses never answer themselves."""
+        if kind == "forward":
+            return "", ""
+        if parent.direction == "out":  # writing again to the people of our own mail
+            author = getaddresses([parent.email_to or ""])
+        else:
+            author = getaddresses([parent.reply_to or ""]) or getaddresses([parent.email_from or ""])
+        to = [pair for pair in author if pair[1]]
+        cc = []
+        if kind == "reply_all":
+            known = own | {address.lower() for __, address in to}
+            others = getaddresses([parent.email_to or "", parent.email_cc or ""])
+            for name, address in others:
+                if address and address.lower() not in known:
+                    known.add(address.lower())
+                    cc.append((name, address))
+        return self._join(to), self._join(cc)
+
+    def _join(self, pairs):
+        return ", ".join(f'"{name}" <{address}>'.replace('\\', '') if name else address for name, address in pairs)
+
+    # === THE BYTES === #
+
+    def _fix_bytes(self):
+        """Give the mail its Message-ID and its bytes, once: every later attempt sends exactly these."""
+        self.ensure_one()
+        self._ensure_conversation()
+        if not self.message_id_header:
+            domain = self.integration_id._sender_addresses()[0].rpartition("@")[2]
+            self.message_id_header = self.conversation_id._mint_message_id(domain)
+        mail = self._compose()
+        recipients = self._addresses("email_to", "email_cc", "email_bcc")
+        self.write({
+            "raw": base64.b64encode(mime_builder.build(mail)),
+            "raw_recipients": "\n".join(dict.fromkeys(self._ascii_address(address) for __, address in recipients)),
+        })
+
+    def _ascii_address(self, address):
+        local, __, domain = address.strip().rpartition("@")
+        try:
+            return f"{local}@{domain.encode('idna').decode().lower()}"
+        except UnicodeError as err:
+            raise mime_builder.BadAddress(address) from err
+
+    def _ensure_conversation(self):
+        if not self.conversation_id:
+            self.conversation_id = self.env["inbox.conversation"].create({
+                "integration_id": self.integration_id.id,
+                "subject": self.subject,
+                "state": "in_progress",
+                "user_id": self.author_id.id,
+            })
+
+    def _compose(self):
+        """Return the OutgoingMail of this record."""
+        html, pictures = self._html_with_pictures()
+        parent = self.parent_id if self.kind != "new" else self.env["inbox.message"]
+        moment = fields.Datetime.now()
+        answering = parent if self.kind != "forward" else self.env["inbox.message"]
+        parent_ids = tuple((answering.references or "").split())
+        return mime_builder.OutgoingMail(
+            message_id=self.message_id_header,
+            sender=(self._sender_name(), self.integration_id._sender_addresses()[0]),
+            to=tuple(self._addresses("email_to")),
+            cc=tuple(self._addresses("email_cc")),
+            subject=self.subject or "",
+            text=html2plaintext(html),
+            html=str(html),
+            date=moment,
+            in_reply_to=answering.message_id_header or "",
+            references=mime_builder.chain(parent_ids, answering.message_id_header or "", self._first_id(answering.in_reply_to)),
+            thread_index=mime_builder.thread_index(
+                self._header_of(answering, "Thread-Index"), f"conversation {self.conversation_id.id}", moment
+            ),
+            parts=(*pictures, *self._files()),
+            headers=answer_headers() if self.is_automatic else {},
+        )
+
+    def _sender_name(self):
+        return self.integration_id.name if "@" not in self.integration_id.name else self.company_id.name
+
+    def _first_id(self, value):
+        found = re.search(r"<[^<>\s]+>", value or "")
+        return found.group() if found else ""
+
+    def _header_of(self, message, name):
+        """Return a header of a stored message, unfolded, "" when it has none."""
+        match = re.search(rf"^{name}:\s*((?:.*(?:\n[ \t].*)*))", message.headers or "", re.IGNORECASE | re.MULTILINE)
+        return "".join(match.group(1).split()) if match else ""
+
+    # === THE TEXT === #
+
+    def _full_html(self):
+        """What the person wrote, then the signature, then the quoted history."""
+        body = self.body_html or Markup()
+        if self.with_signature and not is_html_empty(self.integration_id.signature):
+            body += Markup('<div class="lokario_signature"><br/>-- <br/>%s</div>') % self.integration_id.signature
+        if self.parent_id and (self.with_history or self.kind == "forward"):
+            body += self._quoted_history()
+        return body
+
+    def _quoted_history(self):
+        parent = self.parent_id
+        content = Markup(html_sanitize(parent.body_html)) if parent.body_html else Markup("<pre>%s</pre>") % (parent.body_text or "")
+        content = content[:MAX_HISTORY] if len(content) > MAX_HISTORY and not parent.body_html else content
+        translated = self.with_context(lang=self.author_id.lang).env
+        date = fields.Datetime.context_timestamp(self.with_context(tz=self.author_id.tz or "UTC"), parent.date or fields.Datetime.now())
+        if self.kind == "forward":
+            head = translated._("---------- Forwarded message ----------")
+            lines = [head] + [
+                f"{label} {value}" for label, value in (
+                    (translated._("From:"), parent.email_from), (translated._("Date:"), f"{date:%d/%m/%Y %H:%M}"),
+                    (translated._("Subject:"), parent.subject), (translated._("To:"), parent.email_to),
+                ) if value
+            ]
+            return Markup("<br/><div>%s</div><div>%s</div>") % (Markup("<br/>").join(escape(line) for line in lines), content)
+        intro = translated._("On %(date)s, %(author)s wrote:", date=f"{date:%d/%m/%Y %H:%M}", author=parent.email_from or "")
+        return Markup('<br/><div class="gmail_quote"><div>%s</div><blockquote type="cite">%s</blockquote></div>') % (intro, content)
+
+    def _html_with_pictures(self):
+        """Return the HTML with its pictures as cid: links, and the pictures as parts."""
+        html, parts = str(self._full_html()), {}
+        own = self.attachment_ids.sudo()
+
+        def stored(match):
+            picture = own.filtered(lambda item: item.id == int(match.group(1)))
+            if not picture or not (picture.mimetype or "").startswith("image/"):
+                return 'src=""'
+            return put(f"picture.{picture.id}", picture.name, picture.mimetype, picture.raw)
+
+        def embedded(match):
+            content = base64.b64decode(match.group(2))
+            name = f"picture{len(parts) + 1}{mimetypes.guess_extension(match.group(1)) or ''}"
+            return put(f"data.{len(parts) + 1}", name, match.group(1), content)
+
+        def put(key, name, mimetype, content):
+            content_id = f"{key}.{self.message_id_header.strip('<>')}"
+            parts[key] = mime_builder.Part(name, mimetype, content, content_id)
+            return f'src="cid:{content_id}"'
+
+        html = _DATA_PICTURE.sub(embedded, _PICTURE.sub(stored, html))
+        return Markup(html), tuple(parts.values())
+
+    def _files(self):
+        """Return the attachments that are not shown as pictures in the text."""
+        shown = {int(number) for number in _PICTURE.findall(str(self.body_html or ""))}
+        return tuple(
+            mime_builder.Part(item.name, item.mimetype or "application/octet-stream", item.raw or b"")
+            for item in self.attachment_ids.sudo()
+            if item.id not in shown
+        )

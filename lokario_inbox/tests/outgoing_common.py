@@ -1,0 +1,94 @@
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+
+from freezegun import freeze_time
+from imapclient import IMAPClient
+from odoo import fields
+from odoo.tests import TransactionCase
+
+from lokario_cli.worlds.mail import MailWorld
+from lokario_cli.worlds.smtp_sink import SmtpSink
+
+MAILBOX, PASSWORD = "contact@alpha.example", "alpha-mailbox-pw"
+CUSTOMER = "anne@client.example"
+
+
+class OutgoingCase(TransactionCase):
+    """One mailbox on a real Dovecot and a hostile SMTP sink; everything leaves through the crons."""
+
+    filing = frozenset()
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        Path(folder.name).chmod(0o755)  # Dovecot reads as another user
+        cls.world = cls.enterClassContext(MailWorld(Path(folder.name) / "mail"))
+        cls.world.add_user(MAILBOX, PASSWORD)
+        cls.faults = []  # consumed one a connection
+        cls.sink = cls.enterClassContext(
+            SmtpSink(
+                Path(folder.name) / "journal",
+                choose=lambda rng: cls.faults.pop(0) if cls.faults else "none",
+                deliver=cls.world.deliver,
+                mailboxes=frozenset({MAILBOX}),
+                filing=cls.filing,
+                logins={MAILBOX: PASSWORD},
+                slowness=0.05,
+            )
+        )
+        ports = (cls.world.imap_port, cls.sink.port)
+        cls.env["ir.config_parameter"].set_param(
+            "lokario_inbox.allowed_hosts", " ".join(f"127.0.0.1:{port}" for port in ports)
+        )
+        cls.env["ir.config_parameter"].set_param("lokario_inbox.evidence_grace", "300")
+        cls.integration = cls.env["inbox.integration"].create(cls._integration_values())
+        cls.cron_send = cls.env.ref("lokario_inbox.ir_cron_send_outgoing")
+        cls.cron_file = cls.env.ref("lokario_inbox.ir_cron_file_sent_copies")
+
+    @classmethod
+    def _integration_values(cls):
+        return {
+            "name": "Alpha", "email_address": MAILBOX, "email_password": PASSWORD, "visibility": "shared",
+            "imap_host": "127.0.0.1", "imap_port": cls.world.imap_port, "imap_security": "none",
+            "smtp_host": "127.0.0.1", "smtp_port": cls.sink.port, "smtp_security": "none",
+        }
+
+    def setUp(self):
+        super().setUp()
+        self.faults.clear()
+        self.sink.journal.write_text("")
+        with self.imap() as client:
+            for name in ("INBOX", "Sent"):
+                client.select_folder(name)
+                client.delete_messages(client.search())
+                client.expunge()
+
+    def imap(self):
+        client = IMAPClient("127.0.0.1", self.world.imap_port, ssl=False)
+        client.login(MAILBOX, PASSWORD)
+        return client
+
+    def draft(self, **values):
+        return self.env["inbox.outgoing"].create(
+            {"integration_id": self.integration.id, "email_to": CUSTOMER, "subject": "Devis", "body_html": "<p>Bonjour</p>", **values}
+        )
+
+    def run_cron(self, cron, seconds=0):
+        """Run a cron as the scheduler does, `seconds` from now."""
+        with freeze_time(fields.Datetime.now() + timedelta(seconds=seconds)), self.enter_registry_test_mode():
+            cron.method_direct_trigger()
+        self.env.invalidate_all()
+
+    def received(self, address=CUSTOMER):
+        """Return the Message-IDs that reached an outside address, in order."""
+        return [item.message_id for item in self.sink.deliveries() if item.recipient == address]
+
+    def in_folder(self, name):
+        """Return the Message-IDs in a folder of the mailbox."""
+        with self.imap() as client:
+            client.select_folder(name, readonly=True)
+            found = client.fetch(client.search(), ["ENVELOPE"])
+            return sorted(item[b"ENVELOPE"].message_id.decode() for item in found.values())

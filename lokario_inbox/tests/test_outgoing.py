@@ -1,0 +1,225 @@
+import email
+import email.policy
+from unittest.mock import patch
+
+from odoo import fields
+from odoo.exceptions import UserError
+from odoo.tests import new_test_user, tagged
+from odoo.tools import mute_logger
+
+from ..tools.sent_mailbox import MailboxUnavailable
+from .outgoing_common import CUSTOMER, MAILBOX, OutgoingCase
+
+
+@tagged("post_install", "-at_install")
+class TestOutgoing(OutgoingCase):
+    def test_a_mail_leaves_once_and_is_filed_once(self):
+        mail = self.draft(email_cc="cc@client.example", email_bcc="secret@client.example")
+        mail.action_send()
+        self.run_cron(self.cron_send)
+        self.assertEqual(mail.state, "scheduled", "the undo window holds it back")
+        self.run_cron(self.cron_send, seconds=11)
+        self.assertEqual((mail.state, mail.evidence), ("sent", "smtp"))
+        taken = self.sink.deliveries()
+        self.assertEqual([item.recipient for item in taken], [CUSTOMER, "cc@client.example", "secret@client.example", MAILBOX])
+        self.assertEqual({item.sender for item in taken}, {MAILBOX})
+        self.assertEqual(len({item.time for item in taken[:1]}), 1)
+        message = email.message_from_string(taken[0].raw, policy=email.policy.default)
+        self.assertEqual(message["From"].addresses[0].addr_spec, MAILBOX)
+        self.assertNotIn("secret@", taken[0].raw)
+        self.run_cron(self.cron_file, seconds=20)
+        self.assertEqual(self.in_folder("Sent"), [], "the provider has a minute to file its own copy")
+        self.run_cron(self.cron_file, seconds=90)
+        self.run_cron(self.cron_file, seconds=200)
+        self.assertEqual(self.in_folder("Sent"), [mail.message_id_header])
+        self.assertEqual(self.in_folder("INBOX"), [], "the hidden copy is removed")
+        self.assertEqual(self.integration.sent_filing, "append")
+        self.assertTrue(self.integration.evidence_proven_at)
+
+    def test_undo_within_the_window_only(self):
+        mail = self.draft()
+        mail.action_send()
+        mail.action_undo()
+        self.run_cron(self.cron_send, seconds=60)
+        self.assertEqual((mail.state, self.received()), ("draft", []))
+        mail.action_send()
+        self.run_cron(self.cron_send, seconds=60)
+        with self.assertRaises(UserError):
+            mail.action_undo()
+        self.assertEqual(self.received(), [mail.message_id_header])
+
+    def test_a_scheduled_mail_is_cancelled_by_the_answer(self):
+        conversation = self.env["inbox.conversation"].create({"integration_id": self.integration.id, "subject": "Devis"})
+        mails = [self.draft(conversation_id=conversation.id, cancel_on_answer=cancel) for cancel in (True, False)]
+        for mail in mails:
+            mail.action_schedule(fields.Datetime.add(fields.Datetime.now(), hours=2))
+        self.env["inbox.message"].create({
+            "company_id": self.integration.company_id.id, "integration_id": self.integration.id, "identity": "x",
+            "conversation_id": conversation.id, "direction": "in", "from_address": CUSTOMER,
+        })
+        self.run_cron(self.cron_send, seconds=3600)
+        self.assertEqual(mails[0].state, "scheduled")
+        self.run_cron(self.cron_send, seconds=7300)
+        self.assertEqual([(mail.state, mail.cause) for mail in mails], [("cancelled", "answered"), ("sent", False)])
+        self.assertEqual(self.received(), [mails[1].message_id_header])
+
+    def test_server_faults_are_retried_with_the_same_identity(self):
+        mail = self.draft()
+        mail.action_send()
+        self.faults.extend(["busy", "drop_mail", "none"])
+        self.run_cron(self.cron_send, seconds=11)
+        self.assertEqual((mail.state, mail.attempts, self.received()), ("scheduled", 1, []))
+        first = mail.message_id_header
+        self.run_cron(self.cron_send, seconds=30)
+        self.assertEqual(mail.attempts, 1, "not before its time")
+        self.run_cron(self.cron_send, seconds=200)
+        self.assertEqual((mail.state, mail.attempts), ("scheduled", 2))
+        self.run_cron(self.cron_send, seconds=1200)
+        self.assertEqual((mail.state, mail.message_id_header, self.received()), ("sent", first, [first]))
+
+    def test_a_mail_that_was_taken_before_the_cut_is_found_not_doubled(self):
+        for fault in ("drop_after", "double"):
+            mail = self.draft(subject=fault)
+            mail.action_send()
+            self.faults.append(fault)
+            self.run_cron(self.cron_send, seconds=11)
+            self.assertEqual(mail.state, "unsettled")
+            self.run_cron(self.cron_send, seconds=60)
+            self.assertEqual((mail.state, mail.evidence), ("sent", "mailbox"))
+            self.assertEqual(self.received().count(mail.message_id_header), 1)
+
+    def test_a_mail_that_was_not_taken_is_proved_absent_and_sent_again(self):
+        self.integration.evidence_proven_at = fields.Datetime.now()
+        mail = self.draft()
+        mail.action_send()
+        self.faults.extend(["drop_data"])
+        self.run_cron(self.cron_send, seconds=11)
+        self.run_cron(self.cron_send, seconds=60)
+        self.assertEqual((mail.state, self.received()), ("unsettled", []), "absence is no proof before the grace is over")
+        self.run_cron(self.cron_send, seconds=400)
+        self.run_cron(self.cron_send, seconds=800)
+        self.run_cron(self.cron_send, seconds=900)
+        self.assertEqual((mail.state, self.received()), ("sent", [mail.message_id_header]))
+
+    def test_without_proof_the_mail_is_shown_as_uncertain(self):
+        mail = self.draft()
+        mail.action_send()
+        self.faults.append("drop_data")
+        self.run_cron(self.cron_send, seconds=11)
+        self.run_cron(self.cron_send, seconds=400)
+        self.run_cron(self.cron_send, seconds=900)
+        self.run_cron(self.cron_send, seconds=90000)
+        self.assertEqual((mail.state, self.received()), ("uncertain", []))
+        mail.action_confirm_not_sent()
+        mail.action_retry()
+        self.run_cron(self.cron_send, seconds=90100)
+        self.assertEqual(mail.state, "sent")
+
+    def test_an_unreachable_mailbox_is_asked_again(self):
+        mail = self.draft()
+        mail.action_send()
+        self.faults.append("drop_after")
+        self.run_cron(self.cron_send, seconds=11)
+        self.integration.imap_port = 1  # nobody listens there, and the policy refuses it
+        self.run_cron(self.cron_send, seconds=3600)
+        self.assertEqual(mail.state, "unsettled")
+        self.integration.imap_port = self.world.imap_port
+        self.run_cron(self.cron_send, seconds=7200)
+        self.assertEqual((mail.state, len(self.received())), ("sent", 1))
+
+    def test_a_refused_login_holds_the_mailbox_and_tells_its_owner_once(self):
+        self.integration.email_password = "wrong"
+        mails = [self.draft(), self.draft()]
+        for mail in mails:
+            mail.action_send()
+        self.run_cron(self.cron_send, seconds=11)
+        self.run_cron(self.cron_send, seconds=60)
+        self.assertEqual([mail.state for mail in mails], ["scheduled", "scheduled"])
+        self.assertEqual(self.integration.sending_hold_cause, "login")
+        self.assertEqual(sum(mail.attempts for mail in mails), 1, "the second mail does not knock as well")
+        notes = self.env["mail.message"].search([("model", "=", "inbox.integration"), ("res_id", "=", self.integration.id)])
+        self.assertEqual(len(notes.filtered(lambda note: note.message_type == "user_notification")), 1)
+        self.assertNotIn("wrong", str(notes.mapped("body")))
+        self.integration.email_password = "alpha-mailbox-pw"
+        self.run_cron(self.cron_send, seconds=4000)
+        self.assertEqual([mail.state for mail in mails], ["sent", "sent"])
+
+    def test_a_refused_address_stops_the_mail_for_everybody(self):
+        self.sink.rejects["bad@client.example"] = "550 5.1.1 No such user"
+        self.addCleanup(self.sink.rejects.clear)
+        mail = self.draft(email_cc="bad@client.example")
+        mail.action_send()
+        self.run_cron(self.cron_send, seconds=11)
+        self.assertEqual((mail.state, mail.cause, self.received()), ("failed", "recipient", []))
+        self.assertIn("bad@client.example", mail.answer)
+
+    def test_what_cannot_be_sent_is_refused_in_words(self):
+        for values in ({"email_to": ""}, {"email_to": "nobody"}, {"body_html": ""}):
+            with self.assertRaises(UserError):
+                self.draft(**values).action_send()
+        with self.assertRaises(UserError):
+            self.draft().action_schedule("2020-01-01 10:00:00")
+
+    def test_the_state_is_the_machines(self):
+        user = new_test_user(self.env, "writer", groups="lokario_inbox.group_lokario_inbox_user")
+        mail = self.draft().with_user(user).sudo(False)
+        mine = self.env["inbox.outgoing"].with_user(user).create(
+            {"integration_id": self.integration.id, "email_to": CUSTOMER, "body_html": "<p>x</p>"}
+        )
+        with self.assertRaises(UserError):
+            mine.write({"state": "sent"})
+        mine.action_send()
+        with self.assertRaises(UserError):
+            mine.write({"email_to": "other@client.example"})
+        with self.assertRaises(UserError):
+            mine.unlink()
+        self.assertTrue(mail)
+
+    @mute_logger("odoo.addons.lokario_inbox.models.inbox_outgoing_delivery")
+    def test_one_broken_mail_does_not_stop_the_others(self):
+        mails = [self.draft(), self.draft()]
+        for mail in mails:
+            mail.action_send()
+        original = type(mails[0])._transmit
+
+        def broken(outgoing):
+            if outgoing == mails[0]:
+                raise ZeroDivisionError
+            return original(outgoing)
+
+        with patch.object(type(mails[0]), "_transmit", broken):
+            self.run_cron(self.cron_send, seconds=11)
+        self.assertEqual(mails[1].state, "sent")
+        self.run_cron(self.cron_send, seconds=60)
+        self.assertEqual(mails[0].state, "sent", "it had not begun to leave")
+
+
+@tagged("post_install", "-at_install")
+class TestProviderFiledSent(OutgoingCase):
+    filing = frozenset({MAILBOX})
+
+    def test_the_providers_copy_is_not_doubled(self):
+        first, second = self.draft(), self.draft()
+        first.action_send()
+        self.run_cron(self.cron_send, seconds=11)
+        self.run_cron(self.cron_file, seconds=20)
+        self.run_cron(self.cron_file, seconds=200)
+        self.assertEqual(self.integration.sent_filing, "provider")
+        self.assertEqual(self.in_folder("Sent"), [first.message_id_header])
+        second.action_send()
+        self.run_cron(self.cron_send, seconds=60)
+        self.run_cron(self.cron_file, seconds=900)
+        self.assertEqual(len(self.in_folder("Sent")), 2)
+        self.assertEqual([item.recipient for item in self.sink.deliveries()], [CUSTOMER, MAILBOX, CUSTOMER],
+                         "no hidden copy once the provider is known to file")
+
+    def test_a_mailbox_that_cannot_be_reached_files_later(self):
+        mail = self.draft()
+        mail.action_send()
+        self.run_cron(self.cron_send, seconds=11)
+        with patch.object(type(self.integration), "_open_sent_mailbox__", side_effect=MailboxUnavailable("down")):
+            self.run_cron(self.cron_file, seconds=100)
+        copy = self.env["inbox.sent.copy"].search([("message_id_header", "=", mail.message_id_header)])
+        self.assertEqual((copy.state, copy.error), ("pending", "down"))
+        self.run_cron(self.cron_file, seconds=1000)
+        self.assertEqual(copy.state, "provider")
