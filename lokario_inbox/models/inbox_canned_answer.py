@@ -29,7 +29,12 @@ class InboxCannedAnswer(models.Model):
         if term:
             domain += ["|", ("name", "ilike", term), ("shortcut", "ilike", term)]
         return [
-            {"id": answer.id, "name": answer.name, "shortcut": answer.shortcut or "", "body": answer._filled(conversation)}
+            {
+                "id": answer.id,
+                "name": answer.name,
+                "shortcut": answer.shortcut or "",
+                "body": answer._filled(conversation),
+            }
             for answer in self.search(domain, limit=20)
         ]
 

@@ -48,8 +48,11 @@ class InboxConversation(models.Model):
         )
         draft = self.env["inbox.outgoing"].browse(outgoing_id or ()).exists()
         answered = others.filtered(
-            lambda item: draft and item.state in ("scheduled", "sending", "unsettled", "sent")
-            and (item.written_at or item.create_date) >= draft.create_date
+            lambda item: (
+                draft
+                and item.state in ("scheduled", "sending", "unsettled", "sent")
+                and (item.written_at or item.create_date) >= draft.create_date
+            )
         )
         return {"writing": writing.author_id.mapped("name"), "answered_by": answered.author_id.mapped("name")}
 
@@ -59,12 +62,30 @@ class InboxConversation(models.Model):
         self.check_access("read")
         stored = set(self.env["inbox.message"].search([("conversation_id", "=", self.id)]).mapped("message_id_header"))
         shown = self.outgoing_ids.sorted("id").filtered(
-            lambda item: item.state != "cancelled" and item.message_id_header not in stored
-            and (item.state != "draft" or item.author_id == self.env.user or item.is_automatic)
+            lambda item: (
+                item.state != "cancelled"
+                and item.message_id_header not in stored
+                and (item.state != "draft" or item.author_id == self.env.user or item.is_automatic)
+            )
         )
         return shown.read(
-            ["id", "kind", "state", "cause", "subject", "email_to", "email_cc", "body_html", "send_at", "is_scheduled",
-             "author_id", "answer", "sent_at", "attempts", "is_automatic"]
+            [
+                "id",
+                "kind",
+                "state",
+                "cause",
+                "subject",
+                "email_to",
+                "email_cc",
+                "body_html",
+                "send_at",
+                "is_scheduled",
+                "author_id",
+                "answer",
+                "sent_at",
+                "attempts",
+                "is_automatic",
+            ]
         )
 
     def _announce_outgoing(self):

@@ -44,7 +44,9 @@ class InboxIntegration(models.Model):
 
     def write(self, vals):
         result = super().write(vals)
-        if {"smtp_host", "smtp_port", "smtp_security", "login", "email_address", "alias_addresses", "active"} & set(vals):
+        if {"smtp_host", "smtp_port", "smtp_security", "login", "email_address", "alias_addresses", "active"} & set(
+            vals
+        ):
             self._sync_mail_server()
         if {"email_password", "login", "smtp_host", "smtp_port", "smtp_security", "auth_method"} & set(vals):
             self.filtered("sending_hold_until")._release_hold()
@@ -127,7 +129,7 @@ class InboxIntegration(models.Model):
 
     def _smtp_tls_context__(self):
         """The TLS context of SMTP sessions; None is the platform's verified default."""
-        return None
+        return
 
     # === THE MAILBOX AS EVIDENCE === #
 
@@ -139,7 +141,9 @@ class InboxIntegration(models.Model):
             pinned = self._host_policy(IMAP_PORTS).pin(integration_sudo.imap_host, integration_sudo.imap_port)
         except AddressRefused as err:
             raise MailboxUnavailable(str(err)) from err
-        access = Access(pinned, integration_sudo.imap_security, integration_sudo._imap_login__, self._smtp_tls_context__())
+        access = Access(
+            pinned, integration_sudo.imap_security, integration_sudo._imap_login__, self._smtp_tls_context__()
+        )
         uses = {folder.special_use: folder.path for folder in integration_sudo.folder_ids if folder.special_use}
         return SentMailbox(access, sent=uses.get("sent", ""), drafts=uses.get("drafts", ""))
 
@@ -197,7 +201,9 @@ class InboxIntegration(models.Model):
         """
         self.ensure_one()
         copies_sudo = self.env["inbox.sent.copy"].sudo()
-        if not copies_sudo.search_count([("integration_id", "=", self.id), ("message_id_header", "=", message_id)], limit=1):
+        if not copies_sudo.search_count(
+            [("integration_id", "=", self.id), ("message_id_header", "=", message_id)], limit=1
+        ):
             copies_sudo.create(
                 {
                     "integration_id": self.id,

@@ -80,7 +80,9 @@ class InboxOutgoing(models.Model):
     raw_recipients = fields.Text(readonly=True, copy=False, help="Envelope recipients, one per line.")
     attempts = fields.Integer(readonly=True, copy=False)
     handed_over_at = fields.Datetime(
-        readonly=True, copy=False, help="Set before the first byte of the mail leaves: from then on it may be delivered."
+        readonly=True,
+        copy=False,
+        help="Set before the first byte of the mail leaves: from then on it may be delivered.",
     )
     looks = fields.Integer(readonly=True, copy=False)
     sent_at = fields.Datetime(readonly=True, copy=False, index=True)
@@ -142,15 +144,38 @@ class InboxOutgoing(models.Model):
     def write(self, vals):
         if not self.env.su and self._fields_of_the_machine() & set(vals):
             raise UserError(self.env._("The state of a mail cannot be set from outside."))
-        content = {"email_to", "email_cc", "email_bcc", "subject", "body_html", "attachment_ids", "integration_id", "parent_id"}
+        content = {
+            "email_to",
+            "email_cc",
+            "email_bcc",
+            "subject",
+            "body_html",
+            "attachment_ids",
+            "integration_id",
+            "parent_id",
+        }
         if not self.env.su and content & set(vals) and self.filtered(lambda outgoing: outgoing.state != "draft"):
             raise UserError(self.env._("Only a draft can be changed. Take the mail back first, if it has not left."))
         return super().write(vals)
 
     def _fields_of_the_machine(self):
         return {name for name, field in self._fields.items() if field.readonly and field.store and name != "id"} & {
-            "state", "cause", "send_at", "is_scheduled", "message_id_header", "raw", "raw_recipients", "attempts",
-            "written_at", "seen_message_id", "handed_over_at", "looks", "sent_at", "answer", "evidence", "is_automatic",
+            "state",
+            "cause",
+            "send_at",
+            "is_scheduled",
+            "message_id_header",
+            "raw",
+            "raw_recipients",
+            "attempts",
+            "written_at",
+            "seen_message_id",
+            "handed_over_at",
+            "looks",
+            "sent_at",
+            "answer",
+            "evidence",
+            "is_automatic",
         }
 
     # === WHAT PEOPLE DO === #
@@ -183,7 +208,9 @@ class InboxOutgoing(models.Model):
         """Take the mail back while it has not begun to leave."""
         self.check_access("write")
         taken = self.sudo().try_lock_for_update()
-        if taken != self.sudo() or taken.filtered(lambda outgoing: outgoing.state != "scheduled" or outgoing.handed_over_at):
+        if taken != self.sudo() or taken.filtered(
+            lambda outgoing: outgoing.state != "scheduled" or outgoing.handed_over_at
+        ):
             raise UserError(self.env._("Too late: the mail is already on its way."))
         taken._set_draft()
 
@@ -225,7 +252,9 @@ class InboxOutgoing(models.Model):
                 names = dict(STATES)
                 raise UserError(
                     self.env._(
-                        "A mail that is “%(now)s” cannot become “%(then)s”.", now=names[outgoing.state], then=names[state]
+                        "A mail that is “%(now)s” cannot become “%(then)s”.",
+                        now=names[outgoing.state],
+                        then=names[state],
                     )
                 )
         self.write({"state": state, **values})
@@ -275,6 +304,8 @@ class InboxOutgoing(models.Model):
             subject=subject,
             body=self.env._(
                 "“%(subject)s” to %(recipients)s: %(answer)s",
-                subject=self.subject or "", recipients=self.email_to or "", answer=self.answer or "",
+                subject=self.subject or "",
+                recipients=self.email_to or "",
+                answer=self.answer or "",
             ),
         )

@@ -133,7 +133,12 @@ class InboxOutgoing(models.Model):
         try:
             with integration._smtp_session__() as session:
                 accepted = smtp_client.submit(
-                    session, sender, recipients, raw, optional=[hidden] if hidden else [], before_data=self._mark_handed_over
+                    session,
+                    sender,
+                    recipients,
+                    raw,
+                    optional=[hidden] if hidden else [],
+                    before_data=self._mark_handed_over,
                 )
         except smtp_client.SubmissionFailed as err:
             self.env.cr.rollback()
@@ -215,9 +220,11 @@ class InboxOutgoing(models.Model):
             return self._commit()
         seconds = min(LOOK_EVERY * 2**self.looks, 1800)
         seconds = min(seconds, max(1, self.integration_id._evidence_grace() // 2))
-        self.write({
-            "looks": self.looks + bool(reachable),
-            "send_at": fields.Datetime.now() + timedelta(seconds=seconds),
-        })
+        self.write(
+            {
+                "looks": self.looks + bool(reachable),
+                "send_at": fields.Datetime.now() + timedelta(seconds=seconds),
+            }
+        )
         self.env.ref("lokario_inbox.ir_cron_send_outgoing").sudo()._trigger(self.send_at)
         return self._commit()

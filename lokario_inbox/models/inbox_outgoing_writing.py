@@ -61,7 +61,7 @@ class InboxOutgoing(models.Model):
         return self._join(to), self._join(cc)
 
     def _join(self, pairs):
-        return ", ".join(f'"{name}" <{address}>'.replace('\\', '') if name else address for name, address in pairs)
+        return ", ".join(f'"{name}" <{address}>'.replace("\\", "") if name else address for name, address in pairs)
 
     # === THE BYTES === #
 
@@ -74,10 +74,12 @@ class InboxOutgoing(models.Model):
             self.message_id_header = self.conversation_id._mint_message_id(domain)
         mail = self._compose()
         recipients = self._addresses("email_to", "email_cc", "email_bcc")
-        self.write({
-            "raw": base64.b64encode(mime_builder.build(mail)),
-            "raw_recipients": "\n".join(dict.fromkeys(self._ascii_address(address) for __, address in recipients)),
-        })
+        self.write(
+            {
+                "raw": base64.b64encode(mime_builder.build(mail)),
+                "raw_recipients": "\n".join(dict.fromkeys(self._ascii_address(address) for __, address in recipients)),
+            }
+        )
 
     def _ascii_address(self, address):
         local, __, domain = address.strip().rpartition("@")
@@ -88,12 +90,14 @@ class InboxOutgoing(models.Model):
 
     def _ensure_conversation(self):
         if not self.conversation_id:
-            self.conversation_id = self.env["inbox.conversation"].create({
-                "integration_id": self.integration_id.id,
-                "subject": self.subject,
-                "state": "in_progress",
-                "user_id": self.author_id.id,
-            })
+            self.conversation_id = self.env["inbox.conversation"].create(
+                {
+                    "integration_id": self.integration_id.id,
+                    "subject": self.subject,
+                    "state": "in_progress",
+                    "user_id": self.author_id.id,
+                }
+            )
 
     def _compose(self):
         """Return the OutgoingMail of this record."""
@@ -112,7 +116,9 @@ class InboxOutgoing(models.Model):
             html=str(html),
             date=moment,
             in_reply_to=answering.message_id_header or "",
-            references=mime_builder.chain(parent_ids, answering.message_id_header or "", self._first_id(answering.in_reply_to)),
+            references=mime_builder.chain(
+                parent_ids, answering.message_id_header or "", self._first_id(answering.in_reply_to)
+            ),
             thread_index=mime_builder.thread_index(
                 self._header_of(answering, "Thread-Index"), f"conversation {self.conversation_id.id}", moment
             ),
@@ -145,21 +151,39 @@ class InboxOutgoing(models.Model):
 
     def _quoted_history(self):
         parent = self.parent_id
-        content = Markup(html_sanitize(parent.body_html)) if parent.body_html else Markup("<pre>%s</pre>") % (parent.body_text or "")
+        content = (
+            Markup(html_sanitize(parent.body_html))
+            if parent.body_html
+            else Markup("<pre>%s</pre>") % (parent.body_text or "")
+        )
         content = content[:MAX_HISTORY] if len(content) > MAX_HISTORY and not parent.body_html else content
         translated = self.with_context(lang=self.author_id.lang).env
-        date = fields.Datetime.context_timestamp(self.with_context(tz=self.author_id.tz or "UTC"), parent.date or fields.Datetime.now())
+        date = fields.Datetime.context_timestamp(
+            self.with_context(tz=self.author_id.tz or "UTC"), parent.date or fields.Datetime.now()
+        )
         if self.kind == "forward":
             head = translated._("---------- Forwarded message ----------")
             lines = [head] + [
-                f"{label} {value}" for label, value in (
-                    (translated._("From:"), parent.email_from), (translated._("Date:"), f"{date:%d/%m/%Y %H:%M}"),
-                    (translated._("Subject:"), parent.subject), (translated._("To:"), parent.email_to),
-                ) if value
+                f"{label} {value}"
+                for label, value in (
+                    (translated._("From:"), parent.email_from),
+                    (translated._("Date:"), f"{date:%d/%m/%Y %H:%M}"),
+                    (translated._("Subject:"), parent.subject),
+                    (translated._("To:"), parent.email_to),
+                )
+                if value
             ]
-            return Markup("<br/><div>%s</div><div>%s</div>") % (Markup("<br/>").join(escape(line) for line in lines), content)
-        intro = translated._("On %(date)s, %(author)s wrote:", date=f"{date:%d/%m/%Y %H:%M}", author=parent.email_from or "")
-        return Markup('<br/><div class="gmail_quote"><div>%s</div><blockquote type="cite">%s</blockquote></div>') % (intro, content)
+            return Markup("<br/><div>%s</div><div>%s</div>") % (
+                Markup("<br/>").join(escape(line) for line in lines),
+                content,
+            )
+        intro = translated._(
+            "On %(date)s, %(author)s wrote:", date=f"{date:%d/%m/%Y %H:%M}", author=parent.email_from or ""
+        )
+        return Markup('<br/><div class="gmail_quote"><div>%s</div><blockquote type="cite">%s</blockquote></div>') % (
+            intro,
+            content,
+        )
 
     def _html_with_pictures(self):
         """Return the HTML with its pictures as cid: links, and the pictures as parts."""

@@ -28,7 +28,12 @@ class InboxSentCopy(models.Model):
     message_id_header = fields.Char("Message-ID", required=True)
     raw = fields.Binary(attachment=True)
     state = fields.Selection(
-        [("pending", "To be filed"), ("provider", "Filed by the provider"), ("filed", "Filed"), ("failed", "Not filed")],
+        [
+            ("pending", "To be filed"),
+            ("provider", "Filed by the provider"),
+            ("filed", "Filed"),
+            ("failed", "Not filed"),
+        ],
         required=True,
         default="pending",
         index=True,
@@ -46,7 +51,9 @@ class InboxSentCopy(models.Model):
 
     @api.model
     def _due_domain(self):
-        return (Domain("state", "=", "pending") | Domain("hidden_copy", "=", True)) & Domain("next_look_at", "<=", "now")
+        return (Domain("state", "=", "pending") | Domain("hidden_copy", "=", True)) & Domain(
+            "next_look_at", "<=", "now"
+        )
 
     @api.model
     def _cron_file(self, limit=200):
@@ -131,6 +138,8 @@ class InboxSentCopy(models.Model):
 
     @api.autovacuum
     def _gc_done(self):
-        done = self.search([("state", "!=", "pending"), ("hidden_copy", "=", False), ("sent_at", "<", "-30d")], limit=5000)
+        done = self.search(
+            [("state", "!=", "pending"), ("hidden_copy", "=", False), ("sent_at", "<", "-30d")], limit=5000
+        )
         done.unlink()
         return len(done), 0

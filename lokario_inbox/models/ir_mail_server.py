@@ -52,21 +52,42 @@ class IrMailServer(models.Model):
             raise UserError(self.env._("The mailbox %s is archived: nothing can be sent from it.", mail_server.name))
         if smtp_from and email_normalize(smtp_from) not in integration._sender_addresses():
             raise UserError(
-                self.env._("The mailbox %(name)s does not send for %(address)s.", name=mail_server.name, address=smtp_from)
+                self.env._(
+                    "The mailbox %(name)s does not send for %(address)s.", name=mail_server.name, address=smtp_from
+                )
             )
 
     # === CONNECTION AND LOGIN === #
 
-    def _connect__(  # noqa: PLR0913, the signature is Odoo's
-        self, host=None, port=None, user=None, password=None, encryption=None, smtp_from=None, ssl_certificate=None,
-        ssl_private_key=None, smtp_debug=False, mail_server_id=None, allow_archived=False,
+    def _connect__(
+        self,
+        host=None,
+        port=None,
+        user=None,
+        password=None,
+        encryption=None,
+        smtp_from=None,
+        ssl_certificate=None,
+        ssl_private_key=None,
+        smtp_debug=False,
+        mail_server_id=None,
+        allow_archived=False,
     ):
         """A mailbox's session is opened by its integration. Raises smtp_client.SubmissionFailed."""
         server_sudo = self.sudo().browse(mail_server_id)
         if not mail_server_id or not server_sudo.inbox_integration_id or self._disable_send():
             return super()._connect__(
-                host, port, user, password, encryption, smtp_from, ssl_certificate, ssl_private_key, smtp_debug,
-                mail_server_id, allow_archived,
+                host,
+                port,
+                user,
+                password,
+                encryption,
+                smtp_from,
+                ssl_certificate,
+                ssl_private_key,
+                smtp_debug,
+                mail_server_id,
+                allow_archived,
             )
         self._check_forced_mail_server(server_sudo, allow_archived, smtp_from)
         return server_sudo.inbox_integration_id._open_smtp__()

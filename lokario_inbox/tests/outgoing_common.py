@@ -51,9 +51,16 @@ class OutgoingCase(TransactionCase):
     @classmethod
     def _integration_values(cls):
         return {
-            "name": "Alpha", "email_address": MAILBOX, "email_password": PASSWORD, "visibility": "shared",
-            "imap_host": "127.0.0.1", "imap_port": cls.world.imap_port, "imap_security": "none",
-            "smtp_host": "127.0.0.1", "smtp_port": cls.sink.port, "smtp_security": "none",
+            "name": "Alpha",
+            "email_address": MAILBOX,
+            "email_password": PASSWORD,
+            "visibility": "shared",
+            "imap_host": "127.0.0.1",
+            "imap_port": cls.world.imap_port,
+            "imap_security": "none",
+            "smtp_host": "127.0.0.1",
+            "smtp_port": cls.sink.port,
+            "smtp_security": "none",
         }
 
     def setUp(self):
@@ -73,7 +80,13 @@ class OutgoingCase(TransactionCase):
 
     def draft(self, **values):
         return self.env["inbox.outgoing"].create(
-            {"integration_id": self.integration.id, "email_to": CUSTOMER, "subject": "Devis", "body_html": "<p>Bonjour</p>", **values}
+            {
+                "integration_id": self.integration.id,
+                "email_to": CUSTOMER,
+                "subject": "Devis",
+                "body_html": "<p>Bonjour</p>",
+                **values,
+            }
         )
 
     def run_cron(self, cron, seconds=0):

@@ -21,7 +21,9 @@ class TestOutgoing(OutgoingCase):
         self.run_cron(self.cron_send, seconds=11)
         self.assertEqual((mail.state, mail.evidence), ("sent", "smtp"))
         taken = self.sink.deliveries()
-        self.assertEqual([item.recipient for item in taken], [CUSTOMER, "cc@client.example", "secret@client.example", MAILBOX])
+        self.assertEqual(
+            [item.recipient for item in taken], [CUSTOMER, "cc@client.example", "secret@client.example", MAILBOX]
+        )
         self.assertEqual({item.sender for item in taken}, {MAILBOX})
         self.assertEqual(len({item.time for item in taken[:1]}), 1)
         message = email.message_from_string(taken[0].raw, policy=email.policy.default)
@@ -49,14 +51,22 @@ class TestOutgoing(OutgoingCase):
         self.assertEqual(self.received(), [mail.message_id_header])
 
     def test_a_scheduled_mail_is_cancelled_by_the_answer(self):
-        conversation = self.env["inbox.conversation"].create({"integration_id": self.integration.id, "subject": "Devis"})
+        conversation = self.env["inbox.conversation"].create(
+            {"integration_id": self.integration.id, "subject": "Devis"}
+        )
         mails = [self.draft(conversation_id=conversation.id, cancel_on_answer=cancel) for cancel in (True, False)]
         for mail in mails:
             mail.action_schedule(fields.Datetime.add(fields.Datetime.now(), hours=2))
-        self.env["inbox.message"].create({
-            "company_id": self.integration.company_id.id, "integration_id": self.integration.id, "identity": "x",
-            "conversation_id": conversation.id, "direction": "in", "from_address": CUSTOMER,
-        })
+        self.env["inbox.message"].create(
+            {
+                "company_id": self.integration.company_id.id,
+                "integration_id": self.integration.id,
+                "identity": "x",
+                "conversation_id": conversation.id,
+                "direction": "in",
+                "from_address": CUSTOMER,
+            }
+        )
         self.run_cron(self.cron_send, seconds=3600)
         self.assertEqual(mails[0].state, "scheduled")
         self.run_cron(self.cron_send, seconds=7300)
@@ -95,7 +105,9 @@ class TestOutgoing(OutgoingCase):
         self.faults.extend(["drop_data"])
         self.run_cron(self.cron_send, seconds=11)
         self.run_cron(self.cron_send, seconds=60)
-        self.assertEqual((mail.state, self.received()), ("unsettled", []), "absence is no proof before the grace is over")
+        self.assertEqual(
+            (mail.state, self.received()), ("unsettled", []), "absence is no proof before the grace is over"
+        )
         self.run_cron(self.cron_send, seconds=400)
         self.run_cron(self.cron_send, seconds=800)
         self.run_cron(self.cron_send, seconds=900)
@@ -137,7 +149,9 @@ class TestOutgoing(OutgoingCase):
         self.assertEqual([mail.state for mail in mails], ["scheduled", "scheduled"])
         self.assertEqual(self.integration.sending_hold_cause, "login")
         self.assertEqual(sum(mail.attempts for mail in mails), 1, "the second mail does not knock as well")
-        notes = self.env["mail.message"].search([("model", "=", "inbox.integration"), ("res_id", "=", self.integration.id)])
+        notes = self.env["mail.message"].search(
+            [("model", "=", "inbox.integration"), ("res_id", "=", self.integration.id)]
+        )
         self.assertEqual(len(notes.filtered(lambda note: note.message_type == "user_notification")), 1)
         self.assertNotIn("wrong", str(notes.mapped("body")))
         self.integration.email_password = "alpha-mailbox-pw"
@@ -163,8 +177,10 @@ class TestOutgoing(OutgoingCase):
     def test_the_state_is_the_machines(self):
         user = new_test_user(self.env, "writer", groups="lokario_inbox.group_lokario_inbox_user")
         mail = self.draft().with_user(user).sudo(False)
-        mine = self.env["inbox.outgoing"].with_user(user).create(
-            {"integration_id": self.integration.id, "email_to": CUSTOMER, "body_html": "<p>x</p>"}
+        mine = (
+            self.env["inbox.outgoing"]
+            .with_user(user)
+            .create({"integration_id": self.integration.id, "email_to": CUSTOMER, "body_html": "<p>x</p>"})
         )
         with self.assertRaises(UserError):
             mine.write({"state": "sent"})
@@ -210,8 +226,11 @@ class TestProviderFiledSent(OutgoingCase):
         self.run_cron(self.cron_send, seconds=60)
         self.run_cron(self.cron_file, seconds=900)
         self.assertEqual(len(self.in_folder("Sent")), 2)
-        self.assertEqual([item.recipient for item in self.sink.deliveries()], [CUSTOMER, MAILBOX, CUSTOMER],
-                         "no hidden copy once the provider is known to file")
+        self.assertEqual(
+            [item.recipient for item in self.sink.deliveries()],
+            [CUSTOMER, MAILBOX, CUSTOMER],
+            "no hidden copy once the provider is known to file",
+        )
 
     def test_a_mailbox_that_cannot_be_reached_files_later(self):
         mail = self.draft()
