@@ -7,7 +7,7 @@ from odoo.tools import email_normalize
 
 from ..const import IMAP_PORTS, SMTP_PORTS
 from ..exceptions import AddressRefused, MailboxError
-from ..tools import smtp_client
+from ..tools import smtp_client, smtp_retry
 from ..tools.sent_mailbox import Access, MailboxUnavailable, SentMailbox
 
 SERVER_ENCRYPTION = {"ssl": "ssl_strict", "starttls": "starttls_strict", "none": "none"}
@@ -218,7 +218,7 @@ class InboxIntegration(models.Model):
 
     def _hold(self, verdict, text):
         """Stop sending from this mailbox for a while and tell its owner once."""
-        until = fields.Datetime.add(fields.Datetime.now(), seconds=verdict.wait)
+        until = fields.Datetime.add(fields.Datetime.now(), seconds=smtp_retry.with_jitter(verdict.wait))
         told = self.sending_hold_cause == verdict.cause
         cause = verdict.cause if verdict.cause in ("login", "tls", "limit") else "network"
         self.write({"sending_hold_until": until, "sending_hold_cause": cause, "sending_hold_text": text})

@@ -161,16 +161,18 @@ class InboxOutgoing(models.Model):
     def _after_failure(self, err):
         verdict = smtp_retry.classify(err.code, err.text, err.stage, self.attempts)
         answer = f"{err.code} {err.text}" if err.code else err.text
-        wait = timedelta(seconds=smtp_retry.with_jitter(verdict.wait)) if verdict.wait else timedelta()
+        now = fields.Datetime.now()
         if verdict.action == smtp_retry.SETTLE:
             self._set_unsettled(answer)
         elif verdict.action == smtp_retry.REFUSED:
             detail = f"{', '.join(err.refused)}: {answer}" if err.refused else answer
             self._set_failed(verdict.cause, detail)
+        elif verdict.action == smtp_retry.HOLD or verdict.cause == "network":
+            self._set_scheduled(now, answer=answer)  # the hold of the mailbox keeps it back
+            self.integration_id._hold(verdict, answer)
         else:
-            self._set_scheduled(fields.Datetime.now() + wait, answer=answer)
-            if verdict.action == smtp_retry.HOLD or verdict.cause == "network":
-                self.integration_id._hold(verdict, answer)
+            wait = timedelta(seconds=smtp_retry.with_jitter(verdict.wait))
+            self._set_scheduled(now + wait, answer=answer)
 
     # === EVIDENCE === #
 

@@ -155,7 +155,7 @@ class TestOutgoing(OutgoingCase):
         self.assertEqual(len(notes.filtered(lambda note: note.message_type == "user_notification")), 1)
         self.assertNotIn("wrong", str(notes.mapped("body")))
         self.integration.email_password = "alpha-mailbox-pw"
-        self.run_cron(self.cron_send, seconds=4000)
+        self.run_cron(self.cron_send, seconds=60)
         self.assertEqual([mail.state for mail in mails], ["sent", "sent"])
 
     def test_a_refused_address_stops_the_mail_for_everybody(self):
