@@ -1,4 +1,11 @@
+import asyncio
+
 from odoo import fields, models
+from odoo.exceptions import UserError
+
+from ..exceptions import MailboxError
+from ..tools.mime_text import decode_transfer
+from ..tools.single_message import download_attachment
 
 
 class InboxAttachment(models.Model):
@@ -21,3 +28,39 @@ class InboxAttachment(models.Model):
     part = fields.Char(help="IMAP part number, such as 1.2.")
     content = fields.Binary(attachment=False)
     attachment_id = fields.Many2one("ir.attachment", string="Downloaded file", ondelete="set null")
+
+    def action_download(self):
+        """Open the file; one that waits at the server is fetched now, piece by piece.
+
+        Reading a mailbox changes nothing there, so that a repeated request does no harm.
+        """
+        self.ensure_one()
+        self.check_access("read")
+        if self.content:
+            url = f"/web/content/inbox.attachment/{self.id}/content?filename_field=name&download=true"
+            return {"type": "ir.actions.act_url", "url": url, "target": "download"}
+        sudo = self.sudo()  # the file is the mailbox's; who reads the mail may read it
+        if not sudo.attachment_id:
+            sudo._fetch_content__()
+        url = f"/web/content/{sudo.attachment_id.id}?download=true"
+        return {"type": "ir.actions.act_url", "url": url, "target": "download"}
+
+    def _fetch_content__(self):
+        """Read the part from the server into an ir.attachment that follows this record's rights."""
+        place = self.message_id.placement_ids.filtered(lambda p: not p.expunged_at)[:1]
+        if not place:
+            raise UserError(self.env._("This mail is no longer in the mailbox: its attachment cannot be fetched."))
+        (plan,) = self.integration_id._plan_sync__()
+        try:
+            data, encoding = asyncio.run(
+                download_attachment(plan, place.folder_id.path, place.uidvalidity, place.uid, self.part)
+            )
+        except MailboxError as err:
+            raise UserError(self.integration_id._error_remedy(err.error_class)) from err
+        self.attachment_id = self.env["ir.attachment"].create({
+            "name": self.name,
+            "raw": decode_transfer(data, encoding),
+            "res_model": self._name,
+            "res_id": self.id,
+            "mimetype": self.mimetype,
+        })

@@ -14,7 +14,6 @@ from ..tools.sync_plan import AccountPlan, FolderState, Push
 _logger = logging.getLogger(__name__)
 
 TICK_LIMIT = 500  # messages a folder delivers in one tick; the rest is the backfill's
-FIRST_LIMIT = 50  # messages of the first tick of a folder: the first page
 BACKFILL_LIMIT = 5000
 CLAIM_LIMIT = 2000  # accounts a run takes
 FOLDERS_EVERY = timedelta(hours=24)
@@ -73,9 +72,14 @@ class InboxIntegration(models.Model):
     @api.model
     def _cron_sync_all(self):
         """Every five minutes and by /inbox/integrations/sync-all: look at every due mailbox."""
-        self._sync_due("sync", TICK_LIMIT)
+        self._sync_due("sync", self._tick_limit())
         if self.search_count([("backfill_pending", "=", True)], limit=1):
             self.env.ref("lokario_inbox.ir_cron_backfill")._trigger()
+
+    @api.model
+    def _tick_limit(self):
+        """Messages a folder may deliver in one tick."""
+        return TICK_LIMIT
 
     @api.model
     def _cron_backfill(self):
@@ -159,7 +163,7 @@ class InboxIntegration(models.Model):
 
     # === PLANS === #
 
-    def _plan_sync__(self, purpose="sync", fetch_limit=TICK_LIMIT, repeated=False):
+    def _plan_sync__(self, purpose="sync", fetch_limit=TICK_LIMIT):
         """Yield the AccountPlan of each integration: scalars for the network side."""
         folders, pushes = self._folder_states(purpose), self._pending_pushes(purpose)
         policy = self._host_policy(IMAP_PORTS)
@@ -179,7 +183,7 @@ class InboxIntegration(models.Model):
                 pushes=tuple(pushes.get(integration.id, ())),
                 list_folders=not states or not listed or listed < now - FOLDERS_EVERY,
                 purpose=purpose,
-                fetch_limit=fetch_limit if integration.last_sync_at or repeated else FIRST_LIMIT,
+                fetch_limit=fetch_limit,
                 **integration._plan_credentials__(),
             )
 

@@ -67,7 +67,7 @@ class InboxSync(models.AbstractModel):
         if again and not event.error_class and may_go_on:
             run.passes[event.account_id] += 1
             integration = self.env["inbox.integration"].browse(event.account_id)
-            for plan in integration._plan_sync__(run.purpose, run.fetch_limit, repeated=True):
+            for plan in integration._plan_sync__(run.purpose, run.fetch_limit):
                 runner.submit(plan)
             self.env.cr.commit()
             return

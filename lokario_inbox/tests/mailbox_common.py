@@ -31,6 +31,7 @@ class MailboxCase(TransactionCase):
     """``self.world`` is a Dovecot of the class, ``self.box()`` an integration with its own mailbox."""
 
     driver = "sdbox"
+    password = PASSWORD
 
     @classmethod
     def setUpClass(cls):
@@ -44,7 +45,8 @@ class MailboxCase(TransactionCase):
         env["ir.config_parameter"].sudo().set_param("lokario_inbox.allowed_hosts", ",".join(entries))
 
     def box(self, address="contact@mail.test", **values):
-        """An integration on a fresh mailbox of the world."""
+        """An integration on a mailbox of the world that only this test uses."""
+        address = self.own(address)
         self.world.add_user(address, PASSWORD)
         return self.env["inbox.integration"].create({
             "name": address, "email_address": address, "email_password": PASSWORD,
@@ -52,11 +54,17 @@ class MailboxCase(TransactionCase):
             "visibility": "shared", **values,
         })
 
+    def own(self, address):
+        """The tests of a class share one Dovecot: every test has its own addresses there."""
+        local, _at, domain = address.partition("@")
+        suffix = f".{self._testMethodName}"[:60]
+        return address if local.endswith(suffix) else f"{local}{suffix}@{domain}"
+
     def imap(self, address="contact@mail.test"):
         """A plain client of the same mailbox: the user's phone."""
         client = imaplib.IMAP4("127.0.0.1", self.world.imap_port)
         self.addCleanup(client.shutdown)
-        client.login(address, PASSWORD)
+        client.login(self.own(address), PASSWORD)
         return client
 
     def append(self, client, raws, folder="INBOX", flags=""):
@@ -76,8 +84,11 @@ class MailboxCase(TransactionCase):
         self.env.flush_all()
         self.run_cron()
 
-    def subjects(self, integration):
-        messages = self.env["inbox.message"].search([
+    def messages(self, integration):
+        """The living messages of a mailbox."""
+        return self.env["inbox.message"].search([
             ("integration_id", "=", integration.id), ("deleted_at", "=", False)
         ])
-        return sorted(messages.mapped("subject"))
+
+    def subjects(self, integration):
+        return sorted(self.messages(integration).mapped("subject"))

@@ -1,6 +1,14 @@
+import logging
+
 from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from lokario_cli.worlds.imap_proxy import ImapProxy, Liar, hide_capabilities
 
 from .mailbox_common import MailboxCase, make_mail
+
+EXCHANGE_LACKS = ("CONDSTORE", "QRESYNC", "ESEARCH", "MOVE", "SPECIAL-USE", "LIST-EXTENDED", "LIST-STATUS")
+_logger = logging.getLogger(__name__)
 
 
 @tagged("post_install", "-at_install")
@@ -17,5 +25,270 @@ class TestSync(MailboxCase):
         self.append(client, [make_mail(3), make_mail(3)])
         self.sync(box)
         self.assertEqual(self.subjects(box), [f"Question {n}" for n in (0, 1, 2, 3, 9)])
-        twice = self.env["inbox.message"].search([("subject", "=", "Question 3")])
+        twice = self.messages(box).filtered(lambda m: m.subject == "Question 3")
         self.assertEqual(len(twice.placement_ids), 2, "the same mail twice in a folder is one message")
+        sent = self.messages(box).filtered(lambda m: m.direction == "out")
+        self.assertEqual(sent.mapped("subject"), ["Question 9"])
+
+    def test_hook_sees_each_new_message_once_oldest_first(self):
+        box, seen = self.box(), []
+
+        def after_store(messages):
+            seen.extend(messages.mapped("subject"))
+
+        self.patch(type(self.env["inbox.message"]), "_after_store", after_store)
+        client = self.imap()
+        self.append(client, [make_mail(n) for n in range(3)])
+        self.sync(box)
+        self.sync(box)
+        self.assertEqual(seen, ["Question 0", "Question 1", "Question 2"])
+
+    def _changes(self, **values):
+        """Flags, a move and a deletion done on the phone arrive here."""
+        box = self.box(**values)
+        client = self.imap()
+        self.append(client, [make_mail(n) for n in range(6)])
+        self.sync(box)
+        before = {m.subject: m.id for m in self.messages(box)}
+        client.select("INBOX")
+        client.store("1", "+FLAGS", "\\Seen")
+        client.store("2", "+FLAGS", "\\Answered \\Flagged")
+        client.copy("3", "Archive")
+        client.store("3:4", "+FLAGS", "\\Deleted")
+        client.expunge()
+        self.append(client, [make_mail(7)])
+        self.sync(box)
+        self.assertEqual(box.last_sync_error, False)
+        now = {m.subject: m for m in self.messages(box)}
+        self.assertEqual(sorted(now), [f"Question {n}" for n in (0, 1, 2, 4, 5, 7)])
+        self.assertTrue(now["Question 0"].is_seen)
+        self.assertTrue(now["Question 1"].is_answered and now["Question 1"].is_flagged)
+        moved = now["Question 2"]
+        self.assertEqual(moved.id, before["Question 2"], "a moved mail stays the same message")
+        living = moved.placement_ids.filtered(lambda p: not p.expunged_at)
+        self.assertEqual(living.folder_id.mapped("name"), ["Archive"])
+        gone = self.env["inbox.message"].browse(before["Question 3"])
+        self.assertTrue(gone.deleted_at)
+        self.sync(box)
+        self.assertTrue(gone.deleted_at, "a tombstone is never resurrected")
+
+    def test_changes_by_qresync(self):
+        self._changes()
+
+    def test_changes_without_any_extension(self):
+        """The Exchange profile: no CONDSTORE, no QRESYNC, no ESEARCH, no SPECIAL-USE."""
+        with ImapProxy(self.world.imap_port, hide_capabilities(*EXCHANGE_LACKS)) as proxy:
+            self._allow_hosts(self.env, f"127.0.0.1:{proxy.port}")
+            self._changes(imap_port=proxy.port)
+            self.assertGreater(proxy.connections, 1)
+
+    def test_changes_by_condstore_alone(self):
+        with ImapProxy(self.world.imap_port, hide_capabilities("QRESYNC")) as proxy:
+            self._allow_hosts(self.env, f"127.0.0.1:{proxy.port}")
+            self._changes(imap_port=proxy.port)
+
+    def test_mailbox_stays_as_it_was(self):
+        """Flags, dates and order are byte-identical after a full synchronisation."""
+        box = self.box()
+        client = self.imap()
+        self.append(client, [make_mail(n) for n in range(5)])
+        client.select("INBOX")
+        client.store("2", "+FLAGS", "\\Seen")
+        before = client.fetch("1:*", "(UID FLAGS INTERNALDATE RFC822.SIZE)")
+        self.sync(box)
+        self.run_cron("audit")
+        self.imap().select("INBOX")
+        self.assertEqual(client.fetch("1:*", "(UID FLAGS INTERNALDATE RFC822.SIZE)"), before)
+
+    def test_unchanged_account_costs_little(self):
+        """At most 2 KB on the wire, no folder or message row written."""
+        with ImapProxy(self.world.imap_port) as proxy:
+            self._allow_hosts(self.env, f"127.0.0.1:{proxy.port}")
+            box = self.box(imap_port=proxy.port)
+            self.append(self.imap(), [make_mail(1)])
+            self.sync(box)
+            self.env.cr.execute("SELECT sum(xmin::text::bigint) FROM inbox_folder")
+            before, moved = self.env.cr.fetchall(), proxy.bytes_in + proxy.bytes_out
+            self.sync(box)
+            moved = proxy.bytes_in + proxy.bytes_out - moved
+            self.env.cr.execute("SELECT sum(xmin::text::bigint) FROM inbox_folder")
+            self.assertEqual(self.env.cr.fetchall(), before)
+            self.assertLessEqual(moved, 2048)
+            self.assertEqual(box.last_sync_error, False)
+
+    def test_new_uidvalidity_keeps_messages(self):
+        """A renumbered folder keeps messages, ids and what hangs on them, without duplicates."""
+        box = self.box()
+        client = self.imap()
+        self.append(client, [make_mail(n) for n in range(20)] + [make_mail(99, Message_ID=None)])
+        self.sync(box)
+        before = {m.subject: m.id for m in self.messages(box)}
+        self.world.doveadm("mailbox", "update", "-u", box.email_address, "--uid-validity", "4000000000", "INBOX")
+        self.sync(box)
+        self.assertEqual({m.subject: m.id for m in self.messages(box)}, before)
+        inbox = box.folder_ids.filtered(lambda f: f.special_use == "inbox")
+        self.assertEqual(inbox.uidvalidity, "4000000000")
+        self.append(client, [make_mail(50)])
+        self.sync(box)
+        self.assertEqual(len(self.messages(box)), 22)
+
+    def test_backfill_brings_older_mail(self):
+        """The tick brings the newest mail; the backfill the rest, down to the first."""
+        self.patch(type(self.env["inbox.integration"]), "_tick_limit", lambda self: 10)
+        box = self.box()
+        self.append(self.imap(), [make_mail(n) for n in range(35)])
+        self.sync(box)
+        newest = {f"Question {n}" for n in range(25, 35)}
+        self.assertEqual(set(self.subjects(box)), newest)
+        self.assertTrue(box.backfill_pending)
+        self.run_cron("backfill")
+        self.assertEqual(len(self.subjects(box)), 35)
+        self.assertFalse(box.backfill_pending)
+
+    def test_liar_is_found_and_healed(self):
+        """What a faulty server omits, reorders, doubles or truncates, the audit finds and heals."""
+        mails = [make_mail(n) for n in range(60)]
+        for lies in (["omit"], ["truncate"], ["reorder", "double"], ["uidnext"]):
+            with self.subTest(lies=lies):
+                self._heal(lies, mails)
+
+    def _heal(self, lies, mails):
+        address = f"{lies[0]}@mail.test"
+        liar = Liar(lies, share=0.2)
+        with ImapProxy(self.world.imap_port, liar) as proxy:
+            self._allow_hosts(self.env, f"127.0.0.1:{proxy.port}")
+            box = self.box(address, imap_port=proxy.port)
+            client = self.imap(address)
+            self.append(client, mails[:50])
+            self.sync(box)
+            self.sync(box)
+            self.append(client, mails[50:])
+            self.sync(box)
+            self.assertTrue(any(liar.told.values()), liar.told)
+            self.run_cron("audit")
+        inbox = box.folder_ids.filtered(lambda f: f.special_use == "inbox")
+        expected = sorted(f"Question {n}" for n in range(60))
+        self.assertEqual(self.subjects(box), expected)
+        self.assertIn(inbox.audit_state, ("complete", "healed"))
+        self.assertEqual(inbox.audit_count, 60)
+        self.assertEqual(set(self.messages(box).mapped("size")), {len(raw) for raw in mails})
+
+    def test_poisoned_mail_is_quarantined_and_blocks_nothing(self):
+        deep = b"From: a@b.c\r\nMIME-Version: 1.0\r\n" + b"".join(
+            b'Content-Type: multipart/mixed; boundary="b%d"\r\n\r\n--b%d\r\n' % (n, n) for n in range(300)
+        )
+        box = self.box()
+        self.append(self.imap(), [make_mail(1), deep, make_mail(2)])
+        self.sync(box)
+        self.assertEqual(self.subjects(box), ["Question 1", "Question 2"])
+        kept = self.env["inbox.quarantine"].search([("integration_id", "=", box.id)])
+        self.assertEqual(len(kept), 1)
+        self.assertIn("nested", kept.reason)
+        self.assertEqual(len(kept.raw), -(-len(deep) // 3) * 4, "the raw mail is kept")
+
+    def test_mail_the_database_refuses_is_quarantined(self):
+        """A fault of storing one mail isolates that mail."""
+        box, store = self.box(), type(self.env["inbox.message"])._after_store
+
+        def after_store(messages):
+            if "Question 2" in messages.mapped("subject"):
+                raise ValueError("cannot digest")
+            return store(messages)
+
+        self.patch(type(self.env["inbox.message"]), "_after_store", after_store)
+        self.append(self.imap(), [make_mail(n) for n in range(4)])
+        with mute_logger("odoo.addons.lokario_inbox.models.inbox_folder_store"):
+            self.sync(box)
+        self.assertEqual(self.subjects(box), [f"Question {n}" for n in (0, 1, 3)])
+        kept = self.env["inbox.quarantine"].search([("integration_id", "=", box.id)])
+        self.assertEqual(kept.reason, "ValueError: cannot digest")
+        self.patch(type(self.env["inbox.message"]), "_after_store", store)
+        kept.action_retry()
+        self.assertEqual((kept.state, kept.message_id.subject), ("restored", "Question 2"))
+
+    def test_big_mail_comes_in_parts(self):
+        """A 12 MB mail: text and list of attachments at once, the attachment on demand."""
+        from email.message import EmailMessage
+
+        mail = EmailMessage()
+        mail["From"], mail["Subject"], mail["Message-ID"] = "big@example.org", "Grand", "<big@example.org>"
+        mail.set_content("Voici le plan.")
+        content = bytes(range(256)) * 40_000
+        mail.add_attachment(content, maintype="application", subtype="pdf", filename="plan n°1.pdf")
+        box = self.box()
+        self.append(self.imap(), [mail.as_bytes(), make_mail(1)])
+        self.sync(box)
+        self.assertEqual(self.subjects(box), ["Grand", "Question 1"])
+        message = self.messages(box).filtered(lambda m: m.subject == "Grand")
+        self.assertEqual(message.body_text.strip(), "Voici le plan.")
+        attachment = message.attachment_ids
+        self.assertEqual((attachment.name, attachment.content), ("plan n°1.pdf", False))
+        action = attachment.action_download()
+        self.assertIn(f"/web/content/{attachment.attachment_id.id}", action["url"])
+        self.assertEqual(attachment.attachment_id.raw, content)
+
+    def test_two_way_states(self):
+        """Read, answered and archived here is so on the phone, in bulk."""
+        box = self.box(is_two_way=True)
+        client = self.imap()
+        self.append(client, [make_mail(n) for n in range(3)])
+        self.sync(box)
+        read, answered, archived = self.messages(box).sorted("subject")
+        read._push_seen(True)
+        answered._push_answered()
+        archived._push_move("archive")
+        self.sync(box)
+        client.select("INBOX")
+        flags = b" ".join(client.fetch("1:*", "(FLAGS)")[1])
+        self.assertIn(b"\\Seen", flags)
+        self.assertIn(b"\\Answered", flags)
+        self.assertEqual(client.search(None, "ALL")[1], [b"1 2"])
+        self.assertEqual(client.select("Archive")[1], [b"1"])
+        self.assertFalse(self.messages(box).filtered("is_push_pending"))
+        self.sync(box)
+        self.assertEqual(len(self.subjects(box)), 3)
+
+    def test_one_way_by_default(self):
+        box = self.box()
+        client = self.imap()
+        self.append(client, [make_mail(1)])
+        self.sync(box)
+        self.messages(box)._push_seen(True)
+        self.sync(box)
+        client.select("INBOX")
+        self.assertNotIn(b"Seen", client.fetch("1", "(FLAGS)")[1][0])
+
+    def test_same_mail_in_two_mailboxes(self):
+        """Each mailbox has its own copy, whatever the Message-ID says."""
+        first, second = self.box(), self.box("second@mail.test")
+        for address in (first.email_address, second.email_address):
+            self.append(self.imap(address), [make_mail(1)])
+        first.next_sync_at = False
+        self.sync(second)
+        self.assertEqual(self.subjects(first), ["Question 1"])
+        self.assertEqual(self.subjects(second), ["Question 1"])
+
+    def test_failing_account_backs_off_and_delays_nobody(self):
+        good, bad = self.box(), self.box("bad@mail.test")
+        bad.email_password = "wrong"  # noqa: S105  on purpose
+        self.append(self.imap(), [make_mail(1)])
+        good.next_sync_at = False
+        self.sync(bad)
+        self.assertEqual(self.subjects(good), ["Question 1"])
+        self.assertEqual((bad.state, bad.last_error_class, bad.failure_count), ("error", "login", 1))
+        self.assertGreater(bad.next_sync_at, good.next_sync_at)
+        self.assertEqual(len(bad.activity_ids), 1, "the owner is told")
+        bad.email_password = self.password
+        self.assertEqual(bad.failure_count, 0)
+        self.sync(bad)
+        self.assertEqual((bad.state, len(bad.activity_ids)), ("connected", 0))
+
+    def test_a_leased_account_is_left_alone(self):
+        box = self.box()
+        self.append(self.imap(), [make_mail(1)])
+        box.lease_until = "2099-01-01 00:00:00"
+        self.sync(box)
+        self.assertEqual(self.subjects(box), [])
+        box.lease_until = "2001-01-01 00:00:00"
+        self.sync(box)
+        self.assertEqual(self.subjects(box), ["Question 1"])

@@ -45,7 +45,7 @@ async def sync_folder(session, plan, folder, capabilities, emit):
     if "QRESYNC" in capabilities and not getattr(session, "qresync", False):
         await session.run("ENABLE QRESYNC")
         session.qresync = True
-    opened = await _examine(session, folder, quick)
+    opened = await examine(session, folder, quick)
     if not folder.uidvalidity:
         return await _first_sync(session, plan, folder, opened, emit)
     if opened.uidvalidity != folder.uidvalidity:
@@ -71,7 +71,8 @@ async def sync_folder(session, plan, folder, capabilities, emit):
     return Result(again=not complete, backfill=bool(left))
 
 
-async def _examine(session, folder, quick=False):
+async def examine(session, folder, quick=False):
+    """Open a folder read-only; ``quick`` asks for the changes since its modseq at once (QRESYNC)."""
     command = b"EXAMINE " + quote(folder.path)
     if quick:
         command += b" (QRESYNC (%s %s))" % (
@@ -245,7 +246,7 @@ async def audit_folder(session, plan, folder, emit):
     if "ID" in session.capabilities and not getattr(session, "named", False):
         await session.run(f'ID ("name" "{CLIENT_NAME}" "purpose" "audit")')
         session.named = True
-    opened = await _examine(session, folder)
+    opened = await examine(session, folder)
     uids = await _search(session, "ALL", opened.exists)
     sizes = dict.fromkeys(uids, 0)
     if folder.missing:

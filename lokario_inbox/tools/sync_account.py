@@ -6,7 +6,6 @@ Runs in the network loop. All it knows is in its AccountPlan, all it finds goes 
 import asyncio
 
 from ..exceptions import ConfigurationFault, MailboxError, ServerFault
-from .fetch_batches import fetch_groups
 from .folder_sync import audit_folder, push_changes, sync_folder
 from .imap_session import Credentials, ImapSession, verified_context
 from .imap_wire import decode_mailbox, quote
@@ -35,9 +34,9 @@ async def sync_account(plan, emit):
     session = None
     outcome = {}
     try:
-        credentials = await _credentials(plan, emit)
+        credentials = await credentials_of(plan, emit)
         async with asyncio.timeout(plan.check_timeout):
-            session = await _connect(plan)
+            session = await connect(plan)
             statuses = await _log_in(session, plan, credentials)
         outcome = await _work(session, plan, statuses, emit)
         await session.logout()
@@ -52,7 +51,8 @@ async def sync_account(plan, emit):
         await emit(Finished(plan.id, bytes_moved=moved, **outcome))
 
 
-async def _credentials(plan, emit):
+async def credentials_of(plan, emit):
+    """Login and secret; an OAuth token is renewed when it is about to end."""
     source = plan.token_source
     if source is None:
         if not plan.secret:
@@ -67,7 +67,8 @@ async def _credentials(plan, emit):
     return Credentials(plan.login, access, "oauth")
 
 
-async def _connect(plan):
+async def connect(plan):
+    """A session on the plan's server, address checked and pinned, not yet logged in."""
     pinned = await asyncio.to_thread(plan.policy.pin, plan.host, plan.port)
     context = None if plan.security == "none" else verified_context(plan.ca_file)
     return await ImapSession.connect(
@@ -166,23 +167,3 @@ def _special_use(flags, name, delimiter):
     last = name.rsplit(delimiter, 1)[-1].strip().lower()
     top = name.count(delimiter) <= 1
     return _USUAL_NAMES.get(last, "") if top else ""
-
-
-async def fetch_message(plan, folder, uid):
-    """One message on a connection of its own: RawItem, or None when it is gone (retry buttons)."""
-    session = await _connect(plan)
-    try:
-        await session.login(await _credentials(plan, _forget))
-        reply = await session.run(b"EXAMINE " + quote(folder.path))
-        if f"[UIDVALIDITY {folder.uidvalidity}]".encode() not in b" ".join(
-            word for row in reply.data for word in row if isinstance(word, bytes)
-        ):
-            return None
-        async for items in fetch_groups(session, [uid]):
-            return items[0] if items else None
-    finally:
-        session.abort()
-
-
-async def _forget(_event):
-    return None

@@ -1,0 +1,285 @@
+import { reactive } from "@odoo/owl";
+import { deserializeDateTime, serializeDateTime } from "@web/core/l10n/dates";
+import { _t } from "@web/core/l10n/translation";
+
+const { DateTime } = luxon;
+const MODEL = "inbox.conversation";
+const PAGE = 50;
+
+/** State of the three panes and every call they make; components only read it and call it. */
+export class InboxStore {
+    constructor({ orm, action, notification }) {
+        this.orm = orm;
+        this.action = action;
+        this.notification = notification;
+        this.sidebar = { views: {}, categories: [], tags: [], mailboxes: [], users: [] };
+        this.filter = { view: "inbox", search: "", category_id: false, tag_id: false, integration_id: false };
+        this.records = [];
+        this.hasMore = false;
+        this.loading = true;
+        this.ready = false;
+        this.activeId = false;
+        this.conversation = null;
+        this.opening = false;
+        this.selected = {};
+        this.showCustomer = true;
+        this.request = 0;
+    }
+
+    static create(services) {
+        return reactive(new InboxStore(services));
+    }
+
+    call(method, args = [], kwargs = {}) {
+        return this.orm.silent.call(MODEL, method, args, kwargs);
+    }
+
+    // --- panes ---
+
+    async loadSidebar() {
+        Object.assign(this.sidebar, await this.call("inbox_sidebar"));
+    }
+
+    async loadList({ keep = false } = {}) {
+        const request = ++this.request;
+        this.loading = !keep;
+        const limit = keep ? Math.max(PAGE, this.records.length) : PAGE;
+        const page = await this.call("inbox_list", [], { ...this.filter, offset: 0, limit: Math.min(limit, 200) });
+        if (request !== this.request) {
+            return; // a newer request is under way
+        }
+        this.records = page.records;
+        this.hasMore = page.has_more;
+        this.loading = false;
+        this.ready = true;
+    }
+
+    async loadMore() {
+        if (!this.hasMore || this.loading) {
+            return;
+        }
+        const request = ++this.request;
+        const page = await this.call("inbox_list", [], { ...this.filter, offset: this.records.length, limit: PAGE });
+        if (request === this.request) {
+            const known = new Set(this.records.map((record) => record.id));
+            this.records.push(...page.records.filter((record) => !known.has(record.id)));
+            this.hasMore = page.has_more;
+        }
+    }
+
+    async setFilter(changes) {
+        const narrowed = { category_id: false, tag_id: false, integration_id: false };
+        Object.assign(this.filter, "view" in changes ? { ...narrowed, ...changes } : changes);
+        this.selected = {};
+        await this.loadList();
+    }
+
+    async refresh() {
+        await Promise.all([this.loadList({ keep: true }), this.loadSidebar()]);
+        if (this.activeId) {
+            await this.reopen();
+        }
+    }
+
+    // --- reader ---
+
+    async open(id) {
+        this.activeId = id;
+        this.opening = true;
+        const conversation = await this.call("inbox_open", [[id]]);
+        if (this.activeId !== id) {
+            return;
+        }
+        this.conversation = conversation;
+        this.opening = false;
+        if (conversation.unread) {
+            await this.markRead([id], true);
+        }
+    }
+
+    async reopen() {
+        const id = this.activeId;
+        const fresh = await this.call("inbox_open", [[id]]);
+        if (this.activeId === id) {
+            const bodies = Object.fromEntries((this.conversation?.messages || []).map((m) => [m.id, m.body]));
+            for (const message of fresh.messages) {
+                message.body = message.body || bodies[message.id] || false;
+            }
+            this.conversation = fresh;
+        }
+    }
+
+    close() {
+        this.activeId = false;
+        this.conversation = null;
+    }
+
+    async loadBody(message) {
+        if (!message.body) {
+            const bodies = await this.orm.silent.call("inbox.message", "inbox_bodies", [[message.id]]);
+            message.body = bodies[message.id];
+        }
+    }
+
+    step(offset) {
+        const index = this.records.findIndex((record) => record.id === this.activeId);
+        const next = this.records[index < 0 ? 0 : index + offset];
+        if (next) {
+            this.open(next.id);
+        }
+    }
+
+    // --- changes ---
+
+    get targetIds() {
+        const ids = this.selectedIds;
+        return ids.length ? ids : this.activeId ? [this.activeId] : [];
+    }
+
+    get selectedIds() {
+        return Object.keys(this.selected).filter((id) => this.selected[id]).map(Number);
+    }
+
+    toggle(id) {
+        this.selected[id] = !this.selected[id];
+    }
+
+    selectAll(checked) {
+        this.selected = checked ? Object.fromEntries(this.records.map((record) => [record.id, true])) : {};
+    }
+
+    async update(ids, values, options = {}) {
+        if (!ids.length) {
+            return;
+        }
+        const rows = await this.call("inbox_update", [ids, values], options);
+        this.apply(rows);
+        if ("state" in values) {
+            await this.leave(ids);
+        }
+        await this.loadSidebar();
+    }
+
+    async snooze(ids, until) {
+        this.apply(await this.call("inbox_snooze", [ids, until ? serializeDateTime(until) : false]));
+        await this.leave(ids);
+        await this.loadSidebar();
+    }
+
+    async markRead(ids, read) {
+        await this.call("action_mark_read", [ids], { read });
+        for (const record of [...this.records, this.conversation || {}]) {
+            if (ids.includes(record.id)) {
+                record.unread = !read;
+            }
+        }
+        await this.loadSidebar();
+    }
+
+    apply(rows) {
+        const fresh = Object.fromEntries(rows.map((row) => [row.id, row]));
+        for (const record of this.records) {
+            Object.assign(record, fresh[record.id] || {});
+        }
+        if (this.conversation && fresh[this.conversation.id]) {
+            Object.assign(this.conversation, fresh[this.conversation.id]);
+        }
+    }
+
+    /** Conversations that left the view: the list closes the gap and the next one opens. */
+    async leave(ids) {
+        const index = this.records.findIndex((record) => record.id === this.activeId);
+        await this.loadList({ keep: true });
+        this.selected = {};
+        if (ids.includes(this.activeId) && !this.records.some((record) => record.id === this.activeId)) {
+            const next = this.records[Math.min(Math.max(index, 0), this.records.length - 1)];
+            next ? await this.open(next.id) : this.close();
+        }
+    }
+
+    setState(state) {
+        const done = {
+            archived: _t("Archived"), resolved: _t("Resolved"), spam: _t("Moved to spam"), in_progress: _t("Reopened"),
+        };
+        const ids = this.targetIds;
+        if (ids.length) {
+            this.notification.add(done[state], { type: "success" });
+        }
+        return this.update(ids, { state });
+    }
+
+    snoozeDays(days) {
+        const until = DateTime.now().plus({ days }).set({ hour: 8, minute: 0, second: 0, millisecond: 0 });
+        return this.snooze(this.targetIds, until);
+    }
+
+    async addNote(body) {
+        this.conversation.notes = await this.call("inbox_note", [[this.activeId], body]);
+    }
+
+    async run(method, ...args) {
+        const action = await this.orm.call(MODEL, method, [[this.activeId], ...args]);
+        if (action && action.type) {
+            await this.action.doAction(action, { onClose: () => this.activeId && this.reopen() });
+        }
+        return action;
+    }
+
+    async synchronise(mailbox) {
+        const action = await this.orm.call("inbox.integration", "action_sync", [[mailbox.id]]);
+        if (action && action.type) {
+            await this.action.doAction(action);
+        } else {
+            this.notification.add(_t("Synchronisation of %s started.", mailbox.name), { type: "info" });
+        }
+        await this.loadSidebar();
+    }
+}
+
+/** "10:42", "Tue", "3 Mar", "03/2024": as short as the distance allows. */
+export function shortDate(value) {
+    if (!value) {
+        return "";
+    }
+    const date = deserializeDateTime(value);
+    const now = DateTime.now();
+    if (date.hasSame(now, "day")) {
+        return date.toLocaleString(DateTime.TIME_24_SIMPLE);
+    }
+    if (now.diff(date, "days").days < 6 && date < now) {
+        return date.toLocaleString({ weekday: "short" });
+    }
+    if (date.hasSame(now, "year")) {
+        return date.toLocaleString({ day: "numeric", month: "short" });
+    }
+    return date.toLocaleString({ day: "2-digit", month: "2-digit", year: "2-digit" });
+}
+
+export function longDate(value) {
+    return value ? deserializeDateTime(value).toLocaleString(DateTime.DATETIME_MED_WITH_WEEKDAY) : "";
+}
+
+export function authorName(author) {
+    return (author || "").split("<")[0].replaceAll('"', "").trim() || author || "";
+}
+
+export function initials(author) {
+    const words = authorName(author).split(/[\s.@_-]+/).filter(Boolean);
+    return words.slice(0, 2).map((word) => word[0].toUpperCase()).join("") || "?";
+}
+
+/** A colour of the palette that stays the same for the same person. */
+export function personColor(author) {
+    let hash = 0;
+    for (const character of authorName(author)) {
+        hash = (hash * 31 + character.codePointAt(0)) % 997;
+    }
+    return `lokario_person_${hash % 10}`;
+}
+
+export function fileSize(bytes) {
+    if (bytes < 1024 * 1024) {
+        return `${Math.max(1, Math.round(bytes / 1024))} ko`;
+    }
+    return `${(bytes / 1024 / 1024).toFixed(1)} Mo`;
+}

@@ -1,0 +1,31 @@
+import { Component, useState } from "@odoo/owl";
+import { fileSize, initials, longDate, personColor, shortDate } from "./inbox_store";
+import { MailBody } from "./mail_body";
+
+const ICONS = [
+    [/^image\//, "fa-file-image-o"], [/pdf/, "fa-file-pdf-o"], [/zip|compressed|tar/, "fa-file-archive-o"],
+    [/sheet|excel|csv/, "fa-file-excel-o"], [/word|document/, "fa-file-word-o"], [/calendar/, "fa-calendar"],
+];
+
+/** One mail of a conversation: a line when folded, the whole mail when open. */
+export class MailCard extends Component {
+    static template = "lokario_inbox.MailCard";
+    static components = { MailBody };
+    static props = { store: Object, message: Object, isLast: Boolean };
+
+    setup() {
+        this.state = useState({ open: this.props.isLast || !!this.props.message.body, details: false });
+        Object.assign(this, { fileSize, initials, longDate, personColor, shortDate });
+    }
+
+    async toggle() {
+        if (!this.state.open) {
+            await this.props.store.loadBody(this.props.message);
+        }
+        this.state.open = !this.state.open;
+    }
+
+    icon(attachment) {
+        return (ICONS.find(([pattern]) => pattern.test(attachment.mimetype)) || [null, "fa-file-o"])[1];
+    }
+}

@@ -1,0 +1,122 @@
+import { Component, useEffect, useRef, useState } from "@odoo/owl";
+import { ConfirmationDialog } from "@web/core/confirmation_dialog/confirmation_dialog";
+import { Dropdown } from "@web/core/dropdown/dropdown";
+import { DropdownItem } from "@web/core/dropdown/dropdown_item";
+import { _t } from "@web/core/l10n/translation";
+import { user } from "@web/core/user";
+import { useService } from "@web/core/utils/hooks";
+import { CustomerPanel } from "./customer_panel";
+import { longDate } from "./inbox_store";
+import { MailCard } from "./mail_card";
+import { readerPanels } from "./reader_panels";
+
+export class Reader extends Component {
+    static template = "lokario_inbox.Reader";
+    static components = { CustomerPanel, Dropdown, DropdownItem, MailCard };
+    static props = { store: Object };
+
+    setup() {
+        this.store = useState(this.props.store);
+        this.dialog = useService("dialog");
+        this.action = useService("action");
+        this.state = useState({ note: "", noting: false });
+        this.scrollRef = useRef("scroll");
+        this.longDate = longDate;
+        this.states = [
+            ["new", _t("New")], ["in_progress", _t("In progress")], ["resolved", _t("Resolved")],
+            ["archived", _t("Archived")], ["spam", _t("Spam")],
+        ];
+        useEffect(
+            () => this.scrollToLatest(),
+            () => [this.store.conversation?.id]
+        );
+    }
+
+    get conversation() {
+        return this.store.conversation;
+    }
+
+    get timeline() {
+        const { messages, notes } = this.conversation;
+        return [
+            ...messages.map((message) => ({ kind: "mail", key: `m${message.id}`, date: message.date, message })),
+            ...notes.map((note) => ({ kind: "note", key: `n${note.id}`, date: note.date, note })),
+        ].sort((a, b) => (a.date < b.date ? -1 : a.date > b.date ? 1 : 0));
+    }
+
+    get stateLabel() {
+        return Object.fromEntries(this.states)[this.conversation.state];
+    }
+
+    get tags() {
+        return this.store.sidebar.tags.filter((tag) => this.conversation.tag_ids.includes(tag.id));
+    }
+
+    panels(position) {
+        return readerPanels
+            .getEntries()
+            .map(([key, panel]) => ({ key, ...panel }))
+            .filter((panel) => (panel.position || "bottom") === position);
+    }
+
+    isLast(message) {
+        const { messages } = this.conversation;
+        return messages[messages.length - 1].id === message.id;
+    }
+
+    scrollToLatest() {
+        const cards = this.scrollRef.el?.querySelectorAll(".lokario_mail");
+        if (cards?.length) {
+            cards[cards.length - 1].scrollIntoView({ block: "start" });
+        }
+    }
+
+    assignToMe() {
+        return this.store.update([this.conversation.id], { user_id: user.userId });
+    }
+
+    toggleTag(tag) {
+        const has = this.conversation.tag_ids.includes(tag.id);
+        return this.store.update([this.conversation.id], {}, has ? { remove_tag: tag.id } : { add_tag: tag.id });
+    }
+
+    async addNote() {
+        if (this.state.note.trim()) {
+            await this.store.addNote(this.state.note);
+            this.state.note = "";
+        }
+    }
+
+    link() {
+        return this.action.doAction("lokario_inbox.inbox_link_wizard_action", {
+            additionalContext: { default_conversation_id: this.conversation.id },
+            onClose: () => this.store.reopen(),
+        });
+    }
+
+    openLink(link) {
+        return this.action.doAction({
+            type: "ir.actions.act_window", res_model: link.res_model, res_id: link.res_id, views: [[false, "form"]],
+        });
+    }
+
+    openForm() {
+        return this.action.doAction({
+            type: "ir.actions.act_window", res_model: "inbox.conversation", res_id: this.conversation.id,
+            views: [[false, "form"]],
+        });
+    }
+
+    joinClaimed() {
+        this.dialog.add(ConfirmationDialog, {
+            title: _t("Join the quoted conversation?"),
+            body: _t("The author takes no part in that conversation. Join them only if you know who wrote this."),
+            confirm: async () => {
+                const id = await this.store.run("action_join_claimed");
+                await this.store.loadList({ keep: true });
+                await this.store.open(id);
+            },
+            cancel: () => {},
+        });
+    }
+}
