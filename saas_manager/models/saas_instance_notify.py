@@ -56,13 +56,14 @@ class SaasInstance(models.Model):
             return None
         if earlier.filtered(lambda attempt: attempt.state in {"sent", "unknown"}):
             return None
+        template = self.env.ref(MAIL_TEMPLATES[kind], raise_if_not_found=False)
         return attempts_sudo.create(
             {
                 "instance_id": self.id,
                 "kind": kind,
                 "occasion": occasion,
                 "email_to": self.partner_id.email,
-                "template_id": self.env.ref(MAIL_TEMPLATES[kind], raise_if_not_found=False).id,
+                "template_id": template and template.id,
             }
         ).id
 

@@ -1,0 +1,67 @@
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import new_test_user, tagged
+
+from .common import SaasCase
+
+
+@tagged("post_install", "-at_install")
+class TestInstanceGuard(SaasCase):
+    """Who may do what, and what nobody may do."""
+
+    def test_the_state_cannot_be_written(self):
+        instance = self.new_instance()
+        for values in ({"state": "active"}, {"is_deployed": True}, {"uuid": "x"}, {"pending_password": "x"}):
+            with self.subTest(values), self.assertRaises(AccessError):
+                instance.write(values)
+        with self.assertRaises(AccessError):
+            self.new_instance("other", state="active")
+
+    def test_the_address_of_a_running_instance_is_fixed(self):
+        instance = self.new_instance()
+        self.force_state(instance, "active")
+        for values in ({"subdomain": "other"}, {"admin_login": "x"}, {"protocol": "http"}):
+            with self.subTest(values), self.assertRaises(UserError):
+                instance.write(values)
+        self.server.base_domain and self.assertEqual(instance.host, "martin.example.test")
+        with self.assertRaises(UserError):
+            self.server.database_prefix = "z-"
+
+    def test_users_cannot_terminate(self):
+        user = new_test_user(self.env, "saas-user", groups="saas_manager.group_saas_manager_user")
+        instance = self.new_instance()
+        with self.assertRaisesRegex(AccessError, "Only a SaaS administrator"):
+            instance.with_user(user).action_terminate()
+        with self.assertRaises(AccessError):
+            self.env["saas.instance.terminate"].with_user(user).create(
+                {"instance_id": instance.id, "typed_name": "Martin", "reason": "x"}
+            )
+        with self.assertRaises(AccessError):
+            self.server.with_user(user).write({"name": "mine"})
+
+    def test_others_see_nothing(self):
+        stranger = new_test_user(self.env, "stranger", groups="base.group_user")
+        with self.assertRaises(AccessError):
+            self.new_instance().with_user(stranger).read(["name"])
+        with self.assertRaises(AccessError):
+            self.new_instance("second").with_user(stranger).action_suspend()
+
+    def test_companies_are_apart(self):
+        other = self.env["res.company"].create({"name": "Other"})
+        groups = "saas_manager.group_saas_manager_manager"
+        user = new_test_user(self.env, "other", groups=groups, company_id=other.id, company_ids=[(6, 0, other.ids)])
+        instance = self.new_instance()
+        self.assertFalse(self.env["saas.instance"].with_user(user).search([("id", "=", instance.id)]))
+        with self.assertRaises(AccessError):
+            instance.with_user(user).action_terminate()
+
+    def test_a_running_instance_cannot_be_deleted(self):
+        instance = self.new_instance()
+        self.force_state(instance, "active")
+        with self.assertRaises(UserError):
+            instance.unlink()
+
+    def test_the_password_is_never_read(self):
+        instance = self.new_instance()
+        instance._set_guarded(pending_password="hunter2hunter2")
+        self.assertEqual(instance.read(["pending_password"])[0]["pending_password"], "set")
+        self.assertFalse(instance.admin_password)

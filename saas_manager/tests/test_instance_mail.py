@@ -1,0 +1,96 @@
+from unittest.mock import patch
+
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from odoo.addons.mail.tests.common import MailCommon
+
+from .common import SaasCase
+
+
+@tagged("post_install", "-at_install")
+class TestInstanceMail(SaasCase, MailCommon):
+    """What the client is told, and what becomes of it."""
+
+    def setUp(self):
+        super().setUp()
+        self.instance = self.new_instance()
+        self.force_state(self.instance, "active", attempt="first")
+
+    def send(self, method):
+        with self.mock_mail_gateway(mail_unlink_sent=True):
+            getattr(self.instance, method)()
+        return [mail["body"] for mail in self._mails]
+
+    def test_the_four_mails(self):
+        self.instance._set_guarded(pending_password="Sesame123Sesame123")
+        (body,) = self.send("_send_provisioning_email")
+        for words in ("https://martin.example.test", "marie@martin.test", "Sesame123Sesame123", "Standard"):
+            self.assertIn(words, body)
+        self.instance.suspension_reason = "unpaid invoice"
+        self.assertIn("unpaid invoice", self.send("_send_suspension_email")[0])
+        self.instance.reactivation_date = "2026-03-04 05:06:07"
+        self.assertIn("2026", self.send("_send_reactivation_email")[0])
+        self.assertIn("t-martin", self.send("_send_termination_email")[0])
+
+    def test_the_password_leaves_and_stays_nowhere(self):
+        self.instance._set_guarded(pending_password="Sesame123Sesame123")
+        self.send("_send_provisioning_email")
+        self.assertEqual(self.instance.mail_state, "sent")
+        self.assertEqual(self.instance.sudo().pending_password, "not set")
+        self.assertFalse(self.env["mail.mail"].search([("subject", "ilike", "Martin")]))
+        chatter = " ".join(self.instance.message_ids.mapped("body"))
+        self.assertIn("Sent", chatter)
+        self.assertNotIn("Sesame123", chatter)
+
+    def test_it_is_sent_once(self):
+        self.instance._set_guarded(pending_password="Sesame123Sesame123")
+        self.assertEqual(len(self.send("_send_provisioning_email")), 1)
+        self.assertEqual(len(self.send("_send_provisioning_email")), 0)
+
+    def test_an_interrupted_mail_is_unknown_and_not_repeated(self):
+        self.instance._set_guarded(pending_password="Sesame123Sesame123")
+        self.instance._open_mail_attempt("provisioned")
+        self.assertEqual(self.send("_send_provisioning_email"), [])
+        self.assertEqual(self.instance.mail_state, "unknown")
+
+    @mute_logger("odoo.addons.mail.models.mail_mail")
+    def test_a_failure_blocks_nothing_and_is_tried_again(self):
+        self.instance._set_guarded(pending_password="Sesame123Sesame123")
+        with (
+            self.mock_mail_gateway(mail_unlink_sent=True),
+            patch.object(self.registry["ir.mail_server"], "send_email", side_effect=ConnectionRefusedError("no route")),
+        ):
+            self.instance._send_provisioning_email()
+        self.assertEqual(self.instance.mail_state, "failed")
+        self.assertIn("no route", self.instance.mail_problem)
+        self.assertFalse(self.env["mail.mail"].search([("subject", "ilike", "Martin")]))
+        with self.mock_mail_gateway(mail_unlink_sent=True):
+            self.env.ref("saas_manager.ir_cron_retry_mails").method_direct_trigger()
+        self.assertEqual(len(self._mails), 1)
+        self.assertIn("Sesame123Sesame123", self._mails[0]["body"])
+        self.assertEqual(self.instance.mail_state, "sent")
+
+    def test_a_client_without_address_blocks_nothing(self):
+        self.partner.email = False
+        self.assertEqual(self.send("_send_suspension_email"), [])
+        self.assertEqual(self.instance.mail_state, "skipped")
+
+    def test_a_changed_address_is_used(self):
+        self.partner.email = "new@martin.test"
+        self.send("_send_suspension_email")
+        self.assertEqual(self.instance.mail_ids[:1].email_to, "new@martin.test")
+
+    @mute_logger("odoo.addons.mail.models.mail_render_mixin")
+    def test_a_broken_template_neither_blocks_nor_tells_the_password(self):
+        template = self.env.ref("saas_manager.mail_template_instance_provisioned")
+        template.body_html = '<p t-out="int(object.admin_password)"/>'
+        self.instance._set_guarded(pending_password="Sesame123Sesame123")
+        self.assertEqual(self.send("_send_provisioning_email"), [])
+        self.assertEqual(self.instance.mail_state, "failed")
+        self.assertNotIn("Sesame123", self.instance.mail_problem)
+
+    def test_a_deleted_template_blocks_nothing(self):
+        self.env.ref("saas_manager.mail_template_instance_suspended").unlink()
+        self.assertEqual(self.send("_send_suspension_email"), [])
+        self.assertEqual(self.instance.mail_state, "failed")

@@ -1,0 +1,119 @@
+import contextlib
+from unittest.mock import patch
+
+import psycopg2
+from odoo.exceptions import UserError, ValidationError
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from odoo.addons.queue_job.tests.common import trap_jobs
+
+from ..exceptions import ServerUnreachable
+from .common import SaasCase
+
+
+@tagged("post_install", "-at_install")
+class TestInstanceRequests(SaasCase):
+    """What the button refuses, and what it queues."""
+
+    @contextlib.contextmanager
+    def assertRefused(self, instance, words):
+        before = instance.state
+        with self.assertRaisesRegex(UserError, words), trap_jobs() as trap:
+            yield
+        trap.assert_jobs_count(0)
+        self.assertEqual(instance.state, before)
+
+    def test_names_follow_from_the_subdomain(self):
+        self.server.public_port = 8069
+        instance = self.new_instance("  MARTIN ")
+        self.assertEqual(instance.host, "martin.example.test")
+        self.assertEqual(instance.url, "https://martin.example.test:8069")
+        self.assertEqual(instance.database_name, "t-martin")
+        self.assertEqual(instance.admin_login, "marie@martin.test")
+
+    def test_the_button_reserves_and_queues(self):
+        instance = self.new_instance()
+        with trap_jobs() as trap:
+            action = instance.action_provision_instance()
+        trap.assert_jobs_count(1, only=instance._job_provision)
+        self.assertEqual(instance.state, "provisioning")
+        self.assertEqual(action["tag"], "display_notification")
+
+    def test_bad_names(self):
+        for name in ("www", "a b", "xn--a", "12", "é" * 5, "x'; DROP TABLE res_users; --"):
+            with self.subTest(name), self.assertRaises(ValidationError):
+                self.new_instance(name)
+
+    @mute_logger("odoo.sql_db")
+    def test_duplicate_subdomain(self):
+        self.new_instance()
+        with self.assertRaises(psycopg2.IntegrityError):
+            self.new_instance()
+
+    def test_client_without_address(self):
+        instance = self.new_instance()
+        self.partner.email = False
+        with self.assertRefused(instance, "no e-mail address"):
+            instance.action_provision_instance()
+
+    def test_template_not_built(self):
+        instance = self.new_instance()
+        self.template.template_db = False
+        with self.assertRefused(instance, "not built"):
+            instance.action_provision_instance()
+
+    def test_server_not_active(self):
+        instance = self.new_instance()
+        for state in ("draft", "maintenance"):
+            self.server.state = state
+            with self.assertRefused(instance, "not active"):
+                instance.action_provision_instance()
+
+    def test_server_unreachable(self):
+        instance = self.new_instance()
+        dead = patch.object(
+            self.registry["saas.server"], "_get_postgres__", side_effect=ServerUnreachable("connection refused")
+        )
+        with dead, self.assertRefused(instance, "does not answer: connection refused"):
+            instance.action_provision_instance()
+
+    def test_server_full(self):
+        self.server.max_instances = 1
+        first, second = self.new_instance("first"), self.new_instance("second")
+        with trap_jobs():
+            first.action_provision_instance()
+        with self.assertRefused(second, "is full"):
+            second.action_provision_instance()
+
+    def test_only_once(self):
+        instance = self.new_instance()
+        with trap_jobs():
+            instance.action_provision_instance()
+        with self.assertRefused(instance, "in state “Provisioning”"):
+            instance.action_provision_instance()
+
+    def test_states_that_do_not_allow_an_action(self):
+        instance = self.new_instance()
+        for method, words in (
+            (instance.action_suspend, "cannot become “Suspended”"),
+            (instance.action_reactivate, "cannot become “Active”"),
+            (instance.action_send_credentials, "Only an active instance"),
+        ):
+            with self.assertRefused(instance, words):
+                method()
+        self.force_state(instance, "terminated")
+        with self.assertRefused(instance, "cannot become “Deleted”|cannot become “Terminated”"):
+            instance.action_terminate()
+
+    def test_deleting_asks_for_the_name(self):
+        instance = self.new_instance()
+        wizard = self.env["saas.instance.terminate"].create(
+            {"instance_id": instance.id, "typed_name": "martin", "reason": "over"}
+        )
+        with self.assertRefused(instance, "not the name"):
+            wizard.action_confirm()
+        wizard.typed_name = "Martin"
+        wizard.action_confirm()
+        self.assertEqual((instance.state, instance.termination_reason), ("terminated", "over"))
+        self.assertTrue(self.new_instance(), "the subdomain of a deleted instance is free again")

@@ -1,0 +1,50 @@
+from odoo.tests import BaseCase, tagged
+
+from odoo.addons.saas_manager.exceptions import InvalidName
+from odoo.addons.saas_manager.tools import naming
+
+
+@tagged("post_install", "-at_install")
+class TestNaming(BaseCase):
+    def test_refused(self):
+        cases = {
+            "ab": "short",
+            "": "short",
+            "a" * 41: "long",
+            "Acme": "characters",
+            "ac_me": "characters",
+            "-acme": "characters",
+            "acme-": "characters",
+            "ac.me": "characters",
+            "acmé": "characters",
+            'x"; drop database lokario; --': "characters",
+            "acme\n": "characters",
+            "xn--acme": "punycode",
+            "12345": "digits",
+            "www": "reserved",
+            "postgres": "reserved",
+        }
+        for name, code in cases.items():
+            with self.subTest(name), self.assertRaises(InvalidName) as caught:
+                naming.check_subdomain(name)
+            self.assertEqual(caught.exception.code, code)
+
+    def test_accepted(self):
+        for name in ("acme", "a1b", "martin-plomberie", "a" * 40, "4you"):
+            naming.check_subdomain(name)
+
+    def test_no_client_can_name_a_template(self):
+        template = naming.template_database_name("t-", "base", 3)
+        self.assertEqual(template, "t-tpl_base_v3")
+        with self.assertRaises(InvalidName):
+            naming.check_subdomain(template.removeprefix("t-"))
+
+    def test_names_longer_than_postgresql_keeps_are_refused(self):
+        with self.assertRaises(InvalidName) as caught:
+            naming.database_name("p" * 30, "a" * 40)
+        self.assertEqual(caught.exception.code, "bytes")
+
+    def test_slug(self):
+        self.assertEqual(naming.slug("Société d'Électricité & Fils"), "societe-d-electricite-fils")
+        self.assertEqual(naming.slug("東京"), "client")
+        naming.check_subdomain(naming.slug("A" * 100 + " x"))
