@@ -128,6 +128,14 @@ class MailWorld:
         with (self.folder / "users").open("a") as users:
             users.write(f"{address}:{{PLAIN}}{password}::::::\n")
 
+    def doveadm(self, *arguments: str) -> str:
+        """Run Dovecot's administration command, such as ``mailbox update -u user --uid-validity 7 INBOX``."""
+        command = [find_command("doveadm"), "-c", str(self.folder / "dovecot.conf"), *arguments]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if done.returncode:
+            raise Failure(f"doveadm {arguments[0]}: {done.stderr.strip()}")
+        return done.stdout
+
     def deliver(self, address: str, raw: bytes, folder: str = "INBOX") -> None:
         """Put a message into a mailbox the way a delivery agent does (Maildir only)."""
         root = self.folder / "mail" / address / "Maildir"

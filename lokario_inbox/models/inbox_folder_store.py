@@ -78,7 +78,7 @@ class InboxFolder(models.Model):
         return []
 
     def _quarantine(self, event, item, reason):
-        self.env["inbox.quarantine"]._keep(self, event.uidvalidity, item, reason)
+        self.env["inbox.quarantine"]._keep(self, event, item, reason)
 
     def _move_cursor(self, event):
         """Cursor columns only ever move forwards (backfill: downwards), whatever is replayed."""
@@ -196,7 +196,8 @@ class InboxFolder(models.Model):
         )
         stored = {uid: (size, audited) for uid, size, audited in self.env.cr.fetchall()}
         self.env.cr.execute(
-            "SELECT uid FROM inbox_quarantine WHERE folder_id = %s AND uidvalidity = %s",
+            """SELECT uid FROM inbox_quarantine WHERE folder_id = %s AND uidvalidity = %s
+                  AND (is_undelivered IS NOT TRUE OR is_asked_again)""",
             [self.id, uidvalidity],
         )
         return {**{row[0]: None for row in self.env.cr.fetchall()}, **stored}
@@ -229,6 +230,9 @@ class InboxFolder(models.Model):
             "missing_uids": False,
         }
         self.write(values)
+        self.env["inbox.quarantine"].search([
+            ("folder_id", "=", self.id), ("is_asked_again", "=", True)
+        ]).write({"is_asked_again": False})
         self._move_cursor_to(max(event.sizes, default=0))
         return False
 

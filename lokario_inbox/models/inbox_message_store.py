@@ -44,7 +44,8 @@ class InboxMessage(models.Model):
         for item, mail in mails:
             if mail.identity not in known:
                 fresh.setdefault(mail.identity, (item, mail))
-        rows = sorted(fresh.values(), key=lambda pair: pair[0].internaldate or fields.Datetime.now())
+        now = fields.Datetime.now()
+        rows = sorted(fresh.values(), key=lambda pair: (pair[0].internaldate or now, pair[0].uid))
         created = self._insert(integration, [
             self._row(item, mail, "out" if self._is_sent(folder, mail, own) else "in")
             for item, mail in rows
@@ -57,6 +58,10 @@ class InboxMessage(models.Model):
              for item, mail in mails],
             replace=event.found_missing,
         )
+        if event.found_missing:
+            self.env["inbox.quarantine"]._settle(
+                folder, event.uidvalidity, {item.uid: known[mail.identity] for item, mail in mails}
+            )
         messages = self.browse(created.values())
         seen_again = self.browse({known[mail.identity] for _item, mail in mails} - set(messages.ids))
         seen_again._refresh_states()

@@ -75,8 +75,6 @@ class InboxPlacement(models.Model):
         )
         messages = self.env["inbox.message"].browse({row[0] for row in self.env.cr.fetchall()})
         self.invalidate_model(["expunged_at"])
-        self.env["inbox.quarantine"].search([
-            ("folder_id", "=", folder.id), ("uidvalidity", "=", uidvalidity),
-            ("uid", "in", list(uids)), ("state", "=", "quarantined"),
-        ]).write({"state": "gone"})
+        kept = self.env["inbox.quarantine"]._at(folder, uidvalidity, uids)
+        kept.filtered(lambda mail: mail.state == "quarantined").write({"state": "gone"})
         return messages

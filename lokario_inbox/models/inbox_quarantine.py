@@ -32,6 +32,10 @@ class InboxQuarantine(models.Model):
         required=True, default="quarantined", readonly=True,
     )
     message_id = fields.Many2one("inbox.message", ondelete="set null", readonly=True)
+    is_undelivered = fields.Boolean(
+        readonly=True, help="The server lists the mail but did not deliver it: every audit asks again."
+    )
+    is_asked_again = fields.Boolean(readonly=True, help="The audit that is running has asked again.")
 
     _uid_uniq = models.Constraint(
         "UNIQUE(folder_id, uidvalidity, uid)", "This message is already in quarantine."
@@ -42,23 +46,34 @@ class InboxQuarantine(models.Model):
             mail.name = self.env._("Mail %(uid)s of %(folder)s", uid=mail.uid, folder=mail.folder_id.name)
             mail.raw_name = f"{mail.folder_id.name}-{mail.uid}.eml".replace("/", "-")
 
-    def _keep(self, folder, uidvalidity, item, reason):
+    def _keep(self, folder, event, item, reason):
         """Keep one RawItem that cannot be stored as a message; once, whatever is replayed."""
-        place = [
-            ("folder_id", "=", folder.id), ("uid", "=", item.uid), ("uidvalidity", "=", uidvalidity),
-        ]
-        if self.search_count(place, limit=1):
+        known = self._at(folder, event.uidvalidity, [item.uid])
+        if known:
+            known.is_asked_again = event.found_missing
             return
         self.create({
             "integration_id": folder.integration_id.id,
             "folder_id": folder.id,
-            "uidvalidity": uidvalidity,
+            "uidvalidity": event.uidvalidity,
             "uid": item.uid,
             "size": item.size,
             "received_at": item.internaldate,
             "reason": reason.replace("\0", "")[:500],
             "raw": base64.b64encode(item.raw) if item.raw else False,
+            "is_undelivered": not item.raw,
+            "is_asked_again": event.found_missing,
         })
+
+    def _at(self, folder, uidvalidity, uids):
+        return self.search([
+            ("folder_id", "=", folder.id), ("uidvalidity", "=", uidvalidity), ("uid", "in", list(uids)),
+        ])
+
+    def _settle(self, folder, uidvalidity, placed):
+        """Mails that could be stored after all: ``placed`` maps UID to message id."""
+        for mail in self._at(folder, uidvalidity, placed).filtered(lambda m: m.state == "quarantined"):
+            mail.write({"state": "restored", "message_id": placed[mail.uid]})
 
     def action_retry(self):
         """Fetch and parse the mail again; what can be read now becomes an ordinary message."""

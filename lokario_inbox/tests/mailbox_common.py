@@ -9,7 +9,15 @@ from odoo.tests import TransactionCase
 
 from lokario_cli.worlds.mail import MailWorld
 
-PASSWORD = "correct horse 'battery'"  # noqa: S105  of a mailbox on loopback
+PASSWORD = 'correct"horse\\battery'  # noqa: S105  of mailboxes on loopback; its quoting is part of the tests
+# Any user may log in: Dovecot looks at a changed list of users once a second only.
+EVERYBODY = f"""
+auth_failure_delay = 0
+passdb {{
+  driver = static
+  args = password={PASSWORD}
+}}
+"""
 
 
 def make_mail(number, **headers):
@@ -37,7 +45,7 @@ class MailboxCase(TransactionCase):
     def setUpClass(cls):
         super().setUpClass()
         folder = Path(tempfile.mkdtemp(prefix="lokario-mail-"))
-        cls.world = cls.enterClassContext(MailWorld(folder, driver=cls.driver))
+        cls.world = cls.enterClassContext(MailWorld(folder, driver=cls.driver, extra=EVERYBODY))
         cls._allow_hosts(cls.env, f"127.0.0.1:{cls.world.imap_port}")
 
     @staticmethod
@@ -47,7 +55,6 @@ class MailboxCase(TransactionCase):
     def box(self, address="contact@mail.test", **values):
         """An integration on a mailbox of the world that only this test uses."""
         address = self.own(address)
-        self.world.add_user(address, PASSWORD)
         return self.env["inbox.integration"].create({
             "name": address, "email_address": address, "email_password": PASSWORD,
             "imap_host": "127.0.0.1", "imap_port": self.world.imap_port, "imap_security": "none",

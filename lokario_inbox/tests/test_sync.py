@@ -171,7 +171,7 @@ class TestSync(MailboxCase):
         self.assertEqual(self.subjects(box), expected)
         self.assertIn(inbox.audit_state, ("complete", "healed"))
         self.assertEqual(inbox.audit_count, 60)
-        self.assertEqual(set(self.messages(box).mapped("size")), {len(raw) for raw in mails})
+        self.assertEqual(set(self.messages(box).mapped("size")), {len(raw.replace(b"\n", b"\r\n")) for raw in mails})
 
     def test_poisoned_mail_is_quarantined_and_blocks_nothing(self):
         deep = b"From: a@b.c\r\nMIME-Version: 1.0\r\n" + b"".join(
