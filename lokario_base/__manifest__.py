@@ -18,6 +18,7 @@
         "views/account_deletion_views.xml",
         "views/account_deletion_templates.xml",
         "views/scheduled_job_views.xml",
+        "views/res_config_settings_views.xml",
         "report/deletion_certificate.xml",
         "views/lokario_base_menus.xml",
     ],

@@ -11,9 +11,10 @@ SECTION = "lokario"
 
 def server_setting(name: str) -> str:
     """Return the setting ``name`` (in capitals) from the environment, else from odoo.conf (in small letters, in its
-    section [lokario] or [options]); empty when it is nowhere."""
+    section [lokario], or [options] if Odoo has no such option); empty when nowhere."""
     option = name.lower()
-    return os.environ.get(name) or _section(config["config"]).get(option) or config.get(option) or ""
+    unknown_to_odoo = None if option in config.options_index else config.get(option)
+    return os.environ.get(name) or _section(config["config"]).get(option) or unknown_to_odoo or ""
 
 
 @lru_cache(maxsize=1)

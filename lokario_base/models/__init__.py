@@ -5,8 +5,10 @@ from . import deletion_plan_account
 from . import deletion_plan_partner
 from . import ir_cron
 from . import ir_cron_schedule
+from . import ir_mail_server
 from . import mail_mail
 from . import res_company
+from . import res_config_settings
 from . import res_users
 from . import scheduled_run
 from . import secret_mixin

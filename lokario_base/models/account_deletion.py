@@ -34,10 +34,10 @@ class AccountDeletion(models.Model):
     name = fields.Char(
         "Reference", required=True, readonly=True, default=lambda self: self._new_reference(), copy=False
     )
-    user_id = fields.Many2one("res.users", "User", ondelete="set null", readonly=True, index=True)
-    partner_id = fields.Many2one("res.partner", "Contact", ondelete="set null", readonly=True, index="btree_not_null")
-    requested_by_id = fields.Many2one("res.users", "Requested By", ondelete="set null", readonly=True)
-    company_id = fields.Many2one("res.company", "Company", required=True, readonly=True)
+    user_id = fields.Many2one("res.users", ondelete="set null", readonly=True, index=True)
+    partner_id = fields.Many2one("res.partner", ondelete="set null", readonly=True, index="btree_not_null")
+    requested_by_id = fields.Many2one("res.users", ondelete="set null", readonly=True)
+    company_id = fields.Many2one("res.company", required=True, readonly=True)
     state = fields.Selection(
         [("scheduled", "Scheduled"), ("erasing", "Being Deleted"), ("done", "Deleted"), ("cancelled", "Undone")],
         required=True,
@@ -88,6 +88,8 @@ class AccountDeletion(models.Model):
         :raises UserError: the account cannot be deleted now; the text says why and what to do
         """
         user_sudo = user.sudo()
+        if user_sudo.deletion_scheduled_at:
+            raise UserError(self.env._("The deletion of this account is already scheduled."))
         if obstacles := self.env["lokario.deletion.plan"].sudo()._obstacles(user_sudo):
             raise UserError("\n".join(obstacles))
         now = fields.Datetime.now()
@@ -204,13 +206,15 @@ class AccountDeletion(models.Model):
         """Do the steps that no checkpoint remembers, each in its own transaction, then seal the certificate."""
         plan = self.env["lokario.deletion.plan"]
         if self.state == "scheduled":
+            if obstacles := plan._obstacles(self.user_id):
+                self.error_message = "\n".join(obstacles)
+                _logger.info("deletion %s waits: there is an obstacle", self.name)
+                return
             self._set_erasing(plan)
         self._run_steps(plan._steps())
         self._set_done()
 
     def _set_erasing(self, plan):
-        if obstacles := plan._obstacles(self.user_id):
-            raise UserError("\n".join(obstacles))
         holds = plan._legal_holds(self)
         self.write(
             {
@@ -221,14 +225,14 @@ class AccountDeletion(models.Model):
             }
         )
         self.user_id._set_deletion_suspended(fields.Datetime.now())
-        self.env.cr.commit()
+        self.env["ir.cron"]._commit_progress()
 
     def _run_steps(self, steps: list[DeletionStep]):
         for step in sorted(steps, key=lambda step: (step.sequence, step.name)):
             while not self._is_finished(step):
                 self.lock_for_update()
                 self._run_step_with_retries(step)
-                self.env.cr.commit()
+                self.env["ir.cron"]._commit_progress()
 
     def _is_finished(self, step: DeletionStep) -> bool:
         return any(point.step == step.name and point.finished for point in self.checkpoint_ids)

@@ -56,7 +56,7 @@ class AccountDeletionCheckpoint(models.Model):
             "requested_at": fields.Datetime.to_string(deletion.requested_at),
             "completed_at": fields.Datetime.to_string(fields.Datetime.now()),
             "steps": [
-                {"step": point.step, "erased": point.erased, "anonymised": point.kept, "sha256": point.seal}
+                {"step": point.step, "erased": point.erased or {}, "anonymised": point.kept or {}, "sha256": point.seal}
                 for point in deletion.checkpoint_ids
             ],
             "holds": (deletion.certificate or {}).get("holds", []),

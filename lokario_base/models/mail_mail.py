@@ -12,3 +12,11 @@ class MailMail(models.Model):
         """
         self.ensure_one()
         return False
+
+    def _filter_mail_mail_servers(self, mail_servers):
+        """System mail has no other choice than the global server, if there is one."""
+        servers = super()._filter_mail_mail_servers(mail_servers)
+        if self.mail_server_id or self._is_business_mail():
+            return servers
+        server = self.env["ir.mail_server"]._global_server()
+        return server if server or self.env["ir.mail_server"]._environment_server() else servers

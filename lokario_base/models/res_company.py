@@ -12,6 +12,8 @@ class ResCompany(models.Model):
         help="Whoever asked for the deletion of the account cannot log in any more, except to undo it.",
     )
 
+    contact_email = fields.Char("Contact Form E-mail", help="Where the messages of the page /contact go.")
+
     def _lokario_time_zone(self) -> str:
         """Return the IANA name of the company's time zone: its address's, else its working hours', else UTC."""
         self.ensure_one()

@@ -16,6 +16,7 @@ class ResUsers(models.Model):
     def SELF_READABLE_FIELDS(self):
         return [*super().SELF_READABLE_FIELDS, "deletion_scheduled_at"]
 
+    @api.depends("deletion_ids.state", "deletion_ids.deletion_scheduled_at")
     def _compute_deletion_scheduled_at(self):
         for user in self:
             scheduled = user.sudo().deletion_ids.filtered(lambda deletion: deletion.state == "scheduled")

@@ -1,0 +1,65 @@
+from odoo import api, fields, models
+
+from ..controllers.scheduled import SECRET_SETTING, is_secret_usable
+from ..fields import get_vault
+from ..server_settings import server_setting
+from ..tools.vault import BadKeys
+
+
+class ResConfigSettings(models.TransientModel):
+    _inherit = "res.config.settings"
+
+    lokario_keys_ok = fields.Boolean("Encryption Key", compute="_compute_lokario_status")
+    lokario_cron_secret_ok = fields.Boolean("Scheduler Secret", compute="_compute_lokario_status")
+    lokario_system_mail = fields.Char("System Mail Leaves By", compute="_compute_lokario_status")
+    lokario_global_server_id = fields.Many2one(
+        "ir.mail_server",
+        "Global Server",
+        compute="_compute_lokario_global_server_id",
+        inverse="_inverse_lokario_global_server_id",
+    )
+    lokario_job_count = fields.Integer(compute="_compute_lokario_status")
+    lokario_late_job_count = fields.Integer(compute="_compute_lokario_status")
+    deletion_suspends_access = fields.Boolean(related="company_id.deletion_suspends_access", readonly=False)
+    contact_email = fields.Char(related="company_id.contact_email", readonly=False)
+
+    def _compute_lokario_status(self):
+        jobs = self.env["ir.cron"].sudo().search([("endpoint_path", "!=", False)])
+        for settings in self:
+            settings.lokario_keys_ok = self._has_usable_key()
+            settings.lokario_cron_secret_ok = is_secret_usable(server_setting(SECRET_SETTING))
+            settings.lokario_system_mail = self._describe_system_mail()
+            settings.lokario_job_count = len(jobs)
+            settings.lokario_late_job_count = len(jobs.filtered("is_late"))
+
+    @api.model
+    def _has_usable_key(self) -> bool:
+        try:
+            return get_vault().newest is not None
+        except BadKeys:
+            return False
+
+    @api.model
+    def _describe_system_mail(self) -> str:
+        servers = self.env["ir.mail_server"].sudo()
+        if server := servers._global_server():
+            return self.env._("%(server)s, as %(address)s", server=server.name, address=servers._global_address())
+        if environment := servers._environment_server():
+            return self.env._(
+                "%(host)s:%(port)s of the environment, as %(address)s",
+                host=environment["host"],
+                port=environment["port"],
+                address=servers._global_address(),
+            )
+        return self.env._("Odoo's own choice of outgoing server: none is marked global, SMTP_HOST is not set")
+
+    def _compute_lokario_global_server_id(self):
+        self.lokario_global_server_id = self.env["ir.mail_server"]._global_server()
+
+    def _inverse_lokario_global_server_id(self):
+        servers = self.env["ir.mail_server"].sudo()
+        for settings in self:
+            chosen = settings.lokario_global_server_id.sudo()
+            (servers._global_server() - chosen).is_global = False
+            servers.flush_model(["is_global"])
+            chosen.is_global = True

@@ -1,0 +1,286 @@
+import json
+from unittest.mock import patch
+
+from dateutil.relativedelta import relativedelta
+from freezegun import freeze_time
+from odoo import fields
+from odoo.exceptions import AccessDenied, UserError
+from odoo.tests import TransactionCase, new_test_user, tagged
+from odoo.tools import mute_logger
+
+from ..tools.deletion import DeletionStep, LegalHold, StepOutcome
+
+NAME, EMAIL = "Zoé Canari-Unique", "zoe.canari@example.org"
+
+
+class DeletionCase(TransactionCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.cron = cls.env.ref("lokario_base.ir_cron_account_deletions")
+        cls.user = cls.make_user("zoe.canari@example.org", NAME, EMAIL)
+
+    @classmethod
+    def make_user(cls, login, name, email, groups="base.group_portal"):
+        user = new_test_user(cls.env, login, groups=groups, name=name, email=email, password="Secret-1234!")
+        user.partner_id.write({"street": "1 rue du Canari", "phone": "+33 1 23 45 67 89", "comment": "<p>canari</p>"})
+        return user
+
+    def request(self, user=None):
+        user = user or self.user
+        return self.env["lokario.account.deletion"].with_user(user)._request(user).sudo()
+
+    def run_job(self, at):
+        with freeze_time(at), self.enter_registry_test_mode():
+            self.cron.method_direct_trigger()
+        self.env.invalidate_all()
+
+    def export(self, user):
+        """Every column of the account, as the database has it."""
+        self.env.flush_all()
+        rows = []
+        for table, record in (("res_users", user), ("res_partner", user.partner_id)):
+            self.env.cr.execute(f"SELECT to_jsonb(t) FROM {table} t WHERE id = %s", [record.id])
+            rows.append(self.env.cr.fetchone()[0])
+        return json.dumps(rows, sort_keys=True)
+
+
+@tagged("post_install", "-at_install")
+class TestDeletionRequest(DeletionCase):
+    def test_request_suspends_and_undo_restores_exactly(self):
+        self.env.flush_all()
+        before = self.export(self.user)
+        token = self.user._compute_session_token("sid")
+        deletion = self.request()
+        self.assertEqual(deletion.state, "scheduled")
+        self.assertEqual(self.user.deletion_scheduled_at, deletion.requested_at + relativedelta(days=30))
+        self.assertNotEqual(self.user._compute_session_token("sid"), token, "sessions end")
+        with self.assertRaisesRegex(AccessDenied, "about to be deleted"):
+            self.login()
+        with freeze_time(deletion.deletion_scheduled_at - relativedelta(days=1)):
+            deletion._by_undo_token(deletion._undo_url().partition("token=")[2])._set_cancelled()
+        self.assertEqual(self.export(self.user), before)
+        self.assertEqual(self.user._compute_session_token("sid"), token, "the same sessions are valid again")
+        self.login()
+
+    def login(self):
+        user = self.user.with_user(self.user)
+        return user._check_credentials({"type": "password", "password": "Secret-1234!"}, {"interactive": True})
+
+    def test_access_stays_when_the_company_says_so(self):
+        self.user.company_id.deletion_suspends_access = False
+        self.request()
+        self.login()
+
+    def test_api_keys_stop(self):
+        keys = self.env["res.users.apikeys"].with_user(
+            self.make_user("i@example.org", "I", "i@example.org", "base.group_user")
+        )
+        key = keys._generate("rpc", "test", fields.Datetime.now() + relativedelta(days=1))
+        self.assertTrue(keys._check_credentials(scope="rpc", key=key))
+        self.request(keys.env.user)
+        self.assertFalse(keys._check_credentials(scope="rpc", key=key))
+
+    def test_undo_token_is_single_use_and_unforgeable(self):
+        deletion = self.request()
+        token = deletion._undo_url().partition("token=")[2]
+        for bad in ("", "x", token[:-2], token[::-1], None):
+            self.assertFalse(deletion._by_undo_token(bad))
+        self.assertEqual(deletion._by_undo_token(token), deletion)
+        deletion._set_cancelled()
+        self.assertFalse(deletion._by_undo_token(token))
+        with self.assertRaises(UserError):
+            deletion._set_cancelled()
+
+    def test_notices_are_sent_once_each_by_the_system(self):
+        deletion = self.request()
+        mails = self.env["mail.mail"].search([("model", "=", deletion._name), ("res_id", "=", deletion.id)])
+        self.assertEqual(len(mails), 1)
+        self.assertIn(EMAIL, mails.email_to)
+        self.assertIn("/users/deletion/undo?token=", mails.body_html)
+        self.assertFalse(mails._is_business_mail())
+        for days in (20, 8, 7, 6, 1, 1):
+            self.run_job(deletion.deletion_scheduled_at - relativedelta(days=days, hours=-1))
+        self.assertEqual(deletion.notices_sent, ["requested", "notice_7", "notice_1"])
+
+    def test_guard_rails(self):
+        admin = self.env.ref("base.user_admin")
+        others = self.env.ref("base.group_system").all_user_ids - admin - self.env.ref("base.user_root")
+        others.write({"active": False})
+        plan = self.env["lokario.deletion.plan"]
+        self.assertIn("last administrator", " ".join(plan._obstacles(admin)))
+        self.assertIn("technical", " ".join(plan._obstacles(self.env.ref("base.user_root"))))
+        self.assertIn("technical", " ".join(plan._obstacles(self.env.ref("base.public_user"))))
+        twin = new_test_user(self.env, "twin", groups="base.group_portal", partner_id=self.user.partner_id.id)
+        self.assertIn("shares its contact", " ".join(plan._obstacles(self.user)))
+        twin.active = False
+        worker = self.make_user("w@example.org", "W", "w@example.org", "base.group_user")
+        self.cron.copy({"user_id": worker.id})
+        self.assertIn("Scheduled actions", " ".join(plan._obstacles(worker)))
+        with self.assertRaisesRegex(UserError, "last administrator"):
+            self.env["lokario.account.deletion"]._request(admin)
+
+    def test_one_open_request_per_account(self):
+        self.request()
+        with self.assertRaises(UserError):
+            self.request()
+
+
+@tagged("post_install", "-at_install")
+class TestErasure(DeletionCase):
+    def setUp(self):
+        super().setUp()
+        self.partner = self.user.partner_id
+        self.attachment = (
+            self.env["ir.attachment"].with_user(self.user).sudo().create({"name": "canari.txt", "raw": b"canari"})
+        )
+        self.partner.image_1920 = (
+            b"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+        )
+        self.other = self.env["res.partner"].create({"name": "Other"})
+        self.message = self.other.with_user(self.user).sudo().message_post(body="canari", author_id=self.partner.id)
+        self.address = self.env["res.partner"].create(
+            {"name": "Address", "parent_id": self.partner.id, "type": "delivery", "street": "canari"}
+        )
+
+    def due(self):
+        deletion = self.request()
+        return deletion, deletion.due_at + relativedelta(minutes=1)
+
+    def assert_no_trace(self):
+        wizard = self.env["privacy.lookup.wizard"].create({"name": NAME, "email": EMAIL})
+        wizard.action_lookup()
+        self.assertFalse([(line.res_model, line.res_id) for line in wizard.line_ids])
+
+    def test_not_before_it_is_due(self):
+        deletion, _at = self.due()
+        self.run_job(deletion.due_at - relativedelta(minutes=1))
+        self.assertEqual(deletion.state, "scheduled")
+        self.assertTrue(self.user.exists())
+
+    def test_everything_goes_and_the_lookup_finds_nothing(self):
+        deletion, at = self.due()
+        store = self.attachment._full_path(self.attachment.store_fname)
+        self.run_job(at)
+        self.assertEqual(deletion.state, "done", deletion.error_message)
+        for record in (self.user, self.partner, self.address, self.attachment, self.message):
+            self.assertFalse(record.exists(), record)
+        self.assertTrue(self.other.exists())
+        self.assert_no_trace()
+        self.assertTrue(store)
+
+    def test_the_certificate_names_nobody(self):
+        deletion, at = self.due()
+        self.run_job(at)
+        text = json.dumps(deletion.certificate)
+        for word in (NAME, EMAIL, "canari", "Zoé"):
+            self.assertNotIn(word, text)
+        self.assertEqual(deletion.certificate_hash, deletion.checkpoint_ids._hash(deletion.certificate))
+        self.assertEqual(
+            [step["step"] for step in deletion.certificate["steps"]], ["access", "files", "messages", "partner", "user"]
+        )
+        html = self.env["ir.actions.report"]._render_qweb_html(
+            "lokario_base.report_deletion_certificate", deletion.ids
+        )[0]
+        self.assertIn(deletion.certificate_hash.encode(), html)
+
+    def test_a_held_contact_is_anonymised(self):
+        deletion, at = self.due()
+        registry_plan = self.env.registry["lokario.deletion.plan"]
+        with patch.object(registry_plan, "_held_partner_reason", lambda plan, partner: partner == self.partner):
+            self.run_job(at)
+        self.assertEqual(deletion.state, "done", deletion.error_message)
+        self.assertTrue(self.partner.exists())
+        self.assertFalse(self.partner.active)
+        self.assertFalse(self.partner.image_1920)
+        row = json.dumps(self.partner.read()[0], default=str)
+        for word in (NAME, EMAIL, "canari", "23 45 67"):
+            self.assertNotIn(word.lower(), row.lower())
+        self.assert_no_trace()
+
+    def test_a_user_that_something_needs_is_anonymised(self):
+        deletion, at = self.due()
+        needed = self.cron.copy({"name": "x"})
+        self.env.flush_all()
+        self.env.cr.execute("UPDATE ir_cron SET user_id = %s WHERE id = %s", [self.user.id, needed.id])
+        self.env.invalidate_all()
+        with patch.object(self.env.registry["lokario.deletion.plan"], "_scheduled_actions", return_value=None):
+            self.run_job(at)
+        self.assertEqual(deletion.state, "done", deletion.error_message)
+        self.assertTrue(self.user.exists())
+        self.assertFalse(self.user.active)
+        self.assertEqual(self.user.login, deletion.name)
+        self.assert_no_trace()
+
+    def test_one_failure_never_stops_the_others(self):
+        first, at = self.due()
+        second = self.request(self.make_user("b@example.org", "B", "b@example.org"))
+        run_step = self.env.registry["lokario.deletion.plan"]._run_step
+
+        def fail_for_first(plan, step, deletion):
+            if deletion == first and step.name == "messages":
+                raise RuntimeError("broken")
+            return run_step(plan, step, deletion)
+
+        with (
+            patch.object(self.env.registry["lokario.deletion.plan"], "_run_step", fail_for_first),
+            mute_logger("odoo.addons.lokario_base.models.account_deletion"),
+        ):
+            self.run_job(at)
+        self.assertEqual((first.state, second.state), ("erasing", "done"))
+        self.assertEqual(first.error_message, "RuntimeError")
+        self.assertTrue(self.user.exists())
+        self.run_job(at)
+        self.assertEqual(first.state, "done")
+        self.assertFalse(first.error_message)
+        self.assertEqual(len(first.checkpoint_ids), 5)
+
+    def test_an_obstacle_that_appears_later_waits(self):
+        deletion, at = self.due()
+        twin = new_test_user(self.env, "twin", groups="base.group_portal", partner_id=self.partner.id)
+        self.run_job(at)
+        self.assertEqual(deletion.state, "scheduled")
+        self.assertIn("shares its contact", deletion.error_message)
+        twin.active = False
+        self.run_job(at + relativedelta(days=1))
+        self.assertEqual(deletion.state, "done", deletion.error_message)
+
+    def test_no_way_back_once_it_began(self):
+        deletion, at = self.due()
+        with (
+            patch.object(self.env.registry["lokario.deletion.plan"], "_run_step", side_effect=RuntimeError),
+            mute_logger("odoo.addons.lokario_base.models.account_deletion"),
+        ):
+            self.run_job(at)
+        self.assertEqual(deletion.state, "erasing")
+        with self.assertRaises(UserError):
+            deletion._set_cancelled()
+
+    def test_steps_of_addons_batches_and_legal_holds(self):
+        calls = []
+
+        def steps(plan):
+            return [DeletionStep("addon", 30, "Addon")]
+
+        def run(plan, step, deletion):
+            calls.append(step.name)
+            return StepOutcome({"x.model": [len(calls)]}, remaining=len(calls) < 3)
+
+        hold = LegalHold("account.move", 2, "2036-12-31", "law")
+        deletion, at = self.due()
+        registry_plan = self.env.registry["lokario.deletion.plan"]
+        with (
+            patch.object(registry_plan, "_steps", steps),
+            patch.object(registry_plan, "_run_step", run),
+            patch.object(registry_plan, "_legal_holds", lambda plan, deletion: [hold]),
+            patch.object(registry_plan, "_release_steps", lambda plan: [DeletionStep("release", 10, "Release")]),
+        ):
+            self.run_job(at)
+            self.assertEqual(deletion.checkpoint_ids.erased, {"x.model": 3})
+            self.assertEqual(str(deletion.hold_until), "2036-12-31")
+            self.assertEqual(deletion.certificate["holds"][0]["count"], 2)
+            self.run_job("2036-12-31 12:00:00")
+            self.assertFalse(deletion.released_at)
+            self.run_job("2037-01-02 12:00:00")
+            self.assertTrue(deletion.released_at)
+        self.assertEqual(calls, ["addon"] * 3 + ["release"])
