@@ -6,6 +6,7 @@ import time
 import uuid
 
 from fastapi.exceptions import RequestValidationError
+from odoo.exceptions import UserError
 from odoo.http import request
 from starlette.exceptions import HTTPException
 
@@ -33,7 +34,7 @@ class EngineApiDispatcher(FastApiDispatcher):
         request.engine_request_id = self.request_id
         try:
             response = super().dispatch(endpoint, args)
-        except (HTTPException, RequestValidationError) as error:
+        except (HTTPException, RequestValidationError, UserError) as error:
             error.loglevel = logging.INFO  # the caller's mistake, not a server error
             raise
         return self._sign(response)

@@ -20,3 +20,6 @@ from . import engine_campaign_sending
 from . import engine_event
 from . import engine_event_ingest
 from . import engine_stat_day
+from . import engine_webhook_source
+from . import engine_campaign_trial
+from . import engine_mailwizz

@@ -58,6 +58,7 @@ class EngineCampaign(models.Model):
     content = fields.Json(readonly=True, copy=False, help="What is sent: fixed when the campaign starts")
     idempotency_key = fields.Char(readonly=True, copy=False)
     send_answer = fields.Json(readonly=True, copy=False, help="What the first call to send was answered")
+    mailwizz_uid = fields.Char("MailWizz campaign", readonly=True, copy=False, index="btree_not_null")
     recipient_ids = fields.One2many("engine.campaign.recipient", "campaign_id", "Recipients")
     chunk_ids = fields.One2many("engine.campaign.chunk", "campaign_id", "Chunks")
     link_ids = fields.One2many("engine.campaign.link", "campaign_id", "Links")

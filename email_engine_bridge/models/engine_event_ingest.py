@@ -6,6 +6,7 @@ from odoo import api, models
 from ..tools import verp
 from ..tools.accounting import read_records
 from ..tools.bounce import classify, provider_of
+from ..tools.mailwizz_events import read_mailwizz_events
 
 BATCH = 20_000  # rows stored in one transaction
 ERRORS_SHOWN = 100
@@ -143,6 +144,23 @@ class EngineEventIngest(models.AbstractModel):
         self.env.invalidate_all()
         return summary
 
+    @api.model
+    def _ingest_mailwizz(self, tenants, body):
+        """Opens and clicks as MailWizz's campaign webhooks send them (they are the only two there are)."""
+        events = read_mailwizz_events(body)
+        campaigns = self.env["engine.campaign"].search([("tenant_id", "in", tenants.ids)])
+        by_uid = {campaign.mailwizz_uid: campaign for campaign in campaigns if campaign.mailwizz_uid}
+        rows = [_mailwizz_row(event, by_uid[event.campaign_uid]) for event in events if event.campaign_uid in by_uid]
+        known, fresh = self._store_rows(rows, tenants.ids) if rows else (0, 0)
+        return {
+            "received": len(events),
+            "stored": fresh,
+            "repeated": known - fresh,
+            "foreign": len(events) - known,
+            "error_count": 0,
+            "errors": [],
+        }
+
     def _read_context(self, tenants):
         ips_sudo = (
             self.env["engine.ip"].sudo().with_context(active_test=False).search([("tenant_id", "in", tenants.ids)])
@@ -213,6 +231,12 @@ def _stage_row(record, context):
         reason,
         record.diagnostic[:MAX_DIAGNOSTIC] if record.type in ("b", "rb", "t", "f") else "",
     )
+
+
+def _mailwizz_row(event, campaign):
+    provider = provider_of(event.email.rpartition("@")[2])
+    identity = (campaign.tenant_id.id, campaign.id, None, None)
+    return (event.key, event.type, event.time, *identity, event.email, provider, None, None, event.url)
 
 
 def _copied(value):

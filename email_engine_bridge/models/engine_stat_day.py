@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from odoo import api, fields, models
 
 COUNTERS = ("delivered", "hard", "soft", "block", "deferred", "complained", "opened", "clicked", "unsubscribed")
@@ -58,3 +60,46 @@ class EngineStatDay(models.Model):
             "open_rate": rate(totals["opened"], totals["delivered"]),
             "click_rate": rate(totals["clicked"], totals["delivered"]),
         }
+
+    @api.model
+    def _overview(self, tenant):
+        """What `GET /api/v2/stats/{tenant_id}/overview` answers."""
+        domain = [("tenant_id", "=", tenant.id)]
+        states = self.env["engine.campaign"]._read_group(domain, ["state"], ["__count"])
+        days = self.env["engine.quota"]._read_today(tenant, tenant.ip_ids.filtered("is_sending")).values()
+        return {
+            "tenant_id": tenant.id,
+            "contacts": self.env["engine.contact"].search_count(domain),
+            "suppressed": self.env["engine.suppression"].search_count(domain),
+            "campaigns": dict(states),
+            "today": {
+                "daily_quota": sum(row["quota"] for row in days),
+                "sent": sum(row["sent"] + row["reserved"] for row in days),
+                "remaining": sum(row["remaining"] for row in days),
+            },
+            "totals": self._totals(domain),
+        }
+
+    @api.model
+    def _performance(self, tenant, days):
+        """What `GET /api/v2/stats/{tenant_id}/performance` answers; days without mail are zeros."""
+        today = tenant._get_today()
+        first = today - timedelta(days=days - 1)
+        domain = [("tenant_id", "=", tenant.id), ("day", ">=", first), ("day", "<=", today)]
+        by_day = {key: figures for key, figures in self._grouped(domain, "day:day")}
+        empty = self._with_rates(dict.fromkeys(COUNTERS, 0))
+        daily = [first + timedelta(days=number) for number in range(days)]
+        return {
+            "tenant_id": tenant.id,
+            "days": days,
+            "totals": self._totals(domain),
+            "daily": [{"day": day, **by_day.get(day, empty)} for day in daily],
+            "providers": [{"name": key or "other", **figures} for key, figures in self._grouped(domain, "provider")],
+            "ips": [{"name": key.address or "-", **figures} for key, figures in self._grouped(domain, "ip_id")],
+        }
+
+    @api.model
+    def _grouped(self, domain, groupby):
+        """[(group, figures)] of a domain."""
+        rows = self._read_group(domain, [groupby], [f"{name}:sum" for name in COUNTERS])
+        return [(row[0], self._with_rates(dict(zip(COUNTERS, map(int, row[1:]), strict=True)))) for row in rows]

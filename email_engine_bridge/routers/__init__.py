@@ -1,7 +1,12 @@
 """Routers of /api/v2. A new router file is imported here and added to `engine_routers`."""
 
-from . import health
+from . import campaigns, contacts, health, stats, templates, webhooks
 
 engine_routers = [
     health.router,
+    campaigns.router,
+    contacts.router,
+    stats.router,
+    templates.router,
+    webhooks.router,
 ]

@@ -6,5 +6,6 @@ from . import test_install
 from . import test_pmta_config
 from . import test_pmta_lint
 from . import test_quota
+from . import test_sending_api
 from . import test_template_renderer
 from . import test_warmup_tool

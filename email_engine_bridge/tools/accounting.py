@@ -17,9 +17,12 @@ from typing import NamedTuple
 
 from ..exceptions import EngineRejected
 
-MAX_INFLATED = 256 * 1024 * 1024  # bytes one compressed body may grow to
+MAX_INFLATED = 1024 * 1024 * 1024  # bytes one compressed body may grow to
+MAX_RATIO = 100  # times; accounting shrinks ten to twenty times
+RATIO_FROM = 4 * 1024 * 1024  # bytes from which the ratio is looked at
 READ = 256 * 1024  # bytes read at a time
 MAX_FIELD = 64 * 1024  # characters of one CSV field
+MAX_LINE = 16 * 1024 * 1024  # bytes
 
 TYPES = {
     "d": "d", "delivery": "d",
@@ -103,16 +106,17 @@ def _inflated(chunks):
         yield head
         yield from chunks
         return
-    inflate, size = zlib.decompressobj(wbits=31), 0
+    inflate, size, read = zlib.decompressobj(wbits=31), 0, 0
     for chunk in _joined(head, chunks):
+        read += len(chunk)
         while chunk:
             try:
                 data = inflate.decompress(chunk, READ * 4)
             except zlib.error as error:
                 raise Unreadable(f"The compressed body is damaged: {error}") from error
             size += len(data)
-            if size > MAX_INFLATED:
-                raise Unreadable(f"The body inflates to more than {MAX_INFLATED} bytes")
+            if size > MAX_INFLATED or size > max(RATIO_FROM, MAX_RATIO * (read - len(inflate.unconsumed_tail))):
+                raise Unreadable("The body inflates beyond all measure")
             yield data
             chunk = inflate.unconsumed_tail
     if not inflate.eof:
@@ -140,7 +144,7 @@ def _lines(chunks):
     for chunk in chunks:
         lines = (rest + chunk).split(b"\n")
         rest = lines.pop()
-        if len(rest) > MAX_INFLATED // 16:
+        if len(rest) > MAX_LINE:
             raise Unreadable("A line is too long")
         yield from lines
     if rest:

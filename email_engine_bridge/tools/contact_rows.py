@@ -16,6 +16,8 @@ from ..exceptions import EngineRejected
 _ADDRESS = re.compile(
     r"(?=.{3,254}$)[^\s@\"(),:;<>\[\\\]\x00-\x1f]{1,64}@(?:[^\W_](?:[^\W_]|-){0,62}\.)+(?:[^\W\d_]{2,63}|xn--[a-z0-9-]{2,59})"
 )
+_SPACE = re.compile(r"[\s,]*")
+_DECODER = json.JSONDecoder()
 ROLES = {
     "abuse", "admin", "administrateur", "billing", "compta", "comptabilite", "contact", "direction", "facturation",
     "help", "hostmaster", "info", "infos", "jobs", "mailer-daemon", "marketing", "news", "no-reply", "noc", "noreply",
@@ -60,22 +62,26 @@ def inspect_address(address):
     return "role" if local in ROLES else ""
 
 
+def read_envelope(body):
+    """The members beside "contacts" of {"tenant_id": …, "lists": […], "contacts": […]}, else {}."""
+    if not body[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") or b'"contacts"' not in body:
+        return {}
+    return dict(_members(body.decode("utf-8-sig", "replace")))
+
+
 def read_contacts(body, content_type=""):
     """Yield `Row` or `(number, reason)` for every row of a body (bytes).
 
     JSON: an array of objects or {"contacts": [...]}; NDJSON: an object a line; CSV: a header line
     with `email` in it, separated by comma, semicolon or tab.
     """
-    text = io.TextIOWrapper(io.BytesIO(body), "utf-8-sig", "replace", newline="")
-    head = text.read(4096)
-    text.seek(0)
-    first = head.lstrip()[:1]
-    if "csv" in content_type or first not in ("{", "["):
-        rows = _csv_rows(text, head)
-    elif first == "[" or _is_envelope(head):
-        rows = _array_rows(text)
+    first = body[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    if "csv" in content_type or first not in (b"{", b"["):
+        rows = _csv_rows(body)
+    elif first == b"[" or b'"contacts"' in body:
+        rows = _array_rows(body.decode("utf-8-sig", "replace"))
     else:
-        rows = _line_rows(text)
+        rows = _line_rows(body)
     for number, row in enumerate(rows, 1):
         try:
             yield _row(number, row)
@@ -83,12 +89,15 @@ def read_contacts(body, content_type=""):
             yield number, str(error)
 
 
-def _is_envelope(head):
-    return re.match(r'\s*\{\s*"(contacts|tenant_id|lists|tags)"', head) is not None
+def _opened(body):
+    return io.TextIOWrapper(io.BytesIO(body), "utf-8-sig", "replace", newline="")
 
 
-def _csv_rows(text, head):
-    delimiter = max(",;\t", key=head.split("\n", 1)[0].count)
+def _csv_rows(body):
+    text = _opened(body)
+    first_line = text.readline()
+    text.seek(0)
+    delimiter = max(",;\t", key=first_line.count)
     rows = csv.reader(text, delimiter=delimiter)
     header = [_column(name) for name in next(rows, [])]
     if "email" not in header:
@@ -102,25 +111,53 @@ def _csv_rows(text, head):
 
 
 def _array_rows(text):
-    """Decode the array element by element, so that a large body is never held twice."""
-    content = text.read()
-    decoder = json.JSONDecoder()
-    start = content.find("[")
-    position = start + 1
-    skip = re.compile(r"[\s,]*")
-    while start >= 0:
-        position = skip.match(content, position).end()
-        if content[position : position + 1] == "]":
-            return
-        try:
-            row, position = decoder.raw_decode(content, position)
-        except (ValueError, RecursionError) as error:
-            raise EngineRejected(f"The JSON cannot be read: {error}") from error
-        yield row
+    """Elements of the array, or of the member "contacts", decoded one by one: never held all at once."""
+    if text.lstrip()[:1] == "[":
+        for _end, row in _elements(text, text.index("[")):
+            yield row
+        return
+    for name, value in _members(text, keep="contacts"):
+        if name == "contacts":
+            yield value
 
 
-def _line_rows(text):
-    for line in text:
+def _members(text, keep=None):
+    """(name, value) of an object's members; of an array "contacts" each element, if it is to be kept."""
+    position = _SPACE.match(text, text.index("{") + 1).end()
+    while text[position : position + 1] == '"':
+        name, position = _decode(text, position)
+        position = _SPACE.match(text, position).end()
+        if text[position : position + 1] != ":":
+            raise EngineRejected("The JSON cannot be read: a colon is missing")
+        position = _SPACE.match(text, position + 1).end()
+        if name == "contacts" and text[position : position + 1] == "[":
+            for position, row in _elements(text, position):  # noqa: B007, B020 the position goes on
+                if keep == name:
+                    yield name, row
+        else:
+            value, position = _decode(text, position)
+            yield name, value
+        position = _SPACE.match(text, position).end()
+
+
+def _elements(text, start):
+    """(position after it, value) of each element of the array that begins at `start`."""
+    position = _SPACE.match(text, start + 1).end()
+    while text[position : position + 1] != "]":
+        row, position = _decode(text, position)
+        position = _SPACE.match(text, position).end()
+        yield position + (text[position : position + 1] == "]"), row
+
+
+def _decode(text, position):
+    try:
+        return _DECODER.raw_decode(text, position)
+    except (ValueError, RecursionError) as error:
+        raise EngineRejected(f"The JSON cannot be read: {error}") from error
+
+
+def _line_rows(body):
+    for line in _opened(body):
         if line.strip():
             try:
                 yield json.loads(line)

@@ -1,0 +1,138 @@
+from datetime import timedelta
+
+from odoo import fields, models
+from odoo.exceptions import UserError
+
+from odoo.addons.queue_job.exception import RetryableJobError
+
+from ..exceptions import EngineRejected, EngineUnavailable
+from ..tools.mailwizz_client import MailWizzClient
+
+BATCH = 200  # subscribers sent between two looks at the pause button
+RETRY_SECONDS = 120
+TAGS = {"FNAME": "first_name", "LNAME": "last_name"}
+
+
+class EngineCampaign(models.Model):
+    """Campaigns that a tenant's MailWizz sends: it gets the list, the people and the message."""
+
+    _inherit = "engine.campaign"
+
+    mailwizz_list_uid = fields.Char("MailWizz list", readonly=True, copy=False)
+
+    def _get_mailwizz_client__(self):
+        """The client of the tenant's MailWizz; raises what to fill in when there is none."""
+        url, key = self.tenant_id.mailwizz_url, self.tenant_id._reveal_secret__("mailwizz_key")
+        if not url or not key:
+            raise UserError(
+                self.env._("%(tenant)s: fill in the MailWizz address and API key first.", tenant=self.tenant_id.name)
+            )
+        return MailWizzClient(url, key)
+
+    def _start_mailwizz(self):
+        """Queue the hand-over to MailWizz, which keeps its own quotas; returns the answer of `send`."""
+        self._get_mailwizz_client__()
+        self.with_delay(
+            channel="root.email_engine", identity_key=f"email_engine_bridge.mailwizz.{self.id}"
+        )._job_mailwizz()
+        return {
+            "success": True,
+            "campaign_id": self.id,
+            "total_recipients": self.waiting_count,
+            "sent_today": 0,
+            "sent_later": self.waiting_count,
+            "suppressed": self.suppressed_count,
+        }
+
+    def _job_mailwizz(self):
+        """List, subscribers, campaign, in this order; each step is looked for before it is repeated."""
+        client = self._get_mailwizz_client__()
+        try:
+            self._push_list(client)
+            if self._push_subscribers(client):
+                self._push_campaign(client)
+        except EngineUnavailable as error:
+            raise RetryableJobError(str(error), seconds=RETRY_SECONDS, ignore_retry=True) from error
+        except EngineRejected as error:
+            self._journal(
+                "UPDATE engine_campaign SET state = 'paused' WHERE id = %(campaign_id)s AND state = 'sending'"
+            )
+            self.message_post(body=str(error))
+            return str(error)
+        return "Handed over to MailWizz."
+
+    def _push_list(self, client):
+        if self.mailwizz_list_uid:
+            return
+        tenant = self.tenant_id
+        sender = self.from_email or tenant.from_email
+        company = {
+            "name": tenant.name,
+            "country": tenant.company_id.country_id.name or "France",
+            "address_1": tenant.postal_address or tenant.name,
+            "city": tenant.company_id.city or "-",
+            "zip_code": tenant.company_id.zip or "-",
+        }
+        name = f"{self.name} (c{self.id})"
+        uid = client.create_list(name, name, self.from_name or tenant.from_name, sender, sender, company)
+        self._journal("UPDATE engine_campaign SET mailwizz_list_uid = %(uid)s WHERE id = %(campaign_id)s", uid=uid)
+
+    def _push_subscribers(self, client):
+        """Whether all of them are there; a subscriber sent twice is updated, so a crash doubles nobody."""
+        while rows := self._take_subscribers():
+            for row_id, email, first_name, last_name, _attributes in rows:
+                values = {"FNAME": first_name or "", "LNAME": last_name or ""}
+                client.upsert_subscriber(self.mailwizz_list_uid, email, values)
+                self._journal("UPDATE engine_campaign_recipient SET state = 'handing' WHERE id = %(id)s", id=row_id)
+        return self._is_sending()
+
+    def _is_sending(self):
+        with self.env["engine.quota"]._counter_cursor__() as cr:
+            cr.execute("SELECT state = 'sending' FROM engine_campaign WHERE id = %s", (self.id,))
+            return cr.fetchone()[0]
+
+    def _take_subscribers(self):
+        if not self._is_sending():
+            return []
+        with self.env["engine.quota"]._counter_cursor__() as cr:
+            cr.execute(
+                """SELECT r.id, r.email, c.first_name, c.last_name, c.attributes
+                     FROM engine_campaign_recipient r LEFT JOIN engine_contact c ON c.id = r.contact_id
+                    WHERE r.campaign_id = %s AND r.state = 'queued'
+                      AND NOT EXISTS (SELECT FROM engine_suppression s
+                                       WHERE s.email = r.email AND coalesce(s.tenant_id, r.tenant_id) = r.tenant_id)
+                    ORDER BY r.id LIMIT %s""",
+                (self.id, BATCH),
+            )
+            return cr.fetchall()
+
+    def _push_campaign(self, client):
+        """Create the campaign, unless a try before a crash did; its name carries our number."""
+        tenant, name = self.tenant_id, f"{self.name} (c{self.id})"
+        uid = self.mailwizz_uid or client.find_campaign(name)
+        if not uid:
+            sender = self.from_email or tenant.from_email
+            values = {
+                "name": name,
+                "from_name": self.from_name or tenant.from_name,
+                "from_email": sender,
+                "subject": self.content["subjects"][0],
+                "reply_to": self.reply_to or tenant.reply_to or sender,
+                "send_at": fields.Datetime.to_string(fields.Datetime.now() + timedelta(minutes=1)),
+            }
+            html = self.content["html"].replace("{{ unsubscribe_url }}", "[UNSUBSCRIBE_URL]")
+            uid = client.create_campaign(self.mailwizz_list_uid, values, html, self.content["text"])
+        self._journal(
+            """UPDATE engine_campaign SET mailwizz_uid = %(uid)s, state = 'sent',
+                      finished_at = clock_timestamp() AT TIME ZONE 'UTC' WHERE id = %(campaign_id)s;
+               UPDATE engine_campaign_recipient SET state = CASE state WHEN 'handing' THEN 'sent' ELSE 'suppressed' END
+                WHERE campaign_id = %(campaign_id)s AND state IN ('handing', 'queued')""",
+            uid=uid,
+        )
+
+    def _journal(self, statement, **values):
+        """Write on a short transaction of its own: it stays whatever becomes of the job."""
+        self.env.flush_all()
+        with self.env["engine.quota"]._counter_cursor__() as cr:
+            cr.execute(statement, {"campaign_id": self.id, **values})
+        self.invalidate_recordset()
