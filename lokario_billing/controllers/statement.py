@@ -6,15 +6,21 @@ from odoo.http import request
 class FollowupStatement(http.Controller):
     """The page behind a reminder's link. The token is the only key; nothing else of the database is reachable."""
 
-    @http.route("/followups/statement/<string:token>", type="http", auth="public", methods=["GET"], sitemap=False)
+    @http.route(
+        "/followups/statement/<string:token>", type="http", auth="public", methods=["GET"], website=True, sitemap=False
+    )
     def statement(self, token, **params):
         return self._page(token, notice=params.get("done"))
 
-    @http.route("/followups/statement/<string:token>/promise", type="http", auth="public", methods=["POST"])
+    @http.route(
+        "/followups/statement/<string:token>/promise", type="http", auth="public", methods=["POST"], website=True
+    )
     def promise(self, token, day="", **_params):
         return self._act(token, "promise", lambda reminder, ids: reminder._promise_by_customer(ids, day))
 
-    @http.route("/followups/statement/<string:token>/dispute", type="http", auth="public", methods=["POST"])
+    @http.route(
+        "/followups/statement/<string:token>/dispute", type="http", auth="public", methods=["POST"], website=True
+    )
     def dispute(self, token, reason="", line="", **_params):
         line_id = int(line) if line.isdigit() else None
         return self._act(token, "dispute", lambda reminder, ids: reminder._dispute_by_customer(ids, reason, line_id))

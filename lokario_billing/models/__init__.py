@@ -22,3 +22,4 @@ from . import inbox_integration
 from . import ir_mail_server
 from . import mail_mail
 from . import mail_mail_send
+from . import due_notice

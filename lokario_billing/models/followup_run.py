@@ -92,7 +92,7 @@ class Followup(models.Model):
             return self.env["lokario.followup.reminder"]
         reminders = self.env["lokario.followup.reminder"]._prepare(groups)
         self._commit_progress()
-        reminders.mail_id.sudo().send(auto_commit=not modules.module.current_test)
+        reminders.mail_id.sudo().send()
         reminders._log_on_documents()
         claimed._plan_and_store()
         return reminders

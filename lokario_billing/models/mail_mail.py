@@ -74,7 +74,11 @@ class MailMail(models.Model):
 
     def _filter_mail_mail_servers(self, mail_servers):
         """System mail never leaves by a company's server; business mail never reads this field (see `send`)."""
-        return super()._filter_mail_mail_servers(mail_servers).filtered(lambda server: not server.company_id)
+        return (
+            super()
+            ._filter_mail_mail_servers(mail_servers)
+            .filtered(lambda server: not server.company_id and not server.inbox_integration_id)
+        )
 
     @api.model_create_multi
     def create(self, vals_list):

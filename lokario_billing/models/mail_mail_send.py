@@ -1,4 +1,3 @@
-import logging
 from datetime import timedelta
 
 from odoo import api, fields, models, modules
@@ -7,11 +6,8 @@ from odoo.addons.base.models.ir_mail_server import MailDeliveryException
 from odoo.addons.lokario_inbox.tools import smtp_retry
 from odoo.addons.lokario_inbox.tools.smtp_client import SubmissionFailed
 
-from ..tools.delivery_lanes import Lane, Letter, run_lanes
-
-_logger = logging.getLogger(__name__)
-
-LEASE = timedelta(minutes=15)  # a mail "being sent" for longer belongs to a dead worker
+from ..tools.delivery_lanes import Desk, Lane, Letter
+from .delivery import WorkerLocks
 
 
 class MailMail(models.Model):
@@ -24,7 +20,7 @@ class MailMail(models.Model):
         if self - business:
             super(MailMail, self - business).send(auto_commit, raise_exception, post_send_callback)
         if business and not self.env["ir.mail_server"]._disable_send():
-            business._send_business(auto_commit)
+            business._send_business()
             if post_send_callback:
                 post_send_callback(business.ids)
             if raise_exception:
@@ -36,41 +32,52 @@ class MailMail(models.Model):
         if failed:
             raise MailDeliveryException(self.env._("Unable to send the mail"), failed[0].failure_reason)
 
-    def _send_business(self, auto_commit):
-        """One lane per mailbox, all at the same time; the database is only touched here."""
-        outgoing = self.filtered(lambda mail: mail.state == "outgoing")
-        lanes = []
-        for route, mails in _by_route(outgoing):
-            deliveries = {mail.id: mail._delivery(route) for mail in mails}
-            lane = mails._lane(route, deliveries, auto_commit)
-            if lane:
-                lanes.append(lane)
-        _commit(self.env, auto_commit)
-        run_lanes(lanes, lambda mail_id, outcome: self.browse(mail_id)._record_outcome(outcome, auto_commit))
-        for lane in lanes:
-            self.browse(lane.waiting)._hold_behind(auto_commit)
+    def _send_business(self):
+        """One lane per mailbox, all at the same time; the database is only touched in this thread."""
+        with WorkerLocks(self.env) as locks:
+            lanes = [
+                lane
+                for route, mails in _by_route(self.filtered(lambda mail: mail.state == "outgoing"))
+                if (lane := mails._lane(route, locks))
+            ]
+            _commit(self.env)
+            Desk(
+                lambda mail_id: self.browse(mail_id)._record_handed_over(),
+                lambda mail_id, outcome: self.browse(mail_id)._record_outcome(outcome, locks),
+            ).serve(lanes)
+            for lane in lanes:
+                self.browse(lane.waiting)._hold_behind()
 
-    def _lane(self, route, deliveries, auto_commit):
-        """Return the Lane of these mails, or nothing when their door cannot even be tried."""
-        try:
-            opener = route.carrier._open_business_session__() if route.kind == "mailbox" else _core_opener(route)
-        except SubmissionFailed as failure:
-            for mail in self:
-                deliveries[mail.id]._set_sending()
-                mail._record_outcome(failure, auto_commit)
+    def _lane(self, route, locks):
+        """Return the Lane of these mails, or nothing while their mailbox is held or cannot be tried."""
+        for mail in self:
+            mail._delivery(route)
+        if route.kind == "mailbox" and route.carrier._is_sending_held():
+            self._hold_behind()
             return None
-        return Lane(opener, self.ids, lambda mail_id: self.browse(mail_id)._open_attempt(route, auto_commit))
+        try:
+            opener = route.carrier._session_opener__() if route.kind == "mailbox" else _core_opener(route)
+        except SubmissionFailed as failure:
+            self[0]._delivery(route)._set_sending()
+            self[0]._record_outcome(failure, locks)
+            self[1:]._hold_behind()
+            return None
+        return Lane(opener, self.ids, lambda mail_id: self.browse(mail_id)._open_attempt(route, locks))
 
-    def _delivery(self, route):
+    def _delivery(self, route=None):
         """Return the delivery of this mail, made when it is tried for the first time."""
         self.ensure_one()
-        Delivery = self.env["lokario.delivery"].sudo()
-        return Delivery.search([("mail_id", "=", self.id)]) or Delivery.create(
+        deliveries = self.env["lokario.delivery"].sudo()
+        known = deliveries.search([("mail_id", "=", self.id)])
+        if known or route is None:
+            return known
+        return deliveries.create(
             {
                 "mail_id": self.id,
                 "res_model": self.model,
                 "res_id": self.res_id,
                 "company_id": route.company.id,
+                "integration_id": route.carrier.id if route.kind == "mailbox" else False,
                 "subject": self.subject,
                 "message_id": self.message_id,
                 "route": route.kind,
@@ -78,41 +85,59 @@ class MailMail(models.Model):
             }
         )
 
-    def _open_attempt(self, route, auto_commit):
+    def _open_attempt(self, route, locks):
         """Last look, under lock, in a transaction of its own: return the Letter, or None when it must not leave."""
-        self.ensure_one()
-        _commit(self.env, auto_commit)
-        if not self.exists() or self.state != "outgoing" or not self.try_lock_for_update():
-            return None
-        delivery = self._delivery(route)
+        _commit(self.env)
+        letter = self._letter(route) if locks.take(self.id) and self._may_leave() else None
+        _commit(self.env)
+        if letter is None:
+            locks.release(self.id)
+        return letter
+
+    def _may_leave(self):
+        if not self.exists() or not self.try_lock_for_update() or self.state != "outgoing":
+            return False
+        delivery = self._delivery()
+        if delivery.state == "sending":  # whoever tried it is dead: we hold its lock
+            delivery._recover()
+            return False
         document = self.env[self.model].browse(self.res_id).sudo()
         if hasattr(document, "_is_still_due") and not document._is_still_due():
             self._cancel_business(delivery, self.env._("No longer due at the moment of sending"))
-            _commit(self.env, auto_commit)
-            return None
+            return False
+        return True
+
+    def _letter(self, route):
+        delivery = self._delivery()
         recipients, raw = self._business_message(route)
         if not recipients:
             self._fail_business(delivery, self.env._("There is no valid recipient address."))
-            _commit(self.env, auto_commit)
             return None
-        delivery._set_sending(raw)
-        _commit(self.env, auto_commit)
-        hidden = route.carrier._evidence_copy() if route.kind == "mailbox" else ()
-        return Letter(self.id, route.address, recipients, raw, hidden)
+        hidden = route.carrier._hidden_copy_address(recipients) if route.kind == "mailbox" else ""
+        delivery._set_sending(raw, ", ".join(recipients), bool(hidden))
+        return Letter(self.id, route.address, recipients, raw, (hidden,) if hidden else ())
 
     # === OUTCOME === #
 
-    def _record_outcome(self, outcome, auto_commit):
+    def _record_handed_over(self):
+        """From here on the mail may be delivered, whatever happens to us."""
+        self._delivery().handed_over_at = fields.Datetime.now()
+        _commit(self.env)
+
+    def _record_outcome(self, outcome, locks):
         """Store what the server said: 250, or what is done about its refusal."""
-        delivery = self.env["lokario.delivery"].sudo().search([("mail_id", "=", self.id)])
+        delivery = self._delivery()
         if isinstance(outcome, SubmissionFailed):
             self._record_failure(delivery, outcome)
         else:
-            self._record_accepted(delivery, outcome.text)
-        _commit(self.env, auto_commit)
+            self._record_accepted(delivery, outcome.text, outcome.skipped)
+        _commit(self.env)
+        locks.release(self.id)
 
-    def _record_accepted(self, delivery, answer):
+    def _record_accepted(self, delivery, answer, skipped=()):
         delivery._set_sent(answer)
+        if delivery.route == "mailbox":
+            delivery._queue_sent_copy(skipped)
         self.write({"state": "sent", "failure_type": False, "failure_reason": False, "scheduled_date": False})
         self._postprocess_sent_message(success_pids=self.recipient_ids, success_emails=[self.email_to or ""])
 
@@ -122,37 +147,34 @@ class MailMail(models.Model):
         answer = f"{failure.code or ''} {failure.text}".strip()
         if verdict.action == smtp_retry.REFUSED:
             self._fail_business(delivery, cause, answer)
-        elif verdict.action == smtp_retry.SETTLE:
-            self._wait(delivery, "uncertain", verdict, cause, answer)
-        else:
-            self._wait(delivery, "hold" if verdict.action == smtp_retry.HOLD else "retry", verdict, cause, answer)
+            return
+        if verdict.action == smtp_retry.HOLD and delivery.integration_id:
+            delivery.integration_id._hold(verdict, answer)
+        states = {smtp_retry.SETTLE: "uncertain", smtp_retry.HOLD: "hold", smtp_retry.RETRY: "retry"}
+        self._wait(delivery, states[verdict.action], smtp_retry.with_jitter(verdict.wait), cause, answer)
 
-    def _wait(self, delivery, state, verdict, cause, answer):
-        """Keep the mail in the queue until its next try; an unclear outcome is settled by evidence first."""
-        at = fields.Datetime.now() + timedelta(seconds=smtp_retry.with_jitter(verdict.wait))
+    def _wait(self, delivery, state, seconds, cause, answer=""):
+        """Keep the mail until its next try; an unclear outcome is settled by evidence before anything is sent again."""
+        at = fields.Datetime.now() + timedelta(seconds=seconds)
         delivery._set_waiting(state, cause, at, answer)
         queued = "exception" if state == "uncertain" else "outgoing"
         self.write({"state": queued, "scheduled_date": at, "failure_reason": cause})
         self._tell_notifications(cause)
-        self.env.ref("mail.ir_cron_mail_scheduler_action")._trigger(at)
+        job = (
+            "lokario_billing.ir_cron_settle_deliveries"
+            if state == "uncertain"
+            else "mail.ir_cron_mail_scheduler_action"
+        )
+        self.env.ref(job).sudo()._trigger(at)
 
-    def _hold_behind(self, auto_commit):
+    def _hold_behind(self):
         """Mails behind one that could not leave wait as long as it does; they were not tried."""
         for mail in self.exists():
-            delivery = self.env["lokario.delivery"].sudo().search([("mail_id", "=", mail.id)])
-            first = (
-                self.env["lokario.delivery"]
-                .sudo()
-                .search(
-                    [("company_id", "=", delivery.company_id.id), ("next_try_at", ">", fields.Datetime.now())],
-                    order="next_try_at desc",
-                    limit=1,
-                )
-            )
-            if first:
-                delivery._set_waiting("hold", first.cause, first.next_try_at)
-                mail.write({"scheduled_date": first.next_try_at})
-        _commit(self.env, auto_commit)
+            delivery = mail._delivery()
+            until, cause = delivery._company_hold()
+            seconds = max((until - fields.Datetime.now()).total_seconds(), 1)
+            mail._wait(delivery, "hold", seconds, cause)
+        _commit(self.env)
 
     def _fail_business(self, delivery, cause, answer=""):
         delivery._set_failed(cause, answer)
@@ -187,33 +209,28 @@ class MailMail(models.Model):
 
 
 def _by_route(mails):
-    """Yield (route, mails) for each way out; mails of one company share a session."""
+    """Return (route, mails) for each way out; mails of one company share a session."""
     routes = {}
     for mail in mails:
         route = mail._business_route()
         key = (route.kind, route.company.id, route.carrier.id)
-        routes.setdefault(key, (route, mails.browse()))
-        routes[key] = (route, routes[key][1] | mail)
+        routes[key] = (route, routes.get(key, (None, mails.browse()))[1] | mail)
     return list(routes.values())
 
 
 def _core_opener(route):
     """Sessions on ordinary outgoing servers are opened by Odoo itself, which knows all their kinds of login."""
     server = route.carrier
-    environment = server.env["ir.mail_server"].sudo()
-
-    def open_session():
-        return session
-
+    servers = route.company.env["ir.mail_server"].sudo()
     try:
-        session = environment._connect__(
-            mail_server_id=server.id or None, smtp_from=route.address, allow_archived=False
-        )
+        session = servers._connect__(mail_server_id=server.id or None, smtp_from=route.address)
     except Exception as error:
-        raise SubmissionFailed("connect", getattr(error, "smtp_code", None), str(error)) from error
-    return open_session
+        code = getattr(error, "smtp_code", None)
+        raise SubmissionFailed("connect", code if isinstance(code, int) else None, str(error)) from error
+    return lambda: session
 
 
-def _commit(env, auto_commit):
-    if auto_commit or not modules.module.current_test:
-        env.cr.commit()
+def _commit(env):
+    """End a step: what follows may be interrupted for ever. A test's own transaction is never ended."""
+    if not modules.module.current_test or env.context.get("ir_cron_progress_id"):
+        env.cr.commit()  # pylint: disable=invalid-commit  # intent, act and record are separate transactions

@@ -3,14 +3,17 @@
 Threads only ever see scalars and sessions; the caller's thread does everything that touches the database.
 """
 
+import queue
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from odoo.addons.lokario_inbox.tools.smtp_client import SubmissionFailed, quit_quietly, submit
+from odoo.addons.lokario_inbox.tools.smtp_client import DATA_TIMEOUT, SubmissionFailed, quit_quietly, submit
 
 MAX_LANES = 24  # mailboxes served at the same time
+HANDSHAKE = 60  # seconds a thread waits for the caller to record that a mail is being handed over
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,9 @@ class Letter:
 class Lane:
     """The mails of one mailbox, one after the other over one session.
 
-    `open_session` returns a logged-in smtplib session; `prepare(key)` runs in the caller's thread right before each
-    mail and returns its Letter, or None when the mail shall not leave after all.
+    `open_session` returns a logged-in smtplib session (in a thread); `prepare(key)` runs in the caller's thread right
+    before each mail and returns its Letter, or None when the mail shall not leave after all. What is left in `waiting`
+    at the end was not tried.
     """
 
     open_session: Callable
@@ -42,52 +46,83 @@ class Lane:
         self.waiting = deque(self.keys)
 
 
-def run_lanes(lanes: Iterable[Lane], record: Callable[[int, object], None], data_timeout: float = 120) -> None:
-    """Work all lanes off. `record(key, outcome)` is called in this thread: an Accepted, or a SubmissionFailed.
+class Desk:
+    """Where the threads report; `handed_over(key)` and `record(key, outcome)` run in the thread that calls `serve`.
 
-    A mailbox whose connection or login fails, or whose session breaks, ends its lane: `record` is told about the mail
-    that was tried, and with the same failure about nobody else; the caller holds the rest.
+    outcome: an Accepted, or a SubmissionFailed. A broken session or mailbox ends its lane.
     """
-    with ThreadPoolExecutor(MAX_LANES, thread_name_prefix="lokario.smtp") as pool:
-        running: dict[Future, tuple[Lane, int]] = {}
-        for lane in lanes:
-            _start_next(pool, lane, running, data_timeout)
-        while running:
-            done, _pending = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                lane, key = running.pop(future)
-                outcome = future.result()
-                record(key, outcome)
-                if _is_broken(outcome):
-                    _close(pool, lane)
-                else:
-                    _start_next(pool, lane, running, data_timeout)
 
+    def __init__(self, handed_over: Callable[[int], None], record: Callable[[int, object], None]):
+        self._handed_over, self._record = handed_over, record
+        self._events: queue.Queue = queue.Queue()
+        self._closed = False
+        self._busy = 0
 
-def _start_next(pool, lane, running, data_timeout):
-    while lane.waiting:
-        key = lane.waiting.popleft()
-        letter = lane.prepare(key)
-        if letter is not None:
-            running[pool.submit(_send, lane, letter, data_timeout)] = (lane, key)
+    def serve(self, lanes: Iterable[Lane], data_timeout: float = DATA_TIMEOUT) -> None:
+        with ThreadPoolExecutor(MAX_LANES, thread_name_prefix="lokario.smtp") as pool:
+            self._pool, self._data_timeout = pool, data_timeout
+            try:
+                for lane in lanes:
+                    self._start_next(lane)
+                while self._busy:
+                    self._handle(*self._events.get())
+            finally:
+                self._closed = True
+
+    def _handle(self, lane, key, report):
+        if isinstance(report, threading.Event):
+            self._handed_over(key)
+            report.set()
             return
-    _close(pool, lane)
+        self._busy -= 1
+        self._record(key, report)
+        if _is_broken(report):
+            self._close(lane)
+        else:
+            self._start_next(lane)
 
+    def _start_next(self, lane):
+        while lane.waiting:
+            key = lane.waiting.popleft()
+            letter = lane.prepare(key)
+            if letter is not None:
+                self._busy += 1
+                self._pool.submit(self._send, lane, letter)
+                return
+        self._close(lane)
 
-def _send(lane, letter, data_timeout):
-    try:
-        if lane.session is None:
-            lane.session = lane.open_session()
-        return submit(
-            lane.session,
-            letter.sender,
-            letter.recipients,
-            letter.raw,
-            optional=letter.hidden,
-            data_timeout=data_timeout,
-        )
-    except SubmissionFailed as failure:
-        return failure
+    def _close(self, lane):
+        if lane.session is not None:
+            self._pool.submit(quit_quietly, lane.session)
+            lane.session = None
+
+    # === IN THE THREADS === #
+
+    def _send(self, lane, letter):
+        try:
+            if lane.session is None:
+                lane.session = lane.open_session()
+            outcome = submit(
+                lane.session,
+                letter.sender,
+                letter.recipients,
+                letter.raw,
+                optional=letter.hidden,
+                before_data=lambda: self._announce(lane, letter.key),
+                data_timeout=self._data_timeout,
+            )
+        except SubmissionFailed as failure:
+            outcome = failure
+        except Exception as error:  # noqa: BLE001 - a thread must always report
+            outcome = SubmissionFailed("data", None, str(error) or type(error).__name__)
+        self._events.put((lane, letter.key, outcome))
+
+    def _announce(self, lane, key):
+        """Not one byte of the mail leaves before the database knows that it may have."""
+        recorded = threading.Event()
+        self._events.put((lane, key, recorded))
+        if not recorded.wait(HANDSHAKE) or self._closed:
+            raise OSError("The hand-over could not be recorded.")
 
 
 def _is_broken(outcome):
@@ -95,9 +130,3 @@ def _is_broken(outcome):
     if not isinstance(outcome, SubmissionFailed):
         return False
     return outcome.stage in ("connect", "tls", "login") or outcome.code is None or outcome.code == 421
-
-
-def _close(pool, lane):
-    if lane.session is not None:
-        pool.submit(quit_quietly, lane.session)
-        lane.session = None

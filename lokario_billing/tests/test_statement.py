@@ -1,0 +1,69 @@
+import re
+from datetime import timedelta
+
+from odoo import fields
+from odoo.tests import HttpCase, tagged
+
+from .common import BillingCase
+
+
+@tagged("post_install", "-at_install")
+class TestStatement(BillingCase, HttpCase):
+    def setUp(self):
+        super().setUp()
+        self.authenticate(None, None)
+        self.move = self.invoice()
+        self.other = self.invoice(3, 55)
+        self.move.action_view_followup()
+        self.other.action_view_followup()
+        self.run_cron()
+        self.reminder = self.move.followup_ids.step_ids.reminder_id
+        self.path = f"/followups/statement/{self.reminder.access_token}"
+
+    def post(self, action, **data):
+        page = self.url_open(self.path).text
+        token = re.search(r'name="csrf_token" value="([^"]+)"', page).group(1)
+        return self.url_open(f"{self.path}/{action}", data={"csrf_token": token, **data})
+
+    def test_the_mail_links_to_the_page_and_the_page_shows_all_open_documents(self):
+        body = self.mails()[0].get_body(("html",)).get_content()
+        self.assertIn(self.path, body)
+        page = self.url_open(self.path)
+        self.assertEqual(page.status_code, 200)
+        self.assertIn(self.move.name, page.text)
+        self.assertIn(self.other.name, page.text)
+        self.assertIn(f"/my/invoices/{self.move.id}?access_token=", page.text)
+        self.assertEqual(page.headers["Referrer-Policy"], "no-referrer")
+
+    def test_promise_pauses_the_document(self):
+        day = fields.Date.today() + timedelta(days=10)
+        answer = self.post("promise", followup=self.move.followup_ids.id, day=str(day))
+        self.assertIn("your promise is noted", answer.text)
+        self.assertEqual(self.move.followup_ids.promised_until, day)
+        self.assertTrue(self.move.followup_ids.promise_ids.by_customer)
+        self.assertFalse(self.other.followup_ids.promised_until)
+
+    def test_bad_promise_says_what_to_do_and_changes_nothing(self):
+        for day in ("", "tomorrow", "1999-01-01", str(fields.Date.today() + timedelta(days=400))):
+            answer = self.post("promise", followup=self.move.followup_ids.id, day=day)
+            self.assertRegex(answer.text, "Choose (the day|a date)")
+        self.assertFalse(self.move.followup_ids.promise_ids)
+
+    def test_dispute_of_a_line(self):
+        line = self.move.invoice_line_ids[0]
+        answer = self.post("dispute", followup=self.move.followup_ids.id, reason="Not delivered", line=line.id)
+        self.assertIn("your message is with us", answer.text)
+        dispute = self.move.followup_ids.dispute_ids
+        self.assertEqual((dispute.move_line_id, dispute.state), (line, "open"))
+        self.assertEqual(self.move.followup_ids.why, "disputed")
+        self.assertTrue(self.move.followup_ids.activity_ids)
+
+    def test_foreign_documents_and_wrong_tokens_are_refused(self):
+        stranger = self.invoice(partner=self.partner_a)
+        stranger.action_view_followup()
+        self.post("dispute", followup=stranger.followup_ids.id, reason="x")
+        self.assertFalse(stranger.followup_ids.dispute_ids)
+        for token in ("x" * 43, "", "%25" * 20, self.reminder.access_token[:-1]):
+            self.assertEqual(self.url_open(f"/followups/statement/{token}").status_code, 404)
+        self.reminder.sudo().token_expires_at = fields.Datetime.now() - timedelta(seconds=1)
+        self.assertEqual(self.url_open(self.path).status_code, 404)
