@@ -10,6 +10,7 @@ import pwd
 import shutil
 import subprocess
 import sysconfig
+import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -216,8 +217,7 @@ class Cluster:
         prefix = [] if own_user else _as_server_user()
         command = [*prefix, str(binaries() / program), *map(str, arguments)]
         # Output through a file: the server inherits it, and a pipe would stay open as long as the server lives.
-        with (STATE / f"pg-{self.name}-{os.getpid()}.out").open("w+") as output:
-            os.unlink(output.name)
+        with tempfile.TemporaryFile("w+") as output:
             done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/")
             output.seek(0)
             done.stdout, done.stderr = output.read(), ""
