@@ -36,3 +36,5 @@ from . import inbox_conversation_answer
 from . import inbox_canned_answer
 from . import ir_mail_server
 from . import res_company_sending
+from . import res_users
+from . import res_config_settings

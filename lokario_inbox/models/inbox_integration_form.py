@@ -74,6 +74,51 @@ class InboxIntegration(models.Model):
             "smtp_security": provider.smtp_security, "auth_method": provider.auth_method,
         }
 
+    @api.model
+    def get_import_templates(self):
+        """Mass onboarding: one line a mailbox; servers of known providers may stay empty."""
+        return [{
+            "label": self.env._("Mailboxes (CSV)"),
+            "template": "/lokario_inbox/static/csv/inbox_integrations.csv",
+        }]
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Addresses of known providers need no server names, in imports above all."""
+        completed = []
+        for vals in vals_list:
+            provider = None if vals.get("imap_host") else by_domain(vals.get("email_address") or "")
+            found = self._provider_values(provider) if provider else {}
+            if vals.get("email_password"):
+                found.pop("auth_method", None)
+            name = {"name": vals["email_address"]} if vals.get("email_address") else {}
+            completed.append({**name, **found, **{k: v for k, v in vals.items() if v or k not in found}})
+        return super().create(completed)
+
+    # === THE OWNER LEAVES === #
+
+    def _owner_left(self):
+        """Apply each mailbox's choice; a shared one goes on, in the name of the company."""
+        for integration in self:
+            if integration.visibility == "shared":
+                continue
+            if integration.on_departure == "share":
+                integration.visibility = "shared"
+            else:
+                integration.state = "paused"
+            if integration.on_departure == "purge":
+                integration._purge_mail()
+
+    def _purge_mail(self):
+        """Forget password, tokens and mail; the integration stays as a trace, archived."""
+        self.write({
+            "email_password": False, "google_gmail_refresh_token": False, "google_gmail_access_token": False,
+            "microsoft_outlook_refresh_token": False, "microsoft_outlook_access_token": False, "active": False,
+        })
+        for model in ("inbox.quarantine", "inbox.conversation", "inbox.message", "inbox.folder"):
+            records = self.env[model].sudo().with_context(active_test=False)
+            records.search([("integration_id", "in", self.ids)]).unlink()
+
     # === ODOO'S OWN INCOMING SERVERS === #
 
     @api.model
@@ -99,7 +144,12 @@ class InboxIntegration(models.Model):
     # === OTHER PLACES === #
 
     def action_test_connection(self):
-        return False
+        """Button: show step by step how far the mailbox can be reached."""
+        self.ensure_one()
+        self.check_access("write")
+        test = self.env["inbox.connection.test"].create({"integration_id": self.id})
+        test._check_servers()
+        return test._open()
 
     def action_open_folders(self):
         self.ensure_one()

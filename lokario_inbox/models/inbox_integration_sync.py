@@ -184,8 +184,14 @@ class InboxIntegration(models.Model):
                 list_folders=not states or not listed or listed < now - FOLDERS_EVERY,
                 purpose=purpose,
                 fetch_limit=fetch_limit,
+                ca_file=self._ca_file(),
                 **integration._plan_credentials__(),
             )
+
+    @api.model
+    def _ca_file(self):
+        """Certificate authorities to trust; None: those of the machine."""
+        return None
 
     def _plan_credentials__(self):
         """Password or token source, decrypted for this run only."""

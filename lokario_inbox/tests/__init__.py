@@ -6,3 +6,4 @@ from . import test_mime_builder
 from . import test_outgoing_tools
 from . import test_sync
 from . import test_outgoing
+from . import test_integration

@@ -102,6 +102,12 @@ class ImapSession:
         """Drop the connection at once."""
         self._writer.transport.abort()
 
+    @property
+    def cipher(self):
+        """Protocol version of the TLS connection, "" without TLS."""
+        connection = self._writer.get_extra_info("ssl_object")
+        return connection.version() if connection else ""
+
     async def logout(self):
         """Say goodbye; whatever the server does then is of no interest."""
         self._leaving = True

@@ -106,7 +106,7 @@ def _parse_status(reply):
 async def _work(session, plan, statuses, emit):
     capabilities = session.capabilities if plan.list_folders or not plan.capabilities else plan.capabilities
     if plan.list_folders:
-        rows = await _list_folders(session)
+        rows = await list_folders(session)
         await emit(FoldersListed(plan.id, rows, capabilities))
         if not plan.folders:
             return {"again": True}
@@ -139,7 +139,7 @@ def _is_unchanged(folder, status, plan):
     )
 
 
-async def _list_folders(session):
+async def list_folders(session):
     """(wire path, name, special use, selectable) of every folder, one mailbox once."""
     command = 'LIST "" "*"'
     if "SPECIAL-USE" in session.capabilities:

@@ -1,1 +1,2 @@
+from . import inbox_connection_test
 from . import inbox_link_wizard
