@@ -90,6 +90,14 @@ class InboxIntegration(models.Model):
         aliases = (email_normalize(line) for line in (self.alias_addresses or "").splitlines())
         return [email_normalize(self.email_address) or "", *filter(None, aliases)]
 
+    @api.model
+    def _all_own_addresses(self):
+        """Every address this database answers from, in any company: our robots never answer each other."""
+        addresses = set()
+        for integration in self.sudo().with_context(active_test=False).search([]):
+            addresses.update(integration._sender_addresses())
+        return addresses
+
     # === THE SESSION === #
 
     @contextlib.contextmanager

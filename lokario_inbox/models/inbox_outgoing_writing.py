@@ -67,11 +67,7 @@ class InboxOutgoing(models.Model):
 
     def _fix_bytes(self):
         """Give the mail its Message-ID and its bytes, once: every later attempt sends exactly these."""
-        self.ensure_one()
-        self._ensure_conversation()
-        if not self.message_id_header:
-            domain = self.integration_id._sender_addresses()[0].rpartition("@")[2]
-            self.message_id_header = self.conversation_id._mint_message_id(domain)
+        self._ensure_message_id()
         mail = self._compose()
         recipients = self._addresses("email_to", "email_cc", "email_bcc")
         self.write(
@@ -80,6 +76,18 @@ class InboxOutgoing(models.Model):
                 "raw_recipients": "\n".join(dict.fromkeys(self._ascii_address(address) for __, address in recipients)),
             }
         )
+
+    def _ensure_message_id(self):
+        self.ensure_one()
+        self._ensure_conversation()
+        if not self.message_id_header:
+            domain = self.integration_id._sender_addresses()[0].rpartition("@")[2]
+            self.message_id_header = self.conversation_id._mint_message_id(domain)
+
+    def _draft_bytes(self):
+        """Return the mail as it stands, for the Drafts folder; what is sent is fixed later."""
+        self._ensure_message_id()
+        return mime_builder.build(self._compose())
 
     def _ascii_address(self, address):
         local, __, domain = address.strip().rpartition("@")

@@ -1,0 +1,113 @@
+from odoo import fields, models
+from odoo.exceptions import UserError
+
+from ..tools.ai_prompt import Mail
+
+
+class InboxConversation(models.Model):
+    _inherit = "inbox.conversation"
+
+    ai_summary = fields.Text("Summary", readonly=True)
+    ai_summary_at = fields.Datetime(readonly=True)
+    ai_decision_ids = fields.One2many("inbox.ai.decision", "conversation_id")
+
+    def _live_messages(self):
+        return self.env["inbox.message"].sudo().search(
+            [("conversation_id", "=", self.id), ("deleted_at", "=", False)], order="date, id"
+        )
+
+    def _last_message_of_customer(self):
+        return self._live_messages().filtered(lambda mail: not mail.is_sent_by_us())[-1:]
+
+    def _is_answered_since(self, message, but=None):
+        """Whether we answered after a mail came in, or a person is writing or has an answer on its way."""
+        newer = self._live_messages().filtered(
+            lambda mail: mail.is_sent_by_us() and (mail.date, mail.id) > (message.date, message.id)
+        )
+        others = (self.sudo().outgoing_ids - (but or self.env["inbox.outgoing"])).filtered(
+            lambda item: item.parent_id == message
+            and (item.state in ("scheduled", "sending", "unsettled", "sent") or (item.state == "draft" and not item.is_automatic))
+        )
+        return bool(newer or others)
+
+    def _mails_for_ai(self):
+        """The mails of this conversation as the model sees them."""
+        return tuple(
+            Mail(
+                "company" if mail.is_sent_by_us() else "customer",
+                fields.Datetime.to_string(mail.date),
+                mail.subject or "",
+                mail.body_text or "",
+            )
+            for mail in self._live_messages()
+        )
+
+    # === BUTTONS === #
+
+    def action_summarise(self):
+        """Have the conversation summarised in the background."""
+        self.ensure_one()
+        self.check_access("read")
+        if not self.company_id.sudo().inbox_ai_provider_id:
+            raise UserError(self.env._("Choose an AI provider in the settings first."))
+        last = self._live_messages()[-1:]
+        if not last:
+            raise UserError(self.env._("There is no mail to summarise."))
+        self._live_messages()[-1:]._ask_ai("summary")
+
+    def action_ai_draft(self):
+        """Button “Draft an answer”: ask AI about the last mail of the customer now."""
+        self.ensure_one()
+        self.check_access("read")
+        if not self.company_id.sudo().inbox_ai_provider_id:
+            raise UserError(self.env._("Choose an AI provider in the settings first."))
+        self._last_message_of_customer()._ask_ai("reply")
+
+    def action_why(self):
+        """Button “Why did it (not) answer?”"""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id("lokario_inbox.inbox_ai_decision_action")
+        return {**action, "domain": [("conversation_id", "=", self.id)], "context": {}}
+
+    def get_ai_state(self):
+        """Return what the reader's AI panel shows: the newest decision on an answer, and the summary."""
+        self.ensure_one()
+        self.check_access("read")
+        decision = self.sudo().ai_decision_ids.filtered(lambda item: item.purpose == "reply")[:1]
+        return {
+            "summary": self.ai_summary or "",
+            "has_provider": bool(self.company_id.sudo().inbox_ai_provider_id),
+            "stopped": self.company_id.inbox_ai_stopped,
+            "decision": decision.read(["state", "outcome", "explanation", "text", "mode", "cost", "model_name"])[0]
+            if decision
+            else None,
+            "outgoing_id": decision.outgoing_id.id if decision.outgoing_id.state == "draft" else False,
+        }
+
+    # === FILING === #
+
+    def _classify_unmatched(self):
+        super()._classify_unmatched()
+        for company, conversations in self.filtered(lambda item: item.company_id.inbox_ai_classify).grouped("company_id").items():
+            if company.sudo().inbox_ai_provider_id:
+                conversations._last_received()._ask_ai("classify")
+
+    def _last_received(self):
+        """The newest received mail of each conversation, one query."""
+        messages = self.env["inbox.message"].sudo().search(
+            [("conversation_id", "in", self.ids), ("direction", "=", "in")], order="date desc, id desc"
+        )
+        newest = {}
+        for message in messages:
+            newest.setdefault(message.conversation_id.id, message.id)
+        return messages.browse(newest.values())
+
+    def write(self, vals):
+        if "category_id" in vals and not vals.get("classified_by"):
+            self.filtered(lambda item: item.classified_by == "ai")._remember_correction(vals["category_id"])
+        return super().write(vals)
+
+    def _remember_correction(self, category_id):
+        for conversation in self:
+            if category_id and conversation.category_id.id != category_id:
+                self.env["inbox.ai.example"].sudo()._remember(conversation, category_id)

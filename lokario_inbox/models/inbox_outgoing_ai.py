@@ -1,0 +1,105 @@
+import difflib
+
+from odoo import fields, models
+from odoo.tools import html2plaintext
+
+
+class InboxOutgoing(models.Model):
+    """Drafts that AI wrote: judged by what people do with them, stopped at the last moment when they go alone."""
+
+    _inherit = "inbox.outgoing"
+
+    is_ai = fields.Boolean("Written by AI", readonly=True, copy=False)
+    decision_ids = fields.One2many("inbox.ai.decision", "outgoing_id")
+    draft_copy_state = fields.Selection(
+        [("pending", "To be filed"), ("filed", "In Drafts"), ("removing", "To be removed"), ("removed", "Removed")],
+        readonly=True,
+        copy=False,
+    )
+
+    def _fields_of_the_machine(self):
+        return super()._fields_of_the_machine() | {"is_ai", "draft_copy_state"}
+
+    # === PEOPLE === #
+
+    def action_send(self):
+        self._judge_by_person()
+        return super().action_send()
+
+    def action_schedule(self, send_at):
+        self._judge_by_person()
+        return super().action_schedule(send_at)
+
+    def action_cancel(self):
+        queued = self.filtered(lambda outgoing: outgoing.state == "scheduled" and outgoing.is_automatic)
+        queued.sudo().decision_ids._set_judged("taken_back", minutes_saved=0)
+        (self - queued).sudo().decision_ids._set_judged("rejected", minutes_saved=0)
+        return super().action_cancel()
+
+    def action_undo(self):
+        queued = self.filtered(lambda outgoing: outgoing.is_automatic)
+        result = super().action_undo()
+        queued.sudo().decision_ids._set_judged("taken_back", minutes_saved=0)
+        return result
+
+    def _judge_by_person(self):
+        """A person sends an AI draft: unchanged is acceptance, changed is not; from now on a person answers for it."""
+        for outgoing in self.sudo().filtered("is_ai"):
+            outgoing.check_access("write")
+            for decision in outgoing.decision_ids:
+                likeness = outgoing._likeness(decision.text)
+                saved = outgoing.company_id.inbox_ai_minutes * likeness
+                decision._set_judged(
+                    "approved" if likeness > 0.985 else "edited", similarity=likeness, minutes_saved=saved
+                )
+            outgoing.write({"is_automatic": False, "author_id": self.env.uid})
+
+    def _likeness(self, text):
+        """Return how much of the draft is in what is sent, 0 to 1, blanks aside."""
+        sent = " ".join(html2plaintext(self.body_html or "").split())
+        return difflib.SequenceMatcher(None, " ".join((text or "").split()), sent, autojunk=False).ratio()
+
+    # === THE LAST MOMENT === #
+
+    def _reason_to_stay(self):
+        """What goes alone is asked again right before it leaves, with fresh eyes."""
+        if cause := super()._reason_to_stay():
+            return cause
+        if not self.is_automatic:
+            return False
+        self.env.invalidate_all()
+        decision = self.decision_ids[:1]
+        policy = self.env["inbox.ai.policy"]._for(self.conversation_id)
+        if self.company_id.inbox_ai_stopped or not decision or policy.mode != "auto":
+            return "not_allowed"
+        if self._was_answered() or self.conversation_id._is_answered_since(self.parent_id, but=self):
+            return "answered"
+        if decision._limit_reached():
+            return "not_allowed"
+        return False
+
+    def _set_cancelled(self, cause):
+        result = super()._set_cancelled(cause)
+        outcome = {"answered": "elsewhere"}.get(cause, "drafted")
+        for outgoing in self.filtered("is_automatic"):
+            outgoing.decision_ids.filtered(lambda item: item.outcome == "queued").write({"outcome": outcome})
+            outgoing._queue_draft_removal()
+        return result
+
+    def _after_sent(self):
+        super()._after_sent()
+        for decision in self.decision_ids.filtered(lambda item: item.outcome == "queued"):
+            decision.write({"outcome": "sent", "minutes_saved": self.company_id.inbox_ai_minutes, "similarity": 1.0})
+        self._queue_draft_removal()
+
+    # === THE MAILBOX'S DRAFTS FOLDER === #
+
+    def _queue_draft_copy(self):
+        self.write({"draft_copy_state": "pending"})
+        self.env.ref("lokario_inbox.ir_cron_file_drafts").sudo()._trigger()
+
+    def _queue_draft_removal(self):
+        filed = self.filtered(lambda outgoing: outgoing.draft_copy_state in ("pending", "filed"))
+        if filed:
+            filed.write({"draft_copy_state": "removing"})
+            self.env.ref("lokario_inbox.ir_cron_file_drafts").sudo()._trigger()

@@ -1,0 +1,55 @@
+from odoo import fields, models
+from odoo.exceptions import AccessError
+
+from ..tools.ai_prompt import canary
+from ..tools.quiet_hours import Opening, french_holidays
+
+
+class ResCompany(models.Model):
+    _inherit = "res.company"
+
+    inbox_ai_provider_id = fields.Many2one(
+        "inbox.ai.provider", "AI provider", domain="[('company_id', '=', id)]", groups="base.group_system,lokario_inbox.group_lokario_inbox_manager"
+    )
+    inbox_ai_stopped = fields.Boolean("AI answers stopped", help="Kill switch: nothing leaves by itself any more.")
+    inbox_ai_prompt = fields.Text("Instructions for AI")
+    inbox_ai_knowledge = fields.Text("Knowledge for AI", help="Opening hours, prices, procedures: what answers may use.")
+    inbox_ai_allowlist = fields.Text(
+        "Allowed links, accounts and numbers",
+        help="One per line: what an automatic answer may contain besides what stands in the conversation.",
+    )
+    inbox_ai_classify = fields.Boolean("File mail by AI", help="What no rule matched is filed by folder descriptions.")
+    inbox_ai_confidence = fields.Float("Confidence to file", default=0.7)
+    inbox_ai_start = fields.Float("Answers from", default=0.0)
+    inbox_ai_end = fields.Float("Answers until", default=0.0)
+    inbox_ai_weekdays = fields.Char("Days", default="1234567", help="1 is Monday, 7 is Sunday.")
+    inbox_ai_holidays = fields.Boolean("Closed on French public holidays")
+    inbox_ai_timezone = fields.Char("Time zone of the answers", default="Europe/Paris")
+    inbox_ai_sender_hours = fields.Integer("Hours between two answers to a sender", default=24)
+    inbox_ai_thread_limit = fields.Integer("Automatic answers in a conversation", default=3)
+    inbox_ai_day_limit = fields.Integer("Automatic answers a day", default=100)
+    inbox_ai_minutes = fields.Float("Minutes a draft saves", default=4.0)
+
+    def _ai_canary(self):
+        key = self.env["ir.config_parameter"].sudo().get_param("database.secret").encode()
+        return canary(key, self.id)
+
+    def _ai_opening(self):
+        """Return the hours at which automatic answers may leave."""
+        year = fields.Date.today().year
+        holidays = french_holidays(year) | french_holidays(year + 1) if self.inbox_ai_holidays else frozenset()
+        days = frozenset(int(day) for day in self.inbox_ai_weekdays or "" if day in "1234567")
+        return Opening(self.inbox_ai_timezone or "UTC", self.inbox_ai_start, self.inbox_ai_end, days, holidays)
+
+    def action_inbox_ai_stop(self):
+        """Kill switch: one row, seen by every sender before the next byte leaves."""
+        self._check_ai_manager()
+        self.sudo().write({"inbox_ai_stopped": True})
+
+    def action_inbox_ai_resume(self):
+        self._check_ai_manager()
+        self.sudo().write({"inbox_ai_stopped": False})
+
+    def _check_ai_manager(self):
+        if not self.env.user.has_group("lokario_inbox.group_lokario_inbox_manager") or self - self.env.user.company_ids:
+            raise AccessError(self.env._("Only a manager of the inbox switches AI answers."))
