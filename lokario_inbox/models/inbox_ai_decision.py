@@ -97,7 +97,10 @@ class InboxAiDecision(models.Model):
     message_id = fields.Many2one("inbox.message", required=True, index=True, ondelete="cascade")
     purpose = fields.Selection(PURPOSES, required=True)
     state = fields.Selection(
-        [("pending", "Waiting"), ("asking", "Being asked"), ("done", "Done")], required=True, default="pending", index=True
+        [("pending", "Waiting"), ("asking", "Being asked"), ("done", "Done")],
+        required=True,
+        default="pending",
+        index=True,
     )
     outcome = fields.Selection(OUTCOMES, index=True)
     reason = fields.Selection(REASONS, help="Why it did not answer by itself.")

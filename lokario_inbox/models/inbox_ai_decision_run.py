@@ -52,7 +52,9 @@ class InboxAiDecision(models.Model):
     def _decide(self):
         """From the mail to a closed decision, or to another try."""
         if reason := self._reason_not_to_ask():
-            return self._set_done("superseded" if reason == "superseded" else "skipped", reason if reason != "superseded" else False)
+            return self._set_done(
+                "superseded" if reason == "superseded" else "skipped", reason if reason != "superseded" else False
+            )
         brief = self._brief()
         chat = ai_prompt.messages(brief)
         provider = self._provider()
@@ -63,18 +65,30 @@ class InboxAiDecision(models.Model):
         version = ai_prompt.version(brief, provider.model_name)
         if self._asked_before(version):
             return self._set_done("superseded")
-        self.write({
-            "state": "asking", "provider_id": provider.id, "model_name": provider.model_name, "asked_at": fields.Datetime.now(),
-            "prompt_version": version, "input_hash": ai_prompt.input_hash(chat), "attempts": self.attempts + 1,
-        })
+        self.write(
+            {
+                "state": "asking",
+                "provider_id": provider.id,
+                "model_name": provider.model_name,
+                "asked_at": fields.Datetime.now(),
+                "prompt_version": version,
+                "input_hash": ai_prompt.input_hash(chat),
+                "attempts": self.attempts + 1,
+            }
+        )
         self._commit()
         return self._ask(client, chat, brief)
 
     def _asked_before(self, version):
-        return self.search_count([
-            ("message_id", "=", self.message_id.id), ("purpose", "=", self.purpose),
-            ("prompt_version", "=", version), ("id", "!=", self.id),
-        ], limit=1)
+        return self.search_count(
+            [
+                ("message_id", "=", self.message_id.id),
+                ("purpose", "=", self.purpose),
+                ("prompt_version", "=", version),
+                ("id", "!=", self.id),
+            ],
+            limit=1,
+        )
 
     def _ask(self, client, chat, brief):
         try:
@@ -83,10 +97,13 @@ class InboxAiDecision(models.Model):
             return self._set_done("failed", error=str(err))
         except llm_client.LlmError as err:
             return self._try_later(str(err), getattr(err, "wait", 0))
-        self.write({
-            "prompt_tokens": completion.prompt_tokens, "completion_tokens": completion.completion_tokens,
-            "cost": self.cost + self.provider_id._cost(completion),
-        })
+        self.write(
+            {
+                "prompt_tokens": completion.prompt_tokens,
+                "completion_tokens": completion.completion_tokens,
+                "cost": self.cost + self.provider_id._cost(completion),
+            }
+        )
         try:
             answer = llm_client.parse_object(completion.text)
         except llm_client.LlmNonsense as err:
@@ -152,8 +169,11 @@ class InboxAiDecision(models.Model):
             lang = self.env["res.lang"]._lang_get(conversation.user_id.lang or self.env.user.lang or "en_US")
             return ai_prompt.Brief("summary", language=lang.name or "English", **common)
         return ai_prompt.Brief(
-            "reply", instructions=company.inbox_ai_prompt or "", knowledge=company.inbox_ai_knowledge or "",
-            partner_facts=self._partner_facts(), **common,
+            "reply",
+            instructions=company.inbox_ai_prompt or "",
+            knowledge=company.inbox_ai_knowledge or "",
+            partner_facts=self._partner_facts(),
+            **common,
         )
 
     def _partner_facts(self):
@@ -165,9 +185,9 @@ class InboxAiDecision(models.Model):
         return ""
 
     def _folders(self):
-        categories = self.env["inbox.category"].search([
-            ("company_id", "=", self.company_id.id), ("is_newsletter", "=", False), ("description", "!=", False)
-        ])
+        categories = self.env["inbox.category"].search(
+            [("company_id", "=", self.company_id.id), ("is_newsletter", "=", False), ("description", "!=", False)]
+        )
         return tuple((category.id, category.name, category.description) for category in categories)
 
     # === WHAT COMES BACK === #
@@ -248,13 +268,18 @@ class InboxAiDecision(models.Model):
         outgoing = self.env["inbox.outgoing"].sudo()
         values = outgoing._prepare_answer(self.message_id, "reply")
         paragraphs = [html_escape(part).replace("\n", "<br/>") for part in self.text.split("\n\n")]
-        return outgoing.create({
-            **values,
-            "email_to": self._recipient(), "email_cc": False,
-            "author_id": (self.conversation_id.user_id or self.integration_id.user_id).id,
-            "body_html": Markup("".join(f"<p>{part}</p>" for part in paragraphs)),
-            "is_automatic": True, "is_ai": True, "with_history": True,
-        })
+        return outgoing.create(
+            {
+                **values,
+                "email_to": self._recipient(),
+                "email_cc": False,
+                "author_id": (self.conversation_id.user_id or self.integration_id.user_id).id,
+                "body_html": Markup("".join(f"<p>{part}</p>" for part in paragraphs)),
+                "is_automatic": True,
+                "is_ai": True,
+                "with_history": True,
+            }
+        )
 
     def _reason_for_a_person(self):
         """In mode auto: why a person must look at this one all the same."""
@@ -268,15 +293,25 @@ class InboxAiDecision(models.Model):
     def _limit_reached(self):
         """Return the limit that forbids another automatic answer now, or None."""
         company, now = self.company_id, fields.Datetime.now()
-        sent = Domain("purpose", "=", "reply") & Domain("outcome", "in", ("queued", "sent")) & Domain("id", "!=", self.id)
+        sent = (
+            Domain("purpose", "=", "reply") & Domain("outcome", "in", ("queued", "sent")) & Domain("id", "!=", self.id)
+        )
         same_company = sent & Domain("company_id", "=", company.id)
         period = now - timedelta(hours=max(1, company.inbox_ai_sender_hours))
         address = self.message_id.from_address
-        if self.search_count(same_company & Domain("message_id.from_address", "=", address) & Domain("asked_at", ">=", period), limit=1):
+        if self.search_count(
+            same_company & Domain("message_id.from_address", "=", address) & Domain("asked_at", ">=", period), limit=1
+        ):
             return "sender_limit"
-        if self.search_count(sent & Domain("conversation_id", "=", self.conversation_id.id)) >= company.inbox_ai_thread_limit:
+        if (
+            self.search_count(sent & Domain("conversation_id", "=", self.conversation_id.id))
+            >= company.inbox_ai_thread_limit
+        ):
             return "thread_limit"
-        if self.search_count(same_company & Domain("asked_at", ">=", now - timedelta(days=1))) >= company.inbox_ai_day_limit:
+        if (
+            self.search_count(same_company & Domain("asked_at", ">=", now - timedelta(days=1)))
+            >= company.inbox_ai_day_limit
+        ):
             return "day_limit"
         return None
 

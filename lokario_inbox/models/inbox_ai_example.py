@@ -23,10 +23,15 @@ class InboxAiExample(models.Model):
     def _remember(self, conversation, category_id):
         message = conversation._last_message_of_customer()
         line = " ".join(f"{message.subject or ''}: {message.body_text or ''}".split())[:MAX_LINE]
-        return self.create({
-            "company_id": conversation.company_id.id, "category_id": category_id, "conversation_id": conversation.id,
-            "address": message.from_address or "", "text": line or "-",
-        })
+        return self.create(
+            {
+                "company_id": conversation.company_id.id,
+                "category_id": category_id,
+                "conversation_id": conversation.id,
+                "address": message.from_address or "",
+                "text": line or "-",
+            }
+        )
 
     @api.model
     def _for(self, company):
@@ -39,10 +44,19 @@ class InboxAiExample(models.Model):
         self.ensure_one()
         self.check_access("write")
         if not self.rule_id:
-            self.rule_id = self.env["inbox.rule"].create({
-                "name": self.env._("From %s", self.address), "company_id": self.company_id.id, "category_id": self.category_id.id,
-                "condition_ids": [fields.Command.create({"field": "sender", "operator": "contains", "value": self.address})],
-            })
+            self.rule_id = self.env["inbox.rule"].create(
+                {
+                    "name": self.env._("From %s", self.address),
+                    "company_id": self.company_id.id,
+                    "category_id": self.category_id.id,
+                    "condition_ids": [
+                        fields.Command.create({"field": "sender", "operator": "contains", "value": self.address})
+                    ],
+                }
+            )
         return {
-            "type": "ir.actions.act_window", "res_model": "inbox.rule", "res_id": self.rule_id.id, "views": [(False, "form")],
+            "type": "ir.actions.act_window",
+            "res_model": "inbox.rule",
+            "res_id": self.rule_id.id,
+            "views": [(False, "form")],
         }

@@ -20,10 +20,16 @@ class InboxAiPolicy(models.Model):
     _order = "integration_id, category_id"
     _rec_name = "integration_id"
 
-    integration_id = fields.Many2one("inbox.integration", string="Mailbox", required=True, index=True, ondelete="cascade")
+    integration_id = fields.Many2one(
+        "inbox.integration", string="Mailbox", required=True, index=True, ondelete="cascade"
+    )
     company_id = fields.Many2one(related="integration_id.company_id", store=True, index=True)
     category_id = fields.Many2one(
-        "inbox.category", string="Folder", index=True, ondelete="cascade", domain="[('company_id', '=', company_id)]",
+        "inbox.category",
+        string="Folder",
+        index=True,
+        ondelete="cascade",
+        domain="[('company_id', '=', company_id)]",
         help="Left empty: every folder without a policy of its own.",
     )
     mode = fields.Selection(MODES, required=True, default="off")
@@ -33,11 +39,15 @@ class InboxAiPolicy(models.Model):
     )
     to_drafts_folder = fields.Boolean("Also in the mailbox's Drafts folder")
     threshold = fields.Float(
-        "Acceptance to earn", default=0.8, help="“Auto” needs at least this share of accepted drafts, with 95 % certainty."
+        "Acceptance to earn",
+        default=0.8,
+        help="“Auto” needs at least this share of accepted drafts, with 95 % certainty.",
     )
     window = fields.Integer("Drafts that count", default=50)
     acceptance = fields.Float(compute="_compute_trust", help="Share of the recent drafts that people sent unchanged.")
-    acceptance_low = fields.Float("Certain acceptance", compute="_compute_trust", help="Lower bound of Wilson's interval.")
+    acceptance_low = fields.Float(
+        "Certain acceptance", compute="_compute_trust", help="Lower bound of Wilson's interval."
+    )
     judged_count = fields.Integer("Judged drafts", compute="_compute_trust")
     is_earned = fields.Boolean("Trusted", compute="_compute_trust")
 
@@ -67,14 +77,18 @@ class InboxAiPolicy(models.Model):
 
     def _judged(self):
         """The newest drafts that a person judged: sent unchanged, changed, thrown away, or taken back."""
-        return self.env["inbox.ai.decision"].sudo().search(
-            [
-                ("policy_id", "=", self._origin.id or self.id),
-                ("purpose", "=", "reply"),
-                ("outcome", "in", ("approved", "edited", "rejected", "taken_back")),
-            ],
-            order="judged_at desc, id desc",
-            limit=self.window,
+        return (
+            self.env["inbox.ai.decision"]
+            .sudo()
+            .search(
+                [
+                    ("policy_id", "=", self._origin.id or self.id),
+                    ("purpose", "=", "reply"),
+                    ("outcome", "in", ("approved", "edited", "rejected", "taken_back")),
+                ],
+                order="judged_at desc, id desc",
+                limit=self.window,
+            )
         )
 
     @api.model

@@ -1,8 +1,9 @@
 from urllib.parse import urlsplit
 
 from odoo import api, fields, models
-from odoo.addons.lokario_base.fields import Secret
 from odoo.exceptions import UserError, ValidationError
+
+from odoo.addons.lokario_base.fields import Secret
 
 from ..exceptions import AddressRefused
 from ..tools.llm_client import LlmClient, LlmError, LlmRejected
@@ -72,9 +73,7 @@ class InboxAiProvider(models.Model):
             pinned = self.env["inbox.integration"]._host_policy(ports).pin(parts.hostname, port)
         except AddressRefused as err:
             raise LlmRejected(str(err)) from err
-        return LlmClient(
-            self.base_url, self._reveal_secret__("api_key"), self.model_name, pinned, timeout=self.timeout
-        )
+        return LlmClient(self.base_url, self._reveal_secret__("api_key"), self.model_name, pinned, timeout=self.timeout)
 
     def action_test(self):
         """Ask a trivial question and show what came back."""

@@ -12,8 +12,10 @@ class InboxConversation(models.Model):
     ai_decision_ids = fields.One2many("inbox.ai.decision", "conversation_id")
 
     def _live_messages(self):
-        return self.env["inbox.message"].sudo().search(
-            [("conversation_id", "=", self.id), ("deleted_at", "=", False)], order="date, id"
+        return (
+            self.env["inbox.message"]
+            .sudo()
+            .search([("conversation_id", "=", self.id), ("deleted_at", "=", False)], order="date, id")
         )
 
     def _last_message_of_customer(self):
@@ -25,8 +27,13 @@ class InboxConversation(models.Model):
             lambda mail: mail.is_sent_by_us() and (mail.date, mail.id) > (message.date, message.id)
         )
         others = (self.sudo().outgoing_ids - (but or self.env["inbox.outgoing"])).filtered(
-            lambda item: item.parent_id == message
-            and (item.state in ("scheduled", "sending", "unsettled", "sent") or (item.state == "draft" and not item.is_automatic))
+            lambda item: (
+                item.parent_id == message
+                and (
+                    item.state in ("scheduled", "sending", "unsettled", "sent")
+                    or (item.state == "draft" and not item.is_automatic)
+                )
+            )
         )
         return bool(newer or others)
 
@@ -88,14 +95,18 @@ class InboxConversation(models.Model):
 
     def _classify_unmatched(self):
         super()._classify_unmatched()
-        for company, conversations in self.filtered(lambda item: item.company_id.inbox_ai_classify).grouped("company_id").items():
+        for company, conversations in (
+            self.filtered(lambda item: item.company_id.inbox_ai_classify).grouped("company_id").items()
+        ):
             if company.sudo().inbox_ai_provider_id:
                 conversations._last_received()._ask_ai("classify")
 
     def _last_received(self):
         """The newest received mail of each conversation, one query."""
-        messages = self.env["inbox.message"].sudo().search(
-            [("conversation_id", "in", self.ids), ("direction", "=", "in")], order="date desc, id desc"
+        messages = (
+            self.env["inbox.message"]
+            .sudo()
+            .search([("conversation_id", "in", self.ids), ("direction", "=", "in")], order="date desc, id desc")
         )
         newest = {}
         for message in messages:

@@ -13,7 +13,9 @@ class InboxMessage(models.Model):
     def _after_store(self):
         """Queue a question for fresh mail of mailboxes that have an AI policy; close drafts answered elsewhere."""
         super()._after_store()
-        fresh = self.filtered(lambda mail: mail.date and mail.date >= fields.Datetime.subtract(fields.Datetime.now(), days=1))
+        fresh = self.filtered(
+            lambda mail: mail.date and mail.date >= fields.Datetime.subtract(fields.Datetime.now(), days=1)
+        )
         self.browse(fresh.ids)._close_answered_drafts()
         received = fresh.filtered(lambda mail: mail.direction == "in" and mail.conversation_id)
         if received and self.env["inbox.ai.policy"].sudo().search_count(
@@ -26,12 +28,22 @@ class InboxMessage(models.Model):
         sent = self.filtered(lambda mail: mail.direction == "out" and mail.conversation_id)
         if not sent:
             return
-        drafts = self.env["inbox.outgoing"].sudo().search([
-            ("conversation_id", "in", sent.conversation_id.ids), ("state", "in", ("draft", "scheduled")), ("is_automatic", "=", True),
-        ])
+        drafts = (
+            self.env["inbox.outgoing"]
+            .sudo()
+            .search(
+                [
+                    ("conversation_id", "in", sent.conversation_id.ids),
+                    ("state", "in", ("draft", "scheduled")),
+                    ("is_automatic", "=", True),
+                ]
+            )
+        )
         for draft in drafts:
             answer = sent.filtered(
-                lambda mail, draft=draft: mail.conversation_id == draft.conversation_id and mail.date >= draft.parent_id.date
+                lambda mail, draft=draft: (
+                    mail.conversation_id == draft.conversation_id and mail.date >= draft.parent_id.date
+                )
             )
             if answer:
                 draft.decision_ids._set_judged("elsewhere")
@@ -42,14 +54,22 @@ class InboxMessage(models.Model):
         if not self:
             return
         decisions = self.env["inbox.ai.decision"].sudo()
-        known = decisions.search([("message_id", "in", self.ids), ("purpose", "=", purpose), ("state", "!=", "done")]).message_id
-        decisions.create([
-            {
-                "company_id": mail.company_id.id, "integration_id": mail.integration_id.id, "owner_id": mail.owner_id.id,
-                "conversation_id": mail.conversation_id.id, "message_id": mail.id, "purpose": purpose,
-            }
-            for mail in self - known
-        ])
+        known = decisions.search(
+            [("message_id", "in", self.ids), ("purpose", "=", purpose), ("state", "!=", "done")]
+        ).message_id
+        decisions.create(
+            [
+                {
+                    "company_id": mail.company_id.id,
+                    "integration_id": mail.integration_id.id,
+                    "owner_id": mail.owner_id.id,
+                    "conversation_id": mail.conversation_id.id,
+                    "message_id": mail.id,
+                    "purpose": purpose,
+                }
+                for mail in self - known
+            ]
+        )
         self.env.ref("lokario_inbox.ir_cron_ai_think").sudo()._trigger()
 
     def is_sent_by_us(self):
@@ -61,8 +81,15 @@ class InboxMessage(models.Model):
         pairs = HeaderParser().parsestr(self.headers or "").items()
         names = {name.lower() for name, __ in pairs}
         stored = {
-            "From": self.email_from, "To": self.email_to, "Cc": self.email_cc, "Subject": self.subject, "Reply-To": self.reply_to,
-            "Auto-Submitted": self.auto_submitted, "List-Id": self.list_id, "Precedence": self.precedence, "Return-Path": self.return_path,
+            "From": self.email_from,
+            "To": self.email_to,
+            "Cc": self.email_cc,
+            "Subject": self.subject,
+            "Reply-To": self.reply_to,
+            "Auto-Submitted": self.auto_submitted,
+            "List-Id": self.list_id,
+            "Precedence": self.precedence,
+            "Return-Path": self.return_path,
         }
         return [*pairs, *((name, value) for name, value in stored.items() if value and name.lower() not in names)]
 

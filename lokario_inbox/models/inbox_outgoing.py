@@ -25,7 +25,7 @@ ALLOWED = {
     "sent": {"sending", "unsettled", "uncertain"},
     "failed": {"scheduled", "sending", "uncertain"},
     "uncertain": {"unsettled"},
-    "cancelled": {"draft", "scheduled", "failed"},
+    "cancelled": {"draft", "scheduled", "sending", "failed"},
 }
 CAUSES = [
     ("recipient", "An address was refused"),

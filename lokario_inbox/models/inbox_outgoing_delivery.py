@@ -20,6 +20,14 @@ MIN_LOOKS = 2  # absence must be seen twice
 UNCERTAIN_AFTER = timedelta(hours=24)  # a mailbox that cannot be asked for so long leaves the mail uncertain
 
 
+class _Stopped(Exception):
+    """The mail must not leave after all; `cause` is one of inbox_outgoing.CAUSES."""
+
+    def __init__(self, cause):
+        super().__init__(cause)
+        self.cause = cause
+
+
 class InboxOutgoing(models.Model):
     """How a mail leaves: claim, hand over, record, each in its own short transaction; crashes settled by evidence."""
 
@@ -143,6 +151,8 @@ class InboxOutgoing(models.Model):
         except smtp_client.SubmissionFailed as err:
             self.env.cr.rollback()
             self._after_failure(err)
+        except _Stopped as err:
+            self._set_cancelled(err.cause)
         except UserError as err:  # the secret cannot be read
             self.env.cr.rollback()
             self._after_failure(smtp_client.SubmissionFailed("login", 535, str(err)))
@@ -154,7 +164,9 @@ class InboxOutgoing(models.Model):
         self._commit()
 
     def _mark_handed_over(self):
-        """From here on the mail may be delivered, whatever happens to us."""
+        """From here on the mail may be delivered, whatever happens to us; the last moment to stay."""
+        if cause := self._reason_to_stay():
+            raise _Stopped(cause)
         self.handed_over_at = fields.Datetime.now()
         self._commit()
 

@@ -9,11 +9,16 @@ class ResCompany(models.Model):
     _inherit = "res.company"
 
     inbox_ai_provider_id = fields.Many2one(
-        "inbox.ai.provider", "AI provider", domain="[('company_id', '=', id)]", groups="base.group_system,lokario_inbox.group_lokario_inbox_manager"
+        "inbox.ai.provider",
+        "AI provider",
+        domain="[('company_id', '=', id)]",
+        groups="base.group_system,lokario_inbox.group_lokario_inbox_manager",
     )
     inbox_ai_stopped = fields.Boolean("AI answers stopped", help="Kill switch: nothing leaves by itself any more.")
     inbox_ai_prompt = fields.Text("Instructions for AI")
-    inbox_ai_knowledge = fields.Text("Knowledge for AI", help="Opening hours, prices, procedures: what answers may use.")
+    inbox_ai_knowledge = fields.Text(
+        "Knowledge for AI", help="Opening hours, prices, procedures: what answers may use."
+    )
     inbox_ai_allowlist = fields.Text(
         "Allowed links, accounts and numbers",
         help="One per line: what an automatic answer may contain besides what stands in the conversation.",

@@ -7,3 +7,4 @@ from . import test_outgoing_tools
 from . import test_sync
 from . import test_outgoing
 from . import test_integration
+from . import test_ai

@@ -63,7 +63,15 @@ def canary(key: bytes, company_id: int) -> str:
 
 def version(brief: Brief, model: str) -> str:
     """Return 12 hex digits that change when anything but the conversation changes."""
-    parts = (RULES[brief.purpose], model, brief.company, brief.instructions, brief.knowledge, brief.folders, brief.examples)
+    parts = (
+        RULES[brief.purpose],
+        model,
+        brief.company,
+        brief.instructions,
+        brief.knowledge,
+        brief.folders,
+        brief.examples,
+    )
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()[:12]
 
 

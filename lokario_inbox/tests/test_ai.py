@@ -1,0 +1,319 @@
+from odoo import fields
+from odoo.exceptions import UserError
+from odoo.tests import new_test_user, tagged
+
+from .ai_common import REPLY, AiCase
+from .outgoing_common import CUSTOMER
+
+
+@tagged("post_install", "-at_install")
+class TestAiReply(AiCase):
+    def test_a_draft_waits_for_a_person_who_sends_it(self):
+        message = self.receive()
+        self.think()
+        decision = self.decision(message)
+        self.assertEqual((decision.outcome, decision.gate_reasons or []), ("drafted", []))
+        self.assertEqual(len(decision.input_hash), 64)
+        self.assertGreater(decision.cost, 0)
+        draft = decision.outgoing_id
+        self.assertEqual((draft.state, draft.email_to, draft.email_cc), ("draft", CUSTOMER, False))
+        draft.action_send()
+        self.run_cron(self.cron_send, seconds=11)
+        self.assertEqual((decision.outcome, decision.similarity), ("approved", 1.0))
+        raw = self.sink.deliveries()[0].raw
+        self.assertIn(f"In-Reply-To: {message.message_id_header}", raw)
+        self.assertNotIn("Auto-Submitted", raw, "a person sent it")
+
+    def test_changed_and_thrown_away_drafts_are_judged(self):
+        first, second = self.receive(), self.receive(sender="bob@client.example")
+        self.think()
+        changed, thrown = self.decision(first).outgoing_id, self.decision(second).outgoing_id
+        changed.body_html = "<p>Tout autre chose, écrit par une personne.</p>"
+        changed.action_send()
+        thrown.action_cancel()
+        self.assertEqual([self.decision(first).outcome, self.decision(second).outcome], ["edited", "rejected"])
+        self.assertLess(self.decision(first).similarity, 0.8)
+        self.assertEqual(self.policy.judged_count, 2)
+
+    def test_the_model_is_asked_once_a_mail_and_prompt(self):
+        message = self.receive()
+        self.think()
+        message._ask_ai("reply")
+        self.think()
+        self.assertEqual(len(self.llm.requests), 1)
+        self.assertEqual(self.env["inbox.outgoing"].search_count([("parent_id", "=", message.id)]), 1)
+
+    def test_faults_of_the_model_are_retried_and_end(self):
+        message = self.receive()
+        self.llm.faults.extend([429, "garbage", 503])
+        for seconds in (0, 200, 400, 800, 2000):
+            self.think(seconds)
+        self.assertEqual(self.decision(message).outcome, "drafted")
+        self.assertEqual(self.decision(message).attempts, 4)
+        other = self.receive(sender="carl@client.example")
+        self.llm.faults.extend(["empty"] * 10)
+        for seconds in range(0, 40000, 4000):
+            self.think(seconds)
+        self.assertEqual((self.decision(other).outcome, self.decision(other).attempts), ("failed", 6))
+
+    def test_a_burst_is_answered_once(self):
+        first = self.receive()
+        second = self.receive("Encore une question", conversation=first.conversation_id, seconds=5)
+        self.think()
+        self.assertEqual([self.decision(first).outcome, self.decision(second).outcome], ["superseded", "drafted"])
+        self.assertEqual(len(self.llm.requests), 1)
+
+    def test_robots_lists_and_bounces_are_never_asked_about(self):
+        for name, values in {
+            "auto_submitted": {"auto_submitted": "auto-replied"},
+            "null_return_path": {"return_path": "<>"},
+            "robot_address": {"sender": "no-reply@client.example"},
+            "suppressed": {"headers": "X-Auto-Response-Suppress: All\n"},
+            "not_addressed_to_us": {"email_to": "somebody@else.example"},
+        }.items():
+            message = self.receive(**values)
+            self.think()
+            self.assertEqual((self.decision(message).outcome, self.decision(message).reason), ("skipped", name))
+        self.assertEqual(self.llm.requests, [])
+
+    def test_the_budget_of_the_day(self):
+        self.provider.budget_per_day = 0.0001
+        first, second = self.receive(), self.receive(sender="dora@client.example")
+        self.think()
+        outcomes = {self.decision(first).outcome, self.decision(second).outcome}
+        self.assertEqual(outcomes, {"drafted", "skipped"})
+        self.assertEqual((self.decision(first) + self.decision(second)).filtered("reason").reason, "budget")
+
+    def test_the_prompt_holds_nothing_of_other_customers(self):
+        self.receive("Mon code secret est AZERTY-42", sender="eve@client.example")
+        self.receive("Bonjour, quels sont vos horaires ?")
+        self.think()
+        self.assertEqual(sum("AZERTY-42" in str(request) for request in self.llm.requests), 1)
+        self.assertEqual(len(self.llm.requests), 2)
+
+    def test_why_in_one_click(self):
+        message = self.receive(auto_submitted="auto-generated")
+        self.think()
+        action = message.conversation_id.action_why()
+        found = self.env[action["res_model"]].search(action["domain"])
+        self.assertIn("Auto-Submitted", found.explanation)
+
+    def test_the_key_is_never_shown(self):
+        manager = new_test_user(self.env, "ai_manager", groups="lokario_inbox.group_lokario_inbox_manager")
+        self.assertEqual(self.provider.with_user(manager).read(["api_key"])[0]["api_key"], "set")
+        self.provider.api_key = "wrong"
+        message = self.receive()
+        self.think()
+        self.assertEqual(self.decision(message).outcome, "failed")
+        self.assertNotIn("wrong", self.decision(message).error)
+
+    def test_a_private_model_url_needs_the_administrators_list(self):
+        self.env["ir.config_parameter"].set_param("lokario_inbox.allowed_hosts", "")
+        message = self.receive()
+        self.think()
+        self.assertEqual(self.decision(message).outcome, "failed")
+        self.assertEqual(self.llm.requests, [])
+
+
+@tagged("post_install", "-at_install")
+class TestAiAuto(AiCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.policy.mode = "auto"
+
+    def receive_unsampled(self, **values):
+        """A mail that is not the one in ten for a person."""
+        message = self.receive(**values)
+        if message.id % 10 == 0:
+            self.decision(message).unlink()
+            message = self.receive(**{**values, "sender": values.get("sender", "other@client.example")})
+        return message
+
+    def test_auto_is_earned_and_lost(self):
+        self.earn_trust(accepted=5)
+        first = self.receive_unsampled()
+        self.think()
+        self.assertEqual((self.decision(first).outcome, self.decision(first).reason), ("drafted", "not_earned"))
+        self.earn_trust(accepted=40)
+        second = self.receive_unsampled(sender="fay@client.example")
+        self.think()
+        self.assertEqual(self.decision(second).outcome, "queued")
+        self.run_cron(self.cron_send, seconds=11)
+        self.assertEqual(self.decision(second).outcome, "sent")
+        raw = self.sink.deliveries()[0].raw
+        self.assertIn("Auto-Submitted: auto-replied", raw)
+        self.assertIn("X-Auto-Response-Suppress: All", raw)
+        self.earn_trust(accepted=0, edited=10)
+        third = self.receive_unsampled(sender="gus@client.example")
+        self.think()
+        self.assertEqual((self.decision(third).outcome, self.decision(third).reason), ("drafted", "not_earned"))
+
+    def test_the_gate_refuses_and_a_person_gets_the_draft(self):
+        self.earn_trust()
+        type(self).answer = staticmethod(lambda messages: {"reply": REPLY + " Payez sur http://evil.example"})
+        message = self.receive_unsampled()
+        self.think()
+        self.run_cron(self.cron_send, seconds=60)
+        decision = self.decision(message)
+        self.assertEqual((decision.outcome, decision.outgoing_id.state), ("refused", "draft"))
+        self.assertIn(["link", "evil.example"], decision.gate_reasons)
+        self.assertEqual(self.received(message.from_address), [])
+
+    def test_the_kill_switch_stops_what_is_already_queued(self):
+        self.earn_trust()
+        message = self.receive_unsampled()
+        self.think()
+        self.assertEqual(self.decision(message).outcome, "queued")
+        self.company.action_inbox_ai_stop()
+        self.run_cron(self.cron_send, seconds=60)
+        outgoing = self.decision(message).outgoing_id
+        self.assertEqual((outgoing.state, outgoing.cause, self.sink.deliveries()), ("cancelled", "not_allowed", []))
+        later = self.receive_unsampled(sender="hal@client.example")
+        self.think()
+        self.assertEqual(self.decision(later).reason, "stopped")
+
+    def test_the_kill_switch_is_asked_between_login_and_data(self):
+        """Stopped while the answer is being handed over: the last look is right before the first byte."""
+        self.earn_trust()
+        message = self.receive_unsampled()
+        self.think()
+        company, outgoing = self.company, self.decision(message).outgoing_id
+        original = self.sink.choose
+
+        def stop_while_connecting(rng):
+            company.sudo().inbox_ai_stopped = True
+            company.env.flush_all()
+            return original(rng)
+
+        self.sink.choose = stop_while_connecting
+        self.addCleanup(setattr, self.sink, "choose", original)
+        self.run_cron(self.cron_send, seconds=60)
+        self.assertEqual((outgoing.state, self.sink.deliveries()), ("cancelled", []))
+
+    def test_quiet_hours_hold_the_answer_until_the_morning(self):
+        self.earn_trust()
+        self.company.write(
+            {
+                "inbox_ai_start": 9,
+                "inbox_ai_end": 18,
+                "inbox_ai_weekdays": "12345",
+                "inbox_ai_timezone": "Europe/Paris",
+                "inbox_ai_holidays": True,
+            }
+        )
+        with self.at("2026-05-07 19:00:00"):  # Thursday evening before a holiday and a weekend
+            message = self.receive_unsampled()
+            self.think()
+            outgoing = self.decision(message).outgoing_id
+            self.assertEqual(outgoing.send_at, fields.Datetime.to_datetime("2026-05-11 07:00:00"))
+            self.run_cron(self.cron_send, seconds=3600)
+            self.assertEqual(self.sink.deliveries(), [])
+        with self.at("2026-05-11 07:00:05"):
+            self.run_cron(self.cron_send)
+        self.assertEqual(outgoing.state, "sent")
+
+    def test_one_answer_a_sender_and_period_also_in_another_conversation(self):
+        self.earn_trust()
+        first = self.receive_unsampled()
+        self.think()
+        self.run_cron(self.cron_send, seconds=11)
+        second = self.receive_unsampled(
+            text="Une autre question, bonjour ?", sender=first.from_address, subject="Autre"
+        )
+        self.think()
+        self.assertEqual((self.decision(second).outcome, self.decision(second).reason), ("drafted", "sender_limit"))
+
+    def test_a_person_who_answers_first_wins(self):
+        self.earn_trust()
+        message = self.receive_unsampled()
+        self.think()
+        mine = self.draft(
+            parent_id=message.id, conversation_id=message.conversation_id.id, email_to=message.from_address
+        )
+        mine.action_send()
+        self.run_cron(self.cron_send, seconds=11)
+        self.run_cron(self.cron_send, seconds=30)
+        self.assertEqual(self.decision(message).outcome, "elsewhere")
+        self.assertEqual(len(self.received(message.from_address)), 1)
+
+    def test_taking_back_and_marking_wrong_cost_trust(self):
+        self.earn_trust()
+        message = self.receive_unsampled()
+        self.think()
+        self.decision(message).outgoing_id.action_undo()
+        self.assertEqual(self.decision(message).outcome, "taken_back")
+        other = self.receive_unsampled(sender="ida@client.example")
+        self.think()
+        self.run_cron(self.cron_send, seconds=11)
+        self.decision(other).action_mark_wrong()
+        self.assertEqual(self.decision(other).outcome, "rejected")
+        with self.assertRaises(UserError):
+            self.decision(message).action_mark_wrong()
+
+
+@tagged("post_install", "-at_install")
+class TestAiFiling(AiCase):
+    def test_unmatched_mail_is_filed_and_corrections_are_learned(self):
+        self.company.inbox_ai_classify = True
+        orders, support = self.env["inbox.category"].create(
+            [
+                {"name": "Commandes", "description": "Commandes et livraisons"},
+                {"name": "Support", "description": "Pannes"},
+            ]
+        )
+        type(self).answer = staticmethod(lambda messages: {"folder": orders.id, "confidence": 0.9, "reply": REPLY})
+        message = self.receive("Ma machine est en panne")
+        self.think()
+        conversation = message.conversation_id
+        self.assertEqual((conversation.category_id, conversation.classified_by), (orders, "ai"))
+        conversation.category_id = support
+        example = self.env["inbox.ai.example"].search([("conversation_id", "=", conversation.id)])
+        self.assertEqual(example.category_id, support)
+        rule = self.env["inbox.rule"].browse(example.action_make_rule()["res_id"])
+        self.assertEqual((rule.category_id, rule.condition_ids.value), (support, CUSTOMER))
+        self.llm.requests.clear()
+        self.receive("Autre panne", sender="new@client.example")
+        self.think()
+        self.assertIn("-> Support", str(self.llm.requests))
+
+    def test_an_unsure_or_invented_folder_is_not_taken(self):
+        self.company.inbox_ai_classify = True
+        folder = self.env["inbox.category"].create({"name": "Commandes", "description": "Commandes"})
+        for answer in (
+            {"folder": folder.id, "confidence": 0.3},
+            {"folder": 999999, "confidence": 1},
+            {"folder": "x"},
+            {},
+        ):
+            type(self).answer = staticmethod(lambda messages, answer=answer: answer)
+            message = self.receive(sender=f"s{self.env['inbox.message'].search_count([])}@client.example")
+            self.think()
+            self.assertEqual(self.decision(message, "classify").outcome, "unsure")
+            self.assertFalse(message.conversation_id.category_id)
+
+    def test_a_long_conversation_is_summarised(self):
+        type(self).answer = staticmethod(lambda messages: {"summary": "Le client demande les horaires."})
+        self.policy.mode = "off"
+        message = self.receive()
+        message.conversation_id.action_summarise()
+        self.think()
+        self.assertEqual(message.conversation_id.ai_summary, "Le client demande les horaires.")
+
+    def test_drafts_also_land_in_the_mailboxs_drafts_folder(self):
+        self.policy.to_drafts_folder = True
+        message = self.receive()
+        self.think()
+        self.run_cron(self.env.ref("lokario_inbox.ir_cron_file_drafts"))
+        self.assertEqual(len(self.in_folder("Drafts")), 1)
+        self.receive(
+            "Réponse depuis le téléphone",
+            sender="contact@alpha.example",
+            direction="out",
+            email_to=CUSTOMER,
+            conversation=message.conversation_id,
+            seconds=5,
+        )
+        self.assertEqual(self.decision(message).outcome, "elsewhere")
+        self.run_cron(self.env.ref("lokario_inbox.ir_cron_file_drafts"))
+        self.assertEqual(self.in_folder("Drafts"), [])
