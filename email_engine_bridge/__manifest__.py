@@ -20,6 +20,7 @@
         "data/engine_campaign_jobs.xml",
         "data/ir_cron_data.xml",
         "views/engine_tenant_views.xml",
+        "views/engagement_templates.xml",
         "views/email_engine_bridge_menus.xml",
     ],
     "installable": True,

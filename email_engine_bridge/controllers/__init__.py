@@ -1,1 +1,2 @@
 from . import api_dispatcher
+from . import engagement

@@ -23,3 +23,4 @@ from . import engine_stat_day
 from . import engine_webhook_source
 from . import engine_campaign_trial
 from . import engine_mailwizz
+from . import engine_campaign_engagement

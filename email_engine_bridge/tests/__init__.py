@@ -2,6 +2,7 @@ from . import test_api_frame
 from . import test_campaign
 from . import test_campaign_tools
 from . import test_contacts
+from . import test_engagement
 from . import test_install
 from . import test_pmta_config
 from . import test_pmta_lint

@@ -68,6 +68,7 @@ class FakePowerMta:
         self.record_receipts = record_receipts
         self.received = Counter()  # message ids
         self.by_vmta = Counter()
+        self.messages = None  # a list here keeps the messages themselves
         self._file = self.accounting.open("a", newline="")
         if self.accounting.stat().st_size == 0:
             self._write(COLUMNS)
@@ -81,6 +82,8 @@ class FakePowerMta:
             return "550 5.7.1 unknown virtual MTA"
         message_id = headers.get(b"message-id", "").strip("<>")
         self.received[message_id] += 1
+        if self.messages is not None:
+            self.messages.append(message)
         self.by_vmta[vmta] += 1
         fate = FATES.get(rcpt.split("-", 1)[0], DELIVERED)
         common = (sender, rcpt, vmta, headers.get(b"x-job", ""), message_id, len(message))

@@ -1,0 +1,69 @@
+from odoo import api, fields, models
+
+from ..tools import verp
+from ..tools.bounce import provider_of
+
+
+class EngineCampaignRecipient(models.Model):
+    """What a recipient does with the message: read, follow a link, leave."""
+
+    _inherit = "engine.campaign.recipient"
+
+    @api.model
+    def _find_by_token(self, purpose, token):
+        """The recipient an opaque token was made for, or none."""
+        recipient_id = verp.read_token(self.env["engine.tenant"]._get_token_secret(), purpose, token)
+        return self.browse(recipient_id or []).exists()
+
+    def _unsubscribe(self):
+        """Suppress the address for this tenant, effective for the next chunk of any campaign."""
+        self.ensure_one()
+        note = self.env._("Campaign %(name)s", name=self.campaign_id.name)
+        self.env["engine.suppression"]._suppress(self.tenant_id, [self.email], "unsubscribe", note)
+        if self.contact_id.consent == "given":
+            self.contact_id.consent = "withdrawn"
+        if not self.unsubscribed_at:
+            self.unsubscribed_at = fields.Datetime.now()
+            self._record_event("unsubscribe")
+
+    def _set_lists(self, kept):
+        """Keep only the lists whose ids (texts) are given; of this tenant's lists the contact is in."""
+        lists = self.contact_id.list_ids
+        leaving = lists.filtered(lambda one: str(one.id) not in kept)
+        self.contact_id.list_ids -= leaving
+        if leaving and leaving == lists:
+            self._unsubscribe()
+
+    def _record_engagement(self, kind):
+        """Count the first opening; only where the campaign says that opens are counted."""
+        if self.campaign_id.track_opens:
+            self._record_event(kind)
+
+    def _follow_link(self, position):
+        """The link of the campaign at this position, its click counted once a person."""
+        link = self.campaign_id.link_ids.filtered(lambda one: one.position == position)
+        if link and self.campaign_id.track_clicks and self._record_event("click", link.url, f"-{position}"):
+            self.env.cr.execute("UPDATE engine_campaign_link SET clicks = clicks + 1 WHERE id = %s", (link.id,))
+        return link
+
+    def _record_event(self, kind, diagnostic="", detail=""):
+        """Whether this is the first time; no address of the reader's machine is kept."""
+        self.env.flush_all()
+        provider = provider_of(self.email.rpartition("@")[2])
+        row = (
+            f"{kind}-{self.id}{detail}",
+            kind,
+            fields.Datetime.to_string(fields.Datetime.now()),
+            self.tenant_id.id,
+            self.campaign_id.id,
+            self.id,
+            None,
+            self.email,
+            provider,
+            None,
+            None,
+            diagnostic,
+        )
+        _known, fresh = self.env["engine.event.ingest"]._store_rows([row], self.tenant_id.ids)
+        self.invalidate_recordset()
+        return bool(fresh)
