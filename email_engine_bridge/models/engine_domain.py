@@ -1,4 +1,7 @@
-from odoo import fields, models
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+
+from ..tools import dns_board, dns_records, pmta_values
 
 
 class EngineDomain(models.Model):
@@ -14,5 +17,84 @@ class EngineDomain(models.Model):
     tenant_id = fields.Many2one("engine.tenant", required=True, index=True, ondelete="restrict", tracking=True)
     company_id = fields.Many2one(related="tenant_id.company_id", store=True, index=True)
     ip_ids = fields.One2many("engine.ip", "domain_id", "IP addresses")
+    dkim_key_ids = fields.One2many("engine.dkim.key", "domain_id", "DKIM keys")
+    check_ids = fields.One2many("engine.dns.check", "domain_id", "DNS board")
+    checked_at = fields.Datetime("DNS checked", readonly=True, copy=False)
+    dns_state = fields.Selection(
+        [("ok", "Green"), ("warning", "Could be better"), ("error", "Red"), ("unknown", "Not known")],
+        "DNS",
+        compute="_compute_dns_state",
+    )
+    zone_text = fields.Text("Zone export", compute="_compute_zone_text")
 
     _name_uniq = models.UniqueIndex("(name)", "This domain is registered already.")
+
+    @api.constrains("name")
+    def _check_name(self):
+        for domain in self:
+            if not pmta_values.HOSTNAME.fullmatch(domain.name) or domain.name != domain.name.lower():
+                raise ValidationError(self.env._("Domain: give a full name in lower case, such as mail1.example.com."))
+
+    @api.depends("name", "ip_ids.address", "dkim_key_ids.record", "dkim_key_ids.state", "tenant_id.alert_email")
+    def _compute_zone_text(self):
+        for domain in self:
+            domain.zone_text = dns_records.zone_export(domain.name, domain._get_records()) if domain.name else ""
+
+    @api.depends("check_ids.verdict")
+    def _compute_dns_state(self):
+        for domain in self:
+            required = domain.check_ids.filtered(lambda check: check.kind in dns_board.REQUIRED)
+            verdicts = set(required.mapped("verdict"))
+            domain.dns_state = next((state for state in ("error", "unknown", "warning") if state in verdicts), "ok")
+            if not verdicts:
+                domain.dns_state = "unknown"
+
+    def action_check_dns(self):
+        """Ask the name servers now."""
+        checks = self.env["engine.dns.check"]
+        lookup = checks._get_lookup__()
+        for domain in self:
+            domain.sudo().checked_at = fields.Datetime.now()
+            checks._check_domain(domain, lookup)
+        return True
+
+    def _get_records(self):
+        """Return (name, type, value) of all this domain has to publish."""
+        self.ensure_one()
+        published = self.dkim_key_ids.filtered(lambda key: key.state != "retired" and key.record)
+        return dns_records.domain_records(
+            self.name,
+            self.ip_ids.filtered(lambda ip: ip.status != "retired").mapped("address"),
+            [(key.selector, key.record) for key in published.sorted("selector")],
+            self.tenant_id.alert_email or "",
+        )
+
+    def _describe(self):
+        """Return the domain as the API lists it."""
+        self.ensure_one()
+        return {
+            "id": self.id,
+            "tenant_id": self.tenant_id.id,
+            "domain": self.name,
+            "dns_state": self.dns_state,
+            "checked_at": self.checked_at or None,
+            "ip_addresses": self.ip_ids.mapped("address"),
+        }
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            if vals.get("name"):
+                vals["name"] = vals["name"].strip().lower().rstrip(".")
+        domains = super().create(vals_list)
+        if not self.env.context.get("engine_without_keys"):
+            keys = self.env["engine.dkim.key"].sudo()
+            keys.create([{"domain_id": domain.id, "state": "active"} for domain in domains])
+        return domains
+
+    def action_rotate_dkim(self):
+        """Create the next key; it signs as soon as the DNS board finds it published."""
+        for domain in self:
+            count = len(domain.dkim_key_ids)
+            self.env["engine.dkim.key"].sudo().create({"domain_id": domain.id, "selector": f"s{count + 1}"})
+        return True

@@ -1,6 +1,29 @@
+import ipaddress
+
 from odoo import api, fields, models
+from odoo.exceptions import UserError, ValidationError
 
 from ..const import IP_STATUSES, SENDING_STATUSES
+from ..tools import dns_board, dns_records, health, pmta_values, warmup
+
+HEALTH_STATES = [
+    ("ok", "Ok"),
+    ("slow", "Slow"),
+    ("hold", "Hold"),
+    ("pause", "Pause"),
+    ("probation", "Probation"),
+]
+# Changed only with a reason: by the warm-up itself, or by a person through the wizard.
+GUARDED_FIELDS = {"status", "stage", "used_days", "idle_days", "health", "health_since"}
+ALLOWED_CHANGES = {
+    "provisioning": {"warming", "retired"},
+    "warming": {"active", "held", "paused", "quarantined", "retired"},
+    "active": {"warming", "held", "paused", "quarantined", "retired"},
+    "held": {"warming", "active", "paused", "quarantined", "retired"},
+    "paused": {"warming", "active", "held", "quarantined", "retired"},
+    "quarantined": {"warming", "active", "retired"},
+    "retired": {"provisioning"},
+}
 
 
 class EngineIp(models.Model):
@@ -12,27 +35,222 @@ class EngineIp(models.Model):
     _rec_name = "address"
     _order = "tenant_id, id"
 
-    address = fields.Char(required=True)
-    hostname = fields.Char("Host name (HELO)", required=True)
+    address = fields.Char(required=True, tracking=True)
+    hostname = fields.Char("Host name (HELO)", required=True, tracking=True)
     domain_id = fields.Many2one("engine.domain", required=True, index=True, ondelete="restrict")
     tenant_id = fields.Many2one(related="domain_id.tenant_id", store=True, index=True)
     company_id = fields.Many2one(related="tenant_id.company_id", store=True, index=True)
-    status = fields.Selection(IP_STATUSES, required=True, default="provisioning", readonly=True, tracking=True)
-    phase = fields.Char(readonly=True, help="week_1 … week_6 while warming, then active")
+    vmta_name = fields.Char("VirtualMTA", compute="_compute_vmta_name", store=True)
+    active = fields.Boolean(default=True)
+    status = fields.Selection(
+        IP_STATUSES, required=True, default="provisioning", readonly=True, tracking=True, index=True
+    )
+    status_reason = fields.Char("Why", readonly=True, copy=False)
     is_sending = fields.Boolean(compute="_compute_is_sending")
+    plan_id = fields.Many2one(
+        "engine.warmup.plan",
+        "Warm-up plan",
+        required=True,
+        default=lambda self: self.env["engine.warmup.plan"].search([], limit=1),
+        ondelete="restrict",
+        tracking=True,
+    )
+    stage = fields.Integer("Stage reached", readonly=True, copy=False, help="0 is the first one")
+    used_days = fields.Integer("Used days in this stage", readonly=True, copy=False)
+    idle_days = fields.Integer("Idle days in a row", readonly=True, copy=False)
+    phase = fields.Char(compute="_compute_phase", help="week_1 … week_6 while warming, then active")
+    plan_quota = fields.Integer("Quota of the plan", compute="_compute_phase")
+    warmup_note = fields.Char("Last warm-up day", readonly=True, copy=False)
+    consolidated_on = fields.Date("Days counted until", readonly=True, copy=False)
+    health = fields.Selection(HEALTH_STATES, required=True, default="ok", readonly=True, copy=False, tracking=True)
+    health_since = fields.Date(readonly=True, copy=False)
+    health_reason = fields.Char(readonly=True, copy=False)
     day_ids = fields.One2many("engine.ip.day", "ip_id", "Days")
+    quota_today = fields.Integer(compute="_compute_today")
+    sent_today = fields.Integer("Sent and reserved today", compute="_compute_today")
+    remaining_today = fields.Integer(compute="_compute_today")
 
     _address_uniq = models.UniqueIndex("(address)", "This IP address is registered already.")
+    _vmta_name_uniq = models.UniqueIndex("(vmta_name)", "Another IP address has this VirtualMTA name already.")
+
+    # === COMPUTES === #
+
+    @api.depends("address", "tenant_id.slug")
+    def _compute_vmta_name(self):
+        for ip in self:
+            ip.vmta_name = f"{ip.tenant_id.slug}-{(ip.address or '').replace(':', '-').strip('-')}"
 
     @api.depends("status")
     def _compute_is_sending(self):
         for ip in self:
             ip.is_sending = ip.status in SENDING_STATUSES
 
+    @api.depends("stage", "plan_id.stage_ids.quota", "plan_id.active_quota")
+    def _compute_phase(self):
+        for ip in self:
+            plan, progress = ip.plan_id._get_plan(), ip._get_progress()
+            ip.phase = warmup.phase_of(plan, progress)
+            ip.plan_quota = warmup.quota_of(plan, progress)
+
+    def _compute_today(self):
+        for tenant, ips in self.grouped("tenant_id").items():
+            days = self.env["engine.quota"]._read_today(tenant, ips) if tenant else {}
+            for ip in ips:
+                day = days.get(ip.id, {})
+                ip.quota_today = day.get("quota", 0)
+                ip.remaining_today = day.get("remaining", 0)
+                ip.sent_today = day.get("sent", 0) + day.get("reserved", 0)
+
+    # === CHECKS === #
+
+    @api.constrains("address")
+    def _check_address(self):
+        for ip in self:
+            try:
+                spelled = pmta_values.address("address", ip.address)
+            except pmta_values.ConfigValueError:
+                spelled = None
+            if spelled != ip.address:
+                raise ValidationError(
+                    self.env._("IP address: “%s” is not an address that mail can leave from.", ip.address)
+                )
+
+    @api.constrains("hostname")
+    def _check_hostname(self):
+        for ip in self:
+            if not pmta_values.HOSTNAME.fullmatch(ip.hostname):
+                raise ValidationError(
+                    self.env._("Host name: give a full name such as mail1.example.com, not “%s”.", ip.hostname)
+                )
+
+    # === CRUD === #
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            if vals.get("address"):
+                vals["address"] = self._spell_address(vals["address"])
+        ips = super().create(vals_list)
+        if not self.env.su and any(ip.status != "provisioning" for ip in ips):
+            raise UserError(self.env._("A new IP address starts as provisioning; accept it with a reason."))
+        ips.tenant_id._touch_configuration()
+        return ips
+
+    def write(self, vals):
+        if not self.env.su and GUARDED_FIELDS & vals.keys():
+            raise UserError(
+                self.env._("The state of an IP address is changed with “Change state”, which asks for a reason.")
+            )
+        result = super().write(vals)
+        if vals.keys() & {"address", "hostname", "domain_id", "plan_id", "active", "status", "stage"}:
+            self.tenant_id._touch_configuration()
+        return result
+
+    @api.model
+    def _spell_address(self, address):
+        try:
+            return str(ipaddress.ip_address(address.strip()))
+        except ValueError:
+            return address
+
+    # === STATES === #
+
+    def _set_status(self, status, reason):
+        """Change the state of the IPs and say why on each of them; who may do it was checked before."""
+        for ip in self:
+            if status not in ALLOWED_CHANGES[ip.status]:
+                labels = dict(self._fields["status"]._description_selection(self.env))
+                raise UserError(
+                    self.env._(
+                        "%(address)s is %(now)s and cannot become %(wanted)s.",
+                        address=ip.address,
+                        now=labels[ip.status],
+                        wanted=labels[status],
+                    )
+                )
+            values = {"status": status, "status_reason": reason}
+            if status == "warming" and ip.status == "provisioning":
+                values.update(stage=0, used_days=0, idle_days=0)
+            if status in SENDING_STATUSES and ip.health in ("hold", "pause"):
+                values.update(health="probation", health_since=ip.tenant_id._get_today(), health_reason=reason)
+            ip.sudo().write(values)
+            ip._explain(reason)
+
+    def _start_when_proved(self):
+        """Start the warm-up of IPs in provisioning whose required DNS records are all right."""
+        for ip in self.filtered(lambda ip: ip.status == "provisioning"):
+            checks = ip.domain_id.sudo().check_ids
+            proved = {
+                check.kind
+                for check in checks
+                if check.ip_id in (ip, ip.browse()) and check.verdict in ("ok", "warning")
+            }
+            if proved >= set(dns_board.REQUIRED):
+                ip._set_status("warming", self.env._("DNS is proved: PTR, SPF, DKIM and DMARC are right."))
+
+    def _get_working_status(self):
+        """Return what an IP is when nothing stops it: warming, or active after the last stage."""
+        self.ensure_one()
+        return "active" if self.stage >= len(self.plan_id.stage_ids) else "warming"
+
+    def _explain(self, text):
+        """Write on the IP what happened to it, as the current user."""
+        self.ensure_one()
+        self.sudo().message_post(body=text, author_id=self.env.user.partner_id.id, subtype_xmlid="mail.mt_note")
+
+    # === QUOTA === #
+
+    def _get_progress(self):
+        self.ensure_one()
+        return warmup.Progress(self.stage, self.used_days, self.idle_days)
+
     def _get_quota_on(self, day):
         """Return how many mails this IP may send on `day` as things stand."""
         self.ensure_one()
-        return 50 if self.status in SENDING_STATUSES else 0
+        if self.status not in SENDING_STATUSES:
+            return 0
+        return int(self.plan_quota * health.share_of_quota(self.health))
+
+    def _describe_today(self, row):
+        """Return this IP's day as the API shows it; `sent_today` includes what is reserved."""
+        self.ensure_one()
+        return {
+            "ip_id": self.id,
+            "ip_address": self.address,
+            "address": self.address,
+            "status": self.status,
+            "phase": self.phase,
+            "daily_quota": row["quota"],
+            "sent_today": row["sent"] + row["reserved"],
+            "remaining": row["remaining"],
+        }
+
+    def _describe_new(self):
+        """Return what the API tells after a domain and its IP were added."""
+        self.ensure_one()
+        names = ("name", "type", "value")
+        records = [dict(zip(names, record, strict=True)) for record in self.domain_id._get_records()]
+        reverse = (dns_records.reverse_name(self.address), "PTR", f"{self.hostname}.")
+        return {
+            "tenant_id": self.tenant_id.id,
+            "domain_id": self.domain_id.id,
+            "domain": self.domain_id.name,
+            "ip_id": self.id,
+            "ip_address": self.address,
+            "status": self.status,
+            "records": [*records, dict(zip(names, reverse, strict=True))],
+        }
+
+    def _set_quota_today(self, quota, reason):
+        """Set the quota of today by hand; the warm-up leaves this day alone."""
+        self.ensure_one()
+        before = self.quota_today
+        self.env["engine.quota"]._set_quota_by_hand(self, quota)
+        self._explain(
+            self.env._("Quota of today: %(before)s → %(after)s. %(reason)s", before=before, after=quota, reason=reason)
+        )
+        self.invalidate_recordset(["quota_today", "remaining_today"])
+        self.tenant_id._touch_configuration()
 
     def _get_vmta_name(self):
         """Return the name of this IP's VirtualMTA: in the configuration, in X-Virtual-MTA, in accounting."""

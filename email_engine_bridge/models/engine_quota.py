@@ -1,4 +1,3 @@
-import json
 import uuid
 from contextlib import contextmanager
 
@@ -42,20 +41,42 @@ SELECT %(token)s || '-' || ip_id AS lease, ip_id, take::int AS granted, quota,
 """
 
 READ_DAYS = """
-SELECT id, ip_id, quota, quota_by_hand, reserved, sent, delivered, bounced, complained,
+SELECT d.id, d.ip_id, d.day, quota, quota_by_hand, reserved, sent, delivered, bounced, complained,
        greatest(quota - sent - reserved, 0) AS remaining
-  FROM engine_ip_day WHERE ip_id = ANY(%(ip_ids)s) AND day = %(day)s
+  FROM engine_ip_day d
+  JOIN unnest(%(ip_ids)s, %(days)s::date[]) AS wanted(ip_id, day) USING (ip_id, day)
 """
 
 FOLLOW_PLAN = """
 INSERT INTO engine_ip_day AS d
        (ip_id, tenant_id, company_id, day, quota, quota_by_hand, reserved, sent, delivered,
         bounced, complained, create_uid, write_uid, create_date, write_date)
-SELECT ip.id, ip.tenant_id, ip.company_id, %(day)s, (%(quotas)s::jsonb ->> ip.id::text)::int,
+SELECT ip.id, ip.tenant_id, ip.company_id, wanted.day, wanted.quota,
        false, 0, 0, 0, 0, 0, %(uid)s, %(uid)s, %(now)s, %(now)s
-  FROM engine_ip ip WHERE ip.id = ANY(%(ip_ids)s)
+  FROM unnest(%(ip_ids)s, %(days)s::date[], %(quotas)s) AS wanted(ip_id, day, quota)
+  JOIN engine_ip ip ON ip.id = wanted.ip_id
+ ORDER BY ip.id
     ON CONFLICT (ip_id, day) DO UPDATE SET quota = EXCLUDED.quota
  WHERE NOT d.quota_by_hand AND d.quota <> EXCLUDED.quota
+"""
+
+SET_BY_HAND = """
+UPDATE engine_ip_day SET quota = %(quota)s, quota_by_hand = true, write_uid = %(uid)s, write_date = %(now)s
+ WHERE ip_id = %(ip_id)s AND day = %(day)s
+RETURNING id
+"""
+
+COUNT_EVENTS = """
+INSERT INTO engine_ip_day AS d
+       (ip_id, tenant_id, company_id, day, quota, quota_by_hand, reserved, sent, delivered,
+        bounced, complained, create_uid, write_uid, create_date, write_date)
+SELECT ip.id, ip.tenant_id, ip.company_id, %(day)s, 0, false, 0, 0,
+       %(delivered)s, %(bounced)s, %(complained)s, %(uid)s, %(uid)s, %(now)s, %(now)s
+  FROM engine_ip ip WHERE ip.id = %(ip_id)s
+    ON CONFLICT (ip_id, day) DO UPDATE
+   SET delivered = d.delivered + EXCLUDED.delivered, bounced = d.bounced + EXCLUDED.bounced,
+       complained = d.complained + EXCLUDED.complained
+RETURNING id
 """
 
 SETTLE = """
@@ -109,31 +130,38 @@ class EngineQuota(models.AbstractModel):
         return rows
 
     @api.model
-    def _read_today(self, tenant, ips=None):
+    def _read_today(self, tenants, ips=None):
         """Return {ip id: row of today}, fresh, created or corrected where the plan says so.
 
-        A row: id, ip_id, quota, reserved, sent, delivered, bounced, complained, remaining.
+        A row: id, ip_id, quota, reserved, sent, delivered, bounced, complained, remaining. Each
+        tenant has its own today. `ips` narrows it to some of the tenants' IPs.
         """
-        ips = (tenant.ip_ids if ips is None else ips).filtered(lambda ip: ip.tenant_id == tenant)
-        day = tenant._get_today()
-        planned = {ip.id: ip._get_quota_on(day) for ip in ips}
+        ips = (tenants.ip_ids if ips is None else ips).filtered(lambda ip: ip.tenant_id in tenants)
+        if not ips:
+            return {}
+        today = {tenant: tenant._get_today() for tenant in tenants}
+        days = {ip.id: today[ip.tenant_id] for ip in ips}
+        planned = {ip.id: ip._get_quota_on(days[ip.id]) for ip in ips}
         self.env.flush_all()
         values = {
-            "ip_ids": ips.ids,
-            "day": day,
-            "quotas": json.dumps(planned),
+            "ip_ids": list(days),
+            "days": list(days.values()),
+            "quotas": list(planned.values()),
             "uid": self.env.uid,
             "now": fields.Datetime.now(),
         }
         with self._counter_cursor__() as cr:
-            cr.execute(READ_DAYS, values)
-            rows = {row["ip_id"]: row for row in cr.dictfetchall()}
+            rows = self._fetch_days(cr, values)
             if any(not self._follows_plan(rows.get(ip_id), planned[ip_id]) for ip_id in planned):
                 cr.execute(FOLLOW_PLAN, values)
-                cr.execute(READ_DAYS, values)
-                rows = {row["ip_id"]: row for row in cr.dictfetchall()}
+                rows = self._fetch_days(cr, values)
         # An IP that this transaction just created has no committed row yet.
         return {ip.id: rows.get(ip.id) or self._unused_day(ip, planned[ip.id]) for ip in ips}
+
+    @api.model
+    def _fetch_days(self, cr, values):
+        cr.execute(READ_DAYS, values)
+        return {row["ip_id"]: row for row in cr.dictfetchall()}
 
     @api.model
     def _follows_plan(self, row, planned_quota):
@@ -187,6 +215,19 @@ class EngineQuota(models.AbstractModel):
             if covered < emails:
                 return self.env["engine.ip"]
         return self.env["engine.ip"].browse(alone)
+
+    @api.model
+    def _set_quota_by_hand(self, ip, quota):
+        """Give today another quota; what is sent or reserved already stays."""
+        self._read_today(ip.tenant_id, ip)
+        day = ip.tenant_id._get_today()
+        return bool(self._change(SET_BY_HAND, ip_id=ip.id, day=day, quota=quota, uid=self.env.uid))
+
+    @api.model
+    def _count_events(self, ip, day, delivered=0, bounced=0, complained=0):
+        """Add what the MTA reported to the IP's day; returns whether the IP exists."""
+        values = {"delivered": delivered, "bounced": bounced, "complained": complained}
+        return bool(self._change(COUNT_EVENTS, ip_id=ip.id, day=day, uid=self.env.uid, **values))
 
     @api.model
     def _settle(self, lease, sent, *, close=True):

@@ -2,9 +2,13 @@ import re
 from zoneinfo import ZoneInfo
 
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 
 from odoo.addons.base.models.res_partner import _tz_get
+from odoo.addons.lokario_base.fields import Secret
+
+from ..tools import health, pmta_values
+from ..tools.telegram import DEFAULT_URL, TelegramClient
 
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 SLUG_MAX_LENGTH = 40
@@ -15,7 +19,7 @@ class EngineTenant(models.Model):
 
     _name = "engine.tenant"
     _description = "Tenant"
-    _inherit = ["mail.thread"]
+    _inherit = ["mail.thread", "lokario.secret.mixin"]
     _order = "name, id"
 
     name = fields.Char(required=True, tracking=True)
@@ -35,8 +39,28 @@ class EngineTenant(models.Model):
     )
     delivery_host = fields.Char("Delivery server host", required=True, default="localhost")
     delivery_port = fields.Integer("Delivery server port", required=True, default=25)
+    server_id = fields.Many2one(
+        "engine.powermta.server",
+        "PowerMTA server",
+        default=lambda self: self.env["engine.powermta.server"].search([], limit=1),
+        index=True,
+        ondelete="restrict",
+    )
+    mailwizz_url = fields.Char("MailWizz address", help="The API of this tenant's own MailWizz")
+    mailwizz_key = Secret("MailWizz API key")
+    max_bounce_rate = fields.Float("Bounces at most (%)", required=True, default=health.MAX_BOUNCE_RATE * 100)
+    max_complaint_rate = fields.Float(
+        "Complaints at most (%)", required=True, default=health.MAX_COMPLAINT_RATE * 100, digits=(6, 3)
+    )
+    alert_email = fields.Char("Alerts by mail to")
+    telegram_chat = fields.Char("Telegram chat")
+    telegram_token = Secret("Telegram bot token")
     domain_ids = fields.One2many("engine.domain", "tenant_id", "Domains")
     ip_ids = fields.One2many("engine.ip", "tenant_id", "IP addresses")
+
+    ip_count = fields.Integer(compute="_compute_capacity")
+    capacity_today = fields.Integer("Quota of today", compute="_compute_capacity")
+    remaining_today = fields.Integer("Left today", compute="_compute_capacity")
 
     _slug_uniq = models.UniqueIndex("(slug)", "Another tenant has this short name already.")
 
@@ -44,6 +68,26 @@ class EngineTenant(models.Model):
     def _compute_pool_name(self):
         for tenant in self:
             tenant.pool_name = f"{tenant.slug}-pool" if tenant.slug else False
+
+    def _compute_capacity(self):
+        days = self.env["engine.quota"]._read_today(self)
+        for tenant in self:
+            rows = [days[ip.id] for ip in tenant.ip_ids]
+            tenant.ip_count = len(rows)
+            tenant.capacity_today = sum(row["quota"] for row in rows)
+            tenant.remaining_today = sum(row["remaining"] for row in rows)
+
+    @api.constrains("from_email")
+    def _check_from_email(self):
+        for tenant in self:
+            if not pmta_values.EMAIL.fullmatch(tenant.from_email):
+                raise ValidationError(self.env._("From address: “%s” is not an e-mail address.", tenant.from_email))
+
+    @api.constrains("max_bounce_rate", "max_complaint_rate")
+    def _check_rates(self):
+        for tenant in self:
+            if not (0 < tenant.max_bounce_rate < 100 and 0 < tenant.max_complaint_rate < 100):
+                raise ValidationError(self.env._("Limits of bounces and complaints: give a share between 0 and 100 %."))
 
     @api.constrains("slug")
     def _check_slug(self):
@@ -69,16 +113,130 @@ class EngineTenant(models.Model):
         now = fields.Datetime.now().replace(tzinfo=ZoneInfo("UTC"))
         return now.astimezone(ZoneInfo(self.tz)).date()
 
+    def _get_capacity(self):
+        """Return the tenant's capacity of today as the API shows it."""
+        self.ensure_one()
+        days = self.env["engine.quota"]._read_today(self)
+        ips = [ip._describe_today(days[ip.id]) for ip in self.ip_ids]
+        statuses = self.ip_ids.mapped("status")
+        return {
+            "tenant_id": self.id,
+            "total_ips": len(ips),
+            "active_ips": statuses.count("active"),
+            "warming_ips": statuses.count("warming"),
+            "total_daily_capacity": sum(ip["daily_quota"] for ip in ips),
+            "remaining_today": sum(ip["remaining"] for ip in ips),
+            "ips": ips,
+        }
+
+    def _check_quota(self, emails):
+        """Return whether `emails` mails can leave today, why, and from which IP first."""
+        self.ensure_one()
+        capacity = self._get_capacity()
+        left = capacity["remaining_today"]
+        can_send = left >= emails
+        best = max(capacity["ips"], key=lambda ip: (ip["remaining"], -ip["ip_id"]), default=None)
+        if best and not best["remaining"]:
+            best = None
+        if can_send:
+            message = f"✅ Can send {emails} emails: {left} left today on {capacity['total_ips']} IP(s)"
+        else:
+            message = f"❌ Cannot send {emails} emails: {left} left today on {capacity['total_ips']} IP(s)"
+        return {"can_send": can_send, "message": message, "recommended_ip": best}
+
     def _get_vmta_config(self):
         """Return what a sender must know of the tenant's VirtualMTAs."""
         self.ensure_one()
-        statuses = self.ip_ids.mapped("status")
+        capacity = self._get_capacity()
         return {
+            "tenant_id": self.id,
             "pool_name": self.pool_name,
-            "total_ips": len(statuses),
-            "active_ips": statuses.count("active"),
-            "warming_ips": statuses.count("warming"),
-            "ips": [{"ip_id": ip.id, "ip_address": ip.address, "status": ip.status} for ip in self.ip_ids],
+            **{name: capacity[name] for name in ("total_ips", "active_ips", "warming_ips")},
+            "ips": [
+                {**row, "vmta_name": ip.vmta_name, "hostname": ip.hostname}
+                for row, ip in zip(capacity["ips"], self.ip_ids, strict=True)
+            ],
             "delivery_server_host": self.delivery_host,
             "delivery_server_port": self.delivery_port,
         }
+
+    def _get_mailwizz_delivery_server(self):
+        """Return what to copy into MailWizz's form of a delivery server (type smtp-pmta)."""
+        self.ensure_one()
+        capacity = self._get_capacity()
+        return {
+            "name": f"PowerMTA - {self.name.replace('-', ' ')}",
+            "type": "smtp",
+            "host": self.delivery_host,
+            "port": self.delivery_port,
+            "protocol": "smtp",
+            "from_email": self.from_email,
+            "from_name": self.from_name,
+            "reply_to": self.reply_to or self.from_email,
+            "hostname": self.delivery_host,
+            "mailwizz_type": "smtp-pmta",
+            "daily_quota": capacity["total_daily_capacity"],
+            "hourly_quota": -(-capacity["total_daily_capacity"] // 8),
+            "use_for": "campaigns",
+            "additional_headers": [
+                {"name": "X-Virtual-MTA", "value": self.pool_name},
+                {"name": "X-Job", "value": f"t{self.id}-mailwizz"},
+            ],
+        }
+
+    def _add_domain(self, name, address, selector="default"):
+        """Create a domain with its key and its IP (HELO = the domain); returns the IP."""
+        self.ensure_one()
+        self._check_unused(name, address)
+        domain = (
+            self.env["engine.domain"]
+            .with_context(engine_without_keys=True)
+            .create({"name": name, "tenant_id": self.id})
+        )
+        self.env["engine.dkim.key"].sudo().create({"domain_id": domain.id, "selector": selector, "state": "active"})
+        return self.env["engine.ip"].create({"address": address, "hostname": domain.name, "domain_id": domain.id})
+
+    @api.model
+    def _check_unused(self, name, address):
+        """Refuse a domain or an IP that anybody has already, before the database does."""
+        domains_sudo = self.env["engine.domain"].sudo().with_context(active_test=False)
+        ips_sudo = self.env["engine.ip"].sudo().with_context(active_test=False)
+        if domains_sudo.search_count([("name", "=", name.strip().lower().rstrip("."))], limit=1):
+            raise UserError(self.env._("Domain: %s is registered already.", name))
+        if ips_sudo.search_count([("address", "=", ips_sudo._spell_address(address))], limit=1):
+            raise UserError(self.env._("IP address: %s is registered already.", address))
+
+    def _render_config(self):
+        """Return the linted PowerMTA configuration of these tenants, which share one server."""
+        servers = self.server_id
+        if not servers:
+            raise UserError(self.env._("There is no tenant with a PowerMTA server here."))
+        if len(servers) > 1:
+            raise UserError(
+                self.env._("These tenants are on several servers: download the configuration of each tenant.")
+            )
+        tenants = self.filtered("server_id")
+        return servers._render_config(tenants, tenants.pool_name if len(tenants) == 1 else "")
+
+    def _touch_configuration(self):
+        """Note that the configuration of these tenants' servers is no longer that of the data."""
+        self.sudo().server_id._request_generation()
+
+    def _get_telegram_client__(self):
+        """Return the client of this tenant's bot; the seam for tests."""
+        self.ensure_one()
+        url = self.env["ir.config_parameter"].sudo().get_param("email_engine_bridge.telegram_url", DEFAULT_URL)
+        return TelegramClient(self.sudo()._reveal_secret__("telegram_token"), url)
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        tenants = super().create(vals_list)
+        tenants._touch_configuration()
+        return tenants
+
+    def write(self, vals):
+        servers = self.sudo().server_id
+        result = super().write(vals)
+        if vals.keys() & {"slug", "server_id", "active"}:
+            (servers | self.sudo().server_id)._request_generation()
+        return result

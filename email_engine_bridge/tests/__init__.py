@@ -1,4 +1,6 @@
 from . import test_api_frame
+from . import test_api_powermta
+from . import test_api_quotas
 from . import test_campaign
 from . import test_campaign_tools
 from . import test_contacts

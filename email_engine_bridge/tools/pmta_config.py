@@ -185,7 +185,7 @@ def _machine(server):
     webhook = server.webhook_url and block(
         "acct-file",
         server.accounting_file.removesuffix(".csv") + "-webhook.json",
-        ("records", "d,b,f,rb"),
+        *_records(),
         ("http-webhook-url", server.webhook_url),
         ("http-webhook-max-interval", "1m"),
     )
@@ -200,7 +200,7 @@ def _machine(server):
         block(
             "acct-file",
             server.accounting_file,
-            ("records", "d,b,f,rb"),
+            *_records(),
             ("move-interval", "5m"),
             ("delete-after", "8d"),
         ),
@@ -212,6 +212,12 @@ def _machine(server):
         ),
         webhook,
     )
+
+
+def _records():
+    """Deliveries, bounces, receipts, complaints; with the Message-ID our journal is settled by."""
+    fields = (("record-fields", f"{kind} *,header_Message-ID") for kind in "dbr")
+    return (("records", "d,b,r,f,rb"), *fields)
 
 
 def _backoff(server):

@@ -1,0 +1,143 @@
+import hashlib
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from ..exceptions import EngineError, EngineRejected
+from ..tools.pmta_diff import semantic_diff
+from ..tools.pmta_lint import lint, parse
+
+
+class EngineConfigVersion(models.Model):
+    """One text of a server's configuration: what changed, whether the machine took it."""
+
+    _name = "engine.config.version"
+    _description = "Configuration version"
+    _order = "id desc"
+    _rec_name = "number"
+
+    server_id = fields.Many2one("engine.powermta.server", required=True, readonly=True, index=True, ondelete="cascade")
+    company_id = fields.Many2one(related="server_id.company_id", store=True)
+    number = fields.Integer(required=True, readonly=True)
+    content = fields.Text(required=True, readonly=True)
+    digest = fields.Char("SHA-256", required=True, readonly=True)
+    reason = fields.Char(readonly=True)
+    changes = fields.Text(readonly=True, help="What differs from the version before")
+    change_count = fields.Integer(readonly=True)
+    state = fields.Selection(
+        [
+            ("draft", "Not pushed"),
+            ("pending", "Waiting to be pushed"),
+            ("pushing", "Being pushed"),
+            ("deployed", "In use"),
+            ("replaced", "Replaced"),
+            ("failed", "Refused, rolled back"),
+        ],
+        required=True,
+        default="draft",
+        readonly=True,
+    )
+    pushed_at = fields.Datetime(readonly=True)
+    error_message = fields.Char(readonly=True)
+
+    _number_uniq = models.UniqueIndex("(server_id, number)")
+
+    @api.model
+    def _append(self, server, text, reason):
+        """Return the version with this text, new if the last one of the server differs."""
+        last = self.search([("server_id", "=", server.id)], limit=1)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        if last.digest == digest:
+            return last
+        changes = semantic_diff(last.content or "", text)
+        return self.create(
+            {
+                "server_id": server.id,
+                "number": last.number + 1,
+                "content": text,
+                "digest": digest,
+                "reason": reason,
+                "changes": "\n".join(changes) if last else self.env._("First version"),
+                "change_count": len(changes),
+            }
+        )
+
+    def action_push(self):
+        for version in self:
+            version._request_push()
+        return True
+
+    def _request_push(self):
+        """Have the next cron run push this version; older ones no longer wait."""
+        self.ensure_one()
+        if not self.server_id.api_url:
+            raise UserError(self.env._("Management API: give its address on the server first."))
+        if any(finding.severity == "error" for finding in lint(self.content)):
+            raise UserError(self.env._("This version does not pass the linter and is not pushed."))
+        waiting = self.server_id.version_ids.filtered(lambda version: version.state == "pending") - self
+        waiting.state = "draft"
+        self.write({"state": "pending", "error_message": False})
+        self.env.ref("email_engine_bridge.ir_cron_push_configuration").sudo()._trigger()
+
+    def action_rollback(self):
+        """Make this version's text the newest one again and push it."""
+        self.ensure_one()
+        reason = self.env._("Rollback to version %(number)s by %(user)s", number=self.number, user=self.env.user.name)
+        version = self._append(self.server_id, self.content, reason)
+        if self.server_id.api_url:
+            version._request_push()
+        return True
+
+    @api.model
+    def _cron_push(self):
+        """Push what waits; what was being pushed when we died is asked for and settled."""
+        versions = self.search([("state", "in", ("pending", "pushing"))], order="id")
+        commit_progress = self.env["ir.cron"]._commit_progress
+        commit_progress(remaining=len(versions))
+        for version in versions:
+            if not version.try_lock_for_update():
+                continue
+            if version.state == "pending":
+                version.state = "pushing"
+                if not commit_progress():
+                    break
+            version._push()
+            if not commit_progress(1):
+                break
+
+    def _push(self):
+        """Write the files, reload, and put the former text back if the machine refuses."""
+        self.ensure_one()
+        server = self.server_id
+        previous = server.version_ids.filtered(lambda version: version.state == "deployed")[:1]
+        try:
+            client = server._get_pmta_client__()
+            self._deploy(client, previous)
+        except EngineError as error:
+            message = str(error)
+            if isinstance(error, EngineRejected) and previous:
+                message += self._restore(client, previous)
+            self.write({"state": "failed", "error_message": message})
+            server.message_post(body=self.env._("Version %(n)s was not taken: %(why)s", n=self.number, why=message))
+            return
+        previous.filtered(lambda version: version != self).state = "replaced"
+        self.write({"state": "deployed", "pushed_at": fields.Datetime.now(), "error_message": False})
+
+    def _deploy(self, client, previous):
+        client.write_files({"config": self.content, **self.server_id._get_key_files()})
+        for name in sorted(self._vmta_names(previous) - self._vmta_names(self)):
+            client.run(f"pause queue */{name}")
+        client.run("reload")
+
+    def _restore(self, client, previous):
+        """Put the deployed text back; returns what to add to the error."""
+        try:
+            client.write_files({"config": previous.content})
+            client.run("reload")
+        except EngineError as error:
+            return self.env._(" The former version could not be put back: %s", error)
+        return self.env._(" The former version is in use again.")
+
+    def _vmta_names(self, version):
+        root, _findings = parse(version.content or "")
+        return {block.name for block in root.blocks("virtual-mta")}

@@ -1,0 +1,103 @@
+from odoo import api, fields, models
+
+from ..tools import dns_board
+from ..tools.dns_lookup import DnsLookup
+
+KINDS = [
+    ("ptr", "PTR / FCrDNS = HELO"),
+    ("spf", "SPF"),
+    ("dkim", "DKIM"),
+    ("dmarc", "DMARC"),
+    ("mx", "MX"),
+    ("mta_sts", "MTA-STS"),
+    ("tls_rpt", "TLS-RPT"),
+    ("bimi", "BIMI"),
+]
+RECHECK_HOURS = 6
+
+
+class EngineDnsCheck(models.Model):
+    """One line of the DNS board: what the world sees of a domain or an IP."""
+
+    _name = "engine.dns.check"
+    _description = "DNS check"
+    _order = "domain_id, sequence, id"
+    _rec_name = "kind"
+
+    domain_id = fields.Many2one("engine.domain", required=True, index=True, ondelete="cascade", readonly=True)
+    ip_id = fields.Many2one("engine.ip", "IP address", ondelete="cascade", readonly=True, index="btree_not_null")
+    tenant_id = fields.Many2one(related="domain_id.tenant_id", store=True, index=True)
+    company_id = fields.Many2one(related="domain_id.company_id", store=True)
+    kind = fields.Selection(KINDS, "Record", required=True, readonly=True)
+    sequence = fields.Integer(readonly=True)
+    verdict = fields.Selection(
+        [("ok", "Ok"), ("warning", "Could be better"), ("error", "Wrong"), ("unknown", "No answer")],
+        required=True,
+        readonly=True,
+    )
+    message = fields.Char("Finding", readonly=True)
+    found = fields.Text("Found", readonly=True)
+    publish = fields.Text("To publish", readonly=True)
+    checked_at = fields.Datetime(readonly=True)
+
+    _kind_uniq = models.UniqueIndex("(domain_id, COALESCE(ip_id, 0), kind)")
+
+    @api.model
+    def _get_lookup__(self):
+        """Return the DNS client; the seam for tests."""
+        servers = self.env["ir.config_parameter"].sudo().get_param("email_engine_bridge.dns_servers", "")
+        return DnsLookup([server.strip() for server in servers.split(",") if server.strip()])
+
+    @api.model
+    def _check_domain(self, domain, lookup):
+        """Ask about a domain and its IPs, store the answers, let proved IPs start."""
+        ips = domain.ip_ids.filtered(lambda ip: ip.status != "retired")
+        waiting = domain.dkim_key_ids.filtered(lambda key: key.state == "new" and key.algorithm == "rsa")[:1]
+        signing = domain.dkim_key_ids.filtered(lambda key: key.state == "active" and key.algorithm == "rsa")[:1]
+        if waiting and self._is_published(lookup, domain, waiting):
+            waiting.action_sign()
+            signing = waiting
+        key = (signing.selector, signing.record) if signing else None
+        addresses = ips.mapped("address")
+        report_to = domain.tenant_id.alert_email or ""
+        for check in dns_board.check_domain(lookup, domain.name, addresses, key, report_to):
+            self._store(domain, self.env["engine.ip"], check)
+        for ip in ips:
+            self._store(domain, ip, dns_board.check_reverse(lookup, ip.address, ip.hostname))
+        ips._start_when_proved()
+
+    @api.model
+    def _is_published(self, lookup, domain, key):
+        found = dns_board.check_domain_dkim(lookup, domain.name, key.selector, key.record)
+        return found.verdict == "ok"
+
+    @api.model
+    def _store(self, domain, ip, check):
+        values = {
+            "verdict": check.verdict,
+            "message": check.message,
+            "found": check.found,
+            "publish": dns_board.publish_text(check.publish) if check.publish else False,
+            "checked_at": fields.Datetime.now(),
+        }
+        line = domain.sudo().check_ids.filtered(lambda line: line.kind == check.kind and line.ip_id == ip)
+        if line:
+            line.write(values)
+            return
+        sequence = [kind for kind, _label in KINDS].index(check.kind)
+        self.sudo().create({**values, "domain_id": domain.id, "ip_id": ip.id, "kind": check.kind, "sequence": sequence})
+
+    @api.model
+    def _cron_check(self, limit=50):
+        """Ask again about the domains that were asked longest ago."""
+        before = fields.Datetime.subtract(fields.Datetime.now(), hours=RECHECK_HOURS)
+        domain = ["|", ("checked_at", "=", False), ("checked_at", "<", before)]
+        names = self.env["engine.domain"].search(domain, limit=limit, order="checked_at NULLS FIRST, id")
+        lookup = self._get_lookup__()
+        commit_progress = self.env["ir.cron"]._commit_progress
+        commit_progress(remaining=self.env["engine.domain"].search_count(domain))
+        for name in names:
+            name.checked_at = fields.Datetime.now()
+            self._check_domain(name, lookup)
+            if not commit_progress(1):
+                break

@@ -1,0 +1,35 @@
+"""Domains and their IPs: add one (scripts/add_domain.py), list them, export their zone."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import PlainTextResponse
+
+from ..schemas.domain import DomainList, NewDomain, NewDomainAnswer
+from ..schemas.problem import problem_responses
+from .dependencies import EngineEnv, Paging, RecordId, WriteEnv, engine_tenant, get_visible
+
+router = APIRouter(prefix="/domains", tags=["domains"], responses=problem_responses(400, 401, 403, 404, 405, 422, 429))
+Tenant = Annotated[object, Depends(engine_tenant)]
+
+
+@router.post("", status_code=201)
+def add_domain(env: WriteEnv, values: NewDomain) -> NewDomainAnswer:
+    """Add a domain with its IP and its DKIM key; the answer says what to publish."""
+    tenant = get_visible(env, "engine.tenant", values.tenant_id)
+    ip = tenant._add_domain(values.domain, values.ip, selector=values.selector)
+    return NewDomainAnswer(**ip._describe_new())
+
+
+@router.get("/{tenant_id}")
+def list_domains(tenant: Tenant, env: EngineEnv, page: Paging) -> DomainList:
+    """List the tenant's domains with what the DNS board says."""
+    domain = [("tenant_id", "=", tenant.id)]
+    found = env["engine.domain"].search(domain, offset=page.offset, limit=page.limit)
+    return DomainList(total=env["engine.domain"].search_count(domain), items=[row._describe() for row in found])
+
+
+@router.get("/{domain_id}/zone", response_class=PlainTextResponse)
+def get_zone(domain_id: RecordId, env: EngineEnv):
+    """Return the domain's records for a BIND zone file."""
+    return PlainTextResponse(get_visible(env, "engine.domain", domain_id).zone_text)

@@ -1,0 +1,39 @@
+"""Shapes of domains and their IPs."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from .powermta import DnsRecord
+
+
+class NewDomain(BaseModel):
+    tenant_id: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    domain: Annotated[str, Field(min_length=4, max_length=253, examples=["mail1.sos-mail.com"])]
+    ip: Annotated[str, Field(min_length=2, max_length=45, examples=["45.123.10.1"])]
+    selector: Annotated[str, Field(min_length=1, max_length=63)] = "default"
+
+
+class NewDomainAnswer(BaseModel):
+    tenant_id: int
+    domain_id: int
+    domain: str
+    ip_id: int
+    ip_address: str
+    status: str
+    records: list[DnsRecord]
+
+
+class DomainRow(BaseModel):
+    id: int
+    tenant_id: int
+    domain: str
+    dns_state: str
+    checked_at: datetime | None
+    ip_addresses: list[str]
+
+
+class DomainList(BaseModel):
+    total: int
+    items: list[DomainRow]

@@ -1,0 +1,63 @@
+"""DNS questions with clear answers: a list (empty: no such record), or DnsUnavailable."""
+
+import dns.exception
+import dns.resolver
+import dns.reversename
+
+from ..exceptions import EngineUnavailable
+
+TIMEOUT = 3.0  # seconds for one server
+LIFETIME = 8.0  # seconds for one question
+
+
+class DnsUnavailable(EngineUnavailable):
+    """The name servers did not answer: nothing is known."""
+
+
+class DnsLookup:
+    """Asks the system's name servers, or the given ones ("address" or "address:port")."""
+
+    def __init__(self, servers=()):
+        self._resolver = dns.resolver.Resolver(configure=not servers)
+        if servers:
+            self._resolver.nameservers = [server.rpartition(":")[0] or server for server in servers]
+            self._resolver.port = int(servers[0].rpartition(":")[2]) if ":" in servers[0] else 53
+        self._resolver.timeout, self._resolver.lifetime = TIMEOUT, LIFETIME
+        self._cache = {}
+
+    def txt(self, name):
+        """Return the TXT records; the strings of one record are joined without space (RFC 7208, 3.3)."""
+        return [b"".join(record.strings).decode("utf-8", "replace") for record in self._ask(name, "TXT")]
+
+    def addresses(self, name):
+        return [str(record) for kind in ("A", "AAAA") for record in self._ask(name, kind)]
+
+    def mx(self, name):
+        """Return (preference, host) sorted by preference."""
+        return sorted((record.preference, str(record.exchange).rstrip(".").lower()) for record in self._ask(name, "MX"))
+
+    def ptr(self, address):
+        name = dns.reversename.from_address(address)
+        return [str(record).rstrip(".").lower() for record in self._ask(name, "PTR")]
+
+    def _ask(self, name, kind):
+        key = (str(name), kind)
+        if key not in self._cache:
+            self._cache[key] = self._resolve(name, kind)
+        return self._cache[key]
+
+    def _resolve(self, name, kind):
+        try:
+            return list(self._resolver.resolve(name, kind, raise_on_no_answer=False, search=False) or ())
+        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+            return []
+        except (
+            dns.exception.SyntaxError,
+            dns.name.LabelTooLong,
+            dns.name.EmptyLabel,
+            dns.name.NameTooLong,
+            UnicodeError,
+        ):
+            return []  # a name that cannot exist
+        except dns.exception.DNSException as error:
+            raise DnsUnavailable(f"No answer about {name} ({type(error).__name__})") from None

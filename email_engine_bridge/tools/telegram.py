@@ -1,0 +1,28 @@
+"""A client of Telegram's bot API: one method, sendMessage (core.telegram.org/bots/api)."""
+
+import requests
+
+from ..exceptions import EngineRejected, EngineUnavailable
+
+TIMEOUT = (5, 10)  # seconds to connect, to read
+DEFAULT_URL = "https://api.telegram.org"
+
+
+class TelegramClient:
+    """Sends messages of one bot; `base_url` is Telegram's or a stand-in's."""
+
+    def __init__(self, token, base_url=DEFAULT_URL):
+        self._url = f"{base_url.rstrip('/')}/bot{token}/sendMessage"
+
+    def send(self, chat_id, text):
+        """Send a plain text; raises EngineUnavailable or EngineRejected, without the token."""
+        try:
+            response = requests.post(
+                self._url, json={"chat_id": chat_id, "text": text}, timeout=TIMEOUT, allow_redirects=False
+            )
+        except requests.RequestException as error:
+            raise EngineUnavailable(f"Telegram does not answer ({type(error).__name__})") from None
+        if response.status_code == 429 or response.status_code >= 500:
+            raise EngineUnavailable(f"Telegram answered {response.status_code}")
+        if not response.ok:
+            raise EngineRejected(f"Telegram refused the message ({response.status_code})")
