@@ -33,3 +33,4 @@ from . import engine_webhook_source
 from . import engine_campaign_trial
 from . import engine_mailwizz
 from . import engine_campaign_engagement
+from . import engine_lease_journal

@@ -57,7 +57,6 @@ UPDATE engine_campaign_recipient r SET state = 'handing', attempts = r.attempts 
  WHERE r.id = taken.id
 RETURNING r.id, r.email, taken.first_name, taken.last_name, taken.attributes, r.variant
 """
-PUT_BACK = "UPDATE engine_campaign_recipient SET state = 'queued' WHERE id = ANY(%(ids)s)"
 RECORD = """
 UPDATE engine_campaign_recipient r
    SET state = CASE WHEN done.state = 'queued' AND r.attempts >= %(attempts)s THEN 'refused' ELSE done.state END,
@@ -71,6 +70,9 @@ UPDATE engine_campaign_recipient SET state = 'unknown', answer = 'The worker end
 """
 GIVE_BACK = """
 UPDATE engine_campaign_recipient SET chunk_id = NULL WHERE chunk_id = %(chunk_id)s AND state = 'queued'
+"""
+LEASE_IN_USE = """
+SELECT 1 FROM engine_campaign_chunk WHERE lease = %(lease)s AND state IN ('pending', 'running') LIMIT 1
 """
 SET_STATE = """
 UPDATE engine_campaign_chunk
@@ -129,6 +131,7 @@ class EngineCampaignChunk(models.Model):
             except EngineUnavailable as error:
                 self._set_state("pending", str(error))
                 raise RetryableJobError(str(error), seconds=RETRY_SECONDS, ignore_retry=True) from error
+        self._close_lease()
         self.campaign_id._after_chunk()
         return note or "Sent."
 
@@ -148,20 +151,22 @@ class EngineCampaignChunk(models.Model):
                 limit = max(1, min(LAST_WINDOW, limit * 2, int(speed * WINDOW_SECONDS)))
 
     def _take_window(self, limit):
-        """(recipients marked as being handed over, why not): quota is counted first, so never too late."""
+        """(recipients marked as being handed over, why not).
+
+        A chunk is no larger than its part of the reservation and hands each recipient over once, so the
+        quota holds whatever is reported when; the reservation is prolonged before every window.
+        """
         with self._transaction() as cr:
             values = {"chunk_id": self.id, "limit": limit}
             cr.execute(LOOK, values)
             refusal = self._find_refusal(*cr.fetchone())
             if refusal:
                 return [], refusal
+            if not self.env["engine.quota"]._settle(self.lease, 0, close=False):
+                return [], ("returned", "The reservation ran out")
             cr.execute(SUPPRESS, values)
             cr.execute(TAKE, values)
-            rows = sorted((Addressee(*row) for row in cr.fetchall()), key=lambda one: one.id)
-            if rows and not self.env["engine.quota"]._settle(self.lease, len(rows), close=False):
-                cr.execute(PUT_BACK, {"ids": [one.id for one in rows]})
-                return [], ("returned", "The reservation is used up")
-        return rows, None
+            return sorted((Addressee(*row) for row in cr.fetchall()), key=lambda one: one.id), None
 
     def _find_refusal(self, campaign_state, is_stopped, ip_status, lease_state, day):
         """(state of the chunk, why) when nothing may be handed over now."""
@@ -172,7 +177,6 @@ class EngineCampaignChunk(models.Model):
         if lease_state != "open":
             return "returned", "The reservation ran out"
         if ip_status not in SENDING_STATUSES or day != self.tenant_id._get_today():
-            self.env["engine.quota"]._release(self.lease)
             return "returned", "The IP may not send, or its day is over"
         return None
 
@@ -183,6 +187,8 @@ class EngineCampaignChunk(models.Model):
             self._record([(one.id, "queued", "The delivery server does not answer") for one in rows])
             raise
         self._record([(one.id, RESULT_STATES[one.outcome], one.answer) for one in deliveries])
+        used = sum(one.outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN) for one in deliveries)
+        self.env["engine.quota"]._settle(self.lease, used, close=False)
         lost = [one for one in deliveries if one.outcome in (Outcome.UNSENT, Outcome.DEFERRED)]
         if lost:
             raise EngineUnavailable(lost[0].answer)
@@ -198,6 +204,16 @@ class EngineCampaignChunk(models.Model):
         self._set_state(state, reason)
         return reason
 
+    def _close_lease(self):
+        """Give back what is left of the reservation once none of its chunks needs it any more."""
+        with self._transaction() as cr:
+            cr.execute(LEASE_IN_USE, {"lease": self.lease})
+            if cr.fetchone():
+                return
+        lease = self.env["engine.lease"].sudo().search([("token", "=", self.lease), ("state", "=", "open")])
+        if lease:
+            self.env["engine.quota"]._settle(self.lease, lease._sent_without_report()[lease.id])
+
     def _set_state(self, state, note):
         self._execute(SET_STATE, state=state, note=note)
         self.invalidate_recordset()
@@ -206,7 +222,7 @@ class EngineCampaignChunk(models.Model):
         campaign, tenant = self.campaign_id, self.tenant_id
         addresses = tenant._get_addresses()
         headers = CampaignHeaders(
-            vmta=self.ip_id._get_vmta_name(),
+            vmta=self.ip_id.vmta_name,
             job=verp.job_name(tenant.id, campaign.id, self.id),
             from_name=campaign.from_name or tenant.from_name,
             from_email=campaign.from_email or tenant.from_email,

@@ -58,7 +58,7 @@ class EngineCampaign(models.Model):
         tenant, template = self.tenant_id, self.template_id
         addresses = tenant._get_addresses()
         headers = CampaignHeaders(
-            vmta=ip._get_vmta_name(),
+            vmta=ip.vmta_name,
             job=f"trial-t{tenant.id}-c{self.id}-{uuid.uuid4().hex[:8]}",
             from_name=self.from_name or tenant.from_name,
             from_email=self.from_email or tenant.from_email,

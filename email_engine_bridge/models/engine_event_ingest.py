@@ -169,7 +169,7 @@ class EngineEventIngest(models.AbstractModel):
         self.env.flush_all()
         return {
             "tenant_ids": set(tenants.ids),
-            "ips": {ip._get_vmta_name(): (ip.id, ip.tenant_id.id) for ip in ips_sudo},
+            "ips": {ip.vmta_name: (ip.id, ip.tenant_id.id) for ip in ips_sudo},
             "campaigns": {campaign.id: campaign.tenant_id.id for campaign in campaigns_sudo},
             "secret": tenants[:1]._get_token_secret() if tenants else b"",
         }

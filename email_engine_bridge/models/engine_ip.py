@@ -251,8 +251,3 @@ class EngineIp(models.Model):
         )
         self.invalidate_recordset(["quota_today", "remaining_today"])
         self.tenant_id._touch_configuration()
-
-    def _get_vmta_name(self):
-        """Return the name of this IP's VirtualMTA: in the configuration, in X-Virtual-MTA, in accounting."""
-        self.ensure_one()
-        return f"t{self.tenant_id.id}-ip{self.id}"
