@@ -86,7 +86,7 @@ class DueNotice(models.Model):
 
     @api.model
     def _appointments(self):
-        """Each coming appointment at its nearest lead, to the attendees; an event with alarms of its own is left alone."""
+        """Each coming appointment at its nearest lead, to the attendees; events with alarms are left alone."""
         now = fields.Datetime.now()
         leads = sorted(self._leads())
         events = (

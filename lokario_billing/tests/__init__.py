@@ -5,3 +5,4 @@ from . import test_install
 from . import test_penalties
 from . import test_scheduled
 from . import test_statement
+from . import test_wall

@@ -17,7 +17,11 @@ class BillingCase(AccountTestInvoicingCommon):
 
     @classmethod
     def get_default_groups(cls):
-        return super().get_default_groups() | cls.env.ref("lokario_billing.group_lokario_billing_manager")
+        return (
+            super().get_default_groups()
+            | cls.env.ref("lokario_billing.group_lokario_billing_manager")
+            | cls.env.ref("sales_team.group_sale_manager")
+        )
 
     @classmethod
     def setUpClass(cls):
