@@ -28,7 +28,9 @@
         "views/inbox_health_views.xml",
         "views/inbox_screen_menus.xml",
         "wizards/inbox_link_wizard_views.xml",
+        "views/inbox_outgoing_views.xml",
         "views/inbox_ai_decision_views.xml",
+        "views/inbox_ai_views.xml",
     ],
     "assets": {
         "web.assets_backend": ["lokario_inbox/static/src/**/*"],

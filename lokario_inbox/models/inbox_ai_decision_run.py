@@ -1,11 +1,10 @@
 import logging
 from datetime import timedelta
-from html import escape as html_escape
 
-from markupsafe import Markup
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
+from odoo.tools import plaintext2html
 
 from ..tools import ai_prompt, gate_language, llm_client, loop_guard, reply_gate
 
@@ -264,17 +263,19 @@ class InboxAiDecision(models.Model):
             return self._set_done("drafted", reason)
         return self._send_by_itself(outgoing)
 
+    def _text_as_html(self):
+        return plaintext2html(self.text)
+
     def _make_draft(self):
         outgoing = self.env["inbox.outgoing"].sudo()
         values = outgoing._prepare_answer(self.message_id, "reply")
-        paragraphs = [html_escape(part).replace("\n", "<br/>") for part in self.text.split("\n\n")]
         return outgoing.create(
             {
                 **values,
                 "email_to": self._recipient(),
                 "email_cc": False,
                 "author_id": (self.conversation_id.user_id or self.integration_id.user_id).id,
-                "body_html": Markup("".join(f"<p>{part}</p>" for part in paragraphs)),
+                "body_html": self._text_as_html(),
                 "is_automatic": True,
                 "is_ai": True,
                 "with_history": True,

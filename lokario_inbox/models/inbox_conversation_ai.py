@@ -70,6 +70,18 @@ class InboxConversation(models.Model):
             raise UserError(self.env._("Choose an AI provider in the settings first."))
         self._last_message_of_customer()._ask_ai("reply")
 
+    def action_use_suggestion(self):
+        """Return the id of a draft of the user's own with the suggested text."""
+        self.ensure_one()
+        decision_sudo = self.sudo().ai_decision_ids.filtered(lambda item: item.outcome == "suggested")[:1]
+        if not decision_sudo:
+            raise UserError(self.env._("There is no suggestion."))
+        draft = self.env["inbox.outgoing"].browse(self.action_compose("reply", decision_sudo.message_id.id))
+        draft.body_html = decision_sudo._text_as_html()
+        draft.sudo().is_ai = True
+        decision_sudo.outgoing_id = draft
+        return draft.id
+
     def action_why(self):
         """Button “Why did it (not) answer?”"""
         self.ensure_one()

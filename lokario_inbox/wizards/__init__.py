@@ -1,2 +1,3 @@
 from . import inbox_connection_test
 from . import inbox_link_wizard
+from . import inbox_answer_settings
