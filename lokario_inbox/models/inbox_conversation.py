@@ -82,7 +82,7 @@ class InboxConversation(models.Model):
     message_count = fields.Integer(string="Number of e-mails", readonly=True, aggregator="sum")
     has_attachments = fields.Boolean(readonly=True)
     preview = fields.Char(readonly=True)
-    last_author = fields.Char(string="Last author", readonly=True)
+    last_author = fields.Char(string="From", readonly=True, help="The last person who wrote to us.")
     last_direction = fields.Selection([("in", "Received"), ("out", "Sent")], readonly=True)
     last_message_date = fields.Datetime(string="Last e-mail", index=True, readonly=True)
     first_message_date = fields.Datetime(string="First e-mail", readonly=True)
@@ -158,7 +158,18 @@ class InboxConversation(models.Model):
             vals = {**vals, "classified_by": "person", "rule_id": False}
         if "state" in vals:
             self._stamp_resolution(vals["state"])
+            self._push_state(vals["state"])
         return super().write(vals)
+
+    def _push_state(self, state):
+        """Where the mailbox is two-way, what is archived or spam here moves there, too."""
+        folder = {"archived": "archive", "spam": "junk"}.get(state)
+        moved = (
+            self.sudo().filtered(lambda c: c.state != state and c.integration_id.is_two_way)
+            if folder
+            else self.browse()
+        )
+        moved.email_ids.filtered(lambda m: m.direction == "in")._push_move(folder)
 
     @api.constrains("category_id", "user_id")
     def _check_same_company(self):

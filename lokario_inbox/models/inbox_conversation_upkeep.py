@@ -9,12 +9,13 @@ UPDATE inbox_conversation c
        unread = t.unread, has_attachments = t.attachments, first_inbound_date = t.first_in,
        first_response_date = t.first_out,
        response_hours = EXTRACT(EPOCH FROM t.first_out - t.first_in) / 3600,
-       preview = l.preview, last_direction = l.direction, last_author = l.email_from
+       preview = l.preview, last_direction = l.direction, last_author = coalesce(t.author, l.email_to, l.email_from)
   FROM (
         SELECT m.conversation_id, max(m.date) AS last_date, min(m.date) AS first_date, count(*) AS number,
                bool_or(m.direction = 'in' AND m.is_seen IS NOT TRUE) AS unread,
                bool_or(m.has_attachments IS TRUE) AS attachments,
                min(m.date) FILTER (WHERE m.direction = 'in') AS first_in,
+               (array_agg(m.email_from ORDER BY m.date DESC, m.id DESC) FILTER (WHERE m.direction = 'in'))[1] AS author,
                min(m.date) FILTER (WHERE m.direction = 'out' AND EXISTS (
                    SELECT FROM inbox_message q WHERE q.conversation_id = m.conversation_id
                       AND q.direction = 'in' AND q.deleted_at IS NULL AND q.date <= m.date)) AS first_out
@@ -23,7 +24,7 @@ UPDATE inbox_conversation c
       GROUP BY m.conversation_id
        ) t
   CROSS JOIN LATERAL (
-        SELECT m.preview, m.direction, m.email_from FROM inbox_message m
+        SELECT m.preview, m.direction, m.email_from, left(m.email_to, 200) AS email_to FROM inbox_message m
          WHERE m.conversation_id = t.conversation_id AND m.deleted_at IS NULL
       ORDER BY m.date DESC, m.id DESC LIMIT 1
        ) l

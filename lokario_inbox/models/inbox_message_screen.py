@@ -31,6 +31,7 @@ class InboxMessage(models.Model):
                 for a in self.attachment_ids
                 if not a.is_inline
             ],
+            "inline": {a.content_id.strip("<>"): a.id for a in self.attachment_ids if a.content_id},
             "body": False,
         }
         if with_body:

@@ -217,6 +217,10 @@ export class InboxStore {
         this.conversation.notes = await this.call("inbox_note", [[this.activeId], body]);
     }
 
+    async download(attachment) {
+        await this.action.doAction(await this.orm.call("inbox.attachment", "action_download", [[attachment.id]]));
+    }
+
     async run(method, ...args) {
         const action = await this.orm.call(MODEL, method, [[this.activeId], ...args]);
         if (action && action.type) {

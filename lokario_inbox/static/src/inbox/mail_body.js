@@ -5,6 +5,7 @@ const POLICY = "default-src 'none'; style-src 'unsafe-inline'; font-src data:; i
 const STYLE = `
     html { font: 14px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; color: #212529; }
     body { margin: 0; overflow-wrap: anywhere; overflow-y: hidden; }
+    body > :first-child, body > :first-child > :first-child { margin-top: 0; }
     img { max-width: 100%; height: auto; } table { max-width: 100%; }
     blockquote { margin: 0 0 0 .5rem; padding-left: .75rem; border-left: 3px solid #dee2e6; color: #495057; }
     pre { white-space: pre-wrap; font: inherit; margin: 0; }

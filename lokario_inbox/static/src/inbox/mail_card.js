@@ -14,7 +14,9 @@ export class MailCard extends Component {
     static props = { store: Object, message: Object, isLast: Boolean };
 
     setup() {
-        this.state = useState({ open: this.props.isLast || !!this.props.message.body, details: false });
+        const { isLast, message } = this.props;
+        const isNew = message.direction === "in" && !message.is_seen && !!message.body;
+        this.state = useState({ open: isLast || isNew, details: false });
         Object.assign(this, { fileSize, initials, longDate, personColor, shortDate });
     }
 
