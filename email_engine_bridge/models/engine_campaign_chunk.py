@@ -71,8 +71,14 @@ UPDATE engine_campaign_recipient SET state = 'unknown', answer = 'The worker end
 GIVE_BACK = """
 UPDATE engine_campaign_recipient SET chunk_id = NULL WHERE chunk_id = %(chunk_id)s AND state = 'queued'
 """
-LEASE_IN_USE = """
-SELECT 1 FROM engine_campaign_chunk WHERE lease = %(lease)s AND state IN ('pending', 'running') LIMIT 1
+OPEN_LEASES = """
+SELECT DISTINCT l.token FROM engine_lease l JOIN engine_campaign_chunk c ON c.lease = l.token
+ WHERE c.campaign_id = %(campaign_id)s AND l.state = 'open'
+   AND NOT EXISTS (SELECT FROM engine_campaign_chunk k
+                    WHERE k.lease = l.token
+                      AND (k.state IN ('pending', 'running')
+                           OR EXISTS (SELECT FROM engine_campaign_recipient r
+                                       WHERE r.chunk_id = k.id AND r.state IN ('handing', 'unknown'))))
 """
 SET_STATE = """
 UPDATE engine_campaign_chunk
@@ -131,7 +137,6 @@ class EngineCampaignChunk(models.Model):
             except EngineUnavailable as error:
                 self._set_state("pending", str(error))
                 raise RetryableJobError(str(error), seconds=RETRY_SECONDS, ignore_retry=True) from error
-        self._close_lease()
         self.campaign_id._after_chunk()
         return note or "Sent."
 
@@ -203,16 +208,6 @@ class EngineCampaignChunk(models.Model):
             self._execute(GIVE_BACK)
         self._set_state(state, reason)
         return reason
-
-    def _close_lease(self):
-        """Give back what is left of the reservation once none of its chunks needs it any more."""
-        with self._transaction() as cr:
-            cr.execute(LEASE_IN_USE, {"lease": self.lease})
-            if cr.fetchone():
-                return
-        lease = self.env["engine.lease"].sudo().search([("token", "=", self.lease), ("state", "=", "open")])
-        if lease:
-            self.env["engine.quota"]._settle(self.lease, lease._sent_without_report()[lease.id])
 
     def _set_state(self, state, note):
         self._execute(SET_STATE, state=state, note=note)

@@ -6,6 +6,7 @@ from odoo.tools import SQL
 
 from ..const import SENDING_STATUSES
 from ..exceptions import ApiProblem
+from .engine_campaign_chunk import OPEN_LEASES
 
 CHUNK = 500  # recipients of one job
 FORECAST_DAYS = 366
@@ -187,8 +188,18 @@ class EngineCampaign(models.Model):
             },
         }
 
+    def _close_leases(self):
+        """Give back what is left of reservations whose chunks are done and without doubt."""
+        self.env.flush_all()
+        with self.env["engine.quota"]._counter_cursor__() as cr:
+            cr.execute(OPEN_LEASES, {"campaign_id": self.id})
+            tokens = [token for (token,) in cr.fetchall()]
+        for lease in self.env["engine.lease"].sudo().search([("token", "in", tokens)]):
+            self.env["engine.quota"]._settle(lease.token, lease._sent_without_report()[lease.id])
+
     def _after_chunk(self):
         """Called by a chunk at its end, with the journal committed elsewhere: finish or go on."""
+        self._close_leases()
         with self.env["engine.quota"]._counter_cursor__() as cr:
             cr.execute(FINISH, {"campaign_id": self.id})
             finished = cr.fetchone()
@@ -205,6 +216,7 @@ class EngineCampaign(models.Model):
     def _continue(self):
         for campaign in self.filtered(lambda one: one.state == "sending" and one.transport == "powermta"):
             campaign.chunk_ids.filtered(lambda chunk: chunk.state == "pending")._enqueue()
+            campaign._close_leases()
             if campaign._count_waiting():
                 campaign._allocate()
 

@@ -62,10 +62,11 @@ _ADDRESS = re.compile(rb"<([^>]*)>")
 class FakePowerMta:
     """State shared by the connections: known VirtualMTAs, what was received, the accounting file."""
 
-    def __init__(self, accounting: Path, vmtas=None, record_receipts=True):
+    def __init__(self, accounting: Path, vmtas=None, record_receipts=True, delay=0):
         self.accounting = Path(accounting)
         self.vmtas = vmtas  # None: any name is known
         self.record_receipts = record_receipts
+        self.delay = delay  # seconds that taking a message blocks the server
         self.received = Counter()  # message ids
         self.by_vmta = Counter()
         self.messages = None  # a list here keeps the messages themselves
@@ -75,6 +76,7 @@ class FakePowerMta:
 
     def accept(self, sender: str, rcpt: str, message: bytes) -> str:
         """The answer to the end of data; rows are on disk before it is given."""
+        time.sleep(self.delay)
         end = message.find(b"\r\n\r\n")
         headers = {name.lower(): value.decode() for name, value in _HEADER.findall(message[:end])}
         vmta = headers.get(b"x-virtual-mta", "")
@@ -209,9 +211,9 @@ def serving(mta: FakePowerMta):
 
 
 @contextmanager
-def process(accounting: Path):
-    """The stand-in as a process of its own; yields (host, port)."""
-    command = [sys.executable, "-m", "lokario_cli.worlds.pmta", "--accounting", str(accounting)]
+def process(accounting: Path, delay: float = 0):
+    """The stand-in as a process of its own, `delay` seconds a message; yields (host, port)."""
+    command = [sys.executable, "-m", "lokario_cli.worlds.pmta", "--accounting", str(accounting), "--delay", str(delay)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]) as child:
         try:
             yield "127.0.0.1", int(child.stdout.readline())
@@ -233,8 +235,9 @@ def main():
     parser.add_argument("--accounting", required=True, type=Path)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--no-receipts", action="store_true")
+    parser.add_argument("--delay", type=float, default=0, help="seconds a message")
     arguments = parser.parse_args()
-    mta = FakePowerMta(arguments.accounting, record_receipts=not arguments.no_receipts)
+    mta = FakePowerMta(arguments.accounting, record_receipts=not arguments.no_receipts, delay=arguments.delay)
     asyncio.run(_serve(mta, arguments.port))
 
 
