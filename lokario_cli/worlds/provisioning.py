@@ -186,3 +186,29 @@ class ProvisioningWorld:
 
 class RefusedCall(AssertionError):
     """The server answered with an error; the text is what a person would read."""
+
+
+def instance_tools():
+    """The package `saas_manager.tools`, importable without a database."""
+    import odoo.modules.module
+    from odoo.tools import config
+
+    from ..paths import ROOT
+
+    config.parse_config(["--addons-path", str(ROOT)])
+    odoo.modules.module.initialize_sys_path()
+    from odoo.addons.saas_manager import tools
+    from odoo.addons.saas_manager.tools import (  # noqa: F401
+        admin_credentials,
+        armer,
+        catalog,
+        customizer,
+        filestore,
+        neutralizer,
+        postgres_admin,
+        probe,
+        rules,
+        scrubber,
+    )  # fmt: skip
+
+    return tools

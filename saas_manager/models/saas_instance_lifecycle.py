@@ -92,16 +92,20 @@ class SaasInstance(models.Model):
         Done again after an interruption it finishes what is left.
         """
         self.ensure_one()
-        if not self.is_deployed:
-            return
-        # `is_deployed` is our written intent to create this very name: that settles a crash
-        # between CREATE DATABASE and the mark.
-        unmarked_is_ours = self.state == "provisioning"
+        with self._own_transaction() as own:
+            if not own.is_deployed:
+                return
+            # `is_deployed` is our written intent to create this very name: that settles a crash
+            # between CREATE DATABASE and the mark.
+            unmarked_is_ours = own.state == "provisioning"
         mark = self.server_id._owner_mark(self.uuid)
         self.server_id._get_postgres__().drop(self.database_name, mark, unmarked_is_ours)
         self.server_id._get_filestore__().remove(self.database_name)
+        self._set_deployed(False)
+
+    def _set_deployed(self, deployed):
         with self._own_transaction() as own:
-            own._set_guarded(is_deployed=False)
+            own._set_guarded(is_deployed=deployed)
 
     # === CREDENTIALS === #
 

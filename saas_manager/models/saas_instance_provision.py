@@ -12,7 +12,7 @@ from odoo.exceptions import UserError
 from odoo.addons.queue_job.exception import RetryableJobError
 
 from ..const import BUS_TYPE, PROBE_TIMEOUT, PROVISIONING_STEPS
-from ..exceptions import NotClean, SaasError
+from ..exceptions import DatabaseInTheWay, NotClean, SaasError
 from ..tools import admin_credentials, armer, customizer, neutralizer, scrubber
 from ..tools.admin_credentials import Administrator, PendingHash
 from ..tools.customizer import Company
@@ -111,16 +111,17 @@ class SaasInstance(models.Model):
         with self.server_id._get_postgres__().exclusive(f"instance:{self.uuid}") as mine:
             if not mine:
                 raise RetryableJobError("another worker has this instance", seconds=JOB_RETRY, ignore_retry=True)
-            if self._committed_state() == "provisioning":
+            if self._committed(lambda own: own.state == "provisioning"):
                 self._provision()
-            if self._committed_state() == "active":
+            # Also when the client's instance was suspended in the meantime, or this is a second run.
+            if self._committed(lambda own: own.is_deployed and own.sudo().pending_password):
                 self._send_provisioning_email()
                 self._tell_outcome()
 
-    def _committed_state(self):
-        """The state as others see it; a job's own transaction still shows that of its beginning."""
+    def _committed(self, question):
+        """Answer ``question`` from what others see; a job's own transaction still shows its beginning."""
         with self._own_transaction() as own:
-            return own.state
+            return question(own)
 
     def _provision(self):
         """Run the steps; on any failure remove every trace and record the reason."""
@@ -184,6 +185,8 @@ class SaasInstance(models.Model):
             return str(err)
         if isinstance(err, NotClean):
             return self.env._("The copy was not clean and has been removed: %s", err)
+        if isinstance(err, DatabaseInTheWay):
+            return self.env._("“%s” exists already and does not belong to this instance.", err)
         return f"{type(err).__name__}: {err}".strip().splitlines()[0]
 
     def _remove_leftovers(self):
@@ -196,10 +199,13 @@ class SaasInstance(models.Model):
 
     def _clone_template_database(self, run):
         """Copy the sealed template, invisible to every web request and cron, and its files."""
-        with self._own_transaction() as own:
-            own._set_guarded(is_deployed=True)  # the intent: from now on there may be a database
         template = self.template_id
-        run.postgres.clone_hidden(template.template_db, self.database_name, run.mark)
+        self._set_deployed(True)  # the intent: from now on there may be a database of ours
+        try:
+            run.postgres.clone_hidden(template.template_db, self.database_name, run.mark)
+        except DatabaseInTheWay:
+            self._set_deployed(False)  # it is somebody else's, and stays
+            raise
         run.filestore.clone(template.template_db, self.database_name)
         run.connection = run.stack.enter_context(run.postgres.session(self.database_name))
 

@@ -5,6 +5,7 @@ import pytest
 from lokario_cli.paths import ADDONS
 from lokario_cli.setup.postgres import Cluster
 from lokario_cli.worlds.odoo import World
+from lokario_cli.worlds.provisioning import ProvisioningWorld
 
 INSTANCE_MODULES = ["base", "web", "mail", "portal", "auth_signup"]
 
@@ -29,3 +30,11 @@ def suite_database(world):
     world.cluster.psql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS false')
     yield database
     world.drop(database)
+
+
+@pytest.fixture(scope="session")
+def provisioning(world):
+    """A manager whose template is built by its own button; shared by the tests of saas_manager."""
+    with ProvisioningWorld(world) as started:
+        started.build_template()
+        yield started

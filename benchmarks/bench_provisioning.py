@@ -1,0 +1,153 @@
+"""Provisioning against Odoo's own command and raw `createdb -T`, on one template, measured in turn.
+
+Cloning is kept apart from the button: the first three figures compare what the databases cost, the last
+two what people wait for.
+"""
+
+import time
+import urllib.request
+import uuid
+
+from lokario_cli.console import say
+from lokario_cli.figures import Figure, median, p95, seconds
+from lokario_cli.setup.postgres import Cluster
+from lokario_cli.worlds.odoo import World
+from lokario_cli.worlds.provisioning import ProvisioningWorld, instance_tools
+
+ROUNDS = 7
+BUTTONS = 30
+BASE_MODULES = ["base", "web", "mail", "portal", "auth_signup"]
+
+
+def run() -> list[Figure]:
+    tools = instance_tools()
+    with Cluster.for_tests() as cluster:
+        world = World(cluster)
+        unprepared = world.cached_database(BASE_MODULES)
+        with ProvisioningWorld(world) as manager:
+            manager.build_template()
+            template = manager.read("saas.template", manager.template_id, "template_db")
+            databases = _databases(world, tools, template)
+            return [*databases, *_buttons(manager), _first_visit(world, manager, template, unprepared)]
+
+
+def _databases(world, tools, template):
+    """Clone + neutralize + administrator + publish against both peers."""
+    ours, odoo, raw = [], [], []
+    plain = _plain_copy(world, template)
+    try:
+        for number in range(ROUNDS):
+            say(f"  databases, round {number + 1} of {ROUNDS}")
+            ours.append(_timed(world, lambda name: _provision(world, tools, template, name)))
+            odoo.append(_timed(world, lambda name: _duplicate(world, plain, name)))
+            raw.append(
+                _timed(world, lambda name: world.cluster.psql(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
+            )
+    finally:
+        world.drop(plain)
+    return [
+        Figure("database: ours / odoo db duplicate -n", median(ours), median(odoo), "ratio <= 0.25"),
+        Figure("database: ours - createdb -T", median(ours) - median(raw), None, "ours <= 0.5"),
+    ]
+
+
+def _plain_copy(world, template):
+    """Odoo's command wants a source it can connect to."""
+    name = f"bench_source_{uuid.uuid4().hex[:6]}"
+    world.clone(template, name)
+    return name
+
+
+def _timed(world, action):
+    name = f"t-bench-{uuid.uuid4().hex[:8]}"
+    try:
+        return seconds(lambda: action(name))
+    finally:
+        world.drop(name)
+
+
+def _provision(world, tools, template, name):
+    options = world.cluster.odoo_options()
+    postgres = tools.postgres_admin.PostgresAdmin(options["db_host"], 0, options["db_user"])
+    mark = tools.postgres_admin.OwnerMark("bench", name)
+    pending = tools.admin_credentials.PendingHash(tools.admin_credentials.generate_password())
+    postgres.clone_hidden(template, name, mark)
+    tools.filestore.Filestore(f"{world.options()['data_dir']}/filestore").clone(template, name)
+    with postgres.session(name) as connection:
+        before = tools.armer.snapshot(connection)
+        secret = tools.scrubber.current_secret(connection)
+        tools.neutralizer.neutralize(connection)
+        tools.scrubber.scrub(connection)
+        tools.neutralizer.verify(connection)
+        tools.scrubber.verify(connection, secret)
+        tools.armer.arm(connection, before)
+        administrator = tools.admin_credentials.Administrator("a@client.test", "A", "a@client.test")
+        tools.admin_credentials.write_administrator(connection, administrator, pending.result())
+    postgres.publish(name, mark)
+
+
+def _duplicate(world, source, name):
+    import subprocess
+
+    from lokario_cli.paths import STATE
+    from lokario_cli.worlds.odoo import command, environment, write_configuration
+
+    conf = write_configuration(STATE / "conf" / "bench-duplicate.conf", world.options(list_db="True"))
+    program, odoo = command()
+    subprocess.run(
+        [program, odoo, "db", "-c", str(conf), "duplicate", "-n", source, name],
+        env=environment(), check=True, capture_output=True,
+    )  # fmt: skip
+
+
+def _buttons(manager):
+    """From the click to "active", the proof included."""
+    waits, suspensions, returns = [], [], []
+    for number in range(BUTTONS):
+        instance = manager.create_instance(f"b{number:02}{uuid.uuid4().hex[:6]}")
+        start = time.perf_counter()
+        manager.call("saas.instance", "action_provision_instance", [instance])
+        state = manager.wait_for("saas.instance", instance, {"active", "error"}, 60)
+        waits.append(time.perf_counter() - start)
+        assert state == "active", manager.read("saas.instance", instance, "error_message")
+        if number < ROUNDS:
+            suspensions.append(seconds(lambda i=instance: manager.call("saas.instance", "action_suspend", [i])))
+            returns.append(seconds(lambda i=instance: manager.call("saas.instance", "action_reactivate", [i])))
+        if number % 10 == 9:
+            say(f"  {number + 1} instances provisioned")
+    return [
+        Figure(f"button to active with proof, p95 of {BUTTONS}", p95(waits), None, "ours <= 3"),
+        Figure("suspend, slowest", max(suspensions), None, "ours <= 1"),
+        Figure("reactivate, slowest", max(returns), None, "ours <= 1"),
+    ]
+
+
+def _first_visit(world, manager, template, unprepared):
+    """First login and web client on a new instance against those on a copy of an unprepared template."""
+    ours, peer = [], []
+    for _round in range(5):
+        ours.append(_visit_copy(world, manager, template))
+        peer.append(_visit_copy(world, manager, unprepared))
+    return Figure("first login and web client", median(ours), median(peer), "ratio <= 0.35")
+
+
+def _visit_copy(world, manager, source):
+    """Seconds that a first visitor waits for the web client and everything it loads, on a fresh copy."""
+    tools = instance_tools()
+    name = f"t-visit-{uuid.uuid4().hex[:8]}"
+    host = f"{name.lower()}.localhost"
+    world.clone(source, name)
+    route = f"INSERT INTO lokario_gate_route (host, database, state) VALUES ('{host}', '{name}', 'active')"
+    try:
+        world.cluster.psql(route, manager.manager, role="odoo")
+        _warm_gate(manager, host)
+        probe = tools.probe.Probe(("127.0.0.1", manager.server.port), host, timeout=120)
+        return seconds(lambda: probe.prove("admin", "admin"))
+    finally:
+        world.cluster.psql(f"DELETE FROM lokario_gate_route WHERE host = '{host}'", manager.manager, role="odoo")
+        world.drop(name)
+
+
+def _warm_gate(manager, host):
+    request = urllib.request.Request(f"{manager.server.url}/web/health", headers={"Host": host})
+    urllib.request.urlopen(request, timeout=30).close()
