@@ -2,14 +2,17 @@
 
 import asyncio
 import contextlib
+import logging
+import os
 import random
 import shutil
+import signal
 import socket
 import tempfile
-import threading
 from email.message import EmailMessage
 from pathlib import Path
 
+from lokario_cli.paths import memory_folder
 from lokario_cli.setup.postgres import Cluster
 from lokario_cli.worlds.mail import MailWorld
 from lokario_cli.worlds.odoo import TEST_SECRETS, World, write_configuration
@@ -22,10 +25,10 @@ WORDS = (
 
 
 @contextlib.contextmanager
-def inbox_world(driver="sdbox", name="lokario_bench_inbox", addons="lokario_inbox"):
+def inbox_world(driver="sdbox", name="lokario_bench_inbox", addons="lokario_inbox", cluster=None):
     """Yield an open InboxWorld: database with the inbox installed, registry loaded, Dovecot running."""
-    folder = Path(tempfile.mkdtemp(prefix="lokario-mail-", dir="/dev/shm"))  # noqa: S108  no disk in the figures
-    with Cluster.for_tests() as cluster, MailWorld(folder, driver=driver) as mail:
+    folder = Path(tempfile.mkdtemp(prefix="mail-", dir=memory_folder()))  # no disk in the figures
+    with (cluster or Cluster.for_tests()) as cluster, MailWorld(folder, driver=driver, extra=EVERYBODY) as mail:
         world = World(cluster)
         database = world.clone(world.template(), name)
         world.run_odoo(database, "-i", addons, "--stop-after-init")
@@ -47,8 +50,6 @@ class InboxWorld:
 
     def load(self):
         """Load the registry into this process, so that forked children have it, too."""
-        import os
-
         from odoo.modules.registry import Registry
         from odoo.tools import config
 
@@ -57,10 +58,8 @@ class InboxWorld:
         config.parse_config(["-c", str(conf), "-d", self.database, "--log-level", "error"], setup_logging=True)
         self.registry = Registry(self.database)
         with self.env() as env:
-            env["ir.config_parameter"].set_param("lokario_inbox.allowed_hosts", "127.0.0.0/8:1-65535")
-            ports = f"127.0.0.1:{self.mail.imap_port}"
-            env["ir.config_parameter"].set_param("lokario_inbox.allowed_hosts", ports)
             env["ir.cron"].search([]).active = False
+        self.allow(self.mail.imap_port)
 
     def close(self):
         import odoo.sql_db
@@ -83,7 +82,6 @@ class InboxWorld:
 
     def add_box(self, env, address, port=None, **values):
         """An integration on a fresh mailbox."""
-        self.mail.add_user(address, PASSWORD)
         return env["inbox.integration"].with_context(tracking_disable=True).create({
             "name": address, "email_address": address, "email_password": PASSWORD,
             "imap_host": "127.0.0.1", "imap_port": port or self.mail.imap_port, "imap_security": "none",
@@ -112,6 +110,15 @@ def _command(stream, command):
         raise OSError(line.decode())
 
 
+EVERYBODY = f"""
+auth_failure_delay = 0
+passdb {{
+  driver = static
+  args = password={PASSWORD}
+}}
+"""
+
+
 def make_mails(count, seed=1):
     """Ordinary mail: 6.6 KB on average, one in ten with a 9 KB attachment, six in ten are replies."""
     dice = random.Random(seed)
@@ -136,40 +143,70 @@ def make_mails(count, seed=1):
     return mails
 
 
-class DelayProxy:
-    """A TCP line with a round-trip time: ``with DelayProxy(port, 0.020) as proxy: proxy.port``."""
+class SlowLine:
+    """A TCP line with a round-trip time, in a process of its own: ``with SlowLine(port, 0.02) as line: line.port``.
 
-    def __init__(self, target, round_trip):
-        self.target, self.delay = target, round_trip / 2
-        self.bytes = 0
-        self._loop = asyncio.new_event_loop()
+    ``manner``: "carry", or what bad servers do: "hang" (accept and say nothing), "drip" (one byte a second).
+    """
+
+    def __init__(self, target, round_trip, manner="carry"):
+        self.target, self.delay, self.manner = target, round_trip / 2, manner
 
     def __enter__(self):
-        threading.Thread(target=self._loop.run_forever, daemon=True).start()
-        self._server = asyncio.run_coroutine_threadsafe(
-            asyncio.start_server(self._accept, "127.0.0.1", 0, backlog=2048), self._loop
-        ).result()
-        self.port = self._server.sockets[0].getsockname()[1]
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(4096)
+        self.port = listener.getsockname()[1]
+        self.pid = os.fork()
+        if not self.pid:
+            logging.getLogger("asyncio").disabled = True  # clients that leave early are ordinary here
+            asyncio.run(self._serve(listener))
+        listener.close()
         return self
 
     def __exit__(self, *_exc):
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
 
-    async def _accept(self, reader, writer):
+    def cut(self):
+        """Reset every open connection."""
+        os.kill(self.pid, signal.SIGUSR1)
+
+    async def _serve(self, listener):
+        self.writers = set()
+        asyncio.get_running_loop().add_signal_handler(
+            signal.SIGUSR1, lambda: [writer.transport.abort() for writer in list(self.writers)]
+        )
+        accept = {"carry": self._carry, "hang": self._hang, "drip": self._drip}[self.manner]
+        server = await asyncio.start_server(accept, sock=listener)
+        await server.serve_forever()
+
+    async def _hang(self, reader, _writer):
+        await reader.read()
+
+    async def _drip(self, _reader, writer):
+        with contextlib.suppress(OSError):
+            for byte in b"* OK [CAPABILITY IMAP4rev1] Dovecot ready.\r\n" * 10:
+                writer.write(bytes([byte]))
+                await asyncio.sleep(1)
+
+    async def _carry(self, reader, writer):
         await asyncio.sleep(self.delay * 2)  # the TCP handshake
         try:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target)
         except OSError:
             writer.close()
             return
+        self.writers |= {writer, far_writer}
         await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
+        self.writers -= {writer, far_writer}
 
     async def _pump(self, reader, writer):
         loop = asyncio.get_running_loop()
         last = 0.0
         with contextlib.suppress(OSError):
             while data := await reader.read(65536):
-                self.bytes += len(data)
                 last = max(last, loop.time() + self.delay)
                 loop.call_at(last, writer.write, data)
         loop.call_at(max(last, loop.time() + self.delay), writer.close)

@@ -9,3 +9,4 @@ from . import test_sync
 from . import test_outgoing
 from . import test_integration
 from . import test_ai
+from . import test_oauth

@@ -45,8 +45,14 @@ class MailboxCase(TransactionCase):
     def setUpClass(cls):
         super().setUpClass()
         folder = Path(tempfile.mkdtemp(prefix="lokario-mail-"))
-        cls.world = cls.enterClassContext(MailWorld(folder, driver=cls.driver, extra=EVERYBODY))
+        world = MailWorld(folder, driver=cls.driver, extra=EVERYBODY)
+        cls._make_world(world)
+        cls.world = cls.enterClassContext(world)
         cls._allow_hosts(cls.env, f"127.0.0.1:{cls.world.imap_port}")
+
+    @classmethod
+    def _make_world(cls, world):
+        """Hook: change the world before it starts."""
 
     @staticmethod
     def _allow_hosts(env, *entries):

@@ -1,0 +1,266 @@
+"""The inbox against stock Odoo: first sync, a thousand mailboxes, a renumbered folder, memory.
+
+Peer: Odoo's own ``fetchmail.server`` in the same database, on the same Dovecot, in the same run.
+"""
+
+import os
+import threading
+import time
+from email.message import EmailMessage
+
+from lokario_cli.figures import Figure, median
+
+from .inbox_world import PASSWORD, SlowLine, inbox_world, make_mails
+
+MESSAGES = 10_000
+STOCK_MESSAGES = 300
+ROUNDS = 5  # of our import of STOCK_MESSAGES, side by side with the peer's
+ACCOUNTS = 1_000
+BAD_SHARE = 0.1
+
+
+def run():
+    with inbox_world() as world:
+        return [*first_sync(world), *renumbered(world), *memory(world), *accounts(world)]
+
+
+# === FIGURE 1: FIRST SYNC === #
+
+
+def first_sync(world):
+    mails = make_mails(MESSAGES)
+    visible, everything, queries = _first_sync(world, mails)
+    yield Figure("first sync: first 50 conversations", visible, None, "ours <= 2")
+    yield Figure(f"first sync: all {MESSAGES}", everything, None, "ours <= 15")
+    yield Figure("first sync: queries per message", queries, None, "ours <= 0.2", "queries")
+    for name, round_trip, goal in (("loopback", 0, "ratio <= 0.05"), ("20 ms", 0.020, "ratio <= 0.01")):
+        ours, stock = _per_message(world, name, round_trip, everything)
+        yield Figure(f"per message at {name}, stock fetchmail", ours, stock, goal, "ms")
+
+
+def _first_sync(world, mails, address="first@mail.test", port=None):
+    import odoo.sql_db
+
+    world.fill(address, mails)
+    with world.env() as env:
+        box = world.add_box(env, address, port=port)
+        env.cr.commit()
+        start, queries = time.perf_counter(), odoo.sql_db.sql_counter
+        env["inbox.integration"]._cron_sync_all()
+        visible = time.perf_counter() - start
+        assert env["inbox.message"].search_count([("integration_id", "=", box.id)]) >= 50
+        while box.backfill_pending:
+            env["inbox.integration"]._cron_backfill()
+            box.invalidate_recordset()
+        everything = time.perf_counter() - start
+        queries = odoo.sql_db.sql_counter - queries
+        count = env["inbox.message"].search_count([("integration_id", "=", box.id)])
+        assert count == len(mails), f"{count} of {len(mails)} stored"
+        box.active = False
+    return visible, everything, queries / len(mails)
+
+
+def _per_message(world, name, round_trip, everything):
+    """Milliseconds per message: ours over the big mailbox, stock over STOCK_MESSAGES, same line."""
+    if not round_trip:
+        stock = _stock(world, f"stock-{name}@mail.test", world.mail.imap_port)
+        return 1000 * everything / MESSAGES, stock
+    with SlowLine(world.mail.imap_port, round_trip) as line:
+        world.allow(world.mail.imap_port, line.port)
+        _visible, ours, _queries = _first_sync(world, make_mails(MESSAGES, seed=2), f"{round_trip}@mail.test", line.port)
+        stock = _stock(world, f"stock-{round_trip}@mail.test", line.port)
+    return 1000 * ours / MESSAGES, stock
+
+
+def _stock(world, address, port):
+    world.fill(address, make_mails(STOCK_MESSAGES, seed=3))
+    with world.env() as env:
+        server = env["fetchmail.server"].create({
+            "name": address, "server_type": "imap", "server": "127.0.0.1", "port": port, "user": address,
+            "password": PASSWORD, "state": "done", "object_id": env.ref("base.model_res_partner").id,
+        })
+        env.cr.commit()
+        start = time.perf_counter()
+        failure = server._fetch_mail(batch_limit=STOCK_MESSAGES)
+        elapsed = time.perf_counter() - start
+        if failure:
+            raise failure
+        server.active = False
+    return 1000 * elapsed / STOCK_MESSAGES
+
+
+# === FIGURE 6: UIDVALIDITY === #
+
+
+def renumbered(world):
+    address = "renumbered@mail.test"
+    mails = make_mails(MESSAGES, seed=4)
+    total = sum(map(len, mails))
+    _first_sync(world, mails, address)
+    world.mail.doveadm("mailbox", "update", "-u", address, "--uid-validity", "4000000000", "INBOX")
+    with world.env() as env:
+        box = env["inbox.integration"].with_context(active_test=False).search([("email_address", "=", address)])
+        messages = env["inbox.message"].search([("integration_id", "=", box.id)])
+        box.write({"active": True, "next_sync_at": False})
+        env.cr.commit()
+        moved = _bytes_of(env, lambda: env["inbox.integration"]._cron_sync_all())
+        after = env["inbox.message"].search([("integration_id", "=", box.id), ("deleted_at", "=", False)])
+        assert after == messages, "messages were lost or doubled"
+        assert box.folder_ids.filtered(lambda f: f.special_use == "inbox").uidvalidity == "4000000000"
+        box.active = False
+    yield Figure(f"renumbered folder of {MESSAGES}: bytes", moved / 1e6, total / 1e6, "ratio <= 0.05", "MB")
+
+
+def _bytes_of(env, action):
+    """IMAP bytes of all passes that an action makes."""
+    sync = type(env["inbox.sync"])
+    take, moved = sync._take_finished, []
+
+    def counting(self, event, runner, run):
+        moved.append(event.bytes_moved)
+        return take(self, event, runner, run)
+
+    sync._take_finished = counting
+    try:
+        action()
+    finally:
+        sync._take_finished = take
+    return sum(moved)
+
+
+# === FIGURE 8: MEMORY === #
+
+
+def memory(world):
+    address = "memory@mail.test"
+    huge = EmailMessage()
+    huge["From"], huge["Subject"], huge["Message-ID"] = "big@example.org", "60 MB", "<60mb@example.org>"
+    huge.set_content("See the file.")
+    huge.add_attachment(os.urandom(43_000_000), maintype="application", subtype="zip", filename="big.zip")
+    many = EmailMessage()
+    many["From"], many["Subject"], many["Message-ID"] = "many@example.org", "300 files", "<300@example.org>"
+    many.set_content("See the files.")
+    for number in range(300):
+        many.add_attachment(os.urandom(20_000), maintype="application", subtype="pdf", filename=f"{number}.pdf")
+    world.fill(address, [*make_mails(3000, seed=5), huge.as_bytes(), many.as_bytes(), *make_mails(50, seed=6)])
+    with world.env() as env:
+        world.add_box(env, address)
+    added = _in_child(lambda: _peak_of(lambda: _cron_in(world, "_cron_sync_all", "_cron_backfill")))
+    with world.env() as env:
+        stored = env["inbox.message"].search_count([("integration_id.email_address", "=", address)])
+        assert stored == 3052, stored
+        env["inbox.integration"].search([]).active = False
+    yield Figure("memory added by a sync with a 60 MB mail", added / 1e6, None, "ours <= 80", "MB")
+
+
+def _cron_in(world, *names):
+    with world.env() as env:
+        for name in names:
+            getattr(env["inbox.integration"], name)()
+
+
+def _in_child(action):
+    """A number computed in a fork, so that its memory starts from the loaded registry."""
+    import odoo.sql_db
+
+    odoo.sql_db.close_all()
+    read, write = os.pipe()
+    pid = os.fork()
+    if not pid:
+        try:
+            os.write(write, str(action()).encode())
+        finally:
+            os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        text = pipe.read()
+    os.waitpid(pid, 0)
+    return float(text)
+
+
+def _peak_of(action):
+    """Bytes of private memory an action adds at its peak."""
+    peak, done = 0, threading.Event()
+
+    def private():
+        fields = dict(line.split(":") for line in open("/proc/self/smaps_rollup").read().splitlines()[1:])
+        return 1024 * (int(fields["Private_Dirty"].split()[0]) + int(fields["Private_Clean"].split()[0]))
+
+    before = private()
+
+    def watch():
+        nonlocal peak
+        while not done.wait(0.05):
+            peak = max(peak, private())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    action()
+    done.set()
+    watcher.join()
+    return max(peak, private()) - before
+
+
+# === FIGURE 2: A THOUSAND ACCOUNTS === #
+
+
+def accounts(world):
+    healthy = int(ACCOUNTS * (1 - BAD_SHARE))
+    with world.env() as env:
+        boxes = env["inbox.integration"].browse()
+        for number in range(ACCOUNTS):
+            boxes |= world.add_box(env, f"user{number}@mail.test")
+        env.cr.commit()
+        env["inbox.integration"]._cron_sync_all()
+    target = world.mail.imap_port
+    with SlowLine(target, 0.080) as line, SlowLine(target, 0, "hang") as hang, SlowLine(target, 0, "drip") as drip:
+        refusing = 9  # discard: nobody listens there
+        ports = [hang.port, drip.port, refusing]
+        world.allow(line.port, *ports)
+        runs = [_look_at_all(world, boxes.ids, healthy, line.port, ports) for _round in range(3)]
+    yield Figure(f"{healthy} healthy of {ACCOUNTS} mailboxes checked at 80 ms", median([r[0] for r in runs]), None, "ours <= 30")
+    yield Figure("unchanged mailbox: IMAP bytes", max(r[1] for r in runs), None, "ours <= 2048", "bytes")
+    yield Figure("unchanged mailboxes: rows of folders and messages written", max(r[2] for r in runs), None, "ours <= 0", "rows")
+
+
+def _look_at_all(world, ids, healthy, port, bad_ports):
+    with world.env() as env:
+        boxes = env["inbox.integration"].browse(ids)
+        boxes.write({"next_sync_at": False, "failure_count": 0})
+        boxes[:healthy].write({"imap_port": port})
+        for index, bad in enumerate(bad_ports):
+            boxes[healthy:][index :: len(bad_ports)].write({"imap_port": bad})
+        env.cr.commit()
+        finished, sizes = {}, {}
+        sync = type(env["inbox.sync"])
+        take = sync._take_finished
+
+        def timing(self, event, runner, run):
+            finished[event.account_id] = time.perf_counter()
+            sizes[event.account_id] = event.bytes_moved
+            return take(self, event, runner, run)
+
+        writes = _rows_written(env)
+        sync._take_finished = timing
+        start = time.perf_counter()
+        try:
+            env["inbox.integration"]._cron_sync_all()
+        finally:
+            sync._take_finished = take
+        env.cr.commit()
+        boxes.invalidate_recordset()
+        good = boxes[:healthy]
+        assert not any(good.mapped("last_sync_error")), good.filtered("last_sync_error")[:1].last_sync_error
+        return (
+            max(finished[i] for i in good.ids) - start, max(sizes[i] for i in good.ids), _rows_written(env) - writes
+        )
+
+
+def _rows_written(env):
+    env.cr.commit()
+    env.cr.execute("SELECT pg_stat_force_next_flush()")
+    env.cr.commit()
+    env.cr.execute(
+        "SELECT sum(n_tup_ins + n_tup_upd) FROM pg_stat_user_tables WHERE relname IN ('inbox_folder', 'inbox_message')"
+    )
+    return int(env.cr.fetchone()[0])

@@ -1,0 +1,160 @@
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs
+
+from odoo.exceptions import AccessError
+from odoo.tests import new_test_user, tagged
+
+from .mailbox_common import MailboxCase, make_mail
+
+
+class TokenServer:
+    """An OAuth 2 token endpoint (RFC 6749 section 6) and Dovecot's token introspection (RFC 7662) in one."""
+
+    def __init__(self):
+        self.refresh_token, self.rotations = "refresh-0", 0
+        self.valid, self.mode = {}, "rotate"
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+                self.answer(*server.answer({key: values[0] for key, values in form.items()}))
+
+            def do_GET(self):
+                token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+                known = server.valid.get(token)
+                self.answer(200 if known else 401, {"email": known, "active": bool(known)})
+
+            def answer(self, status, body):
+                data = json.dumps(body).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *_arguments):
+                return
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
+
+    def __enter__(self):
+        threading.Thread(target=self._http.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_exc):
+        self._http.shutdown()
+        self._http.server_close()
+
+    def answer(self, form):
+        if self.mode == "broken":
+            return 503, {"error": "temporarily_unavailable"}
+        if self.mode == "revoked" or form.get("refresh_token") != self.refresh_token:
+            return 400, {"error": "invalid_grant"}
+        self.rotations += 1
+        self.refresh_token = f"refresh-{self.rotations}"
+        access = f"access-{self.rotations}"
+        self.valid = {access: self.login}
+        return 200, {"access_token": access, "refresh_token": self.refresh_token, "expires_in": 3600}
+
+
+OAUTH_PASSDB = """
+auth_mechanisms = plain xoauth2
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2
+  args = {folder}/oauth2.conf.ext
+}}
+"""
+
+
+@tagged("post_install", "-at_install")
+class TestOauth(MailboxCase):
+    """XOAUTH2 against Dovecot, whose tokens come from a token server on loopback."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.tokens = cls.enterClassContext(TokenServer())
+        super().setUpClass()
+
+    @classmethod
+    def _make_world(cls, world):
+        world.extra += OAUTH_PASSDB.format(folder=world.folder)
+        (world.folder / "oauth2.conf.ext").write_text(
+            f"introspection_url = {cls.tokens.url}/introspect\nintrospection_mode = auth\nusername_attribute = email\n"
+            f"tokeninfo_url =\n"
+        )
+
+    def setUp(self):
+        super().setUp()
+        self.tokens.mode, self.tokens.refresh_token, self.tokens.valid = "rotate", "refresh-0", {}
+        self.tokens.rotations = 0
+        self.tokens.login = self.own("contact@mail.test")
+        parameters = self.env["ir.config_parameter"].sudo()
+        parameters.set_param("microsoft_outlook.endpoint", self.tokens.url + "/")
+        parameters.set_param("lokario_inbox.google_token_url", self.tokens.url + "/token")
+        for prefix in ("microsoft_outlook", "google_gmail"):
+            parameters.set_param(f"{prefix}_client_id", "client")
+            parameters.set_param(f"{prefix}_client_secret", "secret")
+
+    def _oauth_box(self, method="outlook", prefix="microsoft_outlook"):
+        box = self.box(auth_method=method, email_password=False, **{f"{prefix}_refresh_token": "refresh-0"})
+        self.append(self.imap(), [make_mail(1)])
+        return box
+
+    def test_token_is_renewed_and_the_new_refresh_token_kept(self):
+        for method, prefix in (("outlook", "microsoft_outlook"), ("gmail", "google_gmail")):
+            self.setUp()
+            box = self._oauth_box(method, prefix)
+            self.sync(box)
+            self.assertEqual((box.state, box.last_sync_error), ("connected", False))
+            self.assertEqual(box._reveal_secret__(f"{prefix}_refresh_token"), "refresh-1")
+            self.sync(box)
+            self.assertEqual(self.tokens.rotations, 1, "a fresh access token is used again")
+            box[f"{prefix}_access_token_expiration"] = int(time.time()) + 30
+            self.sync(box)
+            self.assertEqual(box._reveal_secret__(f"{prefix}_refresh_token"), "refresh-2")
+            self.assertEqual(box.state, "connected")
+            box.unlink()
+
+    def test_revoked_consent_stops_and_tells_the_user(self):
+        box = self._oauth_box()
+        self.tokens.mode = "revoked"
+        self.sync(box)
+        self.assertEqual((box.state, box.last_error_class), ("error", "login"))
+        self.assertIn("connect again", box.last_sync_error)
+        self.assertEqual(len(box.activity_ids), 1)
+
+    def test_broken_token_server_is_tried_again(self):
+        box = self._oauth_box()
+        self.tokens.mode = "broken"
+        self.sync(box)
+        self.assertEqual((box.last_error_class, len(box.activity_ids)), ("network", 0))
+        self.assertEqual(box._reveal_secret__("microsoft_outlook_refresh_token"), "refresh-0")
+        self.tokens.mode = "rotate"
+        self.sync(box)
+        self.assertEqual((box.state, self.subjects(box)), ("connected", ["Question 1"]))
+
+    def test_owner_connects_himself_and_nobody_else(self):
+        owner = new_test_user(self.env, "owner", "base.group_user,lokario_inbox.group_lokario_inbox_user")
+        stranger = new_test_user(self.env, "stranger", "base.group_user,lokario_inbox.group_lokario_inbox_user")
+        box = self.box(auth_method="outlook", user_id=owner.id, visibility="private")
+        url = box.with_user(owner).action_connect_provider()["url"]
+        self.assertTrue(url.startswith(self.tokens.url))
+        self.assertIn("client_id=client", url)
+        with self.assertRaises(AccessError):
+            box.with_user(stranger).action_connect_provider()
+        with self.assertRaises(AccessError):
+            box.with_user(stranger).sudo()._get_outlook_csrf_token()
+
+    def test_tokens_are_sealed(self):
+        box = self._oauth_box()
+        self.sync(box)
+        self.env.cr.execute("SELECT row_to_json(i)::text FROM inbox_integrations i WHERE id = %s", [box.id])
+        text = self.env.cr.fetchone()[0]
+        self.assertNotIn("refresh-", text)
+        self.assertNotIn("access-", text)
