@@ -19,6 +19,8 @@
         "views/account_deletion_templates.xml",
         "views/scheduled_job_views.xml",
         "views/res_config_settings_views.xml",
+        "views/contact_templates.xml",
+        "views/signup_templates.xml",
         "report/deletion_certificate.xml",
         "views/lokario_base_menus.xml",
     ],

@@ -1,1 +1,3 @@
+from . import contact
 from . import deletion
+from . import signup

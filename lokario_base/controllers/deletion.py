@@ -14,11 +14,11 @@ class AccountDeletion(CustomerPortal):
     def process_account_deletions(self, **params):
         return run_scheduled("lokario_base.ir_cron_account_deletions")
 
-    @http.route("/my/account/deletion", type="http", auth="user", methods=["GET"])
+    @http.route("/my/account/deletion", type="http", auth="user", website=True, methods=["GET"])
     def deletion_page(self, **params):
         return self._deletion_page()
 
-    @http.route("/my/account/deletion", type="http", auth="user", methods=["POST"])
+    @http.route("/my/account/deletion", type="http", auth="user", website=True, methods=["POST"])
     def deletion_request(self, password="", **params):
         user = request.env.user
         try:
@@ -33,17 +33,17 @@ class AccountDeletion(CustomerPortal):
             request.session.logout()
         return request.redirect("/users/deletion/requested")
 
-    @http.route("/my/deactivate_account", type="http", auth="user", methods=["POST"])
+    @http.route("/my/deactivate_account", type="http", auth="user", website=True, methods=["POST"])
     def deactivate_account(self, validation="", password="", **post):
         return self.deletion_request(password)
 
-    @http.route("/users/deletion/requested", type="http", auth="public", methods=["GET"])
+    @http.route("/users/deletion/requested", type="http", auth="public", website=True, methods=["GET"])
     def deletion_requested(self, **params):
         if request.session.uid and request.env.user.sudo().deletion_suspended_at:
             request.session.logout()
         return request.render("lokario_base.deletion_requested")
 
-    @http.route("/users/deletion/undo", type="http", auth="public", methods=["GET", "POST"])
+    @http.route("/users/deletion/undo", type="http", auth="public", website=True, methods=["GET", "POST"])
     def deletion_undo(self, token="", **params):
         """GET shows the button: programs that open the links of mails must not undo anything."""
         deletion_sudo = request.env["lokario.account.deletion"]._by_undo_token(token)

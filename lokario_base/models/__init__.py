@@ -1,5 +1,6 @@
 from . import account_deletion
 from . import account_deletion_checkpoint
+from . import contact
 from . import deletion_plan
 from . import deletion_plan_account
 from . import deletion_plan_partner
@@ -7,8 +8,10 @@ from . import ir_cron
 from . import ir_cron_schedule
 from . import ir_mail_server
 from . import mail_mail
+from . import rate_limit
 from . import res_company
 from . import res_config_settings
 from . import res_users
+from . import res_users_signup
 from . import scheduled_run
 from . import secret_mixin

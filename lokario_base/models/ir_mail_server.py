@@ -51,6 +51,11 @@ class IrMailServer(models.Model):
             return None
         return next(filter(None, map(email_normalize, filter(None, candidates))), None)
 
+    @api.model
+    def _get_default_from_address(self):
+        """A company without an address still sends system mail, as the global address."""
+        return super()._get_default_from_address() or self._global_address()
+
     def _find_mail_server(self, email_from, mail_servers=None):
         """Nobody's mail leaves by the global server, with its own address."""
         server = self._global_server()

@@ -1,0 +1,74 @@
+"""200 calls of a scheduled endpoint, 16 at a time, while its job runs: one run, no 500, quick answers."""
+
+import json
+import threading
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+
+from lokario_cli.figures import Figure, p95
+from lokario_cli.setup.postgres import Cluster
+from lokario_cli.worlds.odoo import TEST_SECRETS, Server, World
+
+CALLS, AT_A_TIME = 200, 16
+RUN_SECONDS = 6
+PATH = "/users/process-account-deletions"
+JOB = "ir_cron_account_deletions"
+
+
+def run() -> list[Figure]:
+    with Cluster.for_tests() as cluster:
+        world = World(cluster)
+        database = world.clone(world.template(), "lokario_bench_endpoints")
+        try:
+            world.run_odoo(database, "-i", "lokario_base", "--stop-after-init")
+            _slow_job(cluster, database)
+            options = world.options(**{"lokario/manager_db": database, "db_name": database, "max_cron_threads": "0"})
+            with Server("bench-endpoints", options) as server:
+                return _measure(cluster, database, server)
+        finally:
+            world.drop(database)
+
+
+def _slow_job(cluster, database):
+    """The job of the calls takes some seconds and does nothing else."""
+    cluster.psql(
+        f"""UPDATE ir_act_server SET code = 'env.cr.execute("SELECT pg_sleep({RUN_SECONDS})")' WHERE id =
+        (SELECT c.ir_actions_server_id FROM ir_cron c JOIN ir_model_data d ON d.res_id = c.id
+         WHERE d.model = 'ir.cron' AND d.name = '{JOB}')""",
+        database,
+    )
+
+
+def _measure(cluster, database, server) -> list[Figure]:
+    _call(server, {})  # loads the registry; refused, so it runs nothing
+    answers, lock = [], threading.Lock()
+
+    def call(_number):
+        start = time.perf_counter()
+        status, body = _call(server, {"Authorization": f"Bearer {TEST_SECRETS['CRON_SECRET']}"})
+        with lock:
+            answers.append((time.perf_counter() - start, status, body.get("message", "")))
+
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        list(pool.map(call, range(CALLS)))
+    quick = [elapsed for elapsed, _status, message in answers if message.endswith("en cours")]
+    runs = int(cluster.psql("SELECT count(*) FROM lokario_scheduled_run", database))
+    wrong = sum(status != 200 for _elapsed, status, _message in answers)
+    return [
+        Figure("endpoints: runs of 200 calls", runs, None, "ours <= 1", "runs"),
+        Figure(
+            "endpoints: answers that are not 200", wrong, None, "ours <= 0", ""
+        ),
+        Figure(f"endpoints: p95 of {len(quick)} calls that do not wait", p95(quick), None, "ours <= 0.15"),
+    ]
+
+
+def _call(server, headers):
+    request = urllib.request.Request(server.url + PATH, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as err:
+        return err.code, json.load(err)

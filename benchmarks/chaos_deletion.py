@@ -1,0 +1,103 @@
+"""kill -9 during account deletions: resumed to the end, never "done" while something is left.
+
+The first points kill at each step, before its work, after its work and after its commit; the others at random instants.
+"""
+
+import os
+import random
+import signal
+import time
+from itertools import product
+from unittest.mock import patch
+
+from .base_world import base_world
+
+POINTS = 60
+ACCOUNTS = 3  # per point
+LONGEST_LIFE = 1.5  # seconds before a worker is killed at a random instant
+STEPS = ("access", "files", "messages", "partner", "user")
+MOMENTS = ("before", "worked", "committed")
+
+
+def run(points: int, seed: int) -> list[str]:
+    rng = random.Random(seed)
+    planned = list(product(STEPS, MOMENTS))
+    broken = []
+    with base_world("lokario_chaos_deletion") as world:
+        for point in range(points):
+            ids = world.due_deletions(ACCOUNTS, f"p{point}-")
+            with world.env() as env:
+                files = env["ir.attachment"].search([("name", "=", "canari.txt")]).mapped("store_fname")
+            kill = planned[point] if point < len(planned) else rng.uniform(0, LONGEST_LIFE)
+            _kill_worker(world, kill)
+            broken += _half_done(world, ids, point, kill)
+            world.process()
+            broken += _left_over(world, ids, files, point, kill)
+    return broken
+
+
+def _kill_worker(world, kill):
+    world.close()  # a forked child must not share connections
+    child = os.fork()
+    if not child:
+        try:
+            with _suicide(*kill) if isinstance(kill, tuple) else patch.dict({}):
+                world.process()
+        finally:
+            os._exit(0)
+    if not isinstance(kill, tuple):
+        time.sleep(kill)
+        os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
+def _suicide(step_name, moment):
+    """Die at this moment of the step's first run."""
+    from odoo.modules.registry import Registry
+
+    registry = next(iter(Registry.registries.values()))
+    plan, run_step = registry["lokario.deletion.plan"], registry["lokario.deletion.plan"]._run_step
+    done = []
+
+    def dying(self, step, deletion):
+        if done or (step.name == step_name and moment == "before"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        outcome = run_step(self, step, deletion)
+        if step.name == step_name:
+            if moment == "worked":
+                os.kill(os.getpid(), signal.SIGKILL)
+            done.append(step_name)
+        return outcome
+
+    return patch.object(plan, "_run_step", dying)
+
+
+def _half_done(world, ids, point, kill) -> list[str]:
+    with world.env() as env:
+        deletions = env["lokario.account.deletion"].browse(ids)
+        return [
+            f"point {point} ({kill}): {deletion.name} is done with a user or an unfinished step"
+            for deletion in deletions.filtered(lambda deletion: deletion.state == "done")
+            if deletion.user_id or len(deletion.checkpoint_ids.filtered("finished")) != len(STEPS)
+        ]
+
+
+def _left_over(world, ids, files, point, kill) -> list[str]:
+    where, broken = f"point {point} ({kill})", []
+    with world.env() as env:
+        deletions = env["lokario.account.deletion"].browse(ids)
+        for deletion in deletions:
+            if deletion.state != "done" or deletion.error_message:
+                broken.append(f"{where}: {deletion.name} is {deletion.state}: {deletion.error_message}")
+            elif deletion.certificate_hash != deletion.checkpoint_ids._hash(deletion.certificate):
+                broken.append(f"{where}: the certificate of {deletion.name} does not match its hash")
+        env["ir.attachment"]._gc_file_store_unsafe()
+        broken += [
+            f"{where}: file {name} is left" for name in files if os.path.exists(env["ir.attachment"]._full_path(name))
+        ]
+        lookup = env["privacy.lookup.wizard"].create(
+            {"name": f"p{point}- canari", "email": f"p{point}-0@canari.example"}
+        )
+        lookup.action_lookup()
+        broken += [f"{where}: {line.res_model} #{line.res_id} is left" for line in lookup.line_ids]
+    return broken

@@ -1,0 +1,133 @@
+import random
+
+from odoo import http
+from odoo.tests import BaseCase, HttpCase, tagged
+from odoo.tools import mute_logger
+
+from odoo.addons.lokario_base.tools import contact
+
+GOOD = {"name": "Zoé Client", "email": "zoe@example.org", "company": "SARL Été", "message": "Bonjour,\nun devis ?"}
+
+
+@tagged("post_install", "-at_install")
+class TestContactMessage(BaseCase):
+    def test_cleaned(self):
+        message = contact.parse_message({**GOOD, "name": " Zoé\r\nBcc: x@y.zz\x00 "})
+        self.assertEqual(message.name, "Zoé Bcc: x@y.zz")
+        self.assertEqual(message.message, "Bonjour,\nun devis ?")
+
+    def test_wrong_fields_are_named(self):
+        for form, expected in (
+            ({}, {"name": "missing", "email": "missing", "message": "missing"}),
+            ({**GOOD, "email": "zoe"}, {"email": "invalid"}),
+            ({**GOOD, "email": "a@b.fr\r\nBcc: c@d.fr"}, {"email": "invalid"}),
+            ({**GOOD, "email": "a@b.fr, c@d.fr"}, {"email": "invalid"}),
+            ({**GOOD, "message": "x" * 5001}, {"message": "too_long"}),
+            ({**GOOD, "name": 3}, {"name": "missing"}),
+        ):
+            with self.assertRaises(contact.InvalidMessage) as caught:
+                contact.parse_message(form)
+            self.assertEqual(caught.exception.errors, expected)
+
+    def test_networks(self):
+        self.assertEqual(contact.network_of("203.0.113.77"), "203.0.113.0/24")
+        self.assertEqual(contact.network_of("2001:db8:1:2::3"), "2001:db8:1::/48")
+        self.assertEqual(contact.network_of("x"), "unknown")
+
+
+@tagged("post_install", "-at_install")
+class TestContactForm(HttpCase):
+    def setUp(self):
+        super().setUp()
+        self.env["lokario.rate.limit"].search([]).unlink()
+        self.company = self.env.ref("base.main_company")
+        self.company.email = "contact@alpha.test"
+        self.authenticate(None, None)
+        self.env["res.lang"]._activate_lang("en_US")
+        self.opener.headers["Accept-Language"] = "en-US"
+
+    def post(self, form, token=True, **options):
+        data = dict(form)
+        if token:
+            data["csrf_token"] = http.Request.csrf_token(self)
+        return self.opener.post(self.base_url() + "/contact", data=data, timeout=20, **options)
+
+    def mails(self):
+        return self.env["mail.mail"].search([("subject", "like", "Contact form"), ("state", "=", "outgoing")])
+
+    def test_a_message_reaches_the_company(self):
+        response = self.post(GOOD)
+        self.assertEqual(response.status_code, 200)
+        self.assertIn("Your message has been sent", response.text)
+        mail = self.mails()
+        self.assertEqual(len(mail), 1)
+        self.assertEqual(mail.email_to, "contact@alpha.test")
+        self.assertEqual(mail.reply_to, '"Zoé Client" <zoe@example.org>')
+        self.assertIn("contact@alpha.test", mail.email_from)
+        self.assertIn("un devis ?", mail.body_html)
+        self.assertFalse(mail._is_business_mail())
+
+    def test_the_settings_address_wins(self):
+        self.company.contact_email = "sales@alpha.test"
+        self.post(GOOD)
+        self.assertEqual(self.mails().email_to, "sales@alpha.test")
+
+    def test_errors_keep_what_was_written(self):
+        response = self.post({**GOOD, "email": "nope"})
+        self.assertEqual(response.status_code, 422)
+        self.assertIn("not a valid e-mail address", response.text)
+        self.assertIn("un devis ?", response.text)
+        self.assertFalse(self.mails())
+
+    def test_html_is_text(self):
+        response = self.post({**GOOD, "message": "<script>alert(1)</script>", "email": "nope"})
+        self.assertNotIn("<script>alert(1)", response.text)
+        self.post({**GOOD, "message": "<script>alert(1)</script>"})
+        self.assertNotIn("<script>", self.mails().body_html)
+
+    def test_programs_that_fill_the_hidden_field_learn_nothing(self):
+        response = self.post({**GOOD, contact.HONEYPOT: "http://spam"})
+        self.assertIn("Your message has been sent", response.text)
+        self.assertFalse(self.mails())
+
+    def test_rate_limit(self):
+        self.assertEqual([self.post(GOOD).status_code for _ in range(6)], [200] * 5 + [429])
+        self.assertEqual(len(self.mails()), 5)
+        statuses = [self.post({**GOOD, "email": f"a{n}@example.org"}).status_code for n in range(20)]
+        self.assertEqual(set(statuses[-3:]), {429})
+
+    def test_in_french(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        response = self.url_open("/fr/contact")
+        self.assertIn("Contactez-nous", response.text)
+
+    def test_200_hostile_posts(self):
+        rng = random.Random(7)
+        injections = [
+            "\r\nBcc: victim@third.party",
+            "\nTo: victim@third.party\n\n",
+            "%0aBcc:victim@third.party",
+            "\x00",
+            "é" * 9000,
+        ]
+        with mute_logger("odoo.http", "werkzeug"):
+            for number in range(200):
+                form = dict(GOOD)
+                form[rng.choice(list(form))] = rng.choice(injections) + str(number)
+                choice = number % 5
+                if choice == 0:
+                    response = self.post(form)
+                elif choice == 1:
+                    response = self.post({**form, "message": "x" * 200_000})
+                elif choice == 2:
+                    response = self.post(form, files={"message": ("x.bin", bytes(range(256)))})
+                elif choice == 3:
+                    body = b"name=%ff%fe&email=\xff&message=" + bytes([number]) * 50
+                    response = self.opener.post(self.base_url() + "/contact", data=body, timeout=20)
+                else:
+                    response = self.post(form, token=False)
+                self.assertLess(response.status_code, 500, form)
+        for mail in self.mails():
+            self.assertEqual(mail.email_to, "contact@alpha.test")
+            self.assertFalse(mail.email_cc)
+            self.assertNotIn("\n", f"{mail.subject}{mail.reply_to}{mail.email_from}")

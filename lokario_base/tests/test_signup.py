@@ -1,0 +1,123 @@
+import re
+from email import message_from_bytes, policy
+from unittest.mock import patch
+
+from freezegun import freeze_time
+from odoo import fields, http
+from odoo.exceptions import AccessDenied
+from odoo.tests import HttpCase, tagged
+from odoo.tools import mute_logger
+
+from lokario_cli.worlds.mail import SmtpServer
+from odoo.addons.base.models.ir_mail_server import IrMail_Server
+
+LOGIN, PASSWORD = "neuve@example.org", "Long-Secret-42"
+
+
+@tagged("post_install", "-at_install")
+class TestSignup(HttpCase):
+    def setUp(self):
+        super().setUp()
+        self.smtp = self.enterContext(SmtpServer())
+        self.startPatcher(patch.object(IrMail_Server, "_disable_send", classmethod(lambda cls: False)))
+        servers = self.env["ir.mail_server"]
+        servers.search([]).active = False
+        values = {"name": "Global", "smtp_host": "127.0.0.1", "smtp_port": self.smtp.port, "smtp_encryption": "none"}
+        servers.create({**values, "is_global": True, "from_filter": "noreply@lokario.test"})
+        parameters = self.env["ir.config_parameter"]
+        parameters.set_param("auth_signup.invitation_scope", "b2c")
+        parameters.set_param("auth_signup.reset_password", "True")
+        self.env["lokario.rate.limit"].search([]).unlink()
+        self.authenticate(None, None)
+        self.env["res.lang"]._activate_lang("en_US")
+        self.opener.headers["Accept-Language"] = "en-US"
+
+    def post(self, path, **data):
+        data["csrf_token"] = http.Request.csrf_token(self)
+        return self.opener.post(self.base_url() + path, data=data, timeout=20)
+
+    def sign_up(self, **values):
+        data = {"login": LOGIN, "name": "Neuve", "password": PASSWORD, "confirm_password": PASSWORD, **values}
+        response = self.post("/web/signup", **data)
+        self.user = self.env["res.users"].search([("login", "=", LOGIN)])
+        return response
+
+    def mail_link(self, pattern):
+        """Let the queue run and return the link in the newest mail that the SMTP server received."""
+        self.env["mail.mail"].search([("state", "=", "outgoing")]).send()
+        sender, recipients, raw, _login = self.smtp.received[-1]
+        self.assertEqual(recipients, [LOGIN])
+        self.assertEqual(sender, "noreply@lokario.test")
+        body = message_from_bytes(raw, policy=policy.default).get_body(["html"]).get_content()
+        return re.search(pattern, body)[0].replace("&amp;", "&")
+
+    def verification_token(self):
+        return self.mail_link(r"http[^\"]*/auth/verify\?token=[\w-]+").partition("token=")[2]
+
+    def can_log_in(self):
+        user = self.user.with_user(self.user)
+        try:
+            user._check_credentials({"type": "password", "password": PASSWORD}, {"interactive": True})
+        except AccessDenied:
+            return False
+        return True
+
+    def test_no_login_before_the_link(self):
+        response = self.sign_up()
+        self.assertIn("Check your mail", response.text)
+        self.assertTrue(self.user)
+        self.assertFalse(self.can_log_in())
+        with mute_logger("odoo.addons.base.models.res_users"):
+            page = self.post("/web/login", login=LOGIN, password=PASSWORD)
+        self.assertIn("confirm your e-mail address", page.text)
+        token = self.verification_token()
+        self.assertIn("Confirm and open my account", self.url_open(f"/auth/verify?token={token}").text)
+        self.assertFalse(self.can_log_in(), "opening the link is not enough: programs do that")
+        self.assertIn("Your account is open", self.post("/auth/verify", token=token).text)
+        self.assertTrue(self.can_log_in())
+
+    def test_link_used_twice_expired_or_forged(self):
+        self.sign_up()
+        token = self.verification_token()
+        for bad in ("", "x", token[:-3], token[::-1], "A" * 80):
+            response = self.post("/auth/verify", token=bad)
+            self.assertEqual(response.status_code, 410)
+            self.assertIn("This link is not valid", response.text)
+        with freeze_time(fields.Datetime.add(fields.Datetime.now(), hours=25)):
+            self.assertFalse(self.env["res.users"]._by_verification_token(token))
+        self.assertFalse(self.can_log_in())
+        self.assertEqual(self.post("/auth/verify", token=token).status_code, 200)
+        self.assertEqual(self.post("/auth/verify", token=token).status_code, 410)
+
+    def test_sending_again_is_limited_and_tells_nothing(self):
+        self.sign_up()
+        first = self.verification_token()
+        for _attempt in range(5):
+            self.assertIn("Check your mail", self.post("/auth/verify/resend", login=LOGIN).text)
+        self.assertIn("Check your mail", self.post("/auth/verify/resend", login="nobody@example.org").text)
+        self.verification_token()
+        self.assertEqual(len(self.smtp.received), 3)
+        self.assertEqual(self.env["res.users"]._by_verification_token(first), self.user)
+
+    def test_reset_end_to_end(self):
+        self.sign_up()
+        self.verification_token()
+        self.assertIn("instructions sent", self.post("/web/reset_password", login=LOGIN).text)
+        link = self.mail_link(r"http[^\"]*/web/reset_password\?[^\"]*token=[^\"]+")
+        token = re.search(r"token=([^&]+)", link)[1]
+        new = {"password": "Other-Secret-43", "confirm_password": "Other-Secret-43", "login": LOGIN, "name": "Neuve"}
+        self.assertIn("reset successfully", self.post("/web/reset_password", token=token, **new).text)
+        user = self.user.with_user(self.user)
+        user._check_credentials({"type": "password", "password": "Other-Secret-43"}, {"interactive": True})
+        self.assertFalse(self.can_log_in(), "the old password")
+
+    def test_short_paths(self):
+        self.assertTrue(self.url_open("/auth/signup").url.endswith("/web/signup"))
+        self.assertIn("/web/reset_password?token=abc", self.url_open("/auth/reset?token=abc").url)
+
+    def test_invited_people_need_no_second_proof(self):
+        partner = self.env["res.partner"].create({"name": "Invitée", "email": LOGIN})
+        partner.signup_prepare(signup_type="signup")
+        self.sign_up(token=partner._generate_signup_token())
+        self.assertEqual(self.user.partner_id, partner)
+        self.assertTrue(self.can_log_in())

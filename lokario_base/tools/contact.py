@@ -1,0 +1,62 @@
+"""What a visitor may send by the contact form."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+
+LIMITS = {"name": 100, "email": 254, "company": 100, "message": 5000}  # characters; e-mail: RFC 5321 §4.5.3.1.3
+REQUIRED = ("name", "email", "message")
+EMAIL = re.compile(r"[^\s@<>\"',;:()\[\]\\]{1,64}@[^\s@<>\"',;:()\[\]\\]+\.[^\s@<>\"',;:()\[\]\\.]{2,}")
+HONEYPOT = "website"  # a field that people do not see and programs fill
+IPV4_NETWORK, IPV6_NETWORK = 24, 48  # bits that count as one network for the rate limit
+
+
+@dataclass(frozen=True)
+class ContactMessage:
+    name: str
+    email: str
+    company: str
+    message: str
+
+
+class InvalidMessage(ValueError):
+    """Names the fields that are wrong: ``{field: "missing" | "too_long" | "invalid"}``."""
+
+    def __init__(self, errors: dict[str, str]):
+        super().__init__(", ".join(sorted(errors)))
+        self.errors = errors
+
+
+def clean(text, multiline: bool = False) -> str:
+    """Return the text without control characters; line breaks stay only where several lines are meant."""
+    text = text if isinstance(text, str) else ""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    kept = (char if char == "\n" and multiline else " " if char in "\n\t" else char for char in text)
+    return "".join(char for char in kept if char == "\n" or unicodedata.category(char)[0] != "C").strip()
+
+
+def parse_message(form: dict) -> ContactMessage:
+    """Return what the visitor wrote, cleaned.
+
+    :raises InvalidMessage: a field is missing, too long or no address
+    """
+    values = {name: clean(form.get(name), multiline=name == "message") for name in LIMITS}
+    errors = {name: "too_long" for name, limit in LIMITS.items() if len(values[name]) > limit}
+    errors |= {name: "missing" for name in REQUIRED if not values[name]}
+    if "email" not in errors and (
+        not EMAIL.fullmatch(values["email"]) or not values["email"].isascii() or re.search(r"[\r\n\t]", form["email"])
+    ):
+        errors["email"] = "invalid"
+    if errors:
+        raise InvalidMessage(errors)
+    return ContactMessage(**values)
+
+
+def network_of(address: str) -> str:
+    """Return the network that an address counts for."""
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return "unknown"
+    return str(ip_network((ip, IPV4_NETWORK if ip.version == 4 else IPV6_NETWORK), strict=False))
