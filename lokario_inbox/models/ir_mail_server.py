@@ -59,37 +59,12 @@ class IrMailServer(models.Model):
 
     # === CONNECTION AND LOGIN === #
 
-    def _connect__(
-        self,
-        host=None,
-        port=None,
-        user=None,
-        password=None,
-        encryption=None,
-        smtp_from=None,
-        ssl_certificate=None,
-        ssl_private_key=None,
-        smtp_debug=False,
-        mail_server_id=None,
-        allow_archived=False,
-    ):
+    def _connect__(self, *args, mail_server_id=None, **kwargs):
         """A mailbox's session is opened by its integration. Raises smtp_client.SubmissionFailed."""
         server_sudo = self.sudo().browse(mail_server_id)
         if not mail_server_id or not server_sudo.inbox_integration_id or self._disable_send():
-            return super()._connect__(
-                host,
-                port,
-                user,
-                password,
-                encryption,
-                smtp_from,
-                ssl_certificate,
-                ssl_private_key,
-                smtp_debug,
-                mail_server_id,
-                allow_archived,
-            )
-        self._check_forced_mail_server(server_sudo, allow_archived, smtp_from)
+            return super()._connect__(*args, mail_server_id=mail_server_id, **kwargs)
+        self._check_forced_mail_server(server_sudo, kwargs.get("allow_archived"), kwargs.get("smtp_from"))
         return server_sudo.inbox_integration_id._open_smtp__()
 
     def _smtp_login__(self, connection, smtp_user, smtp_password):
