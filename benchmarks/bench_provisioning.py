@@ -51,6 +51,10 @@ def _databases(world, tools, template):
     ]
 
 
+def _create_raw(world, template, name):
+    world.cluster.psql(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+
+
 def _plain_copy(world, template):
     """Odoo's command wants a source it can connect to."""
     name = f"bench_source_{uuid.uuid4().hex[:6]}"

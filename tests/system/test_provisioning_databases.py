@@ -1,0 +1,252 @@
+"""What is done to databases, against a real PostgreSQL and without a server: secrets, races, drops."""
+
+import contextlib
+import subprocess
+import threading
+import time
+import uuid
+
+import psycopg2
+import pytest
+
+from lokario_cli.setup.postgres import binaries
+from lokario_cli.worlds.provisioning import instance_tools
+
+SALES_MODULES = ["base", "web", "mail", "portal", "auth_signup", "sale_management", "account", "website", "auth_oauth"]
+
+
+@pytest.fixture(scope="session")
+def tools():
+    return instance_tools()
+
+
+@pytest.fixture
+def postgres(world, tools):
+    options = world.cluster.odoo_options()
+    return tools.postgres_admin.PostgresAdmin(
+        options["db_host"], int(options.get("db_port") or 0), options["db_user"], options.get("db_password") or ""
+    )
+
+
+@pytest.fixture
+def mark(tools):
+    return tools.postgres_admin.OwnerMark("test", uuid.uuid4().hex)
+
+
+@pytest.fixture
+def hidden(world, postgres, mark, instance_template):
+    """A dark copy of a small template; removed afterwards."""
+    name = f"t-dark-{uuid.uuid4().hex[:8]}"
+    postgres.clone_hidden(instance_template, name, mark)
+    yield name
+    world.drop(name)
+
+
+def test_a_dark_copy_is_invisible_until_published(postgres, mark, hidden):
+    assert postgres.find(hidden).is_template
+    assert postgres.owned_by("test")[hidden] == mark.owner
+    postgres.publish(hidden, mark)
+    database = postgres.find(hidden)
+    assert (database.is_template, database.allow_connections) == (False, True)
+
+
+def test_another_managers_database_is_refused(postgres, tools, mark, hidden):
+    from odoo.addons.saas_manager.exceptions import NotOurs
+
+    stranger = tools.postgres_admin.OwnerMark("another manager", mark.owner)
+    for action in (postgres.publish, postgres.hide, postgres.seal, postgres.drop):
+        with pytest.raises(NotOurs):
+            action(hidden, stranger)
+    assert postgres.find(hidden).is_template
+
+
+def test_a_database_in_the_way_is_kept(postgres, tools, mark, hidden, instance_template):
+    from odoo.addons.saas_manager.exceptions import DatabaseInTheWay
+
+    with pytest.raises(DatabaseInTheWay):
+        postgres.clone_hidden(instance_template, hidden, tools.postgres_admin.OwnerMark("test", "another"))
+    assert postgres.find(hidden).comment == str(mark)
+
+
+def test_one_worker_at_a_time(postgres):
+    with postgres.exclusive("instance:1") as first, postgres.exclusive("instance:1") as second:
+        assert (first, second) == (True, False)
+    with postgres.exclusive("instance:1") as again:
+        assert again
+
+
+def test_drops_under_reconnecting_clients(world, postgres, mark, instance_template):
+    """20 of 20 succeed, each within a second, while clients come back as fast as they can."""
+    durations = []
+    options = world.cluster.odoo_options()
+    for _round in range(20):
+        name = f"t-drop-{uuid.uuid4().hex[:8]}"
+        postgres.clone_hidden(instance_template, name, mark)
+        postgres.publish(name, mark)
+        with reconnecting_clients(options, name):
+            start = time.monotonic()
+            assert postgres.drop(name, mark)
+            durations.append(time.monotonic() - start)
+        assert postgres.find(name) is None
+    assert max(durations) <= 1, durations
+
+
+@contextlib.contextmanager
+def reconnecting_clients(options, name, count=4):
+    stop, connected = threading.Event(), threading.Semaphore(0)
+
+    def storm():
+        while not stop.is_set():
+            try:
+                connection = psycopg2.connect(host=options["db_host"], user=options["db_user"], dbname=name)
+                connected.release()
+                with contextlib.suppress(psycopg2.Error), connection.cursor() as cursor:
+                    cursor.execute("SELECT 1")
+                    cursor.execute("SELECT pg_sleep(0.2)")
+                connection.close()
+            except psycopg2.Error:
+                continue
+
+    threads = [threading.Thread(target=storm, daemon=True) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for _ in range(count):
+        connected.acquire(timeout=10)
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(5)
+
+
+# === SECRETS OF THE TEMPLATE === #
+
+PLANTED_ROWS = """
+INSERT INTO ir_mail_server (name, smtp_host, smtp_port, smtp_encryption, smtp_authentication, smtp_user, smtp_pass,
+    active) VALUES ('relay', 'smtp.test', 587, 'starttls', 'login', {c}, {c}, true);
+INSERT INTO fetchmail_server (name, server_type, server, "user", password, state, active)
+    VALUES ('in', 'imap', 'imap.test', {c}, {c}, 'done', true);
+INSERT INTO mail_message (subject, body, message_type, model) VALUES ('x', {c}, 'email_outgoing', NULL);
+INSERT INTO mail_mail (mail_message_id, body_html, email_to, state, headers)
+    SELECT max(id), {c}, {c}, 'outgoing', {c} FROM mail_message;
+INSERT INTO sms_sms (number, body, state, uuid) VALUES ('+33', {c}, 'outgoing', {c});
+INSERT INTO snailmail_letter (model, res_id, partner_id, company_id, state, street)
+    SELECT 'res.partner', 1, 1, 1, 'pending', {c};
+INSERT INTO res_users_apikeys (name, user_id, key, index, scope) VALUES ({c}, 2, {c}, 'abcdefgh', 'rpc');
+INSERT INTO auth_totp_device (name, user_id, key, index, scope) VALUES ({c}, 2, {c}, 'abcdefgh', 'browser');
+INSERT INTO auth_passkey_key (name, credential_identifier, public_key, create_uid) VALUES ({c}, {c}, {c}, 2);
+INSERT INTO ir_logging (name, type, dbname, level, path, func, line, message)
+    VALUES ('x', 'server', 'x', 'INFO', 'x', 'x', '1', {c});
+INSERT INTO bus_bus (channel, message) VALUES ('x', {c});
+INSERT INTO mail_push_device (partner_id, endpoint, keys) VALUES (3, {c}, {c});
+INSERT INTO mail_scheduled_message (model, res_id, author_id, subject, body, scheduled_date)
+    VALUES ('res.partner', 3, 3, {c}, {c}, now());
+INSERT INTO iap_account (name, account_token, service_id) SELECT 'sms', {c}, max(id) FROM iap_service;
+INSERT INTO auth_oauth_provider (name, client_id, auth_endpoint, validation_endpoint, body, enabled)
+    VALUES ('sso', {c}, 'https://sso.test/a', 'https://sso.test/v', '{{}}', true);
+INSERT INTO ir_attachment (name, type, res_model, db_datas) VALUES ('key.pem', 'binary', 'certificate.key', {c}::bytea);
+INSERT INTO mail_guest (name, access_token) VALUES ('guest', {c});
+UPDATE res_users SET password = {c}, totp_secret = {c}, oauth_access_token = {c} WHERE id = 2;
+UPDATE payment_provider SET state = 'enabled' WHERE id = (SELECT min(id) FROM payment_provider);
+INSERT INTO ir_act_server (name, type, usage, state, binding_type, model_id, webhook_url)
+    SELECT '{{"en_US": "hook"}}', 'ir.actions.server', 'ir_actions_server', 'webhook', 'action', min(id), {c}
+      FROM ir_model;
+UPDATE website SET google_analytics_key = {c}, google_search_console = NULL;
+"""
+PARAMETERS = (
+    "database.secret", "unsplash.access_key", "google_gmail_client_secret", "microsoft_outlook_client_secret",
+    "recaptcha_private_key", "cf.turnstile_secret_key", "mail.twilio_account_token", "mail.sfu_server_key",
+    "mail.web_push_vapid_private_key", "acme.api_token", "acme.password", "google_calendar_client_id",
+    "acme.hook_url", "acme.innocent",
+)  # fmt: skip
+
+
+class Canaries:
+    """Unique words planted where secrets live."""
+
+    def __init__(self):
+        self.words = []
+
+    def __format__(self, _spec):
+        self.words.append(f"CANARY{uuid.uuid4().hex}")
+        return f"'{self.words[-1]}'"
+
+    def plant(self, sql, database):
+        statements = [part.strip() for part in PLANTED_ROWS.format(c=self).split(";") if part.strip()]
+        sql(";".join(statements), database)
+        for key in PARAMETERS:
+            value = f"{self}".strip("'")
+            if key == "acme.hook_url":
+                value = f"https://user:{value}@hooks.test/in"
+            sql(
+                f"INSERT INTO ir_config_parameter (key, value) VALUES ('{key}', '{value}')"
+                " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                database,
+            )
+
+
+def found(words, dumped):
+    """Those of the words that are in a dump, as text or as the hexadecimal form of bytes."""
+    return [word for word in words if word.encode() in dumped or word.encode().hex().encode() in dumped]
+
+
+@pytest.fixture(scope="module")
+def sales_template(world):
+    return world.cached_database(SALES_MODULES, languages="fr_FR")
+
+
+def test_no_secret_of_the_template_reaches_a_client(world, tools, postgres, mark, sales_template):
+    """At least 40 canaries in a template with sales, accounting, website and OAuth: none in the instance."""
+    source = world.clone(sales_template, f"canary_{uuid.uuid4().hex[:8]}")
+    name = f"t-canary-{uuid.uuid4().hex[:8]}"
+    canaries = Canaries()
+    try:
+        canaries.plant(world.cluster.psql, source)
+        assert len(canaries.words) >= 40
+        planted = dump(world, source)
+        assert found(canaries.words, planted) == canaries.words, "each one was really there"
+        postgres.clone_hidden(source, name, mark)
+        with postgres.session(name) as connection:
+            before = tools.armer.snapshot(connection)
+            secret = tools.scrubber.current_secret(connection)
+            assert tools.neutralizer.neutralize(connection) == []
+            tools.scrubber.scrub(connection)
+            tools.neutralizer.verify(connection)
+            tools.scrubber.verify(connection, secret)
+            disarmed = tools.armer.snapshot(connection)
+            tools.armer.arm(connection, before)
+            armed = tools.armer.snapshot(connection)
+        fingerprint = tools.armer.state_hash
+        assert fingerprint(before) == fingerprint(armed) != fingerprint(disarmed)
+        assert {"ir_cron", "ir_ui_view", "ir_mail_server"} <= set(before)
+        content = dump(world, name)
+        assert found(canaries.words, content) == []
+    finally:
+        world.drop(name)
+        world.drop(source)
+
+
+def test_a_broken_neutralize_file_is_told_and_stops_nothing_else(tools, postgres, mark, hidden, world):
+    world.cluster.psql("ALTER TABLE mail_push RENAME TO mail_push_gone", hidden)
+    with postgres.session(hidden) as connection:
+        failures = tools.neutralizer.neutralize(connection)
+        assert [failure.module for failure in failures] == ["mail"]
+        tools.neutralizer.verify(connection)
+
+
+def test_what_is_left_is_found(tools, postgres, hidden):
+    from odoo.addons.saas_manager.exceptions import NotClean
+
+    with postgres.session(hidden) as connection:
+        secret = tools.scrubber.current_secret(connection)
+        with pytest.raises(NotClean, match=r"database\.secret"):
+            tools.scrubber.verify(connection, secret)
+        with pytest.raises(NotClean, match="scheduled actions"):
+            tools.neutralizer.verify(connection)
+
+
+def dump(world, database):
+    options = world.cluster.odoo_options()
+    command = [binaries() / "pg_dump", "-h", options["db_host"], "-U", options["db_user"], database]
+    return subprocess.run([str(part) for part in command], capture_output=True, check=True).stdout
