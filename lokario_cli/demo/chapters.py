@@ -1,3 +1,7 @@
 """The chapters in the order they are played: (title, function of the stage)."""
 
-CHAPTERS = []
+from . import saas
+
+CHAPTERS = [
+    ("provisioning a client", saas.provision),
+]

@@ -24,7 +24,7 @@ def run(args):
         stage = set_up(args, phases, servers)
         for title, play in CHAPTERS:
             with phases.phase(title):
-                play(stage)
+                tell_refusals(play, stage)
         say()
         say(table(["what happened", "where", "login"], [list(row) for row in stage.rows]))
         say(f"\n{len(phases.done)} phases, {phases.seconds:.0f} s")
@@ -32,6 +32,16 @@ def run(args):
             return 0
         say(f"The web client is at http://localhost:{stage.server.port}. Ctrl-C ends the demo.")
         return stage.server.process.wait()
+
+
+def tell_refusals(play, stage) -> None:
+    from ..console import Failure
+    from ..worlds.client import RpcError
+
+    try:
+        play(stage)
+    except RpcError as error:
+        raise Failure(f"Odoo refused: {error} (log: {stage.server.log})") from error
 
 
 def set_up(args, phases, servers: ExitStack):
