@@ -10,3 +10,4 @@ from . import test_outgoing
 from . import test_integration
 from . import test_ai
 from . import test_oauth
+from . import test_mime

@@ -93,11 +93,15 @@ def parse_partial(header, size, bodies, attachments):
 
 def parse_headers(message, header):
     """The header fields of a mail as a Mail without body."""
+    fields = {}
+    for name, value in message.raw_items():  # message[...] would replace 8-bit characters
+        fields.setdefault(name.lower(), []).append(value)
+
     def get(name):
-        return decode_field(message[name])
+        return decode_field(fields.get(name.lower(), [""])[0])
 
     def all_of(name):
-        return ", ".join(filter(None, map(decode_field, message.get_all(name, []))))
+        return ", ".join(filter(None, map(decode_field, fields.get(name.lower(), ()))))
 
     sender = get("From") or get("Sender")
     return Mail(
@@ -113,7 +117,7 @@ def parse_headers(message, header):
         reply_to=get("Reply-To")[:1000],
         date_header=parse_date(get("Date")),
         auto_submitted=get("Auto-Submitted")[:200],
-        list_id=(get("List-Id") or ("yes" if message["List-Unsubscribe"] else ""))[:500],
+        list_id=(get("List-Id") or ("yes" if get("List-Unsubscribe") else ""))[:500],
         precedence=get("Precedence")[:100].lower(),
         return_path=get("Return-Path")[:500],
         headers=decode_bytes(header[:HEADERS_MAX]),
@@ -207,6 +211,8 @@ def _is_container(part):
 def _body_kind(part):
     """"plain" or "html" for a part that people read as the body, else None."""
     content_type = part.get_content_type()
+    if content_type.startswith("multipart/") and not part.is_multipart():
+        return "plain"  # a container that holds no part: its raw text is all there is
     if content_type not in ("text/plain", "text/html") or part.is_multipart():
         return None
     disposition = unescape_bytes(str(part.get("Content-Disposition") or "")).strip().lower()
@@ -254,12 +260,21 @@ def _attachment(part, number, index):
 
 
 def _file_name(part):
-    try:
-        name = part.get_filename() or ""
-    except (ValueError, IndexError, TypeError, LookupError, UnicodeError):
-        found = re.search(r'name\*?=\s*"?([^";\r\n]+)', str(part.get("Content-Disposition") or ""))
-        name = found[1] if found else ""
-    return decode_field(name)
+    """The name a part gives itself, in any of the ways that mailers write it."""
+    for header, parameter in (("content-disposition", "filename"), ("content-type", "name")):
+        raw = next((value for name, value in part.raw_items() if name.lower() == header), "")
+        if not raw.isascii():
+            part.replace_header(header, unescape_bytes(raw))
+        try:
+            value = part.get_param(parameter, header=header)
+        except (ValueError, IndexError, TypeError, LookupError, UnicodeError):
+            found = re.search(r'name\*?=\s*"?([^";\r\n]+)', unescape_bytes(raw))
+            value = found[1] if found else ""
+        if isinstance(value, tuple):  # RFC 2231: (charset, language, value as Latin-1)
+            return decode_bytes(value[2].encode("latin-1", "replace"), value[0])
+        if value:
+            return decode_field(value)
+    return ""
 
 
 _NAMES = {"message/rfc822": "message.eml", "text/calendar": "invite.ics", "application/ms-tnef": "winmail.dat"}

@@ -33,6 +33,9 @@ def decode_bytes(data, charset=None):
             continue
         try:
             return clean(codec.decode(data)[0])
+        except UnicodeDecodeError as err:
+            if err.start and len(data) - err.start < 4:  # only the last character is cut
+                return clean(codec.decode(data[: err.start], "replace")[0])
         except (UnicodeError, ValueError):
             continue
     return clean(data.decode("cp1252", "replace"))

@@ -1,0 +1,71 @@
+import re
+
+from odoo.tests import BaseCase, tagged
+
+from ..exceptions import UnreadableMail
+from ..tools.mime_message import parse_mail
+from .mailbox_common import MailboxCase
+from .mime_corpus import CASES, mutations, ordinary
+
+MUTATIONS = 2000
+
+
+@tagged("post_install", "-at_install")
+class TestMime(BaseCase):
+    def test_corpus_reads_as_expected(self):
+        self.assertGreaterEqual(len(CASES), 100)
+        for name, raw, expected in CASES:
+            with self.subTest(name=name):
+                if expected.get("unreadable"):
+                    with self.assertRaises(UnreadableMail):
+                        parse_mail(raw)
+                else:
+                    self._check(parse_mail(raw), expected)
+
+    def _check(self, mail, expected):
+        if "text" in expected:
+            self.assertIn(expected["text"], mail.body_text)
+        if "not_text" in expected:
+            self.assertNotIn(expected["not_text"], mail.body_text)
+        if "html" in expected:
+            self.assertIn(expected["html"], mail.body_html)
+        if "not_html" in expected:
+            self.assertNotIn(expected["not_html"], mail.body_html)
+        if "files" in expected:
+            self.assertEqual([part.name for part in mail.attachments], expected["files"])
+        for name in ("subject", "from_address"):
+            if name in expected:
+                self.assertEqual(getattr(mail, name), expected[name])
+
+    def test_nothing_unsafe_for_the_database_comes_out(self):
+        bad = re.compile("[\x00\ud800-\udfff]")
+        for number, raw in mutations(500, seed=2):
+            try:
+                mail = parse_mail(raw)
+            except UnreadableMail:
+                continue
+            for name, value in vars(mail).items():
+                if isinstance(value, str) and bad.search(value):
+                    self.fail(f"mutation {number}: {name} holds {value!r}")
+
+
+@tagged("post_install", "-at_install")
+class TestHostileMailbox(MailboxCase):
+    def test_everything_is_stored_or_quarantined_and_nothing_blocks(self):
+        """The corpus and its mutations on a real server: all accounted for, every ordinary mail comes through."""
+        box = self.box()
+        hostile = [raw for _name, raw, _expected in CASES] + [raw for _number, raw in mutations(MUTATIONS)]
+        raws = []
+        for number, raw in enumerate(hostile):
+            raws.append(raw or b"\r\n")
+            if number % 20 == 0:
+                raws.append(ordinary(number))
+        self.fill(box.email_address, raws)
+        self.sync(box)
+        self.run_cron("backfill")
+        self.assertEqual((box.state, box.last_sync_error, box.backfill_pending), ("connected", False, False))
+        placed = self.env["inbox.placement"].search_count([("integration_id", "=", box.id)])
+        kept = self.env["inbox.quarantine"].search_count([("integration_id", "=", box.id)])
+        self.assertEqual(placed + kept, len(raws))
+        through = self.messages(box).filtered(lambda m: (m.subject or "").startswith("ordinary "))
+        self.assertEqual(len(through), len([n for n in range(len(hostile)) if n % 20 == 0]))
