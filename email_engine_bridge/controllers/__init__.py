@@ -1,2 +1,3 @@
 from . import api_dispatcher
 from . import engagement
+from . import pmta_pull

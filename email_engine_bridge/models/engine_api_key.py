@@ -61,6 +61,16 @@ class EngineApiKey(models.Model):
         )
         return token
 
+    def action_issue_token(self):
+        """Give the key a secret (a new one: the former stops working) and show it once."""
+        self.check_access("write")
+        token = self._issue_token()
+        message = self.env._("Key %s: copy it now, it is not shown again.", self.name)
+        return self.env["engine.secret.shown"]._show(message, token)
+
+    def action_revoke(self):
+        self.write({"revoked": True})
+
     @api.model
     def _hash_token(self, token):
         """Return the SHA-256 of a token; it has 256 random bits, so no slow hash is due."""

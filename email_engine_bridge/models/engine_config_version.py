@@ -120,7 +120,15 @@ class EngineConfigVersion(models.Model):
             self.write({"state": "failed", "error_message": message})
             server.message_post(body=self.env._("Version %(n)s was not taken: %(why)s", n=self.number, why=message))
             return
-        previous.filtered(lambda version: version != self).state = "replaced"
+        self._set_deployed()
+
+    def _set_deployed(self):
+        """Note that the machine uses this version now."""
+        self.ensure_one()
+        if self.state == "deployed":
+            return
+        others = self.server_id.version_ids.filtered(lambda version: version.state == "deployed")
+        others.state = "replaced"
         self.write({"state": "deployed", "pushed_at": fields.Datetime.now(), "error_message": False})
 
     def _deploy(self, client, previous):

@@ -50,7 +50,7 @@ class EnginePowermtaServer(models.Model):
     @api.depends("version_ids")
     def _compute_current_version(self):
         for server in self:
-            server.current_version_id = server.version_ids[:1]
+            server.current_version_id = server.version_ids.sorted("id")[-1:]
 
     @api.constrains(
         "postmaster",
@@ -175,7 +175,7 @@ class EnginePowermtaServer(models.Model):
             version = self.env["engine.config.version"]._append(server, text, reason)
             if version.state == "draft" and server.auto_push:
                 version._request_push()
-        return self.version_ids[:1]
+        return self.version_ids.sorted("id")[-1:]
 
     def action_generate(self):
         self._generate(self.env._("Asked by %s", self.env.user.name))
@@ -199,6 +199,15 @@ class EnginePowermtaServer(models.Model):
     def _find_by_pull_token(self, token):
         """Return the server that pulls by this token, or none."""
         return self.sudo().search([("pull_token_hash", "=", self._hash_pull_token(token))])
+
+    def _get_pulled_text(self):
+        """Return the newest version for a server that fetches it; it is in use from now on."""
+        self.ensure_one()
+        version = self._generate(self.env._("Fetched by the server"))
+        if not version:
+            raise UserError(self.env._("There is no configuration yet."))
+        version._set_deployed()
+        return version.content
 
     # === THE MACHINE === #
 

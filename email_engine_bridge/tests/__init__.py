@@ -3,6 +3,7 @@ from . import test_api_powermta
 from . import test_api_quotas
 from . import test_campaign
 from . import test_campaign_tools
+from . import test_configuration
 from . import test_contacts
 from . import test_engagement
 from . import test_install
@@ -11,4 +12,5 @@ from . import test_pmta_lint
 from . import test_quota
 from . import test_sending_api
 from . import test_template_renderer
+from . import test_warmup_engine
 from . import test_warmup_tool

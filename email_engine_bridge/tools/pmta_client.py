@@ -8,7 +8,7 @@ import requests
 
 from ..exceptions import EngineRejected, EngineUnavailable
 
-TIMEOUT = (5, 30)  # seconds to connect, to read
+TIMEOUT = 30  # seconds to connect, and between two bytes
 CONFIG_FOLDER = "/etc/pmta"
 MAX_ANSWER = 20_000_000  # bytes of a configuration that is read back
 

@@ -4,7 +4,7 @@ import requests
 
 from ..exceptions import EngineRejected, EngineUnavailable
 
-TIMEOUT = (5, 10)  # seconds to connect, to read
+TIMEOUT = 10  # seconds to connect, and between two bytes
 DEFAULT_URL = "https://api.telegram.org"
 
 
