@@ -13,6 +13,7 @@ from .odoo import Server, World
 TEMPLATE_MODULES = "base, web, mail, portal, auth_signup"
 DONE_STATES = {"active", "error"}
 SET_UP = """
+env.ref("base.user_admin").lang = "en_US"
 company = env.ref("base.main_company")
 company.write({{"name": "Lokario", "email": "hello@lokario.test"}})
 env["ir.mail_server"].create({{"name": "sink", "smtp_host": "127.0.0.1", "smtp_port": {smtp_port},
