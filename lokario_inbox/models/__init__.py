@@ -24,6 +24,7 @@ from . import inbox_message_search
 from . import inbox_message_routing
 from . import inbox_message_screen
 from . import inbox_integration_screen
+from . import inbox_retention
 from . import ir_websocket
 from . import res_company
 from . import inbox_integration_sending

@@ -19,7 +19,7 @@ class InboxMessage(models.Model):
         super()._after_store()
         self._store_traits()
         conversations = self._join_conversations()
-        self._index_for_search()
+        self._index_soon()
         conversations._refresh_from_emails()
         self._link_partners(conversations)
         conversations._follow_new_mail(self)

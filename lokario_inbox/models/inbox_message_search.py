@@ -1,11 +1,12 @@
 import re
 
-from odoo import models
+from odoo import api, models
 from odoo.fields import Domain
 from odoo.tools import SQL
 
 from ..tools.search_terms import MAX_INDEXED, fold, parse_query, prefix_lexeme
 
+_AT_ONCE, _BATCH = 60, 200  # mails
 _MARKUP, _PARTS = re.compile(r"[<>\"(),;:]"), re.compile(r"[@._+-]")
 _WEIGHTED = """setweight(to_tsvector('french', v.subject) || to_tsvector('english', v.subject), 'A')
     || setweight(to_tsvector('simple', v.people), 'B')
@@ -21,11 +22,41 @@ class InboxMessage(models.Model):
         self.env.cr.execute(
             "CREATE INDEX IF NOT EXISTS inbox_message_search_idx ON inbox_message USING gin (search_vector)"
         )
+        self.env.cr.execute(
+            "CREATE INDEX IF NOT EXISTS inbox_message_unindexed_idx ON inbox_message (id) WHERE search_vector IS NULL"
+        )
+
+    def _index_soon(self):
+        """Index a few mails at once; a first synchronisation leaves its thousands to the background."""
+        if len(self) <= _AT_ONCE:
+            self._index_for_search()
+        else:
+            self.env.ref("lokario_inbox.ir_cron_search_index").sudo()._trigger()
+
+    @api.model
+    def _cron_index(self):
+        """Index the mails that wait, newest first."""
+        commit_progress = self.env["ir.cron"]._commit_progress
+        while True:
+            self.env.cr.execute(
+                "SELECT id FROM inbox_message WHERE search_vector IS NULL ORDER BY id DESC LIMIT %s", [_BATCH]
+            )
+            batch = self.sudo().browse([row[0] for row in self.env.cr.fetchall()])
+            if batch:
+                batch._index_for_search()
+                batch.invalidate_recordset()
+            if not commit_progress(len(batch), remaining=len(batch) == _BATCH) or len(batch) < _BATCH:
+                return
 
     def _index_for_search(self):
         """Write the full-text vectors of the mails: French and English stems of folded words."""
         rows = [
-            (message.id, fold(message.subject), message._people_for_search(), fold(message.body_text)[:MAX_INDEXED])
+            (
+                message.id,
+                fold(message.subject),
+                message._people_for_search(),
+                fold((message.body_text or "")[:MAX_INDEXED]),
+            )
             for message in self
         ]
         self.env.cr.execute_values(

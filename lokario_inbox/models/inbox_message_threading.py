@@ -177,12 +177,16 @@ class InboxMessage(models.Model):
         return [(key, row[0]) for keys, row in zip(opened, created, strict=True) for key in keys]
 
     def _note_claims(self, groups):
-        """Keep the hint "claims to belong to" on conversations opened by somebody who takes no part."""
-        mine = set(self.ids)
-        claims = {key: other for group in groups for key, other in group.claims.items() if key in mine}
-        claimed = self.browse(claims.values()).conversation_id
-        for key, other in claims.items():
-            conversation = self.browse(key).conversation_id.sudo()
-            target = self.browse(other).conversation_id
-            if conversation.message_count <= 1 and target in claimed and target != conversation:
-                conversation.with_context(tracking_disable=True).claims_id = target
+        """Keep the hint "claims to belong to" on conversations just opened by somebody who takes no part."""
+        claims = [(key, other) for group in groups for key, other in group.claims.items()]
+        if claims:
+            self.env.cr.execute_values(
+                """UPDATE inbox_conversation c SET claims_id = claimed.conversation_id
+                     FROM (VALUES %s) AS v(mail, other)
+                     JOIN inbox_message mine ON mine.id = v.mail JOIN inbox_message claimed ON claimed.id = v.other
+                    WHERE c.id = mine.conversation_id AND c.message_count IS NULL
+                      AND claimed.conversation_id != c.id""",
+                claims,
+                page_size=1000,
+            )
+            self.env["inbox.conversation"].invalidate_model(["claims_id"])

@@ -349,3 +349,31 @@ class TestConversation(ConversationCase):
         messages._after_store()
         self.env.flush_all()
         self.assertLess(self.env.cr.sql_log_count - before, 40)
+
+    def test_a_first_sync_is_indexed_in_the_background(self):
+        """A big batch is searchable after the cron, and the cron leaves nothing behind."""
+        self.store(*({"subject": f"Chapitre {n}", "sender": f"c{n}@c.fr"} for n in range(70)))
+        Conversation = self.env["inbox.conversation"].with_user(self.user)
+        self._run_cron("lokario_inbox.ir_cron_search_index")
+        self.assertEqual(len(Conversation.inbox_list(view="all", search="chapitres", limit=100)["records"]), 70)
+
+    def test_retention(self):
+        """Contents fall due after their days, tombstones after a year; who, when and subject stay."""
+        old, fresh, gone = self.store(
+            {"date": fields.Datetime.now() - timedelta(days=400), "body": "secret plan", "subject": "Old plan"},
+            {"body": "fresh plan", "sender": "b@b.fr", "subject": "Fresh plan"},
+            {"sender": "c@c.fr", "subject": "Gone", "deleted_at": fields.Datetime.now() - timedelta(days=500)},
+        )
+        attachment = self.env["inbox.attachment"].create(
+            {"integration_id": self.mailbox.id, "message_id": old.id, "name": "a.pdf", "content": b"QQ=="}
+        )
+        self.env["inbox.message"]._gc_contents()
+        self.assertEqual(old.body_text, "secret plan", "0 days keeps everything")
+        self.mailbox.retention_days = 365
+        self.env["inbox.message"]._gc_contents()
+        self.env["inbox.message"]._gc_tombstones()
+        self.assertFalse(old.body_text or attachment.content or old.headers)
+        self.assertEqual((old.subject, fresh.body_text, gone.exists()), ("Old plan", "fresh plan", gone.browse()))
+        Conversation = self.env["inbox.conversation"].with_user(self.user)
+        self.assertFalse(Conversation.inbox_list(view="all", search="secret")["records"])
+        self.assertTrue(Conversation.inbox_list(view="all", search="subject:old")["records"])

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 MAX_INDEXED = 20_000  # characters of a body; what follows is quoted history
-_LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "ł": "l", "’": "'"})
+_SPECIAL = {"œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "ł": "l", "’": "'"}
 _TOKEN = re.compile(r'(-?)(?:(\w+):)?(?:"([^"]*)"?|(\S+))')
 _WORD = re.compile(r"[\w@.+-]+")
 _PREFIX_WORD = re.compile(r"[a-z0-9_]+")
@@ -19,13 +19,22 @@ _BEFORE, _AFTER = ("before", "avant"), ("after", "apres", "après", "since", "de
 _FLAGS = {"attachment": "attachment", "piece": "attachment", "pj": "attachment", "unread": "unread", "nonlu": "unread"}
 
 
+class _Folding(dict):
+    """Character code -> what it is folded to; each code is worked out once."""
+
+    def __missing__(self, code):
+        decomposed = unicodedata.normalize("NFKD", chr(code))
+        self[code] = _SPECIAL.get(chr(code)) or "".join(c for c in decomposed if not unicodedata.combining(c))
+        return self[code]
+
+
+_FOLDING = _Folding({0: ""})
+
+
 def fold(text: str | None) -> str:
     """Return the text in lower case without accents ("Élève" → "eleve")."""
-    lowered = (text or "").casefold().translate(_LIGATURES).replace("\x00", "")
-    if lowered.isascii():
-        return lowered
-    decomposed = unicodedata.normalize("NFKD", lowered)
-    return "".join(c for c in decomposed if not unicodedata.combining(c))
+    lowered = (text or "").casefold()
+    return lowered.replace("\x00", "") if lowered.isascii() else lowered.translate(_FOLDING)
 
 
 @dataclass
