@@ -39,13 +39,6 @@ async def fetch_groups(session, uids):
                 waiting.append((group, _request(session, group, infos)))
             group, tag = waiting.popleft()
             bodies = _bodies(await session.receive(tag)) if tag else {}
-            if not _is_whole(group, infos, bodies):
-                # The odd ones are asked for alone: first empty the pipeline.
-                for later, later_tag in waiting:
-                    if later_tag:
-                        bodies |= _bodies(await session.receive(later_tag))
-                    group = group + later
-                waiting.clear()
             yield tuple([
                 item for uid in group if (item := await _item(session, uid, infos, bodies))
             ])
@@ -117,13 +110,6 @@ def _bodies(reply):
     return found
 
 
-def _is_whole(group, infos, bodies):
-    return all(
-        uid in infos and (infos[uid]["size"] > FULL_MAX or len(bodies.get(uid, b"")) == infos[uid]["size"])
-        for uid in group
-    )
-
-
 async def _item(session, uid, infos, bodies):
     info = infos.get(uid)
     if info is None:
@@ -166,7 +152,7 @@ async def _big_item(session, uid, info):
         parts = leaves(row[b"BODYSTRUCTURE"])
         bodies = await _text_parts(session, uid, [leaf for leaf in parts if leaf.is_body])
     except (StopIteration, ValueError, ServerFault) as err:
-        problem = f"This big mail cannot be read: {err or 'no structure'}"
+        problem = f"This big mail cannot be read: {str(err) or 'no structure'}"
         return RawItem(uid, info["flags"], info["date"], info["size"], problem=problem)
     attachments = [
         Part(

@@ -33,7 +33,7 @@ class Credentials:
 
 @dataclass
 class Reply:
-    """The tagged answer of one command with the untagged data that came before it."""
+    """The tagged answer of one command with the untagged data that came while it ran."""
 
     status: bytes
     text: str
@@ -69,6 +69,7 @@ class ImapSession:
         self._reader, self._writer, self._pinned = reader, writer, pinned
         self._tags = itertools.count(1)
         self._leaving = False
+        self._waiting, self._replies = {}, {}
         self.capabilities = frozenset()
         self.bytes_in = self.bytes_out = 0
 
@@ -162,6 +163,7 @@ class ImapSession:
         tag = b"L%d" % next(self._tags)
         line = tag + b" " + command + b"\r\n"
         self.bytes_out += len(line)
+        self._waiting[tag] = []
         self._writer.write(line)
         return tag
 
@@ -169,20 +171,30 @@ class ImapSession:
         self.bytes_in += size
 
     async def _read_until(self, tag):
-        data = []
-        while True:
+        """The reply of one command; replies of other commands wait for their receiver.
+
+        A server may work on pipelined commands side by side (RFC 3501 5.5, Dovecot does): untagged data
+        says nothing about its command, so every waiting command gets it.
+        """
+        while tag not in self._replies:
             line, literals = await read_response(self._reader, self._count)
+            done, _space, rest = line.partition(b" ")
             if line.startswith(b"+"):  # OAuth error detail: an empty line asks for the final NO
                 self._writer.write(b"\r\n")
-            elif line.startswith(tag + b" "):
-                status, _space, text = line[len(tag) + 1 :].partition(b" ")
-                reply = Reply(status.upper(), text.decode("utf-8", "replace"), data)
-                return reply
-            elif line.startswith(b"* "):
-                row = parse(line, literals)
-                if _upper(row[1]) == b"BYE" and not self._leaving:
-                    raise _refusal(Reply(b"BYE", line.decode("utf-8", "replace"), []), ServerFault)
-                data.append(row)
+            elif done in self._waiting:
+                status, _space, text = rest.partition(b" ")
+                data = self._waiting.pop(done)
+                self._replies[done] = Reply(status.upper(), text.decode("utf-8", "replace"), data)
+            elif done == b"*":
+                self._take_untagged(line, literals)
+        return self._replies.pop(tag)
+
+    def _take_untagged(self, line, literals):
+        row = parse(line, literals)
+        if len(row) > 1 and _upper(row[1]) == b"BYE" and not self._leaving:
+            raise _refusal(Reply(b"BYE", line.decode("utf-8", "replace"), []), ServerFault)
+        for data in self._waiting.values():
+            data.append(row)
 
     async def _greet(self):
         line, _literals = await read_response(self._reader, self._count)

@@ -86,7 +86,7 @@ async def _log_in(session, plan, credentials):
         await session.ask_capabilities()
         commands = [_status(folder, session.capabilities) for folder in plan.folders]
         replies = await session.pipeline(*commands) if commands else []
-    return [_parse_status(reply) for reply in replies]
+    return [_parse_status(reply, folder.path) for reply, folder in zip(replies, plan.folders, strict=True)]
 
 
 def _status(folder, capabilities):
@@ -94,13 +94,18 @@ def _status(folder, capabilities):
     return b"STATUS %s (MESSAGES UIDNEXT UIDVALIDITY%s)" % (quote(folder.path), modseq)
 
 
-def _parse_status(reply):
-    """STATUS numbers as a dict, None for a folder that is gone or refused."""
-    rows = reply.rows(b"STATUS")
-    if reply.status != b"OK" or not rows or not isinstance(rows[0][-1], list):
+def _parse_status(reply, path):
+    """STATUS numbers of one folder as a dict, None when it is gone or refused."""
+    named = [row for row in reply.rows(b"STATUS") if row and _same_folder(row[0], path)]
+    if reply.status != b"OK" or not named or not isinstance(named[-1][-1], list):
         return None
-    values = rows[0][-1]
+    values = named[-1][-1]
     return {key.upper().decode(): int(value) for key, value in zip(values[::2], values[1::2], strict=False)}
+
+
+def _same_folder(found, path):
+    text = found.decode("utf-8", "surrogateescape") if isinstance(found, bytes) else ""
+    return text == path or (path.upper() == "INBOX" and text.upper() == "INBOX")
 
 
 async def _work(session, plan, statuses, emit):
