@@ -13,6 +13,7 @@ from .odoo import Server, World
 TEMPLATE_MODULES = "base, web, mail, portal, auth_signup"
 DONE_STATES = {"active", "error"}
 SET_UP = """
+env["res.lang"]._activate_lang("en_US")
 env.ref("base.user_admin").lang = "en_US"
 company = env.ref("base.main_company")
 company.write({{"name": "Lokario", "email": "hello@lokario.test"}})

@@ -143,10 +143,13 @@ class SaasInstance(models.Model):
 
     @contextmanager
     def _operation(self, code):
-        """Journal the block as step ``code``; a technical failure becomes a sentence."""
+        """Journal the block as step ``code``, alone; a technical failure becomes a sentence."""
         try:
-            with self._step(code):
-                yield
+            with self._alone() as mine:
+                if not mine:
+                    raise UserError(self.env._("“%s” is being worked on: try again in a moment.", self.name))
+                with self._step(code):
+                    yield
         except NotOurs as err:
             raise UserError(
                 self.env._("The database “%s” does not belong to this manager: nothing was changed in it.", err)

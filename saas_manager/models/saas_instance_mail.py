@@ -25,3 +25,7 @@ class SaasInstanceMail(models.Model):
     )
     reason = fields.Char()
     message_id = fields.Char("Message-ID")
+
+    _occasion_uniq = models.UniqueIndex(
+        "(instance_id, occasion) WHERE state IN ('sending', 'sent', 'unknown')", "This mail has left already."
+    )

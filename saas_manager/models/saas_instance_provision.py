@@ -19,6 +19,7 @@ from ..tools.customizer import Company
 
 _logger = logging.getLogger(__name__)
 
+LOCK_WAIT = 10  # seconds; a provisioning takes two
 JOB_RETRY = 5  # seconds until another worker may take over an instance that is being worked on
 # What a step may fail with; anything else is a fault of ours and is logged with its traceback.
 EXPECTED = (SaasError, UserError, psycopg2.Error, OSError)
@@ -60,7 +61,7 @@ class SaasInstance(models.Model):
         self.ensure_one()
         server, template = self.server_id, self.template_id
         self.check_access("write")
-        if self.state not in {"draft", "error"} or self.is_deployed:
+        if self.state not in {"draft", "error"} or self._may_hold_data():
             raise UserError(self._transition_problem("provisioning"))
         if not self.partner_id.email:
             raise UserError(
@@ -78,6 +79,10 @@ class SaasInstance(models.Model):
         self._check_subdomain()
         server._check_answers()
 
+    def _may_hold_data(self):
+        """Whether a client has worked in the database: a failed termination may have left it."""
+        return self.is_deployed and bool(self.activation_date)
+
     def _reserve(self):
         """Take a place on the server and queue the job, or say that there is none.
 
@@ -88,7 +93,7 @@ class SaasInstance(models.Model):
         self.env.cr.execute("LOCK TABLE saas_server IN SHARE ROW EXCLUSIVE MODE")
         if not self.exists():
             raise UserError(self.env._("Save the instance first."))
-        if self.state not in {"draft", "error"}:
+        if self.state not in {"draft", "error"} or self._may_hold_data():
             raise UserError(self._transition_problem("provisioning"))
         if self.server_id.free_places < 1:
             raise UserError(self.env._("The server “%s” is full: it has no free place.", self.server_id.name))
@@ -108,15 +113,19 @@ class SaasInstance(models.Model):
         a killed one removes it and starts afresh; the mail is never sent twice.
         """
         self.ensure_one()
-        with self.server_id._get_postgres__().exclusive(f"instance:{self.uuid}") as mine:
+        with self._alone() as mine:
             if not mine:
                 raise RetryableJobError("another worker has this instance", seconds=JOB_RETRY, ignore_retry=True)
             if self._committed(lambda own: own.state == "provisioning"):
                 self._provision()
-            # Also when the client's instance was suspended in the meantime, or this is a second run.
-            if self._committed(lambda own: own.is_deployed and own.sudo().pending_password):
-                self._send_provisioning_email()
-                self._tell_outcome()
+        # Also when the instance was suspended in the meantime, or when this is a second run.
+        if self._committed(lambda own: own.is_deployed and own.sudo().pending_password):
+            self._send_provisioning_email()
+            self._tell_outcome()
+
+    def _alone(self):
+        """Whether, after some waiting, nobody else works on this instance; holds for the block."""
+        return self.server_id._get_postgres__().exclusive(f"instance:{self.uuid}", LOCK_WAIT)
 
     def _committed(self, question):
         """Answer ``question`` from what others see; a job's own transaction still shows its beginning."""

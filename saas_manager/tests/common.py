@@ -1,3 +1,4 @@
+from contextlib import contextmanager
 from unittest.mock import patch
 
 from odoo.tests import TransactionCase
@@ -8,6 +9,10 @@ class QuietPostgres:
 
     def find(self, name):
         return None
+
+    @contextmanager
+    def exclusive(self, key, wait):
+        yield True
 
     def drop(self, name, mark, unmarked_is_ours=False):
         return False
@@ -26,7 +31,7 @@ class SaasCase(TransactionCase):
         cls.template.write({"state": "ready", "template_db": "t-tpl_small_v1", "version": 1})
         cls.plan = cls.env["saas.plan"].create({"name": "Standard", "template_id": cls.template.id})
         cls.partner = cls.env["res.partner"].create(
-            {"name": "Martin", "email": "Marie@Martin.test", "is_company": True}
+            {"name": "Martin", "email": "Marie@Martin.test", "is_company": True, "lang": "en_US"}
         )
 
     def setUp(self):

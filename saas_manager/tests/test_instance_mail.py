@@ -33,6 +33,15 @@ class TestInstanceMail(SaasCase, MailCommon):
         self.assertIn("2026", self.send("_send_reactivation_email")[0])
         self.assertIn("t-martin", self.send("_send_termination_email")[0])
 
+    def test_a_french_client_reads_french(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.env["ir.module.module"].search([("name", "=", "saas_manager")])._update_translations(["fr_FR"])
+        self.partner.lang = "fr_FR"
+        self.instance._set_guarded(pending_password="Sesame123Sesame123")
+        (body,) = self.send("_send_provisioning_email")
+        self.assertIn("Votre Odoo est prêt", body)
+        self.assertIn("Sesame123Sesame123", body)
+
     def test_the_password_leaves_and_stays_nowhere(self):
         self.instance._set_guarded(pending_password="Sesame123Sesame123")
         self.send("_send_provisioning_email")

@@ -80,16 +80,21 @@ class PostgresAdmin:
             connection.close()
 
     @contextlib.contextmanager
-    def exclusive(self, key):
-        """Hold the advisory lock named ``key``; yields False when somebody else holds it.
+    def exclusive(self, key, wait):
+        """Hold the advisory lock named ``key``; yields False when somebody else holds it for ``wait`` seconds.
 
         The lock lives as long as the connection: it goes away with a killed process.
         """
         digest = hashlib.sha256(key.encode()).digest()
         half = int.from_bytes(digest[:4], "big", signed=True)
         with self._autocommit() as cursor:
-            cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCK_CLASS, half])
-            yield cursor.fetchone()[0]
+            cursor.execute("SELECT set_config('lock_timeout', %s, false)", [f"{max(1, round(wait * 1000))}ms"])
+            try:
+                cursor.execute("SELECT pg_advisory_lock(%s, %s)", [LOCK_CLASS, half])
+            except errors.LockNotAvailable:
+                yield False
+            else:
+                yield True
 
     # -- looking ---------------------------------------------------------------------------
 
