@@ -65,6 +65,7 @@ class EngineIp(models.Model):
     health = fields.Selection(HEALTH_STATES, required=True, default="ok", readonly=True, copy=False, tracking=True)
     health_since = fields.Date(readonly=True, copy=False)
     health_reason = fields.Char(readonly=True, copy=False)
+    daily_quota = fields.Integer("Quota a day now", compute="_compute_daily_quota", store=True)
     day_ids = fields.One2many("engine.ip.day", "ip_id", "Days")
     quota_today = fields.Integer(compute="_compute_today")
     sent_today = fields.Integer("Sent and reserved today", compute="_compute_today")
@@ -91,6 +92,12 @@ class EngineIp(models.Model):
             plan, progress = ip.plan_id._get_plan(), ip._get_progress()
             ip.phase = warmup.phase_of(plan, progress)
             ip.plan_quota = warmup.quota_of(plan, progress)
+
+    @api.depends("status", "health", "stage", "plan_id.stage_ids.quota", "plan_id.active_quota")
+    def _compute_daily_quota(self):
+        for ip in self:
+            share = health.share_of_quota(ip.health) if ip.status in SENDING_STATUSES else 0
+            ip.daily_quota = int(ip.plan_quota * share)
 
     def _compute_today(self):
         for tenant, ips in self.grouped("tenant_id").items():
@@ -204,12 +211,10 @@ class EngineIp(models.Model):
         self.ensure_one()
         return warmup.Progress(self.stage, self.used_days, self.idle_days)
 
-    def _get_quota_on(self, day):
-        """Return how many mails this IP may send on `day` as things stand."""
+    def _get_quota_on(self, _day):
+        """Return how many mails a day this IP may send from `_day` on, as things stand."""
         self.ensure_one()
-        if self.status not in SENDING_STATUSES:
-            return 0
-        return int(self.plan_quota * health.share_of_quota(self.health))
+        return self.daily_quota
 
     def _describe_today(self, row):
         """Return this IP's day as the API shows it; `sent_today` includes what is reserved."""

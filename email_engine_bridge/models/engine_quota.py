@@ -7,11 +7,14 @@ from odoo.sql_db import Cursor
 from ..const import LEASE_SECONDS, MAX_INT, SENDING_STATUSES
 
 # One statement: lock the day rows in id order (no deadlock between callers), rank them by what
-# is left, take. PostgreSQL evaluates the last WHERE again on rows that changed meanwhile.
+# is left, take. The quota is the plan's of this moment unless somebody set it by hand.
+# PostgreSQL evaluates the WHERE of the UPDATE again on rows that changed meanwhile.
 RESERVE = """
 WITH locked AS (
-    SELECT d.id, d.ip_id, d.quota - d.sent - d.reserved AS free
-      FROM engine_ip_day d JOIN engine_ip ip ON ip.id = d.ip_id
+    SELECT d.id, d.ip_id, now.quota, now.quota - d.sent - d.reserved AS free
+      FROM engine_ip_day d
+      JOIN engine_ip ip ON ip.id = d.ip_id
+     CROSS JOIN LATERAL (SELECT CASE WHEN d.quota_by_hand THEN d.quota ELSE ip.daily_quota END AS quota) now
      WHERE d.tenant_id = %(tenant_id)s AND d.day = %(day)s
        AND ip.status IN %(statuses)s
        AND (%(ip_ids)s IS NULL OR d.ip_id = ANY(%(ip_ids)s))
@@ -21,11 +24,11 @@ WITH locked AS (
     SELECT *, sum(free) OVER (ORDER BY free DESC, id) - free AS before, sum(free) OVER () AS total
       FROM locked WHERE free > 0
 ), share AS (
-    SELECT id, least(free, %(emails)s - before) AS take FROM ranked
+    SELECT id, quota, least(free, %(emails)s - before) AS take FROM ranked
      WHERE before < %(emails)s AND (%(partial)s OR total >= %(emails)s)
 ), granted AS (
-    UPDATE engine_ip_day d SET reserved = d.reserved + share.take, write_date = %(now)s
-      FROM share WHERE d.id = share.id AND d.quota - d.sent - d.reserved >= share.take
+    UPDATE engine_ip_day d SET reserved = d.reserved + share.take, quota = share.quota, write_date = %(now)s
+      FROM share WHERE d.id = share.id AND share.quota - d.sent - d.reserved >= share.take
  RETURNING d.id, d.ip_id, d.tenant_id, d.company_id, share.take, d.quota, d.sent, d.reserved
 ), leased AS (
     INSERT INTO engine_lease (token, ip_day_id, tenant_id, company_id, quantity, sent, state,
@@ -38,6 +41,20 @@ WITH locked AS (
 SELECT %(token)s || '-' || ip_id AS lease, ip_id, take::int AS granted, quota,
        (sent + reserved - take)::int AS used_before, (quota - sent - reserved)::int AS remaining
   FROM granted ORDER BY take DESC, ip_id
+"""
+
+START_DAYS = """
+INSERT INTO engine_ip_day
+       (ip_id, tenant_id, company_id, day, quota, quota_by_hand, reserved, sent, delivered,
+        bounced, complained, create_uid, write_uid, create_date, write_date)
+SELECT ip.id, ip.tenant_id, ip.company_id, %(day)s, ip.daily_quota,
+       false, 0, 0, 0, 0, 0, %(uid)s, %(uid)s, %(now)s, %(now)s
+  FROM engine_ip ip
+ WHERE ip.tenant_id = %(tenant_id)s AND ip.status IN %(statuses)s
+   AND NOT EXISTS (SELECT FROM engine_ip_day d WHERE d.ip_id = ip.id AND d.day = %(day)s)
+ ORDER BY ip.id
+    ON CONFLICT (ip_id, day) DO NOTHING
+RETURNING id
 """
 
 READ_DAYS = """
@@ -141,7 +158,7 @@ class EngineQuota(models.AbstractModel):
             return {}
         today = {tenant: tenant._get_today() for tenant in tenants}
         days = {ip.id: today[ip.tenant_id] for ip in ips}
-        planned = {ip.id: ip._get_quota_on(days[ip.id]) for ip in ips}
+        planned = {ip.id: ip.daily_quota for ip in ips}
         self.env.flush_all()
         values = {
             "ip_ids": list(days),
@@ -182,19 +199,24 @@ class EngineQuota(models.AbstractModel):
         """
         if not 0 < emails <= MAX_INT:
             return []
-        self._read_today(tenant, ips)
-        return self._change(
-            RESERVE,
-            tenant_id=tenant.id,
-            day=tenant._get_today(),
-            statuses=SENDING_STATUSES,
-            ip_ids=ips.ids if ips is not None else None,
-            emails=emails,
-            partial=partial,
-            token=uuid.uuid4().hex,
-            purpose=purpose,
-            uid=self.env.uid,
-        )
+        values = {
+            "tenant_id": tenant.id,
+            "day": tenant._get_today(),
+            "statuses": SENDING_STATUSES,
+            "ip_ids": ips.ids if ips is not None else None,
+            "partial": partial,
+            "purpose": purpose,
+            "uid": self.env.uid,
+        }
+        grants = self._take(emails, values)
+        missing = emails - sum(grant["granted"] for grant in grants)
+        if missing and self._change(START_DAYS, **values):  # the first reservation of the day
+            grants += self._take(missing, values)
+        return grants
+
+    @api.model
+    def _take(self, emails, values):
+        return self._change(RESERVE, emails=emails, token=uuid.uuid4().hex, **values)
 
     @api.model
     def _get_available_ips(self, tenant, emails):

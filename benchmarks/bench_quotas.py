@@ -1,0 +1,158 @@
+"""Reservations a second with 8 clients: ours, the same statement in bare psycopg2, and the naive ORM shape.
+
+The naive shape is what Odoo code usually does (read what is left, write the counter in the request's own
+transaction): its rate counts what it granted, and it is shown how much it granted beyond the quota.
+"""
+
+import multiprocessing
+import time
+
+import psycopg2
+from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
+
+from lokario_cli.figures import Figure, median
+
+from .engine_world import engine_world
+
+CLIENTS = 8
+SECONDS = 3.0
+ROUNDS = 3
+QUOTA = 50_000_000
+NAIVE_QUOTA = 200
+
+
+def run():
+    with engine_world("lokario_bench_quotas") as world:
+        with world.env() as env:
+            tenant = world.create_tenant(env, "bench", ips=5, quota=QUOTA).id
+            small = world.create_tenant(env, "naive", ips=0, quota=0)
+            values = _statement_values(env, tenant)
+            naive_ip = _naive_ip(env, small)
+        world.close()
+        ours, bare = [], []
+        for _round in range(ROUNDS):
+            ours.append(_rate(_reserve_by_engine, world.registry.db_name, tenant))
+            bare.append(_rate(_reserve_bare, world.registry.db_name, values))
+        naive_rate, granted = _naive(world.registry.db_name, naive_ip)
+    return [
+        Figure(
+            "reservations, 8 clients: engine.quota / bare psycopg2", median(ours), median(bare), "ratio >= 0.7", "/s"
+        ),
+        Figure("naive ORM shape: grants a second", naive_rate, median(ours), "ours >= 0", "/s"),
+        Figure(f"naive ORM shape: granted of a quota of {NAIVE_QUOTA}", granted, NAIVE_QUOTA, "ratio >= 0", "mails"),
+    ]
+
+
+def _rate(work, *arguments):
+    """Return how often `work` ran a second in all clients together."""
+    context = multiprocessing.get_context("fork")
+    barrier, results = context.Barrier(CLIENTS), context.Queue()
+    clients = [context.Process(target=_client, args=(work, barrier, results, *arguments)) for _n in range(CLIENTS)]
+    for client in clients:
+        client.start()
+    counts = [results.get() for _client in clients]
+    for client in clients:
+        client.join()
+    return sum(counts) / SECONDS
+
+
+def _client(work, barrier, results, *arguments):
+    steps = work(*arguments)
+    next(steps)  # connect and warm up first
+    barrier.wait()
+    deadline, count = time.monotonic() + SECONDS, 0
+    while time.monotonic() < deadline:
+        next(steps)
+        count += 1
+    results.put(count)
+
+
+def _reserve_by_engine(database, tenant_id):
+    from odoo import SUPERUSER_ID, api
+    from odoo.modules.registry import Registry
+
+    with Registry(database).cursor() as cr:
+        env = api.Environment(cr, SUPERUSER_ID, {})
+        tenant = env["engine.tenant"].browse(tenant_id)
+        quota = env["engine.quota"]
+        while True:
+            assert quota._reserve(tenant, 1), "nothing granted"
+            yield
+
+
+def _statement_values(env, tenant_id):
+    from odoo import fields
+
+    tenant = env["engine.tenant"].browse(tenant_id)
+    return {
+        "tenant_id": tenant_id,
+        "day": tenant._get_today(),
+        "statuses": ("warming", "active"),
+        "ip_ids": None,
+        "emails": 1,
+        "partial": False,
+        "purpose": None,
+        "uid": 1,
+        "now": fields.Datetime.now(),
+        "lease_seconds": 900,
+    }
+
+
+def _reserve_bare(database, values):
+    import uuid
+
+    from odoo.sql_db import connection_info_for
+
+    from odoo.addons.email_engine_bridge.models.engine_quota import RESERVE
+
+    connection = psycopg2.connect(**connection_info_for(database)[1])
+    connection.set_isolation_level(ISOLATION_LEVEL_READ_COMMITTED)
+    while True:
+        with connection, connection.cursor() as cr:
+            cr.execute(RESERVE, {**values, "token": uuid.uuid4().hex})
+            assert cr.fetchall(), "nothing granted"
+        yield
+
+
+def _naive_ip(env, tenant):
+    domain = (
+        env["engine.domain"]
+        .with_context(engine_without_keys=True)
+        .create({"name": "small.naive.test", "tenant_id": tenant.id})
+    )
+    ip = env["engine.ip"].create({"address": "198.51.100.1", "hostname": "mail.naive.test", "domain_id": domain.id})
+    ip.status = "active"
+    day = env["engine.ip.day"].create({"ip_id": ip.id, "day": tenant._get_today(), "quota": NAIVE_QUOTA})
+    return day.id
+
+
+def _naive(database, day_id):
+    """Return (grants a second, grants in all) of read-then-write in 8 clients, without Odoo's retries."""
+    context = multiprocessing.get_context("fork")
+    results = context.Queue()
+    clients = [context.Process(target=_naive_client, args=(database, day_id, results)) for _n in range(CLIENTS)]
+    start = time.monotonic()
+    for client in clients:
+        client.start()
+    granted = sum(results.get() for _client in clients)
+    for client in clients:
+        client.join()
+    return granted / (time.monotonic() - start), granted
+
+
+def _naive_client(database, day_id, results):
+    from odoo.sql_db import connection_info_for
+
+    connection = psycopg2.connect(**connection_info_for(database)[1])
+    granted = 0
+    while True:
+        with connection, connection.cursor() as cr:
+            cr.execute("SELECT quota - sent FROM engine_ip_day WHERE id = %s", (day_id,))
+            left = cr.fetchone()[0]
+        if left <= 0:
+            break
+        time.sleep(0.0005)  # what a request does between reading and writing
+        with connection, connection.cursor() as cr:
+            cr.execute("UPDATE engine_ip_day SET sent = quota - %s WHERE id = %s", (left - 1, day_id))
+        granted += 1
+    results.put(granted)
