@@ -4,6 +4,7 @@ import argparse
 import importlib
 import os
 import pkgutil
+import signal
 import sys
 
 from . import verbs
@@ -50,6 +51,9 @@ def enter_environment(needs: set[str]) -> None:
 
 def main(argv: list[str]) -> int:
     args = parse(argv)
+    # A stop by the system ends the servers we started as Ctrl-C does; a background shell would ignore SIGINT.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     module = load(args.verb)
     try:
         needs = getattr(module, "NEEDS", set())

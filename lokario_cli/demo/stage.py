@@ -18,14 +18,21 @@ KEYS = STATE / "demo-keys.json"
 
 @dataclass
 class Stage:
-    """``rows`` collects what the closing table says: (what, where, login)."""
+    """``mail`` and ``provider`` are the mail provider of companies and customers (IMAP, SMTP), ``smtp`` our own
+    system server. ``rows`` collects what the closing table says: (what, where, login).
+    """
 
     server: Server
     mail: MailWorld
+    provider: SmtpServer
     smtp: SmtpServer
     client: OdooClient
     phases: Phases
     rows: list[tuple[str, str, str]] = field(default_factory=list)
+
+    @property
+    def home(self) -> str:
+        return f"http://localhost:{self.server.port}"
 
     def tell(self, what: str, where: str = "", login: str = "") -> None:
         self.rows.append((what, where, login))

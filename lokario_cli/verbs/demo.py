@@ -60,6 +60,7 @@ def set_up(args, phases, servers: ExitStack):
     with phases.phase("mail provider (Dovecot and SMTP)"):
         folder = Path(tempfile.mkdtemp(prefix="lokario-mail-"))
         mail = servers.enter_context(MailWorld(folder))
+        provider = servers.enter_context(SmtpServer(mail))
         smtp = servers.enter_context(SmtpServer())
     with phases.phase("Odoo"):
         bound = {"http_interface": args.host, "http_port": str(args.port or free_port())}
@@ -71,6 +72,6 @@ def set_up(args, phases, servers: ExitStack):
         }
         server = servers.enter_context(Server("demo", serving_options(cluster, **bound), {**keys, **system_mail}))
         client = log_in(server, keys["ADMIN_PASSWORD"])
-    stage = Stage(server, mail, smtp, client, phases)
-    stage.tell("The manager is served", f"http://localhost:{server.port}", f"admin / {keys['ADMIN_PASSWORD']}")
+    stage = Stage(server, mail, provider, smtp, client, phases)
+    stage.tell("The manager is served", stage.home, f"admin / {keys['ADMIN_PASSWORD']}")
     return stage
