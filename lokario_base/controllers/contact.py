@@ -37,6 +37,7 @@ class ContactForm(http.Controller):
         return {name: texts[kind] for name, kind in errors.items()}
 
     def _page(self, form, status=200, **values):
+        request.session.touch()  # kept, so that the form's token is still good when it comes back
         kept = {name: form.get(name, "") if isinstance(form.get(name, ""), str) else "" for name in LIMITS}
         values = {"form": kept, "errors": {}, "limits": LIMITS, "honeypot": HONEYPOT, **values}
         response = request.render("lokario_base.contact_page", values)

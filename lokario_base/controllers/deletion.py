@@ -41,18 +41,18 @@ class AccountDeletion(CustomerPortal):
     def deletion_requested(self, **params):
         if request.session.uid and request.env.user.sudo().deletion_suspended_at:
             request.session.logout()
-        return request.render("lokario_base.deletion_requested")
+        return request.render("lokario_base.deletion_requested", {"disable_database_manager": True})
 
     @http.route("/users/deletion/undo", type="http", auth="public", website=True, methods=["GET", "POST"])
     def deletion_undo(self, token="", **params):
         """GET shows the button: programs that open the links of mails must not undo anything."""
+        request.session.touch()  # kept, so that the form's token is still good when it comes back
         deletion_sudo = request.env["lokario.account.deletion"]._by_undo_token(token)
         undone = bool(deletion_sudo) and request.httprequest.method == "POST"
         if undone:
             deletion_sudo._set_cancelled()
-        return request.render(
-            "lokario_base.deletion_undo", {"token": token, "deletion": deletion_sudo, "undone": undone}
-        )
+        values = {"token": token, "deletion": deletion_sudo, "undone": undone, "disable_database_manager": True}
+        return request.render("lokario_base.deletion_undo", values)
 
     def _deletion_page(self, **values):
         plan_sudo, user_sudo = request.env["lokario.deletion.plan"].sudo(), request.env.user.sudo()

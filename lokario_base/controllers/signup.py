@@ -48,6 +48,8 @@ class Signup(AuthSignupHome):
         return self._verification_page("sent")
 
     def _verification_page(self, step, status=200, **values):
-        response = request.render("lokario_base.signup_verification", {"step": step, "login": "", **values})
+        request.session.touch()  # kept, so that the form's token is still good when it comes back
+        values = {"step": step, "login": "", "disable_database_manager": True, **values}
+        response = request.render("lokario_base.signup_verification", values)
         response.status_code = status
         return response

@@ -148,6 +148,7 @@ class AccountDeletion(models.Model):
         self.ensure_one()
         template = self.env.ref(f"lokario_base.mail_template_deletion_{kind}")
         template.sudo().send_mail(self.id, email_layout_xmlid="mail.mail_notification_light")
+        self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()
         self.notices_sent = [*(self.notices_sent or []), kind]
 
     def _due_notice(self, now) -> str | None:

@@ -15,7 +15,7 @@ class AccountDeletionCheckpoint(models.Model):
 
     deletion_id = fields.Many2one("lokario.account.deletion", required=True, index=True, ondelete="cascade")
     step = fields.Char("Step Name", required=True)
-    label = fields.Char("Step")
+    label = fields.Char("Step", compute="_compute_label")
     finished = fields.Boolean()
     erased = fields.Json(default=dict)
     kept = fields.Json(default=dict)
@@ -24,6 +24,13 @@ class AccountDeletionCheckpoint(models.Model):
     seal = fields.Char("SHA-256")
 
     _one_per_step = models.UniqueIndex("(deletion_id, step)")
+
+    @api.depends("step")
+    def _compute_label(self):
+        plan_sudo = self.env["lokario.deletion.plan"].sudo()
+        labels = {step.name: step.label for step in [*plan_sudo._steps(), *plan_sudo._release_steps()]}
+        for point in self:
+            point.label = labels.get(point.step, point.step)
 
     @api.depends("erased", "kept")
     def _compute_counts(self):
@@ -37,7 +44,7 @@ class AccountDeletionCheckpoint(models.Model):
         points = deletion.checkpoint_ids
         point = points.filtered(lambda point: point.step == step.name)
         if not point:
-            point = self.create({"deletion_id": deletion.id, "step": step.name, "label": step.label})
+            point = self.create({"deletion_id": deletion.id, "step": step.name})
         previous = point.seal or points.filtered("finished")[-1:].seal or ""
         point.write(
             {

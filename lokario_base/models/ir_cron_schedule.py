@@ -3,6 +3,8 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
+from .scheduled_run import STATES
+
 GRACE = timedelta(minutes=10)  # on top of one interval, before a job counts as late
 MINUTES = {"minutes": 1, "hours": 60, "days": 1440, "weeks": 10_080, "months": 43_200}
 INTERVALS = [
@@ -36,10 +38,7 @@ class IrCron(models.Model):
     endpoint_url = fields.Char("URL", compute="_compute_endpoint_url")
     endpoint_crontab = fields.Char("Cron Line", compute="_compute_endpoint_url")
     last_run_state = fields.Selection(
-        selection=lambda self: self.env["lokario.scheduled.run"]._fields["state"].selection,
-        string="Outcome",
-        compute="_compute_last_run",
-        help="How the last run ended, whoever started it.",
+        STATES, "Outcome", compute="_compute_last_run", help="How the last run ended, whoever started it."
     )
     last_run_at = fields.Datetime("Last Run", compute="_compute_last_run")
     last_run_duration = fields.Float("Duration (s)", compute="_compute_last_run", digits=(16, 2))

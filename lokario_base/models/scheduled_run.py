@@ -4,6 +4,13 @@ from dateutil.relativedelta import relativedelta
 from odoo import api, fields, models
 
 KEEP = relativedelta(days=30)
+STATES = [
+    ("running", "Running"),
+    ("done", "Done"),
+    ("partial", "Partly Done"),
+    ("failed", "Failed"),
+    ("interrupted", "Interrupted"),
+]
 GC_LIMIT = 10_000
 
 
@@ -17,18 +24,7 @@ class ScheduledRun(models.Model):
     _rec_name = "cron_id"
 
     cron_id = fields.Many2one("ir.cron", "Job", required=True, index=True, ondelete="cascade", readonly=True)
-    state = fields.Selection(
-        [
-            ("running", "Running"),
-            ("done", "Done"),
-            ("partial", "Partly Done"),
-            ("failed", "Failed"),
-            ("interrupted", "Interrupted"),
-        ],
-        "Outcome",
-        required=True,
-        readonly=True,
-    )
+    state = fields.Selection(STATES, "Outcome", required=True, readonly=True)
     started_at = fields.Datetime("Started", required=True, readonly=True)
     ended_at = fields.Datetime("Ended", index=True, readonly=True)
     duration = fields.Float("Duration (s)", compute="_compute_duration", digits=(16, 2))

@@ -1,0 +1,207 @@
+"""What people do with their account, in French and in a real browser: sign-up, contact, undo, deletion.
+
+With ``LOKARIO_IMAGES=docs/images`` in the environment the pictures of the documentation are taken on the way.
+"""
+
+import os
+import re
+import time
+import urllib.request
+from email import message_from_bytes, policy
+from pathlib import Path
+
+import pytest
+
+from lokario_cli.worlds.browser import Browser
+from lokario_cli.worlds.mail import SmtpServer
+from lokario_cli.worlds.odoo import TEST_SECRETS, Server
+
+LOGIN, PASSWORD, NAME = "zoe.canari@example.org", "Long-Secret-42!", "Zoé Canari"
+SENDER = "noreply@lokario.test"
+PARAMETERS = {
+    "auth_signup.invitation_scope": "b2c",
+    "auth_signup.reset_password": "True",
+    "web.base.url.freeze": "True",
+}
+
+
+class Site:
+    """A running server, its outgoing mail and a browser."""
+
+    def __init__(self, cluster, database, server, smtp, browser):
+        self.cluster, self.database, self.server = cluster, database, server
+        self.smtp, self.browser = smtp, browser
+        self.seen = 0
+
+    def open(self, path):
+        self.browser.open(self.server.url + path)
+
+    def sql(self, query):
+        return self.cluster.psql(query, self.database)
+
+    def picture(self, name):
+        if folder := os.environ.get("LOKARIO_IMAGES"):
+            self.browser.picture(Path(folder) / f"{name}.png")
+
+    def next_mail(self, timeout=60):
+        """The next mail that left the server: (sender, recipients, message)."""
+        deadline = time.monotonic() + timeout
+        while len(self.smtp.received) <= self.seen:
+            assert time.monotonic() < deadline, "no mail came"
+            time.sleep(0.1)
+        sender, recipients, raw, _login = self.smtp.received[self.seen]
+        self.seen += 1
+        return sender, recipients, message_from_bytes(raw, policy=policy.default)
+
+    def mailed_link(self, pattern):
+        sender, recipients, message = self.next_mail()
+        assert (sender, recipients) == (SENDER, [LOGIN])
+        html = message.get_body(["html"]).get_content()
+        return str(message["Subject"]), re.search(pattern, html)[0].replace("&amp;", "&")
+
+    def log_in(self):
+        self.open("/web/login")
+        self.browser.fill("input[name=login]", LOGIN)
+        self.browser.fill("input[name=password]", PASSWORD)
+        self.browser.evaluate("document.querySelector('form.oe_login_form').submit()")
+
+    def log_out(self):
+        self.browser.send("Network.clearBrowserCookies")
+
+
+@pytest.fixture(scope="module")
+def site(world, suite_database):
+    database = world.clone(suite_database, "account_journeys")
+    world.cluster.psql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true')
+    options = world.options(**{"lokario/manager_db": database, "db_name": database, "max_cron_threads": "1"})
+    with SmtpServer() as smtp, Browser(1280, 900) as browser:
+        mail = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(smtp.port), "SMTP_ENCRYPTION": "none"}
+        server = Server("account-journeys", options, {**mail, "SMTP_FROM_EMAIL": SENDER})
+        site = Site(world.cluster, database, server, smtp, browser)
+        for key, value in {**PARAMETERS, "web.base.url": server.url}.items():
+            site.sql(
+                f"""INSERT INTO ir_config_parameter (key, value) VALUES ('{key}', '{value}')
+                ON CONFLICT (key) DO UPDATE SET value = excluded.value"""
+            )
+        site.sql("UPDATE ir_mail_server SET active = false")
+        site.sql("UPDATE res_partner SET email = 'contact@alpha.test' WHERE id = 1")
+        site.sql("UPDATE res_company SET email = 'contact@alpha.test' WHERE id = 1")
+        with server:
+            yield site
+    world.drop(database)
+
+
+def test_1_sign_up(site):
+    browser = site.browser
+    site.open("/auth/signup")
+    browser.fill("input[name=login]", LOGIN)
+    browser.fill("input[name=name]", NAME)
+    browser.fill("input[name=password]", PASSWORD)
+    browser.fill("input[name=confirm_password]", PASSWORD)
+    browser.click("button[type=submit]")
+    browser.see("h4", "Consultez votre messagerie")
+    site.picture("signup-sent")
+    site.log_in()
+    browser.see(".alert-danger", "Confirmez d'abord votre adresse e-mail")
+    subject, link = site.mailed_link(r"http[^\"]*/auth/verify\?token=[\w-]+")
+    assert subject == "Confirmez votre adresse e-mail"
+    browser.open(link)
+    browser.click("button", "Confirmer et ouvrir mon compte")
+    browser.see("h4", "Votre compte est ouvert")
+    browser.open(link)
+    browser.see("h4", "Ce lien n'est pas valide")
+    site.log_in()
+    browser.wait("location.pathname.startsWith('/my') || location.pathname.includes('login_successful')")
+
+
+def test_2_contact_form(site):
+    browser = site.browser
+    site.log_out()
+    site.open("/contact")
+    browser.see("h1", "Contactez-nous")
+    site.picture("contact")
+    browser.fill("#name", NAME)
+    browser.fill("#email", "pas une adresse")
+    browser.fill("#message", "Bonjour,\nun devis ?")
+    browser.click("button", "Envoyer")
+    browser.see(".invalid-feedback", "Cette adresse e-mail n'est pas valide.")
+    site.picture("contact-error")
+    browser.fill("#email", LOGIN)
+    browser.click("button", "Envoyer")
+    browser.see(".alert-success", "Merci.")
+    sender, recipients, message = site.next_mail()
+    assert (sender, recipients) == (SENDER, ["contact@alpha.test"])
+    assert LOGIN in str(message["Reply-To"])
+
+
+def test_3_request_and_undo(site):
+    _request_deletion(site)
+    site.log_in()
+    site.browser.see(".alert-danger", "Ce compte va être supprimé")
+    subject, link = site.mailed_link(r"http[^\"]*/users/deletion/undo\?token=[\w-]+")
+    assert subject.startswith("Votre compte sera supprimé le")
+    site.browser.open(link)
+    site.browser.see("h4", "Garder votre compte ?")
+    site.picture("deletion-undo")
+    site.browser.click("button", "Garder mon compte")
+    site.browser.see("h4", "Votre compte est conservé")
+    site.log_in()
+    site.browser.wait("location.pathname.startsWith('/my') || location.pathname.includes('login_successful')")
+
+
+def _request_deletion(site):
+    browser = site.browser
+    site.log_out()
+    site.log_in()
+    browser.wait("location.pathname.startsWith('/my') || location.pathname.includes('login_successful')")
+    site.open("/my/account/deletion")
+    browser.see("h3", "Supprimer mon compte")
+    site.picture("deletion-request")
+    browser.fill("#deletion_password", "wrong")
+    browser.click("button", "Supprimer mon compte")
+    browser.see(".alert-danger", "Le mot de passe n'est pas correct.")
+    browser.fill("#deletion_password", PASSWORD)
+    browser.click("button", "Supprimer mon compte")
+    browser.see("h4", "La suppression de votre compte est programmée")
+
+
+def test_4_request_and_deletion(site):
+    _request_deletion(site)
+    site.next_mail()
+    site.sql(
+        "UPDATE lokario_account_deletion SET deletion_scheduled_at = '2020-01-01', due_at = '2020-01-01'"
+        " WHERE state = 'scheduled'"
+    )
+    request = urllib.request.Request(
+        f"{site.server.url}/users/process-account-deletions",
+        headers={"Authorization": f"Bearer {TEST_SECRETS['CRON_SECRET']}"},
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        assert "terminé avec succès" in answer.read().decode()
+    assert site.sql("SELECT state FROM lokario_account_deletion ORDER BY id DESC LIMIT 1") == "done"
+    assert site.sql(f"SELECT count(*) FROM res_users WHERE login = '{LOGIN}'") == "0"
+    assert site.sql(f"SELECT count(*) FROM res_partner WHERE email = '{LOGIN}' OR name = '{NAME}'") == "0"
+    site.log_in()
+    site.browser.see(".alert-danger")
+
+
+def test_5_the_managers_screens(site):
+    browser = site.browser
+    site.log_out()
+    browser.log_in(site.server.url, "admin", "admin")
+    site.open("/odoo/action-lokario_base.account_deletion_action")
+    browser.see(".o_searchview")
+    browser.evaluate("document.querySelector('.o_facet_remove')?.click()")
+    browser.see(".o_data_row")
+    site.picture("deletion-list")
+    browser.click(".o_data_row td[name=name]")
+    browser.see("button", "Certificat")
+    site.picture("deletion-form")
+    site.open("/odoo/action-lokario_base.scheduled_job_action")
+    browser.see(".o_data_row", "supprimer les comptes")
+    site.picture("scheduled-jobs")
+    site.open("/odoo/settings#lokario_base")
+    browser.click(".settings_tab .tab, .settings_tab a", "Lokario")
+    browser.see(".app_settings_block", "Serveur global")
+    site.picture("settings-lokario")
+    assert not browser.errors
