@@ -1,10 +1,12 @@
 """What the engine's benchmarks and chaos share: a database with the engine, its registry in this process."""
 
 import contextlib
+import json
 import os
 import tempfile
 from pathlib import Path
 
+from lokario_cli.paths import ROOT
 from lokario_cli.setup.postgres import Cluster
 from lokario_cli.worlds.odoo import TEST_SECRETS, World, write_configuration
 
@@ -22,6 +24,15 @@ def engine_world(name):
         finally:
             engine.close()
             world.drop(database)
+
+
+def make_importable():
+    """Let `odoo.addons.email_engine_bridge` be imported without a database."""
+    from odoo.modules.module import initialize_sys_path
+    from odoo.tools import config
+
+    config.parse_config(["--addons-path", str(ROOT), "--log-level", "error"])
+    initialize_sys_path()
 
 
 class EngineWorld:
@@ -62,6 +73,25 @@ class EngineWorld:
             function(*arguments)
         finally:
             os._exit(0)
+
+    def fork_and_wait(self, function, *arguments):
+        os.waitpid(self.fork(function, *arguments), 0)
+
+    def fork_and_report(self, function):
+        """Run `function(report)` in a child, so that its memory can be told apart; returns the report."""
+        reader, writer = os.pipe()
+
+        def work():
+            report = {}
+            function(report)
+            os.write(writer, json.dumps(report).encode())
+
+        pid = self.fork(work)
+        os.close(writer)
+        with os.fdopen(reader) as stream:
+            report = json.loads(stream.read())
+        os.waitpid(pid, 0)
+        return report
 
     def create_tenant(self, env, slug, ips, quota, **values):
         """A tenant with active IPs of `quota` mails today each."""

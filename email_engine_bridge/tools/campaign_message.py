@@ -10,15 +10,17 @@ import re
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
+from typing import NamedTuple
 
+MAX_LINE = 990  # characters; RFC 5322 §2.1.1 allows 998
 MAX_ENCODED_WORD = 45  # bytes of text in one RFC 2047 word, so that it stays below 75 characters
+KINDS = ("plain", "html")
 _DOTS = re.compile(rb"^\.", re.MULTILINE)
 _PLAIN = re.compile(r"[\x20-\x7e]*")
 _SPECIAL = re.compile(r'[()<>@,;:\\".\[\]]')
 
 
-@dataclass(frozen=True)
-class Recipient:
+class Recipient(NamedTuple):
     """One addressee: `sender` is the envelope sender (VERP), `message_id` without brackets."""
 
     key: int
@@ -69,10 +71,15 @@ class MessageBuilder:
             lines.append(f"Reply-To: <{headers.reply_to}>")
         self._mailto = f", <mailto:{headers.unsubscribe_mailto}>" if headers.unsubscribe_mailto else ""
         self._static = ("\r\n".join(lines) + "\r\n").encode()
-        part = "\r\n--" + boundary + "\r\nContent-Type: text/{}; charset=utf-8\r\nContent-Transfer-Encoding: {}\r\n\r\n"
-        self._text_head = part.format("plain", "quoted-printable").encode()
-        self._html_head = part.format("html", "quoted-printable").encode()
+        self._heads = {kind: f"\r\n--{boundary}\r\nContent-Type: text/{kind}; charset=utf-8\r\n" for kind in KINDS}
         self._end = f"\r\n--{boundary}--\r\n.\r\n".encode()
+
+    def _part(self, kind, text):
+        plain = plain_ascii(text)
+        if plain is not None:
+            return f"{self._heads[kind]}Content-Transfer-Encoding: 7bit\r\n\r\n{plain}".encode()
+        head = f"{self._heads[kind]}Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+        return head.encode() + quoted_printable(text)
 
     def build(self, recipient: Recipient) -> bytes:
         own = (
@@ -85,13 +92,22 @@ class MessageBuilder:
             (
                 self._static,
                 own.encode(),
-                self._text_head,
-                quoted_printable(recipient.text),
-                self._html_head,
-                quoted_printable(recipient.html),
+                self._part("plain", recipient.text),
+                self._part("html", recipient.html),
                 self._end,
             )
         )
+
+
+def plain_ascii(text: str) -> str | None:
+    """The body as it is, with CRLF and dot-stuffed, if it may travel unencoded (7bit, RFC 2045 §2.7)."""
+    if not text.isascii() or "\r" in text or "\0" in text:
+        return None
+    lines = text.split("\n")
+    if len(max(lines, key=len)) > MAX_LINE:
+        return None
+    encoded = "\r\n".join(lines)
+    return encoded.replace("\r\n.", "\r\n..") if encoded[:1] != "." else "." + encoded.replace("\r\n.", "\r\n..")
 
 
 def quoted_printable(text: str) -> bytes:

@@ -49,14 +49,21 @@ class TemplateRenderer:
 
     def render_batch(self, subject, html, text, rows):
         """([(subject, html, text) | None], errors by row) for one message a row of values."""
+        [result] = self.render_batches(subject, html, text, [rows])
+        return result
+
+    def render_batches(self, subject, html, text, batches):
+        """Yield what `render_batch` gives for each batch; the next one is rendered while one is used."""
         parts = [
             (subject, "header", self._keep_tags),
             (html, "html", self._keep_tags),
             (text or derive_text(html), "text", self._keep_tags),
         ]
-        texts, missing, errors = self._sandbox.render_batch(parts, rows)
-        self.missing = sorted(missing)
-        return texts, errors
+        missing = set()
+        for texts, names, errors in self._sandbox.render_batches(parts, batches):
+            missing |= set(names)
+            self.missing = sorted(missing)
+            yield texts, errors
 
     def validate_template(self, source, kind="html"):
         """(True, "") or (False, "line 3, column 8: why")."""

@@ -304,6 +304,7 @@ def describe(error, source):
         message, lineno, needle = error.message or "Syntax error", error.lineno, _quoted(error.message)
     else:
         message, lineno, needle = str(error) or type(error).__name__, 1, ""
+    lineno = lineno or 1  # some nodes carry none
     lines = source.split("\n")
     line = lines[lineno - 1] if 0 < lineno <= len(lines) else ""
     column = next((line.find(text) + 1 for text in (needle, "{%", "{{") if text and text in line), 1)

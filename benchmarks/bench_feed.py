@@ -1,0 +1,138 @@
+"""Feeding an MTA: ours with personalised messages, Postfix's smtp-source (C) and Odoo's own mail queue, in turn."""
+
+import contextlib
+import re
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from lokario_cli.console import Failure, say
+from lokario_cli.figures import Figure, median
+from lokario_cli.paths import STATE
+from lokario_cli.setup.apt import PrivateApt, find_command, unpack
+from lokario_cli.worlds.odoo import free_port
+
+from .engine_world import engine_world
+
+MESSAGES = 4000
+ODOO_MESSAGES = 60
+ROUNDS = 5
+WINDOW = 250
+PARAGRAPHS = "".join(f"<p>Bonjour {{{{ first_name }}}}, ligne {n} : {'lorem ipsum ' * 12}</p>\n" for n in range(12))
+
+
+def run():
+    programs = _programs()
+    with engine_world("lokario_bench_feed") as world, _sink(programs["smtp-sink"]) as port:
+        send, size = _prepare_ours(port)
+        timings = []
+        for _round in range(ROUNDS):
+            timings.append(
+                (_rate(MESSAGES, send), _rate(MESSAGES, lambda: _smtp_source(programs["smtp-source"], port, size)))
+            )
+        odoo = _odoo_queue(world, port)
+    ours, source = (median(list(column)) for column in zip(*timings, strict=True))
+    return [
+        Figure("feed, beside smtp-source", ours, source, "ratio >= 0.5", "mails/s"),
+        Figure("feed, beside Odoo's mail queue", ours, odoo, "ratio >= 100", "mails/s"),
+    ]
+
+
+def _rate(count, action):
+    start = time.perf_counter()
+    action()
+    return count / (time.perf_counter() - start)
+
+
+def _programs():
+    """Postfix's test programs: the machine's own, or those of its Debian package, unpacked in the state folder."""
+    names = ("smtp-source", "smtp-sink")
+    folder = STATE / "postfix"
+    found = {name: find_command(name) or shutil.which(name, path=str(folder / "usr/sbin")) for name in names}
+    if not all(found.values()):
+        apt = PrivateApt(STATE / "apt", _suite())
+        apt.update()
+        for deb in apt.download(["postfix"]):
+            unpack(deb, folder)
+        found = {name: str(folder / "usr/sbin" / name) for name in names}
+    return found
+
+
+def _suite():
+    release = Path("/etc/os-release").read_text()
+    found = re.search(r"^VERSION_CODENAME=(\w+)", release, re.MULTILINE)
+    if not found:
+        raise Failure("smtp-source is missing: install the package postfix.")
+    return found[1]
+
+
+def _library_path(program):
+    libraries = Path(program).parents[1] / "lib" / "postfix"
+    return {"LD_LIBRARY_PATH": str(libraries)} if libraries.exists() else {}
+
+
+@contextlib.contextmanager
+def _sink(program):
+    port = free_port()
+    command = [program, "-u", "nobody", f"127.0.0.1:{port}", "1000"]
+    sink = subprocess.Popen(command, env=_library_path(program), stderr=subprocess.DEVNULL)
+    try:
+        _wait_for(port)
+        yield port
+    finally:
+        sink.kill()
+        sink.wait()
+
+
+def _wait_for(port):
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.05)
+    raise Failure("smtp-sink does not start.")
+
+
+def _smtp_source(program, port, size):
+    """`size` bytes a message, as many as ours have."""
+    command = [program, "-d", "-s", "1", "-m", str(MESSAGES), "-l", str(size), f"127.0.0.1:{port}"]
+    subprocess.run(command, env=_library_path(program), check=True, capture_output=True)
+
+
+def _prepare_ours(port):
+    """(the sender of a campaign chunk, as the jobs use it, for MESSAGES recipients; bytes of a message)."""
+    from odoo.addons.email_engine_bridge.tools.campaign_content import prepare
+    from odoo.addons.email_engine_bridge.tools.campaign_message import CampaignHeaders, MessageBuilder
+    from odoo.addons.email_engine_bridge.tools.campaign_sender import Addressee, Addresses, CampaignSender
+    from odoo.addons.email_engine_bridge.tools.smtp_feeder import SmtpFeeder
+
+    headers = CampaignHeaders("t1-ip1", "t1-c2-k3", "Alpha", "news@a.test", "", "c2:t1:campaign:a", "t1.a.test")
+    content = prepare(["Bonjour {{ first_name }}"], PARAGRAPHS, "", track_opens=False, track_clicks=False)
+    addresses = Addresses("https://a.test", "bounce.a.test", b"k" * 32)
+    people = [Addressee(n, f"p{n}@x.test", f"N{n}", "Dupont", {"city": "Lyon"}, 0) for n in range(1, MESSAGES + 1)]
+    feeder = SmtpFeeder("127.0.0.1", port)
+    sender = CampaignSender(content, MessageBuilder(headers, "=_b"), addresses, {}, feeder=feeder)
+
+    def send():
+        for start in range(0, MESSAGES, WINDOW):
+            deliveries = sender.send(people[start : start + WINDOW])
+            assert all(one.outcome == "accepted" for one in deliveries), deliveries[:3]
+
+    send()
+    [sample] = sender.build(people[:1])
+    return send, len(sample.data)
+
+
+def _odoo_queue(world, port):
+    with world.env() as env:
+        env["ir.mail_server"].search([]).unlink()
+        env["ir.mail_server"].create({"name": "sink", "smtp_host": "127.0.0.1", "smtp_port": port})
+        values = {"email_from": "a@a.test", "subject": "s", "body_html": PARAGRAPHS}
+        env["mail.mail"].create([{**values, "email_to": f"p{n}@x.test"} for n in range(ODOO_MESSAGES)])
+    with world.env() as env:
+        mails = env["mail.mail"].search([("state", "=", "outgoing")])
+        rate = _rate(len(mails), lambda: mails.send())
+        say(f"  Odoo's queue sent {len(mails)}")
+        return rate
