@@ -14,6 +14,7 @@ class InboxQuarantine(models.Model):
     _name = "inbox.quarantine"
     _description = "Quarantined e-mail"
     _order = "id desc"
+    _rec_name = "reason"
 
     integration_id = fields.Many2one(
         "inbox.integration", required=True, index=True, ondelete="cascade", readonly=True

@@ -10,4 +10,6 @@ from . import test_outgoing
 from . import test_integration
 from . import test_ai
 from . import test_oauth
+from . import test_isolation
+from . import test_endpoint
 from . import test_mime
