@@ -3,6 +3,7 @@ from email.parser import HeaderParser
 from odoo import fields, models
 
 from ..tools.authentication import authentication_verdict, trusted_authserv
+from ..tools.visible_text import visible_text
 
 
 class InboxMessage(models.Model):
@@ -75,6 +76,10 @@ class InboxMessage(models.Model):
     def is_sent_by_us(self):
         self.ensure_one()
         return self.direction == "out"
+
+    def _visible_text(self):
+        """Return what a person sees of the mail; hidden text lends nothing to an answer."""
+        return visible_text(self.body_html) if self.body_html else self.body_text or ""
 
     def _header_pairs(self):
         """Return the (name, value) pairs of the mail's headers, for loop protection."""

@@ -13,3 +13,5 @@ from . import test_oauth
 from . import test_isolation
 from . import test_endpoint
 from . import test_mime
+from . import test_answer_journey
+from . import test_reply_gate

@@ -20,7 +20,10 @@ _WORDED_DOMAIN = re.compile(
     r"(?:com|net|org|fr|io|co|info|biz|eu|de|uk|ru|cn|app|shop|online|site|xyz|top|me|example|test|invalid|tk|link|page)\b",
     re.IGNORECASE,
 )
-_IP = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b|\b(?:[0-9a-f]{1,4}:){3,7}[0-9a-f]{1,4}\b", re.IGNORECASE)
+_OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+_IP = re.compile(
+    rf"(?<![\d.]){_OCTET}(?:\.{_OCTET}){{3}}(?!\.?\d)|\b(?:[0-9a-f]{{1,4}}:){{3,7}}[0-9a-f]{{1,4}}\b", re.IGNORECASE
+)
 _EMAIL = re.compile(r"[\w.+'-]+\s?@\s?[\w-]+(?:\s?\.\s?[\w-]+)+", re.UNICODE)
 _WORDED_EMAIL = re.compile(
     r"\b[\w.+-]+\s*(?:[\[({<]\s*(?:at|arobase|chez|a)\s*[\])}>]|\b(?:at|arobase|chiocciola|arroba)\b)\s*[\w-]+"
@@ -116,9 +119,20 @@ def emails(text: str) -> set[str]:
 
 def ibans(text: str) -> set[str]:
     """Return what has the shape of an IBAN, without spaces, upper case (the checksum is not asked: fail closed)."""
-    compact = (re.sub(r"[ .\-]", "", match).upper() for match in _IBAN.findall(text))
-    exact = (match[: _IBAN_LENGTHS.get(match[:2], 34)] for match in compact)
-    return {match for match in exact if sum(char.isdigit() for char in match) >= 10}
+    found = set()
+    for match in _IBAN.findall(text):
+        groups = re.split(r"[ .\-]", match.upper())
+        kept = [group for index, group in enumerate(groups) if index < 2 or _belongs(groups, index)]
+        compact = "".join(kept)
+        compact = compact[: _IBAN_LENGTHS.get(compact[:2], 34)]
+        if len(compact) >= 15 and sum(char.isdigit() for char in compact) >= 8:
+            found.add(compact)
+    return found
+
+
+def _belongs(groups, index):
+    """A word after an account number ends it: every group of an IBAN but the bank code holds digits."""
+    return all(re.search(r"\d", group) for group in groups[2 : index + 1])
 
 
 def phones(text: str) -> set[str]:
@@ -162,7 +176,7 @@ def long_numbers(text: str) -> set[str]:
 
 
 def _without_dates(text: str) -> str:
-    text = re.sub(r"\b\d{1,2}[/.-]\d{1,2}[/.-](?:\d{4}|\d{2})\b|\b\d{4}-\d\d-\d\d\b", " ; ", text)
+    text = re.sub(r"(?<![\d./-])\d{1,2}[/.-]\d{1,2}[/.-](?:\d{4}|\d{2})(?![./-]?\d)|\b\d{4}-\d\d-\d\d\b", " ; ", text)
     return re.sub(r"\b\d{1,2}\s?[h:]\s?(?:\d{2})?\b(\s?[-–/]\s?\d{1,2}\s?[h:]\s?(?:\d{2})?\b)?", " ; ", text)
 
 
@@ -196,17 +210,26 @@ def worded_amounts(text: str) -> list[str]:
     return found
 
 
-def opaque_token(text: str, known: tuple[str, ...]) -> str:
+MAX_QUOTED_TOKEN = 20  # characters: an order or parcel number of the customer's may be repeated, a wallet may not
+
+
+def opaque_token(text: str, trusted: tuple[str, ...], quoted: tuple[str, ...]) -> str:
     """Return the first token that looks like data rather than a word (20 characters, or letters and digits mixed), or ""."""
-    seen = " ".join(source.casefold() for source in known)
+    ours = " ".join(trusted).casefold()
+    theirs = " ".join(quoted).casefold()
     for token in re.findall(r"[^\s,;:!?()\[\]«»\"']{12,}", text):
         word = token.rstrip(".").casefold()
-        mixed = re.search(r"\d", word) and len(re.findall(r"[a-z]", word)) >= 3
-        if (
-            len(word) > 34 or mixed or (len(word) >= 20 and not re.fullmatch(r"[^\W\d_]+(?:[-'’./][^\W\d_]+)*", word))
-        ) and word not in seen:
+        repeated = word in theirs and len(word) <= MAX_QUOTED_TOKEN
+        if _is_opaque(word) and word not in ours and not repeated:
             return token
     return ""
+
+
+def _is_opaque(word: str) -> bool:
+    if re.search(r"\d", word) and len(re.findall(r"[a-z]", word)) >= 3:
+        return True
+    is_word = re.fullmatch(r"[^\W\d_]+(?:[-'’./][^\W\d_]+)*", word)
+    return len(word) > 34 or (len(word) >= 20 and not is_word)
 
 
 def shares_words(text: str, private: tuple[str, ...], run: int) -> bool:
@@ -231,6 +254,8 @@ _PROMISES = {
     r"|we commit|garantier\w*|garantiza\w*",
     "liability": r"responsab\w+ (est |sont )?(entiere|totale|engagee)|notre faute|notre responsabilite|our fault|liable|liability"
     r"|we admit|nous reconnaissons|negligence|faute de notre part|haftung|nous admettons",
+    "price": r"(nous |je vous |vous )?(confirm|valid|accept|maint)\w*( \w+){0,5} (prix|tarif|montant|devis|offre)"
+    r"|(we |i )?(confirm|accept|honou?r|agree)\w*( \w+){0,5} (price|amount|quote|quotation|offer)",
     "contract": r"resili\w*|contrat (est )?(accepte|signe|conclu|annule)|terminate (the|your) contract|contract is (accepted|signed|cancelled)"
     r"|we accept (the|your) (offer|terms|order)|nous acceptons (votre|vos|les|la)|accord ferme|bon pour accord|legally binding"
     r"|commande (est )?(confirmee|validee)|order is confirmed|devis (est )?accepte|annul\w+ (de )?(votre|la|le|les) (facture|dette|contrat)"

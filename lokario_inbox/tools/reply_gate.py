@@ -5,9 +5,9 @@ company's interest: the recipient is the person who wrote, and every link, addre
 Refused means "a draft for a human, with the reason", so the gate prefers refusing.
 
 Two sources of values: `trusted` (the company's allow-list, its knowledge text, our own mails of the thread) and `quoted`
-(what the person wrote, visible text only). Addresses of money and contact (links, IBANs, phones, e-mail addresses) come
-from `quoted` only when the sender is authenticated: with a forged From, the answer would carry the forger's account to
-the real customer.
+(what the person wrote, visible text only). Links, accounts and amounts come from `trusted` alone: whoever may put them
+into our mouth may use our word against a third person. Phone numbers and e-mail addresses come from `quoted` only when
+the sender is authenticated: with a forged From, the answer would carry the forger's number to the real customer.
 """
 
 import re
@@ -20,6 +20,8 @@ from .gate_text import canonical, hidden_characters, leaks, mixed_scripts, plain
 MAX_LENGTH = 3000  # characters of an automatic answer
 MIN_LENGTH = 15
 MAX_LINE_REPEATS = 5
+MAX_FOREIGN_LETTERS = 3  # a name may hold a few
+MIN_SENTENCE = 6  # words: shorter ones tell no language
 
 
 @dataclass(frozen=True)
@@ -116,41 +118,39 @@ def _check_secrets(draft, context):
         yield "canary", ""
     if values.shares_words(draft.text, context.private, run=8):
         yield "prompt_leak", ""
-    known = context.trusted + context.quoted
-    if token := values.opaque_token(draft.text, known):
+    if token := values.opaque_token(draft.text, context.trusted, context.quoted):
         yield "opaque_token", token[:40]
 
 
 def _check_values(draft, context):
-    """Links, IBANs, phone numbers and e-mail addresses: from a trusted source, or from a verified sender."""
-    sources = context.trusted + ((*context.quoted, context.sender) if context.sender_verified else ())
+    """Links and accounts from a trusted source; phone numbers and addresses also from a verified sender."""
     text = plain(draft.text)
+    contacts = (*context.quoted, context.sender) if context.sender_verified else ()
     for code, extract in values.ADDRESS_EXTRACTORS.items():
-        allowed = set().union(*(extract(plain(source)) for source in sources)) if sources else set()
+        sources = context.trusted + (contacts if code in ("phone", "email") else ())
+        allowed = set().union(set(), *(extract(plain(source)) for source in sources))
         for found in sorted(extract(text) - allowed):
             yield code, found
 
 
 def _check_amounts(draft, context):
-    allowed = set()
-    for source in context.trusted + context.quoted:
-        allowed |= values.amounts(plain(source)) | values.numbers(plain(source))
-    for amount in sorted(values.amounts(plain(draft.text)) - allowed):
+    """Money and percentages from a trusted source, in digits or in words."""
+    trusted = " ".join(plain(source) for source in context.trusted)
+    for amount in sorted(values.amounts(plain(draft.text)) - values.amounts(trusted)):
         yield "amount", amount
-    known = " ".join(canonical(source) for source in context.trusted + context.quoted)
     for phrase in values.worded_amounts(plain(draft.text)):
-        if canonical(phrase) not in known:
+        if canonical(phrase) not in canonical(trusted):
             yield "amount", phrase
 
 
 def _check_numbers(draft, context):
-    """Digits in a row (references, codes, card numbers) must have been seen; four number words too."""
-    seen = set().union(*(values.numbers(plain(source)) for source in context.trusted + context.quoted), set())
+    """Digits in a row (references, codes) must have been seen; four number words in a row must be the company's."""
+    seen = set().union(set(), *(values.numbers(plain(source)) for source in context.trusted + context.quoted))
     for number in sorted(values.long_numbers(plain(draft.text)) - seen):
         yield "number", number
-    known = " ".join(canonical(source) for source in context.trusted + context.quoted)
+    trusted = canonical(" ".join(context.trusted))
     for run in number_word_runs(plain(draft.text)):
-        if canonical(run) not in known:
+        if canonical(run) not in trusted:
             yield "number", run
 
 
@@ -173,3 +173,9 @@ def _check_language(draft, context):
         yield "language", language or "unknown"
     elif context.expected_language in context.languages and language != context.expected_language:
         yield "language", f"{language} instead of {context.expected_language}"
+    if sum(char.isalpha() and ord(char) > 0x24F for char in plain(draft.text)) > MAX_FOREIGN_LETTERS:
+        yield "language", "foreign letters"
+    for sentence in re.split(r"[.!?\n]+", plain(draft.text)):
+        other = detect_language(sentence) if len(sentence.split()) >= MIN_SENTENCE else language
+        if other and other not in context.languages:
+            yield "language", other

@@ -64,6 +64,10 @@ export class AnswerPanel extends Component {
         return this.state.outgoing.filter((mail) => mail.state === "draft" && mail.id !== this.state.draftId);
     }
 
+    get ownDrafts() {
+        return this.drafts.filter((mail) => mail !== this.aiDraft);
+    }
+
     get aiDraft() {
         return this.state.ai?.outgoing_id && this.drafts.find((mail) => mail.id === this.state.ai.outgoing_id);
     }
