@@ -86,8 +86,7 @@ class SaasInstance(models.Model):
     def _reserve(self):
         """Take a place on the server and queue the job, or say that there is none.
 
-        Locking the table before the first query makes this transaction see all that others have
-        committed: two requests for the last place cannot both count it as free.
+        With the table locked, two requests for the last place cannot both count it as free.
         """
         self.env.cr.execute("SET LOCAL lock_timeout = '5s'")
         self.env.cr.execute("LOCK TABLE saas_server IN SHARE ROW EXCLUSIVE MODE")

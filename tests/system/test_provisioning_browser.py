@@ -1,0 +1,85 @@
+"""The four scenarios as a person sees them: the real web client in Chromium, without reloading a page."""
+
+import uuid
+
+import pytest
+
+from lokario_cli.paths import STATE
+from lokario_cli.worlds.browser import Browser
+
+PICTURES = STATE / "pictures" / "saas"
+STATUS = ".o_statusbar_status .o_arrow_button_current"
+
+
+@pytest.fixture
+def browser(provisioning):
+    assert provisioning.read("res.users", 2, "lang") == "en_US"
+    with Browser(language="en-US") as started:
+        started.log_in(f"http://localhost:{provisioning.server.port}", "admin", "admin")
+        yield started
+
+
+def test_the_life_of_an_instance_on_the_screen(provisioning, browser):
+    world, name = provisioning, f"w{uuid.uuid4().hex[:8]}"
+    world.mails.received.clear()
+    instance = world.create_instance(name)
+    browser.open(f"http://localhost:{world.server.port}/odoo/saas-instances/{instance}")
+    browser.see(STATUS, "Draft")
+    browser.picture(PICTURES / "1-draft.png")
+
+    browser.click("button[name=action_provision_instance]", "Provision")
+    browser.see(".o_form_view .o_progressbar, .o_notification", "")
+    browser.picture(PICTURES / "2-provisioning.png")
+    browser.see(STATUS, "Active", timeout=60)
+    browser.see(".o_notification", "is now active at")
+    browser.see(".o_field_widget[name=step_ids]", "Log in as the administrator")
+    browser.picture(PICTURES / "3-active.png")
+    world.wait_for_mails(1)
+
+    browser.click(".o_statusbar_buttons button:not([disabled])", "Suspend")
+    browser.fill(".modal .o_field_widget[name=reason] input", "unpaid invoice")
+    browser.picture(PICTURES / "4-suspend.png")
+    browser.click(".modal button[name=action_confirm]")
+    browser.see(STATUS, "Suspended")
+    browser.see(".o_notification", "has been sent")
+    assert world.get(f"{name}.localhost")[0] == 503
+
+    browser.click("button[name=action_reactivate]:not([disabled])")
+    browser.see(STATUS, "Active")
+    assert world.get(f"{name}.localhost")[0] == 200
+
+    browser.click(".o_statusbar_buttons button:not([disabled])", "Delete")
+    browser.see(".modal", "There is no way back")
+    browser.fill(".modal .o_field_widget[name=typed_name] input", "something else")
+    browser.fill(".modal .o_field_widget[name=reason] input", "contract ended")
+    browser.click(".modal button[name=action_confirm]")
+    browser.see(".o_dialog, .modal, .o_notification", "This is not the name of the instance")
+    browser.picture(PICTURES / "5-wrong-name.png")
+    browser.click(".modal-footer button", "Close")
+    browser.fill(".modal .o_field_widget[name=typed_name] input", name.title())
+    browser.click(".modal button[name=action_confirm]")
+    browser.see(STATUS, "Terminated")
+    browser.see(".o_notification", "has been sent")
+    browser.picture(PICTURES / "6-terminated.png")
+    assert world.database(name) not in world.databases()
+    assert len(world.wait_for_mails(4)) == 4
+
+
+def test_the_lists(provisioning, browser):
+    base = f"http://localhost:{provisioning.server.port}/odoo"
+    for path, selector in (
+        ("saas-instances", ".o_kanban_view"),
+        ("saas-servers", ".o_list_view"),
+        ("saas-templates", ".o_list_view"),
+        ("saas-plans", ".o_list_view"),
+        ("saas-journal", ".o_list_view"),
+    ):
+        browser.open(f"{base}/{path}")
+        browser.see(selector)
+        browser.picture(PICTURES / f"list-{path}.png")
+    for path, record in (("saas-servers", provisioning.server_id), ("saas-templates", provisioning.template_id),
+                         ("saas-plans", provisioning.plan_id)):  # fmt: skip
+        browser.open(f"{base}/{path}/{record}")
+        browser.see(".o_form_view .o_form_sheet")
+        browser.picture(PICTURES / f"form-{path}.png")
+    assert [error for error in browser.errors if "Failed to load resource" not in error] == []
