@@ -37,6 +37,7 @@
         "views/email_engine_bridge_menus.xml",
         "views/engine_campaign_menus.xml",
     ],
+    "demo": ["demo/engine_demo.xml"],
     "installable": True,
     "application": True,
 }
