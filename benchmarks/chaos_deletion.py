@@ -29,14 +29,16 @@ def run(points: int, seed: int) -> list[str]:
             with world.env() as env:
                 files = env["ir.attachment"].search([("name", "=", "canari.txt")]).mapped("store_fname")
             kill = planned[point] if point < len(planned) else rng.uniform(0, LONGEST_LIFE)
-            _kill_worker(world, kill)
+            if not _kill_worker(world, kill) and isinstance(kill, tuple):
+                broken.append(f"point {point} ({kill}): the worker was not killed, so nothing was tried")
             broken += _half_done(world, ids, point, kill)
             world.process()
             broken += _left_over(world, ids, files, point, kill)
     return broken
 
 
-def _kill_worker(world, kill):
+def _kill_worker(world, kill) -> bool:
+    """Let a forked worker delete and kill it; False when it had finished before."""
     world.close()  # a forked child must not share connections
     child = os.fork()
     if not child:
@@ -48,7 +50,8 @@ def _kill_worker(world, kill):
     if not isinstance(kill, tuple):
         time.sleep(kill)
         os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    _pid, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)
 
 
 def _suicide(step_name, moment):

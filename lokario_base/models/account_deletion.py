@@ -188,6 +188,7 @@ class AccountDeletion(models.Model):
         for deletion_id in deletions.ids:
             deletion = self.browse(deletion_id)
             try:
+                deletion.invalidate_recordset()
                 if deletion.try_lock_for_update():
                     act(deletion)
             except Exception as err:
@@ -205,6 +206,8 @@ class AccountDeletion(models.Model):
 
     def _erase(self):
         """Do the steps that no checkpoint remembers, each in its own transaction, then seal the certificate."""
+        if self.state not in OPEN_STATES:
+            return  # undone since the search
         plan = self.env["lokario.deletion.plan"]
         if self.state == "scheduled":
             if obstacles := plan._obstacles(self.user_id):

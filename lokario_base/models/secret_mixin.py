@@ -50,6 +50,17 @@ class SecretMixin(models.AbstractModel):
             record.modified(names & vals.keys())
         return records
 
+    @api.model
+    def _get_view(self, view_id=None, view_type="form", **options):
+        """Views show whether a secret is set, and an empty box to type another."""
+        arch, view = super()._get_view(view_id, view_type, **options)
+        names = {field.name for field in self._secret_fields()}
+        for node in arch.iter("field"):
+            if node.get("name") in names and not any(parent.tag == "field" for parent in node.iterancestors()):
+                node.set("widget", "lokario_secret")
+                node.attrib.pop("password", None)
+        return arch, view
+
     def _reveal_secret__(self, name: str) -> str | None:
         """Return the plain text of secret ``name``, or None when it is not set.
 

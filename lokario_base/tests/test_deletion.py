@@ -152,6 +152,34 @@ class TestErasure(DeletionCase):
         wizard.action_lookup()
         self.assertFalse([(line.res_model, line.res_id) for line in wizard.line_ids])
 
+    def test_undone_after_the_search_is_undone(self):
+        deletion, at = self.due()
+
+        def undone_meanwhile(records):
+            found = search(records)
+            found._set_cancelled()
+            return found
+
+        search = self.env.registry["lokario.account.deletion"]._to_erase
+        with patch.object(self.env.registry["lokario.account.deletion"], "_to_erase", undone_meanwhile):
+            self.run_job(at)
+        self.assertEqual(deletion.state, "cancelled")
+        self.assertTrue(self.user.exists())
+        self.assertFalse(deletion.checkpoint_ids)
+
+    def test_an_employee_goes_too(self):
+        employee = self.make_user("e@example.org", "Employée Canari", "e@example.org", "base.group_user")
+        document = self.env["res.partner"].with_user(employee).sudo().create({"name": "Client", "user_id": employee.id})
+        document.activity_schedule("mail.mail_activity_data_todo", user_id=employee.id)
+        deletion = self.request(employee)
+        self.run_job(deletion.due_at + relativedelta(minutes=1))
+        self.assertEqual(deletion.state, "done", deletion.error_message)
+        self.assertFalse(employee.exists())
+        self.assertTrue(document.exists())
+        wizard = self.env["privacy.lookup.wizard"].create({"name": "Employée Canari", "email": "e@example.org"})
+        wizard.action_lookup()
+        self.assertFalse([(line.res_model, line.res_id) for line in wizard.line_ids])
+
     def test_not_before_it_is_due(self):
         deletion, _at = self.due()
         self.run_job(deletion.due_at - relativedelta(minutes=1))

@@ -84,6 +84,13 @@ class TestSecret(SecretCase):
             form.name = "c"
         self.assertEqual(form.record._reveal_secret__("password"), PLAIN)
 
+    def test_views_never_show_it_in_an_ordinary_box(self):
+        arch = "<form><field name='name'/><field name='password' password='True'/></form>"
+        view = self.env["ir.ui.view"].create({"name": "safe", "model": "lokario.test.safe", "arch": arch})
+        shown = self.Safe.get_view(view.id, "form")["arch"]
+        self.assertIn('<field name="password" widget="lokario_secret"', shown)
+        self.assertNotIn("password=", shown)
+
     def test_typing_it_is_not_answered_by_the_status(self):
         values = {"name": "b", "password": PLAIN, "token": False}
         spec = {"name": {}, "password": {}, "token": {}}
