@@ -23,7 +23,9 @@ export class ConversationList extends Component {
             spam: _t("Spam"),
         };
         useEffect(
-            () => this.scrollRef.el?.querySelector(".lokario_row.active")?.scrollIntoView({ block: "nearest" }),
+            () => {
+                this.scrollRef.el?.querySelector(".lokario_row.active")?.scrollIntoView({ block: "nearest" });
+            },
             () => [this.store.activeId]
         );
     }

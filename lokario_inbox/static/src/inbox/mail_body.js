@@ -8,6 +8,7 @@ const STYLE = `
     body > :first-child, body > :first-child > :first-child { margin-top: 0; }
     img { max-width: 100%; height: auto; } table { max-width: 100%; }
     blockquote { margin: 0 0 0 .5rem; padding-left: .75rem; border-left: 3px solid #dee2e6; color: #495057; }
+    img[data-remote-src]:not([src]) { display: none; }
     pre { white-space: pre-wrap; font: inherit; margin: 0; }
     a { color: #0d6efd; } details { margin-top: .75rem; }
     summary { cursor: pointer; list-style: none; display: inline-block; padding: 0 .6rem; border-radius: .75rem;

@@ -1,4 +1,4 @@
-import { Component, useEffect, useRef, useState } from "@odoo/owl";
+import { Component, markup, useEffect, useRef, useState } from "@odoo/owl";
 import { ConfirmationDialog } from "@web/core/confirmation_dialog/confirmation_dialog";
 import { Dropdown } from "@web/core/dropdown/dropdown";
 import { DropdownItem } from "@web/core/dropdown/dropdown_item";
@@ -42,6 +42,11 @@ export class Reader extends Component {
             ...messages.map((message) => ({ kind: "mail", key: `m${message.id}`, date: message.date, message })),
             ...notes.map((note) => ({ kind: "note", key: `n${note.id}`, date: note.date, note })),
         ].sort((a, b) => (a.date < b.date ? -1 : a.date > b.date ? 1 : 0));
+    }
+
+    /** Notes are sanitised by the server, as in every chatter. */
+    noteBody(note) {
+        return markup(note.body);
     }
 
     get stateLabel() {

@@ -1,0 +1,200 @@
+"""A person's first day with the inbox, in French and in a real browser, on a real Dovecot.
+
+Add a mailbox, test it, watch the first synchronisation, read, search, assign, note, new mail by itself.
+With ``LOKARIO_IMAGES=docs/images`` in the environment the pictures of the documentation are taken on the way.
+"""
+
+import os
+import shutil
+import tempfile
+import time
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+
+from lokario_cli.worlds.browser import Browser
+from lokario_cli.worlds.mail import MailWorld, SmtpServer
+from lokario_cli.worlds.odoo import Server
+
+ADDRESS, PASSWORD = "contact@atelier-du-bois.test", "Boite-de-l-atelier-42"
+ADMIN = "Journal-de-bord-42!"
+LETTERS = [
+    ("Élodie Marchand", "elodie.marchand@example.org", "Escalier : choix de l’essence",
+     "Bonjour,\n\nMerci pour votre visite. Nous hésitons entre le chêne et le frêne.\nQuelle différence de prix ?"),
+    ("Thomas Girard", "t.girard@example.org", "Demande de devis pour une terrasse",
+     "Bonjour,\n\nNous aimerions une terrasse de 30 m² en douglas. Pouvez-vous passer cette semaine ?"),
+    ("Scierie des Trois Chênes", "compta@trois-chenes.example", "Facture 2026-0412",
+     "Bonjour,\n\nVeuillez trouver notre facture de 1 842,50 €, payable à 30 jours."),
+    ("Julie Petit", "julie.petit@example.net", "Tiroir qui coince – commande 1187",
+     "Bonjour,\n\nLe tiroir du bas ne ferme plus. Est-ce encore sous garantie ?"),
+    ("Mairie de Clisson", "urbanisme@clisson.example", "Autorisation de voirie",
+     "Bonjour,\n\nVotre demande a bien été enregistrée sous le numéro 2026-88."),
+]  # fmt: skip
+
+
+def letter(name, address, subject, text, *, hours=1, html=None, **headers):
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = f"{name} <{address}>", ADDRESS, subject
+    mail["Date"] = format_datetime(datetime.now().astimezone() - timedelta(hours=hours))
+    mail["Message-ID"] = f"<{abs(hash((address, subject, hours)))}@example.org>"
+    for header, value in headers.items():
+        mail[header.replace("_", "-")] = value
+    mail.set_content(text)
+    if html:
+        mail.add_alternative(html, subtype="html")
+    return mail.as_bytes()
+
+
+class Journey:
+    def __init__(self, cluster, database, server, mail, smtp, browser):
+        self.cluster, self.database, self.server = cluster, database, server
+        self.mail, self.smtp, self.browser = mail, smtp, browser
+
+    def sql(self, query):
+        return self.cluster.psql(query, self.database)
+
+    def picture(self, name):
+        if folder := os.environ.get("LOKARIO_IMAGES"):
+            time.sleep(0.6)  # fades and avatars; only for the eye
+            self.browser.picture(Path(folder) / f"inbox-{name}.png")
+
+    def deliver(self, *arguments, **options):
+        self.mail.deliver(ADDRESS, letter(*arguments, **options))
+
+
+@pytest.fixture(scope="module")
+def journey(world, suite_database):
+    cluster, database = world.cluster, world.clone(suite_database, "suite_for_inbox")
+    options = world.options(db_name=database, max_cron_threads=1, **{"lokario/manager_db": database})
+    folder = Path(tempfile.mkdtemp(prefix="lokario-mail-"))  # Dovecot's own user must reach it
+    with MailWorld(folder, driver="maildir") as mail:
+        mail.add_user(ADDRESS, PASSWORD)
+        with SmtpServer(mail, {ADDRESS: PASSWORD}) as smtp:
+            _prepare(cluster, database, mail, smtp)
+            with Server("inbox-journey", options) as server, Browser(1600, 900) as browser:
+                yield Journey(cluster, database, server, mail, smtp, browser)
+    shutil.rmtree(folder, ignore_errors=True)
+    world.drop(database)
+
+
+def _prepare(cluster, database, mail, smtp):
+    ports = f"127.0.0.1:{mail.imap_port},127.0.0.1:{smtp.port}"
+    cluster.psql(
+        "DELETE FROM ir_config_parameter WHERE key = 'lokario_inbox.allowed_hosts';"
+        f"INSERT INTO ir_config_parameter (key, value) VALUES ('lokario_inbox.allowed_hosts', '{ports}')",
+        database,
+    )
+    cluster.psql("UPDATE res_partner SET lang = 'fr_FR', name = 'Camille Moreau' WHERE id = 3", database)
+    cluster.psql(f"UPDATE res_users SET password = '{ADMIN}' WHERE login = 'admin'", database)
+    cluster.psql("UPDATE res_company SET name = 'Atelier du Bois' WHERE id = 1", database)
+
+
+def test_first_day(journey):
+    browser, url = journey.browser, journey.server.url
+    for position, (name, address, subject, text) in enumerate(LETTERS):
+        journey.deliver(name, address, subject, text, hours=position * 5 + 1)
+    journey.deliver("Bois & Finitions", "news@finitions.example", "Nos nouveautés de novembre", "Nouveautés", hours=9,
+                    html='<p>Huiles dures</p><img src="https://cdn.example/p.png">', List_Unsubscribe="<mailto:x@y.z>")
+    browser.log_in(url, "admin", ADMIN)
+    browser.open(f"{url}/odoo/inbox")
+    browser.see(".lokario_empty", "Connectez votre première boîte")
+    journey.picture("empty")
+
+    _add_mailbox(journey)
+    _watch_first_sync(journey)
+    _read(journey)
+    _search_and_assign(journey)
+    _new_mail_by_itself(journey)
+    assert not browser.errors, browser.errors
+
+
+def _add_mailbox(journey):
+    browser = journey.browser
+    browser.click(".lokario_sidebar .btn-primary", "Connecter")
+    browser.see(".o_form_view [name=email_address] input")
+    browser.fill("[name=name] input, [name=name] textarea", "Contact")
+    browser.fill("[name=email_address] input", ADDRESS)
+    browser.fill("[name=email_password] input", PASSWORD)
+    for side, port in (("imap", journey.mail.imap_port), ("smtp", journey.smtp.port)):
+        browser.fill(f"[name={side}_host] input", "127.0.0.1")
+        browser.fill(f"[name={side}_port] input", str(port))
+    _choose_security(browser)
+    journey.picture("add-mailbox")
+    browser.click("button[name=action_test_connection]")
+    browser.see(".modal .o_list_view, .modal .o_field_x2many", timeout=60)
+    browser.see(".modal button[name=action_loop]")
+    journey.picture("connection-test")
+    browser.click(".modal .btn-secondary, .modal .btn-close")
+
+
+def _choose_security(browser):
+    """Loopback without encryption, allowed for this address only."""
+    for side in ("imap", "smtp"):
+        browser.click(f"[name={side}_security] input, [name={side}_security] select")
+        browser.click(".o_select_menu_item, .o-dropdown-item", "Auc")
+
+
+def _watch_first_sync(journey):
+    browser = journey.browser
+    browser.open(f"{journey.server.url}/odoo/inbox")
+    browser.see(".lokario_row .lokario_subject", "Autorisation de voirie", timeout=90)
+    browser.see(".lokario_mailbox", "Contact")
+    assert not browser.evaluate("[...document.querySelectorAll('.lokario_row')].some(r => r.innerText.includes('nouveautés'))")
+    journey.picture("list")
+
+
+def _read(journey):
+    browser = journey.browser
+    browser.click(".lokario_row .lokario_subject", "Escalier")
+    browser.see(".lokario_mail.open iframe")
+    browser.wait("document.querySelector('.lokario_mail iframe').contentDocument.body.innerText.includes('frêne')")
+    browser.wait("!document.querySelector('.lokario_row.active').classList.contains('unread')")
+    journey.picture("reader")
+    browser.click(".lokario_nav[data-view=newsletters]")
+    browser.click(".lokario_row .lokario_subject", "nouveautés")
+    browser.see(".lokario_images", "bloquées")
+    journey.picture("images-blocked")
+    browser.click(".lokario_show_images")
+    browser.wait("document.querySelector('.lokario_mail iframe').contentDocument.querySelector('img[src]')")
+
+
+def _search_and_assign(journey):
+    browser = journey.browser
+    browser.click(".lokario_nav[data-view=all]")
+    browser.fill(".lokario_inbox_search input", "frene")
+    browser.wait("document.querySelectorAll('.lokario_row').length === 1")
+    browser.see(".lokario_row .lokario_subject", "Escalier")
+    journey.picture("search")
+    browser.click(".lokario_row")
+    browser.see(".lokario_mail.open iframe")
+    browser.click(".lokario_assign")
+    browser.click(".o-dropdown-item, .dropdown-item", "Attribuer à moi")
+    browser.see(".lokario_assign", "Camille Moreau")
+    browser.fill(".lokario_note_input", "Prévoir aussi un garde-corps.")
+    browser.click(".lokario_note_box button")
+    browser.see(".lokario_note_body", "garde-corps")
+    journey.picture("assigned")
+    assert journey.sql("SELECT count(*) FROM inbox_conversation WHERE user_id IS NOT NULL").strip() == "1"
+
+
+def _new_mail_by_itself(journey):
+    browser = journey.browser
+    browser.fill(".lokario_inbox_search input", "")
+    browser.click(".lokario_nav[data-view=inbox]")
+    browser.see(".lokario_row .lokario_subject", "Facture")
+    journey.deliver("Karim Benali", "karim@example.org", "Visite de jeudi", "Toujours d'accord pour jeudi ?", hours=0)
+    browser.evaluate("document.querySelector('.lokario_sync').click()")
+    browser.see(".lokario_row.unread .lokario_subject", "Visite de jeudi", timeout=60)
+    journey.picture("new-mail")
+    browser.click(".lokario_row .lokario_subject", "Visite de jeudi")
+    browser.see(".lokario_mail.open iframe")
+    browser.press("d")
+    browser.wait("!document.querySelector('.lokario_list').innerText.includes('Visite de jeudi')")
+    for path, name in (("inbox-conversations?view_type=kanban", "kanban"), ("inbox-statistics", "statistics"),
+                       ("inbox-health", "health")):  # fmt: skip
+        browser.open(f"{journey.server.url}/odoo/{path}")
+        browser.see(".o_kanban_renderer, .o_graph_canvas_container canvas, .o_list_renderer")
+        journey.picture(name)
