@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from email.message import EmailMessage
+from pathlib import Path
 
 from lokario_cli.figures import Figure, median
 
@@ -67,7 +68,9 @@ def _per_message(world, name, round_trip, everything):
         return 1000 * everything / MESSAGES, stock
     with SlowLine(world.mail.imap_port, round_trip) as line:
         world.allow(world.mail.imap_port, line.port)
-        _visible, ours, _queries = _first_sync(world, make_mails(MESSAGES, seed=2), f"{round_trip}@mail.test", line.port)
+        _visible, ours, _queries = _first_sync(
+            world, make_mails(MESSAGES, seed=2), f"{round_trip}@mail.test", line.port
+        )
         stock = _stock(world, f"stock-{round_trip}@mail.test", line.port)
     return 1000 * ours / MESSAGES, stock
 
@@ -75,10 +78,18 @@ def _per_message(world, name, round_trip, everything):
 def _stock(world, address, port):
     world.fill(address, make_mails(STOCK_MESSAGES, seed=3))
     with world.env() as env:
-        server = env["fetchmail.server"].create({
-            "name": address, "server_type": "imap", "server": "127.0.0.1", "port": port, "user": address,
-            "password": PASSWORD, "state": "done", "object_id": env.ref("base.model_res_partner").id,
-        })
+        server = env["fetchmail.server"].create(
+            {
+                "name": address,
+                "server_type": "imap",
+                "server": "127.0.0.1",
+                "port": port,
+                "user": address,
+                "password": PASSWORD,
+                "state": "done",
+                "object_id": env.ref("base.model_res_partner").id,
+            }
+        )
         env.cr.commit()
         start = time.perf_counter()
         failure = server._fetch_mail(batch_limit=STOCK_MESSAGES)
@@ -185,7 +196,7 @@ def _peak_of(action):
     peak, done = 0, threading.Event()
 
     def private():
-        fields = dict(line.split(":") for line in open("/proc/self/smaps_rollup").read().splitlines()[1:])
+        fields = dict(line.split(":") for line in Path("/proc/self/smaps_rollup").read_text().splitlines()[1:])
         return 1024 * (int(fields["Private_Dirty"].split()[0]) + int(fields["Private_Clean"].split()[0]))
 
     before = private()
@@ -220,9 +231,13 @@ def accounts(world):
         ports = [hang.port, drip.port, refusing]
         world.allow(line.port, *ports)
         runs = [_look_at_all(world, boxes.ids, healthy, line.port, ports) for _round in range(3)]
-    yield Figure(f"{healthy} healthy of {ACCOUNTS} mailboxes checked at 80 ms", median([r[0] for r in runs]), None, "ours <= 30")
+    yield Figure(
+        f"{healthy} healthy of {ACCOUNTS} mailboxes checked at 80 ms", median([r[0] for r in runs]), None, "ours <= 30"
+    )
     yield Figure("unchanged mailbox: IMAP bytes", max(r[1] for r in runs), None, "ours <= 2048", "bytes")
-    yield Figure("unchanged mailboxes: rows of folders and messages written", max(r[2] for r in runs), None, "ours <= 0", "rows")
+    yield Figure(
+        "unchanged mailboxes: rows of folders and messages written", max(r[2] for r in runs), None, "ours <= 0", "rows"
+    )
 
 
 def _look_at_all(world, ids, healthy, port, bad_ports):
@@ -254,7 +269,9 @@ def _look_at_all(world, ids, healthy, port, bad_ports):
         good = boxes[:healthy]
         assert not any(good.mapped("last_sync_error")), good.filtered("last_sync_error")[:1].last_sync_error
         return (
-            max(finished[i] for i in good.ids) - start, max(sizes[i] for i in good.ids), _rows_written(env) - writes
+            max(finished[i] for i in good.ids) - start,
+            max(sizes[i] for i in good.ids),
+            _rows_written(env) - writes,
         )
 
 

@@ -135,7 +135,8 @@ class _Point:
         with self.world.env() as env:
             env.cr.execute(
                 "SELECT id, path, uidvalidity, COALESCE(cursor_uid, 0), COALESCE(backfill_uid, 0) FROM inbox_folder"
-                " WHERE integration_id = %s AND sync_enabled", [self.box_id],
+                " WHERE integration_id = %s AND sync_enabled",
+                [self.box_id],
             )
             folders = env.cr.fetchall()
             found = ["no folder"] if complete and not folders else []
@@ -151,7 +152,8 @@ class _Point:
                 found += [f"{path}: {len(server ^ stored)} mails differ"] if complete and server != stored else []
             env.cr.execute(
                 "SELECT count(*) - count(DISTINCT message_id_header), count(*) FROM inbox_message"
-                " WHERE integration_id = %s", [self.box_id],
+                " WHERE integration_id = %s",
+                [self.box_id],
             )
             doubled, count = env.cr.fetchone()
             found += [f"{doubled} messages doubled"] if doubled else []

@@ -17,18 +17,45 @@ from lokario_cli.setup.postgres import Cluster
 from lokario_cli.worlds.mail import MailWorld
 from lokario_cli.worlds.odoo import TEST_SECRETS, World, write_configuration
 
-PASSWORD = "bench-password"  # noqa: S105  of mailboxes on loopback
-WORDS = (
-    "bonjour merci facture devis livraison commande projet réunion demande prix délai question client produit "
-    "service the order please invoice meeting project delivery price thank you regards team update contract"
-).split()
+PASSWORD = "bench-password"
+WORDS = [
+    "bonjour",
+    "merci",
+    "facture",
+    "devis",
+    "livraison",
+    "commande",
+    "projet",
+    "réunion",
+    "demande",
+    "prix",
+    "délai",
+    "question",
+    "client",
+    "produit",
+    "service",
+    "the",
+    "order",
+    "please",
+    "invoice",
+    "meeting",
+    "project",
+    "delivery",
+    "price",
+    "thank",
+    "you",
+    "regards",
+    "team",
+    "update",
+    "contract",
+]
 
 
 @contextlib.contextmanager
 def inbox_world(driver="sdbox", name="lokario_bench_inbox", addons="lokario_inbox", cluster=None):
     """Yield an open InboxWorld: database with the inbox installed, registry loaded, Dovecot running."""
     folder = Path(tempfile.mkdtemp(prefix="mail-", dir=memory_folder()))  # no disk in the figures
-    with (cluster or Cluster.for_tests()) as cluster, MailWorld(folder, driver=driver, extra=EVERYBODY) as mail:
+    with cluster or Cluster.for_tests() as cluster, MailWorld(folder, driver=driver, extra=EVERYBODY) as mail:
         world = World(cluster)
         database = world.clone(world.template(), name)
         world.run_odoo(database, "-i", addons, "--stop-after-init")
@@ -82,11 +109,22 @@ class InboxWorld:
 
     def add_box(self, env, address, port=None, **values):
         """An integration on a fresh mailbox."""
-        return env["inbox.integration"].with_context(tracking_disable=True).create({
-            "name": address, "email_address": address, "email_password": PASSWORD,
-            "imap_host": "127.0.0.1", "imap_port": port or self.mail.imap_port, "imap_security": "none",
-            "visibility": "shared", **values,
-        })
+        return (
+            env["inbox.integration"]
+            .with_context(tracking_disable=True)
+            .create(
+                {
+                    "name": address,
+                    "email_address": address,
+                    "email_password": PASSWORD,
+                    "imap_host": "127.0.0.1",
+                    "imap_port": port or self.mail.imap_port,
+                    "imap_security": "none",
+                    "visibility": "shared",
+                    **values,
+                }
+            )
+        )
 
     def fill(self, address, raws, folder="INBOX", batch=100):
         """Put mails into a mailbox: MULTIAPPEND with non-synchronising literals, all in one go."""

@@ -171,5 +171,7 @@ class Liar:
             self.told["truncate"] += 1
             size = int(literal[1])
             body = unit[literal.end() : literal.end() + size]
-            unit = unit[: literal.start()] + b"BODY[] {%d}\r\n" % (size - 25) + body[:-25] + unit[literal.end() + size :]
+            unit = (
+                unit[: literal.start()] + b"BODY[] {%d}\r\n" % (size - 25) + body[:-25] + unit[literal.end() + size :]
+            )
         return unit

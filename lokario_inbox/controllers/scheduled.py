@@ -1,4 +1,5 @@
 from odoo import http
+
 from odoo.addons.lokario_base.controllers.scheduled import SCHEDULED_ROUTE, run_scheduled
 
 

@@ -15,9 +15,7 @@ class InboxAttachment(models.Model):
     _description = "Attachment of an e-mail"
     _order = "message_id, sequence, id"
 
-    integration_id = fields.Many2one(
-        "inbox.integration", required=True, index=True, ondelete="cascade"
-    )
+    integration_id = fields.Many2one("inbox.integration", required=True, index=True, ondelete="cascade")
     message_id = fields.Many2one("inbox.message", required=True, index=True, ondelete="cascade")
     sequence = fields.Integer()
     name = fields.Char(required=True)
@@ -57,10 +55,12 @@ class InboxAttachment(models.Model):
             )
         except MailboxError as err:
             raise UserError(self.integration_id._error_remedy(err.error_class)) from err
-        self.attachment_id = self.env["ir.attachment"].create({
-            "name": self.name,
-            "raw": decode_transfer(data, encoding),
-            "res_model": self._name,
-            "res_id": self.id,
-            "mimetype": self.mimetype,
-        })
+        self.attachment_id = self.env["ir.attachment"].create(
+            {
+                "name": self.name,
+                "raw": decode_transfer(data, encoding),
+                "res_model": self._name,
+                "res_id": self.id,
+                "mimetype": self.mimetype,
+            }
+        )

@@ -12,30 +12,22 @@ class InboxFolder(models.Model):
     _description = "Mailbox folder"
     _order = "integration_id, sequence, path"
 
-    integration_id = fields.Many2one(
-        "inbox.integration", required=True, index=True, ondelete="cascade"
-    )
+    integration_id = fields.Many2one("inbox.integration", required=True, index=True, ondelete="cascade")
     company_id = fields.Many2one(related="integration_id.company_id")
     name = fields.Char(string="Folder", required=True, readonly=True)
     path = fields.Char(required=True, readonly=True, help="The name as the server writes it.")
     sequence = fields.Integer(default=10)
     special_use = fields.Selection(SPECIAL_USES, readonly=True)
-    is_selectable = fields.Boolean(
-        default=True, readonly=True, help="Off when the server no longer has the folder."
-    )
+    is_selectable = fields.Boolean(default=True, readonly=True, help="Off when the server no longer has the folder.")
     sync_enabled = fields.Boolean(string="Synchronised", default=True)
     # The cursor moves only in the transaction that stores or quarantines the messages.
     uidvalidity = fields.Char(readonly=True)
     uidnext = fields.Integer(readonly=True, help="Next UID the server announced.")
-    cursor_uid = fields.Integer(
-        readonly=True, help="Every message up to this UID is stored, quarantined or gone."
-    )
+    cursor_uid = fields.Integer(readonly=True, help="Every message up to this UID is stored, quarantined or gone.")
     backfill_uid = fields.Integer(
         readonly=True, help="First sync, newest first: messages below this UID are still to come."
     )
-    missing_uids = fields.Text(
-        readonly=True, help="Messages an audit found at the server and not here: fetched next."
-    )
+    missing_uids = fields.Text(readonly=True, help="Messages an audit found at the server and not here: fetched next.")
     highestmodseq = fields.Char(readonly=True)
     message_count = fields.Integer(readonly=True, help="Messages on the server.")
     last_sync_at = fields.Datetime(string="Last change", readonly=True)
@@ -49,21 +41,17 @@ class InboxFolder(models.Model):
             ("complete", "Complete"),
             ("healed", "Healed"),
         ],
-        default="pending", readonly=True,
+        default="pending",
+        readonly=True,
     )
     audit_note = fields.Char(string="Last finding", readonly=True)
 
-    _path_uniq = models.Constraint(
-        "UNIQUE(integration_id, path)", "This folder is already known for the mailbox."
-    )
+    _path_uniq = models.Constraint("UNIQUE(integration_id, path)", "This folder is already known for the mailbox.")
 
     @api.model
     def _default_choice(self, special_use, has_all_mail):
-        """Gmail shows every mail once more in "All Mail": that one is read, its labels are not."""
-        if has_all_mail:
-            synced = special_use in ("all", "inbox", "sent")
-        else:
-            synced = (special_use or False) in SYNCED_USES
+        """Gmail has every mail in "All Mail" and again under its labels: only the first is read."""
+        synced = special_use == "all" if has_all_mail else (special_use or False) in SYNCED_USES
         return {"sync_enabled": synced, "sequence": SEQUENCES.get(special_use, 10)}
 
     def write(self, vals):

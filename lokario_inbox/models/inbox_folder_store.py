@@ -2,7 +2,6 @@ import hashlib
 import logging
 
 import psycopg2
-
 from odoo import fields, models
 from odoo.tools import SQL
 
@@ -69,7 +68,7 @@ class InboxFolder(models.Model):
                 self.env.flush_all()
         except (psycopg2.OperationalError, psycopg2.InterfaceError):
             raise
-        except Exception as err:  # see _store_items
+        except Exception as err:  # noqa: BLE001  see _store_items
             self.env.invalidate_all()
             if len(mails) == 1:
                 return [(mails[0][0], err)]
@@ -87,19 +86,21 @@ class InboxFolder(models.Model):
             updates.append(SQL("cursor_uid = GREATEST(cursor_uid, %s)", event.cursor_uid))
         if event.backfill_uid is not None:
             first = SQL("cursor_uid IS NULL AND %s", bool(event.cursor_uid))
-            updates.append(SQL(
-                "backfill_uid = CASE WHEN %s OR (backfill_uid > 0 AND %s < backfill_uid)"
-                " THEN %s ELSE backfill_uid END",
-                first, event.backfill_uid, event.backfill_uid,
-            ))
+            updates.append(
+                SQL(
+                    "backfill_uid = CASE WHEN %s OR (backfill_uid > 0 AND %s < backfill_uid)"
+                    " THEN %s ELSE backfill_uid END",
+                    first,
+                    event.backfill_uid,
+                    event.backfill_uid,
+                )
+            )
         if event.missing_done:
             updates.append(SQL("missing_uids = NULL"))
         elif event.found_missing:
             rest = set(self._missing()) - {item.uid for item in event.items}
             updates.append(SQL("missing_uids = %s", format_uids(rest) or None))
-        self.env.cr.execute(SQL(
-            "UPDATE inbox_folder SET %s WHERE id = %s", SQL(", ").join(updates), self.id
-        ))
+        self.env.cr.execute(SQL("UPDATE inbox_folder SET %s WHERE id = %s", SQL(", ").join(updates), self.id))
         self.invalidate_recordset()
 
     def _missing(self):
@@ -137,12 +138,14 @@ class InboxFolder(models.Model):
         """The numbers by which the next look knows that nothing changed."""
         if self.uidvalidity != event.uidvalidity:
             return False
-        self.write({
-            "uidnext": event.uidnext,
-            "highestmodseq": event.highestmodseq,
-            "message_count": event.message_count,
-            "last_sync_at": fields.Datetime.now(),
-        })
+        self.write(
+            {
+                "uidnext": event.uidnext,
+                "highestmodseq": event.highestmodseq,
+                "message_count": event.message_count,
+                "last_sync_at": fields.Datetime.now(),
+            }
+        )
         return False
 
     # === UIDVALIDITY CHANGED === #
@@ -158,17 +161,24 @@ class InboxFolder(models.Model):
         known = [(row[0], row[1] or "", row[2], row[3]) for row in self.env.cr.fetchall()]
         matched, unmatched = match_renumbered(known, event.rows)
         placements = self.env["inbox.placement"]
-        placements._place(self, event.uidvalidity, [
-            (uid, message_id, flags, None) for uid, (message_id, flags) in matched.items()
-        ])
+        placements._place(
+            self, event.uidvalidity, [(uid, message_id, flags, None) for uid, (message_id, flags) in matched.items()]
+        )
         self._forget_numbering(self.uidvalidity)
         top = max((row[0] for row in event.rows), default=0)
-        self.write({
-            "uidvalidity": event.uidvalidity, "cursor_uid": top, "backfill_uid": 0, "uidnext": 0,
-            "highestmodseq": False, "missing_uids": format_uids(unmatched) or False,
-            "audit_at": False, "audit_state": "pending",
-            "audit_note": self.env._("The server renumbered this folder; messages were recognised."),
-        })
+        self.write(
+            {
+                "uidvalidity": event.uidvalidity,
+                "cursor_uid": top,
+                "backfill_uid": 0,
+                "uidnext": 0,
+                "highestmodseq": False,
+                "missing_uids": format_uids(unmatched) or False,
+                "audit_at": False,
+                "audit_state": "pending",
+                "audit_note": self.env._("The server renumbered this folder; messages were recognised."),
+            }
+        )
         lost = {row[0] for row in known} - {message_id for message_id, _flags in matched.values()}
         self.env["inbox.message"].browse(lost)._refresh_states()
         return True
@@ -179,10 +189,13 @@ class InboxFolder(models.Model):
             [self.id, uidvalidity],
         )
         self.env["inbox.placement"].invalidate_model()
-        self.env["inbox.quarantine"].search([
-            ("folder_id", "=", self.id), ("uidvalidity", "=", uidvalidity),
-            ("state", "=", "quarantined"),
-        ]).unlink()
+        self.env["inbox.quarantine"].search(
+            [
+                ("folder_id", "=", self.id),
+                ("uidvalidity", "=", uidvalidity),
+                ("state", "=", "quarantined"),
+            ]
+        ).unlink()
 
     # === AUDIT === #
 
@@ -209,30 +222,31 @@ class InboxFolder(models.Model):
         wrong, gone = compare(self._stored_sizes(event.uidvalidity), event.sizes)
         self._touched(self.env["inbox.placement"]._bury(self, event.uidvalidity, gone))
         if wrong:
-            self.write({
-                "missing_uids": format_uids(wrong),
-                "audit_state": "healing",
-                "audit_note": self.env._(
-                    "%(wrong)s missing or damaged, %(gone)s no longer at the server.",
-                    wrong=len(wrong), gone=len(gone),
-                ),
-            })
+            self.write(
+                {
+                    "missing_uids": format_uids(wrong),
+                    "audit_state": "healing",
+                    "audit_note": self.env._(
+                        "%(wrong)s missing or damaged, %(gone)s no longer at the server.",
+                        wrong=len(wrong),
+                        gone=len(gone),
+                    ),
+                }
+            )
             return True
         lines = ",".join(f"{uid}:{size}" for uid, size in sorted(event.sizes.items()))
         fingerprint = hashlib.sha256(lines.encode()).hexdigest()[:12]
         values = {
             "audit_at": fields.Datetime.now(),
             "audit_count": len(event.sizes),
-            "audit_proof": self.env._(
-                "Numbers and sizes on a second connection (%s)", fingerprint
-            ),
+            "audit_proof": self.env._("Numbers and sizes on a second connection (%s)", fingerprint),
             "audit_state": "healed" if self.audit_state == "healing" or gone else "complete",
             "missing_uids": False,
         }
         self.write(values)
-        self.env["inbox.quarantine"].search([
-            ("folder_id", "=", self.id), ("is_asked_again", "=", True)
-        ]).write({"is_asked_again": False})
+        self.env["inbox.quarantine"].search([("folder_id", "=", self.id), ("is_asked_again", "=", True)]).write(
+            {"is_asked_again": False}
+        )
         self._move_cursor_to(max(event.sizes, default=0))
         return False
 

@@ -19,10 +19,13 @@ class InboxIntegration(models.Model):
             integration.error_remedy = integration._error_remedy(integration.last_error_class)
 
     def _compute_message_count(self):
-        counts = dict(self.env["inbox.message"]._read_group(
-            [("integration_id", "in", self.ids), ("deleted_at", "=", False)],
-            ["integration_id"], ["__count"],
-        ))
+        counts = dict(
+            self.env["inbox.message"]._read_group(
+                [("integration_id", "in", self.ids), ("deleted_at", "=", False)],
+                ["integration_id"],
+                ["__count"],
+            )
+        )
         for integration in self:
             integration.message_count = counts.get(integration, 0)
 
@@ -32,9 +35,7 @@ class InboxIntegration(models.Model):
             provider = integration._known_provider(integration.email_address, ask_dns=False)
             hint = provider.name if provider else ""
             if provider and provider.needs_application_password:
-                hint = self.env._(
-                    "%s: create an application password in the security settings of the account.", hint
-                )
+                hint = self.env._("%s: create an application password in the security settings of the account.", hint)
             integration.provider_hint = hint
 
     def _compute_stock_server_names(self):
@@ -69,18 +70,24 @@ class InboxIntegration(models.Model):
     @api.model
     def _provider_values(self, provider):
         return {
-            "imap_host": provider.imap_host, "imap_port": provider.imap_port, "imap_security": "ssl",
-            "smtp_host": provider.smtp_host, "smtp_port": provider.smtp_port,
-            "smtp_security": provider.smtp_security, "auth_method": provider.auth_method,
+            "imap_host": provider.imap_host,
+            "imap_port": provider.imap_port,
+            "imap_security": "ssl",
+            "smtp_host": provider.smtp_host,
+            "smtp_port": provider.smtp_port,
+            "smtp_security": provider.smtp_security,
+            "auth_method": provider.auth_method,
         }
 
     @api.model
     def get_import_templates(self):
         """Mass onboarding: one line a mailbox; servers of known providers may stay empty."""
-        return [{
-            "label": self.env._("Mailboxes (CSV)"),
-            "template": "/lokario_inbox/static/csv/inbox_integrations.csv",
-        }]
+        return [
+            {
+                "label": self.env._("Mailboxes (CSV)"),
+                "template": "/lokario_inbox/static/csv/inbox_integrations.csv",
+            }
+        ]
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -111,10 +118,16 @@ class InboxIntegration(models.Model):
 
     def _purge_mail(self):
         """Forget password, tokens and mail; the integration stays as a trace, archived."""
-        self.write({
-            "email_password": False, "google_gmail_refresh_token": False, "google_gmail_access_token": False,
-            "microsoft_outlook_refresh_token": False, "microsoft_outlook_access_token": False, "active": False,
-        })
+        self.write(
+            {
+                "email_password": False,
+                "google_gmail_refresh_token": False,
+                "google_gmail_access_token": False,
+                "microsoft_outlook_refresh_token": False,
+                "microsoft_outlook_access_token": False,
+                "active": False,
+            }
+        )
         for model in ("inbox.quarantine", "inbox.conversation", "inbox.message", "inbox.folder"):
             records = self.env[model].sudo().with_context(active_test=False)
             records.search([("integration_id", "in", self.ids)]).unlink()
@@ -137,9 +150,9 @@ class InboxIntegration(models.Model):
         servers.check_access("write")
         servers.set_draft()
         servers.write({"active": False})
-        self.message_post(body=self.env._(
-            "Taken over from Odoo's incoming servers: %s", ", ".join(servers.mapped("name"))
-        ))
+        self.message_post(
+            body=self.env._("Taken over from Odoo's incoming servers: %s", ", ".join(servers.mapped("name")))
+        )
 
     # === OTHER PLACES === #
 

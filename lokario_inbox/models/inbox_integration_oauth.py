@@ -1,6 +1,7 @@
 from odoo import fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools.urls import urljoin
+
 from odoo.addons.lokario_base.fields import Secret
 
 from ..exceptions import MailboxError
@@ -18,9 +19,7 @@ class InboxIntegration(models.Model):
     _inherit = ["inbox.integration", "google.gmail.mixin", "microsoft.outlook.mixin"]
 
     _email_field = "email_address"
-    _OUTLOOK_SCOPE = (
-        "https://outlook.office.com/IMAP.AccessAsUser.All https://outlook.office.com/SMTP.Send"
-    )
+    _OUTLOOK_SCOPE = "https://outlook.office.com/IMAP.AccessAsUser.All https://outlook.office.com/SMTP.Send"
 
     google_gmail_refresh_token = Secret("Google refresh token", groups=None)
     google_gmail_access_token = Secret("Google access token", groups=None)
@@ -38,9 +37,11 @@ class InboxIntegration(models.Model):
         sudo = self.sudo()
         uri = sudo.google_gmail_uri if self.auth_method == "gmail" else sudo.microsoft_outlook_uri
         if not uri:
-            raise UserError(self.env._(
-                "An administrator must first enter the provider's client ID and secret in the general settings."
-            ))
+            raise UserError(
+                self.env._(
+                    "An administrator must first enter the provider's client ID and secret in the general settings."
+                )
+            )
         return {"type": "ir.actions.act_url", "url": uri, "target": "self"}
 
     def open_google_gmail_uri(self):
@@ -77,11 +78,13 @@ class InboxIntegration(models.Model):
         """Keep the new tokens at once: the provider may have made the old refresh token useless."""
         prefix = PREFIXES.get(self.auth_method)
         if prefix:
-            self.sudo().with_context(tracking_disable=True).write({
-                f"{prefix}_access_token": event.access_token,
-                f"{prefix}_refresh_token": event.refresh_token,
-                f"{prefix}_access_token_expiration": event.expires_at,
-            })
+            self.sudo().with_context(tracking_disable=True).write(
+                {
+                    f"{prefix}_access_token": event.access_token,
+                    f"{prefix}_refresh_token": event.refresh_token,
+                    f"{prefix}_access_token_expiration": event.expires_at,
+                }
+            )
         return False
 
     def _access_token__(self):
@@ -97,10 +100,13 @@ class InboxIntegration(models.Model):
         except MailboxError as err:
             raise UserError(str(err)) from err
         prefix = PREFIXES[self.auth_method]
-        self.sudo().write({
-            f"{prefix}_access_token": access, f"{prefix}_refresh_token": refresh,
-            f"{prefix}_access_token_expiration": expires_at,
-        })
+        self.sudo().write(
+            {
+                f"{prefix}_access_token": access,
+                f"{prefix}_refresh_token": refresh,
+                f"{prefix}_access_token_expiration": expires_at,
+            }
+        )
         return access
 
     def _get_gmail_csrf_token(self):

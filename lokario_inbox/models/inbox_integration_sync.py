@@ -29,6 +29,9 @@ DUE = """
      ORDER BY i.next_sync_at NULLS FIRST, i.id
      LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 """
+LEASE = """
+    UPDATE inbox_integrations SET lease_until = %(until)s, lease_token = %(token)s WHERE id IN ({due}) RETURNING id
+"""
 CONDITIONS = {
     "sync": """i.state != 'paused' AND (i.next_sync_at IS NULL OR i.next_sync_at <= %(now)s)
                AND (i.state != 'draft' OR i.email_password IS NOT NULL
@@ -131,12 +134,13 @@ class InboxIntegration(models.Model):
         condition = CONDITIONS[purpose] if ids is None else "i.id = ANY(%(ids)s)"
         now = fields.Datetime.now()
         self.env.cr.execute(
-            "UPDATE inbox_integrations SET lease_until = %(until)s, lease_token = %(token)s"
-            f" WHERE id IN ({DUE.format(condition=condition)}) RETURNING id",  # our own constants
+            LEASE.format(due=DUE.format(condition=condition)),  # two constants of this file
             {
-                "now": now, "until": now + timedelta(seconds=LEASE_SECONDS),
+                "now": now,
+                "until": now + timedelta(seconds=LEASE_SECONDS),
                 "token": self.env.context["inbox_lease"],
-                "limit": CLAIM_LIMIT, "ids": list(ids or ()),
+                "limit": CLAIM_LIMIT,
+                "ids": list(ids or ()),
             },
         )
         found = [row[0] for row in self.env.cr.fetchall()]
@@ -191,7 +195,7 @@ class InboxIntegration(models.Model):
     @api.model
     def _ca_file(self):
         """Certificate authorities to trust; None: those of the machine."""
-        return None
+        return
 
     def _plan_credentials__(self):
         """Password or token source, decrypted for this run only."""
@@ -248,10 +252,18 @@ class InboxIntegration(models.Model):
                 )
                 archives[integration_id] = target[:1].path or ""
             move_to = archives.get(integration_id, "") if move else ""
-            pushes.setdefault(integration_id, []).append(Push(
-                folder_id, validity, path, tuple(uids), add or "", remove or "",
-                move_to if move_to != path else "", tuple(ids),
-            ))
+            pushes.setdefault(integration_id, []).append(
+                Push(
+                    folder_id,
+                    validity,
+                    path,
+                    tuple(uids),
+                    add or "",
+                    remove or "",
+                    move_to if move_to != path else "",
+                    tuple(ids),
+                )
+            )
         return pushes
 
     # === WHAT COMES BACK === #
@@ -267,16 +279,22 @@ class InboxIntegration(models.Model):
             if path in known:
                 known[path].write({key: v for key, v in values.items() if known[path][key] != v})
             else:
-                folders.create({
-                    **values, **folders._default_choice(use, has_all_mail),
-                    "integration_id": self.id, "path": path,
-                })
+                folders.create(
+                    {
+                        **values,
+                        **folders._default_choice(use, has_all_mail),
+                        "integration_id": self.id,
+                        "path": path,
+                    }
+                )
         gone = self.folder_ids.filtered(lambda folder: folder.path not in rows)
         gone.filtered("is_selectable").write({"is_selectable": False})
-        self.write({
-            "capabilities": " ".join(sorted(event.capabilities)),
-            "folders_listed_at": fields.Datetime.now(),
-        })
+        self.write(
+            {
+                "capabilities": " ".join(sorted(event.capabilities)),
+                "folders_listed_at": fields.Datetime.now(),
+            }
+        )
         return False
 
     def _store_outcomes(self, outcomes, started_at):
@@ -302,8 +320,16 @@ class InboxIntegration(models.Model):
     def _outcome_done(self, started_at):
         next_at = started_at + timedelta(minutes=max(self.sync_interval_minutes, 1)) - SLACK
         return (
-            self.id, self.env.context["inbox_lease"], "connected", fields.Datetime.now(), "success", None, 0, None,
-            self.last_error_at or None, next_at,
+            self.id,
+            self.env.context["inbox_lease"],
+            "connected",
+            fields.Datetime.now(),
+            "success",
+            None,
+            0,
+            None,
+            self.last_error_at or None,
+            next_at,
         )
 
     def _outcome_failed(self, outcome, started_at):
@@ -314,16 +340,31 @@ class InboxIntegration(models.Model):
         seconds = min(base * 2 ** min(failures - 1, 10), BACKOFF_MAX)
         next_at = started_at + timedelta(seconds=seconds * random.uniform(0.8, 1.2)) - SLACK  # noqa: S311
         return (
-            self.id, self.env.context["inbox_lease"], "error", self.last_sync_at or None, "error", outcome.error[:500], failures,
-            outcome.error_class, fields.Datetime.now(), next_at,
+            self.id,
+            self.env.context["inbox_lease"],
+            "error",
+            self.last_sync_at or None,
+            "error",
+            outcome.error[:500],
+            failures,
+            outcome.error_class,
+            fields.Datetime.now(),
+            next_at,
         )
 
     def _outcome_stopped(self, started_at):
         """Not looked at: everything stays, due at once."""
         return (
-            self.id, self.env.context["inbox_lease"], self.state, self.last_sync_at or None, self.last_sync_status or None,
-            self.last_sync_error or None, self.failure_count, self.last_error_class or None,
-            self.last_error_at or None, self.next_sync_at or started_at,
+            self.id,
+            self.env.context["inbox_lease"],
+            self.state,
+            self.last_sync_at or None,
+            self.last_sync_status or None,
+            self.last_sync_error or None,
+            self.failure_count,
+            self.last_error_class or None,
+            self.last_error_at or None,
+            self.next_sync_at or started_at,
         )
 
     def _alert(self, outcome, failures):
@@ -339,4 +380,3 @@ class InboxIntegration(models.Model):
                 note=self._error_remedy(outcome.error_class),
                 user_id=self.user_id.id,
             )
-

@@ -11,10 +11,32 @@ PUSHED_FLAGS = {"seen": "\\Seen", "answered": "\\Answered"}
 _ADDRESS = re.compile(r"[^\s,;<>]+@[^\s,;<>]+")
 
 COLUMNS = (
-    "identity", "message_id_header", "in_reply_to", "references", "subject", "email_from",
-    "from_address", "email_to", "email_cc", "reply_to", "date", "date_header", "body_text",
-    "body_html", "preview", "has_attachments", "size", "direction", "is_seen", "is_answered",
-    "is_flagged", "auto_submitted", "list_id", "precedence", "return_path", "headers",
+    "identity",
+    "message_id_header",
+    "in_reply_to",
+    "references",
+    "subject",
+    "email_from",
+    "from_address",
+    "email_to",
+    "email_cc",
+    "reply_to",
+    "date",
+    "date_header",
+    "body_text",
+    "body_html",
+    "preview",
+    "has_attachments",
+    "size",
+    "direction",
+    "is_seen",
+    "is_answered",
+    "is_flagged",
+    "auto_submitted",
+    "list_id",
+    "precedence",
+    "return_path",
+    "headers",
 )
 
 
@@ -46,16 +68,19 @@ class InboxMessage(models.Model):
                 fresh.setdefault(mail.identity, (item, mail))
         now = fields.Datetime.now()
         rows = sorted(fresh.values(), key=lambda pair: (pair[0].internaldate or now, pair[0].uid))
-        created = self._insert(integration, [
-            self._row(item, mail, "out" if self._is_sent(folder, mail, own) else "in")
-            for item, mail in rows
-        ])
+        created = self._insert(
+            integration,
+            [self._row(item, mail, "out" if self._is_sent(folder, mail, own) else "in") for item, mail in rows],
+        )
         known |= created
         self._insert_attachments(integration, [(known[mail.identity], mail) for _item, mail in rows])
         self.env["inbox.placement"]._place(
-            folder, event.uidvalidity,
-            [(item.uid, known[mail.identity], item.flags, item.size if event.found_missing else None)
-             for item, mail in mails],
+            folder,
+            event.uidvalidity,
+            [
+                (item.uid, known[mail.identity], item.flags, item.size if event.found_missing else None)
+                for item, mail in mails
+            ],
             replace=event.found_missing,
         )
         if event.found_missing:
@@ -83,15 +108,32 @@ class InboxMessage(models.Model):
         """Values in the order of COLUMNS."""
         flags = item.flags.split()
         return (
-            mail.identity, mail.message_id or None, mail.in_reply_to or None,
-            mail.references or None, mail.subject or None, mail.email_from or None,
-            mail.from_address or None, mail.email_to or None, mail.email_cc or None,
-            mail.reply_to or None, item.internaldate or mail.date_header or fields.Datetime.now(),
-            mail.date_header, mail.body_text or None, mail.body_html or None, mail.preview or None,
-            any(not part.is_inline for part in mail.attachments), mail.size, direction,
-            "\\Seen" in flags, "\\Answered" in flags, "\\Flagged" in flags,
-            mail.auto_submitted or None, mail.list_id or None, mail.precedence or None,
-            mail.return_path or None, mail.headers or None,
+            mail.identity,
+            mail.message_id or None,
+            mail.in_reply_to or None,
+            mail.references or None,
+            mail.subject or None,
+            mail.email_from or None,
+            mail.from_address or None,
+            mail.email_to or None,
+            mail.email_cc or None,
+            mail.reply_to or None,
+            item.internaldate or mail.date_header or fields.Datetime.now(),
+            mail.date_header,
+            mail.body_text or None,
+            mail.body_html or None,
+            mail.preview or None,
+            any(not part.is_inline for part in mail.attachments),
+            mail.size,
+            direction,
+            "\\Seen" in flags,
+            "\\Answered" in flags,
+            "\\Flagged" in flags,
+            mail.auto_submitted or None,
+            mail.list_id or None,
+            mail.precedence or None,
+            mail.return_path or None,
+            mail.headers or None,
         )
 
     def _insert(self, integration, rows):
@@ -100,7 +142,11 @@ class InboxMessage(models.Model):
             return {}
         now = fields.Datetime.now()
         fixed = (
-            integration.id, integration.company_id.id, integration.owner_id.id or None, now, now,
+            integration.id,
+            integration.company_id.id,
+            integration.owner_id.id or None,
+            now,
+            now,
         )
         columns = SQL(", ").join(map(SQL.identifier, COLUMNS))
         query = SQL(
@@ -109,8 +155,10 @@ class InboxMessage(models.Model):
             columns,
         )
         found = self.env.cr.execute_values(
-            query.code.replace("%%", "%"), [fixed + row for row in rows],
-            page_size=len(rows), fetch=True,
+            query.code.replace("%%", "%"),
+            [fixed + row for row in rows],
+            page_size=len(rows),
+            fetch=True,
         )
         return dict(found)
 
@@ -122,16 +170,26 @@ class InboxMessage(models.Model):
                 size = len(part.content) if part.content is not None else 0
                 keep = part.content is not None and size <= INLINE_MAX and kept + size <= INLINE_TOTAL
                 kept += size if keep else 0
-                rows.append((
-                    integration.id, message_id, sequence, part.name, part.mimetype or None,
-                    part.size, part.content_id or None, part.is_inline, part.part or None,
-                    encode_content(part.content) if keep else None,
-                ))
+                rows.append(
+                    (
+                        integration.id,
+                        message_id,
+                        sequence,
+                        part.name,
+                        part.mimetype or None,
+                        part.size,
+                        part.content_id or None,
+                        part.is_inline,
+                        part.part or None,
+                        encode_content(part.content) if keep else None,
+                    )
+                )
         if rows:
             self.env.cr.execute_values(
                 """INSERT INTO inbox_attachment (integration_id, message_id, sequence, name, mimetype,
                        size, content_id, is_inline, part, content) VALUES %s""",
-                rows, page_size=200,
+                rows,
+                page_size=200,
             )
 
     def _replace_damaged(self, folder, event, mails, known):
@@ -173,7 +231,8 @@ class InboxMessage(models.Model):
                        deleted_at = s.deleted_at
                   FROM (SELECT m.id,
                                COALESCE(bool_or(position('\Seen' in p.flags) > 0), m.is_seen, FALSE) AS seen,
-                               COALESCE(bool_or(position('\Answered' in p.flags) > 0), m.is_answered, FALSE) AS answered,
+                               COALESCE(bool_or(position('\Answered' in p.flags) > 0), m.is_answered, FALSE)
+                                   AS answered,
                                COALESCE(bool_or(position('\Flagged' in p.flags) > 0), m.is_flagged, FALSE) AS flagged,
                                CASE WHEN count(p.id) = 0
                                     THEN COALESCE(m.deleted_at, (now() AT TIME ZONE 'UTC')::timestamp(0))
@@ -215,10 +274,13 @@ class InboxMessage(models.Model):
         for message in self._two_way():
             flags = set((message[column] or "").split()) | {flag}
             other = set((message[opposite] or "").split()) - {flag}
-            message.write({
-                column: " ".join(sorted(flags)), opposite: " ".join(sorted(other)) or False,
-                "is_push_pending": True,
-            })
+            message.write(
+                {
+                    column: " ".join(sorted(flags)),
+                    opposite: " ".join(sorted(other)) or False,
+                    "is_push_pending": True,
+                }
+            )
 
     def _store_pushed(self, push):
         """The server said OK: nothing waits any more, unless somebody changed it again meanwhile."""

@@ -9,9 +9,7 @@ class InboxPlacement(models.Model):
     _order = "folder_id, uid desc"
     _rec_name = "uid"
 
-    integration_id = fields.Many2one(
-        "inbox.integration", required=True, index=True, ondelete="cascade"
-    )
+    integration_id = fields.Many2one("inbox.integration", required=True, index=True, ondelete="cascade")
     folder_id = fields.Many2one("inbox.folder", required=True, ondelete="cascade")
     message_id = fields.Many2one("inbox.message", required=True, index=True, ondelete="cascade")
     uidvalidity = fields.Char(required=True)
@@ -38,7 +36,7 @@ class InboxPlacement(models.Model):
         self.env.cr.execute_values(
             f"""INSERT INTO inbox_placement
                     (integration_id, folder_id, uidvalidity, uid, message_id, flags, audited_size)
-                VALUES %s ON CONFLICT (folder_id, uidvalidity, uid) DO {action}""",
+                VALUES %s ON CONFLICT (folder_id, uidvalidity, uid) DO {action}""",  # noqa: S608  a constant above
             [
                 (folder.integration_id.id, folder.id, uidvalidity, uid, message_id, flags, size)
                 for uid, message_id, flags, size in rows
@@ -52,14 +50,19 @@ class InboxPlacement(models.Model):
         changed = set()
         rows = list(flags.items())
         for start in range(0, len(rows), 5000):
-            changed |= {row[0] for row in self.env.cr.execute_values(
-                f"""UPDATE inbox_placement p SET flags = v.flags
-                      FROM (VALUES %s) AS v(uid, flags)
-                     WHERE p.folder_id = {int(folder.id)} AND p.uid = v.uid
-                       AND p.uidvalidity = '{int(uidvalidity)}' AND p.flags IS DISTINCT FROM v.flags
-                 RETURNING p.message_id""",
-                rows[start : start + 5000], page_size=5000, fetch=True,
-            )}
+            changed |= {
+                row[0]
+                for row in self.env.cr.execute_values(
+                    """UPDATE inbox_placement p SET flags = v.flags
+                         FROM (VALUES %s) AS v(folder_id, uidvalidity, uid, flags)
+                        WHERE p.folder_id = v.folder_id AND p.uidvalidity = v.uidvalidity AND p.uid = v.uid
+                          AND p.flags IS DISTINCT FROM v.flags
+                    RETURNING p.message_id""",
+                    [(folder.id, uidvalidity, *row) for row in rows[start : start + 5000]],
+                    page_size=5000,
+                    fetch=True,
+                )
+            }
         self.invalidate_model(["flags"])
         return self.env["inbox.message"].browse(sorted(changed))
 

@@ -16,9 +16,7 @@ class InboxQuarantine(models.Model):
     _order = "id desc"
     _rec_name = "reason"
 
-    integration_id = fields.Many2one(
-        "inbox.integration", required=True, index=True, ondelete="cascade", readonly=True
-    )
+    integration_id = fields.Many2one("inbox.integration", required=True, index=True, ondelete="cascade", readonly=True)
     folder_id = fields.Many2one("inbox.folder", required=True, ondelete="cascade", readonly=True)
     name = fields.Char(compute="_compute_name")
     uidvalidity = fields.Char(required=True, readonly=True)
@@ -30,7 +28,9 @@ class InboxQuarantine(models.Model):
     raw_name = fields.Char(compute="_compute_name")
     state = fields.Selection(
         [("quarantined", "Quarantined"), ("restored", "Restored"), ("gone", "Gone at the server")],
-        required=True, default="quarantined", readonly=True,
+        required=True,
+        default="quarantined",
+        readonly=True,
     )
     message_id = fields.Many2one("inbox.message", ondelete="set null", readonly=True)
     is_undelivered = fields.Boolean(
@@ -38,9 +38,7 @@ class InboxQuarantine(models.Model):
     )
     is_asked_again = fields.Boolean(readonly=True, help="The audit that is running has asked again.")
 
-    _uid_uniq = models.Constraint(
-        "UNIQUE(folder_id, uidvalidity, uid)", "This message is already in quarantine."
-    )
+    _uid_uniq = models.Constraint("UNIQUE(folder_id, uidvalidity, uid)", "This message is already in quarantine.")
 
     def _compute_name(self):
         for mail in self:
@@ -53,23 +51,29 @@ class InboxQuarantine(models.Model):
         if known:
             known.is_asked_again = event.found_missing
             return
-        self.create({
-            "integration_id": folder.integration_id.id,
-            "folder_id": folder.id,
-            "uidvalidity": event.uidvalidity,
-            "uid": item.uid,
-            "size": item.size,
-            "received_at": item.internaldate,
-            "reason": reason.replace("\0", "")[:500],
-            "raw": base64.b64encode(item.raw) if item.raw else False,
-            "is_undelivered": not item.raw,
-            "is_asked_again": event.found_missing,
-        })
+        self.create(
+            {
+                "integration_id": folder.integration_id.id,
+                "folder_id": folder.id,
+                "uidvalidity": event.uidvalidity,
+                "uid": item.uid,
+                "size": item.size,
+                "received_at": item.internaldate,
+                "reason": reason.replace("\0", "")[:500],
+                "raw": base64.b64encode(item.raw) if item.raw else False,
+                "is_undelivered": not item.raw,
+                "is_asked_again": event.found_missing,
+            }
+        )
 
     def _at(self, folder, uidvalidity, uids):
-        return self.search([
-            ("folder_id", "=", folder.id), ("uidvalidity", "=", uidvalidity), ("uid", "in", list(uids)),
-        ])
+        return self.search(
+            [
+                ("folder_id", "=", folder.id),
+                ("uidvalidity", "=", uidvalidity),
+                ("uid", "in", list(uids)),
+            ]
+        )
 
     def _settle(self, folder, uidvalidity, placed):
         """Mails that could be stored after all: ``placed`` maps UID to message id."""

@@ -2,9 +2,8 @@ import logging
 import time
 
 import psycopg2
-from psycopg2.errors import DeadlockDetected, SerializationFailure
-
 from odoo import api, fields, models
+from psycopg2.errors import DeadlockDetected, SerializationFailure
 
 from ..tools.sync_plan import (
     Audited,
@@ -42,7 +41,7 @@ class InboxSync(models.AbstractModel):
             for plan in integrations._plan_sync__(purpose, fetch_limit):
                 run.passes[plan.id] = 1
                 runner.submit(plan)
-            self.env.cr.commit()  # nothing of ours may stay open while the network is slow
+            self.env["ir.cron"]._commit_progress()  # nothing of ours stays open while the network is slow
             for event in runner.events():
                 self._take(event, runner, run)
         self._flush_health(run)
@@ -69,7 +68,7 @@ class InboxSync(models.AbstractModel):
             integration = self.env["inbox.integration"].browse(event.account_id)
             for plan in integration._plan_sync__(run.purpose, run.fetch_limit):
                 runner.submit(plan)
-            self.env.cr.commit()
+            self.env["ir.cron"]._commit_progress()
             return
         run.outcomes[event.account_id] = run.unwritten[event.account_id] = event
         if time.monotonic() - run.flushed_at > FLUSH_SECONDS:
@@ -86,7 +85,7 @@ class InboxSync(models.AbstractModel):
                     raise _LeaseLost
                 if self._handle(integration, event):
                     run.again.add(event.account_id)
-                self.env.cr.commit()
+                self.env["ir.cron"]._commit_progress()
                 return
             except (SerializationFailure, DeadlockDetected):
                 self._forget_transaction()

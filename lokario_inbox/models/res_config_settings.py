@@ -8,5 +8,5 @@ class ResConfigSettings(models.TransientModel):
         string="Allowed mail servers",
         config_parameter="lokario_inbox.allowed_hosts",
         help="Servers in your own network that mailboxes may use, such as mail.lan, 10.0.0.0/8 or 192.168.1.5:1143. "
-             "Public servers on the usual ports need no entry.",
+        "Public servers on the usual ports need no entry.",
     )

@@ -10,7 +10,7 @@ from odoo.tests import TransactionCase
 
 from lokario_cli.worlds.mail import MailWorld
 
-PASSWORD = 'correct"horse\\battery'  # noqa: S105  of mailboxes on loopback; its quoting is part of the tests
+PASSWORD = 'correct"horse\\battery'
 # Any user may log in: Dovecot looks at a changed list of users once a second only.
 EVERYBODY = f"""
 auth_failure_delay = 0
@@ -25,9 +25,12 @@ def make_mail(number, **headers):
     """A small, ordinary mail as bytes."""
     mail = EmailMessage()
     values = {
-        "From": f"Client {number} <client{number}@example.org>", "To": "contact@mail.test",
-        "Subject": f"Question {number}", "Message-ID": f"<m{number}@example.org>",
-        "Date": "Fri, 20 Nov 2026 10:00:00 +0100", **headers,
+        "From": f"Client {number} <client{number}@example.org>",
+        "To": "contact@mail.test",
+        "Subject": f"Question {number}",
+        "Message-ID": f"<m{number}@example.org>",
+        "Date": "Fri, 20 Nov 2026 10:00:00 +0100",
+        **headers,
     }
     for name, value in values.items():
         if value is not None:
@@ -62,11 +65,18 @@ class MailboxCase(TransactionCase):
     def box(self, address="contact@mail.test", **values):
         """An integration on a mailbox of the world that only this test uses."""
         address = self.own(address)
-        return self.env["inbox.integration"].create({
-            "name": address, "email_address": address, "email_password": PASSWORD,
-            "imap_host": "127.0.0.1", "imap_port": self.world.imap_port, "imap_security": "none",
-            "visibility": "shared", **values,
-        })
+        return self.env["inbox.integration"].create(
+            {
+                "name": address,
+                "email_address": address,
+                "email_password": PASSWORD,
+                "imap_host": "127.0.0.1",
+                "imap_port": self.world.imap_port,
+                "imap_security": "none",
+                "visibility": "shared",
+                **values,
+            }
+        )
 
     def own(self, address):
         """The tests of a class share one Dovecot: every test has its own addresses there."""
@@ -118,9 +128,7 @@ class MailboxCase(TransactionCase):
 
     def messages(self, integration):
         """The living messages of a mailbox."""
-        return self.env["inbox.message"].search([
-            ("integration_id", "=", integration.id), ("deleted_at", "=", False)
-        ])
+        return self.env["inbox.message"].search([("integration_id", "=", integration.id), ("deleted_at", "=", False)])
 
     def subjects(self, integration):
         return sorted(self.messages(integration).mapped("subject"))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.modules.neutralize import get_neutralization_queries
-from odoo.tools import mute_logger
 from odoo.tests import Form, TransactionCase, new_test_user, tagged
+from odoo.tools import mute_logger
 
 from lokario_cli.worlds.mail import MailWorld, SmtpServer
 
@@ -32,9 +32,7 @@ class TestIntegration(TransactionCase):
         )
 
     def _box(self, address, user=None, **values):
-        return self.integrations.with_user(user or self.env.user).create(
-            {**VALUES, "email_address": address, **values}
-        )
+        return self.integrations.with_user(user or self.env.user).create({**VALUES, "email_address": address, **values})
 
     def test_first_shared_mailbox_is_primary(self):
         private = self._box("own@a.test", self.user)
@@ -93,12 +91,12 @@ class TestIntegration(TransactionCase):
         with Form(self.integrations) as form:
             form.email_address = "jean@orange.fr"
             self.assertEqual((form.imap_host, form.smtp_host), ("imap.orange.fr", "smtp.orange.fr"))
-            form.email_password = "x"  # noqa: S105
+            form.email_password = "x"
         self.patch(type(self.integrations), "_look_up_mx__", lambda self, domain: ["mx1.mail.ovh.net"])
         with Form(self.integrations) as form:
             form.email_address = "contact@ma-societe.test"
             self.assertEqual(form.imap_host, "ssl0.ovh.net")
-            form.email_password = "x"  # noqa: S105
+            form.email_password = "x"
 
     def test_providers_by_name(self):
         self.assertEqual(by_domain("a@GMAIL.com").auth_method, "gmail")
@@ -128,10 +126,16 @@ class TestIntegration(TransactionCase):
         self.assertEqual((purged.sudo().active, str(purged.sudo().email_password)), (False, "not set"))
 
     def test_stock_server_is_taken_over(self):
-        server = self.env["fetchmail.server"].create({
-            "name": "Odoo", "server": "imap.example.com", "user": "a@a.test", "password": "x", "state": "done",
-            "server_type": "imap",
-        })
+        server = self.env["fetchmail.server"].create(
+            {
+                "name": "Odoo",
+                "server": "imap.example.com",
+                "user": "a@a.test",
+                "password": "x",
+                "state": "done",
+                "server_type": "imap",
+            }
+        )
         box = self._box("a@a.test")
         self.assertEqual(box.stock_server_names, "Odoo")
         box.action_take_over()
@@ -158,9 +162,25 @@ class TestIntegration(TransactionCase):
 @tagged("post_install", "-at_install")
 class TestHostPolicy(TransactionCase):
     REFUSED = (
-        "127.0.0.1", "10.1.2.3", "192.168.0.1", "172.16.0.9", "169.254.169.254", "0.0.0.0", "100.64.0.1",  # noqa: S104
-        "224.0.0.1", "255.255.255.255", "::1", "fe80::1", "fc00::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1",
-        "2002:7f00:1::", "::", "::ffff:169.254.169.254", "198.18.0.1", "240.0.0.1",
+        "127.0.0.1",
+        "10.1.2.3",
+        "192.168.0.1",
+        "172.16.0.9",
+        "169.254.169.254",
+        "0.0.0.0",
+        "100.64.0.1",
+        "224.0.0.1",
+        "255.255.255.255",
+        "::1",
+        "fe80::1",
+        "fc00::1",
+        "::ffff:127.0.0.1",
+        "64:ff9b::7f00:1",
+        "2002:7f00:1::",
+        "::",
+        "::ffff:169.254.169.254",
+        "198.18.0.1",
+        "240.0.0.1",
     )
 
     def _resolver(self, *answers):
@@ -295,11 +315,28 @@ class TestTls(MailboxCase):
 
     @classmethod
     def _certificate(cls, name):
-        subprocess.run([
-            "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}",
-            "-addext", f"subjectAltName=DNS:{name}", "-keyout", cls.folder / f"{name}.key",
-            "-out", cls.folder / f"{name}.pem",
-        ], check=True, capture_output=True)
+        subprocess.run(
+            [
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                f"/CN={name}",
+                "-addext",
+                f"subjectAltName=DNS:{name}",
+                "-keyout",
+                cls.folder / f"{name}.key",
+                "-out",
+                cls.folder / f"{name}.pem",
+            ],
+            check=True,
+            capture_output=True,
+        )
         (cls.folder / f"{name}.key").chmod(0o644)
 
     def _connect_to(self, name, trust=None, security="ssl"):
@@ -310,7 +347,12 @@ class TestTls(MailboxCase):
             self._allow_hosts(self.env, f"localhost:{port}")
             if trust:
                 self.patch(type(self.env["inbox.integration"]), "_ca_file", lambda self: str(trust))
-            box = self.box(f"{name}-{security}-{bool(trust)}@mail.test", imap_host="localhost", imap_port=port, imap_security=security)
+            box = self.box(
+                f"{name}-{security}-{bool(trust)}@mail.test",
+                imap_host="localhost",
+                imap_port=port,
+                imap_security=security,
+            )
             self.sync(box)
         return box.last_error_class or box.state
 
@@ -326,5 +368,3 @@ class TestTls(MailboxCase):
         self.assertTrue(ssl.create_default_context(cafile=trust))
         self.assertEqual(self._connect_to("localhost", trust=trust), "connected")
         self.assertEqual(self._connect_to("localhost", trust=trust, security="starttls"), "connected")
-
-

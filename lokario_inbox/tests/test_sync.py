@@ -270,7 +270,7 @@ class TestSync(MailboxCase):
 
     def test_failing_account_backs_off_and_delays_nobody(self):
         good, bad = self.box(), self.box("bad@mail.test")
-        bad.email_password = "wrong"  # noqa: S105  on purpose
+        bad.email_password = "wrong"
         self.append(self.imap(), [make_mail(1)])
         good.next_sync_at = False
         self.sync(bad)

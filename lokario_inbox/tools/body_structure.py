@@ -97,6 +97,6 @@ def _params(values):
 
 def _name(params, key):
     if f"{key}*" in params:
-        charset, _lang, quoted = (params[f"{key}*"].split("'", 2) + ["", ""])[:3]
+        charset, _lang, quoted = [*params[f"{key}*"].split("'", 2), "", ""][:3]
         return decode_bytes(unquote_to_bytes(quoted), charset)
     return decode_field(params.get(key, ""))

@@ -71,8 +71,10 @@ async def find_test_mail(plan, folders, header, token, seconds):
     The mail is ours: it is deleted once it is found.
     """
     session = await ImapSession.connect(
-        await asyncio.to_thread(plan.policy.pin, plan.host, plan.port), plan.security,
-        timeout=STEP_TIMEOUT, context=verified_context(plan.ca_file),
+        await asyncio.to_thread(plan.policy.pin, plan.host, plan.port),
+        plan.security,
+        timeout=STEP_TIMEOUT,
+        context=verified_context(plan.ca_file),
     )
     try:
         await session.login(await credentials_of(plan, _ignore))

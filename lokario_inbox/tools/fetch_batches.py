@@ -39,9 +39,7 @@ async def fetch_groups(session, uids):
                 waiting.append((group, _request(session, group, infos)))
             group, tag = waiting.popleft()
             bodies = _bodies(await session.receive(tag)) if tag else {}
-            yield tuple([
-                item for uid in group if (item := await _item(session, uid, infos, bodies))
-            ])
+            yield tuple([item for uid in group if (item := await _item(session, uid, infos, bodies))])
 
 
 def _chunks(uids):
@@ -144,9 +142,7 @@ async def _absent(session, uid, info=None):
 async def _big_item(session, uid, info):
     """A mail above FULL_MAX: header, structure and text parts; attachments stay at the server."""
     try:
-        reply = await session.run(
-            f"UID FETCH {uid} (UID BODYSTRUCTURE BODY.PEEK[HEADER]<0.65536>)"
-        )
+        reply = await session.run(f"UID FETCH {uid} (UID BODYSTRUCTURE BODY.PEEK[HEADER]<0.65536>)")
         row = next(row for row in reply.fetches() if b"BODYSTRUCTURE" in row)
         header = next(value for key, value in row.items() if key.startswith(b"BODY[HEADER]"))
         parts = leaves(row[b"BODYSTRUCTURE"])
@@ -174,13 +170,9 @@ async def _text_parts(session, uid, bodies):
     """(plain, html) of the text leaves, each read up to TEXT_PART_MAX encoded bytes."""
     texts = {"text/plain": [], "text/html": []}
     for leaf in bodies[:20]:
-        reply = await session.run(
-            f"UID FETCH {uid} (UID BODY.PEEK[{leaf.number}]<0.{TEXT_PART_MAX}>)"
-        )
+        reply = await session.run(f"UID FETCH {uid} (UID BODY.PEEK[{leaf.number}]<0.{TEXT_PART_MAX}>)")
         key = f"BODY[{leaf.number}]".encode()
-        data = next(
-            (v for row in reply.fetches() for k, v in row.items() if k.startswith(key)), b""
-        )
+        data = next((v for row in reply.fetches() for k, v in row.items() if k.startswith(key)), b"")
         text = decode_bytes(decode_transfer(data or b"", leaf.encoding), leaf.charset)
         texts[leaf.mimetype].append(text)
     return "\n".join(texts["text/plain"]), "\n".join(texts["text/html"])
@@ -192,9 +184,7 @@ async def download_part(session, uid, number, write, piece=512 * 1024):
     while True:
         reply = await session.run(f"UID FETCH {uid} (UID BODY.PEEK[{number}]<{offset}.{piece}>)")
         key = f"BODY[{number}]".encode()
-        data = next(
-            (v for row in reply.fetches() for k, v in row.items() if k.startswith(key)), None
-        )
+        data = next((v for row in reply.fetches() for k, v in row.items() if k.startswith(key)), None)
         if not data:
             if not offset and data is None:
                 raise ServerFault(_UNDELIVERED)
@@ -203,5 +193,3 @@ async def download_part(session, uid, number, write, piece=512 * 1024):
         offset += len(data)
         if len(data) < piece:
             return
-
-

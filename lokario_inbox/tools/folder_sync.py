@@ -75,9 +75,7 @@ async def examine(session, folder, quick=False):
     """Open a folder read-only; ``quick`` asks for the changes since its modseq at once (QRESYNC)."""
     command = b"EXAMINE " + quote(folder.path)
     if quick:
-        command += b" (QRESYNC (%s %s))" % (
-            folder.uidvalidity.encode(), folder.highestmodseq.encode()
-        )
+        command += b" (QRESYNC (%s %s))" % (folder.uidvalidity.encode(), folder.highestmodseq.encode())
     reply = await session.run(command)
     words = b" ".join(word for row in reply.data for word in row if isinstance(word, bytes))
 
@@ -94,10 +92,17 @@ async def examine(session, folder, quick=False):
 
 
 async def _tell(plan, folder, opened, complete, emit):
-    await emit(Checked(
-        plan.id, folder.id, opened.uidvalidity, opened.uidnext if complete else 0,
-        opened.highestmodseq, opened.exists, complete,
-    ))
+    await emit(
+        Checked(
+            plan.id,
+            folder.id,
+            opened.uidvalidity,
+            opened.uidnext if complete else 0,
+            opened.highestmodseq,
+            opened.exists,
+            complete,
+        )
+    )
 
 
 async def _search(session, criterion, exists):
@@ -123,10 +128,16 @@ async def _first_sync(session, plan, folder, opened, emit):
     top = uids[0] if uids else max(opened.uidnext - 1, 0)
     limit = plan.fetch_limit
     batch, rest = uids[:limit], uids[limit:]
-    await emit(Fetched(
-        plan.id, folder.id, opened.uidvalidity, (),
-        cursor_uid=top, backfill_uid=(uids[0] + 1) if uids else 0,
-    ))
+    await emit(
+        Fetched(
+            plan.id,
+            folder.id,
+            opened.uidvalidity,
+            (),
+            cursor_uid=top,
+            backfill_uid=(uids[0] + 1) if uids else 0,
+        )
+    )
     await _fetch_downwards(session, plan, folder, opened, batch, emit)
     if not rest and uids:
         await emit(Fetched(plan.id, folder.id, opened.uidvalidity, (), backfill_uid=0))
@@ -138,9 +149,9 @@ async def _backfill(session, plan, folder, opened, emit):
     """Older messages below the low-water mark; returns True while some are left."""
     if plan.purpose != "backfill":
         return True
-    older = await _search(session, f"UID 1:{folder.backfill_uid - 1}", opened.exists) if (
-        folder.backfill_uid > 1
-    ) else []
+    older = (
+        await _search(session, f"UID 1:{folder.backfill_uid - 1}", opened.exists) if (folder.backfill_uid > 1) else []
+    )
     older = sorted((uid for uid in older if uid < folder.backfill_uid), reverse=True)
     await _fetch_downwards(session, plan, folder, opened, older[: plan.fetch_limit], emit)
     if len(older) <= plan.fetch_limit:
@@ -159,12 +170,8 @@ async def _fetch_missing(session, plan, folder, emit):
     """What an audit found: fetched whatever the cursor says; the last batch clears the list."""
     uids = parse_uids(folder.missing)
     async for items in fetch_groups(session, uids):
-        await emit(Fetched(
-            plan.id, folder.id, folder.uidvalidity, items, found_missing=True
-        ))
-    await emit(Fetched(
-        plan.id, folder.id, folder.uidvalidity, (), found_missing=True, missing_done=True
-    ))
+        await emit(Fetched(plan.id, folder.id, folder.uidvalidity, items, found_missing=True))
+    await emit(Fetched(plan.id, folder.id, folder.uidvalidity, (), found_missing=True, missing_done=True))
 
 
 # === WHAT CHANGED === #
@@ -189,7 +196,8 @@ async def _changes(session, plan, folder, capabilities, opened, quick, emit):
         rows = reply.fetches()
     flags = {
         int(row[b"UID"]): " ".join(sorted(flag.decode("utf-8", "replace") for flag in row[b"FLAGS"]))
-        for row in rows if row.get(b"UID") and isinstance(row.get(b"FLAGS"), list)
+        for row in rows
+        if row.get(b"UID") and isinstance(row.get(b"FLAGS"), list)
     }
     if flags:
         await emit(FlagsSeen(plan.id, folder.id, opened.uidvalidity, flags))
@@ -252,9 +260,7 @@ async def audit_folder(session, plan, folder, emit):
     if folder.missing:
         await _fetch_missing(session, plan, folder, emit)
     for start in range(0, len(uids), SWEEP):
-        reply = await session.run(
-            f"UID FETCH {format_uids(uids[start : start + SWEEP])} (UID RFC822.SIZE)"
-        )
+        reply = await session.run(f"UID FETCH {format_uids(uids[start : start + SWEEP])} (UID RFC822.SIZE)")
         for row in reply.fetches():
             if row.get(b"UID") and row.get(b"RFC822.SIZE"):
                 sizes[int(row[b"UID"])] = int(row[b"RFC822.SIZE"])

@@ -46,7 +46,8 @@ class Reply:
     def fetches(self):
         """FETCH data as dicts, in the order the server sent them."""
         return [
-            pairs(row[3]) for row in self.data
+            pairs(row[3])
+            for row in self.data
             if len(row) > 3 and _upper(row[2]) == b"FETCH" and isinstance(row[3], list)
         ]
 
@@ -80,9 +81,7 @@ class ImapSession:
         with _translated(timeout):
             async with asyncio.timeout(timeout):
                 tls = {"ssl": context, "server_hostname": pinned.host} if security == "ssl" else {}
-                reader, writer = await asyncio.open_connection(
-                    pinned.address, pinned.port, limit=BUFFER_SIZE, **tls
-                )
+                reader, writer = await asyncio.open_connection(pinned.address, pinned.port, limit=BUFFER_SIZE, **tls)
                 session = cls(reader, writer, pinned)
                 try:
                     await session._greet()

@@ -108,9 +108,7 @@ def _skip_text(stack, line, position):
 
 def pairs(items):
     """FETCH data items as a dict with upper-case keys: ``[b'UID', b'7']`` -> ``{b'UID': b'7'}``."""
-    return {
-        bytes(items[index]).upper(): items[index + 1] for index in range(0, len(items) - 1, 2)
-    }
+    return {bytes(items[index]).upper(): items[index + 1] for index in range(0, len(items) - 1, 2)}
 
 
 def quote(text):
@@ -145,11 +143,13 @@ def parse_uids(text, limit=5_000_000):
 
 def decode_mailbox(name):
     """Modified UTF-7 (RFC 3501 5.1.3) of a folder name to text; the raw name when it is broken."""
+
     def block(match):
         if not match[1]:
             return "&"
         data = match[1].replace(",", "/")
         return f"+{data}-".encode("ascii").decode("utf-7")
+
     text = name.decode("utf-8", "replace")
     try:
         return re.sub(r"&([^-]*)-", block, text)

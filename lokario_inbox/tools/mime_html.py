@@ -6,8 +6,21 @@ import re
 import nh3
 
 _TAGS = nh3.ALLOWED_TAGS - {"map", "area"} | {
-    "font", "center", "big", "tt", "section", "article", "header", "footer", "main", "address",
-    "u", "s", "figure", "figcaption", "picture",
+    "font",
+    "center",
+    "big",
+    "tt",
+    "section",
+    "article",
+    "header",
+    "footer",
+    "main",
+    "address",
+    "u",
+    "s",
+    "figure",
+    "figcaption",
+    "picture",
 }
 _COMMON = {"style", "align", "valign", "width", "height", "bgcolor", "dir", "lang", "title", "class"}
 _ATTRIBUTES = {tag: set(_COMMON) for tag in _TAGS}
@@ -22,14 +35,54 @@ _ATTRIBUTES["blockquote"] |= {"type", "cite"}
 
 # Nothing that can load a resource, leave its box or hide from the reader.
 _STYLES = {
-    "color", "background-color", "font", "font-family", "font-size", "font-style", "font-weight",
-    "line-height", "letter-spacing", "text-align", "text-decoration", "text-indent",
-    "text-transform", "vertical-align", "white-space", "word-break", "width", "max-width",
-    "min-width", "height", "max-height", "padding", "padding-top", "padding-right",
-    "padding-bottom", "padding-left", "margin", "margin-top", "margin-right", "margin-bottom",
-    "margin-left", "border", "border-top", "border-right", "border-bottom", "border-left",
-    "border-color", "border-style", "border-width", "border-collapse", "border-spacing",
-    "border-radius", "display", "direction", "float", "clear", "list-style-type", "table-layout",
+    "color",
+    "background-color",
+    "font",
+    "font-family",
+    "font-size",
+    "font-style",
+    "font-weight",
+    "line-height",
+    "letter-spacing",
+    "text-align",
+    "text-decoration",
+    "text-indent",
+    "text-transform",
+    "vertical-align",
+    "white-space",
+    "word-break",
+    "width",
+    "max-width",
+    "min-width",
+    "height",
+    "max-height",
+    "padding",
+    "padding-top",
+    "padding-right",
+    "padding-bottom",
+    "padding-left",
+    "margin",
+    "margin-top",
+    "margin-right",
+    "margin-bottom",
+    "margin-left",
+    "border",
+    "border-top",
+    "border-right",
+    "border-bottom",
+    "border-left",
+    "border-color",
+    "border-style",
+    "border-width",
+    "border-collapse",
+    "border-spacing",
+    "border-radius",
+    "display",
+    "direction",
+    "float",
+    "clear",
+    "list-style-type",
+    "table-layout",
 }
 _CLEANER = nh3.Cleaner(
     tags=_TAGS,
@@ -39,9 +92,7 @@ _CLEANER = nh3.Cleaner(
     filter_style_properties=_STYLES,
     link_rel="noopener noreferrer nofollow",
 )
-_TEXT_CLEANER = nh3.Cleaner(
-    tags=set(), clean_content_tags={"script", "style", "title", "template", "head"}
-)
+_TEXT_CLEANER = nh3.Cleaner(tags=set(), clean_content_tags={"script", "style", "title", "template", "head"})
 _REMOTE_SRC = re.compile(r'(<img\b[^>]*?) src="(?:https?:)?//', re.IGNORECASE)
 _ANY_SRC = re.compile(r' src="(?!cid:|data:image/)[^"]*"')
 _DATA_LINK = re.compile(r' (?:href|cite)="\s*(?:data|cid):[^"]*"')
@@ -58,9 +109,7 @@ def sanitise(markup):
     """
     cleaned = _CLEANER.clean(_MSO.sub("", markup[:HTML_MAX]))
     if "src=" in cleaned:
-        cleaned = _REMOTE_SRC.sub(
-            lambda match: match[0].replace(" src=", " data-remote-src="), cleaned
-        )
+        cleaned = _REMOTE_SRC.sub(lambda match: match[0].replace(" src=", " data-remote-src="), cleaned)
         cleaned = _ANY_SRC.sub("", cleaned)
     if "data:" in cleaned or "cid:" in cleaned:
         cleaned = _DATA_LINK.sub("", cleaned)

@@ -4,6 +4,7 @@ import email
 import email.policy
 import email.utils
 import hashlib
+import html
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC
@@ -154,10 +155,10 @@ def parse_date(text):
 
 def _with_body(mail, plain, markup):
     plain = plain[:BODY_MAX]
-    html = sanitise(markup) if markup else ""
+    safe = sanitise(markup) if markup else ""
     text = plain if plain.strip() or not markup else to_text(markup)[:BODY_MAX]
     preview = " ".join(_without_quotes(text)[:4000].split())[:PREVIEW_LENGTH]
-    return replace(mail, body_text=text, body_html=html, preview=preview)
+    return replace(mail, body_text=text, body_html=safe, preview=preview)
 
 
 def _without_quotes(text):
@@ -169,47 +170,55 @@ def _without_quotes(text):
 
 
 def _collect(message):
-    """((plain, html), attachments) of a parsed message, walking without recursion."""
+    """((plain, html), attachments) of a parsed message, in reading order."""
     plain, markup, attachments = [], [], []
-    stack = [(message, "", 0, False)]
-    seen = 0
-    while stack:
-        part, number, depth, alternative = stack.pop()
-        seen += 1
-        if seen > PARTS_MAX or depth > DEPTH_MAX:
-            raise UnreadableMail("This mail has too many or too deeply nested parts.")
-        if _is_container(part):
-            is_alternative = part.get_content_subtype() == "alternative"
-            children = enumerate(part.get_payload(), 1)
-            inner = [
-                (child, f"{number}.{index}".lstrip("."), depth + 1, is_alternative)
-                for index, child in children
-            ]
-            stack.extend(reversed(inner))
-            continue
+    for part, number, is_alternative in _leaves(message):
         kind = _body_kind(part)
-        if kind:
-            text = _part_text(part)
-            (plain if kind == "plain" else markup).append(text)
-            if kind == "html" and not alternative and plain and "".join(plain).strip():
-                markup[:-1] = markup[:-1] or ["<p>%s</p>" % _as_html("\n".join(plain))]
+        if kind == "plain":
+            plain.append(_part_text(part))
+        elif kind == "html":
+            if not is_alternative and not markup and "".join(plain).strip():
+                markup.append(_as_html("\n".join(plain)))  # text, then HTML: the reader shows both
+            markup.append(_part_text(part))
         else:
-            attachments.append(_attachment(part, number or "1", len(attachments)))
+            attachments.append(_attachment(part, number, len(attachments)))
     return ("\n".join(plain), "\n".join(markup)), attachments
 
 
+def _leaves(message):
+    """Yield (part, IMAP number, stands among alternatives), without recursion."""
+    stack = [(message, "", 0, False)]
+    seen = 0
+    while stack:
+        part, number, depth, is_alternative = stack.pop()
+        seen += 1
+        if seen > PARTS_MAX or depth > DEPTH_MAX:
+            raise UnreadableMail("This mail has too many or too deeply nested parts.")
+        if not _is_container(part):
+            yield part, number or "1", is_alternative
+            continue
+        inner = is_alternative or part.get_content_subtype() == "alternative"
+        children = enumerate(part.get_payload(), 1)
+        stack.extend(
+            reversed([(child, f"{number}.{index}".lstrip("."), depth + 1, inner) for index, child in children])
+        )
+
+
 def _as_html(text):
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace("\n", "<br>")
+    return "<p>" + html.escape(text).replace("\n", "<br>") + "</p>"
 
 
 def _is_container(part):
-    return part.is_multipart() and part.get_content_type() != "message/rfc822" and isinstance(
-        part.get_payload(), list
-    ) and part.get_content_maintype() == "multipart"
+    return (
+        part.is_multipart()
+        and part.get_content_type() != "message/rfc822"
+        and isinstance(part.get_payload(), list)
+        and part.get_content_maintype() == "multipart"
+    )
 
 
 def _body_kind(part):
-    """"plain" or "html" for a part that people read as the body, else None."""
+    """ "plain" or "html" for a part that people read as the body, else None."""
     content_type = part.get_content_type()
     if content_type.startswith("multipart/") and not part.is_multipart():
         return "plain"  # a container that holds no part: its raw text is all there is

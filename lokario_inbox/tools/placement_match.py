@@ -33,7 +33,8 @@ def compare(stored, sizes):
     Returns (uids to fetch again, uids that are gone). 0 means that the server named no size.
     """
     wrong = [
-        uid for uid, size in sizes.items()
+        uid
+        for uid, size in sizes.items()
         if uid not in stored or (size and stored[uid] is not None and size not in stored[uid])
     ]
     gone = [uid for uid in stored if uid not in sizes and stored[uid] is not None]

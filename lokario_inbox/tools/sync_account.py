@@ -13,18 +13,42 @@ from .oauth_token import is_fresh, renew
 from .sync_plan import Finished, FoldersListed, TokensRenewed
 
 _SPECIAL = {
-    b"\\SENT": "sent", b"\\DRAFTS": "drafts", b"\\ARCHIVE": "archive", b"\\JUNK": "junk",
-    b"\\TRASH": "trash", b"\\ALL": "all", b"\\FLAGGED": "flagged", b"\\IMPORTANT": "important",
+    b"\\SENT": "sent",
+    b"\\DRAFTS": "drafts",
+    b"\\ARCHIVE": "archive",
+    b"\\JUNK": "junk",
+    b"\\TRASH": "trash",
+    b"\\ALL": "all",
+    b"\\FLAGGED": "flagged",
+    b"\\IMPORTANT": "important",
 }
 # Servers without SPECIAL-USE (RFC 6154): names people and providers give these folders.
 _USUAL_NAMES = {
-    "sent": "sent", "sent items": "sent", "sent messages": "sent", "sent mail": "sent",
-    "envoyés": "sent", "éléments envoyés": "sent", "messages envoyés": "sent",
-    "gesendet": "sent", "gesendete objekte": "sent", "drafts": "drafts", "brouillons": "drafts",
-    "entwürfe": "drafts", "archive": "archive", "archives": "archive", "archiv": "archive",
-    "junk": "junk", "junk e-mail": "junk", "spam": "junk", "courrier indésirable": "junk",
-    "indésirables": "junk", "trash": "trash", "deleted items": "trash",
-    "deleted messages": "trash", "corbeille": "trash", "éléments supprimés": "trash",
+    "sent": "sent",
+    "sent items": "sent",
+    "sent messages": "sent",
+    "sent mail": "sent",
+    "envoyés": "sent",
+    "éléments envoyés": "sent",
+    "messages envoyés": "sent",
+    "gesendet": "sent",
+    "gesendete objekte": "sent",
+    "drafts": "drafts",
+    "brouillons": "drafts",
+    "entwürfe": "drafts",
+    "archive": "archive",
+    "archives": "archive",
+    "archiv": "archive",
+    "junk": "junk",
+    "junk e-mail": "junk",
+    "spam": "junk",
+    "courrier indésirable": "junk",
+    "indésirables": "junk",
+    "trash": "trash",
+    "deleted items": "trash",
+    "deleted messages": "trash",
+    "corbeille": "trash",
+    "éléments supprimés": "trash",
     "papierkorb": "trash",
 }
 
@@ -71,9 +95,7 @@ async def connect(plan):
     """A session on the plan's server, address checked and pinned, not yet logged in."""
     pinned = await asyncio.to_thread(plan.policy.pin, plan.host, plan.port)
     context = None if plan.security == "none" else verified_context(plan.ca_file)
-    return await ImapSession.connect(
-        pinned, plan.security, timeout=plan.check_timeout, context=context
-    )
+    return await ImapSession.connect(pinned, plan.security, timeout=plan.check_timeout, context=context)
 
 
 async def _log_in(session, plan, credentials):

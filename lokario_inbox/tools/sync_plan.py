@@ -61,7 +61,7 @@ class AccountPlan:
     login: str
     secret: str = field(repr=False, default="")
     token_source: TokenSource | None = None
-    policy: HostPolicy = HostPolicy()
+    policy: HostPolicy = field(default_factory=HostPolicy)
     capabilities: frozenset = frozenset()
     folders: tuple = ()
     pushes: tuple = ()

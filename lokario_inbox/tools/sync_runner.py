@@ -29,9 +29,7 @@ class SyncRunner:
         self._tasks = {}
         self._pending = 0
         self._stopping = False
-        self._thread = threading.Thread(
-            target=self._run_loop, name="lokario-inbox-network", daemon=True
-        )
+        self._thread = threading.Thread(target=self._run_loop, name="lokario-inbox-network", daemon=True)
 
     def __enter__(self):
         self._thread.start()
@@ -59,6 +57,7 @@ class SyncRunner:
 
     def drop(self, account_id):
         """Forget an account whose events can no longer be written."""
+
         def cancel():
             if account_id in self._tasks:
                 self._tasks[account_id].cancel()

@@ -32,8 +32,12 @@ class InboxConnectionTest(models.TransientModel):
 
     def _open(self):
         return {
-            "type": "ir.actions.act_window", "res_model": self._name, "res_id": self.id,
-            "view_mode": "form", "target": "new", "name": self.env._("Test of the connection"),
+            "type": "ir.actions.act_window",
+            "res_model": self._name,
+            "res_id": self.id,
+            "view_mode": "form",
+            "target": "new",
+            "name": self.env._("Test of the connection"),
         }
 
     # === THE SERVERS === #
@@ -68,10 +72,15 @@ class InboxConnectionTest(models.TransientModel):
             self._add_step("smtp_login", True, "", integration.smtp_host)
 
     def _add_step(self, key, is_ok, error_class="", detail=""):
-        self.env["inbox.connection.test.step"].sudo().create({
-            "test_id": self.id, "key": key, "is_ok": is_ok, "error_class": error_class or False,
-            "detail": (detail or "")[:500],
-        })
+        self.env["inbox.connection.test.step"].sudo().create(
+            {
+                "test_id": self.id,
+                "key": key,
+                "is_ok": is_ok,
+                "error_class": error_class or False,
+                "detail": (detail or "")[:500],
+            }
+        )
 
     # === THE LOOP === #
 
@@ -119,7 +128,8 @@ class InboxConnectionTest(models.TransientModel):
     def _await_loop_mail(self, integration):
         (plan,) = integration._plan_sync__()
         folders = [("inbox", "INBOX")] + [
-            (folder.special_use, folder.path) for folder in integration.folder_ids
+            (folder.special_use, folder.path)
+            for folder in integration.folder_ids
             if folder.special_use == "junk" and folder.is_selectable
         ]
         try:
@@ -155,7 +165,8 @@ class InboxConnectionTestStep(models.TransientModel):
             ("loop_send", "Test mail sent"),
             ("loop_receive", "Test mail received"),
         ],
-        string="Step", required=True,
+        string="Step",
+        required=True,
     )
     is_ok = fields.Boolean(string="OK")
     error_class = fields.Char()
