@@ -83,6 +83,8 @@ def _download_package() -> Path:
     pinned = PrivateApt(cache() / "apt", PACKAGE_SUITE, check_date=False)
     pinned.update()
     candidate = pinned.candidate("odoo-19")
+    if not candidate:
+        raise Failure("Debian's mirror has no package odoo-19. Put Odoo 19.0 into a folder and name it in ODOO_HOME.")
     if candidate != VERSION:
         say(f"      Debian carries {candidate}, tested was {VERSION}: taken only from a fresh index")
         pinned = PrivateApt(cache() / "apt-fresh", PACKAGE_SUITE)

@@ -68,6 +68,7 @@ def _odoo_wheel() -> Path:
 
 
 def _run(command: list[str], advice: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True)
+    environment = {**os.environ, "UV_SYSTEM_CERTS": "1"}  # a company's own authority is known to the system alone
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:
         raise Failure(f"{' '.join(command[:5])} failed: {(done.stderr or done.stdout).strip()[-800:]}\n{advice}")
