@@ -83,13 +83,13 @@ class IrCron(models.Model):
 
     # === THE ENDPOINT === #
 
-    def _await_endpoint_run(self, seconds: float = ENDPOINT_WAIT) -> str:
+    def _await_endpoint_run(self) -> str:
         """Start this job, or join the run in progress, and wait for its end.
 
         :return: "done", "failed", or "running" when it takes longer or too many callers wait already
         """
         self.ensure_one()
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + ENDPOINT_WAIT
         with self.pool.cursor() as cr:
             cr.execute("SELECT clock_timestamp() AT TIME ZONE 'UTC'")
             arrival = cr.fetchone()[0]

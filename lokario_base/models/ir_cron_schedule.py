@@ -3,6 +3,7 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
+from ..tools import single_flight
 from .scheduled_run import STATES
 
 GRACE = timedelta(minutes=10)  # on top of one interval, before a job counts as late
@@ -86,7 +87,8 @@ class IrCron(models.Model):
         now = fields.Datetime.now()
         for cron in self:
             last = cron.endpoint_run_ids[:1]
-            cron.last_run_state = last.state
+            killed = last.state == "running" and single_flight.is_free(self.env.cr, cron.id)
+            cron.last_run_state = "interrupted" if killed else last.state
             cron.last_run_at = last.started_at
             cron.last_run_duration = last.duration
             good = cron.endpoint_run_ids.filtered(lambda run: run.state in ("done", "partial"))[:1]

@@ -1,6 +1,7 @@
 import json
 import logging
 import os
+import time
 from contextlib import closing
 from unittest.mock import patch
 
@@ -114,6 +115,26 @@ class TestEndpoint(HttpCase):
         self.assertNotIn(SECRET, lines)
         self.assertNotIn("guessed-secret", lines)
 
+    def test_a_run_that_takes_longer_is_en_cours(self):
+        with closing(self.registry._db.cursor()) as runner:
+            single_flight.hold(runner, self.cron.id)
+            with patch("odoo.addons.lokario_base.models.ir_cron.ENDPOINT_WAIT", 0.2):
+                status, body = self.call(SECRET)
+        self.assertEqual((status, body["success"]), (200, True))
+        self.assertEqual(body["message"], "Traitement des suppressions de comptes en cours")
+        self.assert_runs(0)
+
+    def test_the_ninth_caller_does_not_wait(self):
+        with closing(self.registry._db.cursor()) as runner, closing(self.registry._db.cursor()) as waiter:
+            single_flight.hold(runner, self.cron.id)
+            places = [self.cron.id * single_flight.MAX_PLACES + place for place in range(8)]
+            for place in places:
+                waiter.execute("SELECT pg_advisory_xact_lock(%s, %s)", [single_flight.PLACE_LOCK, place])
+            start = time.monotonic()
+            status, body = self.call(SECRET)
+            self.assertLess(time.monotonic() - start, 10)
+        self.assertEqual((status, body["message"]), (200, "Traitement des suppressions de comptes en cours"))
+
     def test_other_methods_are_refused(self):
         response = self.opener.delete(self.base_url() + PATH, timeout=10)
         self.assertEqual(response.status_code, 405)
@@ -165,8 +186,10 @@ class TestSchedule(TransactionCase):
             self.assertTrue(self.cron.is_late)
 
     def test_a_killed_run_is_shown_as_interrupted(self):
+        self.cron.endpoint_run_ids.unlink()
         runs = self.env["lokario.scheduled.run"]
         dead = runs.create({"cron_id": self.cron.id, "state": "running", "started_at": "2026-05-01 02:00:00"})
+        self.assertEqual(self.cron.last_run_state, "interrupted")
         with self.enter_registry_test_mode():
             self.cron.method_direct_trigger()
         dead.invalidate_recordset()

@@ -38,5 +38,6 @@ def wait_for_end(cr, job_id: int, seconds: float) -> bool:
     try:
         cr.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", [RUN_LOCK, job_id], log_exceptions=False)
     except psycopg2.errors.LockNotAvailable:
+        cr.rollback()
         return False
     return True
