@@ -15,3 +15,4 @@ from . import test_endpoint
 from . import test_mime
 from . import test_answer_journey
 from . import test_reply_gate
+from . import test_loop_simulator

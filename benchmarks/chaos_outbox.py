@@ -1,0 +1,184 @@
+"""Workers killed while they send, against an SMTP server that is slow, drops, doubles and refuses: every mail is
+delivered once and filed once in Sent; what stays uncertain is shown.
+
+One point: a mail is queued; a forked worker (registry loaded) runs the crons and is killed at a random moment. Half of
+the mailboxes belong to a provider that files Sent copies itself. Between the points time is moved on, not waited for,
+except for the grace in which a server may still file what it took.
+"""
+
+import contextlib
+import logging
+import os
+import random
+import signal
+import sys
+import time
+from collections import Counter
+
+from imapclient import IMAPClient
+
+from lokario_cli.console import say
+from lokario_cli.worlds.smtp_sink import SmtpSink
+
+from .inbox_world import PASSWORD, inbox_world
+
+POINTS = 300
+BOXES = 10
+BATCH = 30  # points between two rounds of recovery
+LONGEST = 0.9  # seconds that sending and filing one mail takes
+GRACE = 2  # seconds; the sink files what it took within SLOWNESS
+SLOWNESS = 0.25
+ROUNDS = 14
+UNCERTAIN_SHARE = 0.01
+WEIGHTS = {
+    "none": 40, "slow": 20, "drop_after": 12, "double": 10, "drop_data": 6, "drop_mail": 4, "busy": 4, "greylist": 4,
+}
+
+
+def run(points, seed):
+    logging.getLogger("odoo").setLevel(logging.CRITICAL)  # the faults are ours, their traces say nothing
+    addresses = [f"box{number}@alpha.example" for number in range(BOXES)]
+    with inbox_world(driver="maildir", name="lokario_chaos_outbox") as world:
+        sink = SmtpSink(
+            world.mail.folder / "journal", deliver=world.mail.deliver, mailboxes=frozenset(addresses),
+            filing=frozenset(addresses[::2]), slowness=SLOWNESS, seed=seed,
+        )
+        with sink:
+            return _Chaos(world, sink, addresses, random.Random(seed)).run(points)
+
+
+class _Chaos:
+    def __init__(self, world, sink, addresses, dice):
+        self.world, self.sink, self.addresses, self.dice = world, sink, addresses, dice
+        self.mails = []  # (id, recipient)
+
+    def run(self, points):
+        self._prepare()
+        self.sink.choose = lambda rng: rng.choices(list(WEIGHTS), WEIGHTS.values())[0]
+        for number in range(points):
+            self._point(number)
+            if number % BATCH == BATCH - 1 or number == points - 1:
+                self._recover()
+        return self._judge()
+
+    def _prepare(self):
+        """Mailboxes that have each sent one mail, as after “Test connection”: their evidence is proven."""
+        self.world.allow(self.world.mail.imap_port, self.sink.port)
+        with self.world.env() as env:
+            parameters = env["ir.config_parameter"]
+            parameters.set_param("lokario_inbox.evidence_grace", str(GRACE))
+            parameters.set_param("lokario_inbox.sent_copy_wait", "2")
+            env.company.inbox_undo_seconds = 0
+            self.boxes = [
+                self.world.add_box(env, address, smtp_host="127.0.0.1", smtp_port=self.sink.port, smtp_security="none").id
+                for address in self.addresses
+            ]
+        for address in self.addresses:
+            with self._imap(address):
+                pass  # Dovecot makes the folders at the first login
+        for box in self.boxes:
+            self._queue(box, "warmup@client.example")
+        for __ in range(4):
+            self._work()
+            time.sleep(1)
+            self._move_time()
+        self.mails.clear()
+        with self.world.env() as env:
+            kinds = Counter(env["inbox.integration"].browse(self.boxes).mapped("sent_filing"))
+            say(f"  mailboxes learned: {dict(kinds)}")
+
+    def _point(self, number):
+        self._queue(self.dice.choice(self.boxes), f"p{number}@client.example")
+        pid = self._fork()
+        time.sleep(self.dice.uniform(0, LONGEST))
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        self._move_time()
+
+    def _queue(self, box, recipient):
+        with self.world.env() as env:
+            mail = env["inbox.outgoing"].create(
+                {"integration_id": box, "email_to": recipient, "subject": recipient, "body_html": "<p>Bonjour</p>"}
+            )
+            mail.action_send()
+            self.mails.append((mail.id, recipient))
+
+    def _fork(self):
+        import odoo.sql_db
+
+        odoo.sql_db.close_all()
+        pid = os.fork()
+        if pid:
+            return pid
+        with contextlib.suppress(BaseException):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+            self._work()
+        os._exit(0)
+
+    def _work(self):
+        for model, cron in (("inbox.outgoing", "_cron_send"), ("inbox.sent.copy", "_cron_file")):
+            with self.world.env() as env:
+                getattr(env[model], cron)()
+
+    def _move_time(self):
+        """Everything that waits for a later moment is due now; the grace is real time."""
+        with self.world.env() as env:
+            env.cr.execute("UPDATE inbox_outgoing SET send_at = now() AT TIME ZONE 'UTC' WHERE state IN ('scheduled', 'unsettled')")
+            env.cr.execute("UPDATE inbox_sent_copy SET next_look_at = now() AT TIME ZONE 'UTC'")
+            env.cr.execute("UPDATE inbox_integrations SET sending_hold_until = NULL")
+
+    def _recover(self):
+        """Healthy workers until nothing is open; the server calms down half-way."""
+        choose = self.sink.choose
+        for number in range(ROUNDS):
+            if number == ROUNDS // 2:
+                self.sink.choose = lambda rng: "none"
+            self._move_time()
+            self._work()
+            with self.world.env() as env:
+                open_mails = env["inbox.outgoing"].search_count([("state", "in", ("scheduled", "sending", "unsettled"))])
+                copies = env["inbox.sent.copy"].search_count(["|", ("state", "=", "pending"), ("hidden_copy", "=", True)])
+            if not open_mails and not copies:
+                break
+            time.sleep(GRACE / 2)
+        self.sink.choose = choose
+
+    def _judge(self):
+        delivered = Counter((item.recipient, item.message_id) for item in self.sink.deliveries())
+        filed, left = self._folders()
+        with self.world.env() as env:
+            rows = env["inbox.outgoing"].browse([mail for mail, __ in self.mails]).read(["state", "message_id_header", "email_to", "attempts"])
+        states, broken = Counter(row["state"] for row in rows), []
+        for row in rows:
+            times = sum(count for (address, __), count in delivered.items() if address == row["email_to"])
+            copies = filed[row["message_id_header"]]
+            wanted = {"sent": (1, 1)}.get(row["state"])
+            if row["state"] not in ("sent", "uncertain"):
+                broken.append(f"{row['email_to']}: still {row['state']} after {row['attempts']} attempts")
+            elif times > 1:
+                broken.append(f"{row['email_to']}: delivered {times} times")
+            elif wanted and (times, copies) != wanted:
+                broken.append(f"{row['email_to']}: delivered {times} times, {copies} copies in Sent")
+        if states["uncertain"] > UNCERTAIN_SHARE * len(rows):
+            broken.append(f"{states['uncertain']} of {len(rows)} mails stay uncertain")
+        if left:
+            broken.append(f"{left} hidden copies were not removed")
+        say(f"  {dict(states)}; {sum(row['attempts'] > 1 for row in rows)} needed several attempts")
+        return broken
+
+    def _folders(self):
+        """Return how often each Message-ID lies in Sent, and how many mails are left in the inboxes."""
+        filed, left = Counter(), 0
+        for address in self.addresses:
+            with self._imap(address) as client:
+                client.select_folder("Sent", readonly=True)
+                found = client.fetch(client.search(), ["ENVELOPE"])
+                filed.update(item[b"ENVELOPE"].message_id.decode() for item in found.values())
+                left += client.select_folder("INBOX", readonly=True)[b"EXISTS"]
+        return filed, left
+
+    def _imap(self, address):
+        client = IMAPClient("127.0.0.1", self.world.mail.imap_port, ssl=False)
+        client.login(address, PASSWORD)
+        return client
