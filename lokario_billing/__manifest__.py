@@ -21,6 +21,7 @@
         "views/followup_reminder_views.xml",
         "views/followup_preview_views.xml",
         "views/document_views.xml",
+        "views/delivery_views.xml",
         "views/statement_templates.xml",
         "views/lokario_billing_menus.xml",
     ],

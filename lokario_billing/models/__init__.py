@@ -23,3 +23,6 @@ from . import ir_mail_server
 from . import mail_mail
 from . import mail_mail_send
 from . import due_notice
+from . import inbox_message
+from . import followup_evidence
+from . import deletion_plan

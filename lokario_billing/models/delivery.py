@@ -64,6 +64,12 @@ class Delivery(models.Model):
         self.ensure_one()
         return self.env[self.res_model].browse(self.res_id).exists()
 
+    def _follow_route(self, route):
+        """The company's set-up may have changed since the mail was written."""
+        mailbox = route.carrier if route.kind == "mailbox" else self.env["inbox.integration"]
+        if (self.route, self.integration_id) != (route.kind, mailbox):
+            self.write({"route": route.kind, "integration_id": mailbox.id, "sender": route.address})
+
     def _set_sending(self, raw=None, recipients="", hidden_copy=False):
         """The intent, with the mail as it is about to leave."""
         values = {
@@ -154,12 +160,12 @@ class Delivery(models.Model):
                 if locks.take(delivery.mail_id.id):
                     delivery.invalidate_recordset()
                     delivery.filtered(lambda d: d.state == "sending")._recover()
-                    self.env["ir.cron"]._commit_progress(1)
+                    self.env["lokario.followup"]._commit_progress(1)
                     locks.release(delivery.mail_id.id)
         now = fields.Datetime.now()
         for delivery in self.search([("state", "=", "uncertain"), ("next_try_at", "<=", now)]):
             delivery._verify()
-            if not self.env["ir.cron"]._commit_progress(1):
+            if not self.env["lokario.followup"]._commit_progress(1):
                 break
 
     def _recover(self):

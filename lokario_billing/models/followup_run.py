@@ -140,7 +140,8 @@ class Followup(models.Model):
                 ("followup_ids", "=", False),
             ]
         )
-        self.create([move._followup_values() for move in moves] + [order._followup_values() for order in orders])
+        quiet = self.with_context(tracking_disable=True, mail_create_nolog=True, mail_create_nosubscribe=True)
+        quiet.create([move._followup_values() for move in moves] + [order._followup_values() for order in orders])
         self.search(
             [
                 ("company_id", "=", company.id),

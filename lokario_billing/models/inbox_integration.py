@@ -5,6 +5,8 @@ from odoo.addons.lokario_inbox.const import SMTP_PORTS
 from odoo.addons.lokario_inbox.exceptions import AddressRefused, MailboxError
 from odoo.addons.lokario_inbox.tools import smtp_client
 
+SMTP_TIMEOUT = 30  # seconds a mailbox's server may take for each answer
+
 
 class InboxIntegration(models.Model):
     _inherit = "inbox.integration"
@@ -29,9 +31,12 @@ class InboxIntegration(models.Model):
             raise smtp_client.SubmissionFailed("login", 535, str(refusal)) from refusal
         security, user = integration.smtp_security, integration.login or integration.email_address
         context = self._smtp_tls_context__()
+        timeout = int(self.env["ir.config_parameter"].sudo().get_param("lokario_billing.smtp_timeout", SMTP_TIMEOUT))
 
         def open_session():
-            session = smtp_client.connect(pinned.host, pinned.port, security, address=pinned.address, context=context)
+            session = smtp_client.connect(
+                pinned.host, pinned.port, security, address=pinned.address, context=context, timeout=timeout
+            )
             try:
                 with smtp_client.login_stage():
                     smtp_client.login(session, user, secret, method)

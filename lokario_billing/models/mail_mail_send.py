@@ -50,39 +50,47 @@ class MailMail(models.Model):
 
     def _lane(self, route, locks):
         """Return the Lane of these mails, or nothing while their mailbox is held or cannot be tried."""
-        for mail in self:
-            mail._delivery(route)
         if route.kind == "mailbox" and route.carrier._is_sending_held():
             self._hold_behind()
             return None
         try:
             opener = route.carrier._session_opener__() if route.kind == "mailbox" else _core_opener(route)
         except SubmissionFailed as failure:
-            self[0]._delivery(route)._set_sending()
-            self[0]._record_outcome(failure, locks)
+            if self[0]._open_attempt(route, locks):
+                self[0]._record_outcome(failure, locks)
             self[1:]._hold_behind()
             return None
         return Lane(opener, self.ids, lambda mail_id: self.browse(mail_id)._open_attempt(route, locks))
 
-    def _delivery(self, route=None):
-        """Return the delivery of this mail, made when it is tried for the first time."""
+    @api.model_create_multi
+    def create(self, vals_list):
+        """The delivery of a business mail exists from the start: what waits is seen, and workers never race for it."""
+        mails = super().create(vals_list)
+        for mail in mails.filtered(lambda mail: mail._is_business_mail()):
+            mail._prepare_delivery(mail._business_route())
+        return mails
+
+    def _delivery(self):
         self.ensure_one()
-        deliveries = self.env["lokario.delivery"].sudo()
-        known = deliveries.search([("mail_id", "=", self.id)])
-        if known or route is None:
-            return known
-        return deliveries.create(
-            {
-                "mail_id": self.id,
-                "res_model": self.model,
-                "res_id": self.res_id,
-                "company_id": route.company.id,
-                "integration_id": route.carrier.id if route.kind == "mailbox" else False,
-                "subject": self.subject,
-                "message_id": self.message_id,
-                "route": route.kind,
-                "sender": route.address,
-            }
+        return self.env["lokario.delivery"].sudo().search([("mail_id", "=", self.id)])
+
+    def _prepare_delivery(self, route):
+        return (
+            self.env["lokario.delivery"]
+            .sudo()
+            .create(
+                {
+                    "mail_id": self.id,
+                    "res_model": self.model,
+                    "res_id": self.res_id,
+                    "company_id": route.company.id,
+                    "integration_id": route.carrier.id if route.kind == "mailbox" else False,
+                    "subject": self.subject,
+                    "message_id": self.message_id,
+                    "route": route.kind,
+                    "sender": route.address,
+                }
+            )
         )
 
     def _open_attempt(self, route, locks):
@@ -97,7 +105,7 @@ class MailMail(models.Model):
     def _may_leave(self):
         if not self.exists() or not self.try_lock_for_update() or self.state != "outgoing":
             return False
-        delivery = self._delivery()
+        delivery = self._delivery() or self._prepare_delivery(self._business_route())
         if delivery.state == "sending":  # whoever tried it is dead: we hold its lock
             delivery._recover()
             return False
@@ -109,6 +117,7 @@ class MailMail(models.Model):
 
     def _letter(self, route):
         delivery = self._delivery()
+        delivery._follow_route(route)
         recipients, raw = self._business_message(route)
         if not recipients:
             self._fail_business(delivery, self.env._("There is no valid recipient address."))
@@ -169,8 +178,10 @@ class MailMail(models.Model):
 
     def _hold_behind(self):
         """Mails behind one that could not leave wait as long as it does; they were not tried."""
-        for mail in self.exists():
+        for mail in self.exists().filtered(lambda mail: mail.state == "outgoing"):
             delivery = mail._delivery()
+            if delivery.state not in ("queued", "retry", "hold"):
+                continue
             until, cause = delivery._company_hold()
             seconds = max((until - fields.Datetime.now()).total_seconds(), 1)
             mail._wait(delivery, "hold", seconds, cause)

@@ -33,6 +33,11 @@ class SaleOrder(models.Model):
             self.env["lokario.followup"].create(self._followup_values())._refresh_plan()
         return self.followup_ids[:1].get_formview_action()
 
+    def _delivery_changed(self, delivery):
+        """Reminders of a quote count from the day its mail was accepted, not from the click."""
+        if delivery.state == "sent":
+            self.followup_ids.write({"sent_date": self.company_id._followup_today()})
+
     def message_update(self, msg_dict, update_vals=None):
         """A mail came in on the quote: its reminders wait until somebody has read it."""
         self.followup_ids._reply_received()

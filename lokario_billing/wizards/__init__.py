@@ -1,1 +1,2 @@
 from . import followup_preview
+from . import mail_door

@@ -1,0 +1,170 @@
+"""kill -9 on the workers that send business mail: every mail is delivered once, none is lost, few stay unclear.
+
+Each point: mails are queued in five companies, two forked workers send them through a slow, dropping, doubling SMTP
+server and are killed at a random instant; then the ordinary jobs settle what is left, by evidence from the mailboxes.
+"""
+
+import collections
+import contextlib
+import logging
+import os
+import random
+import signal
+import threading
+import time
+
+from lokario_cli.worlds.mail import MAILBOX_UID
+from lokario_cli.worlds.smtp_sink import FAULTS, SmtpSink
+
+from .billing_world import CUSTOMER, add_company, add_mailbox, queue_mails
+from .inbox_world import PASSWORD, inbox_world
+
+POINTS = 300
+COMPANIES = 5
+MAILS = 2  # per company and point
+WORKERS = 2
+LONGEST_LIFE = 0.9  # seconds before a worker is killed
+ROUNDS = 60  # of the settling jobs, at most
+WEIGHTS = {"none": 8, "slow": 3}  # the other faults weigh 1
+
+
+def run(points: int, seed: int) -> list[str]:
+    rng = random.Random(seed)
+    logging.getLogger("imapclient").setLevel(logging.WARNING)
+    with inbox_world(driver="maildir", name="lokario_chaos_delivery", addons="lokario_billing") as world:
+        with _sink(world, seed) as sink:
+            companies = _prepare(world, sink)
+            broken, uncertain, total = [], 0, 0
+            for point in range(points):
+                ids = _queue(world, companies)
+                _kill_workers(world, ids, rng)
+                _settle(world, ids)
+                found, unclear = _check(world, sink, ids, point)
+                broken += found
+                uncertain += unclear
+                total += len(ids)
+            print(f"{total} mails, {uncertain} uncertain ({100 * uncertain / total:.2f} %)")
+            if uncertain > total / 100:
+                broken.append(f"{uncertain} of {total} mails stay uncertain")
+            return broken
+
+
+@contextlib.contextmanager
+def _sink(world, seed):
+    faults = [fault for fault in FAULTS for _times in range(WEIGHTS.get(fault, 1))]
+    addresses = [f"contact@alpha{number}.example" for number in range(COMPANIES)]
+    journal = world.mail.folder / "journal"
+    with SmtpSink(
+        journal,
+        choose=lambda dice: dice.choice(faults),
+        deliver=lambda *mail: _drop(world, *mail),
+        mailboxes=frozenset(addresses),
+        filing=frozenset(addresses[: COMPANIES // 2]),
+        slowness=0.1,
+        seed=seed,
+    ) as sink:
+        yield sink
+
+
+def _drop(world, address, raw, folder):
+    """Put a mail into a Maildir in one step while Dovecot reads it: complete and readable, or not there."""
+    box = world.mail.folder / "mail" / address / "Maildir"
+    box = box if folder == "INBOX" else box / f".{folder}"
+    name = f"{time.time_ns()}.{threading.get_ident()}"
+    (box / "tmp" / name).write_bytes(raw)
+    os.chown(box / "tmp" / name, MAILBOX_UID, -1)
+    (box / "tmp" / name).rename(box / "new" / name)
+
+
+def _prepare(world, sink):
+    world.allow(world.mail.imap_port, sink.port)
+    with world.env() as env:
+        env["ir.config_parameter"].set_param("lokario_inbox.evidence_grace", "1")
+        for number in range(COMPANIES):
+            address = f"contact@alpha{number}.example"
+            world.mail.add_user(address, PASSWORD)
+            for folder in ("INBOX", "Sent"):
+                world.mail.deliver(address, b"Subject: first\r\n\r\n", folder)
+            company = add_company(env, f"alpha{number}")
+            box = add_mailbox(
+                env,
+                address,
+                world.mail.imap_port,
+                sink.port,
+                company,
+                sent_filing="provider" if number < COMPANIES // 2 else "append",
+            )
+            box.evidence_proven_at = "2026-01-01"
+        return env["res.company"].search([("name", "like", "alpha%")]).ids
+
+
+def _queue(world, company_ids):
+    with world.env() as env:
+        mails = env["mail.mail"]
+        for company in env["res.company"].browse(company_ids):
+            mails |= queue_mails(env, company, MAILS)
+        return mails.ids
+
+
+def _kill_workers(world, ids, rng):
+    """Fork the workers with the registry loaded, and kill each of them at its own instant."""
+    world.close()  # a child must not inherit connections
+    lives = {_fork_worker(world, ids): rng.uniform(0.02, LONGEST_LIFE) for _number in range(WORKERS)}
+    start = time.monotonic()
+    for pid, life in sorted(lives.items(), key=lambda worker: worker[1]):
+        time.sleep(max(0, start + life - time.monotonic()))
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def _fork_worker(world, ids):
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        with world.env() as env:
+            env["mail.mail"].browse(ids).send()
+    finally:
+        os._exit(0)
+
+
+def _settle(world, ids):
+    """What the crons do in the hours after, without the waiting: every due time is now."""
+    for _round in range(ROUNDS):
+        with world.env() as env:
+            _make_due(env, ids)
+            env["lokario.delivery"]._cron_settle()
+            env["mail.mail"].process_email_queue(email_ids=ids)
+            states = env["lokario.delivery"].search([("mail_id", "in", ids)]).mapped("state")
+            if len(states) == len(ids) and set(states) <= {"sent", "failed"}:
+                return
+        time.sleep(0.05)
+
+
+def _make_due(env, ids):
+    env["mail.mail"].browse(ids).filtered(lambda mail: mail.state == "outgoing").scheduled_date = False
+    env["lokario.delivery"].search([("mail_id", "in", ids), ("next_try_at", "!=", False)]).next_try_at = "2026-01-01"
+    env["inbox.integration"].search([("sending_hold_until", "!=", False)])._release_hold()
+    env.cr.commit()
+
+
+def _check(world, sink, ids, point):
+    """Return (broken promises, number of uncertain mails) of these mails, by the server's own journal."""
+    arrived = collections.Counter(
+        delivery.message_id for delivery in sink.deliveries() if delivery.recipient == CUSTOMER
+    )
+    broken, uncertain = [], 0
+    with world.env() as env:
+        for mail in env["mail.mail"].browse(ids):
+            state = env["lokario.delivery"].search([("mail_id", "=", mail.id)]).state
+            count = arrived[mail.message_id]
+            if count > 1:
+                broken.append(f"point {point}: mail {mail.id} arrived {count} times")
+            elif state == "sent" and not count:
+                broken.append(f"point {point}: mail {mail.id} says sent and never arrived")
+            elif state == "uncertain":
+                uncertain += 1
+            elif state != "sent":
+                broken.append(f"point {point}: mail {mail.id} is {state}: lost")
+    return broken, uncertain

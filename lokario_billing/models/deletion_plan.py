@@ -1,0 +1,89 @@
+from dateutil.relativedelta import relativedelta
+from odoo import api, fields, models
+
+from odoo.addons.lokario_base.tools.deletion import DeletionStep, LegalHold, StepOutcome
+
+HOLD = relativedelta(years=10)  # article L123-22 of the French Code de commerce, from the end of the fiscal year
+
+
+class DeletionPlan(models.AbstractModel):
+    """When an account is deleted: what accounting needs stays, without personal data, as long as the law asks."""
+
+    _inherit = "lokario.deletion.plan"
+
+    @api.model
+    def _steps(self):
+        return [*super()._steps(), DeletionStep("billing_quotes", 30, self.env._("Quotes that were never ordered"))]
+
+    @api.model
+    def _release_steps(self):
+        return [*super()._release_steps(), DeletionStep("billing_files", 50, self.env._("Files of invoices"))]
+
+    @api.model
+    def _obstacles(self, user):
+        open_moves = self._moves_of(user.partner_id).filtered(
+            lambda move: move.state == "posted" and move.is_invoice() and move.payment_state in ("not_paid", "partial")
+        )
+        reasons = [self.env._("The document %s is not paid yet. Settle it first.", move.name) for move in open_moves]
+        return [*super()._obstacles(user), *reasons]
+
+    @api.model
+    def _moves_of(self, partners):
+        everyone = self.env["res.partner"].with_context(active_test=False).search([("id", "child_of", partners.ids)])
+        return self.env["account.move"].search(
+            ["|", ("partner_id", "in", everyone.ids), ("partner_shipping_id", "in", everyone.ids)]
+        )
+
+    @api.model
+    def _held_partner_reason(self, partner):
+        if self._moves_of(partner) or self.env["account.move.line"].search_count(
+            [("partner_id", "=", partner.id)], limit=1
+        ):
+            return self.env._("Accounting documents name this contact.")
+        if self.env["sale.order"].search_count([("partner_id", "=", partner.id), ("state", "=", "sale")], limit=1):
+            return self.env._("Orders name this contact.")
+        return super()._held_partner_reason(partner)
+
+    @api.model
+    def _is_message_held(self, message):
+        return message.model == "account.move" or super()._is_message_held(message)
+
+    @api.model
+    def _legal_holds(self, deletion):
+        posted = self._moves_of(deletion._partners()).filtered(lambda move: move.state == "posted")
+        holds = [
+            LegalHold(
+                "account.move",
+                len(moves),
+                fields.Date.to_string(self._hold_until(company, max(moves.mapped("date")))),
+                self.env._(
+                    "Accounting documents: ten years from the end of the fiscal year (Code de commerce, L123-22)"
+                ),
+            )
+            for company, moves in posted.grouped("company_id").items()
+        ]
+        return [*super()._legal_holds(deletion), *holds]
+
+    @api.model
+    def _hold_until(self, company, date):
+        return company.compute_fiscalyear_dates(date)["date_to"] + HOLD
+
+    @api.model
+    def _step_billing_quotes(self, deletion):
+        quotes = self.env["sale.order"].search(
+            [("partner_id", "in", deletion._partners().ids), ("state", "in", ("draft", "sent", "cancel"))]
+        )
+        ids = quotes.ids
+        quotes.filtered(lambda quote: quote.state != "cancel")._action_cancel()
+        quotes.unlink()
+        return StepOutcome({"sale.order": ids})
+
+    @api.model
+    def _step_billing_files(self, deletion):
+        """The last hold has ended: the PDF and XML of the invoices, which name the person, go too."""
+        moves = self._moves_of(deletion._partners())
+        files = self.env["ir.attachment"].with_context(skip_res_field_check=True)
+        files = files.search([("res_model", "=", "account.move"), ("res_id", "in", moves.ids)])
+        ids = files.ids
+        files.unlink()
+        return StepOutcome({"ir.attachment": ids})

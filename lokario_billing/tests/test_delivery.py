@@ -1,0 +1,238 @@
+import base64
+import io
+import json
+import socket
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+
+from odoo import fields
+from odoo.tests import tagged
+
+from lokario_cli.worlds.mail import MailWorld
+from lokario_cli.worlds.smtp_sink import SmtpSink
+
+from .common import BillingCase
+
+MAILBOX, PASSWORD = "contact@alpha.test", "alpha-mailbox-pw"
+
+
+class MailboxCase(BillingCase):
+    """The company's mailbox on a real Dovecot, behind an SMTP server that misbehaves on demand."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        Path(folder.name).chmod(0o755)  # Dovecot reads as another user
+        cls.world = cls.enterClassContext(MailWorld(Path(folder.name) / "mail"))
+        cls.world.add_user(MAILBOX, PASSWORD)
+        cls.faults = []  # consumed one a connection
+        cls.sink = cls.enterClassContext(
+            SmtpSink(
+                Path(folder.name) / "journal",
+                choose=lambda rng: cls.faults.pop(0) if cls.faults else "none",
+                deliver=cls.world.deliver,
+                mailboxes=frozenset({MAILBOX}),
+                logins={MAILBOX: PASSWORD},
+                slowness=0.05,
+            )
+        )
+        cls.allow(cls.world.imap_port, cls.sink.port)
+        cls.mailbox = cls.add_mailbox(cls.company, MAILBOX, cls.sink.port)
+        cls.mailbox.evidence_proven_at = fields.Datetime.now()
+
+    @classmethod
+    def allow(cls, *ports):
+        cls.env["ir.config_parameter"].sudo().set_param(
+            "lokario_inbox.allowed_hosts", " ".join(f"127.0.0.1:{port}" for port in ports)
+        )
+
+    @classmethod
+    def add_mailbox(cls, company, address, smtp_port):
+        return (
+            cls.env["inbox.integration"]
+            .sudo()
+            .create(
+                {
+                    "name": company.name,
+                    "company_id": company.id,
+                    "email_address": address,
+                    "email_password": PASSWORD,
+                    "visibility": "shared",
+                    "is_primary": True,
+                    "imap_host": "127.0.0.1",
+                    "imap_port": cls.world.imap_port,
+                    "imap_security": "none",
+                    "smtp_host": "127.0.0.1",
+                    "smtp_port": smtp_port,
+                    "smtp_security": "none",
+                }
+            )
+        )
+
+    def setUp(self):
+        super().setUp()
+        self.faults.clear()
+        self.sink.journal.write_text("")
+        self.mailbox._release_hold()
+
+    def remind(self):
+        """Return the reminder of a fresh late invoice, sent through the mailbox."""
+        move = self.invoice()
+        self.run_cron()
+        return move.followup_ids.step_ids.reminder_id
+
+    def delivery_of(self, reminder):
+        return (
+            self.env["lokario.delivery"]
+            .sudo()
+            .search([("res_model", "=", reminder._name), ("res_id", "in", reminder.ids)])
+        )
+
+    def arrived(self, recipient="compta@beta.test"):
+        return [delivery for delivery in self.sink.deliveries() if delivery.recipient == recipient]
+
+    def settle(self):
+        delivery = self.env["lokario.delivery"].sudo()
+        delivery.search([]).write({"next_try_at": fields.Datetime.now()})
+        delivery.mail_id.search([("state", "=", "outgoing")]).scheduled_date = False
+        with self.sending():
+            delivery._cron_settle()
+            self.env["mail.mail"].sudo().process_email_queue()
+        self.env.invalidate_all()
+
+
+@tagged("post_install", "-at_install")
+class TestDelivery(MailboxCase):
+    def test_a_reminder_leaves_from_the_mailbox_and_is_aligned(self):
+        delivery = self.delivery_of(self.remind())
+        self.assertEqual((delivery.state, delivery.route), ("sent", "mailbox"))
+        self.assertTrue(delivery.server_answer.startswith("250"))
+        [arrived] = self.arrived()
+        self.assertEqual((arrived.sender, arrived.login), (MAILBOX, MAILBOX))
+        self.assertIn(f"<{MAILBOX}>", arrived.raw)
+        self.assertEqual(base64.b64decode(delivery.with_context(bin_size=False).eml).decode("latin-1"), arrived.raw)
+        self.assertTrue(self.env["inbox.sent.copy"].sudo().search([("message_id_header", "=", delivery.message_id)]))
+
+    def test_a_cut_after_acceptance_is_settled_by_the_mailbox(self):
+        for fault in ("drop_after", "double"):
+            with self.subTest(fault):
+                self.sink.journal.write_text("")
+                self.faults.append(fault)
+                customer = self.customer.copy({"email": f"{fault}@beta.test"})
+                move = self.invoice(partner=customer)
+                self.run_cron()
+                reminder = move.followup_ids.step_ids.reminder_id
+                delivery = self.delivery_of(reminder)
+                self.assertEqual(delivery.state, "uncertain")
+                self.assertEqual(move.followup_ids.why, "in_flight")
+                self.settle()
+                self.assertEqual((delivery.state, reminder.state), ("sent", "sent"))
+                self.assertEqual(len(self.arrived(f"{fault}@beta.test")), 1)
+
+    def test_a_mail_that_provably_did_not_leave_is_sent_again_with_the_same_id(self):
+        self.env["ir.config_parameter"].sudo().set_param("lokario_inbox.evidence_grace", "0")
+        self.faults.append("greylist")
+        delivery = self.delivery_of(self.remind())
+        self.assertEqual(delivery.state, "uncertain")
+        self.settle()
+        self.settle()
+        self.settle()
+        self.assertEqual(delivery.state, "sent")
+        self.assertEqual([arrived.message_id for arrived in self.arrived()], [delivery.message_id])
+
+    def test_a_busy_server_is_tried_again_and_says_why(self):
+        self.faults.append("busy")
+        reminder = self.remind()
+        delivery = self.delivery_of(reminder)
+        self.assertEqual((delivery.state, reminder.state), ("retry", "retry"))
+        self.assertIn("busy", delivery.cause)
+        self.settle()
+        self.assertEqual((delivery.state, delivery.attempts), ("sent", 2))
+
+    def test_a_refused_login_holds_the_mailbox_and_never_another_door(self):
+        self.mailbox.email_password = "wrong"
+        delivery = self.delivery_of(self.remind())
+        self.assertEqual(delivery.state, "hold")
+        self.assertEqual(self.mailbox.sending_hold_cause, "login")
+        self.assertFalse(self.sink.deliveries())
+        self.assertFalse(self.smtp.received)
+        self.mailbox.email_password = PASSWORD
+        self.settle()
+        self.assertEqual(delivery.state, "sent")
+
+    def test_a_refused_recipient_stops_and_makes_an_activity(self):
+        self.sink.rejects["compta@beta.test"] = "550 5.1.1 No such user"
+        self.addCleanup(self.sink.rejects.clear)
+        reminder = self.remind()
+        self.assertEqual((self.delivery_of(reminder).state, reminder.state), ("failed", "failed"))
+        self.assertTrue(reminder.step_ids.followup_id.activity_ids)
+
+    def test_evidence_zip(self):
+        reminder = self.remind()
+        followup = reminder.step_ids.followup_id
+        with zipfile.ZipFile(io.BytesIO(followup._evidence_zip())) as archive:
+            names = archive.namelist()
+            timeline = json.loads(archive.read("timeline.json"))
+        self.assertTrue([name for name in names if name.endswith(".eml")])
+        mail = next(event for event in timeline if event["kind"] == "mail")
+        self.assertTrue(mail["server_answer"].startswith("250"))
+
+    def test_the_screen_proves_a_door(self):
+        doors = self.env["lokario.mail.doors"].create({})
+        line = doors.line_ids.filtered(lambda line: line.kind == "invoice")
+        self.assertEqual(line.sender, MAILBOX)
+        with self.sending():
+            answer = line.action_test()
+        self.assertEqual(answer["params"]["type"], "success")
+        self.assertEqual(self.sink.deliveries()[0].sender, MAILBOX)
+
+
+@tagged("post_install", "-at_install")
+class TestIsolation(MailboxCase):
+    def test_dead_mailboxes_delay_nobody(self):
+        """20 companies, 5 black holes and 5 droppers: the 10 healthy ones are done within seconds."""
+        self.env["ir.config_parameter"].sudo().set_param("lokario_billing.smtp_timeout", "3")
+        holes = [socket.create_server(("127.0.0.1", 0), backlog=64) for _hole in range(5)]
+        for hole in holes:
+            self.addCleanup(hole.close)
+        dropper = self.enterContext(
+            SmtpSink(Path(self.sink.journal.parent) / "dropper", choose=lambda rng: "drop_mail", logins={}, slowness=0)
+        )
+        ports = [self.sink.port, dropper.port, *(hole.getsockname()[1] for hole in holes)]
+        self.allow(self.world.imap_port, *ports)
+        self.sink.logins.clear()
+        self.addCleanup(self.sink.logins.update, {MAILBOX: PASSWORD})
+        mails, healthy = self.env["mail.mail"], []
+        for number in range(20):
+            company = self.env["res.company"].create({"name": f"C{number}", "email": f"c{number}@alpha.test"})
+            port = ports[2 + number] if number < 5 else dropper.port if number < 10 else self.sink.port
+            self.add_mailbox(company, f"c{number}@alpha.test", port)
+            order = self.env["sale.order"].sudo().create({"partner_id": self.customer.id, "company_id": company.id})
+            mail = (
+                self.env["mail.mail"]
+                .sudo()
+                .create(
+                    {
+                        "model": "sale.order",
+                        "res_id": order.id,
+                        "subject": "Quote",
+                        "body_html": "<p>Hi</p>",
+                        "email_to": f"to{number}@beta.test",
+                        "auto_delete": False,
+                    }
+                )
+            )
+            mails |= mail
+            healthy += [mail] if number >= 10 else []
+        start = time.time()
+        with self.sending():
+            mails.send()
+        times = sorted(delivery.time - start for delivery in self.sink.deliveries() if "to1" in delivery.recipient)
+        self.assertEqual(len(times), 10)
+        self.assertLess(times[9], 5)
+        self.assertEqual({mail.state for mail in healthy}, {"sent"})
+        self.assertEqual({mail.state for mail in mails - mails.browse().concat(*healthy)}, {"outgoing"})
