@@ -1,0 +1,202 @@
+"""Kills the server at random moments of a provisioning, and watches that nothing unfinished is ever seen.
+
+Promises: an instance ends active and working, or in error with nothing left of it; its client gets at most one
+mail; no cron and no visitor ever meets a copy before it is published.
+"""
+
+import random
+import threading
+import time
+import uuid
+
+import psycopg2
+
+from lokario_cli.console import say
+from lokario_cli.setup.postgres import Cluster
+from lokario_cli.worlds.odoo import World, data_folder
+from lokario_cli.worlds.provisioning import ProvisioningWorld
+
+POINTS = 20
+DARK_PROVISIONS = 30
+KILL_WITHIN = 2.2  # seconds after the click: the whole length of a provisioning
+SETTLE = 90  # seconds
+# What Odoo's cron workers ask (odoo/service/db.py: list_dbs).
+VISIBLE = "SELECT datname FROM pg_database WHERE NOT datistemplate AND datallowconn AND starts_with(datname, %s)"
+
+
+def run(points: int, seed: int) -> list[str]:
+    with Cluster.for_tests() as cluster, ProvisioningWorld(World(cluster)) as manager:
+        manager.build_template()
+        broken = watch_in_the_dark(manager, DARK_PROVISIONS)
+        say(f"  {DARK_PROVISIONS} provisions watched")
+        return broken + kill_at_random(manager, points, random.Random(seed))
+
+
+# === KILL -9 === #
+
+
+def kill_at_random(manager, points: int, dice: random.Random) -> list[str]:
+    """Kill the server ``points`` times while it provisions, restart it, and look at what became of it."""
+    broken = []
+    for point in range(points):
+        delay = dice.uniform(0, KILL_WITHIN)
+        subdomain = f"k{point:03}{uuid.uuid4().hex[:6]}"
+        manager.mails.received.clear()
+        instance = manager.create_instance(subdomain)
+        manager.call("saas.instance", "action_provision_instance", [instance])
+        time.sleep(delay)
+        manager.server.kill()
+        manager.server.start()
+        manager.log_in()
+        broken += [f"killed after {delay:.2f} s: {problem}" for problem in settle(manager, instance, subdomain)]
+    return broken
+
+
+def settle(manager, instance: int, subdomain: str) -> list[str]:
+    """What is wrong with an instance once everything has come to rest."""
+    state = manager.wait_for("saas.instance", instance, {"active", "error"}, SETTLE)
+    deadline = time.monotonic() + SETTLE
+    while not at_rest(manager, instance) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    problems = []
+    database, host = manager.database(subdomain), f"{subdomain}.localhost"
+    exists = database in manager.databases()
+    folder = (data_folder() / "filestore" / database).exists()
+    status = manager.get(host)[0]
+    mail_state = manager.read("saas.instance", instance, "mail_state")
+    if state == "active" and not (exists and folder and status == 200):
+        problems.append(f"active, but database {exists}, folder {folder}, HTTP {status}")
+    if state == "error" and (exists or folder or status != 404):
+        problems.append(f"error, but database {exists}, folder {folder}, HTTP {status}")
+    mails = [to for _sender, to, _raw, _login in manager.mails.received if f"{subdomain}@client.test" in to]
+    if len(mails) > 1:
+        problems.append(f"{len(mails)} mails")
+    if state == "active" and not mails and mail_state != "unknown":
+        problems.append(f"active without a mail (mail {mail_state})")
+    return problems
+
+
+def at_rest(manager, instance: int) -> bool:
+    query = (
+        f"SELECT count(*) FROM queue_job WHERE state NOT IN ('done', 'failed', 'cancelled')"
+        f" AND records::text LIKE '%[{instance}]%'"
+    )
+    return manager.world.cluster.psql(query, manager.manager) == "0"
+
+
+# === NOTHING UNFINISHED IS SEEN === #
+
+
+def watch_in_the_dark(manager, provisions: int) -> list[str]:
+    """Provision while one watcher does what cron workers do and another visits the new address."""
+    template = manager.read("saas.template", manager.template_id, "template_db")
+    _make_a_job_due(manager, template)
+    broken: list[str] = []
+    watcher = CronWatcher(manager, _secret(manager, template), broken)
+    with watcher:
+        for number in range(provisions):
+            subdomain = f"d{number:02}{uuid.uuid4().hex[:6]}"
+            with Visitor(manager, subdomain, broken):
+                instance = manager.provision(subdomain)
+            if manager.read("saas.instance", instance, "state") != "active":
+                broken.append(f"{subdomain}: {manager.read('saas.instance', instance, 'error_message')}")
+    if watcher.looks < provisions:
+        broken.append(f"the watcher only looked {watcher.looks} times")
+    return broken
+
+
+def _unsealed(manager, template, statement):
+    sql = manager.world.cluster.psql
+    sql(f'ALTER DATABASE "{template}" ALLOW_CONNECTIONS true')
+    try:
+        return sql(statement, template)
+    finally:
+        sql(f'ALTER DATABASE "{template}" ALLOW_CONNECTIONS false')
+
+
+def _secret(manager, template):
+    return _unsealed(manager, template, "SELECT value FROM ir_config_parameter WHERE key = 'database.secret'")
+
+
+def _make_a_job_due(manager, template):
+    _unsealed(manager, template, "UPDATE ir_cron SET nextcall = now() - interval '1 day', priority = 0")
+
+
+class Watcher(threading.Thread):
+    """Looks again and again until the block ends."""
+
+    def __init__(self, manager, broken):
+        super().__init__(daemon=True)
+        self.manager, self.broken, self.looks = manager, broken, 0
+        self._stop_looking = threading.Event()
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_exc):
+        self._stop_looking.set()
+        self.join(30)
+
+    def run(self):
+        while not self._stop_looking.is_set():
+            self.look()
+            self.looks += 1
+            time.sleep(0.005)
+
+
+class CronWatcher(Watcher):
+    """Every 5 ms enters each database that a cron worker would see, and looks for jobs it would run."""
+
+    def __init__(self, manager, template_secret, broken):
+        super().__init__(manager, broken)
+        self.template_secret = template_secret
+        options = manager.world.cluster.odoo_options()
+        self.dsn = {"host": options["db_host"], "user": options["db_user"]}
+        self.catalog = psycopg2.connect(dbname="postgres", **self.dsn)
+        self.catalog.autocommit = True
+        self.seen = {}
+
+    def look(self):
+        with self.catalog.cursor() as cursor:
+            cursor.execute(VISIBLE, [self.manager.prefix])
+            names = [name for (name,) in cursor.fetchall()]
+        for name in names:
+            if self.seen.get(name, 0) < 3:  # the first moments are the dangerous ones
+                self.seen[name] = self.seen.get(name, 0) + 1
+                self._enter(name)
+
+    def _enter(self, name):
+        try:
+            connection = psycopg2.connect(dbname=name, **self.dsn)
+        except psycopg2.OperationalError:
+            return  # dropped or hidden meanwhile
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SELECT value FROM ir_config_parameter WHERE key = 'database.secret'")
+            if cursor.fetchone()[0] == self.template_secret:
+                self.broken.append(f"{name}: visible with the template's secret")
+            cursor.execute(
+                "SELECT count(*) FROM ir_cron WHERE active AND nextcall <= now() AT TIME ZONE 'utc'"
+                " AND write_date < now() AT TIME ZONE 'utc' - interval '1 minute'"
+            )
+            due = cursor.fetchone()[0]
+            if due:
+                self.broken.append(f"{name}: a cron worker would run {due} jobs of the template")
+        connection.close()
+
+
+class Visitor(Watcher):
+    """Asks for the address of an instance all the time while it is being made."""
+
+    def __init__(self, manager, subdomain, broken):
+        super().__init__(manager, broken)
+        self.host, self.database = f"{subdomain}.localhost", manager.database(subdomain)
+
+    def look(self):
+        status, _page = self.manager.get(self.host)
+        if status != 404 and self._is_hidden():
+            self.broken.append(f"{self.host}: HTTP {status} from a copy that is not published")
+
+    def _is_hidden(self):
+        query = f"SELECT datistemplate FROM pg_database WHERE datname = '{self.database}'"
+        return self.manager.world.cluster.psql(query) != "f"
