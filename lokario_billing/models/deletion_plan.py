@@ -36,9 +36,8 @@ class DeletionPlan(models.AbstractModel):
 
     @api.model
     def _held_partner_reason(self, partner):
-        if self._moves_of(partner) or self.env["account.move.line"].search_count(
-            [("partner_id", "=", partner.id)], limit=1
-        ):
+        entries = self.env["account.move.line"].search_count([("partner_id", "=", partner.id)], limit=1)
+        if entries or self._moves_of(partner):
             return self.env._("Accounting documents name this contact.")
         if self.env["sale.order"].search_count([("partner_id", "=", partner.id), ("state", "=", "sale")], limit=1):
             return self.env._("Orders name this contact.")
@@ -57,7 +56,7 @@ class DeletionPlan(models.AbstractModel):
                 len(moves),
                 fields.Date.to_string(self._hold_until(company, max(moves.mapped("date")))),
                 self.env._(
-                    "Accounting documents: ten years from the end of the fiscal year (Code de commerce, L123-22)"
+                    "Accounting: ten years from the end of the fiscal year (Code de commerce, L123-22)"
                 ),
             )
             for company, moves in posted.grouped("company_id").items()

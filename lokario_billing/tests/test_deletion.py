@@ -30,9 +30,8 @@ class TestDeletion(BillingCase):
         return self.env["lokario.account.deletion"].with_user(self.user)._request(self.user).sudo()
 
     def pay(self):
-        wizard = self.env["account.payment.register"].with_context(
-            active_model="account.move", active_ids=self.move.ids
-        )
+        wizard = self.env["account.payment.register"]
+        wizard = wizard.with_context(active_model="account.move", active_ids=self.move.ids)
         wizard.create({})._create_payments()
 
     def run_job(self, at):

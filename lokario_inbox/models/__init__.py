@@ -48,3 +48,4 @@ from . import inbox_outgoing_drafts
 from . import inbox_conversation_ai
 from . import inbox_message_ai
 from . import res_company_ai
+from . import deletion_plan

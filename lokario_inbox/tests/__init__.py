@@ -15,4 +15,5 @@ from . import test_endpoint
 from . import test_mime
 from . import test_answer_journey
 from . import test_reply_gate
+from . import test_deletion
 from . import test_loop_simulator
