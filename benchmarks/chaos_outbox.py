@@ -31,7 +31,14 @@ SLOWNESS = 0.25
 ROUNDS = 14
 UNCERTAIN_SHARE = 0.01
 WEIGHTS = {
-    "none": 40, "slow": 20, "drop_after": 12, "double": 10, "drop_data": 6, "drop_mail": 4, "busy": 4, "greylist": 4,
+    "none": 40,
+    "slow": 20,
+    "drop_after": 12,
+    "double": 10,
+    "drop_data": 6,
+    "drop_mail": 4,
+    "busy": 4,
+    "greylist": 4,
 }
 
 
@@ -40,8 +47,12 @@ def run(points, seed):
     addresses = [f"box{number}@alpha.example" for number in range(BOXES)]
     with inbox_world(driver="maildir", name="lokario_chaos_outbox") as world:
         sink = SmtpSink(
-            world.mail.folder / "journal", deliver=world.mail.deliver, mailboxes=frozenset(addresses),
-            filing=frozenset(addresses[::2]), slowness=SLOWNESS, seed=seed,
+            world.mail.folder / "journal",
+            deliver=world.mail.deliver,
+            mailboxes=frozenset(addresses),
+            filing=frozenset(addresses[::2]),
+            slowness=SLOWNESS,
+            seed=seed,
         )
         with sink:
             return _Chaos(world, sink, addresses, random.Random(seed)).run(points)
@@ -70,7 +81,9 @@ class _Chaos:
             parameters.set_param("lokario_inbox.sent_copy_wait", "2")
             env.company.inbox_undo_seconds = 0
             self.boxes = [
-                self.world.add_box(env, address, smtp_host="127.0.0.1", smtp_port=self.sink.port, smtp_security="none").id
+                self.world.add_box(
+                    env, address, smtp_host="127.0.0.1", smtp_port=self.sink.port, smtp_security="none"
+                ).id
                 for address in self.addresses
             ]
         for address in self.addresses:
@@ -124,7 +137,9 @@ class _Chaos:
     def _move_time(self):
         """Everything that waits for a later moment is due now; the grace is real time."""
         with self.world.env() as env:
-            env.cr.execute("UPDATE inbox_outgoing SET send_at = now() AT TIME ZONE 'UTC' WHERE state IN ('scheduled', 'unsettled')")
+            env.cr.execute(
+                "UPDATE inbox_outgoing SET send_at = now() AT TIME ZONE 'UTC' WHERE state IN ('scheduled', 'unsettled')"
+            )
             env.cr.execute("UPDATE inbox_sent_copy SET next_look_at = now() AT TIME ZONE 'UTC'")
             env.cr.execute("UPDATE inbox_integrations SET sending_hold_until = NULL")
 
@@ -137,8 +152,12 @@ class _Chaos:
             self._move_time()
             self._work()
             with self.world.env() as env:
-                open_mails = env["inbox.outgoing"].search_count([("state", "in", ("scheduled", "sending", "unsettled"))])
-                copies = env["inbox.sent.copy"].search_count(["|", ("state", "=", "pending"), ("hidden_copy", "=", True)])
+                open_mails = env["inbox.outgoing"].search_count(
+                    [("state", "in", ("scheduled", "sending", "unsettled"))]
+                )
+                copies = env["inbox.sent.copy"].search_count(
+                    ["|", ("state", "=", "pending"), ("hidden_copy", "=", True)]
+                )
             if not open_mails and not copies:
                 break
             time.sleep(GRACE / 2)
@@ -148,7 +167,11 @@ class _Chaos:
         delivered = Counter((item.recipient, item.message_id) for item in self.sink.deliveries())
         filed, left = self._folders()
         with self.world.env() as env:
-            rows = env["inbox.outgoing"].browse([mail for mail, __ in self.mails]).read(["state", "message_id_header", "email_to", "attempts"])
+            rows = (
+                env["inbox.outgoing"]
+                .browse([mail for mail, __ in self.mails])
+                .read(["state", "message_id_header", "email_to", "attempts"])
+            )
         states, broken = Counter(row["state"] for row in rows), []
         for row in rows:
             times = sum(count for (address, __), count in delivered.items() if address == row["email_to"])

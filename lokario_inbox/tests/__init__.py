@@ -17,3 +17,4 @@ from . import test_answer_journey
 from . import test_reply_gate
 from . import test_deletion
 from . import test_loop_simulator
+from . import test_answer_rights

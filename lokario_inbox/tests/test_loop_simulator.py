@@ -30,12 +30,26 @@ class TestLoopSimulator(AiCase):
         cls.policy.mode = "auto"
         cls.sink.mailboxes = frozenset()
         beta = cls.env["res.company"].create({"name": "Beta"})
-        beta.write({"inbox_ai_provider_id": cls.provider.copy({"company_id": beta.id, "api_key": "llm-key"}).id,
-                    "inbox_ai_knowledge": cls.company.inbox_ai_knowledge})
+        beta.write(
+            {
+                "inbox_ai_provider_id": cls.provider.copy({"company_id": beta.id, "api_key": "llm-key"}).id,
+                "inbox_ai_knowledge": cls.company.inbox_ai_knowledge,
+            }
+        )
         cls.env.user.company_ids |= beta
-        cls.beta = cls.env["inbox.integration"].with_company(beta).create({
-            **cls._integration_values(), "name": "Beta", "email_address": OTHER, "company_id": beta.id, "sent_filing": "provider",
-        })
+        cls.beta = (
+            cls.env["inbox.integration"]
+            .with_company(beta)
+            .create(
+                {
+                    **cls._integration_values(),
+                    "name": "Beta",
+                    "email_address": OTHER,
+                    "company_id": beta.id,
+                    "sent_filing": "provider",
+                }
+            )
+        )
         cls.integration.sent_filing = "provider"  # the simulation has no Sent folders
         cls.beta_policy = cls.env["inbox.ai.policy"].create({"integration_id": cls.beta.id, "mode": "auto"})
 
@@ -47,8 +61,15 @@ class TestLoopSimulator(AiCase):
         self.earn_trust()
         old = self.env["inbox.ai.decision"].search([("policy_id", "=", self.policy.id)])
         for index, decision in enumerate(old):
-            decision.copy({"policy_id": self.beta_policy.id, "prompt_version": f"beta{index}", "judged_at": fields.Datetime.now(),
-                           "outcome": "approved", "state": "done"})
+            decision.copy(
+                {
+                    "policy_id": self.beta_policy.id,
+                    "prompt_version": f"beta{index}",
+                    "judged_at": fields.Datetime.now(),
+                    "outcome": "approved",
+                    "state": "done",
+                }
+            )
 
     def test_days_without_a_loop(self):
         asked, answered = set(), Counter()
@@ -59,7 +80,11 @@ class TestLoopSimulator(AiCase):
                     asked |= self._people_write(day, hour)
                     self._machines_write(day, hour)
                     self._answer_everything(answered, moment)
-        sent = [item for item in self.sink.deliveries() if item.recipient not in (MAILBOX, OTHER) or item.sender != item.recipient]
+        sent = [
+            item
+            for item in self.sink.deliveries()
+            if item.recipient not in (MAILBOX, OTHER) or item.sender != item.recipient
+        ]
         to_machines = [item.recipient for item in sent if not item.recipient.startswith("person")]
         self.assertEqual([address for address in to_machines if self._is_machine(address)], [])
         self._assert_bounded(sent)
@@ -80,11 +105,23 @@ class TestLoopSimulator(AiCase):
 
     def _machines_write(self, day, hour):
         self._arrive("robot@monitor.example", f"Alert {day}", subject="Disk full")  # a robot without any header
-        self._arrive("dev-list@lists.example", "Hello list, what are your opening hours?",
-                     headers="List-Id: <dev.lists.example>\nPrecedence: list\n")
-        self._arrive("news@shop.example", "Soldes, quels horaires ?", headers="List-Unsubscribe: <mailto:x@shop.example>\n")
-        self._arrive("mailer-daemon@relay.example", "Undelivered", subject="Undelivered Mail Returned to Sender", return_path="<>")
-        self._arrive("vacation@client.example", "Je suis absent, de retour lundi.", subject="Réponse automatique : Question")
+        self._arrive(
+            "dev-list@lists.example",
+            "Hello list, what are your opening hours?",
+            headers="List-Id: <dev.lists.example>\nPrecedence: list\n",
+        )
+        self._arrive(
+            "news@shop.example", "Soldes, quels horaires ?", headers="List-Unsubscribe: <mailto:x@shop.example>\n"
+        )
+        self._arrive(
+            "mailer-daemon@relay.example",
+            "Undelivered",
+            subject="Undelivered Mail Returned to Sender",
+            return_path="<>",
+        )
+        self._arrive(
+            "vacation@client.example", "Je suis absent, de retour lundi.", subject="Réponse automatique : Question"
+        )
         self._arrive("boss@client.example", "Je suis en congé.", headers="Auto-Submitted: auto-replied\n")
         # a robot that looks like a person and writes each time from the same address
         self._arrive("human.like@client.example", QUESTION, subject=f"Ticket {day}.{hour}")
@@ -106,10 +143,17 @@ class TestLoopSimulator(AiCase):
                 answered[item.recipient] += 1
                 if item.recipient.startswith("person") and self.dice.random() < 0.5:
                     # a vacation responder without any header, quoting our mail
-                    self._arrive(item.recipient, "Merci, je suis absent et vous répondrai.", subject="Re: Question",
-                                 in_reply_to=item.message_id, to=item.sender)
+                    self._arrive(
+                        item.recipient,
+                        "Merci, je suis absent et vous répondrai.",
+                        subject="Re: Question",
+                        in_reply_to=item.message_id,
+                        to=item.sender,
+                    )
                 elif item.recipient == "human.like@client.example":
-                    self._arrive(item.recipient, QUESTION, subject="Re: Re: Ticket", in_reply_to=item.message_id, to=item.sender)
+                    self._arrive(
+                        item.recipient, QUESTION, subject="Re: Re: Ticket", in_reply_to=item.message_id, to=item.sender
+                    )
 
     def _arrive(self, sender, text, *, to=MAILBOX, subject="Question", headers="", return_path="", in_reply_to=""):
         self.number += 1
@@ -122,18 +166,35 @@ class TestLoopSimulator(AiCase):
         mail = parse_mail(raw.replace("\n", "\r\n").encode())
         integration = self.beta if to == OTHER else self.integration
         return self.receive(
-            mail.body_text, sender=sender, subject=mail.subject, headers=mail.headers, email_to=to, identity=f"sim{self.number}",
-            message_id_header=mail.message_id, in_reply_to=mail.in_reply_to, references=mail.references,
-            return_path=mail.return_path, auto_submitted=mail.auto_submitted, list_id=mail.list_id, precedence=mail.precedence,
-            integration_id=integration.id, company_id=integration.company_id.id,
+            mail.body_text,
+            sender=sender,
+            subject=mail.subject,
+            headers=mail.headers,
+            email_to=to,
+            identity=f"sim{self.number}",
+            message_id_header=mail.message_id,
+            in_reply_to=mail.in_reply_to,
+            references=mail.references,
+            return_path=mail.return_path,
+            auto_submitted=mail.auto_submitted,
+            list_id=mail.list_id,
+            precedence=mail.precedence,
+            integration_id=integration.id,
+            company_id=integration.company_id.id,
         )
 
     # === WHAT MUST HOLD === #
 
     def _is_machine(self, address):
         return address in (
-            "robot@monitor.example", "dev-list@lists.example", "news@shop.example", "mailer-daemon@relay.example",
-            "vacation@client.example", "boss@client.example", OTHER, MAILBOX,
+            "robot@monitor.example",
+            "dev-list@lists.example",
+            "news@shop.example",
+            "mailer-daemon@relay.example",
+            "vacation@client.example",
+            "boss@client.example",
+            OTHER,
+            MAILBOX,
         )
 
     def _assert_bounded(self, sent):

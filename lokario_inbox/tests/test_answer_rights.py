@@ -1,0 +1,161 @@
+from odoo.exceptions import AccessError, UserError
+from odoo.modules.neutralize import get_neutralization_queries
+from odoo.tests import new_test_user, tagged
+
+from .ai_common import AiCase
+from .outgoing_common import MAILBOX, OutgoingCase
+
+
+@tagged("post_install", "-at_install")
+class TestMailServer(OutgoingCase):
+    def test_a_mailbox_is_nobodys_default(self):
+        server = self.integration._get_mail_server()
+        self.assertEqual(server, self.integration._get_mail_server(), "one server a mailbox")
+        self.assertFalse(server.smtp_pass)
+        glob = self.env["ir.mail_server"].create(
+            {"name": "Global", "smtp_host": "smtp.example", "from_filter": "lokario.example"}
+        )
+        servers = self.env["ir.mail_server"]
+        # the company's address in From does not choose its mailbox: system mail carries it, too
+        self.assertNotEqual(servers._find_mail_server(MAILBOX)[0], server)
+        self.assertNotEqual(servers._find_mail_server(MAILBOX, server | glob)[0], server)
+        self.assertEqual(servers._find_mail_server("ann@alpha.example", server), (server, MAILBOX))
+
+    def test_a_mailbox_sends_as_itself_and_its_aliases_only(self):
+        self.integration.alias_addresses = "ventes@alpha.example"
+        server = self.integration._get_mail_server()
+        server._check_forced_mail_server(server, False, "Ventes <ventes@alpha.example>")
+        with self.assertRaises(UserError):
+            server._check_forced_mail_server(server, False, "boss@beta.example")
+        self.integration.active = False
+        with self.assertRaises(UserError):
+            server._check_forced_mail_server(server, False, MAILBOX)
+
+    def test_changes_of_the_mailbox_reach_its_server(self):
+        server = self.integration._get_mail_server()
+        self.integration.write({"smtp_port": 2525, "smtp_security": "starttls"})
+        self.assertEqual((server.smtp_port, server.smtp_encryption), (2525, "starttls_strict"))
+
+    def test_a_neutralized_copy_sends_nothing(self):
+        mail = self.draft()
+        mail.action_send()
+        self.env["inbox.ai.provider"].create(
+            {"name": "x", "base_url": "https://a.example/v1", "model_name": "m", "api_key": "k"}
+        )
+        self.env.flush_all()
+        for query in get_neutralization_queries(["lokario_inbox"]):
+            self.env.cr.execute(query)
+        self.env.invalidate_all()
+        self.run_cron(self.cron_send, seconds=60)
+        self.assertEqual((mail.state, self.sink.deliveries()), ("cancelled", []))
+        self.assertFalse(self.env["inbox.ai.provider"].search([]).api_key)
+
+
+@tagged("post_install", "-at_install")
+class TestWriting(OutgoingCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        group = "lokario_inbox.group_lokario_inbox_user"
+        cls.ann = new_test_user(cls.env, "ann", groups=group, name="Ann")
+        cls.bob = new_test_user(cls.env, "bob", groups=group, name="Bob")
+        cls.conversation = cls.env["inbox.conversation"].create(
+            {"integration_id": cls.integration.id, "subject": "Devis"}
+        )
+        cls.message = cls.env["inbox.message"].create(
+            {
+                "company_id": cls.integration.company_id.id,
+                "integration_id": cls.integration.id,
+                "identity": "w1",
+                "direction": "in",
+                "conversation_id": cls.conversation.id,
+                "subject": "Devis",
+                "message_id_header": "<w1@client.example>",
+                "email_from": "Anne <anne@client.example>",
+                "from_address": "anne@client.example",
+                "email_to": f"{MAILBOX}, Paul <paul@client.example>",
+                "email_cc": "Luc <luc@client.example>",
+                "body_text": "Bonjour",
+                "headers": "Thread-Index: AdyqJyQT4SNiBOlqvEh7vCyEhRwdBA==\n",
+                "references": "<w0@client.example>",
+            }
+        )
+
+    def _compose(self, user, kind="reply"):
+        draft = self.conversation.with_user(user).action_compose(kind)
+        return self.env["inbox.outgoing"].with_user(user).browse(draft)
+
+    def test_recipients_of_each_kind(self):
+        self.assertEqual(self._compose(self.ann).email_to, '"Anne" <anne@client.example>')
+        everybody = self._compose(self.ann, "reply_all")
+        self.assertEqual(everybody.email_cc, '"Paul" <paul@client.example>, "Luc" <luc@client.example>')
+        forward = self._compose(self.ann, "forward")
+        self.assertEqual((forward.email_to, forward.subject), ("", "Fwd: Devis"))
+        self.assertEqual(self._compose(self.ann), self._compose(self.ann), "one draft a person and kind")
+
+    def test_an_answer_carries_the_thread(self):
+        draft = self._compose(self.ann)
+        draft.body_html = "<p>Voici.</p>"
+        draft.action_send()
+        self.run_cron(self.cron_send, seconds=11)
+        raw = self.sink.deliveries()[0].raw
+        self.assertIn("References: <w0@client.example>\r\n <w1@client.example>", raw)
+        self.assertIn("Thread-Index: AdyqJyQT4SNiBOlqvEh7vCyEhRwd", raw)
+        self.assertIn("blockquote", raw)
+
+    def test_colleagues_are_warned(self):
+        mine, hers = self._compose(self.bob), self._compose(self.ann)
+        found = self.conversation.with_user(self.bob).get_collisions(mine.id)
+        self.assertEqual(found, {"writing": ["Ann"], "answered_by": []})
+        hers.body_html = "<p>Voici.</p>"
+        hers.action_send()
+        found = self.conversation.with_user(self.bob).get_collisions(mine.id)
+        self.assertEqual(found, {"writing": [], "answered_by": ["Ann"]})
+
+    def test_a_draft_is_its_authors(self):
+        hers = self._compose(self.ann)
+        with self.assertRaises(AccessError):
+            hers.with_user(self.bob).read(["body_html"])
+        with self.assertRaises(AccessError):
+            hers.with_user(self.bob).action_send()
+
+    def test_another_company_neither_reads_nor_sends(self):
+        other = self.env["res.company"].create({"name": "Other"})
+        eve = new_test_user(
+            self.env,
+            "eve",
+            groups="lokario_inbox.group_lokario_inbox_manager",
+            company_id=other.id,
+            company_ids=[(6, 0, other.ids)],
+        )
+        with self.assertRaises(AccessError):
+            self.conversation.with_user(eve).action_compose("reply")
+        with self.assertRaises(AccessError):
+            self.env["inbox.outgoing"].with_user(eve).create(
+                {"integration_id": self.integration.id, "email_to": "x@y.example"}
+            )
+
+    def test_canned_answers_are_filled_and_evaluate_nothing(self):
+        self.conversation.partner_id = self.env["res.partner"].create({"name": "Anne"})
+        self.env["inbox.canned.answer"].create(
+            {"name": "Horaires", "shortcut": "h", "body_html": "<p>Bonjour {{customer}} {{ object }} {{user}}</p>"}
+        )
+        (found,) = self.env["inbox.canned.answer"].with_user(self.ann).search_for(self.conversation.id, "hor")
+        self.assertEqual(str(found["body"]), "<p>Bonjour Anne {{ object }} Ann</p>")
+
+
+@tagged("post_install", "-at_install")
+class TestAiRights(AiCase):
+    def test_settings_are_the_managers(self):
+        manager = new_test_user(self.env, "boss", groups="lokario_inbox.group_lokario_inbox_manager")
+        user = new_test_user(self.env, "clerk", groups="lokario_inbox.group_lokario_inbox_user")
+        settings = self.env["inbox.answer.settings"].with_user(manager).create({"inbox_undo_seconds": 25})
+        self.assertEqual(self.company.inbox_undo_seconds, 25)
+        settings.action_stop()
+        self.assertTrue(self.company.inbox_ai_stopped)
+        with self.assertRaises(AccessError):
+            self.env["inbox.answer.settings"].with_user(user).create({"inbox_undo_seconds": 1})
+        with self.assertRaises(AccessError):
+            self.company.with_user(user).action_inbox_ai_stop()
+        with self.assertRaises(AccessError):
+            self.env["inbox.ai.decision"].with_user(user).create({})
