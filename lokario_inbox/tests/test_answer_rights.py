@@ -13,7 +13,7 @@ class TestMailServer(OutgoingCase):
         self.assertEqual(server, self.integration._get_mail_server(), "one server a mailbox")
         self.assertFalse(server.smtp_pass)
         glob = self.env["ir.mail_server"].create(
-            {"name": "Global", "smtp_host": "smtp.example", "from_filter": "lokario.example"}
+            {"name": "Global", "smtp_host": "smtp.example"}
         )
         servers = self.env["ir.mail_server"]
         # the company's address in From does not choose its mailbox: system mail carries it, too
