@@ -158,19 +158,19 @@ passdb {{
 
 
 def make_mails(count, seed=1):
-    """Ordinary mail: 6.6 KB on average, one in ten with a 9 KB attachment, six in ten are replies."""
+    """Ordinary mail: 6.6 KB on average, one in ten with a 9 KB attachment, six in ten answer in a conversation."""
     dice = random.Random(seed)
-    mails = []
+    mails, authors = [], []
     for number in range(count):
         mail = EmailMessage()
-        sender = dice.randrange(max(count // 20, 5))
-        mail["From"] = f"Client n° {sender} <client{sender}@example{sender % 50}.org>"
+        parent = max(0, number - 1 - dice.randrange(20)) if number and dice.random() < 0.6 else None
+        authors.append(dice.randrange(max(count // 20, 5)) if parent is None else authors[parent])
+        mail["From"] = f"Client n° {authors[-1]} <client{authors[-1]}@example{authors[-1] % 50}.org>"
         mail["To"] = "contact@mail.test"
         mail["Message-ID"] = f"<{seed}.{number}@example.org>"
         mail["Date"] = f"Fri, {1 + number % 20:02} Nov 2026 {number % 24:02}:{number % 60:02}:00 +0100"
         subject = " ".join(dice.choices(WORDS, k=5))
-        if number and dice.random() < 0.6:
-            parent = max(0, number - 1 - dice.randrange(20))
+        if parent is not None:
             mail["In-Reply-To"] = mail["References"] = f"<{seed}.{parent}@example.org>"
             subject = f"Re: {subject}"
         mail["Subject"] = subject

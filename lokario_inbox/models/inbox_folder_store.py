@@ -5,9 +5,7 @@ import psycopg2
 from odoo import fields, models
 from odoo.tools import SQL
 
-from ..exceptions import UnreadableMail
 from ..tools.imap_wire import format_uids, parse_uids
-from ..tools.mime_message import parse_mail
 from ..tools.placement_match import compare, match_renumbered
 
 _logger = logging.getLogger(__name__)
@@ -26,24 +24,12 @@ class InboxFolder(models.Model):
         """Messages, placements and the cursor that is true with them, in one transaction."""
         if self.uidvalidity and self.uidvalidity != event.uidvalidity:
             return False  # renumbered meanwhile: the next pass sees to it
-        self._store_items(event, self._parse_items(event))
+        for item in event.items:
+            if item.problem:
+                self._quarantine(event, item, item.problem)
+        self._store_items(event, [(item, item.mail) for item in event.items if item.mail])
         self._move_cursor(event)
         return False
-
-    def _parse_items(self, event):
-        """[(item, Mail)]; what cannot be parsed goes to quarantine and blocks nothing."""
-        mails = []
-        for item in event.items:
-            try:
-                if item.problem:
-                    raise UnreadableMail(item.problem)
-                mails.append((item, item.mail or parse_mail(item.raw)))
-            except UnreadableMail as err:
-                self._quarantine(event, item, str(err))
-            except Exception as err:  # a fault of ours must not block the mailbox
-                _logger.warning("Mail %s of folder %s cannot be parsed", item.uid, self.id, exc_info=True)
-                self._quarantine(event, item, f"{type(err).__name__}: {err}")
-        return mails
 
     def _store_items(self, event, mails):
         """Store in bulk; mails that cannot be stored even alone go to quarantine.

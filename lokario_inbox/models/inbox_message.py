@@ -4,7 +4,8 @@ from odoo import fields, models
 class InboxMessage(models.Model):
     """One mail of one mailbox, stored once whatever the number of folders it is in.
 
-    Rows are written in bulk by the synchronisation: no stored computed field here.
+    Rows are written in bulk by the synchronisation: no stored computed field here, and few indexes,
+    because each costs time with every mail that arrives.
     """
 
     _name = "inbox.message"
@@ -12,17 +13,17 @@ class InboxMessage(models.Model):
     _order = "date desc, id desc"
     _rec_name = "subject"
 
-    company_id = fields.Many2one("res.company", required=True, index=True, ondelete="cascade")
+    company_id = fields.Many2one("res.company", required=True, ondelete="cascade")
     integration_id = fields.Many2one(
-        "inbox.integration", required=True, index=True, ondelete="cascade"
+        "inbox.integration", required=True, ondelete="cascade"  # indexed by _identity_uniq
     )
     owner_id = fields.Many2one("res.users", string="Private to", index="btree_not_null")
-    conversation_id = fields.Many2one("inbox.conversation", index=True, ondelete="set null")
+    conversation_id = fields.Many2one("inbox.conversation", ondelete="set null")
     partner_id = fields.Many2one("res.partner", index="btree_not_null", ondelete="set null")
     identity = fields.Char(
         required=True, help="SHA-256 of the mail as the server holds it: its identity for ever."
     )
-    message_id_header = fields.Char(string="Message-ID", index=True)
+    message_id_header = fields.Char(string="Message-ID")
     in_reply_to = fields.Char(string="In-Reply-To")
     references = fields.Text(help="Message-IDs of the ancestors, oldest first, one space between.")
     subject = fields.Char()

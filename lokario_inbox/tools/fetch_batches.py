@@ -12,9 +12,9 @@ from .mime_text import decode_bytes, decode_transfer
 from .sync_plan import RawItem
 
 FULL_MAX = 1024 * 1024  # bytes: a bigger mail is read by its parts, attachments on demand
-GROUP_BYTES = 1536 * 1024
-GROUP_COUNT = 250
-IN_FLIGHT = 3
+GROUP_BYTES = 2560 * 1024
+GROUP_COUNT = 400
+IN_FLIGHT = 2
 INFO_COUNT = 1000
 TEXT_PART_MAX = 512 * 1024
 FIRST_COUNT = 50  # the first page of the reader comes first

@@ -19,6 +19,7 @@ PREVIEW_LENGTH = 140
 DEPTH_MAX = 60
 PARTS_MAX = 2000
 _MESSAGE_ID = re.compile(r"<[^<>\s]+>")
+_PLAIN_ADDRESS = re.compile(r"(?:[^<>\"(),:;@\\]*|\"[^\"\\]*\") ?<([^\s<>\"(),:;@]+@[^\s<>\"(),:;@]+)>")
 _BARE_ADDRESS = re.compile(r"[^\s<>\"(),;:]+@[^\s<>\"(),;:]+")
 
 
@@ -135,6 +136,9 @@ def message_ids(text, first=False):
 
 def bare_address(text):
     """The address in a From field, lower case; "" when there is none."""
+    plain = _PLAIN_ADDRESS.fullmatch(text)
+    if plain:
+        return plain[1].lower()[:320]
     _name, address = email.utils.parseaddr(text)
     if "@" not in address:
         found = _BARE_ADDRESS.findall(text)

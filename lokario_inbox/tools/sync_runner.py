@@ -8,7 +8,9 @@ import asyncio
 import logging
 import queue
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
+from .parse_items import parsed
 from .sync_account import sync_account
 from .sync_plan import Finished
 
@@ -26,6 +28,7 @@ class SyncRunner:
         self._backlog = _Backlog(backlog)
         self._loop = asyncio.new_event_loop()
         self._gate = asyncio.Semaphore(concurrent)
+        self._parser = ThreadPoolExecutor(1, thread_name_prefix="lokario-inbox-parser")
         self._tasks = {}
         self._pending = 0
         self._stopping = False
@@ -38,6 +41,7 @@ class SyncRunner:
     def __exit__(self, *_exc):
         self._loop.call_soon_threadsafe(self._cancel_all)
         self._thread.join(10)
+        self._parser.shutdown(wait=False, cancel_futures=True)
 
     def submit(self, plan):
         """Queue one account; its Finished event will come."""
@@ -86,7 +90,10 @@ class SyncRunner:
 
         async def emit(event):
             nonlocal finished
-            await self._backlog.acquire(getattr(event, "weight", 0))
+            weight = getattr(event, "weight", 0)
+            await self._backlog.acquire(weight)
+            if weight:
+                event = await self._parse(event, weight)
             finished |= isinstance(event, Finished)
             self._events.put(event)
 
@@ -104,6 +111,12 @@ class SyncRunner:
             if not finished:
                 fault = Finished(plan.id, error_class="server", error="Unexpected fault, see the log.")
                 self._events.put(fault)
+
+    async def _parse(self, event, weight):
+        """Parse in a thread; what that adds to the memory counts, too."""
+        done = await self._loop.run_in_executor(self._parser, parsed, event)
+        self._backlog.release(weight - done.weight)
+        return done
 
     def _cancel_all(self):
         for task in asyncio.all_tasks(self._loop):
