@@ -197,7 +197,7 @@ def instance_tools():
 
     from ..paths import ROOT
 
-    config.parse_config(["--addons-path", str(ROOT)], setup_logging=False)
+    config.parse_config(["--addons-path", str(ROOT), "--http-interface", "127.0.0.1"], setup_logging=False)
     odoo.modules.module.initialize_sys_path()
     from odoo.addons.saas_manager import tools
     from odoo.addons.saas_manager.tools import (  # noqa: F401

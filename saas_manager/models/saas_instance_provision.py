@@ -136,6 +136,7 @@ class SaasInstance(models.Model):
         started = time.monotonic()
         with ExitStack() as stack:
             try:
+                self._close_interrupted_steps()
                 self._remove_leftovers()
                 run = self._start_run(stack)
                 for code, _label, method in PROVISIONING_STEPS:
@@ -196,6 +197,12 @@ class SaasInstance(models.Model):
         if isinstance(err, DatabaseInTheWay):
             return self.env._("“%s” exists already and does not belong to this instance.", err)
         return f"{type(err).__name__}: {err}".strip().splitlines()[0]
+
+    def _close_interrupted_steps(self):
+        """Say in the journal what a killed run was doing."""
+        with self._own_transaction() as own:
+            running_sudo = own.sudo().step_ids.filtered(lambda step: step.state == "running")
+            running_sudo.write({"state": "failed", "message": own.env._("Interrupted")})
 
     def _remove_leftovers(self):
         """Remove route, database and folder of this instance, if any are there and ours."""
