@@ -34,6 +34,7 @@
         "wizards/engine_campaign_try_views.xml",
         "views/engine_campaign_views.xml",
         "views/engine_webhook_source_views.xml",
+        "views/engine_webhook_target_views.xml",
         "views/email_engine_bridge_menus.xml",
         "views/engine_campaign_menus.xml",
     ],

@@ -34,3 +34,4 @@ from . import engine_campaign_trial
 from . import engine_mailwizz
 from . import engine_campaign_engagement
 from . import engine_lease_journal
+from . import engine_webhook_target

@@ -14,3 +14,4 @@ from . import test_sending_api
 from . import test_template_renderer
 from . import test_warmup_engine
 from . import test_warmup_tool
+from . import test_webhooks_out
