@@ -253,20 +253,20 @@ class WorkerLocks:
         self._env = env
 
     def __enter__(self):
-        self._cr = self._env.registry.cursor()
+        self._cursor = self._env.registry.cursor()
         return self
 
     def __exit__(self, *_exc):
-        self._cr.execute("SELECT pg_advisory_unlock_all()")
-        self._cr.close()
+        self._cursor.execute("SELECT pg_advisory_unlock_all()")
+        self._cursor.close()
 
     def take(self, mail_id: int) -> bool:
         """Whether nobody alive has this mail; it is then ours until released."""
-        self._cr.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCK_SPACE, mail_id])
-        taken = self._cr.fetchone()[0]
-        self._cr.commit()  # pylint: disable=invalid-commit  # the lock is the session's, not the transaction's
+        self._cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCK_SPACE, mail_id])
+        taken = self._cursor.fetchone()[0]
+        self._cursor.commit()  # pylint: disable=invalid-commit  # the lock is the session's, not the transaction's
         return taken
 
     def release(self, mail_id: int) -> None:
-        self._cr.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK_SPACE, mail_id])
-        self._cr.commit()  # pylint: disable=invalid-commit
+        self._cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK_SPACE, mail_id])
+        self._cursor.commit()  # pylint: disable=invalid-commit
