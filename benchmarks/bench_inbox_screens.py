@@ -96,7 +96,7 @@ def _texts(count):
         lambda: f"{dice.choice(WORDS)} {dice.choice(RARE)}",
         lambda: f"from:client{dice.randrange(900)}",
         lambda: f'"{dice.choice(WORDS)} {dice.choice(WORDS)}"',
-        lambda: dice.choice(RARE)[:8],
+        lambda: dice.choice(WORDS)[:4],
     )
     return [kinds[number % len(kinds)]() for number in range(count)]
 

@@ -192,13 +192,19 @@ class InboxConversation(models.Model):
 
     def _customer_values(self):
         partner = self.partner_id.sudo()
-        address = self._customer_address()
+        first = self._first_received()
         if not partner:
-            return {"id": False, "name": "", "email": address, "facts": [], "history": self._customer_history()}
+            return {
+                "id": False,
+                "name": first._author_name(),
+                "email": first.from_address or "",
+                "facts": [],
+                "history": self._customer_history(),
+            }
         return {
             "id": partner.id,
             "name": partner.display_name,
-            "email": partner.email or address,
+            "email": partner.email or first.from_address or "",
             "phone": partner.phone or "",
             "city": partner.city or "",
             "company": partner.commercial_company_name or "",
@@ -206,11 +212,10 @@ class InboxConversation(models.Model):
             "history": self._customer_history(),
         }
 
-    def _customer_address(self):
-        first = self.env["inbox.message"].search(
+    def _first_received(self):
+        return self.env["inbox.message"].search(
             [("conversation_id", "=", self.id), ("direction", "=", "in")], order="date, id", limit=1
         )
-        return first.from_address or ""
 
     def _customer_facts(self):
         """Hook: return [{label, value, action}] about the customer; other addons add quotes, invoices…
@@ -247,7 +252,7 @@ class InboxConversation(models.Model):
         if self.partner_id:
             domain = [("partner_id", "=", self.partner_id.id)]
         else:
-            address = self._customer_address()
+            address = self._first_received().from_address
             if not address:
                 return []
             domain = [("email_ids.from_address", "=", address)]
@@ -266,9 +271,7 @@ class InboxConversation(models.Model):
         """Create the contact of an unknown author and link it to the conversation."""
         self.ensure_one()
         self.check_access("write")
-        first = self.env["inbox.message"].search(
-            [("conversation_id", "=", self.id), ("direction", "=", "in")], order="date, id", limit=1
-        )
+        first = self._first_received()
         if not first.from_address:
             raise UserError(self.env._("No mail of this conversation has an author's address."))
         known = first.sudo()._partners_by_address({first.from_address}).get(first.from_address)

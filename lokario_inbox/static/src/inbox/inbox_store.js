@@ -24,6 +24,7 @@ export class InboxStore {
         this.selected = {};
         this.showCustomer = true;
         this.request = 0;
+        this.epoch = 0;
     }
 
     static create(services) {
@@ -34,19 +35,32 @@ export class InboxStore {
         return this.orm.silent.call(MODEL, method, args, kwargs);
     }
 
+    /** A call that changes something: what was asked before it is out of date when it comes back. */
+    async change(method, args, kwargs = {}) {
+        this.epoch++;
+        const result = await this.call(method, args, kwargs);
+        this.epoch++;
+        return result;
+    }
+
     // --- panes ---
 
     async loadSidebar() {
-        Object.assign(this.sidebar, await this.call("inbox_sidebar"));
+        const epoch = this.epoch;
+        const sidebar = await this.call("inbox_sidebar");
+        if (epoch === this.epoch) {
+            Object.assign(this.sidebar, sidebar);
+        }
     }
 
     async loadList({ keep = false } = {}) {
         const request = ++this.request;
+        const epoch = this.epoch;
         this.loading = !keep;
         const limit = keep ? Math.max(PAGE, this.records.length) : PAGE;
         const page = await this.call("inbox_list", [], { ...this.filter, offset: 0, limit: Math.min(limit, 200) });
-        if (request !== this.request) {
-            return; // a newer request is under way
+        if (request !== this.request || (keep && epoch !== this.epoch)) {
+            return; // a newer request or a change is under way
         }
         this.records = page.records;
         this.hasMore = page.has_more;
@@ -98,9 +112,9 @@ export class InboxStore {
     }
 
     async reopen() {
-        const id = this.activeId;
+        const [id, epoch] = [this.activeId, this.epoch];
         const fresh = await this.call("inbox_open", [[id]]);
-        if (this.activeId === id) {
+        if (this.activeId === id && epoch === this.epoch) {
             const bodies = Object.fromEntries((this.conversation?.messages || []).map((m) => [m.id, m.body]));
             for (const message of fresh.messages) {
                 message.body = message.body || bodies[message.id] || false;
@@ -152,7 +166,7 @@ export class InboxStore {
         if (!ids.length) {
             return;
         }
-        const rows = await this.call("inbox_update", [ids, values], options);
+        const rows = await this.change("inbox_update", [ids, values], options);
         this.apply(rows);
         if ("state" in values) {
             await this.leave(ids);
@@ -161,13 +175,13 @@ export class InboxStore {
     }
 
     async snooze(ids, until) {
-        this.apply(await this.call("inbox_snooze", [ids, until ? serializeDateTime(until) : false]));
+        this.apply(await this.change("inbox_snooze", [ids, until ? serializeDateTime(until) : false]));
         await this.leave(ids);
         await this.loadSidebar();
     }
 
     async markRead(ids, read) {
-        await this.call("action_mark_read", [ids], { read });
+        await this.change("action_mark_read", [ids], { read });
         for (const record of [...this.records, this.conversation || {}]) {
             if (ids.includes(record.id)) {
                 record.unread = !read;
@@ -214,7 +228,7 @@ export class InboxStore {
     }
 
     async addNote(body) {
-        this.conversation.notes = await this.call("inbox_note", [[this.activeId], body]);
+        this.conversation.notes = await this.change("inbox_note", [[this.activeId], body]);
     }
 
     async download(attachment) {
