@@ -69,9 +69,9 @@ def test_a_database_in_the_way_is_kept(postgres, tools, mark, hidden, instance_t
 
 
 def test_one_worker_at_a_time(postgres):
-    with postgres.exclusive("instance:1") as first, postgres.exclusive("instance:1") as second:
+    with postgres.exclusive("instance:1", 0) as first, postgres.exclusive("instance:1", 0.1) as second:
         assert (first, second) == (True, False)
-    with postgres.exclusive("instance:1") as again:
+    with postgres.exclusive("instance:1", 0) as again:
         assert again
 
 
@@ -250,3 +250,61 @@ def dump(world, database):
     options = world.cluster.odoo_options()
     command = [binaries() / "pg_dump", "-h", options["db_host"], "-U", options["db_user"], database]
     return subprocess.run([str(part) for part in command], capture_output=True, check=True).stdout
+
+
+# === THE CLIENT'S COMPANY === #
+
+
+def test_the_company_is_the_clients(world, tools, postgres, hidden, tmp_path):
+    """Names with quotes and accents, address, currency, logo, mail; what the template lacks is told."""
+    import io
+
+    from PIL import Image
+
+    picture = io.BytesIO()
+    Image.new("RGB", (400, 200), "navy").save(picture, "PNG")
+    name = 'L\'Atelier "Éclair" & Fils; DROP TABLE res_users'
+    company = tools.customizer.Company(
+        name=name, email="Info@Eclair.test", phone="+33 1", vat="FR23334175221", street="1 rue de l'Été", city="Lyon",
+        zip="69001", country_code="FR", currency="EUR", lang="xx_XX", tz="Europe/Paris",
+    )  # fmt: skip
+    relay = tools.customizer.Relay("smtp.test", 587, "starttls", "user", "pass", "noreply@relay.test")
+    with postgres.session(hidden) as connection:
+        missing = tools.customizer.write_company(connection, company)
+        tools.customizer.write_logo(connection, picture.getvalue(), tmp_path)
+        tools.customizer.write_address(connection, "https://eclair.test")
+        tools.customizer.write_relay(connection, relay)
+    assert missing == ["language xx_XX"]
+    query = """
+        SELECT c.name, p.name, p.complete_name, p.email_normalized, p.city, p.tz, co.code, cu.name, cu.active,
+               length(c.logo_web) > 0, (SELECT count(*) FROM ir_attachment a WHERE a.res_model = 'res.partner'
+                                         AND a.res_id = p.id AND a.res_field LIKE 'image%'),
+               (SELECT string_agg(smtp_host || from_filter, ',') FROM ir_mail_server WHERE active),
+               (SELECT string_agg(value, ',' ORDER BY key) FROM ir_config_parameter WHERE key LIKE 'web.base.url%')
+          FROM res_company c JOIN res_partner p ON p.id = c.partner_id LEFT JOIN res_country co ON co.id = p.country_id
+          JOIN res_currency cu ON cu.id = c.currency_id
+    """
+    row = world.cluster.psql(query, hidden).split("|")
+    assert row == [
+        name, name, name, "info@eclair.test", "Lyon", "Europe/Paris", "FR", "EUR", "t", "t", "5",
+        "smtp.testrelay.test", "https://eclair.test,True",
+    ]  # fmt: skip
+    assert len([path for path in tmp_path.rglob("*") if path.is_file()]) >= 1
+
+
+def test_the_administrator_is_the_clients(world, tools, postgres, hidden):
+    from passlib.hash import pbkdf2_sha512
+
+    credentials = tools.admin_credentials
+    password = credentials.generate_password()
+    administrator = credentials.Administrator(
+        "Chef@Eclair.test", "Zoé O'Neil", "Chef@Eclair.test", "fr_FR", "Europe/Paris"
+    )
+    with postgres.session(hidden) as connection:
+        credentials.write_administrator(connection, administrator, credentials.PendingHash(password).result())
+    joined = "res_users u JOIN res_partner p ON p.id = u.partner_id"
+    query = f"SELECT u.login, p.name, p.lang, u.password FROM {joined} WHERE u.id = 2"
+    login, name, lang, hashed = world.cluster.psql(query, hidden).split("|")
+    assert (login, name, lang) == (address, "Zoé O'Neil", "fr_FR")
+    assert hashed.startswith("$pbkdf2-sha512$600000$")
+    assert pbkdf2_sha512.verify(password, hashed)
