@@ -1,8 +1,8 @@
 """A language model server on loopback that can be told to do the worst: obey injections, babble, stall, overflow.
 
 It speaks the chat-completions protocol of OpenAI-compatible servers. `answer(messages)` returns the model's words (a
-str, or a dict that is sent as JSON text); `faults` is a list consumed one per request: an HTTP status, or one of "garbage", "huge",
-"stall", "drip", "cut", "empty", None (no fault).
+str, or a dict that is sent as JSON text); `faults` is a list consumed one per request: an HTTP status, or one of
+"garbage", "huge", "stall", "drip", "cut", "empty", None (no fault).
 """
 
 import contextlib

@@ -45,7 +45,8 @@ class SmtpSink:
     """`choose(random)` names the fault of a connection; `deliver(address, raw, folder)` puts a mail into a mailbox.
 
     `mailboxes`: addresses that live here (the mailbox itself and its Sent folder); `filing`: those whose Sent copy the
-    server files itself; `rejects`: recipients answered with the given line; `logins`: login -> password, empty takes all.
+    server files itself; `rejects`: recipients answered with the given line; `logins`: login -> password,
+    empty takes all.
     """
 
     journal: Path

@@ -178,8 +178,8 @@ class InboxAiDecision(models.Model):
     def _partner_facts(self):
         """Hook: what may be told to this customer about his own documents (open quotes, invoices), as text.
 
-        ``self`` is one sudoed decision; only `conversation_id.partner_id` of `company_id` may be looked at, and only when the
-        sender is authenticated: an unproved sender is told nothing.
+        ``self`` is one sudoed decision. Only `conversation_id.partner_id` of `company_id` may be looked at, and only
+        when the sender is authenticated: an unproved sender is told nothing.
         """
         return ""
 

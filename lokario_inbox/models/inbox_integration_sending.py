@@ -110,7 +110,7 @@ class InboxIntegration(models.Model):
             smtp_client.quit_quietly(session)
 
     def _open_smtp__(self):
-        """Return a logged-in smtplib session: pinned address, verified certificate, secret used here and nowhere kept."""
+        """Return a logged-in smtplib session: pinned address, verified certificate; the secret is kept nowhere."""
         self.ensure_one()
         integration_sudo = self.sudo()  # a user who may send does not read the connection settings
         server_sudo = integration_sudo._get_mail_server()

@@ -48,7 +48,14 @@ class InboxOutgoing(models.Model):
     _order = "id desc"
     _rec_name = "subject"
 
-    integration_id = fields.Many2one("inbox.integration", required=True, index=True, ondelete="cascade")
+    integration_id = fields.Many2one(
+        "inbox.integration",
+        string="Mailbox",
+        required=True,
+        index=True,
+        ondelete="cascade",
+        default=lambda self: self._default_integration(),
+    )
     company_id = fields.Many2one(related="integration_id.company_id", store=True, index=True)
     owner_id = fields.Many2one(related="integration_id.owner_id", store=True, index=True)
     conversation_id = fields.Many2one("inbox.conversation", index=True, ondelete="set null")
@@ -97,6 +104,11 @@ class InboxOutgoing(models.Model):
     _message_uniq = models.Constraint("UNIQUE(message_id_header)", "A Message-ID names one mail.")
     _due_idx = models.Index("(send_at) WHERE state = 'scheduled'")
 
+    def _default_integration(self):
+        """The company's primary mailbox, else one the user may use."""
+        mailboxes = self.env["inbox.integration"].search([("company_id", "parent_of", self.env.company.id)])
+        return (mailboxes.filtered("is_primary") or mailboxes)[:1]
+
     # === CHECKS === #
 
     @api.constrains("integration_id", "conversation_id", "parent_id")
@@ -133,10 +145,9 @@ class InboxOutgoing(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        for vals in vals_list:  # what decides about sending is never a caller's value
-            for name in self._fields_of_the_machine() & set(vals):
-                if not self.env.su:
-                    raise UserError(self.env._("The state of a mail cannot be set from outside."))
+        given = set().union(*vals_list)  # what decides about sending is never a caller's value
+        if not self.env.su and self._fields_of_the_machine() & given:
+            raise UserError(self.env._("The state of a mail cannot be set from outside."))
         outgoings = super().create(vals_list)
         outgoings.integration_id.check_access("read")
         return outgoings

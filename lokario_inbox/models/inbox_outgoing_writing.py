@@ -160,9 +160,7 @@ class InboxOutgoing(models.Model):
     def _quoted_history(self):
         parent = self.parent_id
         content = (
-            Markup(html_sanitize(parent.body_html))
-            if parent.body_html
-            else Markup("<pre>%s</pre>") % (parent.body_text or "")
+            html_sanitize(parent.body_html) if parent.body_html else Markup("<pre>%s</pre>") % (parent.body_text or "")
         )
         content = content[:MAX_HISTORY] if len(content) > MAX_HISTORY and not parent.body_html else content
         translated = self.with_context(lang=self.author_id.lang).env
@@ -215,7 +213,7 @@ class InboxOutgoing(models.Model):
             return f'src="cid:{content_id}"'
 
         html = _DATA_PICTURE.sub(embedded, _PICTURE.sub(stored, html))
-        return Markup(html), tuple(parts.values())
+        return html, tuple(parts.values())
 
     def _files(self):
         """Return the attachments that are not shown as pictures in the text."""

@@ -23,7 +23,8 @@ HELPERS = """
     };
     const one = (selector) => wait(() => document.querySelector(selector), selector);
     const text = (words) => wait(() => document.body.innerText.includes(words), words);
-    const type = (element, value) => { element.value = value; element.dispatchEvent(new Event("input", { bubbles: true })); };
+    const rows = () => [...document.querySelectorAll(".lokario_row")];
+    const row = (words) => wait(() => rows().find((item) => item.innerText.includes(words)), words);
 """
 
 
@@ -50,7 +51,8 @@ class TestAnswerJourney(AiCase, HttpCase):
                 shot = browser._websocket_request("Page.captureScreenshot")["data"]
                 Path(IMAGES, f"{name}.png").write_bytes(base64.b64decode(shot))
 
-        code = f"(async () => {{ {HELPERS} {steps} console.log('test successful'); }})().catch((err) => console.error(err.message));"
+        body = f"{HELPERS} {steps} console.log('test successful');"
+        code = f"(async () => {{ {body} }})().catch((err) => console.error(err.message));"
         with patch.object(ChromeBrowser, "_wait_code_ok", then_picture):
             self.browser_js("/odoo/inbox", code, "odoo.isReady === true", login="admin", timeout=60)
 
@@ -71,7 +73,7 @@ class TestAnswerJourney(AiCase, HttpCase):
         self.think()
         self.browse(
             """
-            (await wait(() => [...document.querySelectorAll(".lokario_row")].find((row) => row.innerText.includes("Horaires")), "the conversation")).click();
+            (await row("Horaires")).click();
             await one(".lokario_approve");
             await text("9h à 18h");
             """,
@@ -79,7 +81,7 @@ class TestAnswerJourney(AiCase, HttpCase):
         )
         self.browse(
             """
-            (await wait(() => [...document.querySelectorAll(".lokario_row")].find((row) => row.innerText.includes("Horaires")), "the conversation")).click();
+            (await row("Horaires")).click();
             (await one(".lokario_approve")).click();
             await one(".lokario_outgoing.scheduled .lokario_undo");
             """,
@@ -100,7 +102,7 @@ class TestAnswerJourney(AiCase, HttpCase):
         self.customer_writes("Bonjour, une question ?", subject="Question ouverte", number=2)
         self.browse(
             """
-            (await wait(() => [...document.querySelectorAll(".lokario_row")].find((row) => row.innerText.includes("Question ouverte")), "the conversation")).click();
+            (await row("Question ouverte")).click();
             (await one(".lokario_reply")).click();
             const editor = await one(".lokario_editor");
             await new Promise((resolve) => setTimeout(resolve, 300));

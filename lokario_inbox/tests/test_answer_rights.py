@@ -12,9 +12,7 @@ class TestMailServer(OutgoingCase):
         server = self.integration._get_mail_server()
         self.assertEqual(server, self.integration._get_mail_server(), "one server a mailbox")
         self.assertFalse(server.smtp_pass)
-        glob = self.env["ir.mail_server"].create(
-            {"name": "Global", "smtp_host": "smtp.example"}
-        )
+        glob = self.env["ir.mail_server"].create({"name": "Global", "smtp_host": "smtp.example"})
         servers = self.env["ir.mail_server"]
         # the company's address in From does not choose its mailbox: system mail carries it, too
         self.assertNotEqual(servers._find_mail_server(MAILBOX)[0], server)

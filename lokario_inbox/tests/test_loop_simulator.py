@@ -1,3 +1,4 @@
+import itertools
 import os
 import random
 from collections import Counter
@@ -19,7 +20,8 @@ QUESTION = "Bonjour, quels sont vos horaires ?"
 
 @tagged("post_install", "-at_install")
 class TestLoopSimulator(AiCase):
-    """Virtual days (30 with LOKARIO_FULL_CORPUS=1): people with questions between robots, lists, bouncers, vacation responders, and ourselves.
+    """Virtual days (30 with LOKARIO_FULL_CORPUS=1): people with questions between robots, lists, bouncers,
+    vacation responders, and ourselves.
 
     Every automatic mail of ours is answered at once by whom a real mailbox would answer it; the answers come back in.
     """
@@ -204,7 +206,7 @@ class TestLoopSimulator(AiCase):
             moments.setdefault((outgoing.integration_id.id, outgoing.email_to), []).append(outgoing.sent_at)
         for who, times in moments.items():
             times.sort()
-            for earlier, later in zip(times, times[1:], strict=False):
+            for earlier, later in itertools.pairwise(times):
                 self.assertGreaterEqual(later - earlier, timedelta(hours=23, minutes=50), who)
         threads = self.env["inbox.outgoing"]._read_group(
             [("is_automatic", "=", True), ("state", "=", "sent")], ["conversation_id"], ["__count"]

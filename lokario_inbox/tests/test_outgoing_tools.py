@@ -156,7 +156,9 @@ class TestSubmission(BaseCase):
             steps = []
             with self.subTest(fault=fault), SmtpSink(self.journal, choose=lambda rng, fault=fault: fault) as sink:
                 with self.assertRaises(smtp_client.SubmissionFailed) as caught:
-                    self._submit(sink, raw=b"x" * 200_000 + b"\r\n", before_data=lambda: steps.append("data"))
+                    self._submit(
+                        sink, raw=b"x" * 200_000 + b"\r\n", before_data=lambda steps=steps: steps.append("data")
+                    )
                 self.assertEqual(caught.exception.stage, stage)
                 self.assertEqual(bool(steps), stage == "sent", "the step before DATA is recorded exactly when due")
 

@@ -70,7 +70,8 @@ _AMOUNT = re.compile(
     re.IGNORECASE,
 )
 _WORDED_CURRENCY = re.compile(
-    r"\b(euros?|dollars?|pounds?|francs?|livres?|centimes?|bitcoins?|pour ?cent|per ?cent|percent|eur|usd|gbp|chf|prozent|dolares)\b"
+    r"\b(euros?|dollars?|pounds?|francs?|livres?|centimes?|bitcoins?|pour ?cent|per ?cent|percent|eur|usd"
+    r"|gbp|chf|prozent|dolares)\b"
 )
 _FRACTION_GIFT = re.compile(
     r"\b(half|moitie|demi|double|triple|tiers|quart) (of )?(the |le |du |de )?(price|prix|tarif|montant|amount)"
@@ -215,7 +216,7 @@ MAX_QUOTED_TOKEN = 20  # characters: an order or parcel number of the customer's
 
 
 def opaque_token(text: str, trusted: tuple[str, ...], quoted: tuple[str, ...]) -> str:
-    """Return the first token that looks like data rather than a word (20 characters, or letters and digits mixed), or ""."""
+    """Return the first token that looks like data rather than a word (long, or letters and digits mixed), or ""."""
     ours = " ".join(trusted).casefold()
     theirs = " ".join(quoted).casefold()
     for token in re.findall(r"[^\s,;:!?()\[\]«»\"']{12,}", text):
@@ -255,8 +256,8 @@ def promises(text: str) -> list[str]:
 
 
 _CHANNELS = re.compile(
-    r"\b(telegram|whatsapp|whats app|signal app|wechat|viber|discord|skype|snapchat|instagram|facebook|messenger|tiktok|linkedin"
-    r"|zoom|google meet|teams meeting|line app|slack|onlyfans|pastebin|dropbox|wetransfer|google drive)\b"
+    r"\b(telegram|whatsapp|whats app|signal app|wechat|viber|discord|skype|snapchat|instagram|facebook|messenger|tiktok"
+    r"|linkedin|zoom|google meet|teams meeting|line app|slack|onlyfans|pastebin|dropbox|wetransfer|google drive)\b"
 )
 _HANDLE = re.compile(r"(?<![\w.])@\w[\w.]{2,}")
 

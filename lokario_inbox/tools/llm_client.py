@@ -44,7 +44,7 @@ class Completion:
 
 
 class LlmClient:
-    """`base_url` ends before /chat/completions; `pinned` is the checked address to connect to; timeout: seconds in all."""
+    """`base_url` ends before /chat/completions; `pinned` is the address to connect to; timeout: seconds in all."""
 
     def __init__(
         self,

@@ -53,8 +53,9 @@ _ROBOT_HEADERS = (
 _SUPPRESS = {"all", "autoreply", "oof", "dr", "ndr", "rn", "nrn"}
 _REPORT_TYPES = ("multipart/report", "message/delivery-status", "message/disposition-notification")
 _AUTOMATIC_SUBJECT = re.compile(
-    r"^\s*((re|tr|fwd?|aw|sv) ?:\s*)*(auto(matic|matische|mated)?[ -]?(reply|response|antwort|replay)|out of( the)? office"
-    r"|r[ée]ponse automatique|absen(ce|t) du bureau|message d'absence|automatische antwort|abwesenheits"
+    r"^\s*((re|tr|fwd?|aw|sv) ?:\s*)*(auto(matic|matische|mated)?[ -]?(reply|response|antwort|replay)"
+    r"|out of( the)? office|r[ée]ponse automatique|absen(ce|t) du bureau|message d'absence|automatische antwort"
+    r"|abwesenheits"
     r"|respuesta autom[áa]tica|risposta automatica|resposta autom[áa]tica|automatisch antwoord"
     r"|undeliver(ed|able)|delivery (status|failure|has failed)|mail delivery|returned mail|[ée]chec de (la )?remise"
     r"|non remis|unzustellbar|failure notice|(read|lu)\s?: |accus[ée] de lecture|warning: message .* delayed)",

@@ -1,6 +1,6 @@
 """One outgoing mail as bytes: the same input always gives the same bytes, so that every retry is the same mail.
 
-RFC 5322 (headers, 3.6.4 for References), RFC 2045-2047 and 2231 (MIME), RFC 2046 5.1.4 (alternative), RFC 2387 (related).
+RFC 5322 (headers, 3.6.4 for References), RFC 2045-2047 and 2231 (MIME), RFC 2046 5.1.4 (alternative), 2387 (related).
 The `email` package's newer policies encode long Message-IDs of References as words, which breaks threads: headers are
 therefore folded by the compat32 policy, which leaves them alone.
 """
@@ -71,7 +71,7 @@ def build(mail: OutgoingMail) -> bytes:
 
 
 def chain(references: tuple[str, ...], parent_id: str, parent_reply_to: str = "") -> tuple[str, ...]:
-    """Return the References of an answer (RFC 5322 3.6.4): the parent's, else its In-Reply-To, then the parent itself."""
+    """Return the References of an answer (RFC 5322 3.6.4): the parent's, else its In-Reply-To, then the parent."""
     before = references or ((parent_reply_to,) if parent_reply_to else ())
     ids = tuple(dict.fromkeys([*before, parent_id] if parent_id else before))
     if parent_id and ids[-1] != parent_id:  # a parent that quotes itself stays last
@@ -80,7 +80,7 @@ def chain(references: tuple[str, ...], parent_id: str, parent_reply_to: str = ""
 
 
 def thread_index(parent: str, seed: str, moment: datetime) -> str:
-    """Return the Thread-Index of a mail (MS-OXOMSG 2.2.1.3): a child block after the parent's, or a new header block."""
+    """Return the Thread-Index of a mail (MS-OXOMSG 2.2.1.3): a child block after the parent's, or a header block."""
     ticks = round(moment.replace(tzinfo=UTC).timestamp()) * 10_000_000 + _FILETIME_EPOCH
     try:
         block = base64.b64decode(parent, validate=True)

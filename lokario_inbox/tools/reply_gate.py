@@ -1,10 +1,10 @@
 """The gate between a language model and a customer: pure Python, no model, no database.
 
-It assumes that the model is the attacker. An answer passes only when nothing in it could have been put there against the
-company's interest: the recipient is the person who wrote, and every link, address, number and amount has a known source.
-Refused means "a draft for a human, with the reason", so the gate prefers refusing.
+It assumes that the model is the attacker. An answer passes only when nothing in it could have been put there against
+the company's interest: the recipient is the person who wrote, and every link, address, number and amount has a known
+source. Refused means "a draft for a human, with the reason", so the gate prefers refusing.
 
-Two sources of values: `trusted` (the company's allow-list, its knowledge text, our own mails of the thread) and `quoted`
+Two sources of values: `trusted` (the company's allow-list, its knowledge text, our own mails of the thread), `quoted`
 (what the person wrote, visible text only). Links, accounts and amounts come from `trusted` alone: whoever may put them
 into our mouth may use our word against a third person. Phone numbers and e-mail addresses come from `quoted` only when
 the sender is authenticated: with a forged From, the answer would carry the forger's number to the real customer.

@@ -57,10 +57,8 @@ def connect(
     """
     context = context or ssl.create_default_context()
     with _failing_at("connect"):
-        if security == "ssl":
-            session = _PinnedSMTPS(timeout=timeout, context=context)
-        else:
-            session = _PinnedSMTP(timeout=timeout)
+        secure = security == "ssl"
+        session = _PinnedSMTPS(timeout=timeout, context=context) if secure else _PinnedSMTP(timeout=timeout)
         session._pinned_address = address
         session._host = host  # what starttls() verifies
         code, text = session.connect(host, port)

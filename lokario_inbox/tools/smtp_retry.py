@@ -41,7 +41,7 @@ _LIMIT_WORDS = re.compile(
 
 @dataclass(frozen=True)
 class Verdict:
-    """action: RETRY, SETTLE, REFUSED or HOLD; wait: seconds before the next step, without jitter; cause: a fixed word."""
+    """action: RETRY, SETTLE, REFUSED or HOLD; wait: seconds before the next step; cause: a fixed word."""
 
     action: str
     wait: int
