@@ -12,7 +12,7 @@ SYSTEM_PACKAGES = {
     "browser": {"chromium": "chromium"},
     "mail": {"dovecot": "dovecot-imapd"},
     "postfix": {"postfix": "postfix"},
-    "dns": {"knotd": "knot"},
+    "dns": {"knotd": "knot", "named-checkzone": "bind9-utils", "opendkim": "opendkim"},
 }
 PYTHON = "python"
 """Every need implies the virtual environment; this one is nothing more."""
