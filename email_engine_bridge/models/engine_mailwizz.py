@@ -1,3 +1,4 @@
+import re
 from datetime import timedelta
 
 from odoo import fields, models
@@ -7,10 +8,14 @@ from odoo.addons.queue_job.exception import RetryableJobError
 
 from ..exceptions import EngineRejected, EngineUnavailable
 from ..tools.mailwizz_client import MailWizzClient
+from ..tools.template_renderer import TemplateRenderer
 
 BATCH = 200  # subscribers sent between two looks at the pause button
 RETRY_SECONDS = 120
-TAGS = {"FNAME": "first_name", "LNAME": "last_name"}
+# Variables of a person are left to MailWizz, which knows the person.
+TAGS = {"first_name": "FNAME", "last_name": "LNAME", "email": "EMAIL", "unsubscribe_url": "UNSUBSCRIBE_URL"}
+TAGS |= {"preferences_url": "UPDATE_PROFILE_URL", "to_name": "CAMPAIGN_TO_NAME"}
+HELD = re.compile("⟦([A-Z_]+)⟧")
 
 
 class EngineCampaign(models.Model):
@@ -112,16 +117,16 @@ class EngineCampaign(models.Model):
         uid = self.mailwizz_uid or client.find_campaign(name)
         if not uid:
             sender = self.from_email or tenant.from_email
+            subject, html, text = self._render_for_mailwizz()
             values = {
                 "name": name,
                 "from_name": self.from_name or tenant.from_name,
                 "from_email": sender,
-                "subject": self.content["subjects"][0],
+                "subject": subject,
                 "reply_to": self.reply_to or tenant.reply_to or sender,
                 "send_at": fields.Datetime.to_string(fields.Datetime.now() + timedelta(minutes=1)),
             }
-            html = self.content["html"].replace("{{ unsubscribe_url }}", "[UNSUBSCRIBE_URL]")
-            uid = client.create_campaign(self.mailwizz_list_uid, values, html, self.content["text"])
+            uid = client.create_campaign(self.mailwizz_list_uid, values, html, text)
         self._journal(
             """UPDATE engine_campaign SET mailwizz_uid = %(uid)s, state = 'sent',
                       finished_at = clock_timestamp() AT TIME ZONE 'UTC' WHERE id = %(campaign_id)s;
@@ -129,6 +134,18 @@ class EngineCampaign(models.Model):
                 WHERE campaign_id = %(campaign_id)s AND state IN ('handing', 'queued')""",
             uid=uid,
         )
+
+    def _render_for_mailwizz(self):
+        """(subject, html, text) with our own values filled in and the person's as MailWizz tags."""
+        held = {name: f"⟦{tag}⟧" for name, tag in TAGS.items()}
+        renderer = TemplateRenderer(keep_tags=True)
+        subject, content = self.content["subjects"][0], self.content
+        texts, errors = renderer.render_batch(
+            subject, content["html"], content["text"], [{**self._get_common_values(), **held}]
+        )
+        if errors:
+            raise EngineRejected(errors[0]["message"])
+        return tuple(HELD.sub(r"[\1]", text) for text in texts[0])
 
     def _journal(self, statement, **values):
         """Write on a short transaction of its own: it stays whatever becomes of the job."""
