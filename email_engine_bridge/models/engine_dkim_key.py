@@ -29,6 +29,7 @@ class EngineDkimKey(models.Model):
     )
     private_key = Secret("Private key")
     record = fields.Text("TXT record", readonly=True, copy=False)
+    record_copy = fields.Text("Copy", related="record")
     record_name = fields.Char(compute="_compute_record_name")
     key_path = fields.Char(compute="_compute_record_name", help="Where PowerMTA reads the private key")
     state = fields.Selection(

@@ -35,9 +35,10 @@ class EngineDnsCheck(models.Model):
         required=True,
         readonly=True,
     )
-    message = fields.Char("Finding", readonly=True)
+    message = fields.Text("Finding", readonly=True)
     found = fields.Text("Found", readonly=True)
     publish = fields.Text("To publish", readonly=True)
+    publish_copy = fields.Text("Copy", related="publish")
     checked_at = fields.Datetime(readonly=True)
 
     _kind_uniq = models.UniqueIndex("(domain_id, COALESCE(ip_id, 0), kind)")

@@ -26,6 +26,7 @@ class EngineDomain(models.Model):
         compute="_compute_dns_state",
     )
     zone_text = fields.Text("Zone export", compute="_compute_zone_text")
+    zone_copy = fields.Text("Copy the zone", related="zone_text")
 
     _name_uniq = models.UniqueIndex("(name)", "This domain is registered already.")
 

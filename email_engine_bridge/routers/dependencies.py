@@ -27,7 +27,13 @@ def engine_env(
     token = credentials.credentials if credentials else ""
     key_sudo = env["engine.api.key"].sudo()._authenticate(token)
     request.engine_api_key_index = key_sudo.key_index
-    return env(context=dict(env.context, **key_sudo._get_api_context()))
+    return env(context=dict(env.context, lang=_get_language(env), **key_sudo._get_api_context()))
+
+
+def _get_language(env):
+    """Return the language the caller asked for, English otherwise (never the database's own)."""
+    accepted, lang = request.httprequest.headers.get("Accept-Language", ""), env.context.get("lang") or "en_US"
+    return lang if accepted.lower().startswith(lang[:2]) else "en_US"
 
 
 def write_env(env: Annotated[Environment, Depends(engine_env)]) -> Environment:

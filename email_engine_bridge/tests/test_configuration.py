@@ -1,6 +1,6 @@
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
 from odoo.modules import neutralize
-from odoo.tests import tagged
+from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
 from lokario_cli.worlds import pmta_api, telegram
@@ -35,6 +35,19 @@ class TestConfiguration(EngineCase):
         self.ip_b1._set_status("paused", "Test")
         third = self.server._generate("Paused")
         self.assertIn("- pool beta-pool virtual-mta: beta-198.51.100.1", third.changes)
+
+    def test_a_manager_prints_pushes_and_rolls_back_but_writes_no_version(self):
+        manager = new_test_user(self.env, "mta", groups="email_engine_bridge.group_email_engine_bridge_manager")
+        server = self.server.with_user(manager)
+        server.api_url = "http://127.0.0.1:1"
+        server.action_generate()
+        version = server.current_version_id
+        version.action_push()
+        self.assertEqual(version.state, "pending")
+        version.action_rollback()
+        self.assertEqual(version.create_uid, manager)
+        with self.assertRaises(AccessError):
+            version.content = "always-allow-relaying yes"
 
     def test_push_rollback_and_refusals(self):
         fake = pmta_api.FakeManagement("k" * 32)

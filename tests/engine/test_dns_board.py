@@ -3,7 +3,6 @@
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -12,10 +11,7 @@ import dns.resolver
 import pytest
 from zones import CASES
 
-from lokario_cli.paths import ROOT
 from lokario_cli.worlds import name_server
-
-
 
 checkdmarc_dmarc = pytest.importorskip("checkdmarc.dmarc", reason="pip install checkdmarc")
 spf = pytest.importorskip("spf", reason="pip install pyspf")
