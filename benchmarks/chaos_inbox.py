@@ -14,7 +14,7 @@ import sys
 import time
 
 from lokario_cli.paths import memory_folder
-from lokario_cli.setup.postgres import Cluster, NamedServer
+from lokario_cli.setup.postgres import Cluster
 
 from .inbox_world import PASSWORD, SlowLine, inbox_world, make_mails
 
@@ -25,23 +25,32 @@ SENT = 20
 LONGEST = 0.6  # seconds a synchronisation of one point takes
 
 
-def run(points, seed):
+def run(points, seed, cluster=None):
+    """``cluster``: a server that others use, too: it is not restarted, our connections are ended instead."""
     dice = random.Random(seed)
     broken = []
     logging.getLogger("odoo").setLevel(logging.CRITICAL)  # the faults are ours, their traces say nothing
-    with _cluster() as cluster, inbox_world(name="lokario_chaos_inbox", cluster=_Open(cluster)) as world:
+    restart = _restart if cluster is None else _end_connections
+    cluster = cluster or Cluster("chaos", memory_folder() / "pg-chaos")
+    with cluster, inbox_world(name="lokario_chaos_inbox", cluster=_Open(cluster)) as world:
         with SlowLine(world.mail.imap_port, 0.004) as line:
             world.allow(world.mail.imap_port, line.port)
             for point in range(points):
                 fault = dice.choice(FAULTS)
-                found = _Point(world, cluster, line, point, random.Random(f"{seed}:{point}")).run(fault)
+                found = _Point(world, restart, line, point, random.Random(f"{seed}:{point}")).run(fault)
                 broken += [f"point {point} ({fault}): {promise}" for promise in found]
     return broken
 
 
-def _cluster():
-    """A server of our own, so that restarting it disturbs nobody; a named one only loses our connections."""
-    return NamedServer.from_environment() or Cluster("chaos", memory_folder() / "pg-chaos")
+def _restart(world):
+    world.world.cluster.restart_at_once()
+
+
+def _end_connections(world):
+    world.world.cluster.psql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        f" WHERE datname = '{world.database}' AND pid != pg_backend_pid()"
+    )
 
 
 class _Open:
@@ -58,8 +67,8 @@ class _Open:
 
 
 class _Point:
-    def __init__(self, world, cluster, line, number, dice):
-        self.world, self.cluster, self.line, self.dice = world, cluster, line, dice
+    def __init__(self, world, restart, line, number, dice):
+        self.world, self.restart, self.line, self.dice = world, restart, line, dice
         self.address = f"chaos{number}@mail.test"
 
     def run(self, fault):
@@ -85,17 +94,8 @@ class _Point:
         elif fault == "cut":
             self.line.cut()
         else:
-            self._restart_database()
+            self.restart(self.world)
         os.waitpid(pid, 0)
-
-    def _restart_database(self):
-        if isinstance(self.cluster, Cluster):
-            self.cluster.restart_at_once()
-        else:
-            self.cluster.psql(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                f" WHERE datname = '{self.world.database}' AND pid != pg_backend_pid()"
-            )
 
     def _fork_worker(self, fresh=False):
         """A worker with the registry loaded; ``fresh``: as if the lease of a dead one had run out."""

@@ -53,7 +53,7 @@ class InboxIntegration(models.Model):
         required=True,
         default="password",
     )
-    login = fields.Char(help="Left empty, the e-mail address is the login.")
+    login = fields.Char(string="User name", help="Left empty, the e-mail address is the login.")
     imap_host = fields.Char(string="IMAP server")
     imap_port = fields.Integer(string="IMAP port", default=993)
     imap_security = fields.Selection(
