@@ -19,6 +19,7 @@ class TestDeletion(BillingCase):
         self.user = new_test_user(self.env, EMAIL, groups="base.group_portal", name=NAME, email=EMAIL)
         self.partner = self.user.partner_id
         self.partner.write({"street": "1 rue du Canari", "phone": "+33 1 23 45 67 89"})
+        self.env["account.journal"].search([("type", "=", "sale")]).restrict_mode_hash_table = True
         self.move = self.init_invoice("out_invoice", partner=self.partner, amounts=[100], post=True)
         self.pdf = self.env["ir.attachment"].create(
             {"name": "facture.pdf", "raw": b"%PDF canari", "res_model": "account.move", "res_id": self.move.id}
@@ -69,6 +70,10 @@ class TestDeletion(BillingCase):
         self.assertFalse(self.quote.exists())
         self.assertEqual((self.move.name, self.move.amount_total, self.move.state, self.move.payment_state), figures)
         self.assertTrue(self.pdf.exists())
+        self.assertTrue(self.move.inalterable_hash)
+        states = {result["status"] for result in self.company._check_hash_integrity()["results"]}
+        self.assertIn("verified", states)
+        self.assertNotIn("corrupted", states)
         self.assertEqual(self.move.partner_id, self.partner)
         text = json.dumps([self.partner.read(), self.move.read(["invoice_partner_display_name"])], default=str)
         for word in (NAME, EMAIL, "Canari", "23 45 67"):
