@@ -10,6 +10,7 @@ from .inbox_conversation import OPEN_STATES
 COUNTED = ("inbox", "unread", "mine", "unassigned", "urgent", "snoozed")
 _COUNT_LIMIT = 1000  # a badge says "999+": nobody needs to wait for more
 _PAGE = 50
+_SIDEBAR = 200  # lines of one kind in the left pane
 _LIST_FIELDS = (
     "subject",
     "state",
@@ -47,8 +48,10 @@ class InboxConversation(models.Model):
         return {
             "views": {key: self.search_count(views[key], limit=_COUNT_LIMIT) for key in COUNTED},
             "categories": self._sidebar_categories(),
-            "tags": self.env["inbox.tag"].search_read([], ["name", "color", "company_id"]),
-            "mailboxes": [mailbox._sidebar_values() for mailbox in self.env["inbox.integration"].search([])],
+            "tags": self.env["inbox.tag"].search_read([], ["name", "color", "company_id"], limit=_SIDEBAR),
+            "mailboxes": [
+                mailbox._sidebar_values() for mailbox in self.env["inbox.integration"].search([], limit=_SIDEBAR)
+            ],
             "users": self._assignable_users(),
             "has_project": "project.task" in self.env,
             "is_manager": self.env.user.has_group("lokario_inbox.group_lokario_inbox_manager"),
@@ -84,7 +87,7 @@ class InboxConversation(models.Model):
             ["__count"],
         )
         counts = {category.id: count for category, count in grouped}
-        categories = self.env["inbox.category"].search_read([], ["name", "icon", "color", "company_id"])
+        categories = self.env["inbox.category"].search_read([], ["name", "icon", "color", "company_id"], limit=_SIDEBAR)
         return [{**category, "count": counts.get(category["id"], 0)} for category in categories]
 
     def _assignable_users(self):

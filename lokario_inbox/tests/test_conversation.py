@@ -377,3 +377,22 @@ class TestConversation(ConversationCase):
         Conversation = self.env["inbox.conversation"].with_user(self.user)
         self.assertFalse(Conversation.inbox_list(view="all", search="secret")["records"])
         self.assertTrue(Conversation.inbox_list(view="all", search="subject:old")["records"])
+
+    def test_hostile_headers_are_stored(self):
+        """Endless identifiers, subjects and recipients neither break the batch nor the next mail."""
+        endless = f"<{'x' * 9000}@y>"
+        messages = self.store(
+            {"mid": endless, "subject": "é" * 300_000, "sender": "a@a.fr"},
+            {
+                "refs": [endless] * 3,
+                "subject": "",
+                "sender": "a@a.fr",
+                "to": ", ".join(f"p{n}@p.fr" for n in range(3000)),
+            },
+            {"mid": "", "refs": ["<", ">", "<>", "<a b>"], "sender": "", "author": "", "to": ""},
+            {"subject": "ordinary", "sender": "b@b.fr"},
+        )
+        self.assertTrue(all(message.conversation_id for message in messages))
+        self.assertEqual(messages[0].conversation_id, messages[1].conversation_id)
+        for conversation in messages.conversation_id.with_user(self.user):
+            conversation.inbox_open()

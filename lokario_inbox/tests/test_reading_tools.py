@@ -1,6 +1,9 @@
+import time
+
 from odoo.tests import BaseCase, tagged
 
 from ..tools.mail_traits import mail_traits
+from ..tools.message_ids import parse_ids
 from ..tools.quoted_html import fold_html
 from ..tools.quoted_text import fold_text
 from ..tools.rule_match import Condition, RuleMail, matches
@@ -138,3 +141,13 @@ class TestReadingTools(BaseCase):
         self.assertTrue(mail_traits(from_address="no-reply@x.fr").is_automatic)
         self.assertTrue(mail_traits(auto_submitted="auto-replied").is_automatic)
         self.assertFalse(mail_traits(from_address="anna@x.fr", auto_submitted="no").is_automatic)
+
+    def test_hostile_sizes(self):
+        """Endless identifiers, lines and nested blocks cost little and break nothing."""
+        (folded,) = parse_ids(f"<{'x' * 100_000}@y>")
+        self.assertLess(len(folded), 100)
+        nested = "<div>" * 150 + "word " * 2000 + "</div>" * 150 + "<p>text</p>" * 5000
+        start = time.process_time()
+        self.assertIn("text", fold_html(nested).visible)
+        self.assertTrue(fold_text("> a b\n1 @ wrote\n" * 20_000).visible)
+        self.assertLess(time.process_time() - start, 5)

@@ -33,7 +33,7 @@ def authentication_verdict(headers: str | None, sender: str, trusted: tuple[str,
     if not headers or "authentication-results" not in headers.lower():
         return "none"
     domain, passed = sender.rpartition("@")[2], False
-    for result in HeaderParser().parsestr(headers).get_all("Authentication-Results", []):
+    for result in map(str, HeaderParser().parsestr(headers).get_all("Authentication-Results", [])):
         verdicts = {name.lower(): value.lower() for name, value, _rest in _METHOD.findall(result)}
         if verdicts.get("dmarc") == "fail":
             return "fail"

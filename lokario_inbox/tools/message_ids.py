@@ -1,5 +1,6 @@
 """Message-IDs: read the ones of others tolerantly, mint and verify our own (RFC 5322 §3.6.4)."""
 
+import hashlib
 import hmac
 import re
 import secrets
@@ -7,6 +8,7 @@ import secrets
 _BRACKETED = re.compile(r"<[^<>\s]+>")
 _OWN = re.compile(r"<lk\.([0-9a-z]+)\.([0-9a-z]+)\.([0-9a-f]{24})@([^<>@\s]+)>")
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_MAX_LENGTH = 400  # characters of one identifier
 MAX_REFERENCES = 64  # a longer chain is an attack or a loop; its ends are what threads use
 
 
@@ -20,10 +22,17 @@ def parse_ids(*headers: str | None) -> tuple[str, ...]:
     for header in headers:
         value = (header or "").casefold()
         found += _BRACKETED.findall(value) or [f"<{word}>" for word in value.split() if "@" in word]
-    unique = tuple(dict.fromkeys(found))
+    unique = tuple(dict.fromkeys(_bounded(message_id) for message_id in found))
     if len(unique) > MAX_REFERENCES:
         return unique[:8] + unique[8 - MAX_REFERENCES :]
     return unique
+
+
+def _bounded(message_id):
+    """Identify a hostile, endless identifier by its digest: an index takes no such key."""
+    if len(message_id) <= _MAX_LENGTH:
+        return message_id
+    return f"<{hashlib.sha256(message_id.encode(errors='replace')).hexdigest()}@long>"
 
 
 def mint_message_id(key: bytes, conversation_id: int, domain: str) -> str:

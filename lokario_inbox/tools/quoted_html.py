@@ -22,6 +22,7 @@ _QUOTE_MARKS = (
 )
 _BLOCKS = ("div", "p", "blockquote", "table", "pre", "span", "td")
 _MAX_ELEMENTS = 20_000  # a bigger body is shown whole
+_HEAD = 1500  # characters that tell whether a block opens a quotation
 
 
 def fold_html(body: str | None) -> Folded:
@@ -63,7 +64,7 @@ def _is_marked(node):
 
 
 def _opens_outlook_quote(node):
-    lines = [line.strip() for line in _text(node).splitlines() if line.strip()]
+    lines = [line.strip() for line in _text(node, limit=_HEAD).splitlines() if line.strip()]
     if not lines or len(lines[0]) > 300:
         return False
     return bool(SEPARATOR.match(lines[0])) or is_header_block(lines[:9])
@@ -130,17 +131,22 @@ def _path(root, node):
     return indexes[::-1]
 
 
-def _text(node):
-    """Return the text with a line break at each block and <br>."""
-    parts = []
+def _text(node, limit=None):
+    """Return the text with a line break at each block and <br>; about ``limit`` characters of it."""
+    parts, length = [], 0
     for event, element in etree.iterwalk(node, events=("start", "end")):
         if not isinstance(element.tag, str):
             continue
         if event == "start":
-            parts.append("\n" if element.tag in ("br", "p", "div", "tr", "li", "hr") else "")
-            parts.append(element.text or "")
+            part = ("\n" if element.tag in ("br", "p", "div", "tr", "li", "hr") else "") + (element.text or "")
         elif element is not node:
-            parts.append(("\n" if element.tag in ("p", "div", "tr") else "") + (element.tail or ""))
+            part = ("\n" if element.tag in ("p", "div", "tr") else "") + (element.tail or "")
+        else:
+            continue
+        parts.append(part)
+        length += len(part)
+        if limit and length > limit:
+            break
     return "".join(parts)
 
 

@@ -44,6 +44,7 @@ _MOBILE = re.compile(
     r"|von meinem .{2,30} gesendet|enviado desde mi|inviato da|verstuurd vanaf)\b.{0,60}$",
     re.IGNORECASE,
 )
+_MAX_LINES = 5000  # a longer text is shown whole
 _MAX_SIGNATURE = 12  # lines; a longer tail is text
 
 
@@ -57,6 +58,8 @@ class Folded:
 def fold_text(text: str | None) -> Folded:
     """Split a plain text into what its author wrote, the signature and the quoted tail."""
     lines = (text or "").splitlines()
+    if len(lines) > _MAX_LINES:
+        return Folded(text or "")
     cut = _quote_start(lines)
     if not "".join(lines[:cut]).strip():
         return Folded(visible=text or "")  # a bare forward: the quotation is the message

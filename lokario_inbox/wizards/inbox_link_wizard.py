@@ -9,7 +9,7 @@ class InboxLinkWizard(models.TransientModel):
     _description = "Link a conversation to a record"
 
     conversation_id = fields.Many2one("inbox.conversation", required=True, readonly=True)
-    record = fields.Reference(selection="_selection_record", string="Record", required=True)
+    record = fields.Reference(selection="_selection_record", required=True)
     copy_emails = fields.Boolean(string="Copy e-mails to its chatter")
     email_ids = fields.Many2many(
         "inbox.message",
