@@ -166,7 +166,7 @@ class ProvisioningWorld:
         deadline = time.monotonic() + timeout
         while (state := self.read(model, record, "state")) not in states:
             assert time.monotonic() < deadline, f"{model} {record} is still {state}"
-            time.sleep(0.02)
+            time.sleep(0.05)  # asking more often would slow down what is waited for
         return state
 
     def wait_for_mails(self, count: int, timeout: float = 20) -> list[str]:

@@ -80,7 +80,7 @@ def write_administrator(connection, administrator, password_hash):
 
     The stored computed fields of the partner are set as the ORM would set them.
     """
-    catalog = Catalog(connection)
+    catalog = Catalog.of(connection)
     with connection.cursor() as cursor:
         user_id = xmlid(cursor, "base", "user_admin")
         cursor.execute(
@@ -118,7 +118,7 @@ def set_password(connection, password_hash):
 
 def forget_visits(connection):
     """Remove the traces of our own test login: the client's first visit is the first one."""
-    catalog = Catalog(connection)
+    catalog = Catalog.of(connection)
     with connection.cursor() as cursor:
         user_id = xmlid(cursor, "base", "user_admin")
         cursor.execute("DELETE FROM res_users_log WHERE create_uid = %s", [user_id])

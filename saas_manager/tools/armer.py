@@ -24,7 +24,7 @@ DUMMY_MAIL_SERVER = "name LIKE 'neutralization%%' AND smtp_host = 'invalid'"
 
 def snapshot(connection):
     """What is switched on: ``{table: [[id, value, …], …]}``, fit for JSON."""
-    catalog = Catalog(connection)
+    catalog = Catalog.of(connection)
     state = {}
     with connection.cursor() as cursor:
         for table, columns, condition in SWITCHES:

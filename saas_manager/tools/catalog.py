@@ -4,6 +4,7 @@ An instance may have any set of modules, so every statement asks here first.
 """
 
 import dataclasses
+import weakref
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,7 +18,16 @@ class Column:
 
 
 class Catalog:
-    """The tables and columns of schema ``public``, read once."""
+    """The tables and columns of schema ``public``; nothing of ours changes them."""
+
+    _known = weakref.WeakKeyDictionary()
+
+    @classmethod
+    def of(cls, connection):
+        """The catalog of what ``connection`` is connected to, read once for each connection."""
+        if connection not in cls._known:
+            cls._known[connection] = cls(connection)
+        return cls._known[connection]
 
     def __init__(self, connection):
         with connection.cursor() as cursor:

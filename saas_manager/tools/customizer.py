@@ -61,7 +61,7 @@ def write_company(connection, company):
         )
         (partner_id,) = cursor.fetchone()
         _write_partner(cursor, company, partner_id)
-        missing = _write_currency(cursor, company, company_id, Catalog(connection))
+        missing = _write_currency(cursor, company, company_id, Catalog.of(connection))
         missing += _missing_language(cursor, company)
     return missing
 
@@ -158,7 +158,7 @@ def _mimetype(content):
 
 def write_address(connection, url):
     """Tell the instance its own address; frozen, so that no login under another name changes it."""
-    catalog = Catalog(connection)
+    catalog = Catalog.of(connection)
     with connection.cursor() as cursor:
         set_parameter(cursor, "web.base.url", url)
         set_parameter(cursor, "web.base.url.freeze", "True")
@@ -194,7 +194,7 @@ def write_relay(connection, relay):
                 relay.sender.rpartition("@")[2],
             ],
         )
-        if relay.sender and Catalog(connection).has("mail_alias_domain"):
+        if relay.sender and Catalog.of(connection).has("mail_alias_domain"):
             _write_sender(cursor, relay.sender)
 
 

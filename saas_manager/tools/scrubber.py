@@ -41,7 +41,7 @@ class Report:
 
 def scrub(connection):
     """Empty, purge and renew in one transaction of ``connection``; return the :class:`Report`."""
-    catalog = Catalog(connection)
+    catalog = Catalog.of(connection)
     report = Report()
     with connection.cursor() as cursor:
         _purge(cursor, catalog, report)
@@ -139,7 +139,7 @@ def verify(connection, template_secret):
 
     :param str template_secret: the `database.secret` of the template
     """
-    catalog = Catalog(connection)
+    catalog = Catalog.of(connection)
     left = []
     with connection.cursor() as cursor:
         left += _left_columns(cursor, catalog)

@@ -297,9 +297,8 @@ def test_the_administrator_is_the_clients(world, tools, postgres, hidden):
 
     credentials = tools.admin_credentials
     password = credentials.generate_password()
-    administrator = credentials.Administrator(
-        "Chef@Eclair.test", "Zoé O'Neil", "Chef@Eclair.test", "fr_FR", "Europe/Paris"
-    )
+    address = "Chef@Eclair.test"
+    administrator = credentials.Administrator(address, "Zoé O'Neil", address, "fr_FR", "Europe/Paris")
     with postgres.session(hidden) as connection:
         credentials.write_administrator(connection, administrator, credentials.PendingHash(password).result())
     joined = "res_users u JOIN res_partner p ON p.id = u.partner_id"
