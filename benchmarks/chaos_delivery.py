@@ -13,6 +13,7 @@ import signal
 import threading
 import time
 
+from lokario_cli.console import say
 from lokario_cli.worlds.mail import MAILBOX_UID
 from lokario_cli.worlds.smtp_sink import FAULTS, SmtpSink
 
@@ -43,7 +44,9 @@ def run(points: int, seed: int) -> list[str]:
                 broken += found
                 uncertain += unclear
                 total += len(ids)
-            print(f"{total} mails, {uncertain} uncertain ({100 * uncertain / total:.2f} %)")
+                if point % 20 == 19:
+                    say(f"  {point + 1} points: {total} mails, {len(broken)} broken promises, {uncertain} uncertain")
+            say(f"  {total} mails, {uncertain} uncertain ({100 * uncertain / total:.2f} %)")
             if uncertain > total / 100:
                 broken.append(f"{uncertain} of {total} mails stay uncertain")
             return broken

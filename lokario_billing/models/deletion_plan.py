@@ -55,9 +55,7 @@ class DeletionPlan(models.AbstractModel):
                 "account.move",
                 len(moves),
                 fields.Date.to_string(self._hold_until(company, max(moves.mapped("date")))),
-                self.env._(
-                    "Accounting: ten years from the end of the fiscal year (Code de commerce, L123-22)"
-                ),
+                self.env._("Accounting: ten years from the end of the fiscal year (Code de commerce, L123-22)"),
             )
             for company, moves in posted.grouped("company_id").items()
         ]

@@ -101,12 +101,10 @@ class Followup(models.Model):
 
     @api.depends("move_id", "order_id", "task_id", "event_id", "kind", "partner_id")
     def _compute_name(self):
-        kinds = dict(self._fields["kind"]._description_selection(self.env))
         for followup in self:
             document = followup.move_id or followup.order_id or followup.task_id or followup.event_id
-            label = document.display_name if document else followup.partner_id.display_name
             if document or not followup.name:
-                followup.name = f"{kinds.get(followup.kind)}: {label or ''}"
+                followup.name = (document or followup.partner_id).display_name or ""
 
     @api.depends("kind", "company_id")
     def _compute_policy(self):

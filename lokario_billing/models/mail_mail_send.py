@@ -66,8 +66,8 @@ class MailMail(models.Model):
     def create(self, vals_list):
         """The delivery of a business mail exists from the start: what waits is seen, and workers never race for it."""
         mails = super().create(vals_list)
-        for mail in mails.filtered(lambda mail: mail._is_business_mail()):
-            mail._prepare_delivery(mail._business_route())
+        for route, business in _by_route(mails.filtered(lambda mail: mail._is_business_mail())):
+            business._prepare_delivery(route)
         return mails
 
     def _delivery(self):
@@ -75,21 +75,27 @@ class MailMail(models.Model):
         return self.env["lokario.delivery"].sudo().search([("mail_id", "=", self.id)])
 
     def _prepare_delivery(self, route):
+        values = {
+            "company_id": route.company.id,
+            "integration_id": route.carrier.id if route.kind == "mailbox" else False,
+            "route": route.kind,
+            "sender": route.address,
+        }
         return (
             self.env["lokario.delivery"]
             .sudo()
             .create(
-                {
-                    "mail_id": self.id,
-                    "res_model": self.model,
-                    "res_id": self.res_id,
-                    "company_id": route.company.id,
-                    "integration_id": route.carrier.id if route.kind == "mailbox" else False,
-                    "subject": self.subject,
-                    "message_id": self.message_id,
-                    "route": route.kind,
-                    "sender": route.address,
-                }
+                [
+                    values
+                    | {
+                        "mail_id": mail.id,
+                        "res_model": mail.model,
+                        "res_id": mail.res_id,
+                        "subject": mail.subject,
+                        "message_id": mail.message_id,
+                    }
+                    for mail in self
+                ]
             )
         )
 
@@ -220,13 +226,11 @@ class MailMail(models.Model):
 
 
 def _by_route(mails):
-    """Return (route, mails) for each way out; mails of one company share a session."""
-    routes = {}
+    """Return (route, mails) for each way out; mails of one company share a session, and its route is found once."""
+    by_company = {}
     for mail in mails:
-        route = mail._business_route()
-        key = (route.kind, route.company.id, route.carrier.id)
-        routes[key] = (route, routes.get(key, (None, mails.browse()))[1] | mail)
-    return list(routes.values())
+        by_company.setdefault(mail.sudo()._business_company(), []).append(mail.id)
+    return [(mails._route_of(company), mails.browse(ids)) for company, ids in by_company.items()]
 
 
 def _core_opener(route):

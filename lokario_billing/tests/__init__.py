@@ -9,3 +9,4 @@ from . import test_scheduled
 from . import test_statement
 from . import test_wall
 from . import test_deletion
+from . import test_dry_run

@@ -1,0 +1,160 @@
+"""The main story in French: quote, answer, pause, order, invoice, reminder, payment, silence."""
+
+import base64
+import os
+from email.message import EmailMessage
+from pathlib import Path
+from unittest.mock import patch
+
+from freezegun import freeze_time
+from odoo import fields
+from odoo.fields import Command
+from odoo.tests import HttpCase, tagged
+from odoo.tests.common import ChromeBrowser
+
+from .test_delivery import MAILBOX, MailboxCase
+
+IMAGES = os.environ.get("LOKARIO_IMAGES")  # a folder: then the journey leaves its screenshots there
+WAIT = """
+    const wait = async (words) => {
+        for (let tries = 0; tries < 400; tries++) {
+            if (document.body.innerText.includes(words)) { return; }
+            await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+        throw new Error("never came: " + words + " in " + document.body.innerText.slice(0, 600));
+    };
+"""
+CUSTOMER = "compta@beta.test"
+
+
+@tagged("post_install", "-at_install")
+class TestJourney(MailboxCase, HttpCase):
+    browser_size = "1440,900"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.env["res.lang"]._activate_lang("fr_FR")
+        cls.env["ir.module.module"]._load_module_terms(["lokario_billing"], ["fr_FR"])
+        admin = cls.env.ref("base.user_admin")
+        admin.write(
+            {
+                "lang": "fr_FR",
+                "company_ids": [Command.link(cls.company.id)],
+                "company_id": cls.company.id,
+                "group_ids": [
+                    Command.link(cls.env.ref(name).id)
+                    for name in ("sales_team.group_sale_manager", "account.group_account_manager")
+                ],
+            }
+        )
+        cls.company.name = "Alpha Menuiserie"
+        cls.customer.write({"lang": "fr_FR", "name": "Bêta SARL"})
+
+    def look(self, url, words, name, login="admin"):
+        """Open a page, wait for what the user must read there, keep a picture."""
+        original = ChromeBrowser._wait_code_ok
+
+        def then_picture(browser, *args, **kwargs):
+            original(browser, *args, **kwargs)
+            if IMAGES:
+                shot = browser._websocket_request("Page.captureScreenshot")["data"]
+                Path(IMAGES, f"{name}.png").write_bytes(base64.b64decode(shot))
+
+        waits = " ".join(f"await wait({word!r});" for word in words)
+        steps = f"{WAIT} {waits} console.log('test successful');"
+        code = f"(async () => {{ {steps} }})().catch((error) => console.error(error.message));"
+        with patch.object(ChromeBrowser, "_wait_code_ok", then_picture):
+            ready = "odoo.isReady === true" if login else "document.readyState === 'complete'"
+            self.browser_js(url, code, ready, login=login, timeout=90)
+
+    def send_quote(self):
+        order = self.env["sale.order"].create(
+            {
+                "partner_id": self.customer.id,
+                "company_id": self.company.id,
+                "order_line": [
+                    Command.create(
+                        {
+                            "product_id": self.product_a.id,
+                            "name": "Escalier en chêne",
+                            "product_uom_qty": 1,
+                            "price_unit": 2400,
+                        }
+                    )
+                ],
+            }
+        )
+        template = self.env.ref("sale.email_template_edi_sale")
+        template.report_template_ids = False
+        with self.sending():
+            self._compose(order, template)
+        return order
+
+    def _compose(self, order, template):
+        """The “Send by e-mail” dialog of the quote."""
+        composer = (
+            self.env["mail.compose.message"]
+            .with_context(
+                default_model="sale.order",
+                default_res_ids=order.ids,
+                default_template_id=template.id,
+                default_composition_mode="comment",
+                mark_so_as_sent=True,
+                active_model="sale.order",
+                active_ids=order.ids,
+            )
+            .create({})
+        )
+        composer._action_send_mail()
+
+    def customer_answers(self, delivery):
+        mail = EmailMessage()
+        mail["From"], mail["To"] = f"Bêta SARL <{CUSTOMER}>", MAILBOX
+        mail["Subject"] = f"Re: {delivery.subject}"
+        mail["Message-ID"], mail["In-Reply-To"] = "<answer@beta.test>", delivery.message_id
+        mail["References"], mail["Date"] = delivery.message_id, "Fri, 20 Nov 2026 10:00:00 +0100"
+        mail.set_content("Bonjour,\n\nPouvez-vous le faire en frêne ?\n\nBêta SARL\n")
+        self.world.deliver(MAILBOX, mail.as_bytes())
+        self.mailbox.next_sync_at = False
+        self.env.flush_all()
+        self.env.ref("lokario_inbox.ir_cron_sync_all").method_direct_trigger()
+        self.env.invalidate_all()
+
+    def test_quote_answer_pause_invoice_reminder_payment_silence(self):
+        order = self.send_quote()
+        delivery = (
+            self.env["lokario.delivery"].sudo().search([("res_model", "=", "sale.order"), ("res_id", "=", order.id)])
+        )
+        self.assertEqual((delivery.state, delivery.sender, order.state), ("sent", MAILBOX, "sent"))
+        self.run_cron()
+        followup = order.followup_ids
+        self.assertEqual(followup.why, "not_reached")
+        self.look(f"/odoo/followups/{followup.id}", ["Des questions ?", "Chronologie"], "relance-devis")
+
+        self.customer_answers(delivery)
+        self.assertEqual((followup.why, followup.answer_pending), ("answer_pending", True))
+        self.assertTrue(order.message_ids.filtered(lambda message: "frêne" in (message.body or "")))
+        self.look(
+            f"/odoo/followups/{followup.id}", ["La réponse du client n'a pas encore été traitée"], "relance-pause"
+        )
+
+        followup.action_answer_handled()
+        order.action_confirm()
+        self.run_cron()
+        self.assertEqual(followup.state, "done")
+
+        move = self.invoice(10, 2400)
+        self.run_cron()
+        self.assertEqual(move.followup_ids.step_ids.state, "sent")
+        reminder = move.followup_ids.step_ids.reminder_id
+        self.look("/odoo/followups", ["Rappel ferme", "Bêta SARL"], "relances")
+        self.look(f"/followups/statement/{reminder.access_token}", [move.name, "Je paierai le"], "releve", login=None)
+        self.look("/odoo/action-lokario_billing.delivery_action", ["Accepté par le serveur"], "envois")
+
+        self.pay(move)
+        count = len(self.sink.deliveries())
+        with freeze_time(fields.Datetime.add(fields.Datetime.now(), days=40)):
+            self.run_cron()
+        self.assertEqual(len(self.sink.deliveries()), count)
+        self.assertEqual(move.followup_ids.state, "done")
