@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import ssl
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from ..exceptions import (
     CertificateRefused,
@@ -56,6 +57,7 @@ def _upper(value):
     return value.upper() if isinstance(value, bytes) else b""
 
 
+@lru_cache(maxsize=8)  # reading the machine's authorities takes longer than a whole look at a mailbox
 def verified_context(ca_file=None):
     """TLS as a browser does it: certificate chain and host name are verified, TLS 1.2 at least."""
     context = ssl.create_default_context(cafile=ca_file)

@@ -17,6 +17,7 @@ from .sync_plan import Finished
 _logger = logging.getLogger(__name__)
 
 BACKLOG_BYTES = 6 * 1024 * 1024
+RESOLVERS = 32  # threads for DNS and token renewal, which may hang
 CONCURRENT = 250  # accounts looked at together
 
 
@@ -28,6 +29,7 @@ class SyncRunner:
         self._backlog = _Backlog(backlog)
         self._loop = asyncio.new_event_loop()
         self._gate = asyncio.Semaphore(concurrent)
+        self._loop.set_default_executor(ThreadPoolExecutor(RESOLVERS, thread_name_prefix="lokario-inbox-dns"))
         self._parser = ThreadPoolExecutor(1, thread_name_prefix="lokario-inbox-parser")
         self._tasks = {}
         self._pending = 0
