@@ -14,6 +14,7 @@ from lokario_cli.worlds.mail import MailWorld, SmtpServer
 from ..exceptions import AddressRefused
 from ..tools.host_policy import HostPolicy
 from ..tools.providers import by_domain, by_mx
+from ..tools.sync_plan import FoldersListed
 from .mailbox_common import EVERYBODY, PASSWORD, MailboxCase
 
 VALUES = {"name": "Boîte", "email_password": "s3cret", "imap_host": "imap.example.com"}
@@ -124,6 +125,28 @@ class TestIntegration(TransactionCase):
         self.assertEqual(kept.sudo().state, "paused")
         self.assertEqual(shared.sudo().visibility, "shared")
         self.assertEqual((purged.sudo().active, str(purged.sudo().email_password)), (False, "not set"))
+
+    def test_folders_are_chosen_by_their_use(self):
+        """INBOX, Sent, Archive and people's own folders; of Gmail "All Mail" alone; a person's choice stays."""
+        box = self._box("a@a.test")
+        usual = [("INBOX", "inbox"), ("Sent", "sent"), ("Drafts", "drafts"), ("Junk", "junk"), ("Clients", "")]
+        box._store_folders(FoldersListed(box.id, tuple((p, p, use, True) for p, use in usual), frozenset()))
+        self.assertEqual(set(box.folder_ids.filtered("sync_enabled").mapped("path")), {"INBOX", "Sent", "Clients"})
+        box.folder_ids.filtered(lambda f: f.path == "Junk").sync_enabled = True
+        box._store_folders(
+            FoldersListed(box.id, (("INBOX", "INBOX", "inbox", True), ("Junk", "Junk", "junk", True)), frozenset())
+        )
+        self.assertEqual(set(box.folder_ids.filtered("is_selectable").mapped("path")), {"INBOX", "Junk"})
+        self.assertTrue(box.folder_ids.filtered(lambda f: f.path == "Junk").sync_enabled)
+        gmail = self._box("b@gmail.com")
+        labels = [
+            ("INBOX", "inbox"),
+            ("[Gmail]/Tous les messages", "all"),
+            ("[Gmail]/Messages envoyés", "sent"),
+            ("Clients", ""),
+        ]
+        gmail._store_folders(FoldersListed(gmail.id, tuple((p, p, use, True) for p, use in labels), frozenset()))
+        self.assertEqual(gmail.folder_ids.filtered("sync_enabled").mapped("special_use"), ["all"])
 
     def test_stock_server_is_taken_over(self):
         server = self.env["fetchmail.server"].create(
