@@ -17,7 +17,7 @@ class InboxAiExample(models.Model):
     conversation_id = fields.Many2one("inbox.conversation", ondelete="set null")
     address = fields.Char("Sender")
     text = fields.Char(required=True)
-    rule_id = fields.Many2one("inbox.rule", string="Rule", readonly=True, ondelete="set null")
+    rule_id = fields.Many2one("inbox.rule", readonly=True, ondelete="set null")
 
     @api.model
     def _remember(self, conversation, category_id):

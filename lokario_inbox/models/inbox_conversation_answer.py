@@ -10,7 +10,7 @@ class InboxConversation(models.Model):
 
     _inherit = "inbox.conversation"
 
-    outgoing_ids = fields.One2many("inbox.outgoing", "conversation_id", string="Outgoing")
+    outgoing_ids = fields.One2many("inbox.outgoing", "conversation_id")
 
     def action_compose(self, kind="reply", message_id=None):
         """Return the id of the user's draft of this kind, made when he has none; ``message_id``: what it answers."""
