@@ -15,14 +15,14 @@ class InboxMessage(models.Model):
 
     company_id = fields.Many2one("res.company", required=True, ondelete="cascade")
     integration_id = fields.Many2one(
-        "inbox.integration", required=True, ondelete="cascade"  # indexed by _identity_uniq
+        "inbox.integration",
+        required=True,
+        ondelete="cascade",  # indexed by _identity_uniq
     )
     owner_id = fields.Many2one("res.users", string="Private to", index="btree_not_null")
     conversation_id = fields.Many2one("inbox.conversation", ondelete="set null")
     partner_id = fields.Many2one("res.partner", index="btree_not_null", ondelete="set null")
-    identity = fields.Char(
-        required=True, help="SHA-256 of the mail as the server holds it: its identity for ever."
-    )
+    identity = fields.Char(required=True, help="SHA-256 of the mail as the server holds it: its identity for ever.")
     message_id_header = fields.Char(string="Message-ID")
     in_reply_to = fields.Char(string="In-Reply-To")
     references = fields.Text(help="Message-IDs of the ancestors, oldest first, one space between.")
@@ -43,21 +43,17 @@ class InboxMessage(models.Model):
     is_seen = fields.Boolean(string="Read")
     is_answered = fields.Boolean(string="Answered")
     is_flagged = fields.Boolean(string="Flagged")
-    deleted_at = fields.Datetime(
-        index="btree_not_null", help="No folder of the mailbox holds the mail any more."
-    )
+    deleted_at = fields.Datetime(index="btree_not_null", help="No folder of the mailbox holds the mail any more.")
     # What loop protection needs (RFC 3834, RFC 2919).
     auto_submitted = fields.Char(string="Auto-Submitted")
     list_id = fields.Char(string="List-Id")
-    precedence = fields.Char(string="Precedence")
+    precedence = fields.Char()
     return_path = fields.Char(string="Return-Path", help="“<>” for a bounce.")
     headers = fields.Text(help="The header block as received, at most 64 KB.")
     placement_ids = fields.One2many("inbox.placement", "message_id")
     attachment_ids = fields.One2many("inbox.attachment", "message_id", string="Attachments")
 
-    _identity_uniq = models.Constraint(
-        "UNIQUE(integration_id, identity)", "This mail is already stored."
-    )
+    _identity_uniq = models.Constraint("UNIQUE(integration_id, identity)", "This mail is already stored.")
     _conversation_date_idx = models.Index("(conversation_id, date)")
 
     def _after_store(self):
