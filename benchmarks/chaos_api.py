@@ -8,6 +8,7 @@ in no answer; a fingerprint of B's rows is the same before and after.
 import json
 import random
 import urllib.error
+import urllib.parse
 import urllib.request
 
 from lokario_cli.console import say
@@ -115,13 +116,13 @@ def _call(url, token, document, path, method, operation, ids, dice):
     for parameter in operation.get("parameters", []):
         if parameter["in"] == "path":
             value = str(_value(parameter.get("schema", {}), document, ids, dice))
-            path = path.replace(f"{{{parameter['name']}}}", urllib.request.quote(value[:200], safe="") or "0")
+            path = path.replace(f"{{{parameter['name']}}}", urllib.parse.quote(value[:200], safe="") or "0")
     query = {
         parameter["name"]: _value(parameter.get("schema", {}), document, ids, dice)
         for parameter in operation.get("parameters", [])
         if parameter["in"] == "query" and dice.random() < 0.5
     }
-    target = f"{url}/api/v2{path}" + (f"?{urllib.request.urlencode(query)}" if query else "")
+    target = f"{url}/api/v2{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
     data = _body(operation, document, ids, dice) if method != "get" else None
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     request = urllib.request.Request(target, data=data, headers=headers, method=method.upper())

@@ -36,7 +36,7 @@ class EngineDnsCheck(models.Model):
         readonly=True,
     )
     message = fields.Text("Finding", readonly=True)
-    found = fields.Text("Found", readonly=True)
+    found = fields.Text(readonly=True)
     publish = fields.Text("To publish", readonly=True)
     publish_copy = fields.Text("Copy", related="publish")
     checked_at = fields.Datetime(readonly=True)

@@ -55,10 +55,10 @@ class EngineProvider(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         providers = super().create(vals_list)
-        self.env["engine.powermta.server"].sudo().search([])._request_generation()
+        self.env["engine.powermta.server"].sudo().search([("is_stale", "=", False)])._request_generation()
         return providers
 
     def write(self, vals):
         result = super().write(vals)
-        self.env["engine.powermta.server"].sudo().search([])._request_generation()
+        self.env["engine.powermta.server"].sudo().search([("is_stale", "=", False)])._request_generation()
         return result

@@ -20,7 +20,7 @@ from .dependencies import EngineEnv, Paging, RecordId, WriteEnv, engine_tenant, 
 
 router = APIRouter(prefix="/campaigns", tags=["campaigns"])
 Key = Annotated[str | None, Header(max_length=200, alias="Idempotency-Key")]
-WRITE_PROBLEMS = problem_responses(401, 403, 404, 409, 422, 429)
+WRITE_PROBLEMS = problem_responses(400, 401, 403, 404, 409, 422, 429)
 
 
 @router.post("", status_code=201, responses=WRITE_PROBLEMS)

@@ -11,7 +11,7 @@ from .dependencies import EngineEnv, Paging, RecordId, WriteEnv, engine_tenant, 
 router = APIRouter(prefix="/templates", tags=["templates"])
 
 
-@router.post("", status_code=201, responses=problem_responses(401, 403, 404, 409, 422, 429))
+@router.post("", status_code=201, responses=problem_responses(400, 401, 403, 404, 409, 422, 429))
 def create_template(body: TemplateCreate, env: WriteEnv) -> Template:
     """Store a template; one that could not be sent is refused with line and column."""
     tenant = get_visible(env, "engine.tenant", body.tenant_id)
@@ -30,7 +30,7 @@ def list_templates(tenant_id: RecordId, env: EngineEnv, paging: Paging) -> Templ
     )
 
 
-@router.post("/preview", responses=problem_responses(401, 403, 422, 429))
+@router.post("/preview", responses=problem_responses(400, 401, 403, 422, 429))
 def preview_template(body: TemplatePreview, env: WriteEnv) -> Preview:
     """Render with sample data; nothing is stored."""
     renderer = TemplateRenderer()

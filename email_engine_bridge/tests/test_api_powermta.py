@@ -70,6 +70,7 @@ class TestApiPowermta(EngineHttpCase):
             "domain-key default, mail9.alpha.test, /etc/pmta/dkim/mail9.alpha.test.default.pem",
         )
         self.assertEqual(self.api("/powermta/dkim/mail9.alpha.test?selector=other").status_code, 404)
+        self.assertEqual(self.api("/powermta/dkim/a%00b?selector=%00").status_code, 404)
         self.assertNotIn("PRIVATE", response.text)
         zone = self.api(f"/domains/{answer['domain_id']}/zone").text
         self.assertIn("default._domainkey.mail9.alpha.test.", zone)
