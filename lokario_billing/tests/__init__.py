@@ -10,3 +10,4 @@ from . import test_statement
 from . import test_wall
 from . import test_deletion
 from . import test_dry_run
+from . import test_journey
