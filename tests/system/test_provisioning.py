@@ -16,7 +16,7 @@ import pytest
 from lokario_cli.worlds.odoo import data_folder
 from lokario_cli.worlds.provisioning import RefusedCall
 
-LOGIN = re.compile(r"Password\s*(\S{20})\b")
+LOGIN = re.compile(r"(?:Password|Mot de passe)\s*(\S{20})\b")
 
 
 def text_of(raw):
