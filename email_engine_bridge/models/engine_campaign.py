@@ -38,7 +38,7 @@ class EngineCampaign(models.Model):
     template_version = fields.Integer(readonly=True, copy=False)
     list_ids = fields.Many2many("engine.contact.list", string="Lists")
     tag_ids = fields.Many2many("engine.contact.tag", string="Tags", help="Only contacts with one of these tags")
-    subject_b = fields.Char("Subject B", help="A/B test: this subject for a part of the recipients")
+    subject_b = fields.Char(help="A/B test: this subject for a part of the recipients")
     share_b = fields.Integer("Share of subject B (%)", default=50)
     from_name = fields.Char(help="Empty: the tenant's")
     from_email = fields.Char("From address", help="Empty: the tenant's")

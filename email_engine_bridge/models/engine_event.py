@@ -36,7 +36,7 @@ class EngineEvent(models.Model):
     tenant_id = fields.Many2one("engine.tenant", required=True, readonly=True, ondelete="cascade")
     company_id = fields.Many2one(related="tenant_id.company_id")
     campaign_id = fields.Many2one("engine.campaign", readonly=True, ondelete="set null")
-    recipient_id = fields.Integer("Recipient", readonly=True)
+    recipient_id = fields.Integer(readonly=True)
     ip_id = fields.Many2one("engine.ip", "IP address", readonly=True, ondelete="set null")
     rcpt = fields.Char("Address", readonly=True)
     provider = fields.Char(readonly=True)

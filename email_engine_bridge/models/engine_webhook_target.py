@@ -159,7 +159,7 @@ class EngineWebhookDelivery(models.Model):
     @api.model
     def _cron_deliver(self, limit=200):
         """Collect what is new and deliver what is due; one target that fails stops no other."""
-        for target in self.env["engine.webhook.target"].search([]):
+        for target in self.env["engine.webhook.target"].search([("active", "=", True)]):
             target._collect()
         due = self.search(
             [("state", "=", "pending"), ("next_try_at", "<=", fields.Datetime.now())], limit=limit, order="next_try_at"
