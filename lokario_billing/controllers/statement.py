@@ -41,6 +41,7 @@ class FollowupStatement(http.Controller):
         reminder = self._reminder(token)
         if not reminder:
             raise request.not_found()
+        request.update_context(lang=reminder.env.lang)  # the page speaks the customer's language, as the mail does
         response = request.render("lokario_billing.statement_page", {**reminder._statement_values(), **context})
         response.headers["Cache-Control"] = "no-store"
         response.headers["Referrer-Policy"] = "no-referrer"

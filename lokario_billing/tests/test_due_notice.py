@@ -25,6 +25,7 @@ class TestDueNotice(BillingCase):
             company_id=cls.company.id,
             company_ids=[fields.Command.set(cls.company.ids)],
             email="ann@alpha.test",
+            lang="en_US",
         )
         cls.project = cls.env["project.project"].create({"name": "House"})
         cls.check = cls.env.ref("lokario_billing.ir_cron_check_due")
