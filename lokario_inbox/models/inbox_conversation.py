@@ -103,6 +103,7 @@ class InboxConversation(models.Model):
 
     _inbox_idx = models.Index("(company_id, state, last_message_date DESC)")
     _unread_idx = models.Index("(company_id, last_message_date DESC) WHERE unread IS TRUE")
+    _urgent_idx = models.Index("(company_id, last_message_date DESC) WHERE is_urgent IS TRUE")
     _date_idx = models.Index("(last_message_date DESC, id DESC)")
     _category_date_idx = models.Index("(category_id, last_message_date DESC)")
 

@@ -82,10 +82,7 @@ class InboxMessage(models.Model):
         if self._is_frequent(query):
             found = "EXISTS (SELECT FROM inbox_message m WHERE m.conversation_id = %s AND %s)"
         else:
-            found = (
-                "%s IN (WITH hit AS MATERIALIZED (SELECT m.conversation_id FROM inbox_message m WHERE %s)"
-                " SELECT conversation_id FROM hit)"
-            )
+            found = "%s = ANY(ARRAY(SELECT m.conversation_id FROM inbox_message m WHERE %s))"
         return Domain.custom(to_sql=lambda _model, alias, _query: SQL(found, SQL.identifier(alias, "id"), condition))
 
     def _is_frequent(self, query):
