@@ -1,9 +1,8 @@
-"""The company connects its mailbox; its mail arrives, and its business mail leaves from it."""
+"""The company connects its mailbox; its mail arrives."""
 
 import email
 import email.policy
 import json
-import time
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
@@ -14,7 +13,6 @@ from .stage import demo_keys
 
 MAILBOX = "contact@atelier-lumiere.test"
 PASSWORD = "demo-mailbox"  # noqa: S105  of a mailbox that lives as long as the demo
-CUSTOMER = {"name": "Hôtel du Port", "email": "direction@hotel-du-port.test", "company_type": "company"}
 LETTERS = [
     ("Léa Fontaine <lea@fontaine.test>", "Livraison de jeudi", "Bonjour,\nla livraison peut-elle venir à 9 h ?"),
     ("Paul Berger <paul@berger.test>", "Facture de mars", "Bonjour,\nje n’ai pas reçu la facture de mars."),
@@ -26,7 +24,6 @@ LETTERS = [
 def connect_mailbox(stage) -> None:
     """Mail waiting at the provider is in the inbox after one call of the documented endpoint."""
     stage.mail.add_user(MAILBOX, PASSWORD)
-    stage.mail.add_user(CUSTOMER["email"], PASSWORD)
     stage.provider.users[MAILBOX] = PASSWORD
     for position, (sender, subject, text) in enumerate(LETTERS):
         stage.mail.deliver(MAILBOX, _letter(sender, subject, text, position))
@@ -40,24 +37,6 @@ def connect_mailbox(stage) -> None:
     if row["message_count"] < len(LETTERS):
         raise Failure(f"{row['message_count']} of {len(LETTERS)} mails arrived: {row['last_sync_error']}")
     stage.tell(f"{MAILBOX}: {row['message_count']} mails. “{answer['message']}”", f"{stage.home}/odoo/inbox")
-
-
-def send_quotation(stage) -> None:
-    """A quotation leaves from the company's own mailbox and arrives in the customer's."""
-    client = stage.client
-    partner = client.find("res.partner", [["email", "=", CUSTOMER["email"]]]) or client.create("res.partner", CUSTOMER)
-    product = client.find("product.product", [["default_code", "=", "LAMPE"]])
-    lamp = {"name": "Lampe en verre soufflé", "default_code": "LAMPE", "list_price": 180.0}
-    product = product or client.create("product.product", lamp)
-    line = [0, 0, {"product_id": product, "product_uom_qty": 12}]
-    order = client.create("sale.order", {"partner_id": partner, "order_line": [line]})
-    action = client.call("sale.order", "action_quotation_send", [order])
-    composer = client.call("mail.compose.message", "create", [{}], context=action["context"])
-    client.call("mail.compose.message", "action_send_mail", composer)
-    sender, name = _await_delivery(stage), client.read("sale.order", order, "name")["name"]
-    if sender != MAILBOX:
-        raise Failure(f"The quotation left from {sender} instead of {MAILBOX}.")
-    stage.tell(f"Quotation {name} left from {MAILBOX} and arrived", f"{stage.home}/odoo/sales/{order}")
 
 
 def _integration(stage) -> int:
@@ -92,14 +71,3 @@ def _letter(sender: str, subject: str, text: str, position: int) -> bytes:
     letter["Message-ID"] = make_msgid(domain="demo.test")
     letter.set_content(text)
     return letter.as_bytes()
-
-
-def _await_delivery(stage) -> str:
-    """The envelope sender of the mail that the customer's provider accepted."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        for sender, recipients, _raw, _login in stage.provider.received:
-            if CUSTOMER["email"] in recipients:
-                return sender
-        time.sleep(0.1)
-    raise Failure("The quotation did not reach the customer's mailbox.")
