@@ -142,7 +142,8 @@ class ProvisioningWorld:
         assert state == "ready", self.read("saas.template", self.template_id, "build_error")
 
     def create_client(self, name: str, email: str | None = None, **values) -> int:
-        values = {"name": name, "is_company": True, "email": email or f"{name.lower()}@client.test", "lang": "en_US", **values}
+        address = email or f"{name.lower()}@client.test"
+        values = {"name": name, "is_company": True, "email": address, "lang": "en_US", **values}
         return self.call("res.partner", "create", [values])[0]
 
     def create_instance(self, subdomain: str, **values) -> int:
