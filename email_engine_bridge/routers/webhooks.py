@@ -17,7 +17,7 @@ Kind = Literal["powermta", "mailwizz"]
 Body = Annotated[bytes, Depends(raw_body)]
 OdooEnv = Annotated[Environment, Depends(odoo_env)]
 CHUNK = 256 * 1024
-PROBLEMS = problem_responses(401, 409, 413, 422)
+PROBLEMS = problem_responses(401, 404, 409, 413, 422)
 EXTRA = {
     "requestBody": {
         "required": True,

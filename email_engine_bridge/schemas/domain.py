@@ -7,12 +7,14 @@ from pydantic import BaseModel, Field
 
 from .powermta import DnsRecord
 
+NO_NUL = r"^[^\x00]*$"  # PostgreSQL takes no NUL in a text
+
 
 class NewDomain(BaseModel):
     tenant_id: Annotated[int, Field(ge=1, le=2**31 - 1)]
-    domain: Annotated[str, Field(min_length=4, max_length=253, examples=["mail1.sos-mail.com"])]
-    ip: Annotated[str, Field(min_length=2, max_length=45, examples=["45.123.10.1"])]
-    selector: Annotated[str, Field(min_length=1, max_length=63)] = "default"
+    domain: Annotated[str, Field(min_length=4, max_length=253, pattern=NO_NUL, examples=["mail1.sos-mail.com"])]
+    ip: Annotated[str, Field(min_length=2, max_length=45, pattern=NO_NUL, examples=["45.123.10.1"])]
+    selector: Annotated[str, Field(min_length=1, max_length=63, pattern=NO_NUL)] = "default"
 
 
 class NewDomainAnswer(BaseModel):

@@ -84,6 +84,8 @@ class TestApiPowermta(EngineHttpCase):
             ("bad name.test", "192.0.2.9", "Domain"),
             ("mail9.alpha.test", "192.0.2.1", "registered already"),
             ("mail1.beta.test", "192.0.2.9", "registered already"),
+            ("mail9\x00.alpha.test", "192.0.2.9", "domain"),
+            ("mail9.alpha.test", "192.0.2.9\x00", "ip"),
         ):
             body = {"tenant_id": self.tenant_a.id, "domain": domain, "ip": ip}
             response = self.api("/domains", data=json.dumps(body))
