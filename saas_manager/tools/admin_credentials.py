@@ -10,6 +10,7 @@ import json
 import secrets
 
 from passlib.hash import pbkdf2_sha512
+from psycopg2 import sql
 
 from .catalog import Catalog, xmlid
 
@@ -108,12 +109,18 @@ def write_administrator(connection, administrator, password_hash):
 
 
 def set_password(connection, password_hash):
-    """Give the administrator another password; sessions opened with the old one end."""
+    """Give the administrator another password; sessions opened with the old one end.
+
+    The servers keep session tokens in memory: a number in each signalling table makes them forget.
+    """
+    tables = {column.table for column in Catalog.of(connection).columns if column.table.startswith("orm_signaling_")}
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE res_users SET password = %s WHERE id = %s",
             [password_hash, xmlid(cursor, "base", "user_admin")],
         )
+        for table in sorted(tables - {"orm_signaling_registry"}):
+            cursor.execute(sql.SQL("INSERT INTO {} DEFAULT VALUES").format(sql.Identifier(table)))
 
 
 def forget_visits(connection):
