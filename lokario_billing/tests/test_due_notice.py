@@ -57,7 +57,7 @@ class TestDueNotice(BillingCase):
                 [
                     ("partner_ids", "in", self.ann.partner_id.ids),
                     ("message_type", "=", "user_notification"),
-                    ("subject", "like", "to look at"),
+                    ("body", "like", "<ul>"),
                 ]
             )
         )

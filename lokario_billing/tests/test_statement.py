@@ -38,7 +38,8 @@ class TestStatement(BillingCase, HttpCase):
     def test_promise_pauses_the_document(self):
         day = fields.Date.today() + timedelta(days=10)
         answer = self.post("promise", followup=self.move.followup_ids.id, day=str(day))
-        self.assertIn("your promise is noted", answer.text)
+        self.assertIn("done=promise", answer.url)
+        self.assertIn("alert-success", answer.text)
         self.assertEqual(self.move.followup_ids.promised_until, day)
         self.assertTrue(self.move.followup_ids.promise_ids.by_customer)
         self.assertFalse(self.other.followup_ids.promised_until)
@@ -46,13 +47,14 @@ class TestStatement(BillingCase, HttpCase):
     def test_bad_promise_says_what_to_do_and_changes_nothing(self):
         for day in ("", "tomorrow", "1999-01-01", str(fields.Date.today() + timedelta(days=400))):
             answer = self.post("promise", followup=self.move.followup_ids.id, day=day)
-            self.assertRegex(answer.text, "Choose (the day|a date)")
+            self.assertIn("alert-danger", answer.text)
         self.assertFalse(self.move.followup_ids.promise_ids)
 
     def test_dispute_of_a_line(self):
         line = self.move.invoice_line_ids[0]
         answer = self.post("dispute", followup=self.move.followup_ids.id, reason="Not delivered", line=line.id)
-        self.assertIn("your message is with us", answer.text)
+        self.assertIn("done=dispute", answer.url)
+        self.assertIn("alert-success", answer.text)
         dispute = self.move.followup_ids.dispute_ids
         self.assertEqual((dispute.move_line_id, dispute.state), (line, "open"))
         self.assertEqual(self.move.followup_ids.why, "disputed")
