@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from odoo.addons.fastapi.fastapi_dispatcher import FastApiDispatcher
 
+from ..exceptions import ApiProblem
 from ..schemas.problem import problem_from_exception
 
 _logger = logging.getLogger(__name__)
@@ -37,6 +38,10 @@ class EngineApiDispatcher(FastApiDispatcher):
         except (HTTPException, RequestValidationError, UserError) as error:
             error.loglevel = logging.INFO  # the caller's mistake, not a server error
             raise
+        except ValueError as error:
+            if "NUL (0x00)" not in str(error):  # psycopg2's words for a text PostgreSQL cannot hold
+                raise
+            raise ApiProblem(422, "A text holds a NUL character, which cannot be stored.") from error
         return self._sign(response)
 
     def handle_error(self, exc):
