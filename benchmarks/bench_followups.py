@@ -1,7 +1,6 @@
-"""10,000 overdue invoices of 2,500 customers: decide, build, send; beside OCA's account_credit_control.
+"""10,000 overdue invoices of 2,500 customers: decide, build, send; killed in the middle and resumed.
 
-The peer is installed from PyPI into a folder of the cache, never copied into the project; it runs in the same database,
-on the same invoices, in the same run.
+The cost per mail is set against what core's own mail.mail costs in the same run.
 """
 
 import logging
@@ -115,7 +114,7 @@ def _sending(world, smtp, core):
     queries, milliseconds = (_counter() - count) / sent, 1000 * (time.perf_counter() - start) / sent
     recipients = _first_recipients(smtp)
     yield Figure("core's own mail.mail: queries per mail", core[0], None, "ours <= 100", "queries")
-    yield Figure("queries per mail above core", queries - core[0], 29, "ours <= 8", "queries")
+    yield Figure("queries per mail above core", queries - core[0], None, "ours <= 8", "queries")
     yield Figure("per mail built and sent (core's mail.mail beside it)", milliseconds, core[1], "ours <= 100", "ms")
     yield Figure("memory of the run", _memory() - before, None, "ours <= 150", "MB")
     yield Figure(
