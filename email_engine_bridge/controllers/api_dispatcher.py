@@ -6,7 +6,7 @@ import time
 import uuid
 
 from fastapi.exceptions import RequestValidationError
-from odoo.exceptions import UserError
+from odoo.exceptions import ConcurrencyError, UserError
 from odoo.http import request
 from starlette.exceptions import HTTPException
 
@@ -42,6 +42,12 @@ class EngineApiDispatcher(FastApiDispatcher):
             if "NUL (0x00)" not in str(error):  # psycopg2's words for a text PostgreSQL cannot hold
                 raise
             raise ApiProblem(422, "A text holds a NUL character, which cannot be stored.") from error
+        except AttributeError as error:
+            # The bridge between WSGI and ASGI can end a call whose application failed early before it hears of the
+            # failure: then there is no answer at all. Odoo rolls back and makes the call again.
+            if hasattr(self, "headers"):
+                raise
+            raise ConcurrencyError("The answer of the API got lost") from error
         return self._sign(response)
 
     def handle_error(self, exc):
