@@ -1,5 +1,7 @@
 """Real servers for the system tests: one PostgreSQL for all of them."""
 
+import os
+
 import pytest
 
 from lokario_cli.paths import ADDONS
@@ -25,7 +27,7 @@ def instance_template(world):
 @pytest.fixture(scope="session")
 def suite_database(world):
     """A database with the whole suite, to be cloned (connections to it are closed)."""
-    database = world.clone(world.template(), "suite_for_system_tests")
+    database = world.clone(world.template(), f"suite_{os.getpid()}")
     world.run_odoo(database, "-i", ",".join(ADDONS), "--stop-after-init")
     world.cluster.psql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS false')
     yield database
