@@ -228,7 +228,11 @@ export class InboxStore {
     }
 
     async addNote(body) {
-        this.conversation.notes = await this.change("inbox_note", [[this.activeId], body]);
+        const id = this.activeId;
+        const notes = await this.change("inbox_note", [[id], body]);
+        if (this.activeId === id && this.conversation) {
+            this.conversation.notes = notes; // the one shown now: a refresh may have replaced it meanwhile
+        }
     }
 
     async download(attachment) {
