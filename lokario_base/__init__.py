@@ -1,6 +1,7 @@
+from odoo.addons.lokario_gate import redaction
+
 from . import controllers
 from . import models
 from . import wizards
-from .tools import redaction
 
-redaction.install()
+redaction.install()  # also where the gate is not among the server-wide modules

@@ -9,6 +9,7 @@ import odoo.service.model
 
 from odoo.addons.bus import websocket as bus
 
+from . import redaction
 from .gate import Gate
 
 _logger = logging.getLogger(__name__)
@@ -16,6 +17,7 @@ _logger = logging.getLogger(__name__)
 
 def post_load() -> None:
     """Odoo goes on without a server-wide module that fails; without the gate every database would be reachable."""
+    redaction.install()
     try:
         _install(Gate())
     except Exception as error:

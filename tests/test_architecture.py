@@ -79,7 +79,7 @@ def test_addons_depend_on_each_other_in_one_direction():
 
 @pytest.mark.parametrize("addon", ADDONS)
 def test_imports_follow_the_arrows(addon):
-    allowed = reachable(addon)
+    allowed = reachable(addon) | {"lokario_gate"}  # which stands under all of them and imports none
     for path in sources(addon):
         for name in imported_modules(path):
             named = name.removeprefix("odoo.addons.").split(".")[0]

@@ -49,6 +49,13 @@ def test_page_speaks_french(fleet):
     assert "Il n’y a rien ici" in fleet.get("nobody.localhost", **{"Accept-Language": "fr-FR,fr;q=0.9,en;q=0.5"})[1]
 
 
+def test_the_secret_of_an_endpoint_is_in_no_log_line(fleet):
+    for host in ("unknown.localhost", "acme.localhost", "localhost"):
+        fleet.get(host, f"/inbox/integrations/sync-all?secret=of-{host}")
+    wait_until(lambda: fleet.server.log.read_text().count("sync-all?secret=***") >= 3, 5)
+    assert "secret=of-" not in fleet.server.log.read_text()
+
+
 def test_hostile_host_is_escaped(fleet):
     assert "<script>" not in fleet.get("<script>alert(1)</script>")[1]
 

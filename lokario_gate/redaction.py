@@ -1,4 +1,7 @@
-"""Keeps the secret of the scheduled endpoints out of every log line, the access log's included."""
+"""Keeps the secret of the scheduled endpoints out of every log line, the access log's included.
+
+Here and not in lokario_base: the gate answers unknown hosts before any database, and thus any addon, is loaded.
+"""
 
 import logging
 import re
