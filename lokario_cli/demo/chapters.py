@@ -4,5 +4,6 @@ from . import inbox, saas
 
 CHAPTERS = [
     ("provisioning a client", saas.provision),
+    ("suspending and reactivating it", saas.suspend_and_reactivate),
     ("connecting the company's mailbox", inbox.connect_mailbox),
 ]

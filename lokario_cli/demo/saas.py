@@ -34,6 +34,27 @@ def provision(stage) -> None:
     stage.tell("Its administrator logged in with the mailed password", row["url"], f"{row['admin_login']} / {password}")
 
 
+def suspend_and_reactivate(stage) -> None:
+    """The client does not pay: his people meet the page of a suspended instance. He pays: they are back."""
+    client = stage.client
+    instance = client.find("saas.instance", [["subdomain", "=", SUBDOMAIN], ["state", "=", "active"]])
+    row = client.read("saas.instance", instance, "host", "url")
+    visitor = OdooClient(stage.server.url, row["host"])
+    for action, arguments, expected in (
+        ("action_suspend", ["The invoice of October is unpaid"], 503),
+        ("action_reactivate", [], 200),
+    ):
+        start, mails = time.monotonic(), len(stage.received_by(CLIENT["email"]))
+        client.call("saas.instance", action, [instance], *arguments)
+        status, _page = visitor.open("/web/login")
+        took = time.monotonic() - start
+        if status != expected:
+            raise Failure(f"After {action} its address answered {status} instead of {expected}")
+        mailed = "the client was told by mail" if len(stage.received_by(CLIENT["email"])) > mails else "no mail left"
+        done = "Suspended" if expected == 503 else "Reactivated"
+        stage.tell(f"{done} in {took:.1f} s: visitors get {status}, {mailed}", row["url"])
+
+
 def _server(client, port: int) -> int:
     """The machine's server record; its names are fixed while instances of people live on it."""
     public = {"base_domain": "localhost", "protocol": "http", "public_port": port}
