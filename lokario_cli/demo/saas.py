@@ -73,7 +73,7 @@ def _template(stage, server: int) -> int:
     template = client.find("saas.template", [["code", "=", "odoo"]]) or client.create("saas.template", values)
     if not client.read("saas.template", template, "is_template_ready")["is_template_ready"]:
         client.call("saas.template", "action_build", [template])
-        if _follow(stage, "saas.template", template, ("ready", "error")) == "error":
+        if _follow(stage, "saas.template", template, ("ready", "failed")) == "failed":
             raise Failure(client.read("saas.template", template, "build_error")["build_error"])
     return template
 
