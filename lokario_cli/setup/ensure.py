@@ -10,6 +10,7 @@ from .apt import install_system_packages
 # need -> {command: Debian package}
 SYSTEM_PACKAGES = {
     "browser": {"chromium": "chromium"},
+    "curl": {"curl": "curl"},
     "mail": {"dovecot": "dovecot-imapd"},
     "postfix": {"postfix": "postfix"},
     "dns": {"knotd": "knot", "named-checkzone": "bind9-utils", "opendkim": "opendkim"},

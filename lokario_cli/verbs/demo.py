@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 HELP = "play the main job on real servers, then serve the web client until Ctrl-C"
-NEEDS = {"python", "browser", "mail"}
+NEEDS = {"python", "browser", "mail", "curl"}
 
 
 def configure(parser):

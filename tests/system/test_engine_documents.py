@@ -28,7 +28,7 @@ class Engine:
     """The document's tenant 1 and a key for it."""
 
     def __init__(self, server, client):
-        self.url, self.client = server.url, client
+        self.server, self.url, self.client = server, server.url, client
         self.tenant = client.create(
             "engine.tenant",
             {
@@ -116,3 +116,19 @@ def test_the_model_is_reachable_by_json_2_and_xml_rpc(engine):
     with pytest.raises(xmlrpc.client.Fault, match="asks for a reason"):
         restricted = engine.client.call("engine.ip", "search", [["tenant_id", "=", 1]])[:1]
         models.execute_kw(DATABASE, uid, "admin", "engine.ip", "write", [restricted, {"status": "paused"}])
+
+
+def test_the_demo_plays_the_scenario(engine):
+    """Also when it is played again: what is there already is used."""
+    from lokario_cli.console import Phases
+    from lokario_cli.demo.engine import warm_up
+    from lokario_cli.demo.stage import Stage
+
+    stage = Stage(engine.server, None, None, None, engine.client, Phases())
+    for _time in range(2):
+        stage.rows.clear()
+        warm_up(stage)
+        told = " ".join(what for what, _where, _login in stage.rows)
+        assert "SOS-Expat: 45.123.10.1 warms up, 50 of 50 mails left today" in told
+        assert "Ulixai: 45.123.20.1 warms up, 50 of 50 mails left today" in told
+        assert "0 error(s), 0 warning(s)" in told
