@@ -4,57 +4,21 @@ import contextlib
 import os
 from pathlib import Path
 
-from lokario_cli.paths import STATE
-from lokario_cli.setup.postgres import Cluster
-from lokario_cli.worlds.odoo import TEST_SECRETS, World, write_configuration
+from lokario_cli.worlds.loaded import LoadedOdoo, fresh_database
 
 
 @contextlib.contextmanager
 def base_world(name: str, addons: str = "lokario_base"):
     """Yield an open BaseWorld: a clone of the dependency template with the addons installed, registry loaded."""
-    with Cluster.for_tests() as cluster:
-        world = World(cluster)
-        database = world.clone(world.template(), name)
-        world.run_odoo(database, "-i", addons, "--stop-after-init")
-        base = BaseWorld(world, database)
-        try:
-            base.load()
-            yield base
-        finally:
-            base.close()
-            world.drop(database)
+    with fresh_database(name, addons) as (world, database), contextlib.closing(BaseWorld(world, database)) as base:
+        yield base
 
 
-class BaseWorld:
-    """``env()`` gives a fresh cursor as superuser; commits are real."""
+class BaseWorld(LoadedOdoo):
+    """Makes accounts that are due for deletion."""
 
-    def __init__(self, world: World, database: str):
-        self.world, self.database = world, database
-
-    def load(self):
-        """Load the registry into this process, so that forked children have it, too."""
-        from odoo.modules.registry import Registry
-        from odoo.tools import config
-
-        os.environ.update({key: os.environ.get(key, value) for key, value in TEST_SECRETS.items()})
-        conf = write_configuration(STATE / "conf" / f"{self.database}-bench.conf", self.world.options())
-        config.parse_config(["-c", str(conf), "-d", self.database, "--log-level", "critical"], setup_logging=True)
-        self.registry = Registry(self.database)
-        with self.env() as env:
-            env["ir.cron"].search([]).active = False
-
-    def close(self):
-        import odoo.sql_db
-
-        odoo.sql_db.close_all()
-
-    @contextlib.contextmanager
-    def env(self):
-        """An environment whose work is committed at the end."""
-        from odoo import SUPERUSER_ID, api
-
-        with self.registry.cursor() as cr:
-            yield api.Environment(cr, SUPERUSER_ID, {})
+    def __init__(self, world, database):
+        super().__init__(world, database, log_level="critical")
 
     def due_deletions(self, count: int, prefix: str) -> list[int]:
         """Make accounts with files and messages whose deletion is due now; return the ids of the deletions."""

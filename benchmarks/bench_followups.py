@@ -109,7 +109,7 @@ def _sending(world, smtp, core):
     with world.env() as env:
         env["lokario.delivery"]._cron_settle()
         env["mail.mail"].process_email_queue()
-        env["lokario.followup"]._cron_process_automatic()
+    _process(world)
     sent = len(_first_recipients(smtp)) - sent_before
     queries, milliseconds = (_counter() - count) / sent, 1000 * (time.perf_counter() - start) / sent
     recipients = _first_recipients(smtp)
@@ -125,19 +125,17 @@ def _sending(world, smtp, core):
 
 def _kill_in_the_middle(world, smtp):
     """Start the job in a child and kill it after some hundred mails."""
-    world.close()
-    pid = os.fork()
-    if not pid:
-        try:
-            with world.env() as env:
-                env["lokario.followup"]._cron_process_automatic()
-        finally:
-            os._exit(0)
+    pid = world.fork(_process, world)
     while len(smtp.received) < CUSTOMERS // 10:
         time.sleep(0.01)
         assert os.waitpid(pid, os.WNOHANG) == (0, 0), "the job ended by itself"
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
+
+
+def _process(world):
+    with world.env() as env:
+        env["lokario.followup"]._cron_process_automatic()
 
 
 def _first_recipients(smtp):

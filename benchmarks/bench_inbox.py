@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from email.message import EmailMessage
+from functools import partial
 from pathlib import Path
 
 from lokario_cli.figures import Figure, median
@@ -156,7 +157,10 @@ def memory(world):
     world.fill(address, [*make_mails(3000, seed=5), huge.as_bytes(), many.as_bytes(), *make_mails(50, seed=6)])
     with world.env() as env:
         world.add_box(env, address)
-    added = _in_child(lambda: _peak_of(lambda: _cron_in(world, "_cron_sync_all", "_cron_backfill")))
+    sync = partial(_cron_in, world, "_cron_sync_all", "_cron_backfill")
+    added = world.fork_and_report(lambda report: report.update(peak=_peak_of(sync)))["peak"]
+        lambda report: report.update(peak=_peak_of(lambda: _cron_in(world, "_cron_sync_all", "_cron_backfill")))
+    )["peak"]
     with world.env() as env:
         stored = env["inbox.message"].search_count([("integration_id.email_address", "=", address)])
         failed = env["inbox.integration"].search([("last_sync_error", "!=", False)])
@@ -170,25 +174,6 @@ def _cron_in(world, *names):
     with world.env() as env:
         for name in names:
             getattr(env["inbox.integration"], name)()
-
-
-def _in_child(action):
-    """A number computed in a fork, so that its memory starts from the loaded registry."""
-    import odoo.sql_db
-
-    odoo.sql_db.close_all()
-    read, write = os.pipe()
-    pid = os.fork()
-    if not pid:
-        try:
-            os.write(write, str(action()).encode())
-        finally:
-            os._exit(0)
-    os.close(write)
-    with os.fdopen(read) as pipe:
-        text = pipe.read()
-    os.waitpid(pid, 0)
-    return float(text)
 
 
 def _peak_of(action):

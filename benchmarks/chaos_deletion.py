@@ -42,14 +42,12 @@ def run(points: int, seed: int) -> list[str]:
 
 def _kill_worker(world, kill) -> bool:
     """Let a forked worker delete and kill it; False when it had finished before."""
-    world.close()  # a forked child must not share connections
-    child = os.fork()
-    if not child:
-        try:
-            with _suicide(*kill) if isinstance(kill, tuple) else patch.dict({}):
-                world.process()
-        finally:
-            os._exit(0)
+
+    def work():
+        with _suicide(*kill) if isinstance(kill, tuple) else patch.dict({}):
+            world.process()
+
+    child = world.fork(work)
     if not isinstance(kill, tuple):
         time.sleep(kill)
         os.kill(child, signal.SIGKILL)

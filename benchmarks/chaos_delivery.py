@@ -111,8 +111,7 @@ def _queue(world, company_ids):
 
 def _kill_workers(world, ids, rng):
     """Fork the workers with the registry loaded, and kill each of them at its own instant."""
-    world.close()  # a child must not inherit connections
-    lives = {_fork_worker(world, ids): rng.uniform(0.02, LONGEST_LIFE) for _number in range(WORKERS)}
+    lives = {world.fork(_send, world, ids): rng.uniform(0.02, LONGEST_LIFE) for _number in range(WORKERS)}
     start = time.monotonic()
     for pid, life in sorted(lives.items(), key=lambda worker: worker[1]):
         time.sleep(max(0, start + life - time.monotonic()))
@@ -121,15 +120,9 @@ def _kill_workers(world, ids, rng):
         os.waitpid(pid, 0)
 
 
-def _fork_worker(world, ids):
-    pid = os.fork()
-    if pid:
-        return pid
-    try:
-        with world.env() as env:
-            env["mail.mail"].browse(ids).send()
-    finally:
-        os._exit(0)
+def _send(world, ids):
+    with world.env() as env:
+        env["mail.mail"].browse(ids).send()
 
 
 def _settle(world, ids):

@@ -4,13 +4,11 @@ One point: a mailbox of two folders is synchronised by a forked worker (registry
 moment; then the ledger is compared with the mailbox, a healthy worker goes on, and it is compared again.
 """
 
-import contextlib
 import imaplib
 import logging
 import os
 import random
 import signal
-import sys
 import time
 
 from lokario_cli.paths import memory_folder
@@ -100,19 +98,10 @@ class _Point:
         os.waitpid(pid, 0)
 
     def _fork_worker(self, fresh=False):
-        """A worker with the registry loaded; ``fresh``: as if the lease of a dead one had run out."""
-        import odoo.sql_db
-
-        odoo.sql_db.close_all()
-        pid = os.fork()
-        if pid:
-            return pid
-        with contextlib.suppress(BaseException):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
-            self._work(fresh)
-        os._exit(0)
+        return self.world.fork(self._work, fresh, quiet=True)
 
     def _work(self, fresh):
+        """``fresh``: as if the lease of a dead worker had run out."""
         from odoo.addons.lokario_inbox.models import inbox_integration_sync
         from odoo.addons.lokario_inbox.tools import fetch_batches
 

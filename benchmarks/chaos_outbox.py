@@ -11,7 +11,6 @@ import logging
 import os
 import random
 import signal
-import sys
 import time
 from collections import Counter
 
@@ -102,7 +101,7 @@ class _Chaos:
 
     def _point(self, number):
         self._queue(self.dice.choice(self.boxes), f"p{number}@client.example")
-        pid = self._fork()
+        pid = self.world.fork(self._work, quiet=True)
         time.sleep(self.dice.uniform(0, LONGEST))
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -116,18 +115,6 @@ class _Chaos:
             )
             mail.action_send()
             self.mails.append((mail.id, recipient))
-
-    def _fork(self):
-        import odoo.sql_db
-
-        odoo.sql_db.close_all()
-        pid = os.fork()
-        if pid:
-            return pid
-        with contextlib.suppress(BaseException):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
-            self._work()
-        os._exit(0)
 
     def _work(self):
         for model, cron in (("inbox.outgoing", "_cron_send"), ("inbox.sent.copy", "_cron_file")):

@@ -1,29 +1,22 @@
 """What the engine's benchmarks and chaos share: a database with the engine, its registry in this process."""
 
 import contextlib
-import json
-import os
 import tempfile
 from pathlib import Path
 
 from lokario_cli.paths import ROOT
-from lokario_cli.setup.postgres import Cluster
-from lokario_cli.worlds.odoo import TEST_SECRETS, World, write_configuration
+from lokario_cli.worlds.loaded import LoadedOdoo, fresh_database
 
 
 @contextlib.contextmanager
 def engine_world(name):
     """Yield an EngineWorld on a fresh database; everything is gone afterwards."""
-    with Cluster.for_tests() as cluster, tempfile.TemporaryDirectory(prefix="lokario-engine-") as folder:
-        world = World(cluster)
-        database = world.clone(world.template(), name)
-        world.run_odoo(database, "-i", "email_engine_bridge", "--stop-after-init")
-        engine = EngineWorld(world, database, Path(folder))
-        try:
-            yield engine
-        finally:
-            engine.close()
-            world.drop(database)
+    with (
+        fresh_database(name, "email_engine_bridge") as (world, database),
+        tempfile.TemporaryDirectory(prefix="lokario-engine-") as folder,
+        contextlib.closing(EngineWorld(world, database, Path(folder))) as engine,
+    ):
+        yield engine
 
 
 def make_importable():
@@ -35,63 +28,12 @@ def make_importable():
     initialize_sys_path()
 
 
-class EngineWorld:
-    """``env()`` gives a fresh cursor as superuser; commits are real."""
+class EngineWorld(LoadedOdoo):
+    """Makes tenants with active IPs; ``folder`` is for files of the run."""
 
     def __init__(self, world, database, folder):
-        from odoo.modules.registry import Registry
-        from odoo.tools import config
-
+        super().__init__(world, database)
         self.folder = folder
-        os.environ.update({key: os.environ.get(key, value) for key, value in TEST_SECRETS.items()})
-        conf = write_configuration(folder / "odoo.conf", world.options())
-        config.parse_config(["-c", str(conf), "-d", database, "--log-level", "error"], setup_logging=True)
-        self.registry = Registry(database)
-        with self.env() as env:
-            env["ir.cron"].search([]).active = False
-
-    @contextlib.contextmanager
-    def env(self):
-        """An environment whose work is committed at the end."""
-        from odoo import SUPERUSER_ID, api
-
-        with self.registry.cursor() as cr:
-            yield api.Environment(cr, SUPERUSER_ID, {})
-
-    def close(self):
-        import odoo.sql_db
-
-        odoo.sql_db.close_all()
-
-    def fork(self, function, *arguments):
-        """Run a function in a child that shares nothing but memory pages; returns its pid."""
-        self.close()  # a connection must not be used by two processes
-        pid = os.fork()
-        if pid:
-            return pid
-        try:
-            function(*arguments)
-        finally:
-            os._exit(0)
-
-    def fork_and_wait(self, function, *arguments):
-        os.waitpid(self.fork(function, *arguments), 0)
-
-    def fork_and_report(self, function):
-        """Run `function(report)` in a child, so that its memory can be told apart; returns the report."""
-        reader, writer = os.pipe()
-
-        def work():
-            report = {}
-            function(report)
-            os.write(writer, json.dumps(report).encode())
-
-        pid = self.fork(work)
-        os.close(writer)
-        with os.fdopen(reader) as stream:
-            report = json.loads(stream.read())
-        os.waitpid(pid, 0)
-        return report
 
     def create_tenant(self, env, slug, ips, quota, **values):
         """A tenant with active IPs of `quota` mails today each."""

@@ -13,9 +13,8 @@ from email.message import EmailMessage
 from pathlib import Path
 
 from lokario_cli.paths import memory_folder
-from lokario_cli.setup.postgres import Cluster
+from lokario_cli.worlds.loaded import LoadedOdoo, fresh_database
 from lokario_cli.worlds.mail import MailWorld
-from lokario_cli.worlds.odoo import TEST_SECRETS, World, write_configuration
 
 PASSWORD = "bench-password"
 WORDS = [
@@ -55,51 +54,24 @@ WORDS = [
 def inbox_world(driver="sdbox", name="lokario_bench_inbox", addons="lokario_inbox", cluster=None):
     """Yield an open InboxWorld: database with the inbox installed, registry loaded, Dovecot running."""
     folder = Path(tempfile.mkdtemp(prefix="mail-", dir=memory_folder()))  # no disk in the figures
-    with cluster or Cluster.for_tests() as cluster, MailWorld(folder, driver=driver, extra=EVERYBODY) as mail:
-        world = World(cluster)
-        database = world.clone(world.template(), name)
-        world.run_odoo(database, "-i", addons, "--stop-after-init")
-        inbox = InboxWorld(world, database, mail)
-        try:
-            inbox.load()
+    try:
+        with (
+            fresh_database(name, addons, cluster) as (world, database),
+            MailWorld(folder, driver=driver, extra=EVERYBODY) as mail,
+            contextlib.closing(InboxWorld(world, database, mail)) as inbox,
+        ):
             yield inbox
-        finally:
-            inbox.close()
-            world.drop(database)
-            shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-class InboxWorld:
-    """``env()`` gives a fresh cursor as superuser; commits are real."""
+class InboxWorld(LoadedOdoo):
+    """A mail provider whose mailboxes are integrations here."""
 
     def __init__(self, world, database, mail):
-        self.world, self.database, self.mail = world, database, mail
-
-    def load(self):
-        """Load the registry into this process, so that forked children have it, too."""
-        from odoo.modules.registry import Registry
-        from odoo.tools import config
-
-        os.environ.update({key: os.environ.get(key, value) for key, value in TEST_SECRETS.items()})
-        conf = write_configuration(self.mail.folder / "odoo.conf", self.world.options())
-        config.parse_config(["-c", str(conf), "-d", self.database, "--log-level", "error"], setup_logging=True)
-        self.registry = Registry(self.database)
-        with self.env() as env:
-            env["ir.cron"].search([]).active = False
-        self.allow(self.mail.imap_port)
-
-    def close(self):
-        import odoo.sql_db
-
-        odoo.sql_db.close_all()
-
-    @contextlib.contextmanager
-    def env(self):
-        """An environment whose work is committed at the end."""
-        from odoo import SUPERUSER_ID, api
-
-        with self.registry.cursor() as cr:
-            yield api.Environment(cr, SUPERUSER_ID, {})
+        super().__init__(world, database)
+        self.mail = mail
+        self.allow(mail.imap_port)
 
     def allow(self, *ports):
         """Let integrations connect to these loopback ports."""
