@@ -120,12 +120,12 @@ class SaasInstance(models.Model):
         return self._outcome_notification(self.env._("New credentials were issued"))
 
     def _renew_password(self):
-        password = admin_credentials.generate_password()
+        password = admin_credentials.RESERVE.take()
         with self._own_transaction() as own:
             own._set_guarded(attempt=self._new_attempt())
-            own.sudo()._set_guarded(pending_password=password)
+            own.sudo()._set_guarded(pending_password=password.text)
         with self._database_session() as connection:
-            admin_credentials.set_password(connection, admin_credentials.hash_password(password))
+            admin_credentials.set_password(connection, password.hash())
 
     def _database_session(self):
         """One transaction inside the instance's database."""

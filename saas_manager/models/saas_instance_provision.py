@@ -14,7 +14,7 @@ from odoo.addons.queue_job.exception import RetryableJobError
 from ..const import BUS_TYPE, PROBE_TIMEOUT, PROVISIONING_STEPS
 from ..exceptions import DatabaseInTheWay, NotClean, SaasError
 from ..tools import admin_credentials, armer, customizer, neutralizer, scrubber
-from ..tools.admin_credentials import Administrator, PendingHash
+from ..tools.admin_credentials import Administrator, FreshPassword
 from ..tools.customizer import Company
 
 _logger = logging.getLogger(__name__)
@@ -32,8 +32,7 @@ class Run:
     postgres: object
     filestore: object
     mark: object
-    password: str = dataclasses.field(repr=False)
-    password_hash: PendingHash = dataclasses.field(repr=False)
+    password: FreshPassword
     stack: ExitStack
     connection: object = None
     warnings: list = dataclasses.field(default_factory=list)
@@ -121,6 +120,7 @@ class SaasInstance(models.Model):
         if self._committed(lambda own: own.is_deployed and own.sudo().pending_password):
             self._send_provisioning_email()
             self._tell_outcome()
+        admin_credentials.RESERVE.refill()
 
     def _alone(self):
         """Whether, after some waiting, nobody else works on this instance; holds for the block."""
@@ -151,13 +151,11 @@ class SaasInstance(models.Model):
                 self._roll_back(err, stack)
 
     def _start_run(self, stack):
-        password = admin_credentials.generate_password()
         return Run(
             postgres=self.server_id._get_postgres__(),
             filestore=self.server_id._get_filestore__(),
             mark=self.server_id._owner_mark(self.uuid),
-            password=password,
-            password_hash=PendingHash(password),
+            password=admin_credentials.RESERVE.take(),
             stack=stack,
         )
 
@@ -170,7 +168,7 @@ class SaasInstance(models.Model):
                 template_version=own.template_id.version,
                 warning_message="\n".join(run.warnings) or False,
             )
-            own.sudo()._set_guarded(pending_password=run.password)
+            own.sudo()._set_guarded(pending_password=run.password.text)
             own._tell_progress()
 
     def _roll_back(self, err, stack):
@@ -286,7 +284,7 @@ class SaasInstance(models.Model):
         administrator = Administrator(
             login=self.admin_login, name=partner.name, email=partner.email, lang=partner.lang or "", tz=partner.tz or ""
         )
-        admin_credentials.write_administrator(run.connection, administrator, run.password_hash.result())
+        admin_credentials.write_administrator(run.connection, administrator, run.password.hash())
 
     def _configure_subdomain(self, run):
         """Publish: from here on the address leads to the instance."""
@@ -300,7 +298,7 @@ class SaasInstance(models.Model):
     def _prove_instance(self, run):
         """Log in through the public name, open the web client, load an asset; leave no trace of it."""
         probe = self.server_id._get_probe__(self.host, timeout=PROBE_TIMEOUT)
-        probe.prove(self.admin_login, run.password)
+        probe.prove(self.admin_login, run.password.text)
         with run.postgres.session(self.database_name) as connection:
             admin_credentials.forget_visits(connection)
 

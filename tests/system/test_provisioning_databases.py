@@ -296,14 +296,14 @@ def test_the_administrator_is_the_clients(world, tools, postgres, hidden):
     from passlib.hash import pbkdf2_sha512
 
     credentials = tools.admin_credentials
-    password = credentials.generate_password()
+    password = credentials.FreshPassword()
     address = "Chef@Eclair.test"
     administrator = credentials.Administrator(address, "Zoé O'Neil", address, "fr_FR", "Europe/Paris")
     with postgres.session(hidden) as connection:
-        credentials.write_administrator(connection, administrator, credentials.PendingHash(password).result())
+        credentials.write_administrator(connection, administrator, password.hash())
     joined = "res_users u JOIN res_partner p ON p.id = u.partner_id"
     query = f"SELECT u.login, p.name, p.lang, u.password FROM {joined} WHERE u.id = 2"
     login, name, lang, hashed = world.cluster.psql(query, hidden).split("|")
     assert (login, name, lang) == (address, "Zoé O'Neil", "fr_FR")
     assert hashed.startswith("$pbkdf2-sha512$600000$")
-    assert pbkdf2_sha512.verify(password, hashed)
+    assert pbkdf2_sha512.verify(password.text, hashed)
