@@ -2,6 +2,9 @@
 
 What is equal for all recipients is encoded once; Python's EmailMessage builds about 850 messages a
 second here, which would make it, not the network, the speed of a campaign.
+
+Bodies are quoted-printable (RFC 2045 §6.7). Each personal value stands between soft line breaks, so that
+the literal text around it can be encoded beforehand, whatever the value's length.
 """
 
 import base64
@@ -12,10 +15,9 @@ from email.utils import formatdate
 from functools import lru_cache
 from typing import NamedTuple
 
-MAX_LINE = 990  # characters; RFC 5322 §2.1.1 allows 998
+MAX_LINE = 70  # characters of a value that stays on one line; RFC 2045 allows 76 with the soft break
+SOFT_BREAK = "=\r\n"
 MAX_ENCODED_WORD = 45  # bytes of text in one RFC 2047 word, so that it stays below 75 characters
-KINDS = ("plain", "html")
-_DOTS = re.compile(rb"^\.", re.MULTILINE)
 _PLAIN = re.compile(r"[\x20-\x7e]*")
 _SPECIAL = re.compile(r'[()<>@,;:\\".\[\]]')
 
@@ -28,9 +30,6 @@ class Recipient(NamedTuple):
     sender: str
     message_id: str
     unsubscribe_url: str
-    subject: str
-    html: str
-    text: str
     to_name: str = ""
 
 
@@ -52,14 +51,13 @@ class CampaignHeaders:
 
 
 class MessageBuilder:
-    """`build(recipient)` gives the dot-stuffed message, ended by CRLF.CRLF."""
+    """Build the messages of one rendered template: `fit` it once, then `build` each."""
 
     def __init__(self, headers: CampaignHeaders, boundary: str, now: float | None = None):
-        sender = mailbox(headers.from_name, headers.from_email)
         lines = [
             f"X-Virtual-MTA: {headers.vmta}",
             f"X-Job: {headers.job}",
-            f"From: {sender}",
+            f"From: {mailbox(headers.from_name, headers.from_email)}",
             f"Date: {formatdate(now, usegmt=True)}",
             "MIME-Version: 1.0",
             f'Content-Type: multipart/alternative; boundary="{boundary}"',
@@ -69,52 +67,62 @@ class MessageBuilder:
         ]
         if headers.reply_to:
             lines.append(f"Reply-To: <{headers.reply_to}>")
-        self._mailto = f", <mailto:{headers.unsubscribe_mailto}>" if headers.unsubscribe_mailto else ""
-        self._static = ("\r\n".join(lines) + "\r\n").encode()
-        self._heads = {kind: f"\r\n--{boundary}\r\nContent-Type: text/{kind}; charset=utf-8\r\n" for kind in KINDS}
-        self._end = f"\r\n--{boundary}--\r\n.\r\n".encode()
+        mailto = f", <mailto:{headers.unsubscribe_mailto}>" if headers.unsubscribe_mailto else ""
+        own = ("To: %s", "Subject: %s", "Message-ID: <%s>", f"List-Unsubscribe: <%s>{_literal(mailto)}")
+        self._head = "\r\n".join((*map(_literal, lines), *own)) + "\r\n"
+        self._boundary = boundary
+        self._shapes = self._subject = self._format = self._holes = None
 
-    def _part(self, kind, text):
-        plain = plain_ascii(text)
-        if plain is not None:
-            return f"{self._heads[kind]}Content-Transfer-Encoding: 7bit\r\n\r\n{plain}".encode()
-        head = f"{self._heads[kind]}Content-Transfer-Encoding: quoted-printable\r\n\r\n"
-        return head.encode() + quoted_printable(text)
+    def fit(self, shapes):
+        """Take the `Shape`s of subject, HTML and text as the template of the messages built from now on."""
+        if shapes == self._shapes:
+            return
+        self._shapes = shapes
+        self._subject, html, text = shapes
+        parts = self._part("plain", text) + self._part("html", html)
+        self._format = f"{self._head}{parts}\r\n--{self._boundary}--"
+        self._holes = text.holes + html.holes
 
-    def build(self, recipient: Recipient) -> bytes:
-        own = (
-            f"To: {mailbox(recipient.to_name, recipient.address)}\r\n"
-            f"Subject: {encoded_words(recipient.subject)}\r\n"
-            f"Message-ID: <{recipient.message_id}>\r\n"
-            f"List-Unsubscribe: <{recipient.unsubscribe_url}>{self._mailto}\r\n"
+    def _part(self, kind, shape):
+        head = f"\r\n--{self._boundary}\r\nContent-Type: text/{kind}; charset=utf-8\r\n"
+        head += "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+        pieces = [_literal(_open_ended(literal)) for literal in shape.literals]
+        for index, piece in enumerate(pieces[:-1]):
+            pieces[index] = piece + (SOFT_BREAK if piece and not piece.endswith("\n") else "")
+        return head + f"%s{SOFT_BREAK}".join(pieces)
+
+    def build(self, recipient: Recipient, values) -> bytes:
+        """The message that goes with a row of rendered values: dot-stuffed, ended by CRLF.CRLF."""
+        encoded = [_encoded(value) for value in values]
+        message = self._format % (
+            mailbox(recipient.to_name, recipient.address),
+            encoded_words(self._subject.fill(values)),
+            recipient.message_id,
+            recipient.unsubscribe_url,
+            *[encoded[hole] for hole in self._holes],
         )
-        return b"".join(
-            (
-                self._static,
-                own.encode(),
-                self._part("plain", recipient.text),
-                self._part("html", recipient.html),
-                self._end,
-            )
-        )
+        return message.encode().replace(b"\r\n.", b"\r\n..") + b"\r\n.\r\n"
 
 
-def plain_ascii(text: str) -> str | None:
-    """The body as it is, with CRLF and dot-stuffed, if it may travel unencoded (7bit, RFC 2045 §2.7)."""
-    if not text.isascii() or "\r" in text or "\0" in text:
-        return None
-    lines = text.split("\n")
-    if len(max(lines, key=len)) > MAX_LINE:
-        return None
-    encoded = "\r\n".join(lines)
-    return encoded.replace("\r\n.", "\r\n..") if encoded[:1] != "." else "." + encoded.replace("\r\n.", "\r\n..")
+def _literal(text):
+    return text.replace("%", "%%")
 
 
-def quoted_printable(text: str) -> bytes:
-    """Body in quoted-printable with CRLF line ends, dot-stuffed for SMTP."""
+def _encoded(value):
+    if len(value) <= MAX_LINE and value.isascii() and value.isprintable() and "=" not in value:
+        return value
+    return _open_ended(value)
+
+
+def _open_ended(text):
+    """Quoted-printable of a text that goes on: its last line has room for a soft break."""
+    return quoted_printable(text + "x")[:-1]
+
+
+def quoted_printable(text: str) -> str:
+    """Body in quoted-printable with CRLF line ends."""
     data = text.replace("\r\n", "\n").replace("\r", "\n").encode("utf-8", "replace")
-    encoded = binascii.b2a_qp(data, istext=True).replace(b"\n", b"\r\n")
-    return _DOTS.sub(b"..", encoded) if b"\n." in encoded or encoded.startswith(b".") else encoded
+    return binascii.b2a_qp(data, istext=True).replace(b"\n", b"\r\n").decode()
 
 
 def mailbox(name: str, address: str) -> str:

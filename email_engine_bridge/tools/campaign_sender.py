@@ -86,56 +86,57 @@ class CampaignSender:
     def _send_variant(self, addressees, variant, deliveries):
         """While one batch is fed, the worker renders the next."""
         batches = [addressees[start : start + BATCH] for start in range(0, len(addressees), BATCH)]
-        rows = [[self._values(one) for one in batch] for batch in batches]
-        content = self._content
-        rendered = self._renderer.render_batches(content.subjects[variant], content.html, content.text, rows)
+        rendered = self._render(variant, batches)
         with contextlib.closing(rendered):
-            for batch, values, (texts, errors) in zip(batches, rows, rendered, strict=True):
-                deliveries += [Delivery(batch[index].id, FAILED, error["message"]) for index, error in errors.items()]
-                self._feed(zip(batch, values, texts, strict=True), deliveries)
+            for batch, rows, result in rendered:
+                deliveries += [
+                    Delivery(batch[index].id, FAILED, error["message"]) for index, error in result.errors.items()
+                ]
+                self._feed(batch, self._build(batch, rows, result), deliveries)
 
     def build(self, addressees):
         """The messages themselves, unsent; those that cannot be rendered are left out."""
-        rows = [self._values(one) for one in addressees]
+        [rendered] = self._render(0, [addressees])
+        return list(self._build(*rendered))
+
+    def _render(self, variant, batches):
+        """Yield (addressees, their values, `Rendered`) of each batch."""
         content = self._content
-        texts, _errors = self._renderer.render_batch(content.subjects[0], content.html, content.text, rows)
-        return self._build(zip(addressees, rows, texts, strict=True))
+        rows = [[self._values(one) for one in batch] for batch in batches]
+        rendered = self._renderer.render_batches(
+            content.subjects[variant], content.html, content.text, rows, self._common
+        )
+        with contextlib.closing(rendered):
+            yield from zip(batches, rows, rendered, strict=True)
 
-    def _build(self, rendered):
-        recipients = [self._recipient(one, row, *texts) for one, row, texts in rendered if texts is not None]
-        return [Outgoing(one.key, one.sender, one.address, self._builder.build(one)) for one in recipients]
+    def _build(self, batch, rows, rendered):
+        """Yield each message when it is needed: the feeder asks for one while the server takes another."""
+        if rendered.shapes:
+            self._builder.fit(rendered.shapes)
+        for one, row, values in zip(batch, rows, rendered.rows, strict=True):
+            if values is not None:
+                recipient = self._recipient(one, row)
+                yield Outgoing(one.id, recipient.sender, one.email, self._builder.build(recipient, values))
 
-    def _feed(self, rendered, deliveries):
-        messages = self._build(rendered)
-        if not messages:
-            return
+    def _feed(self, batch, messages, deliveries):
         try:
             deliveries += [Delivery(*result) for result in self._feeder.feed(messages)]
         except EngineUnavailable as error:
             if not any(one.outcome != FAILED for one in deliveries):
                 raise
-            deliveries += [Delivery(one.key, Outcome.UNSENT, str(error)) for one in messages]
+            told = {one.id for one in deliveries}
+            deliveries += [Delivery(one.id, Outcome.UNSENT, str(error)) for one in batch if one.id not in told]
 
-    def _recipient(self, one, row, subject, html, text):
+    def _recipient(self, one, row):
         sender, message_id = self._addresses.identities(one.id)
-        return Recipient(
-            key=one.id,
-            address=one.email,
-            sender=sender,
-            message_id=message_id,
-            unsubscribe_url=row["unsubscribe_url"],
-            subject=subject,
-            html=html,
-            text=text,
-            to_name=row["to_name"],
-        )
+        return Recipient(one.id, one.email, sender, message_id, row["unsubscribe_url"], row["to_name"])
 
     def _values(self, one):
-        """What the templates see: the contact's own values never replace the campaign's."""
+        """What the templates see of a person, beside what is common: attributes replace nothing else."""
         person = {"email": one.email, "first_name": one.first_name or "", "last_name": one.last_name or ""}
         person["to_name"] = f"{person['first_name']} {person['last_name']}".strip()
         links = self._addresses.links(one.id, self._tracked)
-        return {**(one.attributes or {}), **person, **self._common, **links}
+        return {**(one.attributes or {}), **person, **links}
 
 
 def _dates(today):

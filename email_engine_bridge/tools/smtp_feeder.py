@@ -6,7 +6,9 @@ end was sent and whose answer did not come is UNKNOWN, and only the MTA's own re
 
 import socket
 import ssl
+from collections import deque
 from enum import StrEnum
+from itertools import islice
 from typing import NamedTuple
 
 from ..exceptions import EngineRejected, EngineUnavailable
@@ -57,17 +59,19 @@ class SmtpFeeder:
         self.close()
 
     def feed(self, messages):
-        """List of `Result`s, one for each of the `Outgoing` messages, in their order.
+        """List of `Result`s, one for each of the `Outgoing` messages (any iterable), in their order.
 
-        Raises `EngineUnavailable` only when no message was handed over at all.
+        Each message is asked for while the server works on the one before. Raises `EngineUnavailable` only
+        when no message was handed over at all.
         """
         self._connect()
-        results = []
+        messages, results = iter(messages), []
+        self._ending, pending = False, deque()
         try:
-            self._feed_into(messages, results)
+            self._feed_into(messages, pending, results)
         except (OSError, EngineUnavailable) as error:
             self._drop()
-            self._add_lost(messages, results, str(error))
+            self._add_lost((*pending, *messages), results, str(error))
         return results
 
     def close(self):
@@ -79,24 +83,27 @@ class SmtpFeeder:
                 return
             self._drop()
 
-    def _feed_into(self, messages, results):
-        self._ending = False
-        if messages:
-            self._socket.sendall(_envelope(messages[0]))
-        for index, message in enumerate(messages):
+    def _feed_into(self, messages, pending, results):
+        """pending: the message that is handed over, and the one whose envelope follows it."""
+        pending.extend(islice(messages, 2))
+        if pending:
+            self._socket.sendall(_envelope(pending[0]))
+        while pending:
             refusal = self._read_envelope()
-            following = messages[index + 1] if index + 1 < len(messages) else None
             if refusal and refusal[0] == 421:
                 raise EngineUnavailable(refusal[1])
-            envelope = _envelope(following) if following else b""
+            envelope = _envelope(pending[1]) if len(pending) > 1 else b""
             if refusal:
-                results.append(_result(message, *refusal))
                 self._socket.sendall(envelope)
-                continue
-            self._ending = True
-            self._socket.sendall(message.data + envelope)
-            results.append(_result(message, *self._read()))
-            self._ending = False
+                results.append(_result(pending.popleft(), *refusal))
+            else:
+                self._ending = True
+                self._socket.sendall(pending[0].data + envelope)
+                pending.extend(islice(messages, 1))
+                answer = self._read()
+                self._ending = False
+                results.append(_result(pending.popleft(), *answer))
+            pending.extend(islice(messages, 2 - len(pending)))
 
     def _read_envelope(self):
         """None when the body may follow, else (code, text) of the refusal."""
@@ -117,9 +124,8 @@ class SmtpFeeder:
         self._read()
 
     def _add_lost(self, messages, results, reason):
-        done = len(results)
         outcome = Outcome.UNKNOWN if self._ending else Outcome.UNSENT
-        for message in messages[done:]:
+        for message in messages:
             results.append(Result(message.key, outcome, reason))
             outcome = Outcome.UNSENT
 
@@ -166,9 +172,9 @@ class SmtpFeeder:
             line = self._read_line()
             if len(line) < 3 or not line[:3].isdigit():
                 raise EngineUnavailable(f"The delivery server answered {line[:80]!r}")
-            lines.append(line[4:].decode("utf-8", "replace"))
+            lines.append(line[4:])
             if line[3:4] != b"-":
-                return int(line[:3]), " ".join(lines)
+                return int(line[:3]), b" ".join(lines).decode("utf-8", "replace")
 
     def _read_line(self):
         while True:

@@ -48,22 +48,22 @@ class TemplateRenderer:
         return self._render_one(source, "text", values)
 
     def render_batch(self, subject, html, text, rows):
-        """([(subject, html, text) | None], errors by row) for one message a row of values."""
+        """([[subject, html, text] | None], errors by row) for one message a row of values."""
         [result] = self.render_batches(subject, html, text, [rows])
-        return result
+        return result.texts, result.errors
 
-    def render_batches(self, subject, html, text, batches):
-        """Yield what `render_batch` gives for each batch; the next one is rendered while one is used."""
+    def render_batches(self, subject, html, text, batches, common=None):
+        """Yield a `Rendered` for each batch; the next one is rendered while one is used."""
         parts = [
             (subject, "header", self._keep_tags),
             (html, "html", self._keep_tags),
             (text or derive_text(html), "text", self._keep_tags),
         ]
         missing = set()
-        for texts, names, errors in self._sandbox.render_batches(parts, batches):
-            missing |= set(names)
+        for rendered in self._sandbox.render_batches(parts, batches, common):
+            missing |= set(rendered.missing)
             self.missing = sorted(missing)
-            yield texts, errors
+            yield rendered
 
     def validate_template(self, source, kind="html"):
         """(True, "") or (False, "line 3, column 8: why")."""
@@ -85,8 +85,8 @@ class TemplateRenderer:
         return tuple(texts[0])
 
     def _render_one(self, source, kind, values):
-        texts, missing, errors = self._sandbox.render_batch([(source, kind, self._keep_tags)], [values])
-        self.missing = sorted(missing)
-        if errors:
-            raise TemplateRejected(errors[0]["message"])
-        return texts[0][0]
+        rendered = self._sandbox.render_batch([(source, kind, self._keep_tags)], [values])
+        self.missing = sorted(rendered.missing)
+        if rendered.errors:
+            raise TemplateRejected(rendered.errors[0]["message"])
+        return rendered.texts[0][0]

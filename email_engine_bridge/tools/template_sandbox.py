@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from ..exceptions import TemplateRejected
 
@@ -20,6 +21,34 @@ WALL = 5.0  # seconds a request may take on a busy machine, plus ROW_WALL a mess
 ROW_WALL = 0.1
 PIPE = 1024 * 1024  # bytes
 _START = "import sys; sys.path.insert(0, {path!r}); from sandbox.worker import main; main()"
+
+
+class Shape(NamedTuple):
+    """A part as all messages have it: literals[0], value of holes[0], literals[1] …; holes are places in the values."""
+
+    literals: list
+    holes: list
+
+    def fill(self, values):
+        """The text of one message."""
+        pieces = [""] * (2 * len(self.holes) + 1)
+        pieces[::2] = self.literals
+        pieces[1::2] = [values[hole] for hole in self.holes]
+        return "".join(pieces)
+
+
+class Rendered(NamedTuple):
+    """A batch: the parts' shapes, each row's values (None where `errors[row]` says why), names that were missing."""
+
+    shapes: list
+    rows: list
+    missing: dict
+    errors: dict
+
+    @property
+    def texts(self):
+        """One list of texts per row, or None."""
+        return [values if values is None else [shape.fill(values) for shape in self.shapes] for values in self.rows]
 
 
 class TemplateSandbox:
@@ -35,24 +64,24 @@ class TemplateSandbox:
         """{"variables": [...]} or {"error": {"message", "line", "column"}}."""
         request = {"op": "inspect", "source": source, "kind": kind, "keep_tags": keep_tags}
         try:
-            return self._ask(request)[0]
+            return self._ask(request)
         except TemplateRejected as error:
             return {"error": {"message": str(error), "line": 1, "column": 1}}
 
     def render_batch(self, parts, rows):
-        """(texts, missing, errors): one list of texts per row, None where `errors[row]` says why.
-
-        parts: [(source, kind, keep_tags)]; rows: one dict of JSON values a message.
-        """
+        """`Rendered` of one batch; parts: [(source, kind, keep_tags)]; rows: one dict of JSON values a message."""
         [result] = self.render_batches(parts, [rows])
         return result
 
-    def render_batches(self, parts, batches):
-        """Yield what `render_batch` gives for each of the batches, the next one rendered meanwhile."""
+    def render_batches(self, parts, batches, common=None):
+        """Yield what `render_batch` gives for each of the batches, the next one rendered meanwhile.
+
+        common: values that all rows have.
+        """
         with self._lock:
             self._ensure_running()
             try:
-                yield from self._stream(parts, batches)
+                yield from self._stream({"op": "render", "parts": parts, "common": common or {}}, batches)
             except (BrokenPipeError, EOFError, TimeoutError) as error:
                 self._stop()
                 raise TemplateRejected("The template needs too much memory or time") from error
@@ -60,10 +89,10 @@ class TemplateSandbox:
                 self._stop()  # an answer may be on its way that nobody reads
                 raise
 
-    def _stream(self, parts, batches):
-        payloads = [(rows, self._payload({"op": "render", "parts": parts, "rows": rows})) for rows in batches]
+    def _stream(self, request, batches):
+        payloads = [(len(rows), self._payload({**request, "rows": rows})) for rows in batches]
         ahead = False
-        for index, (rows, payload) in enumerate(payloads):
+        for index, (count, payload) in enumerate(payloads):
             if not ahead:
                 self._write(payload)
             # A request that fits into the pipe cannot block while the worker is writing its answer.
@@ -71,8 +100,8 @@ class TemplateSandbox:
             ahead = following is not None and len(following) < self._pipe
             if ahead:
                 self._write(following)
-            answer, texts = self._receive(time.monotonic() + self._wall + len(rows) * ROW_WALL)
-            yield _result(parts, rows, answer, texts)
+            answer, values = self._receive(time.monotonic() + self._wall + count * ROW_WALL)
+            yield _rendered(count, answer, values)
             if answer.get("retire"):
                 self._stop()
                 self._ensure_running()
@@ -91,13 +120,13 @@ class TemplateSandbox:
             self._ensure_running()
             try:
                 self._write(self._payload(request))
-                answer, texts = self._receive(time.monotonic() + self._wall)
+                answer = self._receive(time.monotonic() + self._wall)[0]
             except (BrokenPipeError, EOFError, TimeoutError) as error:
                 self._stop()
                 raise TemplateRejected("The template needs too much memory or time") from error
             if answer.get("retire"):
                 self._stop()
-            return answer, texts
+            return answer
 
     def _payload(self, request):
         data = json.dumps(request, default=str).encode()
@@ -111,11 +140,14 @@ class TemplateSandbox:
         size = struct.unpack("!I", self._read(4, deadline))[0]
         answer = json.loads(self._read(size, deadline))
         blob = self._read(sum(answer["sizes"]), deadline)
-        texts, position = [], 0
-        for length in answer["sizes"]:
-            texts.append(blob[position : position + length].decode())
-            position += length
-        return answer, texts
+        text = blob.decode()
+        plain = len(text) == len(blob)
+        values, start = [], 0
+        for size in answer["sizes"]:
+            end = start + size
+            values.append(text[start:end] if plain else blob[start:end].decode())
+            start = end
+        return answer, values
 
     def _read(self, size, deadline):
         chunks, stream = [], self._process.stdout
@@ -153,11 +185,17 @@ class TemplateSandbox:
             self._process = None
 
 
-def _result(parts, rows, answer, texts):
+def _rendered(count, answer, values):
     errors = {int(index): error for index, error in answer["errors"].items()}
-    width = len(parts)
-    result = [None if index in errors else texts[index * width : (index + 1) * width] for index in range(len(rows))]
-    return result, answer["missing"], errors
+    width = len(values) // max(1, count - len(errors))
+    starts = iter(range(0, len(values), width or 1))
+    rows = [None if index in errors else _slice(values, starts, width) for index in range(count)]
+    return Rendered([Shape(*shape) for shape in answer["shapes"]], rows, answer["missing"], errors)
+
+
+def _slice(values, starts, width):
+    start = next(starts, 0)
+    return values[start : start + width]
 
 
 def _enlarged(pipe):

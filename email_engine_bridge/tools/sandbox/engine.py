@@ -11,6 +11,7 @@ from jinja2.runtime import LoopContext
 from jinja2.sandbox import SandboxedEnvironment
 
 from . import merge_tags, policy
+from .shape import MARK, take_apart, whole
 
 MAX_OUTPUT = 2 * 1024 * 1024  # characters of one rendered part
 MAX_TEXT = 256 * 1024  # characters of one value inside an expression
@@ -179,6 +180,40 @@ def _number(value, decimals=0, thousands=" ", point=","):
     return digits.replace(",", "\0").replace(".", str(point)).replace("\0", str(thousands))
 
 
+class Part:
+    """A compiled part of messages: `literals`, and `holes` filled from the values that `render` gives."""
+
+    def __init__(self, environment, tree, kind):
+        self.environment = environment
+        self.kind = kind
+        self.literals, self.holes, holes_alone = whole(tree) if kind == "header" else take_apart(tree)
+        for node in holes_alone.find_all(nodes.Node):
+            node.environment = environment
+        holes_alone.environment = environment
+        code = environment.compile(holes_alone)
+        self._template = environment.template_class.from_code(environment, code, {})
+        self._fixed = sum(map(len, self.literals))
+
+    def render(self, values):
+        """The value of each distinct hole."""
+        environment = self.environment
+        environment.missing = set()
+        environment.rounds = 0
+        found, chunks, size = [], [], self._fixed
+        for chunk in self._template.root_render_func(self._template.new_context(values, shared=True)):
+            if chunk != MARK:
+                size += len(chunk)
+                if size > MAX_OUTPUT:
+                    raise RenderError(f"The message is longer than {MAX_OUTPUT} characters")
+                chunks.append(chunk)
+            else:
+                found.append("".join(chunks))
+                chunks = []
+        if len(self.holes) > len(found) and self._fixed + sum(len(found[hole]) for hole in self.holes) > MAX_OUTPUT:
+            raise RenderError(f"The message is longer than {MAX_OUTPUT} characters")
+        return [_one_line(found[0])] if self.kind == "header" else found
+
+
 class Engine:
     """Compiled parts, kept by (source, kind, keep_tags).
 
@@ -203,8 +238,6 @@ class Engine:
             merge_tags.translate(tree)
         for loop in tree.find_all(nodes.For):
             loop.iter = nodes.Filter(loop.iter, "_rounds", [], [], None, None, lineno=loop.lineno)
-        for node in tree.find_all(nodes.Node):
-            node.environment = environment
         return tree
 
     def environment(self, kind, keep_tags=False):
@@ -217,9 +250,7 @@ class Engine:
         key = (source, kind, keep_tags)
         part = self._parts.get(key)
         if part is None:
-            environment = self.environment(kind, keep_tags)
-            code = environment.compile(self.parse(source, kind, keep_tags))
-            part = environment.template_class.from_code(environment, code, {})
+            part = Part(self.environment(kind, keep_tags), self.parse(source, kind, keep_tags), kind)
             self._parts[key] = part
             if len(self._parts) > CACHED:
                 self._parts.popitem(last=False)
@@ -233,30 +264,26 @@ class Engine:
         return list(dict.fromkeys(found))
 
     def render(self, parts, values):
-        """(texts, names that were missing) of one message; parts: [(source, kind, keep_tags)]."""
-        missing, texts = set(), []
+        """(values of the parts' holes, names that were missing) of one message; parts: [(source, kind, keep_tags)]."""
+        missing, found = set(), []
         signal.setitimer(signal.ITIMER_VIRTUAL, MAX_CPU)
         try:
             for source, kind, keep_tags in parts:
-                template = self.compiled(source, kind, keep_tags)
-                texts.append(_one_line(_run(template, values)) if kind == "header" else _run(template, values))
-                missing |= template.environment.missing
+                part = self.compiled(source, kind, keep_tags)
+                found += part.render(values)
+                missing |= part.environment.missing
         finally:
             signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        return texts, missing
+        return found, missing
 
-
-def _run(template, values):
-    environment = template.environment
-    environment.missing = set()
-    environment.rounds = 0
-    size, chunks = 0, []
-    for chunk in template.root_render_func(template.new_context(values, shared=True)):
-        size += len(chunk)
-        if size > MAX_OUTPUT:
-            raise RenderError(f"The message is longer than {MAX_OUTPUT} characters")
-        chunks.append(chunk)
-    return "".join(chunks)
+    def shapes(self, parts):
+        """[(literals, holes)] of the parts; holes are places in the values that `render` gives."""
+        result, start = [], 0
+        for source, kind, keep_tags in parts:
+            part = self.compiled(source, kind, keep_tags)
+            result.append((part.literals, [start + hole for hole in part.holes]))
+            start += max(part.holes, default=-1) + 1
+        return result
 
 
 def _one_line(text):

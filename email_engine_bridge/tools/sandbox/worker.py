@@ -1,7 +1,8 @@
 """The fenced child: reads requests on stdin, answers on stdout.
 
-A frame is a 4-byte length and JSON; an answer that carries texts is followed by them in UTF-8, one
-after the other, with their sizes in the JSON, so that neither side quotes large texts.
+A frame is a 4-byte length and JSON; an answer that carries values is followed by them in UTF-8, one
+after the other, with their sizes in the JSON, so that neither side quotes large texts. What all messages
+share is told once an answer, as the shapes of the parts.
 """
 
 import codecs
@@ -34,8 +35,8 @@ def main():
             return
         request = json.loads(source.read(struct.unpack("!I", head)[0]))
         _extend_cpu(len(request.get("rows", ())))
-        answer, texts = _answer(engine, request)
-        blob = [text.encode("utf-8", "replace") for text in texts]
+        answer, values = _answer(engine, request)
+        blob = [value.encode("utf-8", "replace") for value in values]
         answer["sizes"] = [len(part) for part in blob]
         header = json.dumps(answer).encode()
         sink.write(struct.pack("!I", len(header)) + header + b"".join(blob))
@@ -112,23 +113,21 @@ def _inspect(engine, request):
 
 def _render(engine, request):
     parts = [tuple(part) for part in request["parts"]]
-    texts, errors, missing, retire = [], {}, {}, False
+    common, found, errors, missing, retire = request["common"], [], {}, {}, False
     for index, values in enumerate(request["rows"]):
         try:
-            row_texts, row_missing = engine.render(parts, values)
+            row_found, row_missing = engine.render(parts, {**values, **common})
         except OutOfTime:
-            row_texts, row_missing = None, {"message": "The message takes too long to render"}
+            errors[index] = {"message": "The message takes too long to render"}
         except MemoryError:
-            row_texts, row_missing, retire = None, {"message": "The message needs too much memory"}, True
+            errors[index], retire = {"message": "The message needs too much memory"}, True
         except RenderError as error:
-            row_texts, row_missing = None, {"message": str(error)}
+            errors[index] = {"message": str(error)}
         except Exception as error:  # noqa: BLE001 the answer carries it to the author of the template
-            row_texts, row_missing = None, describe(error, parts[0][0])
-        if row_texts is None:
-            errors[index] = row_missing
-            texts += [""] * len(parts)
+            errors[index] = describe(error, parts[0][0])
         else:
-            texts += row_texts
+            found += row_found
             for name in row_missing:
                 missing[name] = missing.get(name, 0) + 1
-    return {"errors": errors, "missing": missing, "retire": retire}, texts
+    shapes = engine.shapes(parts) if len(errors) < len(request["rows"]) else []
+    return {"errors": errors, "missing": missing, "retire": retire, "shapes": shapes}, found
