@@ -1,9 +1,10 @@
 """The chapters in the order they are played: (title, function of the stage)."""
 
-from . import inbox, saas
+from . import engine, inbox, saas
 
 CHAPTERS = [
     ("provisioning a client", saas.provision),
     ("suspending and reactivating it", saas.suspend_and_reactivate),
     ("connecting the company's mailbox", inbox.connect_mailbox),
+    ("warming up the mail engine", engine.warm_up),
 ]
