@@ -7,6 +7,7 @@ from . import engine_tenant
 from . import engine_domain
 from . import engine_dkim_key
 from . import engine_dns_check
+from . import engine_finding
 from . import engine_ip
 from . import engine_ip_warmup
 from . import engine_ip_day

@@ -1,6 +1,6 @@
 from odoo import api, fields, models
 
-from ..tools import dns_board
+from ..tools import dns_board, mta_sts
 from ..tools.dns_lookup import DnsLookup
 
 KINDS = [
@@ -35,13 +35,25 @@ class EngineDnsCheck(models.Model):
         required=True,
         readonly=True,
     )
-    message = fields.Text("Finding", readonly=True)
+    finding = fields.Json("What was found", readonly=True)
+    message = fields.Text("Finding", compute="_compute_message")
     found = fields.Text(readonly=True)
     publish = fields.Text("To publish", readonly=True)
     publish_copy = fields.Text("Copy", related="publish")
     checked_at = fields.Datetime(readonly=True)
 
     _kind_uniq = models.UniqueIndex("(domain_id, COALESCE(ip_id, 0), kind)")
+
+    @api.depends("finding")
+    @api.depends_context("lang")
+    def _compute_message(self):
+        for check in self:
+            check.message = self.env["engine.finding"]._say(check.finding)
+
+    @api.model
+    def _get_fetcher__(self):
+        """Return the client of MTA-STS policies; the seam for tests."""
+        return mta_sts.PolicyFetcher()
 
     @api.model
     def _get_lookup__(self):
@@ -61,7 +73,8 @@ class EngineDnsCheck(models.Model):
         key = (signing.selector, signing.record) if signing else None
         addresses = ips.mapped("address")
         report_to = domain.tenant_id.alert_email or ""
-        for check in dns_board.check_domain(lookup, domain.name, addresses, key, report_to):
+        fetcher = self._get_fetcher__()
+        for check in dns_board.check_domain(lookup, domain.name, addresses, key, report_to, fetcher):
             self._store(domain, self.env["engine.ip"], check)
         for ip in ips:
             self._store(domain, ip, dns_board.check_reverse(lookup, ip.address, ip.hostname))
@@ -76,7 +89,7 @@ class EngineDnsCheck(models.Model):
     def _store(self, domain, ip, check):
         values = {
             "verdict": check.verdict,
-            "message": check.message,
+            "finding": check.finding,
             "found": check.found,
             "publish": dns_board.publish_text(check.publish) if check.publish else False,
             "checked_at": fields.Datetime.now(),
@@ -99,6 +112,6 @@ class EngineDnsCheck(models.Model):
         commit_progress(remaining=self.env["engine.domain"].search_count(domain))
         for name in names:
             name.checked_at = fields.Datetime.now()
-            self._check_domain(name, lookup)
+            self.with_context(lang=name.company_id.partner_id.lang)._check_domain(name, lookup)
             if not commit_progress(1):
                 break

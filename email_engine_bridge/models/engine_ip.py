@@ -2,9 +2,11 @@ import ipaddress
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
+from odoo.tools import format_date
 
 from ..const import IP_STATUSES, SENDING_STATUSES
 from ..tools import dns_board, dns_records, health, pmta_values, warmup
+from ..tools.finding import finding
 
 HEALTH_STATES = [
     ("ok", "Ok"),
@@ -45,7 +47,8 @@ class EngineIp(models.Model):
     status = fields.Selection(
         IP_STATUSES, required=True, default="provisioning", readonly=True, tracking=True, index=True
     )
-    status_reason = fields.Char("Why", readonly=True, copy=False)
+    status_finding = fields.Json(readonly=True, copy=False)
+    status_reason = fields.Char("Why", compute="_compute_reasons")
     is_sending = fields.Boolean(compute="_compute_is_sending")
     plan_id = fields.Many2one(
         "engine.warmup.plan",
@@ -60,11 +63,13 @@ class EngineIp(models.Model):
     idle_days = fields.Integer("Idle days in a row", readonly=True, copy=False)
     phase = fields.Char(compute="_compute_phase", help="week_1 … week_6 while warming, then active")
     plan_quota = fields.Integer("Quota of the plan", compute="_compute_phase")
-    warmup_note = fields.Char("Last warm-up day", readonly=True, copy=False)
+    warmup_finding = fields.Json(readonly=True, copy=False)
+    warmup_note = fields.Char("Last warm-up day", compute="_compute_reasons")
     consolidated_on = fields.Date("Days counted until", readonly=True, copy=False)
     health = fields.Selection(HEALTH_STATES, required=True, default="ok", readonly=True, copy=False, tracking=True)
     health_since = fields.Date(readonly=True, copy=False)
-    health_reason = fields.Char(readonly=True, copy=False)
+    health_finding = fields.Json(readonly=True, copy=False)
+    health_reason = fields.Char(compute="_compute_reasons")
     daily_quota = fields.Integer("Quota a day now", compute="_compute_daily_quota", store=True)
     day_ids = fields.One2many("engine.ip.day", "ip_id", "Days")
     quota_today = fields.Integer(compute="_compute_today")
@@ -98,6 +103,16 @@ class EngineIp(models.Model):
         for ip in self:
             share = health.share_of_quota(ip.health) if ip.status in SENDING_STATUSES else 0
             ip.daily_quota = int(ip.plan_quota * share)
+
+    @api.depends("status_finding", "warmup_finding", "health_finding", "consolidated_on")
+    @api.depends_context("lang")
+    def _compute_reasons(self):
+        say = self.env["engine.finding"]._say
+        for ip in self:
+            ip.status_reason = say(ip.status_finding)
+            ip.health_reason = say(ip.health_finding)
+            day = format_date(self.env, ip.consolidated_on)
+            ip.warmup_note = ip.warmup_finding and f"{day}: {say(ip.warmup_finding)}"
 
     def _compute_today(self):
         for tenant, ips in self.grouped("tenant_id").items():
@@ -163,7 +178,7 @@ class EngineIp(models.Model):
     # === STATES === #
 
     def _set_status(self, status, reason):
-        """Change the state of the IPs and say why on each of them; who may do it was checked before."""
+        """Change the state of the IPs and say why (words or a finding); who may do it was checked before."""
         for ip in self:
             if status not in ALLOWED_CHANGES[ip.status]:
                 labels = dict(self._fields["status"]._description_selection(self.env))
@@ -175,13 +190,13 @@ class EngineIp(models.Model):
                         wanted=labels[status],
                     )
                 )
-            values = {"status": status, "status_reason": reason}
+            values = {"status": status, "status_finding": reason}
             if status == "warming" and ip.status == "provisioning":
                 values.update(stage=0, used_days=0, idle_days=0)
             if status in SENDING_STATUSES and ip.health in ("hold", "pause"):
-                values.update(health="probation", health_since=ip.tenant_id._get_today(), health_reason=reason)
+                values.update(health="probation", health_since=ip.tenant_id._get_today(), health_finding=reason)
             ip.sudo().write(values)
-            ip._explain(reason)
+            ip._explain(self.env["engine.finding"]._say(reason))
 
     def _start_when_proved(self):
         """Start the warm-up of IPs in provisioning whose required DNS records are all right."""
@@ -193,7 +208,7 @@ class EngineIp(models.Model):
                 if check.ip_id in (ip, ip.browse()) and check.verdict in ("ok", "warning")
             }
             if proved >= set(dns_board.REQUIRED):
-                ip._set_status("warming", self.env._("DNS is proved: PTR, SPF, DKIM and DMARC are right."))
+                ip._set_status("warming", finding("dns_proved"))
 
     def _get_working_status(self):
         """Return what an IP is when nothing stops it: warming, or active after the last stage."""

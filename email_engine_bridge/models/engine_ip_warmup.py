@@ -21,9 +21,13 @@ class EngineIp(models.Model):
         commit_progress(remaining=len(ips))
         for ip in ips:
             if ip.try_lock_for_update():
-                ip._consolidate()
+                ip._in_company_language()._consolidate()
             if not commit_progress(1):
                 break
+
+    def _in_company_language(self):
+        """Return the IP with the language of the people who read what a job writes on it."""
+        return self.with_context(lang=self.company_id.partner_id.lang)
 
     def _consolidate(self):
         """Count every finished day of this IP that was not counted yet."""
@@ -77,16 +81,24 @@ class EngineIp(models.Model):
         after = health.next_state(self.health, lasted, verdict)
         if after.state == self.health or self.status not in LIVE_STATUSES:
             return
-        before = self.health
         status = {"pause": "paused", "hold": "held"}.get(after.state, self._get_working_status())
-        self.sudo().write({"health": after.state, "health_since": day, "health_reason": after.reason, "status": status})
-        self.sudo().status_reason = after.reason
+        labels = dict(self._fields["health"]._description_selection(self.env))
+        before = labels[self.health]
+        self.sudo().write(
+            {
+                "health": after.state,
+                "health_since": day,
+                "health_finding": after.reason,
+                "status": status,
+                "status_finding": after.reason,
+            }
+        )
         text = self.env._(
             "Health of %(address)s: %(before)s → %(after)s. %(reason)s",
             address=self.address,
             before=before,
-            after=after.state,
-            reason=after.reason,
+            after=labels[after.state],
+            reason=self.health_reason,
         )
         self._explain(text)
         self.env["engine.alert"]._raise_alert(self.tenant_id, text, ip=self)
@@ -100,7 +112,7 @@ class EngineIp(models.Model):
                 "stage": progress.stage,
                 "used_days": progress.used_days,
                 "idle_days": progress.idle_days,
-                "warmup_note": f"{day}: {step.reason}",
+                "warmup_finding": step.reason,
                 "consolidated_on": day,
             }
         )
@@ -108,7 +120,8 @@ class EngineIp(models.Model):
             return
         if self.status in ("warming", "active"):
             self.sudo().status = self._get_working_status()
-        text = self.env._("Warm-up of %(address)s: %(reason)s.", address=self.address, reason=step.reason)
+        reason = self.env["engine.finding"]._say(step.reason)
+        text = self.env._("Warm-up of %(address)s: %(reason)s", address=self.address, reason=reason)
         self._explain(text)
         self.env["engine.alert"]._raise_alert(self.tenant_id, text, ip=self)
         self.tenant_id._touch_configuration()
@@ -121,7 +134,7 @@ class EngineIp(models.Model):
         commit_progress(remaining=len(ips))
         for ip in ips:
             if ip.try_lock_for_update():
-                ip._judge_today()
+                ip._in_company_language()._judge_today()
             if not commit_progress(1):
                 break
 

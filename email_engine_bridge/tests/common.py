@@ -20,6 +20,7 @@ class EngineCommon:
 
     @classmethod
     def setUpEngine(cls):
+        cls.env.company.partner_id.lang = "en_US"  # what jobs write on records
         cls.tenant_a = cls._create_tenant("Alpha", "alpha")
         cls.tenant_b = cls._create_tenant("Beta", "beta")
         cls.ip_a1 = cls._create_ip(cls.tenant_a, "mail1.alpha.test", "192.0.2.1")

@@ -70,10 +70,10 @@ class TestWarmupEngine(EngineCase):
         self.assertEqual((self.ip_b1.status, self.ip_b1.health), ("paused", "pause"))
         self.assertIn("bounces in", self.ip_b1.health_reason)
         alert = self.env["engine.alert"].search([("ip_id", "=", self.ip_b1.id)], limit=1)
-        self.assertIn("ok → pause", alert.text)
+        self.assertIn("Ok → Pause", alert.text)
         self.assertEqual(alert.telegram_state, "none")
         mail = self.env["mail.mail"].search([("email_to", "=", "ops@beta.test")], limit=1)
-        self.assertIn("ok → pause", mail.body_html)
+        self.assertIn("Ok → Pause", mail.body_html)
         self.assertEqual(self.quota._reserve(self.tenant_b, 1), [])
 
     def test_pause_probation_and_back(self):

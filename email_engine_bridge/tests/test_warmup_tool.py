@@ -109,7 +109,8 @@ class TestHealth(BaseCase):
         self.assertEqual(states, ["slow", "hold", "pause"])
         self.assertEqual(self.judge(10000, 0, 30), "pause")
         verdict = health.judge(health.Window(1000, 80, 0), self.NOTHING)
-        self.assertIn("80 bounces in 1000 mails of 7 days (8.00%)", verdict.reason)
+        self.assertEqual(verdict.reason["code"], "bounces_of_week")
+        self.assertEqual([verdict.reason[name] for name in ("hits", "mails", "rate")], [80, 1000, 0.08])
 
     def test_a_day_of_emergency_pauses(self):
         week = health.Window(10000, 200, 1)
@@ -117,7 +118,7 @@ class TestHealth(BaseCase):
         self.assertEqual(health.judge(week, health.Window(500, 35, 0)).state, "ok")
 
     def test_states_follow_each_other(self):
-        ok, bad = health.Verdict("ok", ""), health.Verdict("pause", "")
+        ok, bad = health.Verdict("ok", {}), health.Verdict("pause", {})
         self.assertEqual(health.next_state("ok", 9, bad).state, "pause")
         self.assertEqual(health.next_state("pause", 2, ok).state, "pause")
         self.assertEqual(health.next_state("pause", 3, bad).state, "probation")

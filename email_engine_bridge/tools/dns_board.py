@@ -7,8 +7,10 @@ ok, warning (mail passes, but not as it should), error (mail suffers), unknown (
 import re
 from dataclasses import dataclass
 
-from . import dkim_keys, dns_records
+from ..exceptions import EngineError
+from . import dkim_keys, dns_records, mta_sts
 from .dns_lookup import DnsUnavailable
+from .finding import finding
 from .spf import check_spf
 
 REQUIRED = ("spf", "dkim", "dmarc", "ptr")  # what an IP must prove before it may send
@@ -17,12 +19,15 @@ TAG = re.compile(r"\s*([A-Za-z]+)\s*=\s*([^;]*)")
 
 @dataclass(frozen=True)
 class Check:
-    """One line of the board; `publish` is (name, type, value) or None when nothing is to be done."""
+    """One line of the board: what is in DNS, what that means (a finding), and what to publish.
+
+    `publish` is (name, type, value), or None when nothing is to be done.
+    """
 
     kind: str
     verdict: str
     found: str
-    message: str
+    finding: dict
     publish: tuple | None = None
 
 
@@ -47,7 +52,7 @@ def guarded(kind):
             try:
                 return check(lookup, *arguments)
             except DnsUnavailable as error:
-                return Check(kind, "unknown", "", str(error))
+                return Check(kind, "unknown", "", error.finding)
 
         return run
 
@@ -62,16 +67,16 @@ def check_domain_spf(lookup, domain, addresses):
     worst = next((result for result in results if result.result != "pass"), results[0])
     found = worst.record
     if worst.result == "none":
-        return Check("spf", "error", "", "There is no SPF record.", wanted)
+        return Check("spf", "error", "", finding("spf_missing"), wanted)
     if worst.result == "permerror":
-        return Check("spf", "error", found, f"SPF is broken: {worst.explanation}.", wanted)
+        return Check("spf", "error", found, finding("spf_broken", why=worst.wrong), wanted)
     if addresses and worst.result != "pass":
-        return Check("spf", "error", found, f"SPF says {worst.result} for an address that sends.", wanted)
+        return Check("spf", "error", found, finding("spf_not_passed", result=worst.result), wanted)
     if re.search(r"(^|\s)\+?all\b", found):
-        return Check("spf", "error", found, "SPF allows the whole internet (+all).", wanted)
+        return Check("spf", "error", found, finding("spf_allows_all"), wanted)
     if re.search(r"\bptr\b", found):
-        return Check("spf", "warning", found, "SPF uses ptr, which RFC 7208 advises against.", wanted)
-    return Check("spf", "ok", found, f"SPF passes with {worst.lookups} of 10 lookups.")
+        return Check("spf", "warning", found, finding("spf_uses_ptr"), wanted)
+    return Check("spf", "ok", found, finding("spf_passes", lookups=worst.lookups))
 
 
 @guarded("dkim")
@@ -81,21 +86,21 @@ def check_domain_dkim(lookup, domain, selector, record):
     wanted = (name, "TXT", record)
     records = lookup.txt(name)
     if not records:
-        return Check("dkim", "error", "", f"No key is published at {name}.", wanted)
+        return Check("dkim", "error", "", finding("dkim_missing", name=name), wanted)
     if len(records) > 1:
         return Check(
-            "dkim", "error", " | ".join(records), f"{name} has {len(records)} records, one is allowed.", wanted
+            "dkim", "error", " | ".join(records), finding("dkim_several", name=name, count=len(records)), wanted
         )
     found, expected = tags(records[0]), tags(record)
     if found is None or "p" not in found or found.get("v", "DKIM1") != "DKIM1":
-        return Check("dkim", "error", records[0], "This is no DKIM key.", wanted)
+        return Check("dkim", "error", records[0], finding("dkim_no_key"), wanted)
     if not found["p"]:
-        return Check("dkim", "error", records[0], "The key is revoked (p= is empty).", wanted)
+        return Check("dkim", "error", records[0], finding("dkim_revoked"), wanted)
     if re.sub(r"\s+", "", found["p"]) != expected["p"] or found.get("k", "rsa") != expected.get("k", "rsa"):
-        return Check("dkim", "error", records[0], "Another key is published than the one that signs.", wanted)
+        return Check("dkim", "error", records[0], finding("dkim_other_key"), wanted)
     if "y" in found.get("t", "").split(":"):
-        return Check("dkim", "warning", records[0], "The key is marked as a test (t=y).", wanted)
-    return Check("dkim", "ok", records[0], "The published key is the one that signs.")
+        return Check("dkim", "warning", records[0], finding("dkim_test"), wanted)
+    return Check("dkim", "ok", records[0], finding("dkim_right"))
 
 
 def find_dmarc(lookup, domain):
@@ -115,19 +120,19 @@ def check_domain_dmarc(lookup, domain, signing_domain, report_to=""):
     wanted = (f"_dmarc.{domain}", "TXT", dns_records.dmarc_record(report_to))
     name, records = find_dmarc(lookup, domain)
     if not records:
-        return Check("dmarc", "error", "", "There is no DMARC record.", wanted)
+        return Check("dmarc", "error", "", finding("dmarc_missing"), wanted)
     if len(records) > 1:
         return Check(
-            "dmarc", "error", " | ".join(records), f"{name} has {len(records)} DMARC records: none counts.", wanted
+            "dmarc", "error", " | ".join(records), finding("dmarc_several", name=name, count=len(records)), wanted
         )
     policy = tags(records[0])
     if policy is None or policy.get("p", "none").lower() not in ("none", "quarantine", "reject"):
-        return Check("dmarc", "error", records[0], "The DMARC policy cannot be read.", wanted)
+        return Check("dmarc", "error", records[0], finding("dmarc_unreadable"), wanted)
     if "p" not in policy:
-        return Check("dmarc", "error", records[0], "The DMARC record has no policy (p=).", wanted)
+        return Check("dmarc", "error", records[0], finding("dmarc_no_policy"), wanted)
     if not _aligned(domain, signing_domain, policy.get("adkim", "r").lower(), name):
-        return Check("dmarc", "error", records[0], f"Signatures of {signing_domain} are not aligned.", wanted)
-    return Check("dmarc", "ok", records[0], f"DMARC applies from {name} with p={policy['p']}.")
+        return Check("dmarc", "error", records[0], finding("dmarc_not_aligned", domain=signing_domain), wanted)
+    return Check("dmarc", "ok", records[0], finding("dmarc_right", name=name, policy=policy["p"]))
 
 
 def _aligned(domain, signing_domain, mode, record_name):
@@ -145,13 +150,19 @@ def check_reverse(lookup, address, hostname):
     names = lookup.ptr(address)
     found = ", ".join(names)
     if not names:
-        return Check("ptr", "error", "", f"{address} has no name (PTR); ask the IP's provider.", wanted)
+        return Check("ptr", "error", "", finding("ptr_missing", address=address), wanted)
     if hostname.lower() not in names:
-        return Check("ptr", "error", found, f"The name of {address} is not the HELO name {hostname}.", wanted)
+        return Check("ptr", "error", found, finding("ptr_other_name", address=address, hostname=hostname), wanted)
     if address not in lookup.addresses(hostname):
         kind = "AAAA" if ":" in address else "A"
-        return Check("ptr", "error", found, f"{hostname} does not lead back to {address}.", (hostname, kind, address))
-    return Check("ptr", "ok", found, f"{address} and {hostname} name each other.")
+        return Check(
+            "ptr",
+            "error",
+            found,
+            finding("ptr_no_way_back", address=address, hostname=hostname),
+            (hostname, kind, address),
+        )
+    return Check("ptr", "ok", found, finding("ptr_right", address=address, hostname=hostname))
 
 
 @guarded("mx")
@@ -161,26 +172,45 @@ def check_mx(lookup, domain):
     found = ", ".join(f"{preference} {host or '.'}" for preference, host in hosts)
     wanted = (domain, "MX", f"10 {domain}.")
     if not hosts:
-        return Check("mx", "warning", "", "There is no MX: answers to this domain are lost.", wanted)
+        return Check("mx", "warning", "", finding("mx_missing"), wanted)
     if [host for _preference, host in hosts] == [""]:
-        return Check("mx", "warning", found, "This domain takes no mail at all (null MX).", wanted)
+        return Check("mx", "warning", found, finding("mx_null"), wanted)
     dead = [host for _preference, host in hosts if not lookup.addresses(host)]
     if dead:
-        return Check("mx", "error", found, f"{dead[0]} has no address.", (dead[0], "A", "…"))
-    return Check("mx", "ok", found, "Mail to this domain has somewhere to go.")
+        return Check("mx", "error", found, finding("mx_dead", host=dead[0]), (dead[0], "A", "…"))
+    return Check("mx", "ok", found, finding("mx_right"))
 
 
 @guarded("mta_sts")
-def check_mta_sts(lookup, domain):
+def check_mta_sts(lookup, domain, fetcher=None):
+    """The record announces a policy; with a `fetcher` the policy itself is read, too."""
     name = f"_mta-sts.{domain}"
     records = [text for text in lookup.txt(name) if text.startswith("v=STSv1")]
     wanted = (name, "TXT", "v=STSv1; id=1")
     if not records:
-        return Check("mta_sts", "warning", "", "No MTA-STS: mail to this domain may travel unencrypted.", wanted)
-    policy = tags(records[0])
-    if len(records) > 1 or policy is None or not re.fullmatch(r"[A-Za-z0-9]{1,32}", policy.get("id", "")):
-        return Check("mta_sts", "error", " | ".join(records), "MTA-STS: one record with an id is expected.", wanted)
-    return Check("mta_sts", "ok", records[0], "MTA-STS is announced; its policy file is not fetched here.")
+        return Check("mta_sts", "warning", "", finding("mta_sts_missing"), wanted)
+    announced = tags(records[0])
+    if len(records) > 1 or announced is None or not re.fullmatch(r"[A-Za-z0-9]{1,32}", announced.get("id", "")):
+        return Check("mta_sts", "error", " | ".join(records), finding("mta_sts_wrong"), wanted)
+    verdict, meaning = _judge_policy(lookup, domain, fetcher) if fetcher else ("ok", finding("mta_sts_announced"))
+    return Check("mta_sts", verdict, records[0], meaning)
+
+
+def _judge_policy(lookup, domain, fetcher):
+    """Return (verdict, finding) of the policy file that `mta-sts.<domain>` serves."""
+    host = f"mta-sts.{domain}"
+    try:
+        policy = mta_sts.parse_policy(fetcher.fetch(host, lookup.addresses(host)))
+    except EngineError as error:
+        return "error", finding("mta_sts_unreachable", host=host, error=str(error))
+    if policy is None:
+        return "error", finding("mta_sts_unreadable", host=host)
+    if policy["mode"] == "none":
+        return "warning", finding("mta_sts_off")
+    outside = [mx for _preference, mx in lookup.mx(domain) if not mta_sts.covers(policy, mx)]
+    if outside:
+        return "error", finding("mta_sts_not_covered", host=outside[0])
+    return "ok", finding("mta_sts_right", mode=policy["mode"])
 
 
 @guarded("tls_rpt")
@@ -189,17 +219,17 @@ def check_tls_rpt(lookup, domain, report_to=""):
     records = [text for text in lookup.txt(name) if text.startswith("v=TLSRPTv1")]
     wanted = (name, "TXT", f"v=TLSRPTv1; rua=mailto:{report_to or 'postmaster@' + domain}")
     if not records:
-        return Check("tls_rpt", "warning", "", "No TLS reports are asked for.", wanted)
+        return Check("tls_rpt", "warning", "", finding("tls_rpt_missing"), wanted)
     policy = tags(records[0])
     if len(records) > 1 or policy is None or not re.match(r"(mailto:.+@|https://)", policy.get("rua", "")):
         return Check(
             "tls_rpt",
             "error",
             " | ".join(records),
-            "TLS-RPT: one record with rua=mailto: or https:// is expected.",
+            finding("tls_rpt_wrong"),
             wanted,
         )
-    return Check("tls_rpt", "ok", records[0], "TLS reports are asked for.")
+    return Check("tls_rpt", "ok", records[0], finding("tls_rpt_right"))
 
 
 @guarded("bimi")
@@ -208,28 +238,28 @@ def check_bimi(lookup, domain):
     records = [text for text in lookup.txt(name) if text.startswith("v=BIMI1")]
     wanted = (name, "TXT", f"v=BIMI1; l=https://{domain}/logo.svg; a=")
     if not records:
-        return Check("bimi", "warning", "", "No logo (BIMI) is published.", wanted)
+        return Check("bimi", "warning", "", finding("bimi_missing"), wanted)
     policy = tags(records[0])
     if len(records) > 1 or policy is None or not re.match(r"(https://\S+\.svg)?$", policy.get("l", "?"), re.I):
-        return Check("bimi", "error", records[0], "BIMI: l= must be the https address of an SVG.", wanted)
+        return Check("bimi", "error", records[0], finding("bimi_wrong"), wanted)
     dmarc = find_dmarc(lookup, domain)[1]
     strict = dmarc and (tags(dmarc[0]) or {}).get("p", "").lower() in ("quarantine", "reject")
     if not strict:
-        return Check("bimi", "warning", records[0], "BIMI needs a DMARC policy of quarantine or reject.", None)
-    return Check("bimi", "ok", records[0], "A logo is published.")
+        return Check("bimi", "warning", records[0], finding("bimi_needs_dmarc"), None)
+    return Check("bimi", "ok", records[0], finding("bimi_right"))
 
 
-def check_domain(lookup, domain, addresses, key, report_to=""):
+def check_domain(lookup, domain, addresses, key, report_to="", fetcher=None):
     """Return the checks of a domain; `key` is (selector, record) of the key that signs, or None."""
-    checks = [check_domain_spf(lookup, domain, addresses)]
-    if key:
-        checks.append(check_domain_dkim(lookup, domain, *key))
-    else:
-        checks.append(Check("dkim", "error", "", "No DKIM key signs for this domain.", None))
-    checks.append(check_domain_dmarc(lookup, domain, domain, report_to))
-    checks += [check_mx(lookup, domain), check_mta_sts(lookup, domain)]
-    checks += [check_tls_rpt(lookup, domain, report_to), check_bimi(lookup, domain)]
-    return checks
+    return [
+        check_domain_spf(lookup, domain, addresses),
+        check_domain_dkim(lookup, domain, *key) if key else Check("dkim", "error", "", finding("dkim_none_signs")),
+        check_domain_dmarc(lookup, domain, domain, report_to),
+        check_mx(lookup, domain),
+        check_mta_sts(lookup, domain, fetcher),
+        check_tls_rpt(lookup, domain, report_to),
+        check_bimi(lookup, domain),
+    ]
 
 
 def publish_text(publish):

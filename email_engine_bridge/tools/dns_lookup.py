@@ -5,6 +5,7 @@ import dns.resolver
 import dns.reversename
 
 from ..exceptions import EngineUnavailable
+from .finding import finding
 
 TIMEOUT = 3.0  # seconds for one server
 LIFETIME = 8.0  # seconds for one question
@@ -12,6 +13,10 @@ LIFETIME = 8.0  # seconds for one question
 
 class DnsUnavailable(EngineUnavailable):
     """The name servers did not answer: nothing is known."""
+
+    def __init__(self, name, error):
+        super().__init__(f"No answer about {name} ({error})")
+        self.finding = finding("dns_no_answer", name=name, error=error)
 
 
 class DnsLookup:
@@ -29,8 +34,8 @@ class DnsLookup:
         """Return the TXT records; the strings of one record are joined without space (RFC 7208, 3.3)."""
         return [b"".join(record.strings).decode("utf-8", "replace") for record in self._ask(name, "TXT")]
 
-    def addresses(self, name):
-        return [str(record) for kind in ("A", "AAAA") for record in self._ask(name, kind)]
+    def addresses(self, name, *kinds):
+        return [str(record) for kind in kinds or ("A", "AAAA") for record in self._ask(name, kind)]
 
     def mx(self, name):
         """Return (preference, host) sorted by preference."""
@@ -60,4 +65,4 @@ class DnsLookup:
         ):
             return []  # a name that cannot exist
         except dns.exception.DNSException as error:
-            raise DnsUnavailable(f"No answer about {name} ({type(error).__name__})") from None
+            raise DnsUnavailable(str(name), type(error).__name__) from None

@@ -9,6 +9,8 @@ So an IP is stopped when the *lower* end of the Wilson interval is above the thr
 import math
 from dataclasses import dataclass
 
+from .finding import finding
+
 MAX_BOUNCE_RATE = 0.05
 MAX_COMPLAINT_RATE = 0.001
 # One-sided normal quantiles. A rule asked every day must be strict; see the benchmark `warmup`.
@@ -32,10 +34,10 @@ class Window:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A state (ok, slow, hold, pause, probation) and the sentence that explains it."""
+    """A state (ok, slow, hold, pause, probation) and the finding that explains it."""
 
     state: str
-    reason: str
+    reason: dict
 
 
 def wilson_lower(hits, total, z):
@@ -52,27 +54,23 @@ def judge(week, day, max_bounce=MAX_BOUNCE_RATE, max_complaint=MAX_COMPLAINT_RAT
 
     The day is the emergency brake: it only pauses. The week may also slow and hold.
     """
+    limits = (max_bounce, max_complaint)
     for z, state in ((Z_PAUSE, "pause"), (Z_HOLD, "hold"), (Z_SLOW, "slow")):
-        for window, name in ((week, "7 days"), (day, "24 hours")):
-            if window is day and state != "pause":
-                continue
-            reason = _excess(window, z, name, max_bounce, max_complaint)
-            if reason:
-                return Verdict(state, reason)
-    return Verdict("ok", "bounces and complaints are within the limits")
+        reason = _excess(week, z, limits, "bounces_of_week", "complaints_of_week")
+        if not reason and state == "pause":
+            reason = _excess(day, z, limits, "bounces_of_day", "complaints_of_day")
+        if reason:
+            return Verdict(state, reason)
+    return Verdict("ok", finding("healthy"))
 
 
-def _excess(window, z, name, max_bounce, max_complaint):
-    kinds = (("bounces", window.bounced, max_bounce), ("complaints", window.complained, max_complaint))
-    for kind, hits, limit in kinds:
+def _excess(window, z, limits, *codes):
+    for code, hits, limit in zip(codes, (window.bounced, window.complained), limits, strict=True):
         lower = wilson_lower(hits, window.sent, z)
         if hits >= MIN_EVIDENCE and lower > limit:
             rate = hits / window.sent
-            return (
-                f"{hits} {kind} in {window.sent} mails of {name} ({rate:.2%}):"
-                f" at least {lower:.2%} with confidence, above {limit:.2%}"
-            )
-    return ""
+            return finding(code, hits=hits, mails=window.sent, rate=rate, at_least=lower, limit=limit)
+    return None
 
 
 def next_state(state, days_in_state, verdict):
@@ -83,10 +81,10 @@ def next_state(state, days_in_state, verdict):
     """
     if state == "pause":
         if days_in_state < PAUSE_DAYS:
-            return Verdict("pause", f"day {days_in_state + 1} of {PAUSE_DAYS} of the pause")
-        return Verdict("probation", f"paused for {PAUSE_DAYS} days: may try at a low rate")
+            return Verdict("pause", finding("pause_day", day=days_in_state + 1, days=PAUSE_DAYS))
+        return Verdict("probation", finding("probation_begins", days=PAUSE_DAYS))
     if state == "probation" and verdict.state in ("ok", "slow") and days_in_state < PROBATION_DAYS:
-        return Verdict("probation", f"day {days_in_state + 1} of {PROBATION_DAYS} of the probation")
+        return Verdict("probation", finding("probation_day", day=days_in_state + 1, days=PROBATION_DAYS))
     return verdict
 
 

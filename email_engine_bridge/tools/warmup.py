@@ -8,6 +8,8 @@ stage used for less than its share of the volume does not count (SparkPost asks 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 
+from .finding import finding
+
 DOCUMENT_QUOTAS = (50, 200, 500, 1500, 5000, 10000)  # mails a day in weeks 1 to 6
 # SparkPost/support-docs, automated-ip-warmup: mails a day in stages 1 to 29
 SPARKPOST_QUOTAS = (
@@ -65,7 +67,7 @@ class Step:
 
     progress: Progress
     kind: str
-    reason: str
+    reason: dict
 
 
 def document_plan():
@@ -96,31 +98,31 @@ def consolidate(plan, progress, *, quota, sent, healthy):
         return _idle(plan, progress)
     awake = replace(progress, idle_days=0)
     if not healthy:
-        return Step(awake, "hold", "the day does not count: bounces or complaints were too high")
+        return Step(awake, "hold", finding("day_unhealthy"))
     if sent < plan.used_share * quota:
-        return Step(awake, "hold", f"the day does not count: {sent} of {quota} sent, {plan.used_share:.0%} needed")
+        return Step(awake, "hold", finding("day_unused", sent=sent, quota=quota, share=plan.used_share))
     if awake.stage >= len(plan.stages):
-        return Step(awake, "hold", "warm-up is over")
+        return Step(awake, "hold", finding("warmup_over"))
     return _count(plan, replace(awake, used_days=awake.used_days + 1))
 
 
 def _idle(plan, progress):
     progress = replace(progress, idle_days=progress.idle_days + 1)
     if progress.idle_days < plan.idle_days or not progress.stage:
-        return Step(progress, "hold", f"idle for {progress.idle_days} day(s)")
+        return Step(progress, "hold", finding("idle", days=progress.idle_days))
     back = Progress(stage=min(progress.stage, len(plan.stages)) - 1)
-    return Step(back, "step_back", f"idle for {plan.idle_days} days: back to {phase_of(plan, back)}")
+    return Step(back, "step_back", finding("stepped_back", days=plan.idle_days, phase=phase_of(plan, back)))
 
 
 def _count(plan, progress):
     stage = plan.stages[progress.stage]
     if progress.used_days < stage.days:
-        return Step(progress, "count", f"day {progress.used_days} of {stage.days} of {stage.name}")
+        return Step(progress, "count", finding("counted", day=progress.used_days, days=stage.days, phase=stage.name))
     ahead = Progress(stage=progress.stage + 1)
     if ahead.stage == len(plan.stages):
-        return Step(ahead, "activate", f"{stage.name} is done: active at {plan.active_quota} a day")
+        return Step(ahead, "activate", finding("activated", phase=stage.name, quota=plan.active_quota))
     after = plan.stages[ahead.stage]
-    return Step(ahead, "advance", f"{stage.name} is done: {after.name}, {after.quota} a day")
+    return Step(ahead, "advance", finding("advanced", phase=stage.name, next=after.name, quota=after.quota))
 
 
 def day_bounds(day, zone):

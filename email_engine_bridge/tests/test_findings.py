@@ -1,0 +1,61 @@
+import ast
+import inspect
+import re
+
+from odoo.tests import tagged
+from odoo.tools.translate import LazyGettext
+
+from ..models.engine_finding import TEXTS
+from ..tools import dns_board, dns_lookup, health, spf, warmup
+from ..tools.dns_board import Check
+from ..tools.finding import finding
+from .common import EngineCase
+
+
+def said_by(tool):
+    """Return {code: names of its values} of every finding a tool can make with a literal code."""
+    found = {}
+    for call in ast.walk(ast.parse(inspect.getsource(tool))):
+        named = isinstance(call, ast.Call) and getattr(call.func, "id", "") in ("finding", "SpfPermError")
+        if named and call.args and isinstance(call.args[0], ast.Constant):
+            found[call.args[0].value] = {keyword.arg for keyword in call.keywords}
+    return found
+
+
+@tagged("post_install", "-at_install")
+class TestFindings(EngineCase):
+    def test_every_finding_has_its_text(self):
+        said = {}
+        for tool in (dns_board, dns_lookup, health, spf, warmup):
+            said |= said_by(tool)
+        said["dns_proved"] = set()
+        judged = {"hits", "mails", "rate", "at_least", "limit"}
+        said |= {f"{kind}_of_{window}": judged for kind in ("bounces", "complaints") for window in ("week", "day")}
+        self.assertEqual(said.keys(), TEXTS.keys())
+        for code, names in said.items():
+            self.assertIsInstance(TEXTS[code], LazyGettext)
+            text = self.env._(TEXTS[code])
+            self.assertLessEqual(set(re.findall(r"%\((\w+)\)s", text)), names, code)
+
+    def test_the_board_speaks_the_readers_language(self):
+        domain = self.ip_a1.domain_id
+        wrong = finding("spf_broken", why=finding("spf_many_lookups", most=10))
+        self.env["engine.dns.check"]._store(domain, self.env["engine.ip"], Check("spf", "error", "", wrong))
+        check = domain.check_ids
+        self.assertEqual(check.message, "SPF is broken: more than 10 DNS lookups.")
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.assertEqual(check.with_context(lang="fr_FR").message, "Le SPF est invalide : plus de 10 requêtes DNS.")
+
+    def test_a_pause_is_explained_in_the_companys_language(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.tenant_a.company_id.partner_id.lang = "fr_FR"
+        self.quota._count_events(self.ip_a1, self.tenant_a._get_today(), bounced=400)
+        day = self.ip_a1.day_ids
+        day.sudo().write({"sent": 1000, "quota": 1000})
+        self.ip_a1._in_company_language()._judge_today()
+        self.assertEqual(self.ip_a1.status, "paused")
+        text = self.env["engine.alert"].search([("ip_id", "=", self.ip_a1.id)]).text
+        self.assertIn(
+            "400 rebonds sur 1000 e-mails en 7 jours (40 %)", text.replace("\u202f", " ").replace("\xa0", " ")
+        )
+        self.assertIn("400 bounces in 1000 mails of 7 days (40%)", self.ip_a1.status_reason)

@@ -1,0 +1,10 @@
+"""What a tool found, without words: `engine.finding` says it in the reader's language."""
+
+
+def finding(code, **values):
+    """Return a finding that JSON can hold.
+
+    `values` fill the text of the code: texts, whole numbers, shares (floats from 0 to 1) or
+    another finding.
+    """
+    return {"code": code, **values}
