@@ -20,8 +20,7 @@ def provision(stage) -> None:
     _end_earlier_demo(client)
     server = _server(client, stage.server.port)
     template = _template(stage, server)
-    plan = client.find("saas.plan", []) or client.create("saas.plan", {"name": "Essentiel"})
-    instance = _fresh_instance(client, {"plan_id": plan, "template_id": template, "server_id": server})
+    instance = _fresh_instance(client, {"plan_id": _plan(stage), "template_id": template, "server_id": server})
     client.call("saas.instance", "action_provision_instance", [instance])
     state = _follow(stage, "saas.instance", instance, ("active", "error", "draft"))
     row = client.read("saas.instance", instance, "url", "error_message", "provision_seconds", "admin_login", "host")
@@ -67,9 +66,20 @@ def _server(client, port: int) -> int:
     return server
 
 
+def _plan(stage) -> int:
+    """A plan whose instances can send mail from their first day."""
+    client, relay = stage.client, {"relay_host": "127.0.0.1", "relay_port": stage.smtp.port}
+    plan = client.find("saas.plan", []) or client.create(
+        "saas.plan", {"name": "Essentiel", "relay_encryption": "none", "relay_sender": "noreply@lokario.test", **relay}
+    )
+    client.call("saas.plan", "write", [plan], relay)  # every run's server listens elsewhere
+    return plan
+
+
 def _template(stage, server: int) -> int:
     client = stage.client
-    values = {"name": "Odoo", "code": "odoo", "modules": TEMPLATE_MODULES, "server_id": server}
+    french = client.call("res.lang", "search", [["code", "=", "fr_FR"]])
+    values = {"name": "Odoo", "code": "odoo", "modules": TEMPLATE_MODULES, "lang_ids": french, "server_id": server}
     template = client.find("saas.template", [["code", "=", "odoo"]]) or client.create("saas.template", values)
     if not client.read("saas.template", template, "is_template_ready")["is_template_ready"]:
         client.call("saas.template", "action_build", [template])

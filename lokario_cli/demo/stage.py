@@ -67,7 +67,7 @@ def install_manager(cluster: Cluster) -> bool:
     log = STATE / "logs" / "manager-install.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     conf = write_configuration(STATE / "conf" / "manager-install.conf", serving_options(cluster))
-    arguments = ["-c", conf, "-d", DATABASE, flag, ",".join(ADDONS), "--load-language", LANGUAGES]
+    arguments = ["-c", conf, "-d", DATABASE, flag, ",".join(ADDONS), "--load-language", "fr_FR,en_US"]
     _run_to_the_end(command(*arguments, "--no-http", "--stop-after-init"), log)
     stamp.write_text(_code_stamp())
     return not installed

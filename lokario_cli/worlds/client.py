@@ -19,14 +19,16 @@ class OdooClient:
         self._timeout = timeout
         self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
         self.uid: int | None = None
+        self._context = {}
 
     def login(self, database: str, login: str, password: str) -> int:
         params = {"db": database, "login": login, "password": password}
         session = self.json("/web/session/authenticate", params)
-        self.uid = session["uid"]
+        self.uid, self._context = session["uid"], session["user_context"]
         return self.uid
 
     def call(self, model: str, method: str, *args, **kwargs):
+        kwargs["context"] = {**self._context, **kwargs.get("context", {})}
         params = {"model": model, "method": method, "args": list(args), "kwargs": kwargs}
         return self.json(f"/web/dataset/call_kw/{model}/{method}", params)
 

@@ -7,6 +7,7 @@ class InboxAnswerSettings(models.TransientModel):
 
     _name = "inbox.answer.settings"
     _description = "Settings of Answers and AI"
+    _rec_name = "company_id"
 
     company_id = fields.Many2one("res.company", required=True, default=lambda self: self.env.company)
     inbox_undo_seconds = fields.Integer(related="company_id.inbox_undo_seconds", readonly=False)
