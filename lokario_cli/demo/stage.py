@@ -10,7 +10,7 @@ from ..paths import ADDONS, STATE
 from ..setup.postgres import Cluster
 from ..worlds.client import OdooClient, RpcError
 from ..worlds.mail import MailWorld, SmtpServer
-from ..worlds.odoo import LANGUAGES, Server, command, environment, serving_options, write_configuration
+from ..worlds.odoo import Server, command, environment, serving_options, write_configuration
 
 DATABASE = "lokario"
 KEYS = STATE / "demo-keys.json"
