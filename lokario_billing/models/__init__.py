@@ -19,6 +19,7 @@ from . import sale_order
 from . import business_document
 from . import delivery
 from . import inbox_integration
+from . import ir_actions_report
 from . import ir_mail_server
 from . import mail_mail
 from . import mail_mail_send

@@ -11,3 +11,4 @@ from . import test_wall
 from . import test_deletion
 from . import test_dry_run
 from . import test_journey
+from . import test_pdf

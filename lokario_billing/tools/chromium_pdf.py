@@ -1,0 +1,191 @@
+"""Reports as PDF by headless Chromium: real text, paper format, header and footer on every page.
+
+Pages are complete in themselves: everything they show comes from `resolve`, they have no network and run no scripts.
+"""
+
+import os
+import resource
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import astuple, dataclass, replace
+from io import BytesIO
+from pathlib import Path
+
+from lxml import etree, html
+from odoo.tools.pdf import PdfFileReader, PdfFileWriter
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+SCALE = 0.8  # reports are laid out for wkhtmltopdf, which shrinks what it draws by about this much
+TIMEOUT = 60  # seconds for one document
+
+
+class PrintFailed(Exception):
+    """Chromium made no PDF; the text says what it said."""
+
+
+@dataclass(frozen=True)
+class Paper:
+    """Millimetres; `header_gap` is the room between the top of the sheet and the header."""
+
+    width: float
+    height: float
+    top: float
+    right: float
+    bottom: float
+    left: float
+    header_gap: float = 0.0
+
+    def turned(self) -> "Paper":
+        """The same margins on a sheet that lies on its side."""
+        if self.width >= self.height:
+            return self
+        return replace(self, width=self.height, height=self.width)
+
+    def drawn(self) -> "Paper":
+        """The larger sheet that Chromium fills, before it is scaled down to this one."""
+        return Paper(*(length / SCALE for length in astuple(self)))
+
+
+def find_program() -> str | None:
+    return next(filter(None, map(shutil.which, PROGRAMS)), None)
+
+
+def render(bodies, header: str | None, footer: str | None, paper: Paper, resolve: Callable[[str], str | None]) -> bytes:
+    """Return one PDF of these HTML documents.
+
+    :param header, footer: HTML whose `minimal_layout_report_headers` (`_footers`) hold one element per body
+    :param resolve: url -> what stands for it (a data: or file: url, or the text of a style sheet), None = nothing
+    :raises PrintFailed:
+    """
+    writer, sheet = PdfFileWriter(), paper.drawn()
+    for index, body in enumerate(bodies):
+        pages = PdfFileReader(BytesIO(_print(_body_page(body, sheet, resolve)))).pages
+        frames = _frames(header, footer, index, len(pages), sheet, resolve)
+        for page, frame in zip(pages, frames, strict=True):
+            printed = writer.add_page(frame)
+            printed.merge_page(page)
+            printed.scale_by(SCALE)
+    target = BytesIO()
+    writer.write(target)
+    return target.getvalue()
+
+
+def _body_page(body, paper, resolve):
+    page = html.fromstring(body)
+    _complete(page, resolve)
+    margins = f"{paper.top}mm {paper.right}mm {paper.bottom}mm {paper.left}mm"
+    return _with_style(page, f"@page {{ size: {paper.width}mm {paper.height}mm; margin: {margins}; }} {_FLOW}")
+
+
+def _frames(header, footer, index, count, paper, resolve):
+    """Return one PDF page for each page of the body, with its header, its footer and its number."""
+    sheets = html.fromstring(header or footer or "<html><head></head><body></body></html>")
+    for node in sheets.xpath("//body/*"):
+        node.drop_tree()
+    for number in range(1, count + 1):
+        sheet = etree.SubElement(sheets.find("body"), "section")
+        for place, source in (("header", header), ("footer", footer)):
+            part = source and _part_of(source, place, index)
+            if part is not None:
+                _number_pages(part, number, count)
+                etree.SubElement(sheet, "div", {"class": f"lokario_{place}"}).append(part)
+    _complete(sheets, resolve)
+    return PdfFileReader(BytesIO(_print(_with_style(sheets, _frame_style(paper))))).pages
+
+
+def _part_of(source, place, index):
+    parts = html.fromstring(source).xpath(f"//div[@id='minimal_layout_report_{place}s']/*")
+    return parts[min(index, len(parts) - 1)] if parts else None
+
+
+def _number_pages(part, number, count):
+    for name, value in (("page", number), ("topage", count)):
+        for node in part.xpath(f"descendant-or-self::*[contains(concat(' ', @class, ' '), ' {name} ')]"):
+            node.text = str(value)
+
+
+def _frame_style(paper):
+    sides = f"left: {paper.left}mm; right: {paper.right}mm;"
+    return f"""@page {{ size: {paper.width}mm {paper.height}mm; margin: 0; }} {_FLOW}
+        section {{ position: relative; height: {paper.height - 0.5}mm; overflow: hidden; break-after: page; }}
+        section:last-child {{ break-after: auto; }}
+        .lokario_header {{ position: absolute; top: {paper.header_gap}mm; {sides} }}
+        .lokario_footer {{ position: absolute; top: {paper.height - paper.bottom}mm; {sides} }}"""
+
+
+_FLOW = """html { height: auto !important; }
+    body { margin: 0; overflow: visible !important; max-width: none !important; background: none !important; }
+    thead { display: table-header-group !important; } tr, img { break-inside: avoid !important; }"""
+
+
+def _with_style(page, style):
+    page.find("head").append(html.fragment_fromstring(f"<style>{style}</style>"))
+    return etree.tostring(page, method="html", encoding="unicode", doctype="<!DOCTYPE html>")
+
+
+# === NOTHING COMES FROM OUTSIDE === #
+
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data: file:; font-src data: file:"
+
+
+def _complete(page, resolve):
+    """Put in what the page refers to, and take out what could ask for more."""
+    for node in page.xpath("//base | //meta[@http-equiv] | //script | //iframe | //object | //embed"):
+        node.drop_tree()
+    page.find("head").insert(0, etree.Element("meta", {"http-equiv": "Content-Security-Policy", "content": _POLICY}))
+    for link in page.xpath("//link"):
+        css = resolve(link.get("href") or "") if "stylesheet" in (link.get("rel") or "") else None
+        if css:
+            style = etree.Element("style")
+            style.text = css
+            link.getparent().replace(link, style)
+        else:
+            link.drop_tree()
+    for node in page.xpath("//*[@src]"):
+        source = node.get("src")
+        node.set("src", source if source.startswith("data:") else resolve(source) or "data:,")
+
+
+# === THE PROGRAM === #
+
+
+def _print(page: str) -> bytes:
+    with tempfile.TemporaryDirectory(prefix="lokario-pdf-") as folder:
+        source, target = Path(folder, "page.html"), Path(folder, "page.pdf")
+        source.write_text(page, encoding="utf-8")
+        try:
+            done = subprocess.run(
+                [*_command(folder), f"--print-to-pdf={target}", source.as_uri()],
+                capture_output=True,
+                text=True,
+                timeout=TIMEOUT,
+                preexec_fn=_lift_memory_limit,  # Odoo limits its own memory; Chromium would die of it
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise PrintFailed(f"no answer within {TIMEOUT} s") from error
+        if not target.exists():
+            raise PrintFailed(done.stderr.strip()[-500:] or f"exit code {done.returncode}")
+        return target.read_bytes()
+
+
+def _command(folder):
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    return [
+        find_program() or PROGRAMS[0],
+        "--headless=new",
+        "--disable-gpu",
+        "--no-first-run",
+        "--no-pdf-header-footer",
+        "--proxy-server=127.0.0.1:9",  # the discard port: no request leaves
+        "--proxy-bypass-list=<-loopback>",
+        f"--user-data-dir={folder}/profile",
+        *sandbox,
+    ]
+
+
+def _lift_memory_limit():
+    _soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
