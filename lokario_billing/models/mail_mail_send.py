@@ -5,8 +5,8 @@ from odoo import api, fields, models, modules
 from odoo.addons.base.models.ir_mail_server import MailDeliveryException
 from odoo.addons.lokario_inbox.tools import smtp_retry
 from odoo.addons.lokario_inbox.tools.smtp_client import SubmissionFailed
+from odoo.addons.lokario_inbox.tools.smtp_lanes import Desk, Lane, Letter, once
 
-from ..tools.delivery_lanes import Desk, Lane, Letter
 from .delivery import WorkerLocks
 
 
@@ -44,7 +44,7 @@ class MailMail(models.Model):
             Desk(
                 lambda mail_id: self.browse(mail_id)._record_handed_over(),
                 lambda mail_id, outcome: self.browse(mail_id)._record_outcome(outcome, locks),
-            ).serve(lanes)
+            ).serve(once(lanes))
             for lane in lanes:
                 self.browse(lane.waiting)._hold_behind()
 
@@ -242,7 +242,7 @@ def _core_opener(route):
     except Exception as error:
         code = getattr(error, "smtp_code", None)
         raise SubmissionFailed("connect", code if isinstance(code, int) else None, str(error)) from error
-    return lambda: session
+    return lambda _ask: session
 
 
 def _commit(env):

@@ -195,7 +195,7 @@ class TestDelivery(MailboxCase):
 class TestIsolation(MailboxCase):
     def test_dead_mailboxes_delay_nobody(self):
         """20 companies, 5 black holes and 5 droppers: the 10 healthy ones are done within seconds."""
-        self.env["ir.config_parameter"].sudo().set_param("lokario_billing.smtp_timeout", "3")
+        self.env["ir.config_parameter"].sudo().set_param("lokario_inbox.smtp_timeout", "3")
         holes = [socket.create_server(("127.0.0.1", 0), backlog=64) for _hole in range(5)]
         for hole in holes:
             self.addCleanup(hole.close)

@@ -19,6 +19,7 @@ from pathlib import Path
 FAULTS = (
     "none",
     "slow",  # takes the mail, answers late
+    "crawl",  # makes the sender wait before it may begin with the mail
     "drop_after",  # takes the mail and cuts the connection before 250
     "double",  # takes the mail and answers 451: a blind retry doubles it
     "drop_data",  # cuts the connection in the middle of the mail
@@ -46,7 +47,7 @@ class SmtpSink:
 
     `mailboxes`: addresses that live here (the mailbox itself and its Sent folder); `filing`: those whose Sent copy the
     server files itself; `rejects`: recipients answered with the given line; `logins`: login -> password,
-    empty takes all.
+    empty takes all; `mails_a_session`: after so many the server says 421, 0 for no limit.
     """
 
     journal: Path
@@ -57,6 +58,7 @@ class SmtpSink:
     logins: dict = field(default_factory=dict)
     rejects: dict = field(default_factory=dict)
     slowness: float = 0.2  # seconds
+    mails_a_session: int = 0
     seed: int = 1
     port: int = 0
 
@@ -111,7 +113,7 @@ class _Conversation:
     def __init__(self, sink, connection, fault):
         self.sink, self.connection, self.fault = sink, connection, fault
         self.stream = connection.makefile("rb")
-        self.login = ""
+        self.login, self.taken = "", 0
         self._reset()
 
     def _reset(self):
@@ -166,6 +168,9 @@ class _Conversation:
     def on_mail(self, rest):
         if self.fault == "drop_mail":
             return "bye"
+        if self.taken and self.taken == self.sink.mails_a_session:
+            self.say("421 4.7.0 Too many mails in this session")
+            return "bye"
         self._reset()
         self.sender = _address(rest)
         return self.say("250 2.1.0 OK")
@@ -182,6 +187,8 @@ class _Conversation:
     def on_data(self, _rest):
         if not self.recipients:
             return self.say("503 5.5.1 No recipients")
+        if self.fault == "crawl":
+            time.sleep(self.sink.slowness)
         self.say("354 Go ahead")
         if self.fault == "drop_data":
             self.stream.read(10)
@@ -205,6 +212,7 @@ class _Conversation:
         if self.fault == "slow":
             time.sleep(self.sink.slowness)
         self.sink.take(self.sender, self.recipients, raw, self.login)
+        self.taken += 1
         self._reset()
         if self.fault == "drop_after":
             return "bye"

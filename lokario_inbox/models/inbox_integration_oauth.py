@@ -4,8 +4,6 @@ from odoo.tools.urls import urljoin
 
 from odoo.addons.lokario_base.fields import Secret
 
-from ..exceptions import MailboxError
-from ..tools.oauth_token import is_fresh, renew
 from ..tools.sync_plan import TokenSource
 
 GOOGLE_TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105  an address
@@ -86,28 +84,6 @@ class InboxIntegration(models.Model):
                 }
             )
         return False
-
-    def _access_token__(self):
-        """A usable access token for SMTP and one-off connections; stores what was renewed."""
-        self.ensure_one()
-        source = self._token_source__()
-        if is_fresh(source.access_token, source.expires_at):
-            return source.access_token
-        if not source.refresh_token:
-            raise UserError(self._error_remedy("configuration"))
-        try:
-            access, refresh, expires_at = renew(source)
-        except MailboxError as err:
-            raise UserError(str(err)) from err
-        prefix = PREFIXES[self.auth_method]
-        self.sudo().write(
-            {
-                f"{prefix}_access_token": access,
-                f"{prefix}_refresh_token": refresh,
-                f"{prefix}_access_token_expiration": expires_at,
-            }
-        )
-        return access
 
     def _get_gmail_csrf_token(self):
         self._check_may_connect()

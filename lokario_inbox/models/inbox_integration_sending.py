@@ -1,17 +1,25 @@
 import base64
 import contextlib
+from functools import partial
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import email_normalize
 
 from ..const import IMAP_PORTS, SMTP_PORTS
-from ..exceptions import AddressRefused, MailboxError
+from ..exceptions import ConfigurationFault
 from ..tools import smtp_client, smtp_retry
-from ..tools.sent_mailbox import Access, MailboxUnavailable, SentMailbox
+from ..tools.mailbox_login import MailboxLogin, credentials
+from ..tools.sent_mailbox import Access, SentMailbox
+from ..tools.sync_plan import TokensRenewed
 
 SERVER_ENCRYPTION = {"ssl": "ssl_strict", "starttls": "starttls_strict", "none": "none"}
 FILING_PROVIDERS = ("smtp.gmail.com", "smtp.office365.com", "smtp-mail.outlook.com")
+
+
+def _directly(call, *arguments):
+    """The `ask` of code that runs in the database's own thread."""
+    return call(*arguments)
 
 
 class InboxIntegration(models.Model):
@@ -113,65 +121,87 @@ class InboxIntegration(models.Model):
         """Return a logged-in smtplib session: pinned address, verified certificate; the secret is kept nowhere."""
         self.ensure_one()
         integration_sudo = self.sudo()  # a user who may send does not read the connection settings
-        server_sudo = integration_sudo._get_mail_server()
-        try:
-            pinned = self._host_policy(SMTP_PORTS).pin(integration_sudo.smtp_host, integration_sudo.smtp_port)
-        except AddressRefused as err:
-            raise smtp_client.SubmissionFailed("connect", 550, str(err)) from err
-        session = smtp_client.connect(
-            pinned.host,
-            pinned.port,
-            integration_sudo.smtp_security,
-            address=pinned.address,
-            context=self._smtp_tls_context__(),
-        )
-        try:
-            with smtp_client.login_stage():
-                server_sudo._smtp_login__(session, server_sudo.smtp_user, "")
-        except BaseException:
-            session.close()
-            raise
-        session.from_filter, session.smtp_from = server_sudo.from_filter, integration_sudo.email_address
+        session = self._session_opener__()(_directly)
+        session.from_filter = session.smtp_from = integration_sudo.email_address
         session.inbox_integration_id = self.id
         return session
+
+    def _session_opener__(self):
+        """Return open_session(ask): it opens the SMTP session in any thread, and has `ask` make the calls that need the
+        database. What it opens with is read now, the secret right before the login. It raises SubmissionFailed.
+        """
+        self.ensure_one()
+        integration_sudo = self.sudo()
+        policy, context = self._host_policy(SMTP_PORTS), self._smtp_tls_context__()
+        host, port, security = integration_sudo.smtp_host, integration_sudo.smtp_port, integration_sudo.smtp_security
+        timeout = self._smtp_timeout()
+
+        def open_session(ask):
+            with smtp_client.connect_stage():
+                pinned = policy.pin(host, port)
+            session = smtp_client.connect(
+                pinned.host, port, security, address=pinned.address, context=context, timeout=timeout
+            )
+            try:
+                with smtp_client.login_stage():
+                    smtp_client.login(session, *integration_sudo._credentials_for__(ask))
+            except BaseException:
+                session.close()
+                raise
+            return session
+
+        return open_session
 
     def _smtp_tls_context__(self):
         """The TLS context of SMTP sessions; None is the platform's verified default."""
         return
 
+    @api.model
+    def _smtp_timeout(self):
+        """Seconds a server may take for each answer before the mail itself."""
+        return int(self.env["ir.config_parameter"].sudo().get_param("lokario_inbox.smtp_timeout", smtp_client.TIMEOUT))
+
+    def _credentials_for__(self, ask):
+        """Return (user, method, secret) in a thread that has `ask` make the calls that need the database."""
+        return credentials(partial(ask, self._mailbox_login__), partial(ask, self._keep_tokens__))
+
+    def _mailbox_login__(self):
+        """The one place where the secret of a mailbox is decrypted for sending, at the moment of use."""
+        self.ensure_one()
+        user = self.login or self.email_address
+        try:
+            if self.auth_method == "password":
+                return MailboxLogin(user, self._reveal_secret__("email_password") or "")
+            return MailboxLogin(user, source=self._token_source__())
+        except UserError as err:  # the key is lost
+            raise ConfigurationFault(str(err)) from err
+
+    def _keep_tokens__(self, access_token, refresh_token, expires_at):
+        self._store_tokens(TokensRenewed(self.id, access_token, refresh_token, expires_at))
+        if self.env.context.get("ir_cron_progress_id"):
+            self.env.cr.commit()  # pylint: disable=invalid-commit  # the old refresh token may be worthless by now
+
     # === THE MAILBOX AS EVIDENCE === #
 
     def _open_sent_mailbox__(self):
         """Return a SentMailbox of this mailbox; entering it raises MailboxUnavailable."""
+        return self._mailbox_opener__()(_directly)
+
+    def _mailbox_opener__(self):
+        """Return open_mailbox(ask), like `_session_opener__`, for a SentMailbox."""
         self.ensure_one()
         integration_sudo = self.sudo()
-        try:
-            pinned = self._host_policy(IMAP_PORTS).pin(integration_sudo.imap_host, integration_sudo.imap_port)
-        except AddressRefused as err:
-            raise MailboxUnavailable(str(err)) from err
-        access = Access(
-            pinned, integration_sudo.imap_security, integration_sudo._imap_login__, self._smtp_tls_context__()
+        access = partial(
+            Access,
+            self._host_policy(IMAP_PORTS),
+            integration_sudo.imap_host,
+            integration_sudo.imap_port,
+            integration_sudo.imap_security,
+            context=self._smtp_tls_context__(),
         )
         uses = {folder.special_use: folder.path for folder in integration_sudo.folder_ids if folder.special_use}
-        return SentMailbox(access, sent=uses.get("sent", ""), drafts=uses.get("drafts", ""))
-
-    def _imap_login__(self, client):
-        login = self.login or self.email_address
-        try:
-            method, secret = self._sending_credentials__()
-        except (MailboxError, UserError) as err:
-            raise MailboxUnavailable(str(err), login=True) from err
-        if method == "oauth":
-            client.oauth2_login(login, secret)
-        else:
-            client.login(login, secret)
-
-    def _sending_credentials__(self):
-        """Return ("password" or "oauth", the secret), decrypted for immediate use."""
-        self.ensure_one()
-        if self.auth_method == "password":
-            return "password", self._reveal_secret__("email_password") or ""
-        return "oauth", self._access_token__()
+        names = {"sent": uses.get("sent", ""), "drafts": uses.get("drafts", "")}
+        return lambda ask: SentMailbox(access(credentials=partial(integration_sudo._credentials_for__, ask)), **names)
 
     def _find_evidence__(self, message_id):
         """Say whether a mail with this Message-ID left by this mailbox: "present" or "absent".
@@ -181,8 +211,7 @@ class InboxIntegration(models.Model):
         `_evidence_grace()` seconds since the mail was handed over.
         """
         with self._open_sent_mailbox__() as box:
-            present = box.find("sent", message_id) or box.find("inbox", message_id)
-        return "present" if present else "absent"
+            return box.evidence(message_id)
 
     def _evidence_is_proven(self):
         return bool(self.evidence_proven_at)

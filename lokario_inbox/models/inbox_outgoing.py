@@ -276,14 +276,14 @@ class InboxOutgoing(models.Model):
 
     def _set_scheduled(self, send_at, **values):
         self._set_state("scheduled", send_at=send_at, **values)
-        self.env.ref("lokario_inbox.ir_cron_send_outgoing").sudo()._trigger(send_at)
+        self._wake_sender()
 
     def _set_sending(self):
         self._set_state("sending", attempts=self.attempts + 1, handed_over_at=False)
 
     def _set_unsettled(self, answer):
         self._set_state("unsettled", answer=answer, looks=0, send_at=fields.Datetime.now() + timedelta(seconds=5))
-        self.env.ref("lokario_inbox.ir_cron_send_outgoing").sudo()._trigger(self.send_at)
+        self._wake_sender()
 
     def _set_sent(self, answer, evidence):
         now = fields.Datetime.now()

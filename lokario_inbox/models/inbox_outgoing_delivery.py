@@ -1,91 +1,66 @@
 import base64
 import logging
-from contextlib import contextmanager
+import time
 from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
+from psycopg2.errors import SerializationFailure
 
 from ..tools import smtp_client, smtp_retry
 from ..tools.mime_builder import BadAddress
 from ..tools.sent_mailbox import MailboxUnavailable
+from ..tools.smtp_lanes import Desk, Lane, Letter, Look, Withheld
 
 _logger = logging.getLogger(__name__)
 
-LOCK_SPACE = 0x1B0C  # first key of the advisory locks that say "a living worker has this mail"
-BATCH = 100
+LOCK_SPACE = 0x1B0C  # first key of the advisory locks that say "a living worker has this mailbox"
+BATCH = 500  # mails a run begins
+LONGEST_RUN = 60  # seconds in which a run begins further mails
+SOON = 20  # seconds: a run waits for mails that are due so soon, the scheduler itself is right to a minute only
+ATTEMPTS = 3  # of a record that lost a race in the database
 LOOK_EVERY = 20  # seconds between two looks for evidence, at first
 MIN_LOOKS = 2  # absence must be seen twice
 UNCERTAIN_AFTER = timedelta(hours=24)  # a mailbox that cannot be asked for so long leaves the mail uncertain
 
 
-class _Stopped(Exception):
-    """The mail must not leave after all; `cause` is one of inbox_outgoing.CAUSES."""
-
-    def __init__(self, cause):
-        super().__init__(cause)
-        self.cause = cause
-
-
 class InboxOutgoing(models.Model):
-    """How a mail leaves: claim, hand over, record, each in its own short transaction; crashes settled by evidence."""
+    """How a mail leaves: claim, hand over, record, each in its own short transaction; crashes settled by evidence.
+
+    Every mailbox has a lane of its own: threads that only see scalars. What stands here runs in the cron's thread.
+    """
 
     _inherit = "inbox.outgoing"
 
     @api.model
     def _cron_send(self):
         """Recover what a dead worker left, verify what is unclear, send what is due."""
-        self._recover_interrupted()
-        domain = self._due_domain()
-        due = self.search(domain, limit=BATCH, order="send_at, id")
-        commit_progress = self.env["ir.cron"]._commit_progress
-        commit_progress(remaining=self.search_count(domain))
-        for outgoing in due:
-            outgoing._process()
-            if not commit_progress(1):
-                break
+        with MailboxLocks(self.env) as locks:
+            Desk(self._hand_over, self._record).serve(_Run(self, locks).further)
 
     @api.model
-    def _due_domain(self):
+    def _due_domain(self, within=0):
+        """What can go on `within` seconds from now."""
         now = fields.Datetime.now()
         free = Domain("integration_id.sending_hold_until", "=", False) | Domain(
             "integration_id.sending_hold_until", "<=", now
         )
         waiting = Domain("state", "=", "scheduled") & free & Domain("integration_id.active", "=", True)
-        return (waiting | Domain("state", "=", "unsettled")) & Domain("send_at", "<=", now)
+        return (waiting | Domain("state", "=", "unsettled")) & Domain("send_at", "<=", now + timedelta(seconds=within))
 
-    def _process(self):
-        """One step of one mail, under its lock; what fails unexpectedly is logged and does not stop the others."""
-        with self._held() as held:
-            if not held:
-                return
-            try:
-                if not self.filtered_domain(self._due_domain()):
-                    return  # changed meanwhile
-                if self.state == "unsettled":
-                    self._verify()
-                elif self._claim():
-                    self._transmit()
-            except Exception:
-                self.env.cr.rollback()
-                _logger.exception("Outgoing mail %s", self.id)
+    def _wake_sender(self, moment=None):
+        """Have the sender run when the mail is due: the scheduler is right to a minute, so a mail that is due soon
+        wakes it now, and it waits.
+        """
+        moment = moment or self.send_at
+        soon = moment <= fields.Datetime.now() + timedelta(seconds=SOON)
+        self.env.ref("lokario_inbox.ir_cron_send_outgoing").sudo()._trigger(None if soon else moment)
 
-    @contextmanager
-    def _held(self):
-        """Hold this mail for the life of this worker: PostgreSQL frees the lock when the worker dies."""
-        with self.env.registry.cursor() as cr:
-            cr.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCK_SPACE, self.id])
-            held = cr.fetchone()[0]
-            cr.commit()  # pylint: disable=invalid-commit  # the lock is the session's, not the transaction's
-            try:
-                if held:
-                    self.invalidate_recordset()
-                yield held
-            finally:
-                if held:
-                    cr.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK_SPACE, self.id])
-                    cr.commit()  # pylint: disable=invalid-commit
+    @api.model
+    def _patience(self):
+        """Seconds a run waits, in all, for mails that are due soon."""
+        return int(self.env["ir.config_parameter"].sudo().get_param("lokario_inbox.outbox_patience", LONGEST_RUN))
 
     def _commit(self):
         """End a step: what follows may be interrupted for ever."""
@@ -93,13 +68,40 @@ class InboxOutgoing(models.Model):
 
     # === SENDING === #
 
+    def _prepare_piece(self):
+        """Return the Letter or Look that is this mail's next step, None when nothing is to be done after all.
+
+        The worker holds the mailbox: a mail that is "sending" belongs to one that died.
+        """
+        try:
+            if self.state == "sending":
+                self._recover()
+            if not self.filtered_domain(self._due_domain()):
+                return None  # changed meanwhile
+            if self.state == "unsettled":
+                return Look(self.id, self.message_id_header, self.integration_id._mailbox_opener__())
+            return self._letter() if self._claim() else None
+        except Exception:
+            self.env.cr.rollback()
+            _logger.exception("Outgoing mail %s", self.id)
+            return None
+        finally:
+            self._commit()
+
+    def _recover(self):
+        """A mail in the hands of a worker that died: one that had not begun to leave goes back to the queue."""
+        if self.handed_over_at:
+            self._set_unsettled(self.env._("The sending was interrupted."))
+        else:
+            self._set_scheduled(fields.Datetime.now())
+        self._commit()
+
     def _claim(self):
         """Fix the bytes of the mail and say that it is being sent. Returns whether it may leave."""
         if not self.try_lock_for_update():
             return False
         if cause := self._reason_to_stay():
             self._set_cancelled(cause)
-            self._commit()
             return False
         try:
             if not self.raw:
@@ -108,9 +110,7 @@ class InboxOutgoing(models.Model):
         except (BadAddress, UserError) as err:
             self.env.cr.rollback()
             self._set_failed("address" if isinstance(err, BadAddress) else "policy", str(err))
-            self._commit()
             return False
-        self._commit()
         return True
 
     def _reason_to_stay(self):
@@ -130,45 +130,73 @@ class InboxOutgoing(models.Model):
         domain = [("conversation_id", "=", self.conversation_id.id), ("direction", "=", "in")]
         return self.env["inbox.message"].sudo().search(domain, order="id desc", limit=1).id or 0
 
-    def _transmit(self):
-        """Hand the mail to the mailbox's server and record what came of it."""
-        integration = self.integration_id
-        raw = base64.b64decode(self.with_context(bin_size=False).raw)
-        recipients = self.raw_recipients.splitlines()
-        hidden = integration._hidden_copy_address(recipients)
-        sender = integration._sender_addresses()[0]
-        self._commit()  # nothing is read between here and the answer
-        try:
-            with integration._smtp_session__() as session:
-                accepted = smtp_client.submit(
-                    session,
-                    sender,
-                    recipients,
-                    raw,
-                    optional=[hidden] if hidden else [],
-                    before_data=self._mark_handed_over,
-                )
-        except smtp_client.SubmissionFailed as err:
-            self.env.cr.rollback()
-            self._after_failure(err)
-        except _Stopped as err:
-            self._set_cancelled(err.cause)
-        except UserError as err:  # the secret cannot be read
-            self.env.cr.rollback()
-            self._after_failure(smtp_client.SubmissionFailed("login", 535, str(err)))
-        else:
-            self._set_sent(accepted.text, "smtp")
-            integration._queue_sent_copy(
-                self.message_id_header, raw, hidden_copy=bool(hidden) and hidden not in accepted.skipped
-            )
-        self._commit()
+    def _letter(self):
+        recipients = tuple(self.raw_recipients.splitlines())
+        hidden = self.integration_id._hidden_copy_address(recipients)
+        return Letter(
+            self.id,
+            self.integration_id._sender_addresses()[0],
+            recipients,
+            self._raw_bytes(),
+            (hidden,) if hidden else (),
+        )
+
+    def _raw_bytes(self):
+        return base64.b64decode(self.with_context(bin_size=False).raw)
+
+    @api.model
+    def _hand_over(self, mail_id):
+        """The last moment to stay, seen with fresh eyes; from here on the mail may be delivered."""
+        self.browse(mail_id)._step(type(self)._mark_handed_over)
 
     def _mark_handed_over(self):
-        """From here on the mail may be delivered, whatever happens to us; the last moment to stay."""
         if cause := self._reason_to_stay():
-            raise _Stopped(cause)
+            raise Withheld(cause)
         self.handed_over_at = fields.Datetime.now()
-        self._commit()
+
+    # === WHAT CAME OF IT === #
+
+    @api.model
+    def _record(self, mail_id, outcome):
+        """Write down what a lane reports; what cannot be written is found by the next run, as after a crash."""
+        try:
+            self.browse(mail_id)._step(lambda outgoing: outgoing._take_outcome(outcome))
+            self.env["ir.cron"]._commit_progress(1)
+        except Exception:
+            self.env.cr.rollback()
+            _logger.exception("Outgoing mail %s", mail_id)
+
+    def _step(self, act):
+        """One step of one mail in a transaction of its own, tried again when it lost a race."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                act(self)
+                return self._commit()
+            except SerializationFailure:
+                self.env.cr.rollback()
+                if attempt == ATTEMPTS:
+                    raise
+        return None
+
+    def _take_outcome(self, outcome):
+        if isinstance(outcome, smtp_client.Accepted):
+            hidden = self.integration_id._hidden_copy_address(self.raw_recipients.splitlines())
+            self._set_sent(outcome.text, "smtp")
+            self._queue_sent_copy(bool(hidden) and hidden not in outcome.skipped)
+        elif isinstance(outcome, smtp_client.SubmissionFailed):
+            self._after_failure(outcome)
+        elif isinstance(outcome, Withheld):
+            self._set_cancelled(outcome.cause)
+        elif isinstance(outcome, MailboxUnavailable):
+            self._look_later(str(outcome), reachable=False)
+        elif outcome == "present":
+            self._set_sent(self.env._("Found in the mailbox after an interrupted sending."), "mailbox")
+            self._queue_sent_copy(bool(self.integration_id._hidden_copy_address(self.raw_recipients.splitlines())))
+        else:
+            self._after_absence()
+
+    def _queue_sent_copy(self, hidden_copy):
+        self.integration_id._queue_sent_copy(self.message_id_header, self._raw_bytes(), hidden_copy=hidden_copy)
 
     def _after_failure(self, err):
         verdict = smtp_retry.classify(err.code, err.text, err.stage, self.attempts)
@@ -186,52 +214,22 @@ class InboxOutgoing(models.Model):
             wait = timedelta(seconds=smtp_retry.with_jitter(verdict.wait))
             self._set_scheduled(now + wait, answer=answer)
 
-    # === EVIDENCE === #
-
-    @api.model
-    def _recover_interrupted(self):
-        """Mails in the hands of a worker that died: those that had not begun to leave go back to the queue."""
-        for outgoing in self.search([("state", "=", "sending")]):
-            with outgoing._held() as held:
-                if not held or outgoing.state != "sending":
-                    continue
-                if outgoing.handed_over_at:
-                    outgoing._set_unsettled(self.env._("The sending was interrupted."))
-                else:
-                    outgoing._set_scheduled(fields.Datetime.now())
-                self._commit()
-
-    def _verify(self):
-        """Ask the mailbox whether the mail left; send it again only when it proves that it did not."""
+    def _after_absence(self):
+        """The mailbox does not show the mail: send it again only when that proves that it did not leave."""
         integration = self.integration_id
-        try:
-            evidence = integration._find_evidence__(self.message_id_header)
-        except MailboxUnavailable as err:
-            return self._look_later(str(err), reachable=False)
-        if evidence == "present":
-            return self._settle_as_sent()
         waited = (fields.Datetime.now() - self.handed_over_at).total_seconds() >= integration._evidence_grace()
         if not waited or self.looks + 1 < MIN_LOOKS:
-            return self._look_later("", reachable=True)
-        if not integration._evidence_is_proven():
+            self._look_later("", reachable=True)
+        elif not integration._evidence_is_proven():
             self._set_uncertain(self.env._("This mailbox has never shown a sent mail, so its silence proves nothing."))
         else:
             answer = self.env._("Proved by the mailbox: the first attempt was not accepted.")
             self._set_scheduled(fields.Datetime.now(), answer=answer, handed_over_at=False, looks=0)
-        return self._commit()
-
-    def _settle_as_sent(self):
-        integration = self.integration_id
-        self._set_sent(self.env._("Found in the mailbox after an interrupted sending."), "mailbox")
-        raw = base64.b64decode(self.with_context(bin_size=False).raw)
-        hidden = integration._hidden_copy_address(self.raw_recipients.splitlines())
-        integration._queue_sent_copy(self.message_id_header, raw, hidden_copy=bool(hidden))
-        self._commit()
 
     def _look_later(self, error, *, reachable):
         if not reachable and fields.Datetime.now() - self.handed_over_at > UNCERTAIN_AFTER:
             self._set_uncertain(error)
-            return self._commit()
+            return
         seconds = min(LOOK_EVERY * 2**self.looks, 1800)
         seconds = min(seconds, max(1, self.integration_id._evidence_grace() // 2))
         self.write(
@@ -240,5 +238,83 @@ class InboxOutgoing(models.Model):
                 "send_at": fields.Datetime.now() + timedelta(seconds=seconds),
             }
         )
-        self.env.ref("lokario_inbox.ir_cron_send_outgoing").sudo()._trigger(self.send_at)
-        return self._commit()
+        self._wake_sender()
+
+
+class _Run:
+    """What one run of the cron has begun: every mail once, every mailbox by one lane at a time."""
+
+    def __init__(self, outbox, locks):
+        self.outbox, self.locks = outbox, locks
+        self.begun_at = time.monotonic()
+        self.begun, self.served = set(), set()
+        self.patience = outbox._patience()
+
+    def further(self, busy):
+        """Return the lanes of mailboxes that have something due; None when all is done."""
+        outbox = self.outbox
+        if len(self.begun) >= BATCH or time.monotonic() - self.begun_at > LONGEST_RUN:
+            return () if busy else self._leave(outbox._due_domain())
+        work = outbox._due_domain() | Domain("state", "=", "sending")
+        lanes = [
+            self._lane(integration, mails)
+            for integration, mails in self._untouched(work).grouped("integration_id").items()
+            if integration.id not in self.served and self.locks.take(integration.id)
+        ]
+        outbox.env["ir.cron"]._commit_progress(remaining=sum(len(lane.waiting) for lane in lanes) + busy)
+        if lanes or busy:
+            return lanes
+        soon = outbox._due_domain(within=SOON)
+        if self.patience and self._untouched(soon):
+            self.patience -= 1
+            return ()
+        return self._leave(soon)
+
+    def _untouched(self, domain):
+        """What this run has not begun yet; one row more than a run takes."""
+        fresh = domain & Domain("id", "not in", self.begun)
+        return self.outbox.search(fresh, order="send_at, id", limit=BATCH)
+
+    def _lane(self, integration, mails):
+        self.served.add(integration.id)
+        self.begun.update(mails.ids)
+
+        def closed():
+            self.served.discard(integration.id)
+            self.locks.release(integration.id)
+
+        return Lane(
+            integration._session_opener__(), mails.ids, lambda key: self.outbox.browse(key)._prepare_piece(), closed
+        )
+
+    def _leave(self, domain):
+        """Another run takes what is left."""
+        if self._untouched(domain):
+            self.outbox._wake_sender(fields.Datetime.now())
+        self.outbox._commit()
+
+
+class MailboxLocks:
+    """The mailboxes this worker sends for: advisory locks on a session of its own, freed by PostgreSQL when it dies."""
+
+    def __init__(self, env):
+        self._env = env
+
+    def __enter__(self):
+        self._cursor = self._env.registry.cursor()
+        return self
+
+    def __exit__(self, *_exc):
+        self._cursor.execute("SELECT pg_advisory_unlock_all()")
+        self._cursor.close()
+
+    def take(self, mailbox_id: int) -> bool:
+        """Whether nobody alive sends for this mailbox; it is then ours until released."""
+        self._cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCK_SPACE, mailbox_id])
+        taken = self._cursor.fetchone()[0]
+        self._cursor.commit()  # pylint: disable=invalid-commit  # the lock is the session's, not the transaction's
+        return taken
+
+    def release(self, mailbox_id: int) -> None:
+        self._cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK_SPACE, mailbox_id])
+        self._cursor.commit()  # pylint: disable=invalid-commit

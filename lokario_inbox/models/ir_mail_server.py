@@ -9,7 +9,7 @@ from ..tools import smtp_client
 
 
 class IrMailServer(models.Model):
-    """A company mailbox as mail server: chosen only by name, connected and logged in only here."""
+    """A company mailbox as mail server: chosen only by name, its sessions opened and logged in by the mailbox."""
 
     _inherit = "ir.mail_server"
 
@@ -67,13 +67,6 @@ class IrMailServer(models.Model):
         self._check_forced_mail_server(server_sudo, kwargs.get("allow_archived"), kwargs.get("smtp_from"))
         return server_sudo.inbox_integration_id._open_smtp__()
 
-    def _smtp_login__(self, connection, smtp_user, smtp_password):
-        """The one place where the secret of a mailbox is decrypted for sending."""
-        if len(self) != 1 or not self.inbox_integration_id:
-            return super()._smtp_login__(connection, smtp_user, smtp_password)
-        method, secret = self.inbox_integration_id._sending_credentials__()
-        return smtp_client.login(connection, smtp_user, secret, method)
-
     # === THE MESSAGE === #
 
     def _prepare_email_message__(self, message, smtp_session):
@@ -99,9 +92,9 @@ class IrMailServer(models.Model):
         integration = self.env["inbox.integration"].browse(smtp_session.inbox_integration_id)
         hidden = integration.sudo()._hidden_copy_address(recipients)
         raw = message.as_bytes(policy=message.policy.clone(linesep="\r\n"))
-        before_data = self.env.context.get("inbox_before_data")
+        before_end = self.env.context.get("inbox_before_end")
         smtp_client.submit(
-            smtp_session, sender, recipients, raw, optional=filter(None, [hidden]), before_data=before_data
+            smtp_session, sender, recipients, raw, optional=filter(None, [hidden]), before_end=before_end
         )
         integration.sudo()._queue_sent_copy(message["Message-Id"], raw, hidden_copy=bool(hidden))
         return message["Message-Id"]

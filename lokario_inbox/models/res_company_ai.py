@@ -47,9 +47,17 @@ class ResCompany(models.Model):
         return Opening(self.inbox_ai_timezone or "UTC", self.inbox_ai_start, self.inbox_ai_end, days, holidays)
 
     def action_inbox_ai_stop(self):
-        """Kill switch: one row, seen by every sender before the next byte leaves."""
+        """Kill switch: one row, seen by every sender before the last byte of an answer leaves. What waits is shown as
+        stopped at once; what a sender holds at this moment is stopped by the sender.
+        """
         self._check_ai_manager()
         self.sudo().write({"inbox_ai_stopped": True})
+        waiting_sudo = (
+            self.env["inbox.outgoing"]
+            .sudo()
+            .search([("company_id", "in", self.ids), ("is_automatic", "=", True), ("state", "=", "scheduled")])
+        )
+        waiting_sudo.try_lock_for_update()._set_cancelled("not_allowed")
 
     def action_inbox_ai_resume(self):
         self._check_ai_manager()

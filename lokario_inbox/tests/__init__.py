@@ -7,6 +7,7 @@ from . import test_mime_builder
 from . import test_outgoing_tools
 from . import test_sync
 from . import test_outgoing
+from . import test_outgoing_lanes
 from . import test_integration
 from . import test_ai
 from . import test_oauth

@@ -196,14 +196,14 @@ class TestOutgoing(OutgoingCase):
         mails = [self.draft(), self.draft()]
         for mail in mails:
             mail.action_send()
-        original = type(mails[0])._transmit
+        original = type(mails[0])._letter
 
         def broken(outgoing):
             if outgoing == mails[0]:
                 raise ZeroDivisionError
             return original(outgoing)
 
-        with patch.object(type(mails[0]), "_transmit", broken):
+        with patch.object(type(mails[0]), "_letter", broken):
             self.run_cron(self.cron_send, seconds=11)
         self.assertEqual(mails[1].state, "sent")
         self.run_cron(self.cron_send, seconds=60)

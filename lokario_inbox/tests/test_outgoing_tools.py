@@ -148,7 +148,7 @@ class TestSubmission(BaseCase):
         for fault, stage in [
             ("drop_mail", "mail"),
             ("busy", "rcpt"),
-            ("drop_data", "sent"),
+            ("drop_data", "data"),
             ("drop_after", "sent"),
             ("double", "sent"),
             ("greylist", "sent"),
@@ -156,11 +156,11 @@ class TestSubmission(BaseCase):
             steps = []
             with self.subTest(fault=fault), SmtpSink(self.journal, choose=lambda rng, fault=fault: fault) as sink:
                 with self.assertRaises(smtp_client.SubmissionFailed) as caught:
-                    self._submit(
-                        sink, raw=b"x" * 200_000 + b"\r\n", before_data=lambda steps=steps: steps.append("data")
-                    )
+                    self._submit(sink, raw=b"x" * 20_000_000, before_end=lambda steps=steps: steps.append("end"))
                 self.assertEqual(caught.exception.stage, stage)
-                self.assertEqual(bool(steps), stage == "sent", "the step before DATA is recorded exactly when due")
+                self.assertEqual(
+                    bool(steps), stage == "sent", "the step before the final dot is recorded exactly when due"
+                )
 
 
 @tagged("post_install", "-at_install")

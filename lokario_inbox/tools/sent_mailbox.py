@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import imapclient
@@ -9,7 +10,8 @@ from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientError, LoginError
 from imapclient.imapclient import SocketTimeout
 
-from .host_policy import PinnedHost
+from ..exceptions import MailboxError
+from .host_policy import HostPolicy, PinnedHost
 
 TIMEOUT = 30  # seconds for each answer
 
@@ -61,12 +63,24 @@ _SOCKETS = {True: _Tls, False: _Plain}
 
 @dataclass(frozen=True)
 class Access:
-    """How to reach a mailbox. login(client) authenticates; security: "ssl", "starttls" or "none"."""
+    """How to reach a mailbox, as scalars; security: "ssl", "starttls" or "none".
 
-    pinned: PinnedHost
+    credentials() returns (user, "password" or "oauth", secret) right before the login; it may raise MailboxError.
+    """
+
+    policy: HostPolicy
+    host: str
+    port: int
     security: str
-    login: object
+    credentials: Callable
     context: object = None
+
+    def login(self, client: IMAPClient) -> None:
+        user, method, secret = self.credentials()
+        if method == "oauth":
+            client.oauth2_login(user, secret)
+        else:
+            client.login(user, secret)
 
 
 class SentMailbox:
@@ -79,7 +93,7 @@ class SentMailbox:
         with _translated():
             access = self._access
             options = {"ssl": access.security == "ssl", "ssl_context": access.context, "use_uid": True}
-            self._client = _PinnedClient(access.pinned, **options)
+            self._client = _PinnedClient(access.policy.pin(access.host, access.port), **options)
             try:
                 if access.security == "starttls":
                     self._client.starttls(access.context)
@@ -105,6 +119,10 @@ class SentMailbox:
                     found = next((name for name in wanted if name in known), "")
             self._names[use] = found or ""
         return self._names[use]
+
+    def evidence(self, message_id: str) -> str:
+        """Return "present" when Sent, or the inbox by its hidden copy, shows that a mail left, else "absent"."""
+        return "present" if self.find("sent", message_id) or self.find("inbox", message_id) else "absent"
 
     def find(self, use: str, message_id: str) -> list[int]:
         """Return the UIDs of the mails with this Message-ID in a folder."""
@@ -145,5 +163,7 @@ def _translated():
         raise
     except LoginError as err:
         raise MailboxUnavailable("The mailbox refused the login.", login=True) from err
+    except MailboxError as err:
+        raise MailboxUnavailable(str(err), login=err.error_class == "login") from err
     except (OSError, IMAPClientError, imapclient.exceptions.ProtocolError, ValueError) as err:
         raise MailboxUnavailable(str(err)[:300] or type(err).__name__) from err

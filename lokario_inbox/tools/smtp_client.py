@@ -7,6 +7,8 @@ import socket
 import ssl
 from dataclasses import dataclass
 
+from ..exceptions import AddressRefused, MailboxError, NetworkFailure
+
 TIMEOUT = 30  # seconds for each answer before DATA
 DATA_TIMEOUT = 120  # seconds for the answer after the final dot (RFC 5321 4.5.3.2.6 allows 600)
 
@@ -78,13 +80,14 @@ def connect(
 
 
 def submit(
-    session, sender: str, recipients, raw: bytes, *, optional=(), before_data=None, data_timeout: float = DATA_TIMEOUT
+    session, sender: str, recipients, raw: bytes, *, optional=(), before_end=None, data_timeout: float = DATA_TIMEOUT
 ) -> Accepted:
     """Send raw to all recipients in one transaction; nobody gets it when one of them is refused.
 
     optional: further recipients that may be refused without harm (the hidden copy to the mailbox itself).
-    before_data: called when every recipient is accepted and before the first byte of the mail leaves; after it, a
-    failure without a clear answer may mean that the mail was delivered. Raises SubmissionFailed.
+    before_end: called when everything left but the final dot, without which no server may deliver (RFC 5321 4.1.1.4);
+    after it, a failure without a clear answer may mean that the mail was delivered. What it raises ends the session:
+    the mail does not leave. Raises SubmissionFailed.
     """
     with _failing_at("mail"):
         _expect(session, "mail", *session.mail(sender, ["BODY=8BITMIME"] if session.has_extn("8bitmime") else []))
@@ -99,19 +102,25 @@ def submit(
                 skipped.append(recipient)
             if code == 421:
                 raise SubmissionFailed("rcpt", code, _words(text))
-    if before_data:
-        before_data()
-    text = _send_data(session, raw, data_timeout)
+    _send_body(session, raw, data_timeout)
+    try:
+        if before_end:
+            before_end()
+    except BaseException:
+        session.close()
+        raise
+    with _failing_at("sent"):
+        session.send(b".\r\n")
+        text = _expect(session, "sent", *session.getreply())
     return Accepted(text, tuple(skipped))
 
 
-def _send_data(session, raw, data_timeout):
+def _send_body(session, raw, data_timeout):
     with _failing_at("data"):
         _expect(session, "data", *session.docmd("DATA"), wanted=(354,))
-    with _failing_at("sent"):
         session.sock.settimeout(data_timeout)
-        session.send(smtplib._quote_periods(smtplib._fix_eols(raw.decode("latin-1")).encode("latin-1")) + b".\r\n")
-        return _expect(session, "sent", *session.getreply())
+        lines = smtplib._fix_eols(raw.decode("latin-1")).encode("latin-1")
+        session.send(smtplib._quote_periods(lines if lines.endswith(b"\r\n") else lines + b"\r\n"))
 
 
 def quit_quietly(session) -> None:
@@ -154,7 +163,7 @@ def _failing_at(stage: str):
         raise SubmissionFailed(stage, None, str(err) or type(err).__name__) from err
 
 
-def login(session, user: str, secret: str, method: str) -> None:
+def login(session, user: str, method: str, secret: str) -> None:
     """Log a session in; method: "password" or "oauth" (XOAUTH2). Raises what smtplib raises."""
     if method == "oauth":
         token = base64.b64encode(f"user={user}\1auth=Bearer {secret}\1\1".encode()).decode()
@@ -171,8 +180,17 @@ def login(session, user: str, secret: str, method: str) -> None:
 
 
 @contextlib.contextmanager
+def connect_stage():
+    """Turn the refusal of an address into SubmissionFailed at stage "connect"."""
+    try:
+        yield
+    except AddressRefused as err:
+        raise SubmissionFailed("connect", 550, str(err)) from err
+
+
+@contextlib.contextmanager
 def login_stage():
-    """Turn what smtplib raises during a login into SubmissionFailed at stage "login"."""
+    """Turn what goes wrong during a login into SubmissionFailed at stage "login"; 535 when only a person can help."""
     try:
         with _failing_at("login"):
             yield
@@ -180,3 +198,7 @@ def login_stage():
         if err.code is None and isinstance(err.__cause__, smtplib.SMTPNotSupportedError):
             raise SubmissionFailed("login", 535, str(err)) from err
         raise
+    except NetworkFailure as err:
+        raise SubmissionFailed("login", None, str(err)) from err
+    except MailboxError as err:
+        raise SubmissionFailed("login", 535, str(err)) from err

@@ -15,7 +15,7 @@ REFUSED = "refused"  # this mail will never pass: a person must change it
 HOLD = "hold"  # the mailbox itself is stopped (login, limit): its mails wait, its owner is told
 
 STAGES = ("connect", "tls", "login", "mail", "rcpt", "data", "sent")
-# "data" ends when the server says 354; "sent" begins with the first byte of the message
+# "data" ends with the last line of the message; "sent" begins with the final dot
 
 DELAYS = (
     60,

@@ -1,0 +1,120 @@
+import socket
+import time
+from datetime import UTC
+
+from odoo import fields
+from odoo.tests import BaseCase, tagged
+
+from ..tools.smtp_client import SubmissionFailed
+from ..tools.smtp_lanes import Desk, Lane, Letter, Withheld, once
+from .outgoing_common import CUSTOMER, PASSWORD, OutgoingCase
+
+HOLES = 3
+TIMEOUT = 3  # seconds that a black hole may cost
+
+
+@tagged("post_install", "-at_install")
+class TestOutgoingLanes(OutgoingCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        parameters = cls.env["ir.config_parameter"]
+        parameters.set_param("lokario_inbox.smtp_timeout", str(TIMEOUT))
+        cls.holes = [socket.create_server(("127.0.0.1", 0), backlog=64) for __ in range(HOLES)]
+        ports = [cls.world.imap_port, cls.sink.port, *(hole.getsockname()[1] for hole in cls.holes)]
+        parameters.set_param("lokario_inbox.allowed_hosts", " ".join(f"127.0.0.1:{port}" for port in ports))
+
+    def add_mailbox(self, address, port):
+        self.sink.logins[address] = PASSWORD
+        values = {**self._integration_values(), "name": address, "email_address": address, "smtp_port": port}
+        return self.env["inbox.integration"].create(values)
+
+    def run_now(self):
+        """The cron with the wall clock."""
+        with self.enter_registry_test_mode():
+            self.cron_send.method_direct_trigger()
+        self.env.invalidate_all()
+
+    def test_black_holes_delay_nobody(self):
+        """Mailboxes whose servers accept the connection and say nothing, first in the queue."""
+        dead = [
+            self.draft(integration_id=self.add_mailbox(f"dead{number}@alpha.example", hole.getsockname()[1]).id)
+            for number, hole in enumerate(self.holes)
+        ]
+        living = [
+            self.draft(integration_id=self.add_mailbox(f"box{number}@alpha.example", self.sink.port).id)
+            for number in range(10)
+        ]
+        self.integration.company_id.inbox_undo_seconds = 0
+        for mail in [*dead, *living]:
+            mail.action_send()
+        begun = time.time()
+        self.run_now()
+        self.assertEqual({mail.state for mail in living}, {"sent"})
+        self.assertLess(max(item.time for item in self.sink.deliveries()) - begun, TIMEOUT)
+        self.assertEqual({mail.state for mail in dead}, {"scheduled"})
+        self.assertEqual({mail.integration_id.sending_hold_cause for mail in dead}, {"network"})
+
+    def test_mails_of_a_mailbox_share_a_session_and_survive_its_end(self):
+        """Some servers take a few mails a connection and then say 421, or nothing."""
+        mails = [self.draft(subject=f"Devis {number}") for number in range(4)]
+        for mail in mails:
+            mail.action_send()
+        sessions = []
+        original = self.sink.choose
+        self.sink.choose = lambda rng: sessions.append(1) or "none"
+        self.addCleanup(setattr, self.sink, "choose", original)
+        self.sink.mails_a_session = 2
+        self.addCleanup(setattr, self.sink, "mails_a_session", 0)
+        self.run_cron(self.cron_send, seconds=11)
+        self.assertEqual({mail.state for mail in mails}, {"sent"})
+        self.assertEqual(self.received(CUSTOMER), [mail.message_id_header for mail in mails])
+        self.assertEqual((len(sessions), {mail.attempts for mail in mails}), (2, {1}))
+        self.assertFalse(self.integration.sending_hold_until)
+
+    def test_a_mail_that_comes_due_during_a_run_leaves_in_it(self):
+        """The scheduler is right to a minute only: the run that the button wakes stays for the end of the window."""
+        self.env["ir.config_parameter"].set_param("lokario_inbox.outbox_patience", "10")
+        self.integration.company_id.inbox_undo_seconds = 2
+        mail = self.draft()
+        mail.action_send()
+        trigger = self.env["ir.cron.trigger"].search([("cron_id", "=", self.cron_send.id)], order="id desc", limit=1)
+        self.assertLessEqual(trigger.call_at, fields.Datetime.now(), "the sender is woken at once")
+        self.run_now()
+        self.assertEqual(mail.state, "sent")
+        self.assertGreaterEqual(self.sink.deliveries()[0].time, mail.send_at.replace(tzinfo=UTC).timestamp())
+
+
+@tagged("post_install", "-at_install")
+class TestDesk(BaseCase):
+    """The threads alone, without a server."""
+
+    def serve(self, opener, keys):
+        outcomes, closed = {}, []
+        letters = {key: Letter(key, "me@a.example", ("you@b.example",), b"x") for key in keys}
+        lane = Lane(opener, keys, letters.get, lambda: closed.append(1))
+        Desk(lambda key: None, outcomes.__setitem__).serve(once([lane]))
+        self.assertEqual(closed, [1])
+        return outcomes, lane
+
+    def test_a_mailbox_that_cannot_be_opened_ends_its_lane(self):
+        def opener(_ask):
+            raise SubmissionFailed("connect", None, "down")
+
+        outcomes, lane = self.serve(opener, [1, 2, 3])
+        self.assertEqual((list(outcomes), list(lane.waiting)), ([1], [2, 3]), "the others were not tried")
+
+    def test_what_the_database_raises_reaches_the_thread(self):
+        def opener(ask):
+            return ask(self._raise, Withheld("stop"))
+
+        outcomes, __ = self.serve(opener, [1])
+        self.assertEqual(outcomes[1].cause, "stop")
+
+    def test_an_unforeseen_error_is_an_outcome(self):
+        outcomes, __ = self.serve(lambda ask: self._raise(ZeroDivisionError("oops")), [1])
+        self.assertEqual((outcomes[1].stage, outcomes[1].code), ("data", None))
+
+    @staticmethod
+    def _raise(error):
+        raise error
