@@ -112,6 +112,6 @@ class EngineDnsCheck(models.Model):
         commit_progress(remaining=self.env["engine.domain"].search_count(domain))
         for name in names:
             name.checked_at = fields.Datetime.now()
-            self.with_context(lang=name.company_id.partner_id.lang)._check_domain(name, lookup)
+            self.with_context(lang=name.company_id.sudo().partner_id.lang)._check_domain(name, lookup)
             if not commit_progress(1):
                 break

@@ -27,7 +27,7 @@ class EngineIp(models.Model):
 
     def _in_company_language(self):
         """Return the IP with the language of the people who read what a job writes on it."""
-        return self.with_context(lang=self.company_id.partner_id.lang)
+        return self.with_context(lang=self.company_id.sudo().partner_id.lang)
 
     def _consolidate(self):
         """Count every finished day of this IP that was not counted yet."""
