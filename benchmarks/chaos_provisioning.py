@@ -4,6 +4,7 @@ Promises: an instance ends active and working, or in error with nothing left of 
 mail; no cron and no visitor ever meets a copy before it is published.
 """
 
+import contextlib
 import random
 import threading
 import time
@@ -14,18 +15,29 @@ import psycopg2
 from lokario_cli.console import say
 from lokario_cli.setup.postgres import Cluster
 from lokario_cli.worlds.odoo import World, data_folder
-from lokario_cli.worlds.provisioning import ProvisioningWorld
+from lokario_cli.worlds.provisioning import CronProcess, ProvisioningWorld
 
 POINTS = 20
+WORKERS = "2"  # as in production; one of them runs the job, the other answers its proof
 DARK_PROVISIONS = 30
 KILL_WITHIN = 2.2  # seconds after the click: the whole length of a provisioning
 SETTLE = 90  # seconds
+PLANTED = """
+CREATE TABLE chaos_mark (at timestamp DEFAULT now());
+CREATE TABLE chaos_code AS SELECT id, code FROM ir_act_server WHERE usage = 'ir_cron';
+UPDATE ir_act_server SET code = 'env.cr.execute("INSERT INTO chaos_mark DEFAULT VALUES")' WHERE usage = 'ir_cron';
+UPDATE ir_cron SET nextcall = now() - interval '1 day', priority = 0;
+"""
+UNPLANTED = """
+UPDATE ir_act_server a SET code = c.code FROM chaos_code c WHERE c.id = a.id;
+DROP TABLE chaos_mark, chaos_code;
+"""
 # What Odoo's cron workers ask (odoo/service/db.py: list_dbs).
 VISIBLE = "SELECT datname FROM pg_database WHERE NOT datistemplate AND datallowconn AND starts_with(datname, %s)"
 
 
 def run(points: int, seed: int) -> list[str]:
-    with Cluster.for_tests() as cluster, ProvisioningWorld(World(cluster)) as manager:
+    with Cluster.for_tests() as cluster, ProvisioningWorld(World(cluster), workers=WORKERS) as manager:
         manager.build_template()
         broken = watch_in_the_dark(manager, DARK_PROVISIONS)
         say(f"  {DARK_PROVISIONS} provisions watched")
@@ -54,11 +66,12 @@ def kill_at_random(manager, points: int, dice: random.Random) -> list[str]:
 
 def settle(manager, instance: int, subdomain: str) -> list[str]:
     """What is wrong with an instance once everything has come to rest."""
-    state = manager.wait_for("saas.instance", instance, {"active", "error"}, SETTLE)
     deadline = time.monotonic() + SETTLE
     while not at_rest(manager, instance) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    problems = []
+        # queue_job's runner looks for dead jobs (10 s old) each time something wakes it, else once a minute.
+        manager.world.cluster.psql("NOTIFY queue_job", manager.manager)
+        time.sleep(0.2)
+    state, problems = manager.read("saas.instance", instance, "state"), []
     database, host = manager.database(subdomain), f"{subdomain}.localhost"
     exists = database in manager.databases()
     folder = (data_folder() / "filestore" / database).exists()
@@ -88,38 +101,73 @@ def at_rest(manager, instance: int) -> bool:
 
 
 def watch_in_the_dark(manager, provisions: int) -> list[str]:
-    """Provision while one watcher does what cron workers do and another visits the new address."""
+    """Provision while Odoo's own cron thread looks for jobs all the time and visitors ask for the new address.
+
+    Every job of the template is due and leaves a mark: a mark in an instance is a run in a copy nobody had published.
+    """
     template = manager.read("saas.template", manager.template_id, "template_db")
-    _make_a_job_due(manager, template)
     broken: list[str] = []
-    watcher = CronWatcher(manager, _secret(manager, template), broken)
-    with watcher:
-        for number in range(provisions):
-            subdomain = f"d{number:02}{uuid.uuid4().hex[:6]}"
-            with Visitor(manager, subdomain, broken):
-                instance = manager.provision(subdomain)
-            if manager.read("saas.instance", instance, "state") != "active":
-                broken.append(f"{subdomain}: {manager.read('saas.instance', instance, 'error_message')}")
+    made = []
+    with marking_jobs(manager, template) as secret, CronProcess(manager):
+        watcher = CronWatcher(manager, secret, broken)
+        with watcher:
+            for number in range(provisions):
+                subdomain = f"d{number:02}{uuid.uuid4().hex[:6]}"
+                with Visitor(manager, subdomain, broken):
+                    instance = manager.provision(subdomain)
+                if manager.read("saas.instance", instance, "state") != "active":
+                    broken.append(f"{subdomain}: {manager.read('saas.instance', instance, 'error_message')}")
+                made.append(manager.database(subdomain))
+        broken += [f"{name}: the cron thread ran {count} jobs" for name in made if (count := marks(manager, name))]
+        if not runs_what_is_due(manager, made[-1]):
+            broken.append("the cron thread runs nothing at all, so it proves nothing")
     if watcher.looks < provisions:
         broken.append(f"the watcher only looked {watcher.looks} times")
     return broken
 
 
-def _unsealed(manager, template, statement):
-    sql = manager.world.cluster.psql
-    sql(f'ALTER DATABASE "{template}" ALLOW_CONNECTIONS true')
+@contextlib.contextmanager
+def marking_jobs(manager, template):
+    """Let all jobs of the template be due and do nothing but leave a mark; yields its ``database.secret``."""
+    with _unsealed(manager, template) as sql:
+        sql(PLANTED)
+        secret = sql("SELECT value FROM ir_config_parameter WHERE key = 'database.secret'")
     try:
-        return sql(statement, template)
+        yield secret
     finally:
-        sql(f'ALTER DATABASE "{template}" ALLOW_CONNECTIONS false')
+        with _unsealed(manager, template) as sql:
+            sql(UNPLANTED)
 
 
-def _secret(manager, template):
-    return _unsealed(manager, template, "SELECT value FROM ir_config_parameter WHERE key = 'database.secret'")
+@contextlib.contextmanager
+def _unsealed(manager, template):
+    psql = manager.world.cluster.psql
+    psql(f'ALTER DATABASE "{template}" ALLOW_CONNECTIONS true')
+    try:
+        yield lambda statement: psql(statement, template, role="odoo")
+    finally:
+        psql(f'ALTER DATABASE "{template}" ALLOW_CONNECTIONS false')
 
 
-def _make_a_job_due(manager, template):
-    _unsealed(manager, template, "UPDATE ir_cron SET nextcall = now() - interval '1 day', priority = 0")
+def marks(manager, database: str) -> int:
+    """How many jobs have run in an instance."""
+    return int(manager.world.cluster.psql("SELECT count(*) FROM chaos_mark", database))
+
+
+def make_due(manager, database: str) -> None:
+    """Let the jobs of an instance be due."""
+    manager.world.cluster.psql("UPDATE ir_cron SET nextcall = now() - interval '1 day' WHERE active", database)
+
+
+def runs_what_is_due(manager, database: str) -> bool:
+    """Whether the cron thread runs the jobs of an instance: the proof that it would run what it sees."""
+    before, deadline = marks(manager, database), time.monotonic() + SETTLE
+    make_due(manager, database)
+    while marks(manager, database) == before:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 class Watcher(threading.Thread):
@@ -151,10 +199,7 @@ class CronWatcher(Watcher):
     def __init__(self, manager, template_secret, broken):
         super().__init__(manager, broken)
         self.template_secret = template_secret
-        options = manager.world.cluster.odoo_options()
-        self.dsn = {"host": options["db_host"], "user": options["db_user"]}
-        self.catalog = psycopg2.connect(dbname="postgres", **self.dsn)
-        self.catalog.autocommit = True
+        self.catalog = manager.connect("postgres")
         self.seen = {}
 
     def look(self):
@@ -168,10 +213,10 @@ class CronWatcher(Watcher):
 
     def _enter(self, name):
         try:
-            connection = psycopg2.connect(dbname=name, **self.dsn)
+            connection = self.manager.connect(name)
         except psycopg2.OperationalError:
             return  # dropped or hidden meanwhile
-        with connection, connection.cursor() as cursor:
+        with contextlib.closing(connection), connection.cursor() as cursor:
             cursor.execute("SELECT value FROM ir_config_parameter WHERE key = 'database.secret'")
             if cursor.fetchone()[0] == self.template_secret:
                 self.broken.append(f"{name}: visible with the template's secret")
@@ -182,7 +227,6 @@ class CronWatcher(Watcher):
             due = cursor.fetchone()[0]
             if due:
                 self.broken.append(f"{name}: a cron worker would run {due} jobs of the template")
-        connection.close()
 
 
 class Visitor(Watcher):

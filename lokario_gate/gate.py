@@ -99,6 +99,15 @@ class Gate:
 
         return guarded
 
+    def guard_crons(self, process_jobs):
+        """A cron worker walks through a list of databases that may be minutes old: what is suspended stays asleep."""
+
+        def guarded(database):
+            if not self._routes.is_suspended(database):
+                process_jobs(database)
+
+        return guarded
+
     def _refusal(self, environ: dict, host: str):
         path = environ.get("PATH_INFO", "")
         if path == HEALTH:

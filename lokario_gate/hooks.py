@@ -7,6 +7,7 @@ import odoo.service.common
 import odoo.service.db
 import odoo.service.model
 
+from odoo.addons.base.models.ir_cron import IrCron
 from odoo.addons.bus import websocket as bus
 
 from . import redaction
@@ -31,6 +32,7 @@ def _install(gate: Gate) -> None:
     odoo.http.db_list = gate.list_databases
     odoo.service.model.dispatch = gate.guard_rpc(odoo.service.model.dispatch)
     odoo.service.common.dispatch = gate.guard_rpc(odoo.service.common.dispatch)
+    IrCron._process_jobs = gate.guard_crons(IrCron._process_jobs)
     bus.Websocket.onopen(gate.close_if_suspended)
     _keep_jobs_in(gate.manager)
 

@@ -60,6 +60,10 @@ class RouteTable:
         """The databases of suspended instances."""
         return {route.database for route in self._routes.values() if route.state == "suspended"}
 
+    def is_suspended(self, database: str) -> bool:
+        self._ensure_listening()
+        return database in self.suspended
+
     def _ensure_listening(self) -> None:
         """Threads do not survive a fork: every process starts its own at its first request."""
         if self._pid == os.getpid():

@@ -13,8 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from benchmarks.chaos_provisioning import make_due, marking_jobs, marks, runs_what_is_due
 from lokario_cli.worlds.odoo import data_folder
-from lokario_cli.worlds.provisioning import RefusedCall
+from lokario_cli.worlds.provisioning import CronProcess, RefusedCall
 
 LOGIN = re.compile(r"(?:Password|Mot de passe)\s*(\S{20})\b")
 
@@ -227,6 +228,26 @@ def test_suspending_cuts_everything_within_a_second(provisioning, mails):
     world.call("saas.instance", "action_reactivate", [instance])
     assert world.get(host)[0] == 200
     assert time.monotonic() - start <= 1
+
+
+def test_the_jobs_of_a_suspended_instance_do_not_run(provisioning, mails):
+    """Not by a cron worker that looks, not by one that had listed its database before; those of others run on."""
+    world, asleep, awake = provisioning, name(), name()
+    template = world.read("saas.template", world.template_id, "template_db")
+    with marking_jobs(world, template):
+        instances = [world.provision(subdomain) for subdomain in (asleep, awake)]
+    asleep, awake = world.database(asleep), world.database(awake)
+    with CronProcess(world):
+        assert runs_what_is_due(world, asleep)
+        world.call("saas.instance", "action_suspend", [instances[0]])
+        before = marks(world, asleep)
+        make_due(world, asleep)
+        assert runs_what_is_due(world, awake)
+    with CronProcess(world, listed=(asleep, awake)):
+        assert runs_what_is_due(world, awake)
+        assert marks(world, asleep) == before
+        world.call("saas.instance", "action_reactivate", [instances[0]])
+        assert runs_what_is_due(world, asleep)
 
 
 def test_the_password_is_nowhere_in_the_manager(provisioning, mails):
