@@ -2,7 +2,6 @@ import base64
 import io
 import json
 import socket
-import tempfile
 import time
 import zipfile
 from pathlib import Path
@@ -10,36 +9,21 @@ from pathlib import Path
 from odoo import fields
 from odoo.tests import tagged
 
-from lokario_cli.worlds.mail import MailWorld
 from lokario_cli.worlds.smtp_sink import SmtpSink
+from odoo.addons.lokario_inbox.tests.outgoing_common import MailOffice
 
 from .common import BillingCase
 
 MAILBOX, PASSWORD = "contact@alpha.test", "alpha-mailbox-pw"
 
 
-class MailboxCase(BillingCase):
+class MailboxCase(MailOffice, BillingCase):
     """The company's mailbox on a real Dovecot, behind an SMTP server that misbehaves on demand."""
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
-        Path(folder.name).chmod(0o755)  # Dovecot reads as another user
-        cls.world = cls.enterClassContext(MailWorld(Path(folder.name) / "mail"))
-        cls.world.add_user(MAILBOX, PASSWORD)
-        cls.faults = []  # consumed one a connection
-        cls.sink = cls.enterClassContext(
-            SmtpSink(
-                Path(folder.name) / "journal",
-                choose=lambda rng: cls.faults.pop(0) if cls.faults else "none",
-                deliver=cls.world.deliver,
-                mailboxes=frozenset({MAILBOX}),
-                logins={MAILBOX: PASSWORD},
-                slowness=0.05,
-            )
-        )
+        cls.open_mail_office(MAILBOX, PASSWORD)
         cls.allow(cls.world.imap_port, cls.sink.port)
         cls.mailbox = cls.add_mailbox(cls.company, MAILBOX, cls.sink.port)
         cls.mailbox.evidence_proven_at = fields.Datetime.now()

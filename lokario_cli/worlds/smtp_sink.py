@@ -47,7 +47,7 @@ class SmtpSink:
 
     `mailboxes`: addresses that live here (the mailbox itself and its Sent folder); `filing`: those whose Sent copy the
     server files itself; `rejects`: recipients answered with the given line; `logins`: login -> password,
-    empty takes all; `mails_a_session`: after so many the server says 421, 0 for no limit.
+    empty takes all; `tokens(token)` returns the login whose XOAUTH2 token it is, or None; `mails_a_session`: after so many the server says 421, 0 for no limit.
     """
 
     journal: Path
@@ -56,6 +56,7 @@ class SmtpSink:
     mailboxes: frozenset = frozenset()
     filing: frozenset = frozenset()
     logins: dict = field(default_factory=dict)
+    tokens: Callable = lambda token: None
     rejects: dict = field(default_factory=dict)
     slowness: float = 0.2  # seconds
     mails_a_session: int = 0
@@ -133,7 +134,7 @@ class _Conversation:
         self.say("502 5.5.1 Unknown command")
 
     def on_ehlo(self, _rest):
-        self.connection.sendall(b"250-sink\r\n250-8BITMIME\r\n250-AUTH PLAIN LOGIN\r\n250 ENHANCEDSTATUSCODES\r\n")
+        self.connection.sendall(b"250-sink\r\n250-8BITMIME\r\n250-AUTH PLAIN LOGIN XOAUTH2\r\n250 ENHANCEDSTATUSCODES\r\n")
 
     def on_helo(self, _rest):
         self.say("250 sink")
@@ -151,6 +152,8 @@ class _Conversation:
 
     def on_auth(self, rest):
         method, _space, initial = rest.partition(" ")
+        if method.upper() == "XOAUTH2":
+            return self._auth_by_token(initial)
         if method.upper() == "PLAIN":
             __, login, password = base64.b64decode(initial or self._ask("")).decode().split("\0")
         else:
@@ -160,6 +163,16 @@ class _Conversation:
             return self.say("535 5.7.8 Authentication credentials invalid")
         self.login = login
         return self.say("235 2.7.0 Authenticated")
+
+    def _auth_by_token(self, initial):
+        """Google's and Microsoft's XOAUTH2: a refusal comes as 334 with its reason, and 535 after an empty line."""
+        user, bearer, *_end = base64.b64decode(initial).decode().split("\1")
+        login = user.removeprefix("user=")
+        if self.sink.tokens(bearer.removeprefix("auth=Bearer ")) == login:
+            self.login = login
+            return self.say("235 2.7.0 Authenticated")
+        self._ask(base64.b64encode(b'{"status": "401", "schemes": "bearer"}').decode())
+        return self.say("535 5.7.3 Authentication unsuccessful")
 
     def _ask(self, prompt):
         self.say(f"334 {prompt}")

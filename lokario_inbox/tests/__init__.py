@@ -8,6 +8,7 @@ from . import test_outgoing_tools
 from . import test_sync
 from . import test_outgoing
 from . import test_outgoing_lanes
+from . import test_outgoing_oauth
 from . import test_integration
 from . import test_ai
 from . import test_oauth

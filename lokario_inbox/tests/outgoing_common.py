@@ -15,31 +15,48 @@ MAILBOX, PASSWORD = "contact@alpha.example", "alpha-mailbox-pw"
 CUSTOMER = "anne@client.example"
 
 
-class OutgoingCase(TransactionCase):
-    """One mailbox on a real Dovecot and a hostile SMTP sink; everything leaves through the crons."""
+class MailOffice:
+    """For test classes: `cls.world`, a real Dovecot with one mailbox, and `cls.sink`, a hostile SMTP server before it.
 
-    filing = frozenset()
+    `cls.faults` is consumed one a connection of the sink.
+    """
+
+    filing = frozenset()  # mailboxes whose Sent copies the provider files itself
 
     @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
+    def open_mail_office(cls, mailbox, password):
         folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(folder.cleanup)
         Path(folder.name).chmod(0o755)  # Dovecot reads as another user
-        cls.world = cls.enterClassContext(MailWorld(Path(folder.name) / "mail"))
-        cls.world.add_user(MAILBOX, PASSWORD)
-        cls.faults = []  # consumed one a connection
+        world = MailWorld(Path(folder.name) / "mail")
+        cls._make_world(world)
+        cls.world = cls.enterClassContext(world)
+        cls.world.add_user(mailbox, password)
+        cls.faults = []
         cls.sink = cls.enterClassContext(
             SmtpSink(
                 Path(folder.name) / "journal",
                 choose=lambda rng: cls.faults.pop(0) if cls.faults else "none",
                 deliver=cls.world.deliver,
-                mailboxes=frozenset({MAILBOX}),
+                mailboxes=frozenset({mailbox}),
                 filing=cls.filing,
-                logins={MAILBOX: PASSWORD},
+                logins={mailbox: password},
                 slowness=0.05,
             )
         )
+
+    @classmethod
+    def _make_world(cls, world):
+        """Hook: change Dovecot before it starts."""
+
+
+class OutgoingCase(MailOffice, TransactionCase):
+    """One mailbox; everything leaves through the crons."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.open_mail_office(MAILBOX, PASSWORD)
         ports = (cls.world.imap_port, cls.sink.port)
         cls.env["ir.config_parameter"].set_param(
             "lokario_inbox.allowed_hosts", " ".join(f"127.0.0.1:{port}" for port in ports)

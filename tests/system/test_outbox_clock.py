@@ -1,0 +1,135 @@
+"""The outbox against the wall clock: a real server with its own scheduler, buttons pressed over HTTP.
+
+What is timed here cannot be seen with a clock that tests move: the undo window, the kill switch.
+"""
+
+import shutil
+import tempfile
+import time
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+
+from lokario_cli.worlds.client import OdooClient
+from lokario_cli.worlds.llm import LlmServer
+from lokario_cli.worlds.mail import MailWorld
+from lokario_cli.worlds.odoo import Server
+from lokario_cli.worlds.smtp_sink import SmtpSink
+
+ADDRESS, PASSWORD, ADMIN = "contact@alpha.example", "alpha-mailbox-pw", "Journal-de-bord-42!"
+CUSTOMERS = 14
+CRAWL = 1.2  # seconds the slow server lets a sender wait before it takes a mail
+REPLY = "Bonjour,\n\nNous sommes ouverts du lundi au vendredi.\n\nCordialement,\nL'équipe"
+TRUST = """
+INSERT INTO inbox_ai_decision (company_id, integration_id, message_id, purpose, state, policy_id, prompt_version,
+                               outcome, judged_at, is_draft, is_accepted)
+SELECT m.company_id, m.integration_id, m.id, 'reply', 'done', {policy}, 'old' || n, 'approved', now(), TRUE, 1
+  FROM (SELECT * FROM inbox_message LIMIT 1) m, generate_series(1, 40) n
+"""
+
+
+class Office:
+    """A company with one mailbox, a person at the web client, a model, and a server that can be made slow."""
+
+    def __init__(self, cluster, database, server, mail, sink, llm):
+        self.cluster, self.database, self.mail, self.sink, self.llm = cluster, database, mail, sink, llm
+        self.client = OdooClient(server.url)
+        self.client.login(database, "admin", ADMIN)
+
+    def sql(self, query):
+        return self.cluster.psql(query, self.database)
+
+    def wait(self, condition, what, timeout=60):
+        until = time.monotonic() + timeout
+        while not (found := condition()):
+            assert time.monotonic() < until, f"{what} never came"
+            time.sleep(0.05)
+        return found
+
+    def count(self, table, condition):
+        return int(self.sql(f"SELECT count(*) FROM {table} WHERE {condition}"))
+
+    def customer_writes(self, number):
+        mail = EmailMessage()
+        mail["From"], mail["To"], mail["Subject"] = f"c{number}@client.example", ADDRESS, f"Question {number}"
+        mail["Message-ID"], mail["Date"] = f"<q{number}@client.example>", format_datetime(datetime.now(UTC))
+        mail.set_content("Bonjour, quels sont vos horaires ?")
+        self.mail.deliver(ADDRESS, mail.as_bytes())
+
+    def received(self):
+        return [item for item in self.sink.deliveries() if item.recipient != ADDRESS]
+
+
+@pytest.fixture(scope="module")
+def office(world, suite_database):
+    cluster, database = world.cluster, world.clone(suite_database, "suite_for_outbox")
+    folder = Path(tempfile.mkdtemp(prefix="lokario-mail-"))  # Dovecot's own user must reach it
+    with MailWorld(folder, driver="maildir") as mail, LlmServer(lambda messages: {"reply": REPLY}) as llm:
+        mail.add_user(ADDRESS, PASSWORD)
+        with SmtpSink(
+            folder / "journal", deliver=mail.deliver, mailboxes=frozenset({ADDRESS}), logins={ADDRESS: PASSWORD}
+        ) as sink:
+            ports = ",".join(f"127.0.0.1:{port}" for port in (mail.imap_port, sink.port, llm.port))
+            cluster.psql(
+                "DELETE FROM ir_config_parameter WHERE key = 'lokario_inbox.allowed_hosts';"
+                f"INSERT INTO ir_config_parameter (key, value) VALUES ('lokario_inbox.allowed_hosts', '{ports}');"
+                f"UPDATE res_users SET password = '{ADMIN}' WHERE login = 'admin'",
+                database,
+            )
+            options = world.options(db_name=database, max_cron_threads=2, **{"lokario/manager_db": database})
+            with Server("outbox-clock", options) as server:
+                yield Office(cluster, database, server, mail, sink, llm)
+    shutil.rmtree(folder, ignore_errors=True)
+    world.drop(database)
+
+
+@pytest.fixture(scope="module")
+def mailbox(office):
+    values = {"imap_host": "127.0.0.1", "imap_port": office.mail.imap_port, "imap_security": "none"}
+    values |= {"smtp_host": "127.0.0.1", "smtp_port": office.sink.port, "smtp_security": "none"}
+    values |= {"name": "Alpha", "email_address": ADDRESS, "email_password": PASSWORD, "visibility": "shared"}
+    return office.client.create("inbox.integration", values)
+
+
+def test_a_mail_leaves_right_after_its_undo_window(office, mailbox):
+    office.sql("UPDATE res_company SET inbox_undo_seconds = 3")
+    values = {"integration_id": mailbox, "email_to": "anne@client.example", "subject": "Devis"}
+    mail = office.client.create("inbox.outgoing", {**values, "body_html": "<p>Bonjour</p>"})
+    office.client.call("inbox.outgoing", "action_send", [mail])
+    pressed = time.time()
+    (delivery,) = office.wait(office.received, "the mail", timeout=15)
+    assert 2 <= delivery.time - pressed <= 6, "seconds after the button; the window is 3"
+    office.sql("UPDATE res_company SET inbox_undo_seconds = 0")
+
+
+def test_the_kill_switch_holds_within_a_second(office, mailbox):
+    """The button, while the sender is in the middle of a batch of automatic answers at a slow server."""
+    client = office.client
+    provider = client.create("inbox.ai.provider", {"name": "M", "base_url": office.llm.url, "model_name": "tiny"})
+    settings = client.create("inbox.answer.settings", {"inbox_ai_provider_id": provider})
+    policy = client.create("inbox.ai.policy", {"integration_id": mailbox, "mode": "auto"})
+    office.customer_writes(0)
+    client.call("inbox.integration", "action_sync", [mailbox])
+    office.wait(lambda: office.count("inbox_ai_decision", "outcome = 'drafted'"), "the first draft")
+    office.sql(TRUST.format(policy=policy))
+    office.sink.journal.write_text("")
+    office.sink.slowness, office.sink.choose = CRAWL, lambda rng: "crawl"
+    for number in range(1, CUSTOMERS):
+        office.customer_writes(number)
+    client.call("inbox.integration", "action_sync", [mailbox])
+    office.wait(lambda: len(office.received()) >= 2, "the second answer")
+    client.call("inbox.answer.settings", "action_stop", [settings])
+    stopped = time.time()
+    office.wait(
+        lambda: not office.count("inbox_outgoing", "is_automatic AND state IN ('scheduled', 'sending')"), "the stop"
+    )
+    left_alone = office.count("inbox_outgoing", "is_automatic AND state = 'cancelled' AND cause = 'not_allowed'")
+    time.sleep(2 * CRAWL)  # nothing in flight at the server
+    late = [round(item.time - stopped, 2) for item in office.received() if item.time > stopped]
+    print(f"sent before the button {len(office.received())}, stopped by it {left_alone}, after it {late}")
+    assert all(seconds <= 1 for seconds in late)
+    assert left_alone >= 3
+    assert office.count("inbox_ai_decision", "outcome = 'queued'") == 0
