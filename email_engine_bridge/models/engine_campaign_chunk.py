@@ -17,7 +17,7 @@ from ..tools.smtp_feeder import Outcome
 _logger = logging.getLogger(__name__)
 
 FIRST_WINDOW = 20  # recipients handed over between two looks at the pause button
-LAST_WINDOW = 250
+LAST_WINDOW = 500
 WINDOW_SECONDS = 0.4  # so that a pause is effective within a second
 RETRY_SECONDS = 60
 MAX_ATTEMPTS = 20  # temporary refusals of one message by the delivery server
@@ -48,8 +48,7 @@ UPDATE engine_campaign_recipient r SET state = 'suppressed', answer = s.reason
    AND (s.tenant_id = r.tenant_id OR (s.tenant_id IS NULL AND s.company_id = r.company_id))
 """
 TAKE = """
-UPDATE engine_campaign_recipient r SET state = 'handing', attempts = r.attempts + 1,
-       handed_at = clock_timestamp() AT TIME ZONE 'UTC'
+UPDATE engine_campaign_recipient r SET state = 'handing', handed_at = clock_timestamp() AT TIME ZONE 'UTC'
   FROM (SELECT q.id, c.first_name, c.last_name, c.attributes
           FROM engine_campaign_recipient q LEFT JOIN engine_contact c ON c.id = q.contact_id
          WHERE q.chunk_id = %(chunk_id)s AND q.state = 'queued'
@@ -59,13 +58,18 @@ RETURNING r.id, r.email, taken.first_name, taken.last_name, taken.attributes, r.
 """
 RECORD = """
 UPDATE engine_campaign_recipient r
-   SET state = CASE WHEN done.state = 'queued' AND r.attempts >= %(attempts)s THEN 'refused' ELSE done.state END,
-       answer = done.answer
+   SET state = CASE WHEN done.state = 'queued' AND r.attempts + 1 >= %(attempts)s THEN 'refused' ELSE done.state END,
+       attempts = r.attempts + 1,
+       doubt_since = CASE WHEN done.state = 'unknown' THEN r.handed_at END, answer = done.answer
   FROM unnest(%(ids)s, %(states)s, %(answers)s) AS done (id, state, answer)
  WHERE r.id = done.id AND r.state = 'handing'
 """
+PUT_BACK = """
+UPDATE engine_campaign_recipient SET state = 'queued' WHERE id = ANY(%(ids)s) AND state = 'handing'
+"""
 LEFT_BEHIND = """
-UPDATE engine_campaign_recipient SET state = 'unknown', answer = 'The worker ended while handing over'
+UPDATE engine_campaign_recipient
+   SET state = 'unknown', doubt_since = handed_at, answer = 'The worker ended while handing over'
  WHERE chunk_id = %(chunk_id)s AND state = 'handing'
 """
 GIVE_BACK = """
@@ -151,8 +155,8 @@ class EngineCampaignChunk(models.Model):
                     return self._stop(*refusal)
                 if not rows:
                     return self._set_state("pending", None)
-                self._send_window(sender, rows)
-                speed = len(rows) / max(time.monotonic() - start, 0.001)
+                sent = self._send_window(sender, rows, start + WINDOW_SECONDS)
+                speed = sent / max(time.monotonic() - start, 0.001)
                 limit = max(1, min(LAST_WINDOW, limit * 2, int(speed * WINDOW_SECONDS)))
 
     def _take_window(self, limit):
@@ -185,18 +189,22 @@ class EngineCampaignChunk(models.Model):
             return "returned", "The IP may not send, or its day is over"
         return None
 
-    def _send_window(self, sender, rows):
+    def _send_window(self, sender, rows, deadline):
+        """How many of the rows were handed over before the deadline (`time.monotonic`); the others wait again."""
         try:
-            deliveries = sender.send(rows)
+            deliveries = sender.send(rows, deadline)
         except EngineUnavailable:
             self._record([(one.id, "queued", "The delivery server does not answer") for one in rows])
             raise
         self._record([(one.id, RESULT_STATES[one.outcome], one.answer) for one in deliveries])
+        if len(deliveries) < len(rows):
+            self._execute(PUT_BACK, ids=[one.id for one in rows])
         used = sum(one.outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN) for one in deliveries)
         self.env["engine.quota"]._settle(self.lease, used, close=False)
         lost = [one for one in deliveries if one.outcome in (Outcome.UNSENT, Outcome.DEFERRED)]
         if lost:
             raise EngineUnavailable(lost[0].answer)
+        return len(deliveries)
 
     def _record(self, results):
         ids, states, answers = (list(column) for column in zip(*results, strict=True))

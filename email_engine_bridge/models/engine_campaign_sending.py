@@ -8,7 +8,7 @@ from ..const import SENDING_STATUSES
 from ..exceptions import ApiProblem
 from .engine_campaign_chunk import OPEN_LEASES
 
-CHUNK = 500  # recipients of one job
+CHUNK = 1000  # recipients of one job
 FORECAST_DAYS = 366
 NO_QUOTA = "No IPs with sufficient quota"
 
@@ -41,8 +41,9 @@ UPDATE engine_campaign_recipient SET chunk_id = %(chunk_id)s
 FINISH = """
 UPDATE engine_campaign c SET state = 'sent', finished_at = clock_timestamp() AT TIME ZONE 'UTC', fully_sent_on = NULL
  WHERE id = %(campaign_id)s AND state = 'sending'
+   AND NOT EXISTS (SELECT FROM engine_campaign_chunk k WHERE k.campaign_id = c.id AND k.state IN ('pending', 'running'))
    AND NOT EXISTS (SELECT FROM engine_campaign_recipient r
-                    WHERE r.campaign_id = c.id AND r.state IN ('queued', 'handing'))
+                    WHERE r.campaign_id = c.id AND r.chunk_id IS NULL AND r.state = 'queued')
 RETURNING id
 """
 
@@ -262,10 +263,10 @@ class EngineCampaign(models.Model):
         """
         queued = self.env.execute_query(
             SQL(
-                """UPDATE engine_campaign_recipient r SET state = 'queued', chunk_id = NULL,
+                """UPDATE engine_campaign_recipient r SET state = 'queued', chunk_id = NULL, doubt_since = NULL,
                           answer = 'PowerMTA has no record of it: sent again'
-                    WHERE r.tenant_id = %s AND r.state = 'unknown'
-                      AND r.handed_at + %s * interval '1 second' <
+                    WHERE r.tenant_id = %s AND r.doubt_since IS NOT NULL AND r.state = 'unknown'
+                      AND r.doubt_since + %s * interval '1 second' <
                           (SELECT max(e.time) FROM engine_event e WHERE e.tenant_id = %s AND e.type = 'r')
                       AND NOT EXISTS (SELECT FROM engine_event e WHERE e.recipient_id = r.id)
                 RETURNING r.campaign_id""",

@@ -100,7 +100,7 @@ UPDATE engine_campaign_recipient r
                                                   WHEN 'sent' THEN 1 ELSE 0 END
                     THEN (ARRAY['sent', 'delivered', 'bounced', 'complained'])[news.rank] ELSE r.state END,
        opened_at = least(r.opened_at, news.opened_at), clicked_at = least(r.clicked_at, news.clicked_at),
-       answer = coalesce(news.answer, r.answer)
+       doubt_since = CASE WHEN news.rank = 0 THEN r.doubt_since END, answer = coalesce(news.answer, r.answer)
   FROM news WHERE r.id = news.recipient_id
 """
 SUPPRESS = """

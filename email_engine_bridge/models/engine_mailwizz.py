@@ -103,7 +103,7 @@ class EngineCampaign(models.Model):
             cr.execute(
                 """SELECT r.id, r.email, c.first_name, c.last_name, c.attributes
                      FROM engine_campaign_recipient r LEFT JOIN engine_contact c ON c.id = r.contact_id
-                    WHERE r.campaign_id = %s AND r.state = 'queued'
+                    WHERE r.campaign_id = %s AND r.chunk_id IS NULL AND r.state = 'queued'
                       AND NOT EXISTS (SELECT FROM engine_suppression s
                                        WHERE s.email = r.email AND coalesce(s.tenant_id, r.tenant_id) = r.tenant_id)
                     ORDER BY r.id LIMIT %s""",

@@ -1,3 +1,4 @@
+import time
 from datetime import timedelta
 
 from odoo import fields
@@ -99,6 +100,23 @@ class TestCampaign(CampaignCommon, EngineCase):
         with self.assertRaises(UserError):
             campaign.action_cancel()
 
+    def test_a_slow_server_does_not_delay_the_pause(self):
+        """The window ends when its time is over: who is left waits again, without an attempt counted."""
+        self._add_contacts([f"slow{number}@x.test" for number in range(20)])
+        campaign = self._create_campaign()
+        campaign._send()
+        chunk = campaign.chunk_ids
+        rows, _refusal = chunk._take_window(20)
+        self.mta.delay = 0.1
+        with self.tenant_a._get_feeder__() as feeder:
+            sent = chunk._send_window(chunk._get_sender(feeder), rows, time.monotonic() + 0.3)
+        self.assertLess(sent, 10)
+        self.assertEqual(sorted(self._states(campaign).values()), ["queued"] * (20 - sent) + ["sent"] * sent)
+        self.assertEqual(sum(campaign.recipient_ids.mapped("attempts")), sent)
+        self.mta.delay = 0
+        self._run_chunks(campaign)
+        self.assertEqual((campaign.state, set(self.mta.received.values())), ("sent", {1}))
+
     def test_kill_switch_and_paused_ip(self):
         self._add_contacts([f"r{number}@x.test" for number in range(10)])
         campaign = self._create_campaign()
@@ -151,7 +169,7 @@ class TestCampaign(CampaignCommon, EngineCase):
         campaign._send()
         self._run_chunks(campaign)
         lost = campaign.recipient_ids[0]
-        lost.sudo().state = "unknown"
+        lost.sudo().write({"state": "unknown", "doubt_since": lost.handed_at})
         settle = self.env["engine.campaign"]._settle_unknown
         self.assertEqual(settle(self.tenant_a), 0)
         self._event(self.tenant_a, "r", lost.handed_at + timedelta(seconds=599))

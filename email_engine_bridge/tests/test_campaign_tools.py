@@ -108,6 +108,7 @@ class TestBounce(BaseCase):
             if verdict != label:
                 wrong.append((label, verdict, status, diagnostic))
         self.assertFalse([case for case in wrong if "hard" in case[:2] and case[0] != "hard"], wrong)
+        self.assertGreaterEqual(len(labelled), 130)
         self.assertLessEqual(len(wrong), len(labelled) * 0.03, wrong)
 
     def test_delays_and_temporary_answers_kill_no_address(self):

@@ -57,7 +57,7 @@ _PATTERNS = [
     (
         Kind.BLOCK,
         "blocklist",
-        r"spamhaus|spamcop|barracuda|sorbs|proofpoint|cloudmark|invaluement|uceprotect|\b(dns)?[rd]bl\b|"
+        r"spamhaus|spamcop|barracuda|sorbs|proofpoint\.com|cloudmark|invaluement|uceprotect|\b(dns)?[rd]bl\b|"
         r"block(ed)? ?list|black ?list|blocked using|listed (in|at|by|on)|client host .* blocked",
     ),
     (

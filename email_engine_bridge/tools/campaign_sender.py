@@ -1,6 +1,8 @@
 """Render, build and feed a window of a campaign's recipients."""
 
 import contextlib
+import math
+import time
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
@@ -76,23 +78,27 @@ class CampaignSender:
         self._feeder: SmtpFeeder = parts["feeder"]
         self._renderer = parts.get("renderer") or TemplateRenderer()
 
-    def send(self, addressees):
-        """List of `Delivery`, in any order; raises `EngineUnavailable` when nothing was handed over."""
+    def send(self, addressees, deadline=math.inf):
+        """List of `Delivery`, in any order; raises `EngineUnavailable` when nothing was handed over.
+
+        After the deadline (`time.monotonic`) no more are begun: who is missing in the list got nothing.
+        """
         deliveries = []
         for variant in sorted({one.variant for one in addressees}):
-            self._send_variant([one for one in addressees if one.variant == variant], variant, deliveries)
+            self._send_variant([one for one in addressees if one.variant == variant], variant, deadline, deliveries)
         return deliveries
 
-    def _send_variant(self, addressees, variant, deliveries):
+    def _send_variant(self, addressees, variant, deadline, deliveries):
         """While one batch is fed, the worker renders the next."""
         batches = [addressees[start : start + BATCH] for start in range(0, len(addressees), BATCH)]
-        rendered = self._render(variant, batches)
-        with contextlib.closing(rendered):
+        with contextlib.closing(self._render(variant, batches)) as rendered:
             for batch, rows, result in rendered:
+                if deliveries and time.monotonic() > deadline:
+                    return
                 deliveries += [
                     Delivery(batch[index].id, FAILED, error["message"]) for index, error in result.errors.items()
                 ]
-                self._feed(batch, self._build(batch, rows, result), deliveries)
+                self._feed(batch, _until(deadline, self._build(batch, rows, result)), deliveries)
 
     def build(self, addressees):
         """The messages themselves, unsent; those that cannot be rendered are left out."""
@@ -137,6 +143,14 @@ class CampaignSender:
         person["to_name"] = f"{person['first_name']} {person['last_name']}".strip()
         links = self._addresses.links(one.id, self._tracked)
         return {**(one.attributes or {}), **person, **links}
+
+
+def _until(deadline, messages):
+    """The messages asked for before the deadline, the first one in any case."""
+    for message in messages:
+        yield message
+        if time.monotonic() > deadline:
+            return
 
 
 def _dates(today):
