@@ -21,6 +21,14 @@ class TestApiFrame(EngineHttpCase):
         self.assertEqual(response.status_code, 200, response.text)
         self.assertEqual(response.json(), {"status": "ok", "tenants": self.tenant_a.ids})
 
+    def test_chatter_can_be_written_with_nothing_read_before(self):
+        """Adding a domain writes a line, and for it Odoo reads the addresses of the company."""
+        company = self.env.company.with_user(self.env.ref("email_engine_bridge.user_api"))
+        company.invalidate_recordset()
+        self.assertEqual(company.catchall_email, self.env.company.catchall_email)
+        other = self.env["res.company"].create({"name": "Other"})
+        self.assertFalse(company.search([("id", "=", other.id)]))
+
     def test_without_or_with_wrong_key_nothing(self):
         for token in ("", "lke_00000000_wrong"):
             document = self.assertProblem(self.api("/health", token=token), 401)
@@ -51,6 +59,17 @@ class TestApiFrame(EngineHttpCase):
         key.invalidate_recordset()
         self.assertTrue(key.last_used_at)
         self.assertEqual(self.api("/health").status_code, 200)
+
+    def test_any_language_header_is_taken(self):
+        for header in (";", "fr;q=", "-+;", "a;b;c", "x" * 9000, "fr-FR;q=0.8, en"):
+            response = self.api("/health", headers={"Accept-Language": header})
+            self.assertEqual(response.status_code, 200, header[:20])
+
+    def test_a_verb_that_a_path_does_not_know(self):
+        for path in ("/contacts/ingest", "/templates/preview"):
+            response = self.api(path)
+            self.assertProblem(response, 405)
+            self.assertEqual(response.headers["Allow"], "POST")
 
     def test_request_id_is_kept_and_unknown_route_is_a_problem(self):
         response = self.api("/health", headers={"X-Request-ID": "journey-0001"})
