@@ -10,6 +10,7 @@ from . import inbox_integration_sync
 from . import inbox_integration_oauth
 from . import inbox_integration_form
 from . import inbox_message_store
+from . import inbox_message_states
 from . import inbox_sync
 from . import inbox_category
 from . import inbox_tag

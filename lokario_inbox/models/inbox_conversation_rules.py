@@ -36,8 +36,8 @@ class InboxConversation(models.Model):
 
     def _apply_rules(self, messages):
         """File the conversations by the first rule that a received mail fulfils; people are never overruled."""
-        open_to_rules = self.filtered(lambda c: c.classified_by != "person")
-        received = messages.filtered(lambda m: m.direction == "in" and m.conversation_id in open_to_rules)
+        open_to_rules = set(self.filtered(lambda c: c.classified_by != "person").ids)
+        received = messages.filtered(lambda m: m.direction == "in" and m.conversation_id.id in open_to_rules)
         unmatched = self.browse()
         for company, mails in received.grouped("company_id").items():
             rules = self.env["inbox.rule"].sudo().search([("company_id", "=", company.id)])

@@ -277,8 +277,8 @@ class InboxConversation(models.Model):
         first = self._first_received()
         if not first.from_address:
             raise UserError(self.env._("No mail of this conversation has an author's address."))
-        known = first.sudo()._partners_by_address({first.from_address}).get(first.from_address)
-        partner = known or self.env["res.partner"].create(
+        known = first._partners_by_address(self.company_id, {first.from_address}).get(first.from_address)
+        partner = self.env["res.partner"].browse(known) or self.env["res.partner"].create(
             {"name": first._author_name(), "email": first.from_address, "company_id": self.company_id.id}
         )
         self.partner_id = partner

@@ -29,6 +29,7 @@ UPDATE inbox_conversation c
       ORDER BY m.date DESC, m.id DESC LIMIT 1
        ) l
  WHERE c.id = t.conversation_id
+RETURNING c.id
 """
 
 
@@ -41,12 +42,11 @@ class InboxConversation(models.Model):
             return
         self.env.flush_all()
         self.env.cr.execute(_REFRESH, {"ids": tuple(self.ids)})
-        self.env.cr.execute(
-            """UPDATE inbox_conversation c SET message_count = 0, unread = FALSE
-                WHERE id IN %s AND NOT EXISTS (
-                    SELECT FROM inbox_message m WHERE m.conversation_id = c.id AND m.deleted_at IS NULL)""",
-            [tuple(self.ids)],
-        )
+        emptied = set(self.ids) - {row[0] for row in self.env.cr.fetchall()}
+        if emptied:
+            self.env.cr.execute(
+                "UPDATE inbox_conversation SET message_count = 0, unread = FALSE WHERE id IN %s", [tuple(emptied)]
+            )
         self.invalidate_recordset()
 
     def _absorb(self, others):

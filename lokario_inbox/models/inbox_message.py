@@ -59,9 +59,10 @@ class InboxMessage(models.Model):
     def _after_store(self):
         """Hook: called once per stored batch, in its transaction, with the new messages only.
 
-        ``self`` is sudoed, oldest first, of ONE integration. Conversations, rules, AI and links
-        extend it. Work in bulk (the budget is 0.2 ms and 0.1 query a message) and raise nothing:
-        an error here rolls the batch back and the mailbox stops there.
+        ``self`` is sudoed, oldest first, of ONE integration; each mail has its conversation and its
+        customer already. Rules, AI and links extend it. Work in bulk (the budget is 0.1 ms and 0.1
+        query a message), write no message again, and raise nothing: an error here rolls the batch
+        back and the mailbox stops there.
         """
 
     def _after_change(self):

@@ -1,10 +1,7 @@
-from email.utils import getaddresses
-
 from odoo import fields, models
 
-from ..tools.authentication import authentication_verdict, trusted_authserv
-from ..tools.message_ids import parse_ids
-from ..tools.threading import Mail, Threader, subject_key
+from ..tools.mail_addresses import addresses
+from ..tools.threading import Mail, Threader
 
 _COLUMNS = """id, message_ref, reference_ids, from_address, email_from, email_to, email_cc, subject, date,
               is_own, authentication, conversation_id, thread_key"""
@@ -29,54 +26,19 @@ class InboxMessage(models.Model):
             "CREATE INDEX IF NOT EXISTS inbox_message_reference_ids_idx ON inbox_message USING gin (reference_ids)"
         )
 
-    def _join_conversations(self):
-        """Give each mail of the batch its conversation: joined, opened or merged. Return them all."""
-        integration = self.integration_id
-        self._store_identifiers(integration)
-        mails = self._threading_neighbours(integration)
+    def _find_conversations(self, integration, rows):
+        """Give each new row its ``conversation_id``: joined, opened or merged."""
+        mails = self._threading_neighbours(integration, rows)
         groups = Threader(mails.values(), integration._own_addresses()).groups()
-        conversations = self._settle(groups, mails)
-        self._note_claims(groups)
-        return conversations
+        places = self._settle(integration, groups, {row["id"]: row for row in rows})
+        for row in rows:
+            row["conversation_id"] = places[row["id"]]
+        self._name_customers(rows)
+        self._note_claims(groups, {key: mail.conversation for key, mail in mails.items()} | places)
 
-    def _store_identifiers(self, integration):
-        proved = self._proved_own()
-        trusted = trusted_authserv(integration.imap_host)
-        rows = []
-        for message in self:
-            (ref, *_rest), key = parse_ids(message.message_id_header) or ("",), subject_key(message.subject)[0]
-            verdict = authentication_verdict(message.headers, message.from_address or "", trusted)
-            references = list(parse_ids(message.references, message.in_reply_to))
-            rows.append((message.id, ref, references, key[:200], message.id in proved, verdict))
-        self.env.cr.execute_values(
-            """UPDATE inbox_message m SET message_ref = v.ref, reference_ids = v.refs::text[], thread_key = v.key,
-                      is_own = v.own, authentication = v.verdict
-                 FROM (VALUES %s) AS v(id, ref, refs, key, own, verdict) WHERE m.id = v.id""",
-            rows,
-            page_size=1000,
-        )
-        self.invalidate_recordset(["message_ref", "thread_key", "is_own", "authentication"])
-
-    def _proved_own(self):
-        """Return the ids of the mails that the mailbox itself wrote, by evidence and never by From.
-
-        A mail in Sent or Drafts was put there by somebody with the password. Gmail shows one
-        folder, "All Mail": there what was received carries the verdict of Gmail, what was sent none.
-        """
-        self.env.cr.execute(
-            """SELECT DISTINCT p.message_id FROM inbox_placement p
-                 JOIN inbox_folder f ON f.id = p.folder_id JOIN inbox_message m ON m.id = p.message_id
-                WHERE p.message_id IN %s AND (f.special_use IN ('sent', 'drafts')
-                   OR f.special_use = 'all' AND m.direction = 'out'
-                      AND m.headers NOT ILIKE '%%authentication-results:%%'
-                      AND m.headers NOT ILIKE '%%received-spf:%%')""",
-            [tuple(self.ids)],
-        )
-        return {row[0] for row in self.env.cr.fetchall()}
-
-    def _threading_neighbours(self, integration):
-        """Return id -> Mail for the batch and the stored mails that any of its links may reach."""
-        rows = self._threading_rows("m.id = ANY(%s)", self.ids)
+    def _threading_neighbours(self, integration, fresh):
+        """Return id -> Mail for the new rows and the stored mails that any of their links may reach."""
+        rows = {row["id"]: row for row in fresh}
         references = {ref for row in rows.values() for ref in [row["message_ref"], *row["reference_ids"]] if ref}
         keys = {row["thread_key"] for row in rows.values() if len(row["thread_key"] or "") >= 4}
         where = "m.integration_id = %s AND "
@@ -104,89 +66,87 @@ class InboxMessage(models.Model):
         return {ref: Conversation.browse(conversation_id)._signposted() for ref, conversation_id in named.items()}
 
     def _as_mail(self, row, named):
-        recipients = getaddresses([row["email_to"] or "", row["email_cc"] or ""])
         candidates = row["reference_ids"][::-1] + ([row["message_ref"]] if row["is_own"] else [])
         return Mail(
             key=row["id"],
             message_id=row["message_ref"] or "",
             references=tuple(row["reference_ids"] or ()),
             sender=row["from_address"] or "",
-            recipients=frozenset(address.lower() for _name, address in recipients if "@" in address),
+            recipients=frozenset(addresses(row["email_to"], row["email_cc"])),
             subject=row["subject"] or "",
             received=row["date"].timestamp() if row["date"] else 0.0,
             is_own=bool(row["is_own"]),
             authentication=row["authentication"] or "none",
             named_conversation=next((named[ref] for ref in candidates if ref in named), None),
-            conversation=row["conversation_id"],
+            conversation=row.get("conversation_id"),
         )
 
     # === SETTLING === #
 
-    def _settle(self, groups, mails):
-        """Write the conversations of the batch in a handful of statements; return those it touched."""
-        Conversation, mine = self.env["inbox.conversation"].sudo(), set(self.ids)
-        placed, opened = [], []
+    def _settle(self, integration, groups, fresh):
+        """Merge and open conversations; return id -> conversation id of the new rows."""
+        Conversation = self.env["inbox.conversation"].sudo()
+        places, opened = {}, []
         for group in groups:
-            fresh = [key for key in group.keys if key in mine]
+            rows = [fresh[key] for key in group.keys if key in fresh]
             if len(group.conversations) > 1:
                 first, *others = sorted(group.conversations)
                 Conversation.browse(first)._absorb(Conversation.browse(others))
             if group.conversations:
-                placed += [(key, min(group.conversations)) for key in fresh]
-            elif fresh:
-                opened.append(fresh)
-        placed += self._open_conversations(opened, mails)
-        self.env.cr.execute_values(
-            "UPDATE inbox_message m SET conversation_id = v.c FROM (VALUES %s) AS v(id, c) WHERE m.id = v.id",
-            placed,
-            page_size=1000,
-        )
-        self.invalidate_model(["conversation_id"])
-        return Conversation.browse({conversation_id for _key, conversation_id in placed})
+                places |= {row["id"]: min(group.conversations) for row in rows}
+            elif rows:
+                opened.append(sorted(rows, key=lambda row: (row["date"], row["id"])))
+        return places | self._open_conversations(integration, opened)
 
-    def _open_conversations(self, opened, mails):
-        """Insert one conversation per list of mail ids; return (mail id, conversation id) pairs."""
+    def _open_conversations(self, integration, opened):
+        """Insert one conversation per list of rows (oldest first); return row id -> conversation id."""
         if not opened:
-            return []
-        integration, now = self.integration_id, fields.Datetime.now()
-        rows = []
-        for keys in opened:
-            oldest = min((mails[key] for key in keys), key=lambda mail: (mail.received, mail.key))
-            rows.append(
-                (
-                    integration.id,
-                    integration.company_id.id,
-                    integration.owner_id.id or None,
-                    oldest.subject or None,
-                    subject_key(oldest.subject)[0][:200],
-                    "new",
-                    True,
-                    now,
-                    now,
-                    self.env.uid,
-                    self.env.uid,
-                )
-            )
+            return {}
+        now = fields.Datetime.now()
+        values = [
+            {
+                "integration_id": integration.id,
+                "company_id": integration.company_id.id,
+                "owner_id": integration.owner_id.id or None,
+                "subject": rows[0]["subject"],
+                "subject_key": rows[0]["thread_key"],
+                "state": "new",
+                "active": True,
+                "create_date": now,
+                "write_date": now,
+                "create_uid": self.env.uid,
+                "write_uid": self.env.uid,
+            }
+            for rows in opened
+        ]
         created = self.env.cr.execute_values(
-            """INSERT INTO inbox_conversation (integration_id, company_id, owner_id, subject, subject_key, state,
-                      active, create_date, write_date, create_uid, write_uid) VALUES %s RETURNING id""",
-            rows,
-            page_size=len(rows),
+            f"INSERT INTO inbox_conversation ({', '.join(values[0])}) VALUES %s RETURNING id",  # noqa: S608 - keys above
+            [tuple(row.values()) for row in values],
+            page_size=len(values),
             fetch=True,
         )
-        return [(key, row[0]) for keys, row in zip(opened, created, strict=True) for key in keys]
+        return {row["id"]: found for rows, (found,) in zip(opened, created, strict=True) for row in rows}
 
-    def _note_claims(self, groups):
+    def _name_customers(self, rows):
+        """The first known customer who writes in a conversation without one is its customer."""
+        customers = {row["conversation_id"]: row["partner_id"] for row in reversed(rows) if row["partner_id"]}
+        if customers:
+            self.env.cr.execute_values(
+                """UPDATE inbox_conversation c SET partner_id = v.partner FROM (VALUES %s) AS v(id, partner)
+                    WHERE c.id = v.id AND c.partner_id IS NULL""",
+                list(customers.items()),
+                page_size=1000,
+            )
+            self.env["inbox.conversation"].invalidate_model(["partner_id"])
+
+    def _note_claims(self, groups, places):
         """Keep the hint "claims to belong to" on conversations just opened by somebody who takes no part."""
-        claims = [(key, other) for group in groups for key, other in group.claims.items()]
+        claims = {places[key]: places[other] for group in groups for key, other in group.claims.items()}
         if claims:
             self.env.cr.execute_values(
-                """UPDATE inbox_conversation c SET claims_id = claimed.conversation_id
-                     FROM (VALUES %s) AS v(mail, other)
-                     JOIN inbox_message mine ON mine.id = v.mail JOIN inbox_message claimed ON claimed.id = v.other
-                    WHERE c.id = mine.conversation_id AND c.message_count IS NULL
-                      AND claimed.conversation_id != c.id""",
-                claims,
+                """UPDATE inbox_conversation c SET claims_id = v.claimed FROM (VALUES %s) AS v(id, claimed)
+                    WHERE c.id = v.id AND c.message_count IS NULL AND v.claimed != c.id""",
+                list(claims.items()),
                 page_size=1000,
             )
             self.env["inbox.conversation"].invalidate_model(["claims_id"])

@@ -6,6 +6,7 @@ from odoo import fields
 from lokario_cli.worlds.llm import LlmServer
 
 from .outgoing_common import CUSTOMER, MAILBOX, OutgoingCase
+from .stored_mail import make_pair, store_pairs
 
 HEADERS = "Authentication-Results: mx.alpha.example; dmarc=pass header.from=client.example\n"
 REPLY = "Bonjour,\n\nNous sommes ouverts du lundi au vendredi de 9h à 18h.\n\nCordialement,\nL'équipe"
@@ -53,28 +54,31 @@ class AiCase(OutgoingCase):
     def receive(
         self, text="Bonjour, quels sont vos horaires ?", sender=CUSTOMER, conversation=None, seconds=0, **values
     ):
-        """Store a mail as the synchronisation does, hooks included."""
+        """Store a mail as the synchronisation does, hooks included; ``values``: fields of a parsed mail."""
+        folder = self._folder(values.pop("integration", self.integration), values.pop("folder", "inbox"))
         number = self.env["inbox.message"].search_count([]) + 1
-        message = self.env["inbox.message"].create(
-            {
-                "company_id": self.company.id,
-                "integration_id": self.integration.id,
-                "identity": f"mail {number} {sender}",
-                "message_id_header": f"<m{number}@client.example>",
+        answered = conversation.email_ids[:1].message_id_header if conversation else ""
+        pair = make_pair(
+            number,
+            **{
+                "mid": f"<m{number}@client.example>",
                 "subject": "Question",
-                "email_from": sender,
-                "from_address": sender,
+                "sender": sender,
+                "author": sender,
                 "email_to": MAILBOX,
-                "body_text": text,
-                "direction": "in",
+                "body": text,
                 "date": fields.Datetime.now() + timedelta(seconds=seconds),
                 "headers": HEADERS,
-                "conversation_id": conversation.id if conversation else False,
+                "in_reply_to": answered,
                 **values,
-            }
+            },
         )
-        message._after_store()
-        return message
+        return store_pairs(folder, [pair]).with_env(self.env)
+
+    def _folder(self, integration, use):
+        known = integration.folder_ids.filtered(lambda folder: folder.special_use == use)
+        values = {"integration_id": integration.id, "path": use, "name": use, "special_use": use}
+        return known or self.env["inbox.folder"].create(values)
 
     def think(self, seconds=0):
         self.run_cron(self.cron_think, seconds)

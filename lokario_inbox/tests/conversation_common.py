@@ -1,7 +1,6 @@
-from datetime import timedelta
-
-from odoo import fields
 from odoo.tests import TransactionCase, new_test_user
+
+from .stored_mail import make_pair, store_pairs
 
 
 class ConversationCase(TransactionCase):
@@ -36,52 +35,17 @@ class ConversationCase(TransactionCase):
         return mailbox
 
     @classmethod
-    def store(cls, *mails, mailbox=None, hook=True):
-        """Store mails (dicts with subject, sender, to, refs, body…) as one batch; return the messages."""
+    def store(cls, *mails, mailbox=None):
+        """Store mails (dicts, see ``make_pair``; ``folder``: a special use), a batch a folder; return the messages."""
         mailbox = mailbox or cls.mailbox
-        messages = cls.env["inbox.message"]
+        batches, identities = {}, []
         for mail in mails:
-            messages |= cls._insert(mailbox, dict(mail))
-        cls.env.flush_all()
-        if hook:
-            messages.sorted("date").sudo()._after_store()
-        cls.env.invalidate_all()
-        return messages
-
-    @classmethod
-    def _insert(cls, mailbox, mail):
-        cls.serial += 1
-        folder = mail.pop("folder", "inbox")
-        sender = mail.pop("sender", "anna@client.com")
-        number = f"{cls.serial}"
-        message = cls.env["inbox.message"].create(
-            {
-                "company_id": mailbox.company_id.id,
-                "integration_id": mailbox.id,
-                "owner_id": mailbox.owner_id.id,
-                "identity": f"{mailbox.id}-{number}",
-                "message_id_header": mail.pop("mid", f"<m{number}@client.com>"),
-                "references": " ".join(mail.pop("refs", ())),
-                "subject": mail.pop("subject", "Devis escalier"),
-                "email_from": mail.pop("author", f"Anna Client <{sender}>"),
-                "from_address": sender,
-                "email_to": mail.pop("to", mailbox.email_address),
-                "body_text": mail.pop("body", "Bonjour"),
-                "preview": "Bonjour",
-                "date": mail.pop("date", fields.Datetime.now() - timedelta(hours=1, minutes=-cls.serial % 50)),
-                "direction": "out" if folder == "sent" else "in",
-                "headers": mail.pop("headers", "Subject: x"),
-                **mail,
-            }
-        )
-        place = mailbox.folder_ids.filtered(lambda f: f.special_use == folder)
-        cls.env["inbox.placement"].create(
-            {
-                "integration_id": mailbox.id,
-                "folder_id": place.id,
-                "message_id": message.id,
-                "uidvalidity": "1",
-                "uid": cls.serial,
-            }
-        )
-        return message
+            cls.serial += 1
+            values = {"email_to": mailbox.email_address, **mail}
+            folder = values.pop("folder", "inbox")
+            batches.setdefault(folder, []).append(make_pair(cls.serial, **values))
+            identities.append(f"mail {cls.serial}")
+        for use, pairs in batches.items():
+            store_pairs(mailbox.folder_ids.filtered(lambda folder, use=use: folder.special_use == use), pairs)
+        found = cls.env["inbox.message"].search([("integration_id", "=", mailbox.id), ("identity", "in", identities)])
+        return found.sorted(lambda message: identities.index(message.identity))

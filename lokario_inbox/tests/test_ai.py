@@ -309,8 +309,8 @@ class TestAiFiling(AiCase):
         self.receive(
             "Réponse depuis le téléphone",
             sender="contact@alpha.example",
-            direction="out",
             email_to=CUSTOMER,
+            folder="sent",
             conversation=message.conversation_id,
             seconds=5,
         )

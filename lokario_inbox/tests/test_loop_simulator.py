@@ -174,15 +174,14 @@ class TestLoopSimulator(AiCase):
             headers=mail.headers,
             email_to=to,
             identity=f"sim{self.number}",
-            message_id_header=mail.message_id,
+            mid=mail.message_id,
             in_reply_to=mail.in_reply_to,
-            references=mail.references,
+            refs=mail.references.split(),
             return_path=mail.return_path,
             auto_submitted=mail.auto_submitted,
             list_id=mail.list_id,
             precedence=mail.precedence,
-            integration_id=integration.id,
-            company_id=integration.company_id.id,
+            integration=integration,
         )
 
     # === WHAT MUST HOLD === #

@@ -165,7 +165,7 @@ class TestHostileModel(AiCase):
             body_html=mail.body_html,
             headers=headers,
             identity=case["id"],
-            message_id_header=mail.message_id,
+            mid=mail.message_id,
         )
 
     def _run_all(self, number):

@@ -1,6 +1,7 @@
 """One mail as the inbox stores it; tolerant of everything seen in the wild."""
 
 import email
+import email.message
 import email.policy
 import email.utils
 import hashlib
@@ -18,6 +19,8 @@ BODY_MAX = 1_000_000  # characters of plain text kept
 PREVIEW_LENGTH = 140
 DEPTH_MAX = 60
 PARTS_MAX = 2000
+_ORDINARY_HEADER = re.compile(rb"((?:[!-9;-~]+:[^\r\n]*+\r?\n(?:[ \t][^\r\n]*+\r?\n)*+)++)\r?\n")
+_HEADER_FIELD = re.compile(r"([!-9;-~]+):(.*(?:\r?\n[ \t].*)*)")
 _MESSAGE_ID = re.compile(r"<[^<>\s]+>")
 _PLAIN_ADDRESS = re.compile(r"(?:[^<>\"(),:;@\\]*|\"[^\"\\]*\") ?<([^\s<>\"(),:;@]+@[^\s<>\"(),:;@]+)>")
 _BARE_ADDRESS = re.compile(r"[^\s<>\"(),;:]+@[^\s<>\"(),;:]+")
@@ -66,7 +69,7 @@ class Mail:
 def parse_mail(raw):
     """Parse a whole mail (bytes). Raises UnreadableMail with a reason for people."""
     try:
-        message = email.message_from_bytes(raw, policy=email.policy.compat32)
+        message = parse_structure(raw)
         bodies, attachments = _collect(message)
     except RecursionError as err:
         raise UnreadableMail("The parts of this mail are nested too deeply.") from err
@@ -77,6 +80,19 @@ def parse_mail(raw):
         size=len(raw),
         attachments=tuple(attachments),
     )
+
+
+def parse_structure(raw):
+    """The mail as the email package sees it; what has no parts is taken apart at once, not line by line."""
+    ordinary = _ORDINARY_HEADER.match(raw)
+    if ordinary:
+        message = email.message.Message(policy=email.policy.compat32)
+        for name, value in _HEADER_FIELD.findall(ordinary[1].decode("ascii", "surrogateescape")):
+            message.set_raw(name, value.lstrip(" \t").rstrip("\r\n"))
+        if message.get_content_maintype() not in ("multipart", "message"):
+            message.set_payload(raw[ordinary.end() :].decode("ascii", "surrogateescape"))
+            return message
+    return email.message_from_bytes(raw, policy=email.policy.compat32)
 
 
 def raw_header(raw):
@@ -166,7 +182,7 @@ def _with_body(mail, plain, markup):
 
 
 def _without_quotes(text):
-    kept = "\n".join(line for line in text[:8000].split("\n") if not line.startswith(">"))
+    kept = re.sub(r"(?m)^>.*\n?", "", text[:8000]) if ">" in text else text
     return kept if kept.strip() else text
 
 
@@ -276,6 +292,8 @@ def _file_name(part):
     """The name a part gives itself, in any of the ways that mailers write it."""
     for header, parameter in (("content-disposition", "filename"), ("content-type", "name")):
         raw = next((value for name, value in part.raw_items() if name.lower() == header), "")
+        if parameter not in raw.lower():
+            continue
         if not raw.isascii():
             part.replace_header(header, unescape_bytes(raw))
         try:

@@ -14,6 +14,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 SUBJECT_WINDOW = 60 * 86400  # seconds between two mails that a subject alone may join
 _MIN_SUBJECT = 4  # characters: "Re: ok" says nothing
@@ -61,6 +62,7 @@ class Group:
     claims: dict = field(default_factory=dict)  # key -> key of the mail it only claims to answer
 
 
+@lru_cache(maxsize=4096)
 def subject_key(subject: str | None) -> tuple[str, bool]:
     """Return the subject without prefixes, case and accents, and whether it answers something."""
     rest, replied = " ".join((subject or "").split()), False
