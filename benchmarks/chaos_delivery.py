@@ -10,11 +10,9 @@ import logging
 import os
 import random
 import signal
-import threading
 import time
 
 from lokario_cli.console import say
-from lokario_cli.worlds.mail import MAILBOX_UID
 from lokario_cli.worlds.smtp_sink import FAULTS, SmtpSink
 
 from .billing_world import CUSTOMER, add_company, add_mailbox, queue_mails
@@ -60,23 +58,13 @@ def _sink(world, seed):
     with SmtpSink(
         journal,
         choose=lambda dice: dice.choice(faults),
-        deliver=lambda *mail: _drop(world, *mail),
+        deliver=world.mail.deliver,
         mailboxes=frozenset(addresses),
         filing=frozenset(addresses[: COMPANIES // 2]),
         slowness=0.1,
         seed=seed,
     ) as sink:
         yield sink
-
-
-def _drop(world, address, raw, folder):
-    """Put a mail into a Maildir in one step while Dovecot reads it: complete and readable, or not there."""
-    box = world.mail.folder / "mail" / address / "Maildir"
-    box = box if folder == "INBOX" else box / f".{folder}"
-    name = f"{time.time_ns()}.{threading.get_ident()}"
-    (box / "tmp" / name).write_bytes(raw)
-    os.chown(box / "tmp" / name, MAILBOX_UID, -1)
-    (box / "tmp" / name).rename(box / "new" / name)
 
 
 def _prepare(world, sink):

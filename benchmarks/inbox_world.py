@@ -53,6 +53,7 @@ WORDS = [
 @contextlib.contextmanager
 def inbox_world(driver="sdbox", name="lokario_bench_inbox", addons="lokario_inbox", cluster=None):
     """Yield an open InboxWorld: database with the inbox installed, registry loaded, Dovecot running."""
+    memory_folder().mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="mail-", dir=memory_folder()))  # no disk in the figures
     try:
         with (

@@ -5,13 +5,14 @@ Everything lives in one folder and ends with the ``with`` block. Users are added
 
 import getpass
 import grp
-import mailbox
 import os
 import pwd
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
+import threading
 import time
 import warnings
 from dataclasses import dataclass, field
@@ -137,13 +138,27 @@ class MailWorld:
         return done.stdout
 
     def deliver(self, address: str, raw: bytes, folder: str = "INBOX") -> None:
-        """Put a message into a mailbox the way a delivery agent does (Maildir only)."""
+        """Put a message into a Maildir while Dovecot reads it: complete and readable, or not there."""
         root = self.folder / "mail" / address / "Maildir"
-        path = root if folder == "INBOX" else root / f".{folder.replace('/', '.')}"
-        root.parent.mkdir(parents=True, exist_ok=True)
-        box = mailbox.Maildir(root, create=True) if path == root else mailbox.Maildir(path, create=True)
-        box.add(raw)
-        _give(root.parent, MAILBOX_UID)
+        box = root if folder == "INBOX" else root / f".{folder.replace('/', '.')}"
+        for part in ("tmp", "new", "cur"):
+            self._make_folder(box / part)
+        name = f"{time.time_ns()}.{threading.get_ident()}"
+        (box / "tmp" / name).write_bytes(raw)
+        os.chown(box / "tmp" / name, MAILBOX_UID, -1)
+        (box / "tmp" / name).rename(box / "new" / name)
+
+    def _make_folder(self, path):
+        """A folder that is Dovecot's from its first moment on; whoever else makes it meanwhile is right, too."""
+        if path.is_dir():
+            return
+        self._make_folder(path.parent)
+        fresh = Path(tempfile.mkdtemp(dir=self.folder))
+        os.chown(fresh, MAILBOX_UID, -1)
+        try:
+            fresh.rename(path)
+        except OSError:
+            fresh.rmdir()
 
     def _configuration(self) -> str:
         as_root = os.getuid() == 0
@@ -246,9 +261,3 @@ def _refused():
     from aiosmtpd.smtp import AuthResult
 
     return AuthResult(success=False, handled=False, message="535 5.7.8 Authentication credentials invalid")
-
-
-def _give(folder: Path, uid: int) -> None:
-    for path in (folder, *folder.rglob("*")):
-        if path.stat().st_uid != uid:
-            os.chown(path, uid, -1)
