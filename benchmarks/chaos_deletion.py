@@ -1,16 +1,22 @@
 """kill -9 during account deletions, mailboxes and accounting installed: resumed, never "done" while something is left.
 
 The first points kill at each step, before its work, after its work and after its commit; the others at random instants.
+At the end nothing that an account left behind is in a dump of the database, in a file or in a session.
 """
 
 import os
 import random
+import re
 import signal
+import subprocess
 import time
 from itertools import product
 from unittest.mock import patch
 
-from .base_world import base_world
+from lokario_cli.setup.postgres import ODOO_ROLE, binaries
+from lokario_cli.worlds.odoo import data_folder
+
+from .base_world import full_world
 
 POINTS = 60
 ACCOUNTS = 3  # per point
@@ -19,6 +25,7 @@ NIGHTS, PAUSE = 20, 0.25  # runs until everything must be done, seconds between 
 STEPS = (
     "access", "inbox_mailboxes", "billing_quotes", "inbox_letters", "files", "messages", "partner", "user",
 )  # fmt: skip
+HELD_FILE = b"%PDF for "  # an invoice's: the law keeps it
 MOMENTS = ("before", "worked", "committed")
 
 
@@ -26,7 +33,7 @@ def run(points: int, seed: int) -> list[str]:
     rng = random.Random(seed)
     planned = list(product(STEPS, MOMENTS))
     broken = []
-    with base_world("lokario_chaos_deletion", "lokario_billing") as world:
+    with full_world("lokario_chaos_deletion") as world:
         for point in range(points):
             ids = world.due_deletions(ACCOUNTS, f"p{point}-")
             with world.env() as env:
@@ -37,6 +44,8 @@ def run(points: int, seed: int) -> list[str]:
             broken += _half_done(world, ids, point, kill)
             _resume(world, ids)
             broken += _left_over(world, ids, files, point, kill)
+        broken += recoverable(world)
+        broken += _broken_chain(world)
     return broken
 
 
@@ -111,8 +120,39 @@ def _left_over(world, ids, files, point, kill) -> list[str]:
             f"{where}: file {name} is left" for name in files if os.path.exists(env["ir.attachment"]._full_path(name))
         ]
         lookup = env["privacy.lookup.wizard"].create(
-            {"name": f"p{point}- canari", "email": f"p{point}-0@canari.example"}
+            {"name": f"p{point}-0canari", "email": f"p{point}-0canari@canari.example"}
         )
         lookup.action_lookup()
         broken += [f"{where}: {line.res_model} #{line.res_id} is left" for line in lookup.line_ids]
+        lookup.unlink()
     return broken
+
+
+def recoverable(world) -> list[str]:
+    """Where the name of a deleted account can still be read: tables, files of the database, sessions."""
+    program = [str(binaries() / "pg_dump"), "-h", world.world.cluster.socket, "-U", ODOO_ROLE, "--data-only"]
+    dumped = subprocess.run([*program, world.database], check=True, capture_output=True).stdout
+    found, table = set(), ""
+    for line in dumped.splitlines():
+        if line.startswith(b"COPY "):
+            table = line.split()[1].decode()
+        elif name := re.search(rb"p\d+-\d+canari", line):
+            found.add(f"{name[0].decode()} can be read in table {table}")
+    for folder in (data_folder() / "filestore" / world.database, data_folder() / "sessions"):
+        for path in filter(os.path.isfile, folder.rglob("*")):
+            content = path.read_bytes()
+            if (name := re.search(rb"p\d+-\d+canari", content)) and not content.startswith(HELD_FILE):
+                found.add(f"{name[0].decode()} can be read in {path}")
+    return sorted(found)
+
+
+def _broken_chain(world) -> list[str]:
+    """Odoo's own check of the invoices' hashes."""
+    with world.env() as env:
+        accountant = env.ref("base.user_admin")
+        accountant.group_ids |= env.ref("account.group_account_user")
+        results = env.company.with_user(accountant)._check_hash_integrity()["results"]
+        verified = [result for result in results if result["status"] == "verified"]
+        return [f"hash chain: {result}" for result in results if result["status"] == "corrupted"] + (
+            [] if verified else ["hash chain: nothing verified"]
+        )

@@ -1,8 +1,11 @@
+import json
+
 from odoo import SUPERUSER_ID, api, models
 from odoo.fields import Domain
 from odoo.http import root
 from odoo.tools import SQL
 
+from ..tools import session_files
 from ..tools.deletion import StepOutcome
 
 BATCH = 500
@@ -57,7 +60,9 @@ class DeletionPlan(models.AbstractModel):
     def _step_access(self, deletion):
         user, erased = deletion.user_id, {}
         devices = self.env["res.device.log"].search([("user_id", "=", user.id)])
-        root.session_store.delete_from_identifiers(sorted(set(devices.mapped("session_identifier"))))
+        sessions = session_files.identifiers_of(root.session_store.path, self.env.cr.dbname, user.login)
+        sessions.update(filter(None, devices.mapped("session_identifier")))
+        root.session_store.delete_from_identifiers(sorted(sessions))
         for rows in (devices, *(self._rows_of(model, user) for model in ACCESS_MODELS if model in self.env)):
             erased[rows._name] = rows.ids
             rows.unlink()
@@ -108,9 +113,11 @@ class DeletionPlan(models.AbstractModel):
     @api.model
     def _step_messages(self, deletion):
         erased = {}
-        for rows in (self._activities_of(deletion), self._queued_mails_of(deletion), self._blacklist_of(deletion)):
+        for find in self._personal_rows():
+            rows = find(deletion)
             erased[rows._name] = rows.ids
             rows.unlink()
+        self._forget_notifications(deletion.user_id)
         messages = self._messages_of(deletion)
         held = messages.filtered(self._is_message_held)
         free = messages - held
@@ -122,10 +129,42 @@ class DeletionPlan(models.AbstractModel):
         return StepOutcome(erased, {"mail.message": len(held)})
 
     @api.model
+    def _personal_rows(self):
+        """The methods that find what goes whole; not every database has to-dos and a calendar."""
+        optional = {"project.task": self._todos_of, "calendar.event": self._events_of}
+        found = [find for model, find in optional.items() if model in self.env]
+        return [self._activities_of, self._queued_mails_of, self._blacklist_of, *found]
+
+    @api.model
     def _activities_of(self, deletion):
         partners = deletion._partners()
         own = Domain("res_model", "=", "res.partner") & Domain("res_id", "in", partners.ids)
         return self.env["mail.activity"].search(Domain("user_id", "=", deletion.user_id.id) | own)
+
+    @api.model
+    def _todos_of(self, deletion):
+        """The tasks that belong to no project and to nobody else."""
+        own = [("project_id", "=", False), ("user_ids", "in", deletion.user_id.ids)]
+        tasks = self.env["project.task"].with_context(active_test=False).search(own)
+        return tasks.filtered(lambda task: task.user_ids == deletion.user_id)
+
+    @api.model
+    def _events_of(self, deletion):
+        """The meetings with nobody else."""
+        events = self.env["calendar.event"].with_context(active_test=False)
+        return events.search([("user_id", "=", deletion.user_id.id)]).filtered(
+            lambda event: event.partner_ids <= deletion._partners()
+        )
+
+    @api.model
+    def _forget_notifications(self, user):
+        """Browsers that still wait for one of these reload what it was about."""
+        self.env.flush_all()
+        words = {json.dumps(word)[1:-1].lower() for word in (user.name, user.login, user.email) if word}
+        self.env.cr.execute(
+            "DELETE FROM bus_bus WHERE EXISTS (SELECT FROM unnest(%s) word WHERE position(word IN lower(message)) > 0)",
+            [list(words)],
+        )
 
     @api.model
     def _queued_mails_of(self, deletion):

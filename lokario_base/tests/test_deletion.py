@@ -1,10 +1,12 @@
 import json
+from pathlib import Path
 from unittest.mock import patch
 
 from dateutil.relativedelta import relativedelta
 from freezegun import freeze_time
 from odoo import fields
 from odoo.exceptions import AccessDenied, UserError
+from odoo.http import root
 from odoo.tests import TransactionCase, new_test_user, tagged
 from odoo.tools import mute_logger
 
@@ -196,6 +198,38 @@ class TestErasure(DeletionCase):
         self.assertTrue(self.other.exists())
         self.assert_no_trace()
         self.assertTrue(store)
+
+    def test_sessions_that_no_device_log_knows_end(self):
+        deletion, at = self.due()
+        other = self.make_user("other@example.org", "Other", "other@example.org")
+        mine, theirs = self.open_session(self.user), self.open_session(other)
+        self.run_job(at)
+        self.assertEqual(deletion.state, "done", deletion.error_message)
+        self.assertFalse(mine.exists())
+        self.assertTrue(theirs.exists())
+
+    def open_session(self, user):
+        session = root.session_store.new()
+        session.update({"db": self.env.cr.dbname, "login": user.login, "uid": user.id})
+        root.session_store.save(session)
+        path = Path(root.session_store.get_session_filename(session.sid))
+        self.addCleanup(path.unlink, missing_ok=True)
+        return path
+
+    def test_notifications_todos_and_meetings_go(self):
+        employee = self.make_user("e@example.org", "Employée Canari", "e@example.org", "base.group_user")
+        message = json.dumps({"name": employee.name})
+        notification = self.env["bus.bus"].create({"channel": "x", "message": message})
+        personal, shared = self.env["bus.bus"], self.env["bus.bus"].create({"channel": "x", "message": "{}"})
+        if "project.task" in self.env:
+            tasks = self.env["project.task"]
+            personal = tasks.create({"name": "canari", "user_ids": employee.ids})
+            shared = tasks.create({"name": "canari", "user_ids": (employee | self.env.user).ids})
+        deletion = self.request(employee)
+        self.run_job(deletion.due_at + relativedelta(minutes=1))
+        self.assertEqual(deletion.state, "done", deletion.error_message)
+        self.assertFalse(notification.exists() or personal.exists())
+        self.assertTrue(shared.exists())
 
     def test_the_certificate_names_nobody(self):
         deletion, at = self.due()
