@@ -115,9 +115,11 @@ def watch_in_the_dark(manager, provisions: int) -> list[str]:
                 subdomain = f"d{number:02}{uuid.uuid4().hex[:6]}"
                 with Visitor(manager, subdomain, broken):
                     instance = manager.provision(subdomain)
-                if manager.read("saas.instance", instance, "state") != "active":
-                    broken.append(f"{subdomain}: {manager.read('saas.instance', instance, 'error_message')}")
-                made.append(manager.database(subdomain))
+                state, problem = manager.read("saas.instance", instance, "state", "error_message")
+                if state == "active":
+                    made.append(manager.database(subdomain))
+                else:
+                    broken.append(f"{subdomain}: {problem}")
         broken += [f"{name}: the cron thread ran {count} jobs" for name in made if (count := marks(manager, name))]
         if not runs_what_is_due(manager, made[-1]):
             broken.append("the cron thread runs nothing at all, so it proves nothing")

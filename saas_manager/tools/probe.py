@@ -8,9 +8,13 @@ import html
 import http.client
 import http.cookies
 import re
+import time
 import urllib.parse
 
 from ..exceptions import ProbeFailed
+
+ROUTE_WAIT = 5  # seconds until every server process must have heard of a new route
+ROUTE_PAUSE = 0.02  # seconds between two tries
 
 CSRF = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"|csrf_token:\s*"([^"]+)"')
 ASSET = re.compile(r'(?:src|href)="(/web/assets/[^"]+\.(?:js|css))"')
@@ -25,12 +29,14 @@ class Probe:
         self.timeout = timeout  # seconds for each request
         self.https = https
         self._cookies = {}
+        self._route_known = 0.0
 
     def prove(self, login, password):
         """Log in, open the web client, load its assets, log out again.
 
         :raise ProbeFailed: with what happened instead
         """
+        self._route_known = time.monotonic() + ROUTE_WAIT
         self._log_in(login, password)
         page = self._get("/odoo", "the web client")
         assets = ASSET.findall(page)
@@ -57,6 +63,14 @@ class Probe:
         return body
 
     def _request(self, method, path, form=None):
+        """Status, location and text; a process that does not know the route yet answers 404 and has done nothing."""
+        answer = self._ask(method, path, form)
+        while answer[0] == http.client.NOT_FOUND and time.monotonic() < self._route_known:
+            time.sleep(ROUTE_PAUSE)
+            answer = self._ask(method, path, form)
+        return answer
+
+    def _ask(self, method, path, form):
         headers = {"Host": self.host, "X-Forwarded-Host": self.host}
         headers["X-Forwarded-Proto"] = "https" if self.https else "http"
         headers["X-Forwarded-For"] = "127.0.0.1"
