@@ -73,6 +73,7 @@ class InboxConversation(models.Model):
     def action_use_suggestion(self):
         """Return the id of a draft of the user's own with the suggested text."""
         self.ensure_one()
+        self.check_access("write")
         decision_sudo = self.sudo().ai_decision_ids.filtered(lambda item: item.outcome == "suggested")[:1]
         if not decision_sudo:
             raise UserError(self.env._("There is no suggestion."))

@@ -1,7 +1,7 @@
 import re
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools import email_normalize, email_normalize_all
 
 from odoo.addons.lokario_base.fields import Secret
@@ -193,7 +193,7 @@ class InboxIntegration(models.Model):
 
     def _check_may_choose_primary(self):
         if not (self.env.su or self.env.user.has_group("lokario_inbox.group_lokario_inbox_manager")):
-            raise UserError(
+            raise AccessError(
                 self.env._("Only a manager of the inbox chooses the mailbox that the company's mail leaves from.")
             )
 
