@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from .inbox_world import PASSWORD
 
 CUSTOMER = "customer@client.example"
+SENDER = "contact@alpha.example"
 
 
 def add_mailbox(env, address, imap_port, smtp_port, company, **values):
@@ -60,9 +61,34 @@ def queue_mails(env, company, count, subject="Invoice"):
     )
 
 
+def prepare_followups(world, smtp, invoices, customers):
+    """The main company with overdue invoices, automatic follow-ups and a mailbox; returns the follow-up ids."""
+    smtp.users[SENDER] = PASSWORD
+    world.allow(world.mail.imap_port, smtp.port)
+    with world.env() as env:
+        env.company.write(
+            {
+                "email": SENDER,
+                "followup_enabled": True,
+                "followup_days": "all",
+                "followup_holidays": False,
+                "followup_opens": 0,
+                "followup_closes": 23.99,
+                "followup_approved_at": "2026-01-01",
+                "country_id": env.ref("base.fr").id,
+            }
+        )
+        make_ledger(env, invoices, customers)
+        box = add_mailbox(env, SENDER, world.mail.imap_port, smtp.port, env.company)
+        box.evidence_proven_at = "2026-01-01"
+        env["lokario.followup"]._create_missing(env.company)
+        return env["lokario.followup"].search([]).ids
+
+
 def make_ledger(env, invoices, customers, days_late=(8, 13)):
     """Fill the main company's ledger with overdue invoices: one posted by Odoo, the others copied row by row in SQL."""
     company = env.company
+    env["account.chart.template"].try_loading("generic_coa", company, install_demo=False)
     partners = (
         env["res.partner"]
         .with_context(tracking_disable=True)

@@ -11,12 +11,11 @@ from datetime import date, timedelta
 
 from lokario_cli.worlds.mail import SmtpServer
 
-from .billing_world import add_mailbox, make_ledger
-from .inbox_world import PASSWORD, inbox_world
+from .billing_world import prepare_followups
+from .inbox_world import inbox_world
 
 POINTS = 2000
 MOMENTS = ("before planning", "after building", "while looking", "after sending")
-SENDER = "contact@alpha.example"
 
 
 def run(points: int, seed: int) -> list[str]:
@@ -25,34 +24,8 @@ def run(points: int, seed: int) -> list[str]:
         logging.getLogger(name).setLevel(logging.WARNING)
     with inbox_world(driver="maildir", name="lokario_chaos_followups", addons="lokario_billing") as world:
         with SmtpServer() as smtp:
-            smtp.users[SENDER] = PASSWORD
-            ids = prepare(world, smtp, points)
+            ids = prepare_followups(world, smtp, points, points)
             return [broken for followup_id in ids if (broken := _point(world, smtp, followup_id, rng))]
-
-
-def prepare(world, smtp, invoices):
-    """A company with `invoices` overdue invoices of as many customers, and its mailbox; returns the follow-up ids."""
-    world.allow(world.mail.imap_port, smtp.port)
-    with world.env() as env:
-        company = env.company
-        company.write(
-            {
-                "email": SENDER,
-                "followup_enabled": True,
-                "followup_days": "all",
-                "followup_holidays": False,
-                "followup_opens": 0,
-                "followup_closes": 23.99,
-                "followup_approved_at": "2026-01-01",
-                "country_id": env.ref("base.fr").id,
-            }
-        )
-        env["account.chart.template"].try_loading("generic_coa", company, install_demo=False)
-        make_ledger(env, invoices, invoices)
-        box = add_mailbox(env, SENDER, world.mail.imap_port, smtp.port, company)
-        box.evidence_proven_at = "2026-01-01"
-        env["lokario.followup"]._create_missing(company)
-        return env["lokario.followup"].search([]).ids
 
 
 def _point(world, smtp, followup_id, rng):

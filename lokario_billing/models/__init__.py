@@ -11,6 +11,7 @@ from . import followup_step
 from . import followup_promise
 from . import followup_dispute
 from . import followup_reminder
+from . import followup_last_look
 from . import followup_run
 from . import followup_timeline
 from . import followup_statement

@@ -1,7 +1,8 @@
 import base64
 from datetime import timedelta
 
-from odoo import api, fields, models
+from odoo import api, fields, models, modules
+from odoo.tools import SQL
 
 from odoo.addons.lokario_inbox.tools.sent_mailbox import MailboxUnavailable
 
@@ -10,6 +11,9 @@ LOOK_EVERY = timedelta(seconds=20)  # between two looks for evidence
 MIN_LOOKS = 2  # absence must be seen twice
 UNCERTAIN_AFTER = timedelta(hours=24)  # what cannot be settled for so long is shown to a person
 HOLD = timedelta(minutes=5)  # mails behind one that failed, when nothing better is known
+
+NOT_HANDED_OVER = {"handed_over_at": False, "evidence_looks": 0}
+UNFINISHED = [("state", "=", "sent"), ("mail_id.state", "=", "outgoing")]  # accepted, the paperwork is missing
 
 DELIVERY_STATES = [
     ("queued", "Waiting"),
@@ -64,59 +68,86 @@ class Delivery(models.Model):
         self.ensure_one()
         return self.env[self.res_model].browse(self.res_id).exists()
 
+    def _documents(self):
+        """Yield (existing documents, their deliveries) for each model."""
+        for model, deliveries in self.grouped("res_model").items():
+            documents = self.env[model].browse(deliveries.mapped("res_id")).exists()
+            known = set(documents.ids)
+            yield documents, deliveries.filtered(lambda delivery, known=known: delivery.res_id in known)
+
     def _follow_route(self, route):
         """The company's set-up may have changed since the mail was written."""
         mailbox = route.carrier if route.kind == "mailbox" else self.env["inbox.integration"]
-        if (self.route, self.integration_id) != (route.kind, mailbox):
-            self.write({"route": route.kind, "integration_id": mailbox.id, "sender": route.address})
+        moved = self.filtered(lambda each: (each.route, each.integration_id) != (route.kind, mailbox))
+        moved.write({"route": route.kind, "integration_id": mailbox.id, "sender": route.address})
 
-    def _set_sending(self, raw=None, recipients="", hidden_copy=False):
-        """The intent, with the mail as it is about to leave."""
-        values = {
-            "state": "sending",
-            "attempts": self.attempts + 1,
-            "cause": False,
-            "next_try_at": False,
-            "handed_over_at": False,
-            "evidence_looks": 0,
-        }
-        if raw:
-            values |= {"eml": base64.b64encode(raw), "recipients": recipients, "hidden_copy": hidden_copy}
-        self.write(values)
+    def _set_sending(self, letters):
+        """The intent, with the mails as they are about to leave; `letters`: {delivery: Letter}."""
+        self.write({"state": "sending", "cause": False, "next_try_at": False} | NOT_HANDED_OVER)
+        for delivery in self:
+            letter = letters[delivery]
+            delivery.write({"recipients": ", ".join(letter.recipients), "hidden_copy": bool(letter.hidden)})
+        self._store_emls({delivery.id: letters[delivery].raw for delivery in self})
 
-    def _set_sent(self, answer):
-        """The server said 250."""
-        self.write(
-            {
-                "state": "sent",
-                "sent_at": fields.Datetime.now(),
-                "server_answer": answer,
-                "cause": False,
-                "next_try_at": False,
-            }
+    def _store_emls(self, raws):
+        """Store the bytes of many mails at once, in the attachments of the field."""
+        files = self.env["ir.attachment"].sudo()
+        domain = [("res_model", "=", self._name), ("res_field", "=", "eml"), ("res_id", "in", list(raws))]
+        known = files.search(domain).grouped("res_id")
+        for res_id, file in known.items():
+            file.raw = raws[res_id]
+        values = {"name": "eml", "res_model": self._name, "res_field": "eml", "type": "binary"}
+        files.create([{**values, "res_id": res_id, "raw": raw} for res_id, raw in raws.items() if res_id not in known])
+        self.invalidate_recordset(["eml"])
+
+    def _last_look(self):
+        """Return a call that says, under lock, whether the mail still is to leave."""
+        document = self.env[self.res_model].sudo().browse(self.res_id)
+        return document._last_look() if hasattr(document, "_last_look") else lambda: True
+
+    def _hand_over(self) -> bool:
+        """Record that the mail may have left from now on; False when somebody stopped it meanwhile."""
+        self.env.flush_all()
+        row = self.env.execute_query(
+            SQL(
+                """
+            UPDATE lokario_delivery d SET handed_over_at = %s, attempts = coalesce(attempts, 0) + 1 FROM mail_mail m
+             WHERE d.id = %s AND d.state = 'sending' AND m.id = d.mail_id AND m.state = 'outgoing' RETURNING d.id
+            """,
+                fields.Datetime.now(),
+                self.id,
+            )
         )
-        self._tell_document()
+        self.invalidate_recordset(["handed_over_at", "attempts"])
+        return bool(row)
+
+    def _set_accepted(self, answer):
+        """The server said 250."""
+        accepted = {"state": "sent", "sent_at": fields.Datetime.now(), "server_answer": answer}
+        self.write(accepted | {"cause": False, "next_try_at": False})
+
+    def _set_queued(self):
+        self.write({"state": "queued", "cause": False, "next_try_at": False} | NOT_HANDED_OVER)
 
     def _set_waiting(self, state, cause, next_try_at, answer=""):
         self.write({"state": state, "cause": cause, "next_try_at": next_try_at, "server_answer": answer})
-        self._tell_document()
+        self._tell_documents()
 
     def _set_failed(self, cause, answer=""):
         """Nothing more is tried: a person must change something."""
         self.write({"state": "failed", "cause": cause, "next_try_at": False, "server_answer": answer})
-        self._tell_document()
+        self._tell_documents()
         self._ask_somebody(cause)
 
     def _set_cancelled(self, cause):
         self.write({"state": "cancelled", "cause": cause, "next_try_at": False})
-        self._tell_document()
+        self._tell_documents()
 
-    def _tell_document(self):
-        """Documents that want to know what became of their mail define `_delivery_changed`."""
-        for delivery in self:
-            document = delivery._document()
-            if document and hasattr(document, "_delivery_changed"):
-                document._delivery_changed(delivery)
+    def _tell_documents(self):
+        """Documents that want to know what became of their mails define `_deliveries_changed`."""
+        for documents, deliveries in self._documents():
+            if hasattr(documents, "_deliveries_changed"):
+                documents._deliveries_changed(deliveries)
 
     def _ask_somebody(self, cause):
         for delivery in self:
@@ -148,7 +179,7 @@ class Delivery(models.Model):
     def action_was_delivered(self):
         """A person knows that it arrived."""
         for delivery in self.filtered(lambda delivery: delivery.state == "uncertain"):
-            delivery.mail_id.sudo()._record_accepted(delivery.sudo(), self.env._("Confirmed by hand"))
+            delivery.sudo()._settle_sent(self.env._("Confirmed by hand"))
 
     # === AFTER A CRASH === #
 
@@ -156,20 +187,25 @@ class Delivery(models.Model):
     def _cron_settle(self):
         """Settle what a dead worker left, by evidence from the mailbox; nothing is sent again on a guess."""
         with WorkerLocks(self.env) as locks:
-            for delivery in self.search([("state", "=", "sending")]):
-                if locks.take(delivery.mail_id.id):
+            for delivery in self.search(["|", ("state", "=", "sending"), *UNFINISHED]):
+                for mail_id in locks.take(delivery.mail_id.ids):
                     delivery.invalidate_recordset()
-                    delivery.filtered(lambda d: d.state == "sending")._recover()
+                    delivery._settle()
                     self.env["lokario.followup"]._commit_progress(1)
-                    locks.release(delivery.mail_id.id)
+                    locks.release([mail_id])
         now = fields.Datetime.now()
         for delivery in self.search([("state", "=", "uncertain"), ("next_try_at", "<=", now)]):
             delivery._verify()
             if not self.env["lokario.followup"]._commit_progress(1):
                 break
 
+    def _settle(self):
+        """The worker died: before the hand-over, after it, or between the 250 and its paperwork."""
+        self.filtered(lambda delivery: delivery.state == "sending")._recover()
+        self.filtered_domain(UNFINISHED).mail_id._finish_accepted()
+
     def _recover(self):
-        """The worker died: before the hand-over nothing had left; after it, only the mailbox knows."""
+        """Before the hand-over nothing had left; after it, only the mailbox knows."""
         for delivery in self:
             if delivery.handed_over_at:
                 delivery.mail_id._wait(delivery, "uncertain", 1, self.env._("The sending was interrupted."))
@@ -177,9 +213,13 @@ class Delivery(models.Model):
                 delivery._queue_again()
 
     def _queue_again(self):
-        self.write({"state": "queued", "cause": False, "next_try_at": False, "handed_over_at": False})
+        self._set_queued()
         self.mail_id.write({"state": "outgoing", "scheduled_date": False})
         self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()
+
+    def _settle_sent(self, answer):
+        self._set_accepted(answer)
+        self.mail_id._finish_accepted()
 
     def _verify(self):
         """Ask the mailbox whether the mail left; send it again only when it proves that it did not."""
@@ -193,7 +233,7 @@ class Delivery(models.Model):
             return
         if evidence == "present":
             self.integration_id.evidence_proven_at = fields.Datetime.now()
-            self.mail_id._record_accepted(self, self.env._("Found in the mailbox after an interruption"))
+            self._settle_sent(self.env._("Found in the mailbox after an interruption"))
             return
         self.evidence_looks += 1
         waited = (fields.Datetime.now() - self.handed_over_at).total_seconds()
@@ -213,11 +253,21 @@ class Delivery(models.Model):
             self.told_uncertain = True
             self._ask_somebody(self.cause)
 
-    def _queue_sent_copy(self, skipped):
-        raw = base64.b64decode(self.with_context(bin_size=False).eml)
-        own = self.integration_id._sender_addresses()[0]
-        hidden = self.hidden_copy and own not in skipped
-        self.integration_id._queue_sent_copy(self.message_id, raw, hidden_copy=hidden)
+    def _queue_sent_copies(self, skipped):
+        for mailbox, deliveries in (
+            self.filtered(lambda each: each.route == "mailbox").grouped("integration_id").items()
+        ):
+            own = mailbox._sender_addresses()[0]
+            mailbox._queue_sent_copies(
+                [
+                    (
+                        delivery.message_id,
+                        base64.b64decode(delivery.eml),
+                        delivery.hidden_copy and own not in skipped.get(delivery.mail_id.id, ()),
+                    )
+                    for delivery in deliveries.with_context(bin_size=False)
+                ]
+            )
 
     def _company_hold(self):
         """Return (until, cause) of what keeps the mails of this mailbox waiting."""
@@ -260,13 +310,24 @@ class WorkerLocks:
         self._cursor.execute("SELECT pg_advisory_unlock_all()")
         self._cursor.close()
 
-    def take(self, mail_id: int) -> bool:
-        """Whether nobody alive has this mail; it is then ours until released."""
-        self._cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCK_SPACE, mail_id])
-        taken = self._cursor.fetchone()[0]
-        self._cursor.commit()  # pylint: disable=invalid-commit  # the lock is the session's, not the transaction's
-        return taken
+    def take(self, mail_ids) -> list[int]:
+        """Return those that nobody alive has; they are then ours until released."""
+        return [mail_id for mail_id, taken in self._call(SQL("pg_try_advisory_lock"), mail_ids) if taken]
 
-    def release(self, mail_id: int) -> None:
-        self._cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK_SPACE, mail_id])
-        self._cursor.commit()  # pylint: disable=invalid-commit
+    def release(self, mail_ids) -> None:
+        self._call(SQL("pg_advisory_unlock"), mail_ids)
+
+    def _call(self, function, mail_ids):
+        if not mail_ids:
+            return []
+        ids = list(mail_ids)
+        self._cursor.execute(SQL("SELECT id, %s(%s, id) FROM unnest(%s::int[]) id", function, LOCK_SPACE, ids))
+        rows = self._cursor.fetchall()
+        self._cursor.commit()  # pylint: disable=invalid-commit  # the lock is the session's, not the transaction's
+        return rows
+
+
+def commit(env):
+    """End a step: what follows may be interrupted for ever. A test's own transaction is never ended."""
+    if not modules.module.current_test or env.context.get("ir_cron_progress_id"):
+        env.cr.commit()  # pylint: disable=invalid-commit  # intent, act and record are separate transactions

@@ -203,6 +203,12 @@ class Followup(models.Model):
             raise UserError(self.env._("This follow-up was made by hand: it has no document."))
         return document.get_formview_action()
 
+    def _document_label(self):
+        """What a customer calls the document."""
+        self.ensure_one()
+        document = self.move_id or self.order_id
+        return document.name if document else self.name
+
     # === STATE === #
 
     def _set_done(self, why):

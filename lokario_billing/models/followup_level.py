@@ -43,3 +43,12 @@ class FollowupLevel(models.Model):
 
     def _plan_level(self):
         return followup_plan.Level(self.sequence, self.days, self.anchor)
+
+    def _of_decision(self, followup, decision):
+        """Return the record of a pure level."""
+        return followup.policy_id.level_ids.filtered(lambda level: level.sequence == decision.level.sequence)
+
+    def _template(self):
+        self.ensure_one()
+        kind = self.policy_id.kind if self.policy_id.kind in ("invoice", "quote") else "other"
+        return self.template_id or self.env.ref(f"lokario_billing.mail_template_followup_{kind}")

@@ -4,13 +4,11 @@ from datetime import timedelta
 from decimal import Decimal
 
 from odoo import api, fields, models
-from odoo.tools import SQL
 
 from ..tools.penalties import Balance, MissingRate, late_penalty, recovery_indemnity
 from .followup_step import STEP_STATES
 
 TOKEN_LIFETIME = timedelta(days=90)
-FRESH = timedelta(hours=1)  # a mail that waited longer is decided again, with the hour and day it is now
 
 
 class FollowupReminder(models.Model):
@@ -63,6 +61,8 @@ class FollowupReminder(models.Model):
 
         Every group is one customer at one level. Nothing is sent here.
         """
+        if not groups:
+            return self
         reminders = self.sudo().create([self._reminder_values(group) for group in groups])
         by_mail = reminders.filtered(lambda reminder: reminder.channel == "email")
         by_mail._prepare_penalties()
@@ -70,7 +70,7 @@ class FollowupReminder(models.Model):
         (reminders - by_mail)._schedule_activities()
         fingerprints = reminders.step_ids.followup_id._fingerprints()
         for reminder in reminders:
-            reminder.fingerprint = reminder._joined(fingerprints)
+            reminder.fingerprint = reminder.step_ids.followup_id._joined(fingerprints)
         return reminders
 
     @api.model
@@ -184,58 +184,33 @@ class FollowupReminder(models.Model):
             for followup in reminder.step_ids.followup_id:
                 followup._ask_responsible(reminder.level_id.name)
 
-    # === THE MOMENT OF SENDING === #
-
-    def _is_still_due(self):
-        """Lock the documents and tell whether the decision still holds; the last look before SMTP.
-
-        Runs as the first statements of a transaction. A document that somebody is changing right now counts as changed.
-        """
-        self.ensure_one()
-        followups = self.step_ids.followup_id
-        documents = (followups.move_id, followups.order_id)
-        if any(len(records.try_lock_for_update()) != len(records) for records in (followups, *documents) if records):
-            return False
-        fresh = self.create_date > fields.Datetime.now() - FRESH
-        if fresh and self._joined(followups._fingerprints()) == self.fingerprint:
-            return True
-        return self._is_decided_again()
-
-    def _is_decided_again(self):
-        """Facts have changed since the mail was built: ask the decision itself, without our own steps."""
-        followups = self.step_ids.followup_id
-        decisions = followups._decide(without=self.step_ids)
-        amounts = {step.followup_id: step.amount for step in self.step_ids}
-        return all(
-            decision.send
-            and decision.level.sequence == self.level_id.sequence
-            and not self.currency_id.compare_amounts(decision.document.amount, amounts[followup])
-            for followup, decision in decisions.items()
-        )
-
-    def _joined(self, fingerprints):
-        return ",".join(fingerprints.get(followup_id, "") for followup_id in sorted(self.step_ids.followup_id.ids))
+    def _send_claimed(self):
+        """Hand the mails to their mailboxes and return the companies whose mailbox did not take them."""
+        self.mail_id.sudo().send()
+        self._log_on_documents()
+        self.step_ids.followup_id._refresh_plan()
+        return self.filtered(lambda reminder: reminder.state in ("prepared", "retry")).company_id
 
     # === OUTCOME === #
 
-    def _set_state(self, state, why=False):
+    def _set_state(self, state, why=False, at=False):
         """Every outcome is told to the documents' history too."""
         values = {"state": state, "why": why}
         if state == "sent":
-            values["sent_at"] = fields.Datetime.now()
+            values["sent_at"] = at or fields.Datetime.now()
         self.write(values)
-        steps = {"state": state, "why": why}
-        if state == "sent":
-            steps["sent_at"] = values["sent_at"]
-        self.step_ids.write(steps)
+        self.step_ids.write(values)
         if state in ("failed", "uncertain"):
             for followup in self.step_ids.followup_id:
                 followup._ask_responsible(self.env._("A reminder could not be delivered: %(why)s", why=why))
 
-    def _delivery_changed(self, delivery):
+    def _deliveries_changed(self, deliveries):
         """The delivery's word is the reminder's state."""
         states = {"sending": "sending", "queued": "prepared", "hold": "retry", "bounced": "failed"}
-        self._set_state(states.get(delivery.state, delivery.state), delivery.cause)
+        for (state, why, sent_at), group in deliveries.grouped(
+            lambda each: (each.state, each.cause, each.sent_at)
+        ).items():
+            self.browse(group.mapped("res_id"))._set_state(states.get(state, state), why, sent_at)
 
     def action_activity_done(self):
         self._set_state("done")
@@ -289,63 +264,6 @@ class FollowupReminder(models.Model):
         """An answer to the reminder itself."""
         self.step_ids.followup_id._reply_received()
         return super().message_update(msg_dict, update_vals)
-
-
-class FollowupLevel(models.Model):
-    _inherit = "lokario.followup.level"
-
-    def _of_decision(self, followup, decision):
-        """Return the record of a pure level."""
-        return followup.policy_id.level_ids.filtered(lambda level: level.sequence == decision.level.sequence)
-
-    def _template(self):
-        self.ensure_one()
-        kind = "invoice" if self.policy_id.kind == "invoice" else "quote" if self.policy_id.kind == "quote" else "other"
-        return self.template_id or self.env.ref(f"lokario_billing.mail_template_followup_{kind}")
-
-
-class Followup(models.Model):
-    _inherit = "lokario.followup"
-
-    def _document_label(self):
-        """What a customer calls the document."""
-        self.ensure_one()
-        document = self.move_id or self.order_id
-        return document.name if document else self.name
-
-    def _fingerprints(self):
-        """Return {id: text} that changes with every fact which could stop a reminder, in one query."""
-        if not self:
-            return {}
-        self.env.flush_all()
-        rows = self.env.execute_query(
-            SQL(
-                """
-            SELECT f.id, concat_ws('|', f.auto_enabled, f.answered_at, f.answer_pending, f.refused, f.closed_by_hand,
-                   f.promised_until, f.disputed, f.policy_id, m.state, m.payment_state, m.amount_residual,
-                   o.state, o.signed_on, o.validity_date, o.amount_total, p.followup_opt_out, r.email,
-                   c.followup_enabled, c.followup_approved_at, c.followup_paused_until,
-                   (SELECT string_agg(concat_ws(':', l.id, l.amount_residual, l.no_followup, l.date_maturity), ';'
-                                      ORDER BY l.id)
-                      FROM account_move_line l JOIN account_account a ON a.id = l.account_id
-                     WHERE l.partner_id = f.customer_id AND a.account_type = 'asset_receivable'
-                       AND NOT l.reconciled AND l.parent_state = 'posted'
-                       AND (l.move_id = f.move_id OR l.amount_residual < 0)),
-                   (SELECT count(*) FROM account_invoice_transaction_rel t JOIN payment_transaction x
-                                      ON x.id = t.transaction_id
-                     WHERE t.invoice_id = f.move_id AND x.state IN ('pending', 'authorized', 'done')))
-              FROM lokario_followup f
-              JOIN res_company c ON c.id = f.company_id
-              LEFT JOIN res_partner p ON p.id = f.customer_id
-              LEFT JOIN res_partner r ON r.id = f.partner_id
-              LEFT JOIN account_move m ON m.id = f.move_id
-              LEFT JOIN sale_order o ON o.id = f.order_id
-             WHERE f.id IN %s
-            """,
-                self._ids,
-            )
-        )
-        return dict(rows)
 
 
 def _decimal(value):

@@ -1,5 +1,6 @@
 import logging
 from collections import defaultdict
+from contextlib import contextmanager
 
 from odoo import api, fields, models, modules
 from odoo.exceptions import UserError
@@ -9,7 +10,7 @@ from ..tools import followup_plan
 
 _logger = logging.getLogger(__name__)
 
-CHUNK = 40  # reminders prepared together; facts are read once for all of them
+CHUNK = 100  # reminders prepared together; facts are read once for all of them
 
 
 class Followup(models.Model):
@@ -19,25 +20,44 @@ class Followup(models.Model):
 
     @api.model
     def _cron_process_automatic(self):
-        """Send every automatic follow-up that is due, company by company; one bad company stops nobody else."""
+        """Send every automatic follow-up that is due.
+
+        Companies take turns and their mails leave together: no bad company, no dead mailbox keeps another one waiting.
+        """
+        queues = {}
         for company in self.env["res.company"].sudo().search([("followup_enabled", "=", True)]):
-            try:
-                self.with_company(company)._process_company(company)
-            except Exception:
-                self.env.cr.rollback()
-                _logger.exception("Automatic follow-ups of company %s failed", company.id)
+            with self._alone(company):
+                queues[company] = self.with_company(company)._due_chunks(company)
+        queues = {company: chunks for company, chunks in queues.items() if chunks}
+        while queues:
+            reminders = self.env["lokario.followup.reminder"]
+            for company, chunks in queues.items():
+                with self._alone(company):
+                    reminders |= self.with_company(company).browse(chunks.pop())._claim_due()
+                    self._commit_progress()
+            stuck = reminders._send_claimed()
+            queues = {company: chunks for company, chunks in queues.items() if chunks and company not in stuck}
+            if not self._commit_progress(len(reminders)):
+                break
+
+    @contextmanager
+    def _alone(self, company):
+        """What fails in one company is logged and undone."""
+        try:
+            yield
+        except Exception:
+            self.env.cr.rollback()
+            _logger.exception("Automatic follow-ups of company %s failed", company.id)
 
     @api.model
-    def _process_company(self, company):
+    def _due_chunks(self, company):
+        """Plan the company and return the ids of what is due, in chunks; the first one is last."""
         self._create_missing(company)
         self._commit_progress()
-        followups = self.search([("company_id", "=", company.id), ("state", "!=", "done")])
-        groups = followups._plan_and_store()
+        groups = self.search([("company_id", "=", company.id), ("state", "!=", "done")])._plan_and_store()
         self._commit_progress(remaining=len(groups))
-        for chunk in split_every(CHUNK, groups, list):
-            self.browse([followup.id for group in chunk for followup, _decision in group])._send_due()
-            if not self._commit_progress(len(chunk)):
-                break
+        chunks = split_every(CHUNK, groups, list)
+        return [[followup.id for group in chunk for followup, _decision in group] for chunk in chunks][::-1]
 
     @api.model
     def _commit_progress(self, processed=0, remaining=None):
@@ -84,18 +104,10 @@ class Followup(models.Model):
         for followups in self.grouped("company_id").values():
             followups._plan_and_store()
 
-    def _send_due(self):
-        """Claim what is still due under lock, commit, and hand it to the mailbox."""
-        claimed = self.try_lock_for_update()
-        groups = _groups(claimed._decide())
-        if not groups:
-            return self.env["lokario.followup.reminder"]
-        reminders = self.env["lokario.followup.reminder"]._prepare(groups)
-        self._commit_progress()
-        reminders.mail_id.sudo().send()
-        reminders._log_on_documents()
-        claimed._plan_and_store()
-        return reminders
+    def _claim_due(self):
+        """Claim what is still due, under lock."""
+        groups = _groups(self.try_lock_for_update()._decide())
+        return self.env["lokario.followup.reminder"]._prepare(groups)
 
     def _send_by_hand(self):
         """Send the next level at once: no waiting for its day, but every stop and hold is respected."""

@@ -76,5 +76,5 @@ class Delivery(models.Model):
         """The address does not exist: the reminders of the document must not go on to it unseen."""
         for delivery in self:
             delivery.write({"state": "bounced", "cause": reason[:500], "next_try_at": False})
-            delivery._tell_document()
+            delivery._tell_documents()
             delivery._ask_somebody(reason[:500])

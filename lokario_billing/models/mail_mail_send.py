@@ -1,13 +1,14 @@
 from datetime import timedelta
 
-from odoo import api, fields, models, modules
+from odoo import api, fields, models
+from odoo.exceptions import UserError
 
 from odoo.addons.base.models.ir_mail_server import MailDeliveryException
 from odoo.addons.lokario_inbox.tools import smtp_retry
-from odoo.addons.lokario_inbox.tools.smtp_client import SubmissionFailed
-from odoo.addons.lokario_inbox.tools.smtp_lanes import Desk, Lane, Letter, once
+from odoo.addons.lokario_inbox.tools.smtp_lanes import Letter
 
-from .delivery import WorkerLocks
+from .delivery import commit
+from .dispatch import Dispatch, Parcel
 
 
 class MailMail(models.Model):
@@ -33,34 +34,8 @@ class MailMail(models.Model):
             raise MailDeliveryException(self.env._("Unable to send the mail"), failed[0].failure_reason)
 
     def _send_business(self):
-        """One lane per mailbox, all at the same time; the database is only touched in this thread."""
-        with WorkerLocks(self.env) as locks:
-            lanes = [
-                lane
-                for route, mails in _by_route(self.filtered(lambda mail: mail.state == "outgoing"))
-                if (lane := mails._lane(route, locks))
-            ]
-            _commit(self.env)
-            Desk(
-                lambda mail_id: self.browse(mail_id)._record_handed_over(),
-                lambda mail_id, outcome: self.browse(mail_id)._record_outcome(outcome, locks),
-            ).serve(once(lanes))
-            for lane in lanes:
-                self.browse(lane.waiting)._hold_behind()
-
-    def _lane(self, route, locks):
-        """Return the Lane of these mails, or nothing while their mailbox is held or cannot be tried."""
-        if route.kind == "mailbox" and route.carrier._is_sending_held():
-            self._hold_behind()
-            return None
-        try:
-            opener = route.carrier._session_opener__() if route.kind == "mailbox" else _core_opener(route)
-        except SubmissionFailed as failure:
-            if self[0]._open_attempt(route, locks):
-                self[0]._record_outcome(failure, locks)
-            self[1:]._hold_behind()
-            return None
-        return Lane(opener, self.ids, lambda mail_id: self.browse(mail_id)._open_attempt(route, locks))
+        outgoing = self.filtered(lambda mail: mail.state == "outgoing")
+        Dispatch(self.env).send(_by_route(outgoing))
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -70,9 +45,8 @@ class MailMail(models.Model):
             business._prepare_delivery(route)
         return mails
 
-    def _delivery(self):
-        self.ensure_one()
-        return self.env["lokario.delivery"].sudo().search([("mail_id", "=", self.id)])
+    def _deliveries(self):
+        return self.env["lokario.delivery"].sudo().search([("mail_id", "in", self.ids)])
 
     def _prepare_delivery(self, route):
         values = {
@@ -99,64 +73,71 @@ class MailMail(models.Model):
             )
         )
 
-    def _open_attempt(self, route, locks):
-        """Last look, under lock, in a transaction of its own: return the Letter, or None when it must not leave."""
-        _commit(self.env)
-        letter = self._letter(route) if locks.take(self.id) and self._may_leave() else None
-        _commit(self.env)
-        if letter is None:
-            locks.release(self.id)
-        return letter
+    # === READY TO LEAVE === #
 
     def _may_leave(self):
-        if not self.exists() or not self.try_lock_for_update() or self.state != "outgoing":
-            return False
-        delivery = self._delivery() or self._prepare_delivery(self._business_route())
-        if delivery.state == "sending":  # whoever tried it is dead: we hold its lock
-            delivery._recover()
-            return False
-        document = self.env[self.model].browse(self.res_id).sudo()
-        if hasattr(document, "_is_still_due") and not document._is_still_due():
-            self._cancel_business(delivery, self.env._("No longer due at the moment of sending"))
-            return False
-        return True
+        """Lock the mails and return those that may be made ready; what a dead worker left is settled first."""
+        mails = self.exists().try_lock_for_update().filtered(lambda mail: mail.state == "outgoing")
+        deliveries = mails._deliveries()
+        for route, unknown in _by_route(mails - deliveries.mail_id):
+            unknown._prepare_delivery(route)
+        left = deliveries.filtered(lambda delivery: delivery.state == "sending")
+        left._recover()
+        accepted = deliveries.filtered(lambda delivery: delivery.state == "sent").mail_id
+        accepted._finish_accepted()
+        return (mails - left.mail_id - accepted)._still_due()
+
+    def _still_due(self):
+        """Return the mails without those whose document says no; these are cancelled."""
+        stale = self.browse()
+        for model, mails in self.grouped("model").items():
+            documents = self.env[model].sudo().browse(mails.mapped("res_id"))
+            if hasattr(documents, "_still_due"):
+                due = set(documents._still_due().ids)
+                stale |= mails.filtered(lambda mail, due=due: mail.res_id not in due)
+        for delivery in stale._deliveries():
+            delivery.mail_id._cancel_business(delivery)
+        return self - stale
+
+    def _parcels(self, route):
+        """Write the intent to send and return {mail id: Parcel}."""
+        deliveries = {delivery.mail_id: delivery for delivery in self._deliveries()}
+        letters = {}
+        for mail in self:
+            try:
+                letters[deliveries[mail]] = mail._letter(route)
+            except (UserError, ValueError, LookupError) as error:  # one bad mail never stops the rest
+                mail._fail_business(deliveries[mail], str(error))
+        ready = self.env["lokario.delivery"].sudo().concat(*letters)
+        ready._follow_route(route)
+        ready._set_sending(letters)
+        return {
+            delivery.mail_id.id: Parcel(letter, delivery.id, delivery._last_look())
+            for delivery, letter in letters.items()
+        }
 
     def _letter(self, route):
-        delivery = self._delivery()
-        delivery._follow_route(route)
         recipients, raw = self._business_message(route)
         if not recipients:
-            self._fail_business(delivery, self.env._("There is no valid recipient address."))
-            return None
+            raise UserError(self.env._("There is no valid recipient address."))
         hidden = route.carrier._hidden_copy_address(recipients) if route.kind == "mailbox" else ""
-        delivery._set_sending(raw, ", ".join(recipients), bool(hidden))
         return Letter(self.id, route.address, recipients, raw, (hidden,) if hidden else ())
 
     # === OUTCOME === #
 
-    def _record_handed_over(self):
-        """From here on the mail may be delivered, whatever happens to us."""
-        self._delivery().handed_over_at = fields.Datetime.now()
-        _commit(self.env)
-
-    def _record_outcome(self, outcome, locks):
-        """Store what the server said: 250, or what is done about its refusal."""
-        delivery = self._delivery()
-        if isinstance(outcome, SubmissionFailed):
-            self._record_failure(delivery, outcome)
-        else:
-            self._record_accepted(delivery, outcome.text, outcome.skipped)
-        _commit(self.env)
-        locks.release(self.id)
-
-    def _record_accepted(self, delivery, answer, skipped=()):
-        delivery._set_sent(answer)
-        if delivery.route == "mailbox":
-            delivery._queue_sent_copy(skipped)
+    def _finish_accepted(self, skipped=None):
+        """The paperwork after 250; `skipped`: {mail id: optional recipients the server did not want}."""
+        if not self:
+            return
+        deliveries = self._deliveries()
+        deliveries._tell_documents()
+        deliveries._queue_sent_copies(skipped or {})
         self.write({"state": "sent", "failure_type": False, "failure_reason": False, "scheduled_date": False})
-        self._postprocess_sent_message(success_pids=self.recipient_ids, success_emails=[self.email_to or ""])
+        self._postprocess_sent_message(success_pids=self.recipient_ids, success_emails=self.mapped("email_to"))
 
     def _record_failure(self, delivery, failure):
+        if not delivery.handed_over_at:
+            delivery.attempts += 1
         verdict = smtp_retry.classify(failure.code, failure.text, failure.stage, delivery.attempts)
         cause = self._cause_in_words(verdict.cause)
         answer = f"{failure.code or ''} {failure.text}".strip()
@@ -168,10 +149,10 @@ class MailMail(models.Model):
         states = {smtp_retry.SETTLE: "uncertain", smtp_retry.HOLD: "hold", smtp_retry.RETRY: "retry"}
         self._wait(delivery, states[verdict.action], smtp_retry.with_jitter(verdict.wait), cause, answer)
 
-    def _wait(self, delivery, state, seconds, cause, answer=""):
-        """Keep the mail until its next try; an unclear outcome is settled by evidence before anything is sent again."""
+    def _wait(self, deliveries, state, seconds, cause, answer=""):
+        """Keep the mails until the next try; an unclear outcome is settled by evidence before anything else."""
         at = fields.Datetime.now() + timedelta(seconds=seconds)
-        delivery._set_waiting(state, cause, at, answer)
+        deliveries._set_waiting(state, cause, at, answer)
         queued = "exception" if state == "uncertain" else "outgoing"
         self.write({"state": queued, "scheduled_date": at, "failure_reason": cause})
         self._tell_notifications(cause)
@@ -184,21 +165,21 @@ class MailMail(models.Model):
 
     def _hold_behind(self):
         """Mails behind one that could not leave wait as long as it does; they were not tried."""
-        for mail in self.exists().filtered(lambda mail: mail.state == "outgoing"):
-            delivery = mail._delivery()
-            if delivery.state not in ("queued", "retry", "hold"):
-                continue
-            until, cause = delivery._company_hold()
+        outgoing = self.exists().filtered(lambda mail: mail.state == "outgoing")
+        waiting = outgoing._deliveries().filtered(lambda delivery: delivery.state in ("queued", "retry", "hold"))
+        for deliveries in waiting.grouped(lambda delivery: (delivery.company_id, delivery.route)).values():
+            until, cause = deliveries[0]._company_hold()
             seconds = max((until - fields.Datetime.now()).total_seconds(), 1)
-            mail._wait(delivery, "hold", seconds, cause)
-        _commit(self.env)
+            deliveries.mail_id._wait(deliveries, "hold", seconds, cause)
+        commit(self.env)
 
     def _fail_business(self, delivery, cause, answer=""):
         delivery._set_failed(cause, answer)
         self.write({"state": "exception", "failure_type": "mail_smtp", "failure_reason": cause})
         self._tell_notifications(cause)
 
-    def _cancel_business(self, delivery, cause):
+    def _cancel_business(self, delivery):
+        cause = self.env._("No longer due at the moment of sending")
         delivery._set_cancelled(cause)
         self.write({"state": "cancel", "failure_reason": cause})
 
@@ -231,21 +212,3 @@ def _by_route(mails):
     for mail in mails:
         by_company.setdefault(mail.sudo()._business_company(), []).append(mail.id)
     return [(mails._route_of(company), mails.browse(ids)) for company, ids in by_company.items()]
-
-
-def _core_opener(route):
-    """Sessions on ordinary outgoing servers are opened by Odoo itself, which knows all their kinds of login."""
-    server = route.carrier
-    servers = route.company.env["ir.mail_server"].sudo()
-    try:
-        session = servers._connect__(mail_server_id=server.id or None, smtp_from=route.address)
-    except Exception as error:
-        code = getattr(error, "smtp_code", None)
-        raise SubmissionFailed("connect", code if isinstance(code, int) else None, str(error)) from error
-    return lambda _ask: session
-
-
-def _commit(env):
-    """End a step: what follows may be interrupted for ever. A test's own transaction is never ended."""
-    if not modules.module.current_test or env.context.get("ir_cron_progress_id"):
-        env.cr.commit()  # pylint: disable=invalid-commit  # intent, act and record are separate transactions

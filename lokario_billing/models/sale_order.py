@@ -33,10 +33,11 @@ class SaleOrder(models.Model):
             self.env["lokario.followup"].create(self._followup_values())._refresh_plan()
         return self.followup_ids[:1].get_formview_action()
 
-    def _delivery_changed(self, delivery):
+    def _deliveries_changed(self, deliveries):
         """Reminders of a quote count from the day its mail was accepted, not from the click."""
-        if delivery.state == "sent":
-            self.followup_ids.write({"sent_date": self.company_id._followup_today()})
+        sent = self.browse(deliveries.filtered(lambda delivery: delivery.state == "sent").mapped("res_id"))
+        for company, orders in sent.grouped("company_id").items():
+            orders.followup_ids.write({"sent_date": company._followup_today()})
 
     def message_update(self, msg_dict, update_vals=None):
         """A mail came in on the quote: its reminders wait until somebody has read it."""

@@ -236,19 +236,27 @@ class InboxIntegration(models.Model):
 
         raw: the bytes that were sent; hidden_copy: whether a Bcc to the mailbox went along and is to be removed.
         """
+        self._queue_sent_copies([(message_id, raw, hidden_copy)])
+
+    def _queue_sent_copies(self, copies):
+        """The same for many mails: (message_id, raw, hidden_copy) of each."""
         self.ensure_one()
         copies_sudo = self.env["inbox.sent.copy"].sudo()
-        if not copies_sudo.search_count(
-            [("integration_id", "=", self.id), ("message_id_header", "=", message_id)], limit=1
-        ):
-            copies_sudo.create(
+        names = [message_id for message_id, _raw, _hidden in copies]
+        known = copies_sudo.search([("integration_id", "=", self.id), ("message_id_header", "in", names)])
+        taken = set(known.mapped("message_id_header"))
+        copies_sudo.create(
+            [
                 {
                     "integration_id": self.id,
                     "message_id_header": message_id,
                     "raw": base64.b64encode(raw),
                     "hidden_copy": hidden_copy,
                 }
-            )
+                for message_id, raw, hidden_copy in copies
+                if message_id not in taken
+            ]
+        )
         self.env.ref("lokario_inbox.ir_cron_file_sent_copies").sudo()._trigger()
 
     # === HOLD === #
