@@ -1,10 +1,18 @@
+import smtplib
+import ssl
+from contextlib import ExitStack
+
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 from odoo.tools import email_normalize, email_split
+
+from odoo.addons.base.models.ir_mail_server import SMTP_TIMEOUT
 
 from ..server_settings import server_setting
 
 STARTTLS_PORT = 587  # RFC 6409, submission
 TLS_PORT = 465  # RFC 8314, submission over implicit TLS
+ENCRYPTIONS = ("starttls", "ssl", "none")
 
 
 class IrMailServer(models.Model):
@@ -71,13 +79,44 @@ class IrMailServer(models.Model):
         environment = None
         if not host and not mail_server_id and not self._global_server():
             environment = self._environment_server()
-        if environment:
-            kwargs.update(environment)
-            host = kwargs.pop("host")
-        connection = super()._connect__(host, *args, mail_server_id=mail_server_id, **kwargs)
+        if not environment:
+            connection = super()._connect__(host, *args, mail_server_id=mail_server_id, **kwargs)
+        elif self._disable_send():
+            return None
+        else:
+            connection = self._open_environment_server__(**environment)
         if connection is not None and (environment or self._is_global_choice(host, mail_server_id)):
             connection.lokario_address = self._global_address()
-            connection.smtp_from = connection.lokario_address or connection.smtp_from
+            connection.smtp_from = connection.lokario_address or kwargs.get("smtp_from")
+        return connection
+
+    @api.model
+    def _open_environment_server__(self, host, port, user, password, encryption):
+        """Return a session with a server whose certificate is trusted and names it, unless it has no encryption.
+
+        Odoo checks no certificate of a server that is given by its parameters.
+
+        :raises OSError: among them SSL errors and smtplib.SMTPException
+        """
+        if encryption not in ENCRYPTIONS:
+            known = ", ".join(ENCRYPTIONS)
+            raise UserError(
+                self.env._("SMTP_ENCRYPTION is “%(given)s”; it can be: %(known)s.", given=encryption, known=known)
+            )
+        context = ssl.create_default_context()
+        with ExitStack() as stack:
+            if encryption == "ssl":
+                connection = smtplib.SMTP_SSL(host, port, timeout=SMTP_TIMEOUT, context=context)
+            else:
+                connection = smtplib.SMTP(host, port, timeout=SMTP_TIMEOUT)
+            stack.callback(connection.close)
+            if encryption == "starttls":
+                connection.starttls(context=context)
+            if user:
+                self._smtp_login__(connection, user, password or "")
+            connection.ehlo_or_helo_if_needed()
+            stack.pop_all()
+        connection.from_filter = self._get_default_from_filter()
         return connection
 
     @api.model

@@ -1,5 +1,9 @@
 import os
+import ssl
+import subprocess
+import tempfile
 from email import message_from_bytes, policy
+from pathlib import Path
 from unittest.mock import patch
 
 from odoo.modules.neutralize import get_neutralization_queries
@@ -84,6 +88,48 @@ class TestSystemMail(TransactionCase):
             self.assertEqual((server["port"], server["encryption"]), (587, "starttls"))
         with patch.dict(os.environ, {"SMTP_HOST": "smtp.example.com", "SMTP_ENCRYPTION": "", "SMTP_PORT": "465"}):
             self.assertEqual(self.env["ir.mail_server"]._environment_server()["encryption"], "ssl")
+
+    def test_the_environments_server_has_to_show_a_trusted_certificate(self):
+        trusted = self.make_certificate("localhost")
+        for certificate, trust, problem in (
+            (trusted, trusted, None),
+            (trusted, "", "CERTIFICATE_VERIFY_FAILED"),
+            (elsewhere := self.make_certificate("elsewhere"), elsewhere, "Hostname mismatch"),
+        ):
+            tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            tls.load_cert_chain(certificate)
+            with SmtpServer(tls=tls) as smtp:
+                named = {"SMTP_HOST": "localhost", "SMTP_PORT": str(smtp.port), "SMTP_ENCRYPTION": "starttls"}
+                with patch.dict(os.environ, {**ENVIRONMENT, **named, "SSL_CERT_FILE": trust}):
+                    mail = self.env["mail.mail"].create({"email_to": "client@example.org", "body_html": "x"})
+                    with mute_logger("odoo.addons.mail.models.mail_mail"):
+                        mail.send()
+                self.assertEqual(mail.state, "exception" if problem else "sent", mail.failure_reason)
+                self.assertIn(problem or "", mail.failure_reason or "")
+                self.assertEqual(len(smtp.received), 0 if problem else 1)
+
+    def make_certificate(self, name):
+        """A file with a key and its own certificate."""
+        folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        names = ["-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}"]
+        files = ["-keyout", folder / "key", "-out", folder / "certificate"]
+        command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names, *files]
+        subprocess.run(command, check=True, capture_output=True)
+        both = folder / "both.pem"
+        both.write_bytes((folder / "key").read_bytes() + (folder / "certificate").read_bytes())
+        return str(both)
+
+    def test_an_unknown_encryption_sends_nothing(self):
+        unknown = {"SMTP_PORT": str(self.smtp.port), "SMTP_ENCRYPTION": "tls"}
+        mail = self.env["mail.mail"].create({"email_to": "client@example.org", "body_html": "x"})
+        with (
+            patch.dict(os.environ, {**ENVIRONMENT, **unknown}),
+            mute_logger("odoo.addons.mail.models.mail_mail"),
+        ):
+            mail.send()
+        self.assertEqual(mail.state, "exception")
+        self.assertIn("SMTP_ENCRYPTION", mail.failure_reason)
+        self.assertFalse(self.smtp.received)
 
     def test_a_down_server_is_a_failed_mail_not_a_detour(self):
         self.make_server(is_global=True, from_filter="system@lokario.test", smtp_port=1)

@@ -5,6 +5,7 @@ Everything lives in one folder and ends with the ``with`` block. Users are added
 
 import getpass
 import grp
+import logging
 import os
 import pwd
 import shutil
@@ -203,11 +204,14 @@ class MailWorld:
 class SmtpServer:
     """An SMTP server that asks for a login and hands accepted mail to ``world`` or just keeps it in ``received``.
 
-    ``received`` holds (envelope sender, recipients, raw bytes, login) in order of arrival.
+    ``received`` holds (envelope sender, recipients, raw bytes, login) in order of arrival. With ``tls``, an
+    ssl.SSLContext, it offers STARTTLS.
     """
 
-    def __init__(self, world: MailWorld | None = None, users: dict[str, str] | None = None, port: int | None = None):
-        self.world = world
+    def __init__(
+        self, world: MailWorld | None = None, users: dict[str, str] | None = None, port: int | None = None, tls=None
+    ):
+        self.world, self.tls = world, tls
         self.users = users or {}
         self.port = port or free_port()
         self.received: list[tuple[str, list[str], bytes, str | None]] = []
@@ -218,6 +222,7 @@ class SmtpServer:
 
         # Logins without TLS are meant here: everything stays on loopback.
         warnings.filterwarnings("ignore", message="Requiring AUTH while not requiring TLS")
+        logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd warns of its own attribute at each login
         self._controller = Controller(
             self,
             hostname="127.0.0.1",
@@ -225,6 +230,7 @@ class SmtpServer:
             authenticator=self._authenticate,
             auth_required=bool(self.users),
             auth_require_tls=False,
+            tls_context=self.tls,
             data_size_limit=100_000_000,
         )
         self._controller.start()
