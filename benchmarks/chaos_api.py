@@ -5,15 +5,18 @@ any limit, bodies that fit the schema and bodies that do not. Tenant B's names a
 in no answer; a fingerprint of B's rows is the same before and after.
 """
 
+import contextlib
 import json
 import random
+import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
+from pathlib import Path
 
 from lokario_cli.console import say
 from lokario_cli.setup.postgres import Cluster
-from lokario_cli.worlds.odoo import World
+from lokario_cli.worlds.odoo import Server, World
 
 from .engine_world import EngineWorld
 
@@ -45,28 +48,29 @@ SELECT md5(string_agg(t::text, '' ORDER BY t::text)) FROM (
 
 def run(points, seed):
     """The broken promises of `points` random calls."""
-    from lokario_cli.worlds.odoo import Server
-
     dice = random.Random(seed)
-    with Cluster.for_tests() as cluster:
+    with served_api() as (server, engine, ids, token):
+        before = _fingerprint(engine, ids)
+        broken = _storm(server.url, token, ids, points, dice)
+        if _fingerprint(engine, ids) != before:
+            broken.append("rows of tenant B changed")
+    return broken
+
+
+@contextlib.contextmanager
+def served_api():
+    """Yield (server, EngineWorld, ids, token of a key of tenant A) of a real server with two tenants."""
+    with Cluster.for_tests() as cluster, tempfile.TemporaryDirectory() as folder:
         world = World(cluster)
         database = world.clone(world.template(), "lokario_chaos_api")
         try:
             world.run_odoo(database, "-i", "email_engine_bridge", "--stop-after-init")
-            import tempfile
-            from pathlib import Path
-
-            with tempfile.TemporaryDirectory() as folder:
-                engine = EngineWorld(world, database, Path(folder))
-                ids, token = _prepare(engine)
-                before = _fingerprint(engine, ids)
-                engine.close()
-                with Server("chaos-api", world.options(**{"lokario/manager_db": database})) as server:
-                    broken = _storm(server.url, token, ids, points, dice)
-                if _fingerprint(engine, ids) != before:
-                    broken.append("rows of tenant B changed")
-                engine.close()
-            return broken
+            engine = EngineWorld(world, database, Path(folder))
+            ids, token = _prepare(engine)
+            engine.close()
+            with Server("chaos-api", world.options(**{"lokario/manager_db": database})) as server:
+                yield server, engine, ids, token
+            engine.close()
         finally:
             world.drop(database)
 
@@ -86,7 +90,9 @@ def _prepare(engine):
 def _fingerprint(engine, ids):
     with engine.env() as env:
         env.cr.execute(FINGERPRINT, ids)
-        return env.cr.fetchone()[0]
+        found = env.cr.fetchone()[0]
+    engine.close()
+    return found
 
 
 def _storm(url, token, ids, points, dice):

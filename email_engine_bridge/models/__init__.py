@@ -17,6 +17,7 @@ from . import engine_quota
 from . import engine_api_key
 from . import fastapi_endpoint
 from . import ir_rule
+from . import res_lang
 from . import engine_tenant_sending
 from . import engine_template
 from . import engine_contact_list

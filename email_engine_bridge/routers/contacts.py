@@ -50,7 +50,7 @@ def ingest_contacts(
     return IngestSummary(tenant_id=tenant.id, **summary)
 
 
-@router.get("/{tenant_id}", responses=problem_responses(401, 404, 422, 429))
+@router.get("/{tenant_id:int}", responses=problem_responses(401, 404, 422, 429))
 def list_contacts(
     tenant_id: RecordId,
     env: EngineEnv,

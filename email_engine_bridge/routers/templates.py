@@ -20,7 +20,7 @@ def create_template(body: TemplateCreate, env: WriteEnv) -> Template:
     return template_to_schema(env["engine.template"].create(body.model_dump()))
 
 
-@router.get("/{tenant_id}", responses=problem_responses(401, 404, 422, 429))
+@router.get("/{tenant_id:int}", responses=problem_responses(401, 404, 422, 429))
 def list_templates(tenant_id: RecordId, env: EngineEnv, paging: Paging) -> TemplatePage:
     """The templates of a tenant."""
     domain = [("tenant_id", "=", engine_tenant(tenant_id, env).id)]

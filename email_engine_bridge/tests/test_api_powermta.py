@@ -77,6 +77,14 @@ class TestApiPowermta(EngineHttpCase):
         listed = self.api(f"/domains/{self.tenant_a.id}?page_size=2&page=2").json()
         self.assertEqual((listed["total"], len(listed["items"])), (3, 1))
 
+    def test_a_domain_is_added_where_the_company_has_a_mail_domain(self):
+        self.env.company.alias_domain_id = self.env["mail.alias.domain"].create({"name": "company.test"})
+        self.env.flush_all()
+        self.env.invalidate_all()
+        body = {"tenant_id": self.tenant_a.id, "domain": "mail8.alpha.test", "ip": "192.0.2.8"}
+        response = self.api("/domains", data=json.dumps(body))
+        self.assertEqual(response.status_code, 201, response.text)
+
     def test_bad_domains_are_refused_naming_the_field(self):
         for domain, ip, word in (
             ("mail9.alpha.test", "not-an-ip", "IP address"),

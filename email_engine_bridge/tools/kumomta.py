@@ -42,9 +42,10 @@ def shaping_toml(pools, providers):
                 f"[{_key(domain)}]",
                 "mx_rollup = false",
                 f"connection_limit = {provider.max_smtp_out}",
-                f"max_deliveries_per_connection = {provider.max_msg_per_connection}",
-                "",
             ]
+            if provider.max_msg_per_connection:  # 0 is PowerMTA's word for no limit
+                lines.append(f"max_deliveries_per_connection = {provider.max_msg_per_connection}")
+            lines.append("")
     return "\n".join(lines)
 
 
