@@ -63,10 +63,11 @@ class BaseWorld(LoadedOdoo):
     def _make_users(self, env, names):
         users = env["res.users"].with_context(no_reset_password=True, tracking_disable=True)
         groups = [(6, 0, env.ref(self.group).ids)]
+        addresses = {name: f"{name}@canari.example" for name in names}
         return users.create(
             [
-                {"name": name, "login": f"{name}@canari.example", "email": f"{name}@canari.example", "group_ids": groups}
-                for name in names
+                {"name": name, "login": address, "email": address, "group_ids": groups}
+                for name, address in addresses.items()
             ]
         )
 
