@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 
 STATES = [
     ("queued", "Waiting"),
@@ -13,6 +13,9 @@ STATES = [
     ("suppressed", "Suppressed"),
     ("invalid", "No address"),
 ]
+
+JOURNAL_DAYS = 400  # unsubscribe links of older messages end with their lines
+PURGE_BATCH = 50_000
 
 
 class EngineCampaignRecipient(models.Model):
@@ -54,3 +57,18 @@ class EngineCampaignRecipient(models.Model):
     def init(self):
         """Leave room on every page for the states a row goes through."""
         self.env.cr.execute("ALTER TABLE engine_campaign_recipient SET (fillfactor = 50)")
+
+    @api.autovacuum
+    def _gc_journal(self):
+        """Forget, a batch a call, who got campaigns that ended long ago (`email_engine.journal_days`)."""
+        days = int(self.env["ir.config_parameter"].sudo().get_param("email_engine.journal_days", JOURNAL_DAYS))
+        self.env.cr.execute(
+            """DELETE FROM engine_campaign_recipient WHERE id IN (
+                   SELECT r.id FROM engine_campaign_recipient r JOIN engine_campaign c ON c.id = r.campaign_id
+                    WHERE c.state IN ('sent', 'cancelled')
+                      AND coalesce(c.finished_at, c.write_date) < now() AT TIME ZONE 'UTC' - %s * interval '1 day'
+                    LIMIT %s)""",
+            (days, PURGE_BATCH),
+        )
+        deleted = self.env.cr.rowcount
+        return deleted, deleted == PURGE_BATCH

@@ -13,7 +13,7 @@ TYPES = [
     ("click", "Clicked"),
     ("unsubscribe", "Unsubscribed"),
 ]
-DEFAULT_DAYS = 90
+EVENT_DAYS = 90
 PURGE_BATCH = 100_000
 
 
@@ -61,8 +61,8 @@ class EngineEvent(models.Model):
 
     @api.autovacuum
     def _gc_events(self):
-        """Delete what is older than the policy (`email_engine.event_days`); the day figures stay."""
-        days = int(self.env["ir.config_parameter"].sudo().get_param("email_engine.event_days", DEFAULT_DAYS))
+        """Delete, a batch a call, what is older than the policy (`email_engine.event_days`); the day figures stay."""
+        days = int(self.env["ir.config_parameter"].sudo().get_param("email_engine.event_days", EVENT_DAYS))
         self.env.cr.execute(
             """DELETE FROM engine_event WHERE id IN (
                    SELECT id FROM engine_event
