@@ -20,7 +20,7 @@ def send_quotation(stage) -> None:
     """The dialog “Send” of a quote; what counts is what the provider's SMTP server received."""
     client = stage.client
     stage.mail.add_user(CUSTOMER["email"], "demo-customer")
-    client.call("res.company", "write", [1], {"email": MAILBOX, "name": "Atelier Lumière"})
+    client.call("res.company", "write", [1], {"email": MAILBOX})
     line = {"product_id": _product(client), "name": "Lampe en laiton", "product_uom_qty": 12, "price_unit": 145}
     order = client.create("sale.order", {"partner_id": _customer(client), "order_line": [[0, 0, line]]})
     context = client.call("sale.order", "action_quotation_send", [order])["context"]

@@ -73,8 +73,15 @@ def install_manager(cluster: Cluster) -> bool:
     return not installed
 
 
-def set_admin_password(cluster: Cluster, password: str) -> None:
-    script = f"env.ref('base.user_admin').password = {password!r}\nenv.cr.commit()\n"
+def found_company(cluster: Cluster, password: str) -> None:
+    """The company of the demo, a French one, and the password of its administrator."""
+    script = f"""
+env.ref("base.EUR").active = True
+country, currency = env.ref("base.fr"), env.ref("base.EUR")
+env.company.write({{"name": "Atelier Lumière", "country_id": country.id, "currency_id": currency.id}})
+env.ref("base.user_admin").write({{"password": {password!r}, "tz": "Europe/Paris"}})
+env.cr.commit()
+"""
     conf = write_configuration(STATE / "conf" / "manager-shell.conf", serving_options(cluster))
     program, odoo = command()
     log = STATE / "logs" / "manager-shell.log"

@@ -46,7 +46,7 @@ def tell_refusals(play, stage) -> None:
 
 def set_up(args, phases, servers: ExitStack):
     """Start PostgreSQL, the mail provider and the manager's server; return the stage."""
-    from ..demo.stage import Stage, demo_keys, install_manager, log_in, set_admin_password
+    from ..demo.stage import Stage, demo_keys, found_company, install_manager, log_in
     from ..setup.postgres import Cluster
     from ..worlds.mail import MailWorld, SmtpServer
     from ..worlds.odoo import Server, free_port, serving_options
@@ -56,7 +56,7 @@ def set_up(args, phases, servers: ExitStack):
         cluster = servers.enter_context(Cluster.for_serving())
     with phases.phase("installing the suite"):
         if install_manager(cluster):
-            set_admin_password(cluster, keys["ADMIN_PASSWORD"])
+            found_company(cluster, keys["ADMIN_PASSWORD"])
     with phases.phase("mail provider (Dovecot and SMTP)"):
         folder = Path(tempfile.mkdtemp(prefix="lokario-mail-"))
         mail = servers.enter_context(MailWorld(folder))
