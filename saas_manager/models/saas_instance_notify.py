@@ -1,9 +1,7 @@
-import uuid
-
 from odoo import models
 from odoo.exceptions import UserError
 
-from ..const import MAIL_ATTEMPTS, MAIL_TEMPLATES, TRANSITIONS
+from ..const import MAIL_ATTEMPTS, MAIL_TEMPLATES
 from ..exceptions import SaasError
 from ..tools import admin_credentials
 from ..tools.admin_credentials import MailCredentials
@@ -180,8 +178,8 @@ class SaasInstance(models.Model):
 
     def _mail_sentence(self):
         if self.mail_state == "sent":
-            return self.env._("the e-mail to %s has been sent.", self.partner_id.email)
-        return self.env._("no e-mail could be sent (%s).", self.mail_problem or self.env._("unknown reason"))
+            return self.env._("The e-mail to %s has been sent.", self.partner_id.email)
+        return self.env._("No e-mail could be sent (%s).", self.mail_problem or self.env._("unknown reason"))
 
     def _tell_outcome(self):
         """Pop up the end of a provisioning for whoever started it."""
@@ -197,11 +195,3 @@ class SaasInstance(models.Model):
                 {"title": title, "message": message, "type": kind, "sticky": kind == "danger"},
             )
             own._tell_progress()
-
-    # === HELPERS === #
-
-    def _allowed_states(self):
-        return TRANSITIONS[self.state]
-
-    def _new_attempt(self):
-        return str(uuid.uuid4())
