@@ -50,25 +50,21 @@ class InboxConversation(models.Model):
         unmatched._classify_unmatched()
 
     def _apply_rules_of(self, rules, newsletters, mails):
-        found, letters, unmatched = {}, self.browse(), self.browse()
-        for mail in mails:
-            rule = rules._first_match(mail._as_rule_mail(), mail.integration_id) if rules else rules
-            conversation = mail.conversation_id.sudo()
-            if rule:
-                found.setdefault(rule, self.browse())
-                found[rule] |= conversation
-            elif mail.is_newsletter and newsletters:
-                letters |= conversation
-            else:
-                unmatched |= conversation
-        quiet = {"tracking_disable": True}
-        for rule, conversations in found.items():
-            conversations.with_context(**quiet).write(rule._conversation_values())
-        letters -= self.browse().union(*found.values())
-        letters.with_context(**quiet).write(
-            {"category_id": newsletters.id, "classified_by": "newsletter", "rule_id": False}
-        )
-        return (unmatched - letters).filtered(lambda c: not c.category_id)
+        quiet, unmatched = self.sudo().with_context(tracking_disable=True), mails
+        if rules:
+            found = mails.grouped(lambda mail: rules._first_match(mail._as_rule_mail(), mail.integration_id))
+            unmatched = found.pop(rules.browse(), mails.browse())
+            filed = set()
+            for rule, matched in found.items():
+                quiet.browse(matched.conversation_id.ids).write(rule._conversation_values())
+                filed.update(matched.conversation_id.ids)
+            unmatched = unmatched.filtered(lambda mail: mail.conversation_id.id not in filed)
+        if newsletters:
+            letters = unmatched.filtered("is_newsletter")
+            quiet.browse(letters.conversation_id.ids).write(
+                {"category_id": newsletters.id, "classified_by": "newsletter", "rule_id": False}
+            )
+        return unmatched.conversation_id.filtered(lambda c: not c.category_id)
 
     def _classify_unmatched(self):
         """Hook: conversations that no rule matched; AI takes them from here. Nothing slow: queue it."""

@@ -14,9 +14,8 @@ class InboxMessage(models.Model):
     def _after_store(self):
         """Queue a question for fresh mail of mailboxes that have an AI policy; close drafts answered elsewhere."""
         super()._after_store()
-        fresh = self.filtered(
-            lambda mail: mail.date and mail.date >= fields.Datetime.subtract(fields.Datetime.now(), days=1)
-        )
+        since = fields.Datetime.subtract(fields.Datetime.now(), days=1)
+        fresh = self.filtered(lambda mail: mail.date and mail.date >= since)
         self.browse(fresh.ids)._close_answered_drafts()
         received = fresh.filtered(lambda mail: mail.direction == "in" and mail.conversation_id)
         if received and self.env["inbox.ai.policy"].sudo().search_count(

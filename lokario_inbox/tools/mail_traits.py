@@ -1,7 +1,9 @@
 """What kind of mail this is, told from its headers alone."""
 
+import re
 from dataclasses import dataclass
 
+_CAMPAIGN = re.compile(r"\n(?:feedback-id|x-campaign|x-mailgun-tag|x-mc-user|x-campaignid):")
 _NO_REPLY = (
     "no-reply",
     "noreply",
@@ -33,13 +35,11 @@ def mail_traits(*, from_address="", list_id="", precedence="", auto_submitted=""
     unsubscribe = "\nlist-unsubscribe:" in text
     discussion = "\nlist-post:" in text and "\nlist-post: no" not in text
     bulk = (precedence or "").strip().lower() in ("bulk", "list", "junk")
-    campaign = any(
-        f"\n{name}:" in text for name in ("feedback-id", "x-campaign", "x-mailgun-tag", "x-mc-user", "x-campaignid")
-    )
+    campaign = bool(_CAMPAIGN.search(text))
     newsletter = not discussion and (unsubscribe or (campaign and bulk))
     automatic = (
         (auto_submitted or "no").strip().lower().split(";")[0] != "no"
         or (return_path or "").strip() == "<>"
-        or any((from_address or "").lower().startswith(word) for word in _NO_REPLY)
+        or (from_address or "").lower().startswith(_NO_REPLY)
     )
     return Traits(newsletter, newsletter or bulk or automatic or bool((list_id or "").strip()))

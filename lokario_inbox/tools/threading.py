@@ -73,8 +73,10 @@ def subject_key(subject: str | None) -> tuple[str, bool]:
         replied = replied or bool(reply)
         rest = rest[(reply or forward).end() :]
     rest = _TAG.sub("", rest)
-    decomposed = unicodedata.normalize("NFKD", rest.casefold())
-    return "".join(c for c in decomposed if not unicodedata.combining(c)).strip(), replied
+    folded = rest.casefold()
+    if not folded.isascii():
+        folded = "".join(c for c in unicodedata.normalize("NFKD", folded) if not unicodedata.combining(c))
+    return folded.strip(), replied
 
 
 class Threader:

@@ -35,7 +35,7 @@ export class InboxStore {
         return this.orm.silent.call(MODEL, method, args, kwargs);
     }
 
-    /** A call that changes something: what was asked before it is out of date when it comes back. */
+    /** A call that changes something: what was asked for before it is out of date when it comes. */
     async change(method, args, kwargs = {}) {
         this.epoch++;
         const result = await this.call(method, args, kwargs);
@@ -43,24 +43,36 @@ export class InboxStore {
         return result;
     }
 
+    /** Ask until the answer is younger than the last change; null when `wanted` says that nobody waits any more. */
+    async ask(call, wanted = () => true) {
+        for (;;) {
+            const epoch = this.epoch;
+            const answer = await call();
+            if (!wanted()) {
+                return null;
+            }
+            if (epoch === this.epoch) {
+                return answer;
+            }
+        }
+    }
+
     // --- panes ---
 
     async loadSidebar() {
-        const epoch = this.epoch;
-        const sidebar = await this.call("inbox_sidebar");
-        if (epoch === this.epoch) {
-            Object.assign(this.sidebar, sidebar);
-        }
+        Object.assign(this.sidebar, await this.ask(() => this.call("inbox_sidebar")));
     }
 
     async loadList({ keep = false } = {}) {
         const request = ++this.request;
-        const epoch = this.epoch;
         this.loading = !keep;
-        const limit = keep ? Math.max(PAGE, this.records.length) : PAGE;
-        const page = await this.call("inbox_list", [], { ...this.filter, offset: 0, limit: Math.min(limit, 200) });
-        if (request !== this.request || (keep && epoch !== this.epoch)) {
-            return; // a newer request or a change is under way
+        const limit = keep ? Math.min(Math.max(PAGE, this.records.length), 200) : PAGE;
+        const page = await this.ask(
+            () => this.call("inbox_list", [], { ...this.filter, offset: 0, limit }),
+            () => request === this.request
+        );
+        if (!page) {
+            return; // a newer request brings the list
         }
         this.records = page.records;
         this.hasMore = page.has_more;
@@ -112,9 +124,9 @@ export class InboxStore {
     }
 
     async reopen() {
-        const [id, epoch] = [this.activeId, this.epoch];
-        const fresh = await this.call("inbox_open", [[id]]);
-        if (this.activeId === id && epoch === this.epoch) {
+        const id = this.activeId;
+        const fresh = await this.ask(() => this.call("inbox_open", [[id]]), () => this.activeId === id);
+        if (fresh) {
             const bodies = Object.fromEntries((this.conversation?.messages || []).map((m) => [m.id, m.body]));
             for (const message of fresh.messages) {
                 message.body = message.body || bodies[message.id] || false;
@@ -227,8 +239,7 @@ export class InboxStore {
         return this.snooze(this.targetIds, until);
     }
 
-    async addNote(body) {
-        const id = this.activeId;
+    async addNote(id, body) {
         const notes = await this.change("inbox_note", [[id], body]);
         if (this.activeId === id && this.conversation) {
             this.conversation.notes = notes; // the one shown now: a refresh may have replaced it meanwhile

@@ -19,7 +19,7 @@ export class Reader extends Component {
         this.store = useState(this.props.store);
         this.dialog = useService("dialog");
         this.action = useService("action");
-        this.state = useState({ note: "", noting: false });
+        this.state = useState({ notes: {} }); // what is being written, by conversation
         this.scrollRef = useRef("scroll");
         this.longDate = longDate;
         this.states = [
@@ -86,9 +86,14 @@ export class Reader extends Component {
     }
 
     async addNote() {
-        if (this.state.note.trim()) {
-            await this.store.addNote(this.state.note);
-            this.state.note = "";
+        const { id } = this.conversation;
+        const note = this.state.notes[id];
+        this.state.notes[id] = ""; // who goes on writing loses nothing
+        try {
+            await this.store.addNote(id, note);
+        } catch (error) {
+            this.state.notes[id] = `${note}${this.state.notes[id]}`;
+            throw error;
         }
     }
 
