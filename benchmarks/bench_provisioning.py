@@ -5,14 +5,16 @@ for. The hash of the administrator's password (Odoo's 600,000 rounds) comes from
 been idle for a moment; the line "nothing in reserve" has it computed beside the clone.
 """
 
+import subprocess
 import time
 import urllib.request
 import uuid
 
 from lokario_cli.console import say
 from lokario_cli.figures import Figure, median, p95, seconds
+from lokario_cli.paths import STATE
 from lokario_cli.setup.postgres import Cluster
-from lokario_cli.worlds.odoo import World
+from lokario_cli.worlds.odoo import World, command, environment, write_configuration
 from lokario_cli.worlds.provisioning import ProvisioningWorld, instance_tools
 
 ROUNDS = 7
@@ -94,11 +96,6 @@ def _provision(world, tools, template, name, password=None):
 
 
 def _duplicate(world, source, name):
-    import subprocess
-
-    from lokario_cli.paths import STATE
-    from lokario_cli.worlds.odoo import command, environment, write_configuration
-
     conf = write_configuration(STATE / "conf" / "bench-duplicate.conf", world.options(list_db="True"))
     program, odoo = command()
     subprocess.run(

@@ -8,5 +8,6 @@ from . import saas_instance
 from . import saas_instance_step
 from . import saas_instance_mail
 from . import saas_instance_provision
+from . import saas_instance_provision_steps
 from . import saas_instance_lifecycle
 from . import saas_instance_notify

@@ -5,7 +5,7 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 
 from odoo.addons.lokario_base.fields import Secret
 
-from ..const import PROVISIONING_STEPS, STATES, TRANSITIONS
+from ..const import MAIL_STATES, PROVISIONING_STEPS, STATES, TRANSITIONS
 from ..exceptions import InvalidName
 from ..tools import naming
 
@@ -101,18 +101,7 @@ class SaasInstance(models.Model):
     progress = fields.Float(compute="_compute_progress")
     current_step = fields.Char(compute="_compute_progress")
     mail_ids = fields.One2many("saas.instance.mail", "instance_id", "Mails")
-    mail_state = fields.Selection(
-        [
-            ("sending", "Sending"),
-            ("sent", "Sent"),
-            ("failed", "Failed"),
-            ("skipped", "No address"),
-            ("unknown", "Unknown"),
-        ],
-        "Last Mail",
-        compute="_compute_mail_state",
-        store=True,
-    )
+    mail_state = fields.Selection(MAIL_STATES, "Last Mail", compute="_compute_mail_state", store=True)
     mail_problem = fields.Char(compute="_compute_mail_state", store=True)
 
     _host_uniq = models.UniqueIndex(

@@ -1,8 +1,10 @@
+import uuid
 from contextlib import contextmanager
 
 from odoo import fields, models
 from odoo.exceptions import AccessError, UserError
 
+from ..const import TRANSITIONS
 from ..exceptions import NotOurs, SaasError
 from ..tools import admin_credentials
 
@@ -122,7 +124,7 @@ class SaasInstance(models.Model):
     def _renew_password(self):
         password = admin_credentials.RESERVE.take()
         with self._own_transaction() as own:
-            own._set_guarded(attempt=self._new_attempt())
+            own._set_guarded(attempt=str(uuid.uuid4()))
             own.sudo()._set_guarded(pending_password=password.text)
         with self._database_session() as connection:
             admin_credentials.set_password(connection, password.hash())
@@ -138,7 +140,7 @@ class SaasInstance(models.Model):
         self.check_access("write")
         with self._own_transaction() as own:
             wrong_source = source and own.state != source
-            if wrong_source or target not in own._allowed_states():
+            if wrong_source or target not in TRANSITIONS[own.state]:
                 raise UserError(own._transition_problem(target))
 
     @contextmanager

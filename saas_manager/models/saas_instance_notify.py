@@ -185,7 +185,7 @@ class SaasInstance(models.Model):
         """Pop up the end of a provisioning for whoever started it."""
         with self._own_transaction() as own:
             if own.state == "active":
-                title, kind = own.env._("%(name)s is now active at %(url)s", name=own.name, url=own.url), "success"
+                title = own.env._("%(name)s is now active at %(url)s", name=own.name, url=own.url)
                 message = own._mail_sentence()
                 kind = "success" if own.mail_state == "sent" else "warning"
             else:

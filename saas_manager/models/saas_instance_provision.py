@@ -1,5 +1,3 @@
-import base64
-import dataclasses
 import logging
 import time
 import uuid
@@ -11,11 +9,9 @@ from odoo.exceptions import UserError
 
 from odoo.addons.queue_job.exception import RetryableJobError
 
-from ..const import BUS_TYPE, PROBE_TIMEOUT, PROVISIONING_STEPS
+from ..const import BUS_TYPE, PROVISIONING_STEPS
 from ..exceptions import DatabaseInTheWay, NotClean, SaasError
-from ..tools import admin_credentials, armer, customizer, neutralizer, scrubber
-from ..tools.admin_credentials import Administrator, FreshPassword
-from ..tools.customizer import Company
+from ..tools import admin_credentials
 
 _logger = logging.getLogger(__name__)
 
@@ -23,19 +19,6 @@ LOCK_WAIT = 10  # seconds; a provisioning takes two
 JOB_RETRY = 5  # seconds until another worker may take over an instance that is being worked on
 # What a step may fail with; anything else is a fault of ours and is logged with its traceback.
 EXPECTED = (SaasError, UserError, psycopg2.Error, OSError)
-
-
-@dataclasses.dataclass
-class Run:
-    """What the steps of one provisioning hand to each other; lives in memory only."""
-
-    postgres: object
-    filestore: object
-    mark: object
-    password: FreshPassword
-    stack: ExitStack
-    connection: object = None
-    warnings: list = dataclasses.field(default_factory=list)
 
 
 class SaasInstance(models.Model):
@@ -60,8 +43,7 @@ class SaasInstance(models.Model):
         self.ensure_one()
         server, template = self.server_id, self.template_id
         self.check_access("write")
-        if self.state not in {"draft", "error"} or self._may_hold_data():
-            raise UserError(self._transition_problem("provisioning"))
+        self._check_startable()
         if not self.partner_id.email:
             raise UserError(
                 self.env._(
@@ -78,9 +60,11 @@ class SaasInstance(models.Model):
         self._check_subdomain()
         server._check_answers()
 
-    def _may_hold_data(self):
-        """Whether a client has worked in the database: a failed termination may have left it."""
-        return self.is_deployed and bool(self.activation_date)
+    def _check_startable(self):
+        """Refuse another state, and a database that a client has worked in: a failed termination may have left it."""
+        holds_data = self.is_deployed and self.activation_date
+        if self.state not in {"draft", "error"} or holds_data:
+            raise UserError(self._transition_problem("provisioning"))
 
     def _reserve(self):
         """Take a place on the server and queue the job, or say that there is none.
@@ -91,8 +75,7 @@ class SaasInstance(models.Model):
         self.env.cr.execute("LOCK TABLE saas_server IN SHARE ROW EXCLUSIVE MODE")
         if not self.exists():
             raise UserError(self.env._("Save the instance first."))
-        if self.state not in {"draft", "error"} or self._may_hold_data():
-            raise UserError(self._transition_problem("provisioning"))
+        self._check_startable()
         if self.server_id.free_places < 1:
             raise UserError(self.env._("The server “%s” is full: it has no free place.", self.server_id.name))
         self._set_state("provisioning", error_message=False, warning_message=False, attempt=str(uuid.uuid4()))
@@ -150,15 +133,6 @@ class SaasInstance(models.Model):
                 _logger.exception("instance %s: provisioning failed", self.id)
                 self._roll_back(err, stack)
 
-    def _start_run(self, stack):
-        return Run(
-            postgres=self.server_id._get_postgres__(),
-            filestore=self.server_id._get_filestore__(),
-            mark=self.server_id._owner_mark(self.uuid),
-            password=admin_credentials.RESERVE.take(),
-            stack=stack,
-        )
-
     def _activate(self, run, seconds):
         with self._own_transaction() as own:
             own._set_state(
@@ -207,100 +181,6 @@ class SaasInstance(models.Model):
         with self._own_transaction() as own:
             own._route_sudo().unlink()
         self._delete_database()
-
-    # === STEPS === #
-
-    def _clone_template_database(self, run):
-        """Copy the sealed template, invisible to every web request and cron, and its files."""
-        template = self.template_id
-        self._set_deployed(True)  # the intent: from now on there may be a database of ours
-        try:
-            run.postgres.clone_hidden(template.template_db, self.database_name, run.mark)
-        except DatabaseInTheWay:
-            self._set_deployed(False)  # it is somebody else's, and stays
-            raise
-        run.filestore.clone(template.template_db, self.database_name)
-        run.connection = run.stack.enter_context(run.postgres.session(self.database_name))
-
-    def _neutralize_database(self, run):
-        """Disarm, take out what is the template's, prove it; then arm again for production."""
-        connection = run.connection
-        before, secret = armer.snapshot(connection), scrubber.current_secret(connection)
-        waived = {name.strip() for name in (self.template_id.waived_modules or "").split(",")}
-        failures = [failure for failure in neutralizer.neutralize(connection) if failure.module not in waived]
-        if failures:
-            raise NotClean("; ".join(f"{failure.module}: {failure.error}" for failure in failures))
-        report = scrubber.scrub(connection)
-        neutralizer.verify(connection)
-        scrubber.verify(connection, secret)
-        if self.plan_id.purpose == "production":
-            armer.arm(connection, before)
-        if report.parameters:
-            run.warnings.append(
-                self.env._(
-                    "Parameters of the template that looked secret were removed: %s", ", ".join(report.parameters)
-                )
-            )
-
-    def _customize_instance(self, run):
-        """Make the company the client's; its own address and outgoing server."""
-        missing = customizer.write_company(run.connection, self._company_values())
-        if missing:
-            run.warnings.append(self.env._("The template does not offer: %s", ", ".join(missing)))
-        image = self.partner_id.commercial_partner_id.image_1920
-        if image:
-            folder = run.filestore.path(self.database_name)
-            customizer.write_logo(run.connection, base64.b64decode(image), folder)
-        relay = self.plan_id._relay__()
-        if relay:
-            customizer.write_relay(run.connection, relay)
-        else:
-            run.warnings.append(
-                self.env._("The plan has no outgoing mail server: this instance cannot send e-mail yet.")
-            )
-
-    def _company_values(self):
-        partner = self.partner_id.commercial_partner_id
-        return Company(
-            name=partner.name or self.name,
-            email=partner.email or self.partner_id.email,
-            phone=partner.phone or "",
-            vat=partner.vat or "",
-            website=partner.website or "",
-            street=partner.street or "",
-            street2=partner.street2 or "",
-            city=partner.city or "",
-            zip=partner.zip or "",
-            country_code=partner.country_id.code or "",
-            state_code=partner.state_id.code or "",
-            currency=partner.country_id.currency_id.name or self.company_id.currency_id.name,
-            lang=self.partner_id.lang or "",
-            tz=self.partner_id.tz or "",
-        )
-
-    def _create_client_admin(self, run):
-        """Give the template's administrator the client's name, login and password."""
-        partner = self.partner_id
-        administrator = Administrator(
-            login=self.admin_login, name=partner.name, email=partner.email, lang=partner.lang or "", tz=partner.tz or ""
-        )
-        admin_credentials.write_administrator(run.connection, administrator, run.password.hash())
-
-    def _configure_subdomain(self, run):
-        """Publish: from here on the address leads to the instance."""
-        customizer.write_address(run.connection, self.url)
-        run.stack.close()  # commits what was done inside
-        run.postgres.publish(self.database_name, run.mark)
-        with self._own_transaction() as own:
-            own._route_sudo().unlink()
-            own.env["lokario.gate.route"].sudo().create(own._route_values())
-
-    def _prove_instance(self, run):
-        """Log in through the public name, open the web client, load an asset; leave no trace of it."""
-        probe = self.server_id._get_probe__(self.host, timeout=PROBE_TIMEOUT)
-        probe.prove(self.admin_login, run.password.text)
-        with run.postgres.session(self.database_name) as connection:
-            admin_credentials.forget_visits(connection)
 
     # === HELPERS === #
 

@@ -37,7 +37,15 @@ class SaasPlan(models.Model):
     relay_host = fields.Char("Outgoing Server", help="Empty: instances have no outgoing server until one is set up.")
     relay_port = fields.Integer("Port", default=587)
     relay_encryption = fields.Selection(
-        [("none", "None"), ("starttls", "STARTTLS"), ("ssl", "SSL/TLS")], "Encryption", default="starttls"
+        [
+            ("starttls_strict", "STARTTLS, certificate checked"),
+            ("ssl_strict", "SSL/TLS, certificate checked"),
+            ("starttls", "STARTTLS"),
+            ("ssl", "SSL/TLS"),
+            ("none", "None"),
+        ],
+        "Encryption",
+        default="starttls_strict",
     )
     relay_user = fields.Char("User")
     relay_password = Secret("Password")

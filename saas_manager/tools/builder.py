@@ -36,11 +36,10 @@ class Builder:
         self.variables = variables or {}
 
     def install(self, database, modules, languages):
-        """Install ``modules`` into the empty ``database``, with translations."""
-        arguments = ["-i", ",".join(modules), "--stop-after-init", "--without-demo=all"]
-        if languages:
-            arguments.append(f"--load-language={','.join(languages)}")
-        self._run(["-d", database, *arguments, *QUIET])
+        """Install ``modules`` into the empty ``database``, with ``languages``, the default one first, and English."""
+        codes = dict.fromkeys([*languages, "en_US"])  # Odoo switches English off unless it is named
+        arguments = ["-i", ",".join(modules), f"--load-language={','.join(codes)}"]
+        self._run(["-d", database, *arguments, "--stop-after-init", "--without-demo=all", *QUIET])
 
     def prepare(self, database, country):
         """Load the chart of accounts of ``country`` (a code or "") and generate all asset bundles."""

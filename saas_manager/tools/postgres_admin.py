@@ -115,26 +115,6 @@ class PostgresAdmin:
         row = cursor.fetchone()
         return row and Database(*row)
 
-    def owned_by(self, manager):
-        """Every database that carries the mark of ``manager``: ``{name: owner}``."""
-        prefix = f"{MARK}:{manager}:"
-        with self._autocommit() as cursor:
-            cursor.execute(
-                """
-                SELECT datname, substr(shobj_description(oid, 'pg_database'), %s)
-                  FROM pg_database
-                 WHERE starts_with(shobj_description(oid, 'pg_database'), %s)
-                """,
-                [len(prefix) + 1, prefix],
-            )
-            return dict(cursor.fetchall())
-
-    def size(self, name):
-        """Bytes that ``name`` takes in PostgreSQL."""
-        with self._autocommit() as cursor:
-            cursor.execute("SELECT pg_database_size(%s)", [name])
-            return cursor.fetchone()[0]
-
     # -- building --------------------------------------------------------------------------
 
     def create_hidden(self, name, mark):

@@ -5,7 +5,6 @@ keys, tokens and the database secret. What is secret is decided by the *name* of
 modules nobody thought of are covered too, plus the tables and parameters listed in `rules`.
 """
 
-import dataclasses
 import secrets
 import uuid
 
@@ -24,42 +23,27 @@ from .rules import (
 MAX_SIGNALING = 2**31 - 1
 
 
-@dataclasses.dataclass
-class Report:
-    """What was found, by name only: never a value."""
-
-    columns: list = dataclasses.field(default_factory=list)
-    tables: list = dataclasses.field(default_factory=list)
-    parameters: list = dataclasses.field(default_factory=list)
-
-    def __str__(self):
-        parts = (("columns", self.columns), ("tables", self.tables))
-        text = ", ".join(f"{len(names)} {what}" for what, names in parts)
-        removed = ", ".join(self.parameters)
-        return f"{text}; parameters: {removed or 'none'}"
-
-
 def scrub(connection):
-    """Empty, purge and renew in one transaction of ``connection``; return the :class:`Report`."""
+    """Empty, purge and renew in one transaction of ``connection``.
+
+    :return: names of the system parameters that looked secret and were removed
+    """
     catalog = Catalog.of(connection)
-    report = Report()
     with connection.cursor() as cursor:
-        _purge(cursor, catalog, report)
+        _purge(cursor, catalog)
         for requires, statement in STATEMENTS:
             if all(catalog.has(table, *columns) for table, *columns in requires):
                 cursor.execute(statement)
-        _empty_secret_columns(cursor, catalog, report)
-        _remove_secret_parameters(cursor, report)
+        _empty_secret_columns(cursor, catalog)
+        removed = _remove_secret_parameters(cursor)
         renew_identity(cursor, catalog)
-    return report
+    return removed
 
 
-def _purge(cursor, catalog, report):
+def _purge(cursor, catalog):
     for table in PURGED_TABLES:
         if catalog.has(table):
             cursor.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
-            if cursor.rowcount:
-                report.tables.append(table)
 
 
 def _secret_columns(catalog):
@@ -70,7 +54,7 @@ def _secret_columns(catalog):
     return by_table
 
 
-def _empty_secret_columns(cursor, catalog, report):
+def _empty_secret_columns(cursor, catalog):
     for table, columns in _secret_columns(catalog).items():
         cursor.execute(
             sql.SQL("UPDATE {} SET {} WHERE {}").format(
@@ -81,8 +65,6 @@ def _empty_secret_columns(cursor, catalog, report):
                 ),
             )
         )
-        if cursor.rowcount:
-            report.columns += [f"{table}.{column.name}" for column in columns]
 
 
 def _fresh_value(column):
@@ -93,12 +75,11 @@ def _fresh_value(column):
     return sql.SQL("{} = NULL").format(name)
 
 
-def _remove_secret_parameters(cursor, report):
+def _remove_secret_parameters(cursor):
     cursor.execute("SELECT key, value FROM ir_config_parameter")
-    keys = [key for key, value in cursor.fetchall() if is_secret_parameter(key, value)]
-    if keys:
-        cursor.execute("DELETE FROM ir_config_parameter WHERE key = ANY(%s)", [keys])
-    report.parameters += sorted(keys)
+    keys = sorted(key for key, value in cursor.fetchall() if is_secret_parameter(key, value))
+    cursor.execute("DELETE FROM ir_config_parameter WHERE key = ANY(%s)", [keys])
+    return keys
 
 
 def renew_identity(cursor, catalog):

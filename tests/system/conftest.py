@@ -40,3 +40,10 @@ def provisioning(world):
     with ProvisioningWorld(world) as started:
         started.build_template()
         yield started
+
+
+@pytest.fixture
+def mails(provisioning):
+    """Wait for the mails received since the beginning of the test."""
+    provisioning.mails.received.clear()
+    return provisioning.wait_for_mails

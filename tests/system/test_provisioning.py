@@ -1,68 +1,18 @@
 """The main job through real doors: a server process, real databases, a real SMTP server, real logins."""
 
-import email
-import email.policy
 import json
 import re
 import time
-import urllib.parse
-import urllib.request
-import uuid
+import urllib.error
 import xmlrpc.client
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from clients import log_in, name, password_in, text_of
 
 from benchmarks.chaos_provisioning import make_due, marking_jobs, marks, runs_what_is_due
 from lokario_cli.worlds.odoo import data_folder
 from lokario_cli.worlds.provisioning import CronProcess, RefusedCall
-
-LOGIN = re.compile(r"(?:Password|Mot de passe)\s*(\S{20})\b")
-
-
-def text_of(raw):
-    message = email.message_from_string(raw, policy=email.policy.default)
-    return message.get_body(("plain",)).get_content()
-
-
-@pytest.fixture
-def mails(provisioning):
-    """Mails received since the beginning of the test."""
-    provisioning.mails.received.clear()
-    return provisioning.wait_for_mails
-
-
-def name():
-    return f"c{uuid.uuid4().hex[:10]}"
-
-
-def password_in(raw):
-    return LOGIN.search(text_of(raw).replace("*", "")).group(1)
-
-
-def log_in(world, host, login, password):
-    """Log in as the client does in a browser; returns the session cookie, None when refused."""
-    request = urllib.request.Request(f"{world.server.url}/web/login", headers={"Host": host})
-    with urllib.request.urlopen(request, timeout=30) as response:
-        page = response.read().decode()
-        cookie = response.headers["Set-Cookie"].partition(";")[0]
-    token = re.search(r'csrf_token: "([^"]+)"', page).group(1)
-    form = urllib.parse.urlencode({"login": login, "password": password, "csrf_token": token}).encode()
-    opener = urllib.request.build_opener(NoRedirect)
-    try:
-        opener.open(
-            urllib.request.Request(f"{world.server.url}/web/login", form, {"Host": host, "Cookie": cookie}),
-            timeout=30,
-        )
-    except urllib.error.HTTPError as redirect:
-        if redirect.code == 303:
-            return redirect.headers["Set-Cookie"].partition(";")[0]
-    return None
-
-
-class NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *args):
-        return None
 
 
 def traces(world, subdomain):
@@ -95,7 +45,8 @@ def test_the_four_scenarios(provisioning, mails):
     host = f"{subdomain}.localhost"
     assert world.get(host)[0] == 404
     instance = world.provision(subdomain)
-    assert world.read("saas.instance", instance, "state", "error_message") == ["active", False]
+    names = ("state", "error_message", "warning_message")
+    assert world.read("saas.instance", instance, *names) == ["active", False, False]
     (mail,) = mails(1)
     body = text_of(mail)
     for expected in (f"http://{host}:{world.server.port}", f"{subdomain}@client.test", "Standard"):
@@ -143,11 +94,8 @@ def xml_rpc(world, key, method, instance):
 @pytest.fixture(scope="module")
 def api_key(provisioning):
     printed = provisioning.run_script(
-        "from datetime import timedelta\n"
-        "user = env.ref('base.user_admin')\n"
-        "key = env['res.users.apikeys'].with_user(user)._generate(None, 'test', "
-        "fields.Datetime.now() + timedelta(days=1)) if False else "
-        "env['res.users.apikeys'].with_user(user)._generate('rpc', 'test', None)\n"
+        "keys = env['res.users.apikeys'].with_user(env.ref('base.user_admin'))\n"
+        "key = keys._generate('rpc', 'test', None)\n"
         "env.cr.commit()\nprint('KEY', key)"
     )
     return re.search(r"KEY (\w+)", printed).group(1)

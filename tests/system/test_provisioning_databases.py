@@ -44,7 +44,7 @@ def hidden(world, postgres, mark, instance_template):
 
 def test_a_dark_copy_is_invisible_until_published(postgres, mark, hidden):
     assert postgres.find(hidden).is_template
-    assert postgres.owned_by("test")[hidden] == mark.owner
+    assert postgres.find(hidden).comment == str(mark)
     postgres.publish(hidden, mark)
     database = postgres.find(hidden)
     assert (database.is_template, database.allow_connections) == (False, True)
