@@ -93,19 +93,19 @@ class IrCron(models.Model):
         with self.pool.cursor() as cr:
             cr.execute("SELECT clock_timestamp() AT TIME ZONE 'UTC'")
             arrival = cr.fetchone()[0]
-        while (left := deadline - time.monotonic()) > 0:
-            with self.pool.cursor() as cr:
-                free = single_flight.is_free(cr, self.id)
-            if free:
-                self._start_endpoint_run__()
-            with self.pool.cursor() as cr:
+            while (left := deadline - time.monotonic()) > 0:
+                if single_flight.is_free(cr, self.id):
+                    cr.rollback()  # who runs it needs the lock
+                    self._start_endpoint_run__()
                 if not single_flight.take_place(cr, self.id, self._endpoint_places()):
                     return "running"
                 if not single_flight.wait_for_end(cr, self.id, left):
                     return "running"
-            if outcome := self._endpoint_outcome(arrival):
-                return outcome
-            time.sleep(ENDPOINT_PAUSE)
+                cr.rollback()
+                if outcome := self._endpoint_outcome(cr, arrival):
+                    return outcome
+                cr.rollback()
+                time.sleep(ENDPOINT_PAUSE)
         return "running"
 
     def _endpoint_places(self) -> int:
@@ -113,14 +113,12 @@ class IrCron(models.Model):
         workers = config["workers"]
         return min(ENDPOINT_PLACES, max(workers // 2, 1)) if workers else ENDPOINT_PLACES
 
-    def _endpoint_outcome(self, since) -> str | None:
-        with self.pool.cursor() as cr:
-            cr.execute(
-                """SELECT state FROM lokario_scheduled_run
-                   WHERE cron_id = %s AND ended_at >= %s ORDER BY id LIMIT 1""",
-                [self.id, since],
-            )
-            state = (cr.fetchone() or (None,))[0]
+    def _endpoint_outcome(self, cr, since) -> str | None:
+        cr.execute(
+            "SELECT state FROM lokario_scheduled_run WHERE cron_id = %s AND ended_at >= %s ORDER BY id LIMIT 1",
+            [self.id, since],
+        )
+        state = (cr.fetchone() or (None,))[0]
         return "running" if state == "partial" else state
 
     def _start_endpoint_run__(self):
