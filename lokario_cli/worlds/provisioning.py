@@ -88,14 +88,7 @@ class ProvisioningWorld:
 
     def run_script(self, script: str) -> str:
         """Run Python in a shell on the manager's database; returns what it printed."""
-        arguments = ["-c", self.server.conf, "-d", self.manager, "--no-http", "--shell-interface=python"]
-        program, odoo = command()
-        done = subprocess.run(
-            [program, odoo, "shell", *map(str, arguments)],
-            input=script, env=environment(), capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr[-3000:]
-        return done.stdout
+        return run_script(self.server.conf, self.manager, script)
 
     def _drop_everything(self) -> None:
         names = self.world.cluster.psql(f"SELECT datname FROM pg_database WHERE starts_with(datname, '{self.prefix}')")
@@ -198,6 +191,18 @@ class ProvisioningWorld:
         """Databases of this world's instances and templates."""
         query = f"SELECT datname FROM pg_database WHERE starts_with(datname, '{self.prefix}') ORDER BY 1"
         return self.world.cluster.psql(query).split()
+
+
+def run_script(conf, database: str, script: str) -> str:
+    """Run Python in Odoo's shell on a database; returns what it printed."""
+    arguments = ["-c", conf, "-d", database, "--no-http", "--shell-interface=python"]
+    program, odoo = command()
+    done = subprocess.run(
+        [program, odoo, "shell", *map(str, arguments)],
+        input=script, env=environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
 
 
 class CronProcess:

@@ -83,3 +83,45 @@ def test_the_lists(provisioning, browser):
         browser.see(".o_form_view .o_form_sheet")
         browser.picture(PICTURES / f"form-{path}.png")
     assert [error for error in browser.errors if "Failed to load resource" not in error] == []
+
+
+def test_the_figures(provisioning, browser):
+    base = f"http://localhost:{provisioning.server.port}/odoo"
+    for path in ("saas-instances", "saas-journal"):
+        browser.open(f"{base}/{path}")
+        browser.click(".o_switch_view.o_graph")
+        browser.see(".o_graph_renderer canvas")
+        browser.picture(PICTURES / f"graph-{path}.png")
+    browser.open(f"{base}/saas-instances")
+    browser.click(".o_switch_view.o_pivot")
+    browser.see(".o_pivot table td")
+    browser.picture(PICTURES / "pivot-saas-instances.png")
+
+
+def test_a_secret_is_typed_replaced_and_cleared(provisioning, browser):
+    world, field = provisioning, ".o_field_widget[name=relay_password]"
+    plan = world.call("saas.plan", "copy", [world.plan_id], {"name": "With a secret"})
+    plan = plan[0] if isinstance(plan, list) else plan
+    browser.open(f"http://localhost:{world.server.port}/odoo/saas-plans/{plan}")
+    seen = set()
+    for number, typed in enumerate(("first-secret", "second-secret")):
+        browser.see(f"{field} input[placeholder='{'Stored, encrypted' if number else 'Not set'}']")
+        browser.picture(PICTURES / f"secret-{number}.png")
+        browser.fill(f"{field} input", typed)
+        browser.click(".o_form_button_save")
+        browser.wait("!document.querySelector('.o_form_button_save') || !document.querySelector('.o_form_dirty')")
+        browser.see(f"{field} input[placeholder='Stored, encrypted']")
+        seen.add(stored_secret(world, plan))
+    assert len(seen) == 2, "another ciphertext"
+    shown = browser.evaluate(f"document.documentElement.outerHTML + document.querySelector('{field} input').value")
+    assert "first-secret" not in shown
+    assert "second-secret" not in shown
+    browser.click(f"{field} button", "Clear")
+    browser.click(".o_form_button_save")
+    browser.see(f"{field} input[placeholder='Not set']")
+    browser.picture(PICTURES / "secret-cleared.png")
+    assert not stored_secret(world, plan)
+
+
+def stored_secret(world, plan):
+    return world.world.cluster.psql(f"SELECT relay_password FROM saas_plan WHERE id = {plan}", world.manager)
