@@ -30,6 +30,8 @@
         "views/engine_template_views.xml",
         "views/engine_contact_views.xml",
         "views/engine_stat_day_views.xml",
+        "views/engine_outcome_views.xml",
+        "views/engine_tenant_sending_views.xml",
         "wizards/engine_contact_import_views.xml",
         "wizards/engine_campaign_try_views.xml",
         "views/engine_campaign_views.xml",

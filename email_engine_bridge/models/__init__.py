@@ -1,3 +1,4 @@
+from . import engine_outcome
 from . import engine_powermta_server
 from . import engine_config_version
 from . import engine_provider

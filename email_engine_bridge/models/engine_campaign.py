@@ -220,9 +220,7 @@ class EngineCampaignLink(models.Model):
     _order = "campaign_id, position"
     _rec_name = "url"
 
-    campaign_id = fields.Many2one("engine.campaign", required=True, index=True, ondelete="cascade")
-    company_id = fields.Many2one(related="campaign_id.company_id", store=True)
-    tenant_id = fields.Many2one(related="campaign_id.tenant_id", store=True)
+    campaign_id = fields.Many2one("engine.campaign", required=True, ondelete="cascade")
     position = fields.Integer(required=True)
     url = fields.Char(required=True)
     clicks = fields.Integer(default=0, required=True, readonly=True)

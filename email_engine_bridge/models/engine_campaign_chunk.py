@@ -45,7 +45,7 @@ SUPPRESS = """
 UPDATE engine_campaign_recipient r SET state = 'suppressed', answer = s.reason
   FROM engine_suppression s
  WHERE r.chunk_id = %(chunk_id)s AND r.state = 'queued' AND s.email = r.email
-   AND (s.tenant_id = r.tenant_id OR (s.tenant_id IS NULL AND s.company_id = r.company_id))
+   AND (s.tenant_id = r.tenant_id OR (s.tenant_id IS NULL AND coalesce(s.company_id, r.company_id) = r.company_id))
 """
 TAKE = """
 UPDATE engine_campaign_recipient r SET state = 'handing', handed_at = clock_timestamp() AT TIME ZONE 'UTC'

@@ -1,3 +1,6 @@
+import hashlib
+import hmac
+
 from odoo import api, fields, models
 
 from ..tools import verp
@@ -49,17 +52,17 @@ class EngineCampaignRecipient(models.Model):
     def _record_event(self, kind, diagnostic="", detail=""):
         """Whether this is the first time; no address of the reader's machine is kept."""
         self.env.flush_all()
-        provider = provider_of(self.email.rpartition("@")[2])
+        named = kind == "unsubscribe" or self.tenant_id.engagement_privacy == "person"
         row = (
-            f"{kind}-{self.id}{detail}",
+            f"{kind}-{self.id}{detail}" if named else self._anonymous_key(f"{kind}-{self.id}{detail}"),
             kind,
             fields.Datetime.to_string(fields.Datetime.now()),
             self.tenant_id.id,
             self.campaign_id.id,
-            self.id,
+            self.id if named else None,
             None,
-            self.email,
-            provider,
+            self.email if named else "",
+            provider_of(self.email.rpartition("@")[2]),
             None,
             None,
             diagnostic,
@@ -67,3 +70,8 @@ class EngineCampaignRecipient(models.Model):
         _known, fresh = self.env["engine.event.ingest"]._store_rows([row], self.tenant_id.ids)
         self.invalidate_recordset()
         return bool(fresh)
+
+    def _anonymous_key(self, text):
+        """The same for the same text, and nobody can tell the text from it without the server's secret."""
+        secret = self.env["engine.tenant"]._get_token_secret()
+        return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()[:22]

@@ -21,8 +21,8 @@ SELECT %(campaign_id)s, c.tenant_id, c.company_id, c.id, c.email,
        CASE WHEN c.flag = 'invalid' THEN 'invalid'
             WHEN c.consent = 'withdrawn' OR s.id IS NOT NULL THEN 'suppressed' ELSE 'queued' END, 0
   FROM engine_contact c
-  LEFT JOIN LATERAL (SELECT id FROM engine_suppression s WHERE s.email = c.email
-                        AND (s.tenant_id = c.tenant_id OR (s.tenant_id IS NULL AND s.company_id = c.company_id))
+  LEFT JOIN LATERAL (SELECT id FROM engine_suppression s WHERE s.email = c.email AND (s.tenant_id = c.tenant_id OR
+                         (s.tenant_id IS NULL AND coalesce(s.company_id, c.company_id) = c.company_id))
                       LIMIT 1) s ON true
  WHERE c.tenant_id = %(tenant_id)s
    AND (NOT %(by_list)s OR EXISTS (SELECT FROM engine_contact_list_rel l

@@ -36,13 +36,12 @@ class EngineContact(models.Model):
 
     @api.depends("email", "tenant_id")
     def _compute_suppression_id(self):
-        found = self.env["engine.suppression"].search([("email", "in", self.mapped("email"))])
+        # An API key sees its tenants' suppressions only; those of the company concern them as well.
+        suppression_sudo = self.env["engine.suppression"].sudo()
+        found = suppression_sudo.search([("email", "in", self.mapped("email"))]).grouped("email")
         for contact in self:
-            contact.suppression_id = found.filtered(
-                lambda one, contact=contact: (
-                    one.email == contact.email and (not one.tenant_id or one.tenant_id == contact.tenant_id)
-                )
-            )[:1]
+            suppressions = found.get(contact.email, suppression_sudo)
+            contact.suppression_id = suppressions.filtered(lambda one, contact=contact: one._concerns(contact))[:1]
 
     @api.constrains("list_ids", "tag_ids", "tenant_id")
     def _check_tenant(self):

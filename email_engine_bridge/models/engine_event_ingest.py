@@ -236,7 +236,8 @@ def _stage_row(record, context):
 def _mailwizz_row(event, campaign):
     provider = provider_of(event.email.rpartition("@")[2])
     identity = (campaign.tenant_id.id, campaign.id, None, None)
-    return (event.key, event.type, event.time, *identity, event.email, provider, None, None, event.url)
+    email = event.email if campaign.tenant_id.engagement_privacy == "person" else ""
+    return (event.key, event.type, event.time, *identity, email, provider, None, None, event.url)
 
 
 def _copied(value):

@@ -1,17 +1,22 @@
+import logging
 import re
 from datetime import timedelta
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from odoo.addons.queue_job.exception import RetryableJobError
 
-from ..exceptions import EngineRejected, EngineUnavailable
+from ..exceptions import EngineError, EngineRejected, EngineUnavailable
 from ..tools.mailwizz_client import MailWizzClient
 from ..tools.template_renderer import TemplateRenderer
 
+_logger = logging.getLogger(__name__)
+
 BATCH = 200  # subscribers sent between two looks at the pause button
 RETRY_SECONDS = 120
+FOLLOWED_DAYS = 60  # after its start: how long MailWizz is asked who left a campaign's list
+ON_ITS_WAY = ("pending-sending", "processing", "sending")  # MailWizz's words
 # Variables of a person are left to MailWizz, which knows the person.
 TAGS = {"first_name": "FNAME", "last_name": "LNAME", "email": "EMAIL", "unsubscribe_url": "UNSUBSCRIBE_URL"}
 TAGS |= {"preferences_url": "UPDATE_PROFILE_URL", "to_name": "CAMPAIGN_TO_NAME"}
@@ -37,9 +42,7 @@ class EngineCampaign(models.Model):
     def _start_mailwizz(self):
         """Queue the hand-over to MailWizz, which keeps its own quotas; returns the answer of `send`."""
         self._get_mailwizz_client__()
-        self.with_delay(
-            channel="root.email_engine", identity_key=f"email_engine_bridge.mailwizz.{self.id}"
-        )._job_mailwizz()
+        self._enqueue_mailwizz()
         return {
             "success": True,
             "campaign_id": self.id,
@@ -49,10 +52,17 @@ class EngineCampaign(models.Model):
             "suppressed": self.suppressed_count,
         }
 
+    def _enqueue_mailwizz(self):
+        self.with_delay(
+            channel="root.email_engine", identity_key=f"email_engine_bridge.mailwizz.{self.id}"
+        )._job_mailwizz()
+
     def _job_mailwizz(self):
         """List, subscribers, campaign, in this order; each step is looked for before it is repeated."""
         client = self._get_mailwizz_client__()
         try:
+            for earlier in self._find_followed(self.tenant_id):
+                earlier._pull_unsubscribed(client)
             self._push_list(client)
             if self._push_subscribers(client):
                 self._push_campaign(client)
@@ -93,7 +103,11 @@ class EngineCampaign(models.Model):
 
     def _is_sending(self):
         with self.env["engine.quota"]._counter_cursor__() as cr:
-            cr.execute("SELECT state = 'sending' FROM engine_campaign WHERE id = %s", (self.id,))
+            cr.execute(
+                """SELECT c.state = 'sending' AND t.is_stopped IS NOT TRUE
+                     FROM engine_campaign c JOIN engine_tenant t ON t.id = c.tenant_id WHERE c.id = %s""",
+                (self.id,),
+            )
             return cr.fetchone()[0]
 
     def _take_subscribers(self):
@@ -105,7 +119,8 @@ class EngineCampaign(models.Model):
                      FROM engine_campaign_recipient r LEFT JOIN engine_contact c ON c.id = r.contact_id
                     WHERE r.campaign_id = %s AND r.chunk_id IS NULL AND r.state = 'queued'
                       AND NOT EXISTS (SELECT FROM engine_suppression s
-                                       WHERE s.email = r.email AND coalesce(s.tenant_id, r.tenant_id) = r.tenant_id)
+                                       WHERE s.email = r.email AND (s.tenant_id = r.tenant_id OR (s.tenant_id IS NULL
+                                             AND coalesce(s.company_id, r.company_id) = r.company_id)))
                     ORDER BY r.id LIMIT %s""",
                 (self.id, BATCH),
             )
@@ -128,8 +143,7 @@ class EngineCampaign(models.Model):
             }
             uid = client.create_campaign(self.mailwizz_list_uid, values, html, text)
         self._journal(
-            """UPDATE engine_campaign SET mailwizz_uid = %(uid)s, state = 'sent',
-                      finished_at = clock_timestamp() AT TIME ZONE 'UTC' WHERE id = %(campaign_id)s;
+            """UPDATE engine_campaign SET mailwizz_uid = %(uid)s WHERE id = %(campaign_id)s;
                UPDATE engine_campaign_recipient SET state = CASE state WHEN 'handing' THEN 'sent' ELSE 'suppressed' END
                 WHERE campaign_id = %(campaign_id)s AND state IN ('handing', 'queued')""",
             uid=uid,
@@ -153,3 +167,78 @@ class EngineCampaign(models.Model):
         with self.env["engine.quota"]._counter_cursor__() as cr:
             cr.execute(statement, {"campaign_id": self.id, **values})
         self.invalidate_recordset()
+
+    # === AFTER THE HAND-OVER === #
+
+    def action_pause(self):
+        super().action_pause()
+        self._toggle_at_mailwizz(ON_ITS_WAY)
+
+    def action_resume(self):
+        super().action_resume()
+        self._toggle_at_mailwizz(("paused",))
+        for campaign in self.filtered(lambda one: one.transport == "mailwizz" and not one.mailwizz_uid):
+            campaign._enqueue_mailwizz()
+
+    def action_cancel(self):
+        super().action_cancel()
+        self._toggle_at_mailwizz(ON_ITS_WAY)
+
+    def _toggle_at_mailwizz(self, statuses):
+        """Pause or resume, in MailWizz, the campaigns that are in one of its `statuses`."""
+        for campaign in self.filtered("mailwizz_uid"):
+            client = campaign._get_mailwizz_client__()
+            try:
+                if client.campaign_status(campaign.mailwizz_uid) in statuses:
+                    client.pause_or_resume(campaign.mailwizz_uid)
+            except EngineError as error:
+                raise UserError(str(error)) from error
+
+    def _job_halt_at_mailwizz(self):
+        """Pause there what the tenant's kill switch stops here; tried again until MailWizz hears it."""
+        try:
+            self.action_pause()
+        except UserError as error:
+            raise RetryableJobError(str(error), seconds=RETRY_SECONDS, ignore_retry=True) from error
+
+    def _after_chunk(self):
+        """MailWizz has no chunks: `_cron_follow_mailwizz` looks after its campaigns."""
+        if self.transport != "mailwizz":
+            super()._after_chunk()
+
+    @api.model
+    def _find_followed(self, tenants):
+        return self.search(
+            [
+                ("tenant_id", "in", tenants.ids),
+                ("mailwizz_list_uid", "!=", False),
+                ("started_at", ">", f"-{FOLLOWED_DAYS}d"),
+            ]
+        )
+
+    @api.model
+    def _cron_follow_mailwizz(self):
+        """Learn from MailWizz which campaigns are sent and who unsubscribed there; it tells nobody by itself."""
+        campaigns = self._find_followed(self.env["engine.tenant"].search([("mailwizz_url", "!=", False)]))
+        self.env["ir.cron"]._commit_progress(remaining=len(campaigns))
+        for campaign in campaigns:
+            try:
+                campaign._follow_mailwizz(campaign._get_mailwizz_client__())
+            except (EngineError, UserError) as error:
+                _logger.info("MailWizz cannot be asked about campaign %s: %s", campaign.id, error)
+            if not self.env["ir.cron"]._commit_progress(1):
+                break
+
+    def _follow_mailwizz(self, client):
+        self._pull_unsubscribed(client)
+        if self.state == "sending" and self.mailwizz_uid and client.campaign_status(self.mailwizz_uid) == "sent":
+            self._set_state("sent")
+            self.finished_at = fields.Datetime.now()
+
+    def _pull_unsubscribed(self, client):
+        """Suppress for the tenant who left this campaign's list."""
+        emails = {email.strip().lower() for email in client.unsubscribed(self.mailwizz_list_uid)}
+        for recipient in self.env["engine.campaign.recipient"].search(
+            [("campaign_id", "=", self.id), ("email", "in", list(emails)), ("unsubscribed_at", "=", False)]
+        ):
+            recipient._unsubscribe()

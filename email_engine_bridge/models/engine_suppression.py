@@ -12,7 +12,7 @@ REASONS = [
 
 
 class EngineSuppression(models.Model):
-    """An address that must not be written to: by one tenant, or by nobody when no tenant is named."""
+    """An address that must not be written to: by one tenant, by all of a company, or by anybody."""
 
     _name = "engine.suppression"
     _description = "Suppression"
@@ -21,6 +21,7 @@ class EngineSuppression(models.Model):
 
     email = fields.Char("Address", required=True, index=True)
     tenant_id = fields.Many2one("engine.tenant", index=True, ondelete="cascade", help="Empty: all tenants")
+    everywhere = fields.Boolean("In all companies", groups="base.group_system", help="No tenant of any company")
     company_id = fields.Many2one(
         "res.company", compute="_compute_company_id", store=True, readonly=False, index=True, precompute=True
     )
@@ -31,16 +32,31 @@ class EngineSuppression(models.Model):
         "(email, COALESCE(tenant_id, 0), COALESCE(company_id, 0))", "This address is suppressed already."
     )
 
-    @api.depends("tenant_id")
+    _everywhere_without_tenant = models.Constraint(
+        "CHECK(NOT everywhere OR (tenant_id IS NULL AND company_id IS NULL))",
+        "A suppression in all companies names no tenant and no company.",
+    )
+
+    @api.depends("tenant_id", "everywhere")
     def _compute_company_id(self):
         for suppression in self:
-            suppression.company_id = suppression.tenant_id.company_id or suppression.company_id or self.env.company
+            if suppression.sudo().everywhere:
+                suppression.company_id = False
+            else:
+                suppression.company_id = suppression.tenant_id.company_id or suppression.company_id or self.env.company
 
     @api.model_create_multi
     def create(self, vals_list):
         for vals in vals_list:
             vals["email"] = normalise_address(vals.get("email") or "")
         return super().create(vals_list)
+
+    def _concerns(self, contact):
+        """Whether this suppression, of the contact's address, keeps the contact's tenant from writing."""
+        self.ensure_one()
+        if self.tenant_id:
+            return self.tenant_id == contact.tenant_id
+        return not self.company_id or self.company_id == contact.company_id
 
     @api.model
     def _suppress(self, tenant, emails, reason, note=""):

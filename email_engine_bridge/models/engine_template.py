@@ -33,6 +33,9 @@ class EngineTemplate(models.Model):
     preview_subject = fields.Char(compute="_compute_preview")
     preview_html = fields.Html(compute="_compute_preview", sanitize=True)
     preview_text = fields.Text(compute="_compute_preview")
+    preview_missing = fields.Char(
+        "Empty in the preview", compute="_compute_preview", help="Variables without a value in the sample data"
+    )
 
     _name_uniq = models.UniqueIndex("(tenant_id, name) WHERE active IS TRUE", "This tenant has this template already.")
 
@@ -48,6 +51,7 @@ class EngineTemplate(models.Model):
     def _compute_preview(self):
         renderer = TemplateRenderer()
         for template in self:
+            renderer.missing = []
             try:
                 parts = renderer.preview(
                     template.subject or "", template.html or "", template.text or "", template._read_sample()
@@ -55,6 +59,7 @@ class EngineTemplate(models.Model):
             except (TemplateRejected, ValidationError) as error:
                 parts = (False, False, str(error))
             template.preview_subject, template.preview_html, template.preview_text = parts
+            template.preview_missing = ", ".join(renderer.missing)
 
     def _find_error(self, renderer):
         for label, source, kind in (

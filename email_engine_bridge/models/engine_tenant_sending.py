@@ -25,6 +25,25 @@ class EngineTenant(models.Model):
         " never arrived.",
     )
     settle_seconds = fields.Integer("Settling time", default=600, help="Seconds; see PowerMTA records receipts")
+    engagement_privacy = fields.Selection(
+        [("person", "By person"), ("anonymous", "Without naming anybody")],
+        "Count opens and clicks",
+        required=True,
+        default="person",
+        help="Without naming anybody: they are counted once each, and nothing tells whose they were.",
+    )
+
+    def action_stop(self):
+        """The kill switch: from the next message on nothing is handed over; MailWizz is told as well."""
+        self.is_stopped = True
+        campaigns = self.env["engine.campaign"].search([("tenant_id", "in", self.ids), ("state", "=", "sending")])
+        for campaign in campaigns.filtered("mailwizz_uid"):
+            campaign.with_delay(channel="root.email_engine")._job_halt_at_mailwizz()
+
+    def action_allow(self):
+        """Let go on what was stopped; campaigns at MailWizz are resumed there or by their own buttons."""
+        self.is_stopped = False
+        self.env["engine.campaign"].search([("tenant_id", "in", self.ids), ("state", "=", "sending")])._continue()
 
     def _get_bounce_domain(self):
         self.ensure_one()

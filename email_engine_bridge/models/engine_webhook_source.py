@@ -72,16 +72,7 @@ class EngineWebhookSource(models.Model):
     def action_new_token(self):
         """Show the path of a new token, once."""
         path = f"{self.get_base_url()}/api/v2/webhooks/{self.kind}/{self._issue_token()}"
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "type": "success",
-                "sticky": True,
-                "title": self.env._("Write this address down: it is shown only now"),
-                "message": path,
-            },
-        }
+        return self.env["engine.secret.shown"]._show(self.env._("The address events are sent to:"), path)
 
     @api.model
     def _authenticate(self, kind, token, headers, body, address):

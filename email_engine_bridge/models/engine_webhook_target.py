@@ -68,18 +68,9 @@ class EngineWebhookTarget(models.Model):
 
     def action_show_secret(self):
         """Make a new secret and show it, once."""
-        secret = standard_webhooks.new_secret()
-        self.signing_secret = secret
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "type": "success",
-                "sticky": True,
-                "title": self.env._("Write this secret down: it is shown only now"),
-                "message": secret,
-            },
-        }
+        self.signing_secret = standard_webhooks.new_secret()
+        secret = self._reveal_secret__("signing_secret")
+        return self.env["engine.secret.shown"]._show(self.env._("The receiver verifies deliveries with:"), secret)
 
     def _get_client__(self):
         self.ensure_one()

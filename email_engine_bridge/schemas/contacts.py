@@ -56,5 +56,5 @@ def contact_to_schema(contact):
         consent=contact.consent,
         consent_at=contact.consent_at or None,
         consent_source=contact.consent_source or None,
-        suppressed=contact.suppression_id.reason or None,
+        suppressed=contact.suppression_id.sudo().reason or None,
     )

@@ -6,6 +6,7 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.tests import tagged
 
 from odoo.addons.queue_job.exception import RetryableJobError
+from odoo.addons.queue_job.tests.common import trap_jobs
 
 from ..exceptions import ApiProblem
 from .common import EngineCase
@@ -121,10 +122,10 @@ class TestCampaign(CampaignCommon, EngineCase):
         self._add_contacts([f"r{number}@x.test" for number in range(10)])
         campaign = self._create_campaign()
         campaign._send()
-        self.tenant_a.is_stopped = True
+        self.tenant_a.action_stop()
         self._run_chunks(campaign)
         self.assertEqual(campaign.waiting_count, 10)
-        self.tenant_a.is_stopped = False
+        self.tenant_a.action_allow()
         campaign.chunk_ids.ip_id.status = "paused"
         self._run_chunks(campaign)
         self.assertEqual(campaign.chunk_ids.mapped("state"), ["returned"])
@@ -192,6 +193,26 @@ class TestCampaign(CampaignCommon, EngineCase):
         self.assertEqual((len(rows), refusal), (1, None))
         self._run_chunks(campaign)
         self.assertEqual(sorted(self._states(campaign).values()), ["sent", "unknown"])
+
+    def test_trial_goes_to_its_addresses_only_and_counts_in_the_quota(self):
+        self._add_contacts(["a@x.test"])
+        campaign = self._create_campaign()
+        self.mta.messages = []
+        wizard = self.env["engine.campaign.try"].with_context(active_id=campaign.id)
+        with trap_jobs() as trap:
+            wizard.create({"addresses": "Me@x.test, reject-you@x.test"}).action_send()
+            trap.perform_enqueued_jobs()
+        [message] = self.mta.messages
+        self.assertIn(b"Subject: Bonjour Jean", message)
+        self.assertRegex(message, rb"X-Job: trial-t\d+-c\d+-")
+        self.assertIn("me@x.test: accepted", campaign.message_ids[0].body)
+        self.assertIn("reject-you@x.test: refused", campaign.message_ids[0].body)
+        self.assertEqual((campaign.state, campaign.recipient_count), ("draft", 0))
+        days = self.env["engine.ip.day"].search([("tenant_id", "=", self.tenant_a.id)])
+        self.assertEqual((sum(days.mapped("sent")), sum(days.mapped("reserved"))), (2, 0))
+        for wrong in ("nobody", " , ", ",".join(f"a{number}@x.test" for number in range(11))):
+            with self.assertRaises(UserError):
+                wizard.create({"addresses": wrong}).action_send()
 
     def test_ab_subjects_and_tracking(self):
         self._add_contacts([f"s{number}@x.test" for number in range(40)])

@@ -295,7 +295,8 @@ class TestMailWizzClient(BaseCase):
         self.assertEqual(self.client.find_campaign("v"), uid)
         self.assertIsNone(self.client.find_campaign("other"))
         self.assertEqual(self.client.pause_or_resume(uid), "paused")
-        self.assertEqual(self.client.campaign_stats(uid)["subscribers_count"], 1)
+        self.assertEqual(self.client.campaign_status(uid), "paused")
+        self.assertEqual(list(self.client.unsubscribed(list_uid)), [])
 
     def test_refusals_and_outages_are_told_apart(self):
         with self.assertRaisesRegex(EngineRejected, "UNSUBSCRIBE_URL"):

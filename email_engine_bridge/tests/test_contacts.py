@@ -1,6 +1,8 @@
+import base64
 import json
 
-from odoo.tests import tagged
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import new_test_user, tagged
 
 from .common import EngineCase
 
@@ -53,6 +55,28 @@ class TestContacts(EngineCase):
         contact.invalidate_recordset()
         self.assertEqual((contact.first_name, contact.attributes), (contact.first_name, {"city": "Paris", "age": 40}))
 
+    def _upload(self, body, name):
+        wizard = self.env["engine.contact.import"].create({"tenant_id": self.tenant_a.id, "file_name": name})
+        wizard.file = base64.b64encode(body)
+        wizard.action_import()
+        return wizard
+
+    def test_upload_in_the_web_client(self):
+        """A file of the wizard: what was done is told, row by row where something is wrong; again changes nothing."""
+        body = b"email;first_name;consent\njean@x.test;Jean;\ninfo@x.test;;\nbad@x.test;B;given\n"
+        wizard = self._upload(body, "people.CSV")
+        self.assertIn("3 rows: 2 created, 0 updated, 1 role addresses", wizard.report)
+        self.assertIn("Row 3: consent_source", wizard.report)
+        self.assertFalse(wizard.file)
+        self.assertIn("0 created, 2 updated", self._upload(body, "people.csv").report)
+        self.assertIn("1 created", self._upload(b'[{"email": "c@x.test"}]', "people.json").report)
+        self.assertEqual(len(self._contacts()), 3)
+        for body, name in ((b"first_name\nJean\n", "a.csv"), (b"[{", "a.json")):
+            with self.assertRaises(UserError), self.env.cr.savepoint():
+                self._upload(body, name)
+        with self.assertRaises(UserError):
+            self.env["engine.contact.import"].create({"tenant_id": self.tenant_a.id}).action_import()
+
     def test_consent_is_never_forgotten(self):
         self._ingest('{"email": "a@x.test", "consent": "withdrawn"}')
         self._ingest('{"email": "a@x.test"}')
@@ -66,3 +90,24 @@ class TestContacts(EngineCase):
         suppression.create({"email": "A@x.test ", "reason": "manual"})
         self.env["engine.contact"].invalidate_model()
         self.assertEqual(self._contacts().suppression_id.reason, "manual")
+
+    def test_in_all_companies_only_administrators_suppress(self):
+        """One row keeps every tenant of every company from writing; managers see it and cannot lift it."""
+        other_company = self.env["res.company"].create({"name": "Elsewhere"})
+        tenant_c = self._create_tenant("Gamma", "gamma", company_id=other_company.id)
+        suppression = self.env["engine.suppression"].create(
+            {"email": "trap@x.test", "reason": "manual", "everywhere": True}
+        )
+        self.assertFalse(suppression.company_id)
+        for tenant in self.tenant_a, tenant_c:
+            self.env["engine.contact.ingest"]._ingest(tenant, b'{"email": "trap@x.test"}')
+            contact = self.env["engine.contact"].search([("tenant_id", "=", tenant.id)])
+            self.assertEqual(contact.suppression_id, suppression)
+        manager = new_test_user(self.env, "engine-boss", "email_engine_bridge.group_email_engine_bridge_manager")
+        theirs = suppression.with_user(manager)
+        self.assertEqual(theirs.search([]).email, "trap@x.test")
+        for forbidden in (theirs.unlink, lambda: theirs.write({"note": "x"})):
+            with self.assertRaises(AccessError), self.env.cr.savepoint():
+                forbidden()
+        with self.assertRaises(AccessError), self.env.cr.savepoint():
+            theirs.create({"email": "b@x.test", "everywhere": True})

@@ -83,6 +83,22 @@ class TestEngagement(CampaignCommon, EngineHttpCase):
         totals = self.env["engine.stat.day"]._totals([("campaign_id", "=", self.campaign.id)])
         self.assertEqual((totals["opened"], totals["clicked"]), (1, 1))
 
+    def test_engagement_without_naming_anybody(self):
+        """Counted once in the figures; neither the journal nor the events tell whose it was."""
+        self.tenant_a.engagement_privacy = "anonymous"
+        html = self.message.get_body(("html",)).get_content()
+        for pattern in (r'href=[\'"]([^\'"]*/engine/c/[^\'"]+)', r'src="([^"]*/engine/o/[^"]+)'):
+            for _time in range(2):
+                self._get(re.search(pattern, html)[1])
+        self.env.invalidate_all()
+        totals = self.env["engine.stat.day"]._totals([("campaign_id", "=", self.campaign.id)])
+        self.assertEqual((totals["opened"], totals["clicked"], self.campaign.link_ids.clicks), (1, 1, 1))
+        self.assertEqual((self.campaign.opened_count, self.campaign.clicked_count), (0, 0))
+        events = self.env["engine.event"].search([("campaign_id", "=", self.campaign.id)])
+        self.assertEqual(sorted(events.mapped("type")), ["click", "open"])
+        self.assertEqual([one for event in events for one in (event.rcpt, event.recipient_id) if one], [])
+        self.assertFalse([event.key for event in events if event.key.startswith(("open-", "click-"))])
+
     def test_preferences(self):
         url = re.findall(r"<(https?://[^>]+)>", self.message["List-Unsubscribe"])[0].replace("/u/", "/p/")
         self.assertIn("News", self._get(url).text)

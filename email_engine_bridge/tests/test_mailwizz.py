@@ -3,6 +3,7 @@ from odoo.tests import tagged
 
 from lokario_cli.worlds import mailwizz
 from odoo.addons.queue_job.exception import RetryableJobError
+from odoo.addons.queue_job.tests.common import trap_jobs
 
 from .common import EngineCase
 from .common_campaigns import CampaignCommon
@@ -51,7 +52,7 @@ class TestMailWizzCampaign(CampaignCommon, EngineCase):
         self.assertEqual(self.mailwizz.campaigns[uid]["campaign[subject]"], "Bonjour [FNAME]")
         self.assertIn("Hi [FNAME]", self.mailwizz.campaigns[uid]["html"])
         self.assertIn("[UNSUBSCRIBE_URL]", self.mailwizz.campaigns[uid]["html"])
-        self.assertEqual((self.campaign.state, self.campaign.mailwizz_uid), ("sent", uid))
+        self.assertEqual((self.campaign.state, self.campaign.mailwizz_uid), ("sending", uid))
         self.assertEqual(set(self._states(self.campaign).values()), {"sent", "suppressed"})
 
     def test_a_refusal_pauses_the_campaign(self):
@@ -61,3 +62,73 @@ class TestMailWizzCampaign(CampaignCommon, EngineCase):
         self.assertIn("Invalid API key", self.campaign._job_mailwizz())
         self.campaign.invalidate_recordset()
         self.assertEqual(self.campaign.state, "paused")
+
+    def _hand_over(self):
+        self._connect()
+        self.campaign._send()
+        self.campaign._job_mailwizz()
+        [uid] = self.mailwizz.campaigns
+        return self.mailwizz.campaigns[uid]
+
+    def _follow(self):
+        with self.enter_registry_test_mode():
+            self.env.ref("email_engine_bridge.ir_cron_follow_mailwizz").method_direct_trigger()
+        self.env.invalidate_all()
+
+    def test_buttons_reach_mailwizz(self):
+        theirs = self._hand_over()
+        self.campaign.action_pause()
+        self.assertEqual((self.campaign.state, theirs["status"]), ("paused", "paused"))
+        self.campaign.action_resume()
+        self.assertEqual((self.campaign.state, theirs["status"]), ("sending", "sending"))
+        self.mailwizz.fail_next = [503]
+        with self.assertRaisesRegex(UserError, "503"), self.env.cr.savepoint():
+            self.campaign.action_pause()
+        self.env.invalidate_all()
+        self.assertEqual((self.campaign.state, theirs["status"]), ("sending", "sending"))
+        self.campaign.action_cancel()
+        self.assertEqual(theirs["status"], "paused")
+
+    def test_end_and_unsubscribes_come_back(self):
+        """Who leaves at MailWizz gets nothing more, by any road; the campaign is sent when MailWizz says so."""
+        theirs = self._hand_over()
+        self.campaign._take_up()
+        self.assertEqual(self.campaign.state, "sending")
+        for (_list, email), record in self.mailwizz.subscribers.items():
+            record["status"] = "confirmed" if email == "gone@x.test" else "unsubscribed"
+        theirs["status"] = "sent"
+        self._follow()
+        self._follow()
+        self.assertEqual((self.campaign.state, self.campaign.unsubscribed_count), ("sent", 2))
+        again = self._create_campaign(name="Next")
+        again._populate()
+        self.assertEqual(
+            self._states(again), {"a@x.test": "suppressed", "b@x.test": "suppressed", "gone@x.test": "queued"}
+        )
+
+    def test_an_unsubscribe_is_known_before_the_next_campaign(self):
+        self._hand_over()
+        [record, *_rest] = (one for (_list, email), one in self.mailwizz.subscribers.items() if email == "a@x.test")
+        record["status"] = "unsubscribed"
+        following = self._create_campaign(name="Next", transport="mailwizz")
+        following._send()
+        following._job_mailwizz()
+        last_list = list(self.mailwizz.lists)[-1]
+        reached = {email for uid, email in self.mailwizz.subscribers if uid == last_list}
+        self.assertEqual(reached, {"b@x.test", "gone@x.test"})
+
+    def test_the_kill_switch_pauses_what_mailwizz_has(self):
+        theirs = self._hand_over()
+        with trap_jobs() as trap:
+            self.tenant_a.action_stop()
+            trap.assert_enqueued_job(self.campaign._job_halt_at_mailwizz)
+        self.campaign._job_halt_at_mailwizz()
+        self.assertEqual((self.campaign.state, theirs["status"]), ("paused", "paused"))
+
+    def test_the_kill_switch_stops_the_hand_over(self):
+        self._connect()
+        self.campaign._send()
+        self.tenant_a.action_stop()
+        self.env.flush_all()
+        self.campaign._job_mailwizz()
+        self.assertEqual((self.mailwizz.subscribers, self.mailwizz.campaigns), ({}, {}))

@@ -1,4 +1,4 @@
-"""MailWizz's REST API: lists, subscribers, campaigns, templates (vendor's OpenAPI of mailwizz-cli, 2026).
+"""MailWizz's REST API: lists, subscribers, campaigns with their content (vendor's OpenAPI of mailwizz-cli, 2026).
 
 Bodies are form data, answers JSON with `status: success|error`; the key travels in X-Api-Key.
 """
@@ -12,6 +12,7 @@ from ..exceptions import EngineRejected, EngineUnavailable
 TIMEOUT = 30  # seconds to connect and between two packets of the answer
 MAX_ANSWER = 8 * 1024 * 1024
 CONFLICT = 409
+PAGE = 100  # records asked for at once
 
 
 class MailWizzClient:
@@ -39,12 +40,10 @@ class MailWizzClient:
             self._call("PUT", f"/lists/{list_uid}/subscribers/{uid}", data)
             return uid
 
-    def unsubscribe_everywhere(self, email):
-        self._call("PUT", "/lists/subscribers/unsubscribe-by-email-from-all-lists", {"EMAIL": email})
-
-    def create_template(self, name, html):
-        data = _form("template", {"name": name, "content": _base64(html), "inline_css": "no"})
-        return self._call("POST", "/templates", data)["template_uid"]
+    def unsubscribed(self, list_uid):
+        """Yield the addresses that left the list."""
+        for record in self._records(f"/lists/{list_uid}/subscribers", status="unsubscribed"):
+            yield record["EMAIL"]
 
     def create_campaign(self, list_uid, values, html, text):
         """uid of a new regular campaign.
@@ -58,19 +57,21 @@ class MailWizzClient:
     def pause_or_resume(self, campaign_uid):
         return self._call("PUT", f"/campaigns/{campaign_uid}/pause-unpause", {})["campaign"]["status"]
 
-    def campaign_stats(self, campaign_uid):
-        return self._call("GET", f"/campaigns/{campaign_uid}/stats", {})["data"]
+    def campaign_status(self, campaign_uid):
+        """MailWizz's word: draft, pending-sending, processing, sending, paused, sent, blocked…"""
+        return self._call("GET", f"/campaigns/{campaign_uid}", {})["data"]["record"]["status"]
 
     def find_campaign(self, name):
         """uid of the campaign of this name, or None: how a crash between two calls is settled."""
+        return next((one["campaign_uid"] for one in self._records("/campaigns") if one["name"] == name), None)
+
+    def _records(self, path, **filters):
+        """Yield the records of all pages."""
         page = 1
         while page:
-            data = self._call("GET", "/campaigns", {"page": page, "per_page": 50})["data"]
-            for record in data["records"]:
-                if record["name"] == name:
-                    return record["campaign_uid"]
+            data = self._call("GET", path, {**filters, "page": page, "per_page": PAGE})["data"]
+            yield from data["records"]
             page = int(data.get("next_page") or 0)
-        return None
 
     def delivery_servers(self):
         return self._call("GET", "/delivery-servers", {})["data"]["records"]

@@ -14,15 +14,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 
 class FakeMailWizz:
-    """What the customer of this API key has: lists, subscribers, templates, campaigns."""
+    """What the customer of this API key has: lists, subscribers, campaigns."""
 
     def __init__(self, api_key):
         self.api_key = api_key
         self.lists = {}
         self.subscribers = {}  # (list uid, e-mail) -> record
-        self.templates = {}
         self.campaigns = {}
-        self.unsubscribed = set()
         self.fail_next = []  # status codes to answer instead
 
     def post_lists(self, form):
@@ -54,13 +52,16 @@ class FakeMailWizz:
                 return 200, {"status": "success", "data": {"record": record}}
         return 404, {"status": "error", "error": "The subscriber does not exist in this list."}
 
-    def put_unsubscribe(self, form):
-        self.unsubscribed.add(form.get("EMAIL"))
-        return 200, {"status": "success"}
-
-    def post_templates(self, form):
-        uid = self._new(self.templates, {**form, "html": _decoded(form["template[content]"])})
-        return 201, {"status": "success", "template_uid": uid}
+    def get_lists_subscribers(self, form, list_uid):
+        """A page of one subscriber, so that callers have to turn pages."""
+        found = [
+            record
+            for (of_list, _email), record in sorted(self.subscribers.items())
+            if of_list == list_uid and record["status"] == form.get("status", record["status"])
+        ]
+        page = int(form["page"])
+        following = page + 1 if page < len(found) else None
+        return 200, {"status": "success", "data": {"records": found[page - 1 : page], "next_page": following}}
 
     def post_campaigns(self, form):
         missing = [
@@ -85,10 +86,9 @@ class FakeMailWizz:
         campaign["status"] = "paused" if campaign["status"] != "paused" else "sending"
         return 200, {"status": "success", "campaign": {"status": campaign["status"]}}
 
-    def get_stats(self, _form, uid):
-        of_list = self.campaigns[uid]["campaign[list_uid]"]
-        count = sum(1 for list_uid, _email in self.subscribers if list_uid == of_list)
-        return 200, {"status": "success", "data": {"subscribers_count": count, "delivery_success_count": count}}
+    def get_campaign(self, _form, uid):
+        record = {"campaign_uid": uid, "name": self.campaigns[uid]["name"], "status": self.campaigns[uid]["status"]}
+        return 200, {"status": "success", "data": {"record": record}}
 
     def get_delivery_servers(self, _form):
         return 200, {"status": "success", "data": {"records": []}}
@@ -103,13 +103,12 @@ ROUTES = [
     ("POST", r"/lists", FakeMailWizz.post_lists),
     ("POST", r"/lists/(\w+)/subscribers", FakeMailWizz.post_lists_subscribers),
     ("GET", r"/lists/(\w+)/subscribers/search-by-email", FakeMailWizz.get_lists_subscribers_search),
-    ("PUT", r"/lists/subscribers/unsubscribe-by-email-from-all-lists", FakeMailWizz.put_unsubscribe),
+    ("GET", r"/lists/(\w+)/subscribers", FakeMailWizz.get_lists_subscribers),
     ("PUT", r"/lists/(\w+)/subscribers/(\w+)", FakeMailWizz.put_subscriber),
-    ("POST", r"/templates", FakeMailWizz.post_templates),
     ("POST", r"/campaigns", FakeMailWizz.post_campaigns),
     ("GET", r"/campaigns", FakeMailWizz.get_campaigns),
     ("PUT", r"/campaigns/(\w+)/pause-unpause", FakeMailWizz.put_pause),
-    ("GET", r"/campaigns/(\w+)/stats", FakeMailWizz.get_stats),
+    ("GET", r"/campaigns/(\w+)", FakeMailWizz.get_campaign),
     ("GET", r"/delivery-servers", FakeMailWizz.get_delivery_servers),
 ]
 

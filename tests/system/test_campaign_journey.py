@@ -8,6 +8,8 @@ import os
 import re
 import subprocess
 import time
+import urllib.request
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,12 @@ from lokario_cli.worlds.client import OdooClient
 from lokario_cli.worlds.odoo import Server
 
 DATABASE = "campaign_journey"
+HISTORY = (
+    "d,{moment},{rcpt},2.0.0 (success),smtp;250 OK,",
+    "b,{moment},{rcpt},5.1.1,smtp;550 5.1.1 user unknown,bad-mailbox",
+    "b,{moment},{rcpt},5.7.1,smtp;550 5.7.1 blocked using zen.spamhaus.org,spam-related",
+    "t,{moment},{rcpt},4.2.0,smtp;450 4.2.0 try again later,other",
+)
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +53,27 @@ class Journey:
         key = client.create("engine.api.key", {"name": "Walkthrough", "tenant_ids": [self.tenant]})
         self.key = client.call("engine.api.key", "action_issue_token", [key])["context"]["engine_token"]
         source = client.create("engine.webhook.source", {"name": "PowerMTA 1", "tenant_id": self.tenant})
-        message = client.call("engine.webhook.source", "action_new_token", [source])["params"]["message"]
-        self.events_url = self.url + re.search(r"/api/v2/webhooks/\S+", message)[0]
+        address = client.call("engine.webhook.source", "action_new_token", [source])["context"]["engine_token"]
+        self.events_url = self.url + re.search(r"/api/v2/webhooks/\S+", address)[0]
         domain = client.create("engine.domain", {"name": "mail1.sos-mail.com", "tenant_id": self.tenant})
         values = {"address": "45.123.10.1", "hostname": "mail1.sos-mail.com", "domain_id": domain}
         ip = client.create("engine.ip", values)
         change = {"ip_ids": [ip], "action": "accept", "reason": "No DNS in this test"}
         client.call("engine.ip.change", "action_apply", [client.create("engine.ip.change", change)])
+
+    def report_history(self):
+        """Two weeks of the IP's mail, as its accounting would have told: something for the charts to show."""
+        rows = ["type,timeLogged,rcpt,dsnStatus,dsnDiag,bounceCat,vmta"]
+        for number in range(600):
+            moment = f"{datetime.now(UTC) - timedelta(days=number % 14):%Y-%m-%d} 09:00:{number % 60:02}+0000"
+            rcpt = f"p{number}@{('gmail.com', 'yahoo.com', 'outlook.com', 'orange.fr')[number % 4]}"
+            answer = HISTORY[0] if number % 17 else HISTORY[1 + number // 17 % 3]
+            rows.append(answer.format(moment=moment, rcpt=rcpt) + ",sos-expat-45.123.10.1")
+        request = urllib.request.Request(
+            self.events_url, data="\n".join(rows).encode(), headers={"Content-Type": "text/csv"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            assert json.load(answer)["stored"] == 600
 
     def run_script(self):
         environment = {
@@ -113,6 +135,7 @@ def test_acct_feed_delivers_signed_and_only_once(journey, tmp_path):
 
 def test_the_screens_in_french(journey):
     journey.client.call("res.users", "write", [journey.client.uid], {"lang": "fr_FR", "tz": "Europe/Paris"})
+    journey.report_history()
     template = journey.client.find("engine.template", [])
     campaign = journey.client.find("engine.campaign", [])
     with Browser() as browser:
@@ -123,7 +146,11 @@ def test_the_screens_in_french(journey):
             ("template", f"engine-templates/{template}", "Bonjour Jean,"),
             ("contacts", "engine-contacts", "jean@example.com"),
             ("journal", "engine-journal", "bounce-paul@example.com"),
-            ("statistics", "engine-statistics", ""),
+            ("statistics", "engine-charts", ""),
+            ("tenants", "engine-tenants-charts", ""),
+            ("ips", "engine-ips-charts", ""),
+            ("providers", "engine-providers-charts", ""),
+            ("figures", "engine-statistics", "gmail"),
             ("sources", "engine-sources", "PowerMTA 1"),
         ):
             browser.open(f"{journey.url}/odoo/{path}")

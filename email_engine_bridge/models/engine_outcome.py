@@ -1,0 +1,47 @@
+from odoo import fields, models
+from odoo.tools import SQL
+
+OUTCOMES = [
+    ("delivered", "Delivered"),
+    ("deferred", "Deferred"),
+    ("soft", "Temporary failure"),
+    ("hard", "Unknown address"),
+    ("block", "Refused as spam"),
+    ("complained", "Complaint"),
+    ("opened", "Opened"),
+    ("clicked", "Clicked"),
+    ("unsubscribed", "Unsubscribed"),
+]
+
+
+class EngineOutcome(models.Model):
+    """The day figures with one row an outcome, as charts want them."""
+
+    _name = "engine.outcome"
+    _description = "Outcome"
+    _auto = False
+    _order = "day desc, id"
+    _rec_name = "outcome"
+
+    day = fields.Date(readonly=True)
+    tenant_id = fields.Many2one("engine.tenant", readonly=True)
+    company_id = fields.Many2one("res.company", readonly=True)
+    campaign_id = fields.Many2one("engine.campaign", readonly=True)
+    ip_id = fields.Many2one("engine.ip", "IP address", readonly=True)
+    provider = fields.Char(readonly=True)
+    outcome = fields.Selection(OUTCOMES, readonly=True)
+    emails = fields.Integer("Mails", readonly=True)
+
+    @property
+    def _table_query(self):
+        rows = SQL(", ").join(
+            SQL("(%s, %s, s.%s)", place, name, SQL.identifier(name)) for place, (name, _label) in enumerate(OUTCOMES)
+        )
+        return SQL(
+            """SELECT s.id * %s + o.place AS id, s.day, s.tenant_id, s.company_id, s.campaign_id, s.ip_id, s.provider,
+                      o.outcome, o.emails
+                 FROM engine_stat_day s CROSS JOIN LATERAL (VALUES %s) AS o (place, outcome, emails)
+                WHERE o.emails > 0""",
+            len(OUTCOMES),
+            rows,
+        )
