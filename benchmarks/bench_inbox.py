@@ -113,14 +113,41 @@ def renumbered(world):
     with world.env() as env:
         box = env["inbox.integration"].with_context(active_test=False).search([("email_address", "=", address)])
         messages = env["inbox.message"].search([("integration_id", "=", box.id)])
+        _handle_some(env, box)
+        before = _handled(env, box)
         box.write({"active": True, "next_sync_at": False})
         env.cr.commit()
         moved = _bytes_of(env, lambda: env["inbox.integration"]._cron_sync_all())
         after = env["inbox.message"].search([("integration_id", "=", box.id), ("deleted_at", "=", False)])
         assert after == messages, "messages were lost or doubled"
+        assert _handled(env, box) == before, "notes, assignments or links were lost"
         assert box.folder_ids.filtered(lambda f: f.special_use == "inbox").uidvalidity == "4000000000"
         box.active = False
     yield Figure(f"renumbered folder of {MESSAGES}: bytes", moved / 1e6, total / 1e6, "ratio <= 0.05", "MB")
+
+
+def _handle_some(env, box):
+    """What people do in 200 conversations: assign, note, link."""
+    partner = env.ref("base.res_partner_1", raise_if_not_found=False) or env.company.partner_id
+    for conversation in env["inbox.conversation"].search([("integration_id", "=", box.id)], limit=200):
+        conversation.user_id = env.ref("base.user_admin")
+        conversation.inbox_note("Rappeler le client")
+        env["inbox.link"].create({"conversation_id": conversation.id, "res_model": partner._name, "res_id": partner.id})
+    env.flush_all()
+
+
+def _handled(env, box):
+    """[(conversation, assigned to, notes, links, mails)] of a mailbox, by ids."""
+    env.cr.execute(
+        """SELECT c.id, c.user_id,
+                  ARRAY(SELECT id FROM mail_message n
+                         WHERE n.model = 'inbox.conversation' AND n.res_id = c.id ORDER BY id),
+                  ARRAY(SELECT id FROM inbox_link l WHERE l.conversation_id = c.id ORDER BY id),
+                  ARRAY(SELECT id FROM inbox_message m WHERE m.conversation_id = c.id ORDER BY id)
+             FROM inbox_conversation c WHERE c.integration_id = %s ORDER BY c.id""",
+        [box.id],
+    )
+    return env.cr.fetchall()
 
 
 def _bytes_of(env, action):

@@ -17,6 +17,7 @@ from lokario_cli.worlds.loaded import LoadedOdoo, fresh_database
 from lokario_cli.worlds.mail import MailWorld
 
 PASSWORD = "bench-password"
+PIECE = 2**20  # bytes a slow line carries at once: it shall take time, not computing time
 WORDS = [
     "bonjour",
     "merci",
@@ -190,7 +191,7 @@ class SlowLine:
             signal.SIGUSR1, lambda: [writer.transport.abort() for writer in list(self.writers)]
         )
         accept = {"carry": self._carry, "hang": self._hang, "drip": self._drip}[self.manner]
-        server = await asyncio.start_server(accept, sock=listener)
+        server = await asyncio.start_server(accept, sock=listener, limit=PIECE)
         await server.serve_forever()
 
     async def _hang(self, reader, _writer):
@@ -205,7 +206,7 @@ class SlowLine:
     async def _carry(self, reader, writer):
         await asyncio.sleep(self.delay * 2)  # the TCP handshake
         try:
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target)
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target, limit=PIECE)
         except OSError:
             writer.close()
             return
@@ -217,7 +218,7 @@ class SlowLine:
         loop = asyncio.get_running_loop()
         last = 0.0
         with contextlib.suppress(OSError):
-            while data := await reader.read(65536):
+            while data := await reader.read(PIECE):
                 last = max(last, loop.time() + self.delay)
                 loop.call_at(last, writer.write, data)
         loop.call_at(max(last, loop.time() + self.delay), writer.close)

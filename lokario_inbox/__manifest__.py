@@ -6,7 +6,7 @@
     "website": "https://www.lokario.fr",
     "license": "LGPL-3",
     "category": "Lokario",
-    "depends": ["lokario_base", "google_gmail", "microsoft_outlook"],
+    "depends": ["lokario_base", "google_gmail", "microsoft_outlook", "queue_job"],
     "data": [
         "security/lokario_inbox_groups.xml",
         "security/ir.model.access.csv",
@@ -14,6 +14,7 @@
         "security/inbox_conversation_rules.xml",
         "data/inbox_conversation_cron.xml",
         "data/ir_cron_data.xml",
+        "data/queue_job_data.xml",
         "security/inbox_sending_rules.xml",
         "data/ir_cron_sending_data.xml",
         "views/inbox_integration_views.xml",

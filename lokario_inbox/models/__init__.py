@@ -7,6 +7,7 @@ from . import inbox_attachment
 from . import inbox_quarantine
 from . import inbox_folder_store
 from . import inbox_integration_sync
+from . import inbox_integration_jobs
 from . import inbox_integration_oauth
 from . import inbox_integration_form
 from . import inbox_message_store
@@ -24,6 +25,7 @@ from . import inbox_message_threading
 from . import inbox_message_search
 from . import inbox_message_routing
 from . import inbox_message_screen
+from . import inbox_message_invitation
 from . import inbox_integration_screen
 from . import inbox_retention
 from . import ir_websocket

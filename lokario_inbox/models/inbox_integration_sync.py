@@ -14,7 +14,7 @@ from ..tools.sync_plan import AccountPlan, FolderState, Push
 _logger = logging.getLogger(__name__)
 
 TICK_LIMIT = 500  # messages a folder delivers in one tick; the rest is the backfill's
-BACKFILL_LIMIT = 5000
+BACKFILL_LIMIT = 20_000
 CLAIM_LIMIT = 2000  # accounts a run takes
 FOLDERS_EVERY = timedelta(hours=24)
 SLACK = timedelta(seconds=30)  # so that a mailbox is due at the tick, not just after it
@@ -119,17 +119,17 @@ class InboxIntegration(models.Model):
     # === LEASES === #
 
     @api.model
-    def _sync_due(self, purpose, fetch_limit):
-        """Lease the due accounts, oldest first, and run them. Returns {id: Finished}."""
+    def _sync_due(self, purpose, fetch_limit, claim=CLAIM_LIMIT):
+        """Lease at most ``claim`` due accounts, oldest first, and run them. Returns {id: Finished}."""
         token = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
-        integrations = self.with_context(inbox_lease=token)._lease(purpose)
+        integrations = self.with_context(inbox_lease=token)._lease(purpose, claim=claim)
         self.env["ir.cron"]._commit_progress(remaining=len(integrations))
         if not integrations:
             return {}
         return integrations.env["inbox.sync"]._run(integrations, purpose, fetch_limit)
 
     @api.model
-    def _lease(self, purpose, ids=None):
+    def _lease(self, purpose, ids=None, claim=CLAIM_LIMIT):
         """Take the due accounts for this worker; two workers never get the same one."""
         condition = CONDITIONS[purpose] if ids is None else "i.id = ANY(%(ids)s)"
         now = fields.Datetime.now()
@@ -139,7 +139,7 @@ class InboxIntegration(models.Model):
                 "now": now,
                 "until": now + timedelta(seconds=LEASE_SECONDS),
                 "token": self.env.context["inbox_lease"],
-                "limit": CLAIM_LIMIT,
+                "limit": claim,
                 "ids": list(ids or ()),
             },
         )
@@ -233,38 +233,35 @@ class InboxIntegration(models.Model):
         if purpose != "sync":
             return {}
         self.env.cr.execute(
-            """SELECT m.integration_id, p.folder_id, p.uidvalidity, f.path, m.push_add,
-                      m.push_remove, m.push_move, array_agg(p.uid), array_agg(m.id)
+            """SELECT m.integration_id, m.push_move, f.special_use, p.folder_id, p.uidvalidity, f.path,
+                      m.push_add, m.push_remove, array_agg(p.uid), array_agg(m.id)
                  FROM inbox_message m
                  JOIN inbox_placement p ON p.message_id = m.id AND p.expunged_at IS NULL
                  JOIN inbox_folder f ON f.id = p.folder_id AND f.uidvalidity = p.uidvalidity
                 WHERE m.is_push_pending AND m.integration_id = ANY(%s)
-             GROUP BY 1, 2, 3, 4, 5, 6, 7""",
+             GROUP BY 1, 2, 3, 4, 5, 6, 7, 8""",
             [self.ids],
         )
         pushes = {}
-        archives = {}
-        for row in self.env.cr.fetchall():
-            integration_id, folder_id, validity, path, add, remove, move, uids, ids = row
-            if move and integration_id not in archives:
-                target = self.browse(integration_id).folder_ids.filtered(
-                    lambda folder, use=move: folder.special_use == use
-                )
-                archives[integration_id] = target[:1].path or ""
-            move_to = archives.get(integration_id, "") if move else ""
-            pushes.setdefault(integration_id, []).append(
-                Push(
-                    folder_id,
-                    validity,
-                    path,
-                    tuple(uids),
-                    add or "",
-                    remove or "",
-                    move_to if move_to != path else "",
-                    tuple(ids),
-                )
+        for integration_id, move, use, folder_id, validity, path, add, remove, uids, ids in self.env.cr.fetchall():
+            target = self.browse(integration_id)._move_target(move) if move else ""
+            push = Push(
+                folder_id,
+                validity,
+                path,
+                tuple(uids),
+                add=add or "",
+                remove=remove or "",
+                move_to=target if target != path else "",
+                leaves_inbox=move == "archive" and use == "all",
+                message_ids=tuple(ids),
             )
+            pushes.setdefault(integration_id, []).append(push)
         return pushes
+
+    def _move_target(self, use):
+        """Path of the folder of that use; "" when the mailbox has none."""
+        return self.folder_ids.filtered(lambda folder: folder.special_use == use)[:1].path or ""
 
     # === WHAT COMES BACK === #
 

@@ -32,6 +32,7 @@ class InboxMessage(models.Model):
                 if not a.is_inline
             ],
             "inline": {a.content_id.strip("<>"): a.id for a in self.attachment_ids if a.content_id},
+            "invitation": self._invitation_values(),
             "body": False,
         }
         if with_body:

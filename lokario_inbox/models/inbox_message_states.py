@@ -17,7 +17,10 @@ class InboxMessage(models.Model):
     # === STATES === #
 
     def _refresh_states(self):
-        """Read, answered, flagged and deleted as the living placements say; calls _after_change."""
+        """Read, answered, flagged and deleted as the living placements say; calls _after_change.
+
+        A one-way mailbox is never told what was read here: there, its silence unreads nothing.
+        """
         if not self:
             return
         self.flush_recordset()
@@ -26,14 +29,18 @@ class InboxMessage(models.Model):
                    SET is_seen = s.seen, is_answered = s.answered, is_flagged = s.flagged,
                        deleted_at = s.deleted_at
                   FROM (SELECT m.id,
-                               COALESCE(bool_or(position('\Seen' in p.flags) > 0), m.is_seen, FALSE) AS seen,
-                               COALESCE(bool_or(position('\Answered' in p.flags) > 0), m.is_answered, FALSE)
-                                   AS answered,
+                               COALESCE(bool_or(position('\Seen' in p.flags) > 0
+                                                OR m.is_seen AND i.is_two_way IS NOT TRUE),
+                                        m.is_seen, FALSE) AS seen,
+                               COALESCE(bool_or(position('\Answered' in p.flags) > 0
+                                                OR m.is_answered AND i.is_two_way IS NOT TRUE),
+                                        m.is_answered, FALSE) AS answered,
                                COALESCE(bool_or(position('\Flagged' in p.flags) > 0), m.is_flagged, FALSE) AS flagged,
                                CASE WHEN count(p.id) = 0
                                     THEN COALESCE(m.deleted_at, (now() AT TIME ZONE 'UTC')::timestamp(0))
                                END AS deleted_at
                           FROM inbox_message m
+                          JOIN inbox_integrations i ON i.id = m.integration_id
                      LEFT JOIN inbox_placement p ON p.message_id = m.id AND p.expunged_at IS NULL
                          WHERE m.id = ANY(%s) GROUP BY m.id) s
                  WHERE m.id = s.id AND m.is_push_pending IS NOT TRUE

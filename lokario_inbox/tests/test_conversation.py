@@ -4,7 +4,37 @@ from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import Form, tagged
 
+from ..tools.mime_message import Part
 from .conversation_common import ConversationCase
+
+INVITATION = """BEGIN:VCALENDAR
+METHOD:REQUEST
+BEGIN:VTIMEZONE
+TZID:Europe/Paris
+BEGIN:STANDARD
+DTSTART:19701025T030000
+RRULE:FREQ=YEARLY;BYMONTH=10;BYDAY=-1SU
+TZOFFSETFROM:+0200
+TZOFFSETTO:+0100
+END:STANDARD
+BEGIN:DAYLIGHT
+DTSTART:19700329T020000
+RRULE:FREQ=YEARLY;BYMONTH=3;BYDAY=-1SU
+TZOFFSETFROM:+0100
+TZOFFSETTO:+0200
+END:DAYLIGHT
+END:VTIMEZONE
+BEGIN:VEVENT
+UID:1@client.com
+SUMMARY:Visite du chantier
+DTSTART;TZID=Europe/Paris:20261201T093000
+DTEND;TZID=Europe/Paris:20261201T103000
+LOCATION:12 rue du Port\\, Nantes
+ORGANIZER;CN=Anna Client:mailto:anna@client.com
+ATTENDEE;CN=Contact:mailto:contact@atelier.fr
+END:VEVENT
+END:VCALENDAR
+"""
 
 
 @tagged("post_install", "-at_install")
@@ -292,6 +322,29 @@ class TestConversation(ConversationCase):
         self.assertEqual(len(copied), 1)
         self.assertIn("<b>vous</b>", copied.body)
         self.assertEqual(messages.conversation_id.link_ids.record_name, "P")
+
+    def test_an_invitation_is_a_card(self):
+        """Date in the reader's words, place, organiser; a person puts it into the calendar; nonsense is no card."""
+        invitation = INVITATION.encode()
+        files = [
+            Part("invite.ics", "text/calendar", len(data), data)
+            for data in (invitation, b"BEGIN:VCALENDAR\r\nnonsense")
+        ]
+        for file, expected in zip(files, (True, False), strict=True):
+            message = self.store({"attachments": (file,), "sender": f"x{expected}@y.fr"})
+            card = message.with_user(self.user)._reader_values(with_body=True)["invitation"]
+            self.assertEqual(bool(card), expected)
+        message = self.env["inbox.message"].search([("from_address", "=", "xTrue@y.fr")]).with_user(self.user)
+        card = message._invitation_values()
+        self.assertEqual((card["method"], card["summary"]), ("request", "Visite du chantier"))
+        self.assertEqual((card["start"], card["end"]), ("2026-12-01 08:30:00", "2026-12-01 09:30:00"))
+        self.assertEqual((card["location"], card["organiser"]), ("12 rue du Port, Nantes", "Anna Client"))
+        if "calendar.event" in self.env:
+            defaults = message.action_add_to_calendar()["context"]
+            self.assertEqual((defaults["default_start"], defaults["default_name"]), (card["start"], card["summary"]))
+        else:
+            with self.assertRaises(UserError):
+                message.action_add_to_calendar()
 
     def test_follow_up_and_task(self):
         """A follow-up is an activity; a task needs Project and says so."""

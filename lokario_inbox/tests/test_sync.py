@@ -4,6 +4,7 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from lokario_cli.worlds.imap_proxy import ImapProxy, Liar, hide_capabilities
+from odoo.addons.queue_job.tests.common import trap_jobs
 
 from .mailbox_common import MailboxCase, make_mail
 
@@ -71,6 +72,21 @@ class TestSync(MailboxCase):
         self.assertTrue(gone.deleted_at)
         self.sync(box)
         self.assertTrue(gone.deleted_at, "a tombstone is never resurrected")
+
+    def test_a_change_at_the_server_unreads_nothing_in_a_one_way_mailbox(self):
+        """Read here, flagged on the phone, which never heard of the reading: it stays read here."""
+        for is_two_way, still_read in ((False, True), (True, True)):
+            box = self.box(f"way{is_two_way}@mail.test", is_two_way=is_two_way)
+            client = self.imap(f"way{is_two_way}@mail.test")
+            self.append(client, [make_mail(1)])
+            self.sync(box)
+            self.messages(box).conversation_id.action_mark_read(True)
+            self.sync(box)
+            client.select("INBOX")
+            client.store("1", "+FLAGS", "\\Flagged")
+            self.sync(box)
+            message = self.messages(box)
+            self.assertEqual((message.is_flagged, message.is_seen), (True, still_read), f"two ways: {is_two_way}")
 
     def test_changes_by_qresync(self):
         self._changes()
@@ -247,6 +263,32 @@ class TestSync(MailboxCase):
         self.assertFalse(self.messages(box).filtered("is_push_pending"))
         self.sync(box)
         self.assertEqual(len(self.subjects(box)), 3)
+
+    def test_spam_and_archive_each_find_their_folder(self):
+        box = self.box(is_two_way=True)
+        client = self.imap()
+        self.append(client, [make_mail(n) for n in range(2)])
+        self.sync(box)
+        archived, spam = self.messages(box).sorted("subject")
+        archived._push_move("archive")
+        spam._push_move("junk")
+        self.sync(box)
+        self.assertEqual([client.select(name)[1] for name in ("INBOX", "Archive", "Junk")], [[b"0"], [b"1"], [b"1"]])
+
+    def test_jobs_share_a_tick(self):
+        """With two jobs wanted, the cron only enqueues; one job looks at every due mailbox, a second tick adds none."""
+        boxes = [self.box(f"job{number}@mail.test") for number in range(3)]
+        self.append(self.imap("job1@mail.test"), [make_mail(1)])
+        self.env["ir.config_parameter"].set_param("lokario_inbox.sync_jobs", "2")
+        with trap_jobs() as trap:
+            for _tick in range(2):
+                self.env["inbox.integration"]._cron_sync_all()
+            trap.assert_jobs_count(2, only=self.env["inbox.integration"]._job_sync)
+        with self.enter_registry_test_mode(), self.registry.cursor() as cr:
+            self.env(cr=cr)["inbox.integration"]._job_sync()
+        self.env.invalidate_all()
+        self.assertEqual([box.state for box in boxes], ["connected"] * 3)
+        self.assertEqual(self.subjects(boxes[1]), ["Question 1"])
 
     def test_one_way_by_default(self):
         box = self.box()

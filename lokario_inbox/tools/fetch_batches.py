@@ -1,8 +1,9 @@
 """Downloading messages: pipelined, bounded by bytes, every requested UID accounted for."""
 
 import contextlib
+import re
 from collections import deque
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 
 from ..exceptions import ServerFault
 from .body_structure import leaves
@@ -19,6 +20,8 @@ INFO_COUNT = 1000
 TEXT_PART_MAX = 512 * 1024
 FIRST_COUNT = 50  # the first page of the reader comes first
 
+_MONTHS = b"JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
+_INTERNALDATE = re.compile(rb" *(\d{1,2})-(\w{3})-(\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d) *")
 _INFO = "(UID FLAGS INTERNALDATE RFC822.SIZE)"
 _UNDELIVERED = "The server lists this mail but does not deliver it."
 
@@ -29,17 +32,29 @@ async def fetch_groups(session, uids):
     A UID is left out only when an explicit SEARCH says that it is gone; one that the server
     keeps listing but does not deliver comes as an item with a ``problem``.
     """
-    for chunk in _chunks(uids):
-        infos = await _infos(session, chunk)
-        groups = deque(_groups(chunk, infos))
-        waiting = deque()
-        while groups or waiting:
-            while groups and len(waiting) < IN_FLIGHT:
-                group = groups.popleft()
-                waiting.append((group, _request(session, group, infos)))
-            group, tag = waiting.popleft()
-            bodies = _bodies(await session.receive(tag)) if tag else {}
-            yield tuple([item for uid in group if (item := await _item(session, uid, infos, bodies))])
+    waiting = deque()
+    async for group, infos in _announced(session, uids):
+        waiting.append((group, infos, _request(session, group, infos)))
+        if len(waiting) == IN_FLIGHT:
+            yield await _items(session, *waiting.popleft())
+    while waiting:
+        yield await _items(session, *waiting.popleft())
+
+
+async def _announced(session, uids):
+    """Yield (group, infos); the infos of the next chunk are on their way while the mails of this one come."""
+    chunks = deque(_chunks(uids))
+    tag = _ask_infos(session, chunks[0]) if chunks else None
+    while chunks:
+        chunk, infos = chunks.popleft(), _infos(await session.receive(tag))
+        tag = _ask_infos(session, chunks[0]) if chunks else None
+        for group in _groups(chunk, infos):
+            yield group, infos
+
+
+async def _items(session, group, infos, tag):
+    bodies = _bodies(await session.receive(tag)) if tag else {}
+    return tuple([item for uid in group if (item := await _item(session, uid, infos, bodies))])
 
 
 def _chunks(uids):
@@ -73,9 +88,17 @@ def _request(session, group, infos):
     return session.send(f"UID FETCH {format_uids(wanted)} (UID BODY.PEEK[])")
 
 
-async def _infos(session, uids):
-    reply = await session.run(f"UID FETCH {format_uids(uids)} {_INFO}")
-    return {uid: info for uid, info in map(_info, reply.fetches()) if uid}
+def _ask_infos(session, uids):
+    return session.send(f"UID FETCH {format_uids(uids)} {_INFO}")
+
+
+def _infos(reply):
+    """{uid: flags, date and size}; what other commands and other clients caused to be said is left out."""
+    return {uid: info for uid, info in map(_info, filter(_is_info, reply.fetches())) if uid}
+
+
+def _is_info(row):
+    return b"RFC822.SIZE" in row
 
 
 def _info(row):
@@ -89,15 +112,16 @@ def _info(row):
 
 def parse_internaldate(value):
     """INTERNALDATE (``17-Jul-1996 02:44:25 -0700``) as naive UTC; None when unreadable."""
-    with contextlib.suppress(ValueError, AttributeError, OverflowError):
-        date = datetime.strptime(value.decode().strip(), "%d-%b-%Y %H:%M:%S %z")
-        return date.astimezone(UTC).replace(tzinfo=None)
+    found = _INTERNALDATE.fullmatch(value or b"")
+    with contextlib.suppress(ValueError, OverflowError):  # strptime would take longer than the rest of a mail's data
+        if found and found[2].upper() in _MONTHS:
+            day, year, hour, minute, second, zone_hours, zone_minutes = map(int, found.group(1, 3, 4, 5, 6, 8, 9))
+            offset = timedelta(hours=zone_hours, minutes=zone_minutes) * (-1 if found[7] == b"-" else 1)
+            return datetime(year, _MONTHS.index(found[2].upper()) + 1, day, hour, minute, second) - offset
     return None
 
 
 def _bodies(reply):
-    if reply.status != b"OK":
-        raise ServerFault(reply.text[:200])
     found = {}
     for row in reply.fetches():
         body = row.get(b"BODY[]")
@@ -111,7 +135,7 @@ def _bodies(reply):
 async def _item(session, uid, infos, bodies):
     info = infos.get(uid)
     if info is None:
-        info = (await _infos(session, [uid])).get(uid)
+        info = _infos(await session.receive(_ask_infos(session, [uid]))).get(uid)
         if info is None:
             return await _absent(session, uid)
     if info["size"] > FULL_MAX:

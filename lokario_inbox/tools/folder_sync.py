@@ -282,6 +282,8 @@ async def push_changes(session, plan, emit):
             await session.run(f"UID STORE {uids} +FLAGS.SILENT ({push.add})")
         if push.remove:
             await session.run(f"UID STORE {uids} -FLAGS.SILENT ({push.remove})")
+        if push.leaves_inbox and "X-GM-EXT-1" in session.capabilities | plan.capabilities:
+            await session.run(f"UID STORE {uids} -X-GM-LABELS.SILENT (\\Inbox)")
         if push.move_to and "MOVE" in session.capabilities | plan.capabilities:
             await session.run(f"UID MOVE {uids} ".encode() + quote(push.move_to))
         await emit(Pushed(plan.id, push))

@@ -150,11 +150,14 @@ class ImapSession:
         return self._write(command)
 
     async def receive(self, tag, timeout=COMMAND_TIMEOUT):
-        """Wait for the reply of a command written by ``send``."""
+        """Wait for the reply of a command written by ``send``; raises as ``run`` does."""
         with _translated(timeout):
             async with asyncio.timeout(timeout):
                 await self._writer.drain()
-                return await self._read_until(tag)
+                reply = await self._read_until(tag)
+        if reply.status != b"OK":
+            raise _refusal(reply, ServerFault)
+        return reply
 
     # === WIRE === #
 

@@ -55,24 +55,27 @@ _USUAL_NAMES = {
 
 async def sync_account(plan, emit):
     """Run one plan; always ends with exactly one Finished event, whatever happens."""
-    session = None
-    outcome = {}
+    session, is_healthy, outcome = None, False, {}
     try:
         credentials = await credentials_of(plan, emit)
         async with asyncio.timeout(plan.check_timeout):
             session = await connect(plan)
             statuses = await _log_in(session, plan, credentials)
         outcome = await _work(session, plan, statuses, emit)
-        await session.logout()
+        is_healthy = True
     except MailboxError as err:
         outcome = {"error_class": err.error_class, "error": str(err)}
     except TimeoutError:
         outcome = {"error_class": "network", "error": "The server is too slow."}
     finally:
         moved = session.bytes_in + session.bytes_out if session else 0
-        if session:
-            session.abort()
-        await emit(Finished(plan.id, bytes_moved=moved, **outcome))
+        try:
+            await emit(Finished(plan.id, bytes_moved=moved, **outcome))
+            if is_healthy:
+                await session.logout()
+        finally:
+            if session:
+                session.abort()
 
 
 async def credentials_of(plan, emit):

@@ -36,6 +36,7 @@ class Push:
     add: str = ""
     remove: str = ""
     move_to: str = ""
+    leaves_inbox: bool = False  # Gmail keeps what is archived in "All Mail", without the label of the inbox
     message_ids: tuple = ()
 
 
@@ -100,6 +101,12 @@ class Event:
 
 
 @dataclass(frozen=True)
+class FolderEvent(Event):
+    folder_id: int
+    uidvalidity: str
+
+
+@dataclass(frozen=True)
 class FoldersListed(Event):
     """``rows``: (wire path, name, special use or "", selectable)."""
 
@@ -108,11 +115,9 @@ class FoldersListed(Event):
 
 
 @dataclass(frozen=True)
-class Fetched(Event):
+class Fetched(FolderEvent):
     """Messages to store with the cursor values that are true once they are stored."""
 
-    folder_id: int
-    uidvalidity: str
     items: tuple
     cursor_uid: int | None = None
     backfill_uid: int | None = None
@@ -125,50 +130,38 @@ class Fetched(Event):
 
 
 @dataclass(frozen=True)
-class FlagsSeen(Event):
-    folder_id: int
-    uidvalidity: str
+class FlagsSeen(FolderEvent):
     flags: dict
 
 
 @dataclass(frozen=True)
-class Vanished(Event):
-    folder_id: int
-    uidvalidity: str
+class Vanished(FolderEvent):
     uids: tuple
 
 
 @dataclass(frozen=True)
-class Present(Event):
+class Present(FolderEvent):
     """Every UID the folder holds (explicit SEARCH): what is not in it is gone."""
 
-    folder_id: int
-    uidvalidity: str
     uids: tuple
 
 
 @dataclass(frozen=True)
-class Renumbered(Event):
+class Renumbered(FolderEvent):
     """UIDVALIDITY changed. ``rows``: (uid, Message-ID, size, internaldate, flags)."""
 
-    folder_id: int
-    uidvalidity: str
     rows: tuple
 
 
 @dataclass(frozen=True)
-class Audited(Event):
+class Audited(FolderEvent):
     """What another connection says the folder holds: ``sizes`` maps UID to RFC822.SIZE."""
 
-    folder_id: int
-    uidvalidity: str
     sizes: dict
 
 
 @dataclass(frozen=True)
-class Checked(Event):
-    folder_id: int
-    uidvalidity: str
+class Checked(FolderEvent):
     uidnext: int
     highestmodseq: str
     message_count: int

@@ -246,6 +246,10 @@ export class InboxStore {
         }
     }
 
+    async addToCalendar(message) {
+        await this.action.doAction(await this.orm.call("inbox.message", "action_add_to_calendar", [[message.id]]));
+    }
+
     async download(attachment) {
         await this.action.doAction(await this.orm.call("inbox.attachment", "action_download", [[attachment.id]]));
     }

@@ -1,4 +1,6 @@
 import { Component, useState } from "@odoo/owl";
+import { deserializeDate } from "@web/core/l10n/dates";
+import { _t } from "@web/core/l10n/translation";
 import { fileSize, initials, longDate, personColor, shortDate } from "./inbox_store";
 import { MailBody } from "./mail_body";
 
@@ -25,6 +27,19 @@ export class MailCard extends Component {
             await this.props.store.loadBody(this.props.message);
         }
         this.state.open = !this.state.open;
+    }
+
+    get invitationKind() {
+        const kinds = { request: _t("Invitation"), cancel: _t("Cancelled"), reply: _t("Answer to an invitation") };
+        return kinds[this.props.message.invitation.method] || _t("Event");
+    }
+
+    get invitationTime() {
+        const { start, end, is_all_day } = this.props.message.invitation;
+        if (!is_all_day) {
+            return start === end ? longDate(start) : `${longDate(start)} – ${longDate(end)}`;
+        }
+        return deserializeDate(start).toLocaleString({ weekday: "long", day: "numeric", month: "long", year: "numeric" });
     }
 
     icon(attachment) {
