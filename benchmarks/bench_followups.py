@@ -1,6 +1,6 @@
 """10,000 overdue invoices of 2,500 customers: decide, build, send; killed in the middle and resumed.
 
-The cost per mail is set against what core's own mail.mail costs, and against OCA's account_credit_control, in the same run.
+The cost per mail is set against that of core's own mail.mail and of OCA's account_credit_control, in the same run.
 """
 
 import logging
@@ -22,9 +22,9 @@ CORE_MAILS = 500  # mails of core's own kind, to know what a mail costs without 
 
 
 def run():
-    logging.getLogger("mail.log").setLevel(logging.WARNING)
     peer = measure_peer()
     with inbox_world(driver="maildir", name="lokario_bench_followups", addons="lokario_billing,account") as world:
+        logging.getLogger("mail.log").setLevel(logging.ERROR)
         with SmtpServer() as smtp:
             prepare_followups(world, smtp, INVOICES, CUSTOMERS)
             return [*_decision(world, peer), *_sending(world, smtp, peer)]
@@ -36,7 +36,7 @@ def _decision(world, peer):
         followups = env["lokario.followup"].search([("state", "!=", "done")])
         count, start = _queries(), time.perf_counter()
         groups = followups._plan_and_store()
-        env.flush_all()
+        env.cr.commit()
         seconds = time.perf_counter() - start
         queries = (_queries() - count) / len(followups)
         assert len(groups) == CUSTOMERS, len(groups)

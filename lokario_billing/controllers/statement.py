@@ -10,6 +10,7 @@ class FollowupStatement(http.Controller):
         "/followups/statement/<string:token>", type="http", auth="public", methods=["GET"], website=True, sitemap=False
     )
     def statement(self, token, **params):
+        self._reminder(token)._set_read()
         return self._page(token, notice=params.get("done"))
 
     @http.route(

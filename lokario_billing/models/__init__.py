@@ -17,8 +17,8 @@ from . import followup_timeline
 from . import followup_statement
 from . import account_move
 from . import sale_order
-from . import business_document
 from . import delivery
+from . import business_document
 from . import inbox_integration
 from . import ir_actions_report
 from . import ir_mail_server
@@ -26,5 +26,8 @@ from . import mail_mail
 from . import mail_mail_send
 from . import due_notice
 from . import inbox_message
+from . import inbox_ai_decision
 from . import followup_evidence
 from . import deletion_plan
+from . import receivable_report
+from . import followup_draft

@@ -1,6 +1,8 @@
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import islice
 
+from odoo import fields
 from psycopg2 import OperationalError
 
 from odoo.addons.lokario_inbox.tools.smtp_client import SubmissionFailed
@@ -8,6 +10,7 @@ from odoo.addons.lokario_inbox.tools.smtp_lanes import Desk, Lane, Letter, Withh
 
 from .delivery import WorkerLocks, commit
 
+QUOTA_PAUSE = timedelta(hours=1)  # before mails beyond a provider's limit are looked at again
 BATCH = 20  # mails of one mailbox that are made ready, and recorded, together
 
 
@@ -48,9 +51,18 @@ class Dispatch:
         if route.kind == "mailbox" and route.carrier._is_sending_held():
             mails._hold_behind()
             return None
+        mails = self._within_quota(route, mails)
         opener = route.carrier._session_opener__() if route.kind == "mailbox" else _core_opener(route)
         lane = Lane(opener, mails.ids, lambda mail_id: self._letter(route, [mail_id, *islice(lane.waiting, BATCH - 1)]))
         return lane
+
+    def _within_quota(self, route, mails):
+        """Return the mails that the provider will take today, as far as its limit is known; the others wait."""
+        free, next_at = route.carrier._allowance() if route.kind == "mailbox" else (None, None)
+        if free is None or free >= len(mails):
+            return mails
+        mails[free:]._hold_for_quota(next_at or fields.Datetime.now() + QUOTA_PAUSE)
+        return mails[:free]
 
     def _letter(self, route, mail_ids):
         """Return the Letter of the first of these mails, made ready together with the others."""

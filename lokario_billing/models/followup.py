@@ -233,4 +233,4 @@ class Followup(models.Model):
             if (self[name].id if name == "next_level_id" else self[name]) != value
         }
         if changed:
-            self.write(changed)
+            self.with_context(tracking_disable=True).write(changed)  # the timeline says it, the chatter need not

@@ -186,13 +186,15 @@ class Followup(models.Model):
 
     @api.model
     def _moves_followed_elsewhere(self, moves):
-        """Ids of the moves that OCA's account_credit_control already reminds."""
-        if "credit.control.line" not in self.env:
-            return set()
-        lines = (
-            self.env["credit.control.line"].sudo().search([("invoice_id", "in", moves.ids), ("state", "!=", "ignored")])
-        )
-        return set(lines.invoice_id.ids)
+        """Ids of the moves that OCA's account_credit_control or Enterprise's follow-ups already remind."""
+        followed = set()
+        if "credit.control.line" in self.env:
+            domain = [("invoice_id", "in", moves.ids), ("state", "!=", "ignored")]
+            followed |= set(self.env["credit.control.line"].sudo().search(domain).invoice_id.ids)
+        if "followup_reminder_type" in self.env["res.partner"]._fields:
+            automatic = moves.commercial_partner_id.filtered_domain([("followup_reminder_type", "=", "automatic")])
+            followed |= set(moves.filtered(lambda move: move.commercial_partner_id in automatic).ids)
+        return followed
 
     def _in_flight_ids(self):
         groups = (

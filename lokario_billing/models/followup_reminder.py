@@ -43,6 +43,7 @@ class FollowupReminder(models.Model):
         default=lambda self: secrets.token_urlsafe(32),
     )
     token_expires_at = fields.Datetime(default=lambda self: fields.Datetime.now() + TOKEN_LIFETIME)
+    note = fields.Text(string="In own words", help="Written for this reminder; replaces the opening of the template.")
     by_hand = fields.Boolean(help="Sent by a person: only stops and holds count, not the day")
     fingerprint = fields.Char(help="Facts the decision was taken on; another value at the moment of sending stops it")
 
@@ -95,6 +96,7 @@ class FollowupReminder(models.Model):
             "partner_id": followup._recipient().id,
             "level_id": level.id,
             "user_id": self.env.uid,
+            "note": self.env.context.get("followup_note"),
             "amount": sum(step["amount"] for step in steps),
             "step_ids": [fields.Command.create(step) for step in steps],
         }
@@ -138,8 +140,8 @@ class FollowupReminder(models.Model):
     def _render_mails(self):
         """One mail for each reminder, in the language of its recipient, attached documents included."""
         attachments = self._stored_documents()
-        for template, reminders in self.grouped(lambda reminder: reminder.level_id._template()).items():
-            mails = template.send_mail_batch(
+        for level, reminders in self.grouped("level_id").items():
+            mails = level._template().send_mail_batch(
                 reminders.ids, email_values={"auto_delete": False, "is_notification": False}
             )
             for reminder, mail in zip(reminders, mails, strict=True):

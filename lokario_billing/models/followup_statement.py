@@ -42,6 +42,13 @@ class FollowupReminder(models.Model):
         )
         return reminded | others
 
+    def _set_read(self):
+        """The customer opened the page behind the link: the mail was read."""
+        self.step_ids.filtered(lambda step: step.state == "sent").state = "read"
+        deliveries = self.env["lokario.delivery"].sudo()
+        opened = deliveries.search([("mail_id", "in", self.mail_id.ids), ("opened_at", "=", False)])
+        opened.opened_at = fields.Datetime.now()
+
     def _statement_values(self):
         followups = self._statement_followups()
         open_documents = followups.filtered(lambda followup: followup.state != "done")

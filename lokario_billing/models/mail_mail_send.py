@@ -91,7 +91,7 @@ class MailMail(models.Model):
         """Return the mails without those whose document says no; these are cancelled."""
         stale = self.browse()
         for model, mails in self.grouped("model").items():
-            documents = self.env[model].sudo().browse(mails.mapped("res_id"))
+            documents = self.env[model].sudo().browse(mails.mapped("res_id")).exists()
             if hasattr(documents, "_still_due"):
                 due = set(documents._still_due().ids)
                 stale |= mails.filtered(lambda mail, due=due: mail.res_id not in due)
@@ -146,6 +146,8 @@ class MailMail(models.Model):
             return
         if verdict.action == smtp_retry.HOLD and delivery.integration_id:
             delivery.integration_id._hold(verdict, answer)
+            if verdict.cause == "limit":
+                delivery.integration_id._learn_quota()
         states = {smtp_retry.SETTLE: "uncertain", smtp_retry.HOLD: "hold", smtp_retry.RETRY: "retry"}
         self._wait(delivery, states[verdict.action], smtp_retry.with_jitter(verdict.wait), cause, answer)
 
@@ -171,6 +173,12 @@ class MailMail(models.Model):
             until, cause = deliveries[0]._company_hold()
             seconds = max((until - fields.Datetime.now()).total_seconds(), 1)
             deliveries.mail_id._wait(deliveries, "hold", seconds, cause)
+        commit(self.env)
+
+    def _hold_for_quota(self, until):
+        """The provider would refuse these: they are not even tried before its day is over."""
+        seconds = max((until - fields.Datetime.now()).total_seconds(), 1)
+        self._wait(self._deliveries(), "hold", seconds, self._cause_in_words("limit"))
         commit(self.env)
 
     def _fail_business(self, delivery, cause, answer=""):

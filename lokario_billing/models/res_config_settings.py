@@ -1,4 +1,5 @@
-from odoo import fields, models
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
 
 
 class ResConfigSettings(models.TransientModel):
@@ -19,3 +20,21 @@ class ResConfigSettings(models.TransientModel):
     followup_bank_max_age = fields.Integer(related="company_id.followup_bank_max_age", readonly=False)
     followup_penalty_rate = fields.Float(related="company_id.followup_penalty_rate", readonly=False)
     company_currency_id = fields.Many2one(related="company_id.currency_id", string="Company currency")
+    due_critical_hours = fields.Integer(
+        string="Critical tasks: hours before the deadline",
+        config_parameter="lokario_billing.critical_hours",
+        default=48,
+    )
+    due_appointment_hours = fields.Char(
+        string="Appointments: hours before",
+        config_parameter="lokario_billing.appointment_hours",
+        default="24,1",
+        help="Whole hours, separated by commas; the reminder of Odoo itself on the same event is not doubled.",
+    )
+
+    @api.constrains("due_critical_hours", "due_appointment_hours")
+    def _check_due_hours(self):
+        for settings in self:
+            parts = [part.strip() for part in (settings.due_appointment_hours or "").split(",")]
+            if settings.due_critical_hours < 1 or not all(part.isdigit() and int(part) for part in parts):
+                raise ValidationError(self.env._("Write whole hours, such as 24,1 for a day and an hour before."))

@@ -12,3 +12,6 @@ from . import test_deletion
 from . import test_dry_run
 from . import test_journey
 from . import test_pdf
+from . import test_time_travel
+from . import test_ai_facts
+from . import test_receivables

@@ -32,19 +32,36 @@ class TestScheduled(HttpCase):
         self.assertFalse(crons.endpoint_run_ids)
 
     def test_the_same_actions_by_json2(self):
-        """`/json/2` reaches the buttons, not the private methods of the job."""
+        """`/json/2` reaches what buttons reach, not the private methods of the job."""
         user = self.env.ref("base.user_admin")
-        key = self.env["res.users.apikeys"].with_user(user)._generate("rpc", "test", None)
+        user.group_ids += self.env.ref("lokario_billing.group_lokario_billing_manager")
+        self.key = self.env["res.users.apikeys"].with_user(user)._generate("rpc", "test", None)
         cron = self.env.ref("lokario_billing.ir_cron_process_followups")
-        answer = self.url_open(
-            "/json/2/ir.cron/method_direct_trigger",
-            json={"ids": cron.ids},
-            headers={"Authorization": f"Bearer {key}"},
-        )
-        self.assertEqual(answer.status_code, 200)
-        private = self.url_open(
-            "/json/2/lokario.followup/_cron_process_automatic",
-            json={},
-            headers={"Authorization": f"Bearer {key}"},
-        )
-        self.assertEqual(private.status_code, 404)
+        self.assertEqual(self.call("ir.cron/method_direct_trigger", ids=cron.ids).status_code, 200)
+        self.assertEqual(self.call("lokario.followup/_cron_process_automatic").status_code, 404)
+
+    def test_followups_by_json2(self):
+        self.env["res.lang"]._activate_lang("en_US")
+        user = self.env.ref("base.user_admin")
+        user.group_ids += self.env.ref("lokario_billing.group_lokario_billing_manager")
+        self.key = self.env["res.users.apikeys"].with_user(user)._generate("rpc", "test", None)
+        partner = self.env["res.partner"].create({"name": "Bêta", "email": "compta@beta.test"})
+        followup = self.env["lokario.followup"].create({"partner_id": partner.id, "kind": "missing_info"})
+        for action, facts in {
+            "action_toggle_auto": {"auto_enabled": False},
+            "action_send_now": {"step_count": 1},
+            "action_mark_done": {"state": "done", "closed_by_hand": True},
+            "action_reopen": {"closed_by_hand": False},
+            "action_refused": {"refused": True},
+        }.items():
+            answer = self.call(f"lokario.followup/{action}", ids=followup.ids)
+            self.assertEqual(answer.status_code, 200, f"{action}: {answer.text}")
+            self.env.invalidate_all()
+            self.assertEqual({name: followup[name] for name in facts}, facts, action)
+        company = self.env.company
+        pause = {"vals": {"followup_paused_until": "2030-01-01"}}
+        self.assertEqual(self.call("res.company/write", ids=company.ids, **pause).status_code, 200)
+        self.assertEqual(str(company.followup_paused_until), "2030-01-01")
+
+    def call(self, path, **body):
+        return self.url_open(f"/json/2/{path}", json=body, headers={"Authorization": f"Bearer {self.key}"})

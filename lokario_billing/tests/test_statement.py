@@ -34,6 +34,10 @@ class TestStatement(BillingCase, HttpCase):
         self.assertIn(self.other.name, page.text)
         self.assertIn(f"/my/invoices/{self.move.id}?access_token=", page.text)
         self.assertEqual(page.headers["Referrer-Policy"], "no-referrer")
+        self.env.invalidate_all()
+        self.assertEqual(self.move.followup_ids.step_ids.state, "read")
+        delivery = self.env["lokario.delivery"].sudo().search([("mail_id", "=", self.reminder.mail_id.id)])
+        self.assertTrue(delivery.opened_at)
 
     def test_promise_pauses_the_document(self):
         day = fields.Date.today() + timedelta(days=10)

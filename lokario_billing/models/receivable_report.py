@@ -1,0 +1,84 @@
+from odoo import fields, models
+from odoo.tools import SQL
+
+
+class ReceivableReport(models.Model):
+    """One row per customer invoice, for the charts: overdue by age, recovered by level, days outstanding, forecast."""
+
+    _name = "lokario.receivable.report"
+    _description = "Receivables"
+    _auto = False
+    _order = "due_date desc"
+    _rec_name = "move_id"
+
+    move_id = fields.Many2one("account.move", string="Invoice", readonly=True)
+    partner_id = fields.Many2one("res.partner", string="Customer", readonly=True)
+    company_id = fields.Many2one("res.company", readonly=True)
+    currency_id = fields.Many2one(related="company_id.currency_id")
+    invoice_date = fields.Date(readonly=True)
+    due_date = fields.Date(readonly=True)
+    expected_on = fields.Date(
+        string="Expected on",
+        readonly=True,
+        help="The day promised; else the due date plus the delay this customer usually takes, today at the earliest.",
+    )
+    age = fields.Selection(
+        [
+            ("0", "Not due"),
+            ("1", "1 to 30 days"),
+            ("2", "31 to 60 days"),
+            ("3", "61 to 90 days"),
+            ("4", "More than 90 days"),
+        ],
+        string="Days late",
+        readonly=True,
+    )
+    level_id = fields.Many2one("lokario.followup.level", string="Last level", readonly=True)
+    open_amount = fields.Monetary(string="To be paid", readonly=True)
+    recovered_amount = fields.Monetary(string="Recovered", readonly=True, help="Paid after a reminder had been sent")
+    days_outstanding = fields.Float(
+        string="Days sales outstanding",
+        readonly=True,
+        aggregator="avg",
+        help="From the invoice to its payment; an invoice that is still open counts until today.",
+    )
+
+    @property
+    def _table_query(self):
+        return SQL(
+            """
+            WITH paid AS (SELECT line.move_id, max(part.max_date) AS day
+                            FROM account_partial_reconcile part
+                            JOIN account_move_line line ON line.id = part.debit_move_id GROUP BY line.move_id),
+                 habit AS (SELECT move.commercial_partner_id, avg(paid.day - move.invoice_date_due)::int AS days
+                             FROM account_move move JOIN paid ON paid.move_id = move.id
+                            WHERE move.payment_state IN ('paid', 'in_payment') GROUP BY move.commercial_partner_id),
+                 reminded AS (SELECT DISTINCT ON (followup.move_id) followup.move_id, step.level_id, step.sent_at
+                                FROM lokario_followup_step step
+                                JOIN lokario_followup followup ON followup.id = step.followup_id
+                               WHERE step.state IN ('sent', 'read', 'answered', 'done')
+                               ORDER BY followup.move_id, step.sent_at DESC)
+            SELECT move.id, move.id AS move_id, move.commercial_partner_id AS partner_id, move.company_id,
+                   move.invoice_date, move.invoice_date_due AS due_date,
+                   CASE WHEN move.amount_residual_signed > 0 THEN greatest(current_date, coalesce(
+                       followup.promised_until, move.invoice_date_due + greatest(habit.days, 0), move.invoice_date_due
+                   )) END AS expected_on,
+                   CASE WHEN move.amount_residual_signed <= 0 THEN NULL
+                        WHEN move.invoice_date_due >= current_date THEN '0'
+                        WHEN move.invoice_date_due >= current_date - 30 THEN '1'
+                        WHEN move.invoice_date_due >= current_date - 60 THEN '2'
+                        WHEN move.invoice_date_due >= current_date - 90 THEN '3' ELSE '4' END AS age,
+                   reminded.level_id, move.amount_residual_signed AS open_amount,
+                   CASE WHEN paid.day >= reminded.sent_at::date
+                        THEN move.amount_total_signed - move.amount_residual_signed ELSE 0 END AS recovered_amount,
+                   CASE WHEN move.amount_residual_signed > 0 THEN current_date ELSE coalesce(paid.day, current_date)
+                        END - move.invoice_date AS days_outstanding
+              FROM account_move move
+              LEFT JOIN paid ON paid.move_id = move.id
+              LEFT JOIN habit ON habit.commercial_partner_id = move.commercial_partner_id
+              LEFT JOIN reminded ON reminded.move_id = move.id
+              LEFT JOIN lokario_followup followup ON followup.move_id = move.id
+             WHERE move.move_type = 'out_invoice' AND move.state = 'posted'
+               AND move.payment_state NOT IN ('reversed', 'invoicing_legacy')
+            """
+        )

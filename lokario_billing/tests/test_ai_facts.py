@@ -1,0 +1,66 @@
+from unittest.mock import patch
+
+from odoo.exceptions import UserError
+from odoo.tests import tagged
+
+from odoo.addons.base.models.ir_mail_server import IrMail_Server
+from odoo.addons.lokario_inbox.tests.ai_common import CUSTOMER, AiCase
+
+PROVED = "Authentication-Results: 127.0.0.1; dmarc=pass header.from=client.example\n"
+
+
+@tagged("post_install", "-at_install")
+class TestAiFacts(AiCase):
+    """The model is told the customer's own open documents, and nobody else's."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        if "inbox_ai_facts" in cls.company._fields:
+            cls.company.inbox_ai_facts = True
+        cls.quotes = {name: cls._quote(email) for name, email in (("own", CUSTOMER), ("other", "eve@client.example"))}
+
+    @classmethod
+    def _quote(cls, email):
+        partner = cls.env["res.partner"].create({"name": email, "email": email})
+        return cls.env["sale.order"].create({"partner_id": partner.id, "company_id": cls.company.id, "state": "sent"})
+
+    def told(self, **values):
+        self.llm.requests.clear()
+        message = self.receive(**values)
+        message.conversation_id.partner_id = self.quotes["own"].partner_id
+        self.think()
+        return str(self.llm.requests)
+
+    def test_own_documents_to_a_proved_sender_only(self):
+        told = self.told(headers=PROVED)
+        self.assertIn(f"Open quote {self.quotes['own'].name}", told)
+        self.assertNotIn(self.quotes["other"].name, told)
+        self.assertNotIn(self.quotes["own"].name, self.told(headers="", subject="Autre question"))
+
+    def test_a_reminder_written_by_the_model_leaves_when_a_person_says_so(self):
+        words = "Nous attendons votre plan de cuisine pour commencer."
+        type(self).answer = staticmethod(lambda messages: {"reply": words})
+        partner = self.quotes["own"].partner_id
+        followup = self.env["lokario.followup"].create(
+            {"partner_id": partner.id, "company_id": self.company.id, "name": "Plan de cuisine"}
+        )
+        draft = self.env["lokario.followup.draft"].browse(followup.action_write()["res_id"])
+        draft.action_write_with_ai()
+        self.assertEqual(draft.text, words)
+        self.assertGreater(self.provider.spent_today, 0)
+        self.assertFalse(followup.step_ids)
+        asked = str(self.llm.requests)
+        self.assertIn("Plan de cuisine", asked)
+        self.assertNotIn(self.quotes["other"].name, asked)
+        with patch.object(IrMail_Server, "_disable_send", classmethod(lambda cls: False)):
+            draft.action_send()
+        self.assertIn(words, followup.step_ids.reminder_id.mail_id.body_html)
+
+    def test_nonsense_of_the_model_is_said_and_changes_nothing(self):
+        type(self).answer = staticmethod(lambda messages: "no json")
+        followup = self.env["lokario.followup"].create({"partner_id": self.quotes["own"].partner_id.id})
+        draft = self.env["lokario.followup.draft"].create({"followup_id": followup.id, "text": "Mine"})
+        with self.assertRaises(UserError):
+            draft.action_write_with_ai()
+        self.assertEqual(draft.text, "Mine")

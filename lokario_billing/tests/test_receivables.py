@@ -1,0 +1,50 @@
+from datetime import timedelta
+
+from freezegun import freeze_time
+from odoo import fields
+from odoo.exceptions import ValidationError
+from odoo.tests import tagged
+
+from .common import BillingCase
+
+
+@tagged("post_install", "-at_install")
+class TestReceivables(BillingCase):
+    def row(self, move):
+        self.env.flush_all()
+        self.env.invalidate_all()
+        return self.env["lokario.receivable.report"].search([("move_id", "=", move.id)])
+
+    def test_a_late_invoice_is_overdue_by_age_and_expected(self):
+        row = self.row(self.invoice(40, 250))
+        self.assertEqual((row.age, row.open_amount, row.recovered_amount), ("2", 250, 0))
+        self.assertEqual(row.expected_on, fields.Date.today())
+        self.assertEqual(row.days_outstanding, 70)
+
+    def test_what_is_paid_after_a_reminder_is_recovered_by_its_level(self):
+        move = self.invoice(10, 80)
+        self.run_cron()
+        self.pay(move)
+        row = self.row(move)
+        self.assertEqual((row.level_id, row.recovered_amount), (move.followup_ids.step_ids.level_id, 80))
+        self.assertFalse(row.age)
+
+    def test_a_promise_moves_the_forecast(self):
+        move = self.invoice(3, 90)
+        move.action_view_followup()
+        day = fields.Date.today() + timedelta(days=12)
+        move.followup_ids.promise_ids = [fields.Command.create({"promised_for": day})]
+        self.assertEqual(self.row(move).expected_on, day)
+
+    def test_settings_refuse_what_is_no_hour(self):
+        with self.assertRaisesRegex(ValidationError, "24,1"):
+            self.env["res.config.settings"].sudo().create({"due_appointment_hours": "soon"})
+
+    def test_pause_ends_by_itself(self):
+        self.company.followup_paused_until = fields.Date.today() + timedelta(days=3)
+        move = self.invoice(10)
+        self.run_cron()
+        self.assertEqual(move.followup_ids.why, "company_paused")
+        with freeze_time(fields.Datetime.now() + timedelta(days=5)):
+            self.run_cron()
+        self.assertEqual(move.followup_ids.step_ids.mapped("state"), ["sent"])
