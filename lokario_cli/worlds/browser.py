@@ -42,7 +42,8 @@ class Browser:
             [program, "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run",
              f"--remote-debugging-port={port}", f"--user-data-dir={self._folder}", f"--lang={self._language}",
              f"--window-size={width},{height}", "--remote-allow-origins=*", "about:blank"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "FONTCONFIG_FILE": self._fonts()},
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            env={**os.environ, "FONTCONFIG_FILE": fonts_file(self._folder)},
         )  # fmt: skip
         target = self._first_page(port)
         self._socket = websocket.create_connection(target, timeout=60, suppress_origin=True)
@@ -57,12 +58,6 @@ class Browser:
         self._process.kill()
         self._process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _fonts(self) -> str:
-        """Pictures look alike everywhere: the fonts that Odoo ships, whatever this machine has."""
-        target = Path(self._folder) / "fonts.conf"
-        target.write_text(_FONTS.format(folder=odoo_source.home() / "odoo" / "addons" / "web" / "static" / "fonts"))
-        return str(target)
 
     def _first_page(self, port):
         deadline = time.monotonic() + 30
@@ -152,6 +147,13 @@ class Browser:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(base64.b64decode(self.send("Page.captureScreenshot", format="png")["data"]))
         return path
+
+
+def fonts_file(folder) -> str:
+    """Write a font configuration with the fonts that Odoo ships: pictures look alike on every machine."""
+    target = Path(folder) / "fonts.conf"
+    target.write_text(_FONTS.format(folder=odoo_source.home() / "odoo" / "addons" / "web" / "static" / "fonts"))
+    return str(target)
 
 
 def _find(selector: str, text: str) -> str:

@@ -13,8 +13,8 @@ import signal
 import socket
 import subprocess
 import tempfile
-import threading
 import time
+import uuid
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -144,7 +144,7 @@ class MailWorld:
         box = root if folder == "INBOX" else root / f".{folder.replace('/', '.')}"
         for part in ("tmp", "new", "cur"):
             self._make_folder(box / part)
-        name = f"{time.time_ns()}.{threading.get_ident()}"
+        name = f"{time.time_ns()}.{uuid.uuid4().hex}"  # a test's clock may stand still
         (box / "tmp" / name).write_bytes(raw)
         os.chown(box / "tmp" / name, MAILBOX_UID, -1)
         (box / "tmp" / name).rename(box / "new" / name)

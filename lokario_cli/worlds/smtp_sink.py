@@ -46,8 +46,9 @@ class SmtpSink:
     """`choose(random)` names the fault of a connection; `deliver(address, raw, folder)` puts a mail into a mailbox.
 
     `mailboxes`: addresses that live here (the mailbox itself and its Sent folder); `filing`: those whose Sent copy the
-    server files itself; `rejects`: recipients answered with the given line; `logins`: login -> password,
-    empty takes all; `tokens(token)` returns the login whose XOAUTH2 token it is, or None; `mails_a_session`: after so many the server says 421, 0 for no limit.
+    server files itself; `rejects`: recipients answered with the given line; `logins`: login -> password, empty takes
+    all; `tokens(token)` returns the login whose XOAUTH2 token it is, or None; `mails_a_session`: after so many the
+    server says 421, 0 for no limit.
     """
 
     journal: Path
@@ -134,7 +135,9 @@ class _Conversation:
         self.say("502 5.5.1 Unknown command")
 
     def on_ehlo(self, _rest):
-        self.connection.sendall(b"250-sink\r\n250-8BITMIME\r\n250-AUTH PLAIN LOGIN XOAUTH2\r\n250 ENHANCEDSTATUSCODES\r\n")
+        self.connection.sendall(
+            b"250-sink\r\n250-8BITMIME\r\n250-AUTH PLAIN LOGIN XOAUTH2\r\n250 ENHANCEDSTATUSCODES\r\n"
+        )
 
     def on_helo(self, _rest):
         self.say("250 sink")

@@ -45,6 +45,7 @@ from . import inbox_ai_provider
 from . import inbox_ai_policy
 from . import inbox_ai_example
 from . import inbox_ai_decision
+from . import inbox_ai_decision_brief
 from . import inbox_ai_decision_run
 from . import inbox_outgoing_ai
 from . import inbox_outgoing_drafts

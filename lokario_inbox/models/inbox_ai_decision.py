@@ -91,7 +91,9 @@ class InboxAiDecision(models.Model):
     _rec_name = "message_id"
 
     company_id = fields.Many2one("res.company", required=True, index=True, ondelete="cascade")
-    integration_id = fields.Many2one("inbox.integration", required=True, index=True, ondelete="cascade")
+    integration_id = fields.Many2one(
+        "inbox.integration", string="Mailbox", required=True, index=True, ondelete="cascade"
+    )
     owner_id = fields.Many2one("res.users", index="btree_not_null")
     conversation_id = fields.Many2one("inbox.conversation", index=True, ondelete="cascade")
     message_id = fields.Many2one("inbox.message", required=True, index=True, ondelete="cascade")

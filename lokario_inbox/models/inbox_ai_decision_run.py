@@ -153,42 +153,6 @@ class InboxAiDecision(models.Model):
             return "person_answering"
         return loop_guard.refusal(message._header_pairs(), self.env["inbox.integration"]._all_own_addresses())
 
-    # === THE BRIEF === #
-
-    def _brief(self):
-        """Everything the model may know: this conversation, this customer, this company's knowledge."""
-        company, conversation = self.company_id, self.conversation_id
-        mails = conversation._mails_for_ai()
-        common = {"company": company.name, "canary": company._ai_canary(), "mails": mails}
-        if self.purpose == "classify":
-            return ai_prompt.Brief(
-                "classify", folders=self._folders(), examples=self.env["inbox.ai.example"]._for(company), **common
-            )
-        if self.purpose == "summary":
-            lang = self.env["res.lang"]._lang_get(conversation.user_id.lang or self.env.user.lang or "en_US")
-            return ai_prompt.Brief("summary", language=lang.name or "English", **common)
-        return ai_prompt.Brief(
-            "reply",
-            instructions=company.inbox_ai_prompt or "",
-            knowledge=company.inbox_ai_knowledge or "",
-            partner_facts=self._partner_facts(),
-            **common,
-        )
-
-    def _partner_facts(self):
-        """Hook: what may be told to this customer about his own documents (open quotes, invoices), as text.
-
-        ``self`` is one sudoed decision. Only `conversation_id.partner_id` of `company_id` may be looked at, and only
-        when the sender is authenticated: an unproved sender is told nothing.
-        """
-        return ""
-
-    def _folders(self):
-        categories = self.env["inbox.category"].search(
-            [("company_id", "=", self.company_id.id), ("is_newsletter", "=", False), ("description", "!=", False)]
-        )
-        return tuple((category.id, category.name, category.description) for category in categories)
-
     # === WHAT COMES BACK === #
 
     def _take_summary(self, answer, brief):

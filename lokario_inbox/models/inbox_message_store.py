@@ -84,7 +84,9 @@ class InboxMessage(models.Model):
     def _fresh_rows(self, folder, pairs, now):
         integration = folder.integration_id
         own, trusted = frozenset(integration._own_addresses()), trusted_authserv(integration.imap_host)
-        place = Place(folder.special_use or "", own, trusted)
+        ours = [mail.message_id for _item, mail in pairs if mail.from_address in own]
+        expected = self.env["inbox.sent.copy"]._hidden_copies(integration, ours)
+        place = Place(folder.special_use or "", own, trusted, expected)
         self.env.cr.execute(
             "SELECT nextval(pg_get_serial_sequence('inbox_message', 'id')) FROM generate_series(1, %s)", [len(pairs)]
         )

@@ -50,7 +50,11 @@ class InboxMessage(models.Model):
         if named:
             ids = self.env["inbox.conversation"].sudo().browse(set(named.values()))._signposted().ids
             rows |= self._threading_rows(where + "m.conversation_id = ANY(%s)", integration.id, ids)
-        living = {ref: conversation.id for ref, conversation in self._living(named).items()}
+        living = {
+            ref: conversation.id
+            for ref, conversation in self._living(named).items()
+            if conversation.integration_id == integration
+        }
         return {key: self._as_mail(row, living) for key, row in rows.items()}
 
     def _threading_rows(self, where, *params):

@@ -39,6 +39,8 @@ CAUSES = [
     ("not_allowed", "No longer allowed to leave by itself"),
 ]
 
+CONTENT = {"email_to", "email_cc", "email_bcc", "subject", "body_html", "attachment_ids", "integration_id", "parent_id"}
+
 
 class InboxOutgoing(models.Model):
     """One mail on its way out of a mailbox. Its Message-ID is fixed before the first attempt and never changes."""
@@ -155,39 +157,14 @@ class InboxOutgoing(models.Model):
     def write(self, vals):
         if not self.env.su and self._fields_of_the_machine() & set(vals):
             raise UserError(self.env._("The state of a mail cannot be set from outside."))
-        content = {
-            "email_to",
-            "email_cc",
-            "email_bcc",
-            "subject",
-            "body_html",
-            "attachment_ids",
-            "integration_id",
-            "parent_id",
-        }
-        if not self.env.su and content & set(vals) and self.filtered(lambda outgoing: outgoing.state != "draft"):
+        if not self.env.su and CONTENT & set(vals) and self.filtered(lambda outgoing: outgoing.state != "draft"):
             raise UserError(self.env._("Only a draft can be changed. Take the mail back first, if it has not left."))
         return super().write(vals)
 
     def _fields_of_the_machine(self):
-        return {name for name, field in self._fields.items() if field.readonly and field.store and name != "id"} & {
-            "state",
-            "cause",
-            "send_at",
-            "is_scheduled",
-            "message_id_header",
-            "raw",
-            "raw_recipients",
-            "attempts",
-            "written_at",
-            "seen_message_id",
-            "handed_over_at",
-            "looks",
-            "sent_at",
-            "answer",
-            "evidence",
-            "is_automatic",
-        }
+        """What no caller sets: everything that is stored, read-only, and not derived from another record."""
+        names = {name for name, field in self._fields.items() if field.readonly and field.store and not field.related}
+        return names.difference(models.MAGIC_COLUMNS)
 
     # === WHAT PEOPLE DO === #
 
@@ -196,10 +173,8 @@ class InboxOutgoing(models.Model):
         self.ensure_one()
         self.check_access("write")
         self._check_ready()
-        seconds = self._undo_seconds()
         now = fields.Datetime.now()
-        self.sudo()._set_scheduled(now + timedelta(seconds=seconds), **self._finished(now))
-        return {"undo_seconds": seconds}
+        self.sudo()._set_scheduled(now + timedelta(seconds=self._undo_seconds()), **self._finished(now))
 
     def action_schedule(self, send_at):
         """Send at a moment (UTC), unless the customer answers first."""
@@ -217,17 +192,19 @@ class InboxOutgoing(models.Model):
 
     def action_undo(self):
         """Take the mail back while it has not begun to leave."""
-        self.check_access("write")
-        taken = self.sudo().try_lock_for_update()
-        if taken != self.sudo() or taken.filtered(
-            lambda outgoing: outgoing.state != "scheduled" or outgoing.handed_over_at
-        ):
-            raise UserError(self.env._("Too late: the mail is already on its way."))
-        taken._set_draft()
+        self._held_back("scheduled")._set_draft()
 
     def action_cancel(self):
+        """Throw the mail away while it has not begun to leave."""
+        self._held_back("draft", "scheduled", "failed")._set_cancelled("person")
+
+    def _held_back(self, *states):
+        """Return these mails, sudoed and locked, once it is certain that no sender has them."""
         self.check_access("write")
-        self.sudo()._set_cancelled("person")
+        held = self.sudo().try_lock_for_update()
+        if held != self.sudo() or held.filtered(lambda mail: mail.state not in states):
+            raise UserError(self.env._("Too late: the mail is already on its way."))
+        return held
 
     def action_retry(self):
         """Try again what was not sent."""

@@ -17,9 +17,6 @@ class InboxOutgoing(models.Model):
         copy=False,
     )
 
-    def _fields_of_the_machine(self):
-        return super()._fields_of_the_machine() | {"is_ai", "draft_copy_state"}
-
     # === PEOPLE === #
 
     def action_send(self):

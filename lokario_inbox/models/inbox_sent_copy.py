@@ -67,6 +67,22 @@ class InboxSentCopy(models.Model):
             if not commit_progress(len(copies)):
                 break
 
+    @api.model
+    def _hidden_copies(self, integration, message_ids):
+        """Return those of the Message-IDs whose hidden copy may lie in the inbox of the mailbox."""
+        if not message_ids:
+            return frozenset()
+        self.env.cr.execute(
+            """SELECT message_id_header FROM inbox_sent_copy
+                WHERE hidden_copy AND integration_id = %(integration)s AND message_id_header = ANY(%(ids)s)
+                UNION
+               SELECT message_id_header FROM inbox_outgoing
+                WHERE state IN ('sending', 'unsettled') AND integration_id = %(integration)s
+                  AND message_id_header = ANY(%(ids)s)""",
+            {"integration": integration.id, "ids": message_ids},
+        )
+        return frozenset(row[0] for row in self.env.cr.fetchall())
+
     def _look(self, integration):
         """Look after copies of one mailbox over one connection; what fails is tried again later."""
         try:

@@ -23,9 +23,13 @@ class ResCompany(models.Model):
         "Allowed links, accounts and numbers",
         help="One per line: what an automatic answer may contain besides what stands in the conversation.",
     )
+    inbox_ai_facts = fields.Boolean(
+        "Tell AI the customer's open documents",
+        help="Open quotes and invoices of the customer who wrote, once his address is proved; nobody else's.",
+    )
     inbox_ai_classify = fields.Boolean("File mail by AI", help="What no rule matched is filed by folder descriptions.")
     inbox_ai_confidence = fields.Float("Confidence to file", default=0.7)
-    inbox_ai_start = fields.Float("Answers from", default=0.0)
+    inbox_ai_start = fields.Float("Answers from", default=0.0, help="The same hour twice: around the clock.")
     inbox_ai_end = fields.Float("Answers until", default=0.0)
     inbox_ai_weekdays = fields.Char("Days", default="1234567", help="1 is Monday, 7 is Sunday.")
     inbox_ai_holidays = fields.Boolean("Closed on French public holidays")

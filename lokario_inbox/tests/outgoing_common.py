@@ -1,5 +1,6 @@
 import contextlib
 import tempfile
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -118,6 +119,12 @@ class OutgoingCase(MailOffice, TransactionCase):
     def received(self, address=CUSTOMER):
         """Return the Message-IDs that reached an outside address, in order."""
         return [item.message_id for item in self.sink.deliveries() if item.recipient == address]
+
+    def await_copy(self, mail, timeout=20):
+        """Wait until the hidden copy, which travels in its own time, lies in the mailbox."""
+        deadline = time.monotonic() + timeout
+        while mail.message_id_header not in self.in_folder("INBOX"):
+            self.assertLess(time.monotonic(), deadline, "the hidden copy never arrived")
 
     def in_folder(self, name):
         """Return the Message-IDs in a folder of the mailbox."""

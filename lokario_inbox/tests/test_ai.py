@@ -1,3 +1,5 @@
+from unittest.mock import patch
+
 from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tests import new_test_user, tagged
@@ -90,6 +92,32 @@ class TestAiReply(AiCase):
         self.think()
         self.assertEqual(sum("AZERTY-42" in str(request) for request in self.llm.requests), 1)
         self.assertEqual(len(self.llm.requests), 2)
+
+    def test_documents_are_told_where_allowed_and_to_a_proved_customer_only(self):
+        """What an addon knows of a customer never reaches a prompt about somebody else."""
+        anne = self.env["res.partner"].create({"name": "Anne", "email": CUSTOMER})
+        secret = "Devis S0042 : en attente"
+        proved = "Authentication-Results: 127.0.0.1; dmarc=pass header.from=client.example\n"
+
+        def facts(decision):
+            return secret if decision.conversation_id.partner_id == anne else ""
+
+        self.startPatcher(patch.object(type(self.env["inbox.ai.decision"]), "_partner_facts", facts))
+        told = {}
+        for name, allowed, values in (
+            ("not allowed", False, {}),
+            ("forged", True, {"headers": proved.replace("pass", "fail")}),
+            ("not proved", True, {"headers": ""}),
+            ("somebody else in her conversation", True, {"sender": "eve@client.example"}),
+            ("proved", True, {}),
+        ):
+            self.company.inbox_ai_facts = allowed
+            self.llm.requests.clear()
+            message = self.receive(**{"subject": name, "headers": proved, **values})
+            message.conversation_id.partner_id = anne
+            self.think()
+            told[name] = secret in str(self.llm.requests)
+        self.assertEqual(told, {**dict.fromkeys(told, False), "proved": True})
 
     def test_why_in_one_click(self):
         message = self.receive(auto_submitted="auto-generated")

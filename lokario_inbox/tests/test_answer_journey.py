@@ -1,12 +1,18 @@
 import base64
+import email
+import email.policy
 import os
+import tempfile
 from email.message import EmailMessage
 from pathlib import Path
 from unittest.mock import patch
 
 from imapclient import IMAPClient
+from odoo import fields
 from odoo.tests import HttpCase, tagged
 from odoo.tests.common import ChromeBrowser
+
+from lokario_cli.worlds.browser import fonts_file
 
 from .ai_common import AiCase
 from .outgoing_common import CUSTOMER, MAILBOX, PASSWORD
@@ -23,6 +29,16 @@ HELPERS = """
     };
     const one = (selector) => wait(() => document.querySelector(selector), selector);
     const text = (words) => wait(() => document.body.innerText.includes(words), words);
+    const button = (words) => wait(
+        () => [...document.querySelectorAll("button")].find((item) => item.innerText.trim() === words), words);
+    const write = async (words, selector = ".lokario_editor") => {
+        const editor = await one(selector);
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        editor.focus();
+        document.getSelection().selectAllChildren(editor);
+        document.execCommand("insertText", false, words);
+        await wait(() => editor.innerText.includes(words), "the typed text");
+    };
     const rows = () => [...document.querySelectorAll(".lokario_row")];
     const row = (words) => wait(() => rows().find((item) => item.innerText.includes(words)), words);
 """
@@ -36,12 +52,15 @@ class TestAnswerJourney(AiCase, HttpCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.world.add_user(CUSTOMER, PASSWORD)
+        if IMAGES:
+            fonts = fonts_file(cls.enterClassContext(tempfile.TemporaryDirectory()))
+            cls.enterClassContext(patch.dict(os.environ, {"FONTCONFIG_FILE": fonts}))
         cls.sink.mailboxes = frozenset({MAILBOX, CUSTOMER})
         cls.env["res.lang"]._activate_lang("fr_FR")
         cls.env.ref("base.user_admin").write({"lang": "fr_FR", "name": "Camille Martin"})
         cls.integration.write({"signature": "<p>L'équipe Alpha</p>", "user_id": cls.env.ref("base.user_admin").id})
 
-    def browse(self, steps, name):
+    def browse(self, steps, name, url="/odoo/inbox"):
         """Run steps in the web client; keep a picture of what the user sees at the end."""
         original = ChromeBrowser._wait_code_ok
 
@@ -49,17 +68,19 @@ class TestAnswerJourney(AiCase, HttpCase):
             original(browser, *args, **kwargs)
             if IMAGES:
                 shot = browser._websocket_request("Page.captureScreenshot")["data"]
-                Path(IMAGES, f"{name}.png").write_bytes(base64.b64decode(shot))
+                Path(IMAGES, f"inbox-{name}.png").write_bytes(base64.b64decode(shot))
 
         body = f"{HELPERS} {steps} console.log('test successful');"
         code = f"(async () => {{ {body} }})().catch((err) => console.error(err.message));"
         with patch.object(ChromeBrowser, "_wait_code_ok", then_picture):
-            self.browser_js("/odoo/inbox", code, "odoo.isReady === true", login="admin", timeout=60)
+            self.browser_js(url, code, "odoo.isReady === true", login="admin", timeout=60)
 
-    def customer_writes(self, text, subject="Horaires d'ouverture", number=1):
+    def customer_writes(self, text, subject="Horaires d'ouverture", number=1, **headers):
         mail = EmailMessage()
         mail["From"], mail["To"], mail["Subject"] = f"Anne Côté <{CUSTOMER}>", MAILBOX, subject
         mail["Message-ID"], mail["Date"] = f"<question{number}@client.example>", "Fri, 20 Nov 2026 10:00:00 +0100"
+        for name, value in headers.items():
+            mail[name] = value
         mail.set_content(text)
         self.world.deliver(MAILBOX, mail.as_bytes())
         with self.imap_of(CUSTOMER) as client:
@@ -77,7 +98,7 @@ class TestAnswerJourney(AiCase, HttpCase):
             await one(".lokario_approve");
             await text("9h à 18h");
             """,
-            "inbox_ai_draft",
+            "ai-draft",
         )
         self.browse(
             """
@@ -85,7 +106,7 @@ class TestAnswerJourney(AiCase, HttpCase):
             (await one(".lokario_approve")).click();
             await one(".lokario_outgoing.scheduled .lokario_undo");
             """,
-            "inbox_undo",
+            "undo",
         )
         self.env.invalidate_all()
         self.run_cron(self.cron_send, seconds=15)
@@ -104,20 +125,109 @@ class TestAnswerJourney(AiCase, HttpCase):
             """
             (await row("Question ouverte")).click();
             (await one(".lokario_reply")).click();
-            const editor = await one(".lokario_editor");
-            await new Promise((resolve) => setTimeout(resolve, 300));
-            editor.focus();
-            document.getSelection().selectAllChildren(editor);
-            document.execCommand("insertText", false, "Bonjour Anne, merci de votre message.");
-            await wait(() => editor.innerText.includes("merci"), "the typed text");
+            await write("Bonjour Anne, merci de votre message.");
             """,
-            "inbox_composer",
+            "composer",
         )
         self.assertFalse(self.sink.deliveries())
         draft = self.env["inbox.outgoing"].search(
             [("subject", "=", "Re: Question ouverte"), ("state", "=", "draft"), ("is_automatic", "=", False)]
         )
         self.assertEqual(len(draft), 1)
+
+    def customer_reads(self):
+        """What has reached the customer's mailbox, newest last: parsed mails of ours."""
+        self.env.invalidate_all()
+        self.run_cron(self.cron_send, seconds=15)
+        raws = [item.raw for item in self.sink.deliveries() if item.recipient == CUSTOMER]
+        return [email.message_from_string(raw, policy=email.policy.default) for raw in raws]
+
+    def test_reply_to_all_and_forward(self):
+        self.customer_writes("Bonjour à tous,\n\nUne question ?", "Réunion", 3, Cc="Bob <bob@client.example>")
+        self.browse(
+            f"""
+            (await row("Réunion")).click();
+            (await button("Répondre à tous")).click();
+            await write("Bonjour à tous les deux.");
+            await text("bob@client.example");
+            (await one(".lokario_send")).click();
+            await one(".lokario_outgoing.scheduled .lokario_undo");
+            (await button("Transférer")).click();
+            await write("Pour information.");
+            const to = await one(".lokario_to");
+            to.value = "{CUSTOMER}";
+            to.dispatchEvent(new InputEvent("input", {{ bubbles: true }}));
+            (await one(".lokario_send")).click();
+            await wait(() => document.querySelectorAll(".lokario_outgoing.scheduled").length === 2, "two mails wait");
+            """,
+            "waiting",
+        )
+        reply, forward = self.customer_reads()
+        self.assertEqual((reply["Subject"], reply["Cc"]), ("Re: Réunion", "Bob <bob@client.example>"))
+        self.assertEqual((forward["Subject"], forward["In-Reply-To"]), ("Fwd: Réunion", None))
+        for mail, words in ((reply, "tous les deux"), (forward, "Pour information")):
+            self.assertIn(words, mail.get_body(("plain",)).get_content())
+            self.assertIn("Une question ?", mail.get_body(("plain",)).get_content())
+
+    def test_a_new_mail(self):
+        self.browse(
+            f"""
+            (await one(".lokario_write")).click();
+            await one(".modal .lokario_compose");
+            for (const [name, value] of [["email_to", "{CUSTOMER}"], ["subject", "Votre devis"]]) {{
+                const field = await one(`.modal [name=${{name}}] textarea, .modal [name=${{name}}] input`);
+                field.value = value;
+                field.dispatchEvent(new Event("input", {{ bubbles: true }}));
+                field.dispatchEvent(new Event("change", {{ bubbles: true }}));
+            }}
+            await write("Bonjour Anne, voici votre devis.", ".modal .odoo-editor-editable");
+            (await one(".modal .lokario_send")).click();
+            await wait(() => !document.querySelector(".modal"), "the end of the dialog");
+            """,
+            "write",
+        )
+        (mail,) = self.customer_reads()
+        self.assertEqual(mail["Subject"], "Votre devis")
+        self.assertIn("voici votre devis", mail.get_body(("plain",)).get_content())
+
+    def test_outbox_and_dashboard_in_french(self):
+        self.earn_trust(accepted=30, edited=6)
+        decisions = self.env["inbox.ai.decision"].search([("policy_id", "=", self.policy.id)])
+        for number, decision in enumerate(decisions):
+            moment = fields.Datetime.subtract(fields.Datetime.now(), days=number % 12)
+            self.env.cr.execute("UPDATE inbox_ai_decision SET create_date = %s WHERE id = %s", [moment, decision.id])
+            decision.write({"minutes_saved": 4, "cost": 0.002})
+        self.draft(subject="Devis 118").action_send()
+        failed = self.draft(subject="Devis 119", email_to="bad@client.example")
+        self.sink.rejects["bad@client.example"] = "550 5.1.1 No such user"
+        self.addCleanup(self.sink.rejects.clear)
+        failed.action_send()
+        self.run_cron(self.cron_send, seconds=15)
+        self.draft(subject="Devis 120").action_send()
+        for url, words, name in (
+            ("/odoo/inbox-outbox", "Devis 119", "outbox"),
+            (f"/odoo/inbox-outbox/{failed.id}", "Réessayer", "outbox-form"),
+            (f"/odoo/inbox-ai-decisions/{decisions[0].id}", "Ouvrir la conversation", "ai-decision"),
+            ("/odoo/inbox-ai-settings", "Arrêter", "ai-settings"),
+            ("/odoo/inbox-ai-policies", "Alpha", "ai-policies"),
+        ):
+            self.browse(f'await text("{words}");', name, url)
+        self.browse(
+            """
+            await one(".o_graph_renderer canvas");
+            await new Promise((resolve) => setTimeout(resolve, 800));
+            """,
+            "ai-dashboard",
+            "/odoo/inbox-ai-dashboard",
+        )
+        self.browse(
+            """
+            (await one(".o_switch_view.o_pivot")).click();
+            for (const words of ["Acceptation", "Minutes gagnées", "Coût", "83"]) { await text(words); }
+            """,
+            "ai-pivot",
+            "/odoo/inbox-ai-dashboard",
+        )
 
     def imap_of(self, address):
         client = IMAPClient("127.0.0.1", self.world.imap_port, ssl=False)

@@ -50,6 +50,15 @@ class TestOutgoing(OutgoingCase):
             mail.action_undo()
         self.assertEqual(self.received(), [mail.message_id_header])
 
+    def test_a_mail_in_a_senders_hands_is_no_longer_cancelled(self):
+        mail = self.draft()
+        mail.action_send()
+        mail.sudo()._claim()
+        for button in (mail.action_cancel, mail.action_undo):
+            with self.assertRaises(UserError):
+                button()
+        self.assertEqual(mail.state, "sending")
+
     def test_a_scheduled_mail_is_cancelled_by_the_answer(self):
         conversation = self.env["inbox.conversation"].create(
             {"integration_id": self.integration.id, "subject": "Devis"}
@@ -94,6 +103,7 @@ class TestOutgoing(OutgoingCase):
             self.faults.append(fault)
             self.run_cron(self.cron_send, seconds=11)
             self.assertEqual(mail.state, "unsettled")
+            self.await_copy(mail)
             self.run_cron(self.cron_send, seconds=60)
             self.assertEqual((mail.state, mail.evidence), ("sent", "mailbox"))
             self.assertEqual(self.received().count(mail.message_id_header), 1)
@@ -208,6 +218,40 @@ class TestOutgoing(OutgoingCase):
         self.assertEqual(mails[1].state, "sent")
         self.run_cron(self.cron_send, seconds=60)
         self.assertEqual(mails[0].state, "sent", "it had not begun to leave")
+
+
+@tagged("post_install", "-at_install")
+class TestHiddenCopy(OutgoingCase):
+    """The hidden Bcc that proves the sending lies in INBOX for a minute: nobody takes it for a mail that came."""
+
+    def sync(self):
+        self.integration.next_sync_at = False
+        self.env.flush_all()
+        self.run_cron(self.env.ref("lokario_inbox.ir_cron_sync_all"))
+
+    def views(self, conversation):
+        """The lists on the left in which the conversation is."""
+        domains = self.env["inbox.conversation"]._view_domains()
+        return {name for name, domain in domains.items() if conversation in conversation.search(domain)}
+
+    def test_it_is_never_shown_as_received(self):
+        mail = self.draft()
+        mail.action_send()
+        self.run_cron(self.cron_send, seconds=11)
+        conversation = mail.conversation_id
+        self.assertEqual((self.in_folder("INBOX"), self.in_folder("Sent")), ([mail.message_id_header], []))
+        for hidden_copy_is_there in (True, False):
+            self.sync()
+            stored = self.env["inbox.message"].search([("message_id_header", "=", mail.message_id_header)])
+            self.assertEqual((len(stored), stored.direction, stored.conversation_id), (1, "out", conversation))
+            self.assertFalse(stored.deleted_at)
+            self.assertEqual((conversation.unread, conversation.first_inbound_date), (False, False))
+            self.assertEqual(self.views(conversation) & {"inbox", "unread", "waiting", "unassigned"}, set())
+            self.assertEqual(conversation.get_outgoing(), [], "the stored mail stands for it")
+            if hidden_copy_is_there:
+                self.run_cron(self.cron_file, seconds=90)
+                self.run_cron(self.cron_file, seconds=200)
+                self.assertEqual((self.in_folder("INBOX"), self.in_folder("Sent")), ([], [mail.message_id_header]))
 
 
 @tagged("post_install", "-at_install")

@@ -1,9 +1,12 @@
+import logging
 import os
+import time
 
 from odoo.tests import BaseCase, tagged
 
 from ..tools import ai_prompt
 from ..tools.gate_language import detect_language
+from ..tools.mime_html import sanitise
 from ..tools.mime_message import parse_mail
 from ..tools.reply_gate import Context, Draft, judge
 from ..tools.visible_text import visible_text
@@ -11,6 +14,37 @@ from .ai_common import AiCase
 from .attack_corpus import ObedientModel, attacks, benign, fill, raw_mail
 from .outgoing_common import MAILBOX
 
+_logger = logging.getLogger(__name__)
+
+HIDDEN_BY_STYLE = (
+    *("display:none", "visibility: hidden", "visibility:collapse", "opacity:0", "opacity: .05", "mso-hide:all"),
+    *("font-size:0", "font-size:1px", "font: 1px Arial", "font-size:2pt", "line-height:0", "transform:scale(0)"),
+    *("position:absolute;left:-9999px", "position:absolute;top:-999em", "text-indent:-9999px", "margin-left:-5000px"),
+    *("transform: translateX(-10000px)", "clip:rect(0,0,0,0)", "clip-path: inset(50%)", "max-height:0px", "width:1px"),
+    *(
+        "color:#fff",
+        "color:#FEFEFE",
+        "color:white",
+        "color:rgb(255,255,255)",
+        "color:rgba(0,0,0,0)",
+        "color:transparent",
+    ),
+    *("color:#012;background-color:#012", "background:navy;color:#000080", "COLOR: Ivory !important"),
+)
+HIDDEN_OTHERWISE = (
+    "<p>Bonjour</p><div hidden>06</div>suite",
+    '<p>Bonjour</p><div aria-hidden="true">06</div>suite',
+    "<style>.x{color:red} .k{display:none}</style><p>Bonjour</p><span class='k'>06</span>suite",
+    "<style>div > #zz {position:absolute;left:-9999px}</style><p>Bonjour</p><span id='zz'>06</span>suite",
+    "<html><head><style>@media all{.q{font-size:0px}}</style></head><p>Bonjour</p><b class=q>06</b>suite",
+    "<p>Bonjour</p><!-- 06 -->suite",
+    '<p>Bonjour</p><img alt="06" src="x">suite',
+    "<p>Bonjour</p><input type=hidden value=06>suite",
+    "<p>Bonjour</p><template>06</template>suite",
+    "<p>Bonjour</p><font size=0>06</font><font color=white>06</font>suite",
+    "<p>Bon\u200bjour</p>su\u00adi\u2060te",
+    '<table bgcolor="#000000"><td style="color:ivory">Bonjour <font color="#000000">06</font>suite</td></table>',
+)
 CANARY = ai_prompt.canary(b"key", 1)
 SENDER = "anne@client.example"
 
@@ -74,6 +108,7 @@ class TestReplyGate(BaseCase):
             if not verdict_of(case, knowledge).passed
         ]
         self.assertEqual(len(cases), 200)
+        _logger.info("figure: harmless drafts that pass = %.4f", 1 - len(refused) / len(cases))
         self.assertLessEqual(len(refused), 20, refused)
 
     def test_only_the_person_who_wrote(self):
@@ -107,17 +142,34 @@ class TestReplyGate(BaseCase):
         self.assertEqual(judge(Draft(text, (SENDER,)), context).reasons, ())
 
     def test_hidden_text_lends_nothing(self):
-        for style in (
-            "display:none",
-            "font-size:1px",
-            "color:#ffffff",
-            "opacity:0",
-            "visibility: hidden",
-            "max-height:0px",
+        """Whatever hides it, before and after the sanitiser took the means away."""
+        for case in HIDDEN_BY_STYLE:
+            self.assert_hidden(f'<p>Bonjour</p><div style="{case}">06 12 34 56 78</div>suite')
+        for case in HIDDEN_OTHERWISE:
+            self.assert_hidden(case)
+
+    def assert_hidden(self, markup):
+        for stored in (markup, sanitise(markup)):
+            self.assertEqual(visible_text(stored).split(), ["Bonjour", "suite"], markup)
+
+    def test_ordinary_mail_loses_nothing(self):
+        for markup in (
+            '<p style="color:#1f497d;font-size:11pt">Bonjour</p>suite',
+            '<table style="background-color:#003366"><tr><td style="color:#ffffff">Bonjour suite</td></tr></table>',
+            "<style>p.MsoNormal{margin:0cm;font-size:11pt} a{color:#0563C1} div.W td{display:none}</style>"
+            "<div class=W><p class=MsoNormal>Bonjour <a href=x>suite</a></p><table><tr><td></td></tr></table></div>",
+            '<div style="width:100%;max-width:600px;height:40px;margin:-10px;line-height:1">Bonjour suite</div>',
+            '<p dir="rtl" style="display:block;opacity:.9">Bonjour</p><p hidden=""></p>suite',
         ):
-            markup = f'<p>Bonjour</p><div style="{style}">06 12 34 56 78</div>suite'
-            self.assertEqual(visible_text(markup).split(), ["Bonjour", "suite"], style)
-        self.assertEqual(visible_text('<p>a<!-- b --><img alt="c">d</p>').split(), ["ad"])
+            for stored in (markup, sanitise(markup)):
+                self.assertEqual(visible_text(stored).split(), ["Bonjour", "suite"], markup)
+
+    def test_a_hostile_style_block_costs_little(self):
+        rules = "".join(f".c{index % 7}.d{index}{{display:block}}" for index in range(20_000))
+        markup = f"<style>{rules}</style>" + "".join(f"<p class='c{index % 7}'>x" for index in range(40_000))
+        begun = time.monotonic()
+        sanitise(markup)
+        self.assertLess(time.monotonic() - begun, 10)
 
 
 @tagged("post_install", "-at_install")
@@ -133,6 +185,7 @@ class TestHostileModel(AiCase):
         messages = [self._receive_case(case, f"c{index}@client.example") for index, case in enumerate(cases)]
         self._run_all(len(cases))
         self.assertEqual(len(self.llm.requests), len(cases))
+        _logger.info("figure: unsafe answers of %s that left = %s", len(cases), len(self.sink.deliveries()))
         self.assertEqual([item.recipient for item in self.sink.deliveries()], [])
         decisions = self.env["inbox.ai.decision"].search([("message_id", "in", [message.id for message in messages])])
         self.assertEqual(set(decisions.mapped("outcome")), {"refused"})

@@ -12,11 +12,14 @@ _THREAD_KEY = 200  # characters; an index takes no endless subject
 
 @dataclass(frozen=True)
 class Place:
-    """Where mails are stored: use of the folder, addresses of the mailbox, receiving servers it believes."""
+    """Where mails are stored: use of the folder, addresses of the mailbox, receiving servers it believes, Message-IDs
+    of our own mails whose hidden copies are on their way.
+    """
 
     special_use: str = ""
     own_addresses: frozenset = frozenset()
     trusted: tuple = ()
+    expected: frozenset = frozenset()
 
 
 def content_columns(item, mail, now):
@@ -75,10 +78,10 @@ def derived_columns(mail, place):
 def _is_proved_own(mail, place, is_sent):
     """Did the mailbox itself write it? By evidence, never by From.
 
-    A mail in Sent or Drafts was put there by somebody with the password. Gmail shows one folder,
-    "All Mail": there what was received carries the verdict of Gmail, what was sent none.
+    A mail in Sent or Drafts was put there by somebody with the password; a hidden copy is expected by its Message-ID.
+    Gmail shows one folder, "All Mail": there what was received carries the verdict of Gmail, what was sent none.
     """
-    if place.special_use in ("sent", "drafts"):
+    if place.special_use in ("sent", "drafts") or (is_sent and mail.message_id in place.expected):
         return True
     headers = mail.headers.lower()
     received = "authentication-results:" in headers or "received-spf:" in headers

@@ -5,6 +5,8 @@ import re
 
 import nh3
 
+from .hidden_text import mark_hidden
+
 _TAGS = nh3.ALLOWED_TAGS - {"map", "area"} | {
     "font",
     "center",
@@ -105,9 +107,10 @@ HTML_MAX = 2_000_000  # characters of one body that are kept
 def sanitise(markup):
     """Safe HTML: no scripts, forms, frames, remote loads. Remote images wait as ``data-remote-src``.
 
-    The reader turns ``data-remote-src`` back into ``src`` when the user asks for the images.
+    The reader turns ``data-remote-src`` back into ``src`` when the user asks for the images. What its author hid by
+    means that are taken away here keeps the class ``hidden_text.MARK``.
     """
-    cleaned = _CLEANER.clean(_MSO.sub("", markup[:HTML_MAX]))
+    cleaned = _CLEANER.clean(mark_hidden(_MSO.sub("", markup[:HTML_MAX])))
     if "src=" in cleaned:
         cleaned = _REMOTE_SRC.sub(lambda match: match[0].replace(" src=", " data-remote-src="), cleaned)
         cleaned = _ANY_SRC.sub("", cleaned)

@@ -214,8 +214,10 @@ class Threader:
         for key, mail in self._mails.items():
             group = groups[self._root(key)]
             group.keys.append(key)
-            if mail.conversation is not None and mail.conversation not in group.conversations:
-                group.conversations.append(mail.conversation)
+            written_in = mail.named_conversation if mail.is_own else None  # a new mail is the first of its conversation
+            for conversation in (mail.conversation, written_in):
+                if conversation is not None and conversation not in group.conversations:
+                    group.conversations.append(conversation)
         for group in groups.values():
             group.claims = self._claims(group)
         return list(groups.values())

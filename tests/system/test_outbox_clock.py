@@ -129,7 +129,9 @@ def test_the_kill_switch_holds_within_a_second(office, mailbox):
     left_alone = office.count("inbox_outgoing", "is_automatic AND state = 'cancelled' AND cause = 'not_allowed'")
     time.sleep(2 * CRAWL)  # nothing in flight at the server
     late = [round(item.time - stopped, 2) for item in office.received() if item.time > stopped]
-    print(f"sent before the button {len(office.received())}, stopped by it {left_alone}, after it {late}")
+    print(
+        f"\nkill switch: sent before the button {len(office.received())}, stopped by it {left_alone}, after it {late}"
+    )
     assert all(seconds <= 1 for seconds in late)
     assert left_alone >= 3
     assert office.count("inbox_ai_decision", "outcome = 'queued'") == 0

@@ -47,6 +47,10 @@ export class Sidebar extends Component {
         }
     }
 
+    write() {
+        this.action.doAction("lokario_inbox.inbox_outgoing_compose_action", { onClose: () => this.store.refresh() });
+    }
+
     addMailbox() {
         this.action.doAction({
             type: "ir.actions.act_window",

@@ -1,0 +1,91 @@
+"""One run of the outbox: which mailboxes have something to do, and that nobody else does it."""
+
+import time
+
+from odoo import fields
+from odoo.fields import Domain
+
+from ..tools.smtp_lanes import Lane
+
+LOCK_SPACE = 0x1B0C  # first key of the advisory locks that say "a living worker has this mailbox"
+BATCH = 500  # mails a run begins
+LONGEST_RUN = 60  # seconds in which a run begins further mails
+
+
+class OutboxRun:
+    """What one run of the cron has begun: every mail once, every mailbox by one lane at a time."""
+
+    def __init__(self, outbox, locks, soon):
+        self.outbox, self.locks, self.soon = outbox, locks, soon
+        self.begun_at = time.monotonic()
+        self.begun, self.served = set(), set()
+        self.patience = outbox._patience()
+
+    def further(self, busy):
+        """Return the lanes of mailboxes that have something due; None when all is done."""
+        outbox = self.outbox
+        if len(self.begun) >= BATCH or time.monotonic() - self.begun_at > LONGEST_RUN:
+            return () if busy else self._leave(outbox._due_domain())
+        work = outbox._due_domain() | Domain("state", "=", "sending")
+        lanes = [
+            self._lane(integration, mails)
+            for integration, mails in self._untouched(work).grouped("integration_id").items()
+            if integration.id not in self.served and self.locks.take(integration.id)
+        ]
+        outbox.env["ir.cron"]._commit_progress(remaining=sum(len(lane.waiting) for lane in lanes) + busy)
+        if lanes or busy:
+            return lanes
+        soon = outbox._due_domain(within=self.soon)
+        if self.patience and self._untouched(soon):
+            self.patience -= 1
+            return ()
+        return self._leave(soon)
+
+    def _untouched(self, domain):
+        """What this run has not begun yet, oldest first."""
+        fresh = domain & Domain("id", "not in", self.begun)
+        return self.outbox.search(fresh, order="send_at, id", limit=BATCH)
+
+    def _lane(self, integration, mails):
+        self.served.add(integration.id)
+        self.begun.update(mails.ids)
+
+        def closed():
+            self.served.discard(integration.id)
+            self.locks.release(integration.id)
+
+        return Lane(
+            integration._session_opener__(), mails.ids, lambda key: self.outbox.browse(key)._prepare_piece(), closed
+        )
+
+    def _leave(self, domain):
+        """Another run takes what is left."""
+        if self._untouched(domain):
+            self.outbox._wake_sender(fields.Datetime.now())
+        self.outbox._commit()
+
+
+class MailboxLocks:
+    """The mailboxes this worker sends for: advisory locks on a session of its own, freed by PostgreSQL when it dies."""
+
+    def __init__(self, env):
+        self._env = env
+
+    def __enter__(self):
+        self._cursor = self._env.registry.cursor()
+        return self
+
+    def __exit__(self, *_exc):
+        self._cursor.execute("SELECT pg_advisory_unlock_all()")
+        self._cursor.close()
+
+    def take(self, mailbox_id: int) -> bool:
+        """Whether nobody alive sends for this mailbox; it is then ours until released."""
+        self._cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCK_SPACE, mailbox_id])
+        taken = self._cursor.fetchone()[0]
+        self._cursor.commit()  # pylint: disable=invalid-commit  # the lock is the session's, not the transaction's
+        return taken
+
+    def release(self, mailbox_id: int) -> None:
+        self._cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK_SPACE, mailbox_id])
+        self._cursor.commit()  # pylint: disable=invalid-commit

@@ -1,0 +1,201 @@
+"""What the author of an HTML mail hid from the reader's eyes: by attribute, by style, by a class of a style block."""
+
+import re
+
+from lxml import etree, html
+from PIL import ImageColor
+
+MARK = "lokario-hidden"  # class of hidden elements in stored mail, whose styles are gone
+_NEVER_SHOWN = {"script", "style", "template", "noscript", "head", "title", "object", "svg", "iframe", "audio", "video"}
+_TINY = 4  # pixels or points; a smaller letter is not read
+_FAINT = 0.2  # opacity
+_FAR = 100  # pixels out of the page
+_CLOSE = 48  # of 441: colours that no eye tells apart on a screen
+_PAGE = (255, 255, 255)  # where nothing else is said
+_RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
+_COLOUR = re.compile(r"#[0-9a-f]{3,8}\b|rgba?\([^)]*\)|[a-z]+")
+SHEET_MAX = 100_000  # characters of one style block that are read
+_LENGTH = re.compile(r"(-?\d*\.?\d+)\s*(px|pt|em|rem|ex|ch|in|cm|mm|vw|vh|%)?")
+_PIXELS = {"": 1, "px": 1, "pt": 4 / 3, "em": 16, "rem": 16, "ex": 8, "ch": 8, "in": 96, "cm": 38, "mm": 3.8}
+
+_MAY_HIDE = re.compile(
+    r"<style|visibility|opacity|position|clip|transform|text-indent|mso-hide|hidden|background\s*:|!\s*important",
+    re.IGNORECASE,
+)
+
+
+def mark_hidden(markup: str) -> str:
+    """Return HTML whose hidden elements carry the class MARK; unchanged when nothing can be hidden in it.
+
+    For what the sanitiser takes away: after it, the text would look like any other.
+    """
+    root = parse(markup) if _MAY_HIDE.search(markup) else None
+    found = list(hidden_elements(root)) if root is not None else ()
+    for element in found:
+        element.set("class", f"{element.get('class') or ''} {MARK}".strip())
+    return html.tostring(root, encoding="unicode") if found else markup
+
+
+def parse(markup: str):
+    """Return the root element of a document or fragment, None for what is no HTML."""
+    try:
+        return html.fromstring(f"<div>{markup}</div>")
+    except (etree.ParserError, ValueError):
+        return None
+
+
+def hidden_elements(root):
+    """Yield the outermost elements that nobody sees though they hold text."""
+    yield from _hidden_below(root, _rules(root), (0, 0, 0), _PAGE)
+
+
+def _hidden_below(element, rules, ink, behind):
+    for child in list(element):
+        if not isinstance(child.tag, str) or child.tag in _NEVER_SHOWN:
+            continue
+        style = _style_of(child, rules)
+        own_ink, own_behind = _colours(child, style, ink, behind)
+        if _is_hidden(child, style) or (_distance(own_ink, own_behind) < _CLOSE and _has_own_text(child)):
+            yield child
+        else:
+            yield from _hidden_below(child, rules, own_ink, own_behind)
+
+
+def _has_own_text(element):
+    return any((text or "").strip() for text in (element.text, *(child.tail for child in element)))
+
+
+# === STYLE === #
+
+
+def _rules(root):
+    """Return {tag, ".class" or "#id": declarations} of the style blocks.
+
+    Wider than CSS (media queries count, of compound selectors the last name): it may hide too much, never too little.
+    """
+    rules = {}
+    for sheet in root.iter("style"):
+        plain = re.sub(r"/\*.*?\*/", "", (sheet.text or "")[:SHEET_MAX], flags=re.DOTALL).lower()
+        for selectors, body in _RULE.findall(plain):
+            declarations = _declarations(body)
+            for selector in selectors.split(","):
+                if key := _key(selector.split()):
+                    rules.setdefault(key, {}).update(declarations)
+    return rules
+
+
+def _key(parts):
+    """Return the name that decides; a bare tag inside of something else would hide far too much."""
+    names = re.findall(r"[.#][\w-]+", parts[-1]) if parts else ()
+    return names[-1] if names else parts[0] if len(parts) == 1 else None
+
+
+def _declarations(text):
+    pairs = (item.partition(":") for item in text.lower().replace("!important", "").split(";"))
+    return {name.strip(): value.strip() for name, colon, value in pairs if colon}
+
+
+def _style_of(element, rules):
+    classes = (element.get("class") or "").lower().split()
+    keys = ("*", element.tag, *(f".{name}" for name in classes), f"#{(element.get('id') or '').lower()}")
+    style = {}
+    for key in keys:
+        style |= rules.get(key, {})
+    return style | _declarations(element.get("style") or "")
+
+
+def _is_hidden(element, style):
+    return (
+        "hidden" in element.attrib
+        or MARK in (element.get("class") or "").split()
+        or (element.get("aria-hidden") or "").lower() == "true"
+        or (element.get("size") or "").strip() in ("0", "-7")
+        or (element.tag == "input" and (element.get("type") or "").lower() == "hidden")
+        or style.get("display") == "none"
+        or style.get("visibility") in ("hidden", "collapse")
+        or style.get("mso-hide") == "all"
+        or _is_small(style)
+        or _is_away(style)
+    )
+
+
+def _is_small(style):
+    size = _pixels(style.get("font-size") or _font_size(style.get("font", "")))
+    opacity = _number(style.get("opacity"))
+    scaled = re.search(r"scale[xy]?\(\s*0?\.?0*\s*[,)]", style.get("transform", ""))
+    boxes = (_pixels(style.get(name)) for name in ("height", "max-height", "width", "max-width"))
+    return (
+        (size is not None and size < _TINY)
+        or (opacity is not None and opacity < _FAINT)
+        or bool(scaled)
+        or any(box is not None and box <= 1 for box in boxes)
+        or _pixels(style.get("line-height")) == 0
+    )
+
+
+def _font_size(font):
+    found = _LENGTH.search(font)
+    return found.group() if found else None
+
+
+def _is_away(style):
+    moved = (_pixels(style.get(name)) for name in ("left", "top", "right", "bottom", "text-indent"))
+    margins = (_pixels(value) for name, text in style.items() if name.startswith("margin") for value in text.split())
+    clipped = re.search(r"rect\(\s*0|inset\(\s*(100|50)%", f"{style.get('clip', '')} {style.get('clip-path', '')}")
+    shifted = re.search(r"translate[xy3d]*\(\s*-\d{3,}", style.get("transform", ""))
+    far = any(value is not None and abs(value) >= 5 * _FAR for value in moved)
+    return far or any(value is not None and value <= -_FAR for value in margins) or bool(clipped or shifted)
+
+
+def _pixels(length):
+    found = _LENGTH.match((length or "").strip())
+    if not found:
+        return None
+    number, unit = float(found[1]), found[2] or ""
+    if unit == "%":
+        return number * 0.16  # of an ordinary letter
+    return number * _PIXELS.get(unit, 10)
+
+
+def _number(value):
+    try:
+        return float(value.rstrip("%")) / (100 if value.endswith("%") else 1) if value else None
+    except ValueError:
+        return None
+
+
+# === COLOUR === #
+
+
+def _colours(element, style, ink, behind):
+    """Return the text colour and the background of an element inside others; a picture may not be shown."""
+    background = _colour(style.get("background-color") or style.get("background") or element.get("bgcolor"))
+    behind = background if isinstance(background, tuple) else behind
+    colour = _colour(style.get("color") or element.get("color"))
+    return (behind if colour == "transparent" else colour or ink), behind
+
+
+def _colour(text):
+    """Return (red, green, blue), "transparent", or None for what is not known."""
+    for word in _COLOUR.findall((text or "").lower()):
+        if word == "transparent":
+            return word
+        if word.startswith("rgb"):
+            return _from_function(word)
+        if (len(word) in (4, 5, 7, 9) and word[0] == "#") or word in ImageColor.colormap:
+            red, green, blue, *alpha = ImageColor.getrgb(word)
+            return "transparent" if alpha and alpha[0] < 255 * _FAINT else (red, green, blue)
+    return None
+
+
+def _from_function(word):
+    values = [_number(value) for value in re.findall(r"[\d.]+%?", word)]
+    if len(values) < 3 or None in values:
+        return None
+    return (
+        "transparent" if len(values) > 3 and values[3] < _FAINT else tuple(min(255, int(value)) for value in values[:3])
+    )
+
+
+def _distance(one, other):
+    return sum((a - b) ** 2 for a, b in zip(one, other, strict=True)) ** 0.5
