@@ -36,6 +36,30 @@ class TestReceivables(BillingCase):
         move.followup_ids.promise_ids = [fields.Command.create({"promised_for": day})]
         self.assertEqual(self.row(move).expected_on, day)
 
+    def test_the_hourly_check_follows_the_settings(self):
+        project = self.env["project.project"].sudo().create({"name": "Site"})
+        task = (
+            self.env["project.task"]
+            .sudo()
+            .create(
+                {
+                    "name": "Call",
+                    "project_id": project.id,
+                    "priority": "2",
+                    "user_ids": self.env.user.ids,
+                    "date_deadline": fields.Datetime.now() + timedelta(hours=60),
+                }
+            )
+        )
+        notices = self.env["lokario.due.notice"].sudo()
+        found = [("res_model", "=", "project.task"), ("res_id", "=", task.id)]
+        cron = self.env.ref("lokario_billing.ir_cron_check_due")
+        for hours, count in ((48, 0), (72, 1)):
+            self.env["res.config.settings"].sudo().create({"due_critical_hours": hours}).execute()
+            with self.enter_registry_test_mode():
+                cron.method_direct_trigger()
+            self.assertEqual(notices.search_count(found), count)
+
     def test_settings_refuse_what_is_no_hour(self):
         with self.assertRaisesRegex(ValidationError, "24,1"):
             self.env["res.config.settings"].sudo().create({"due_appointment_hours": "soon"})
