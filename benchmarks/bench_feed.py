@@ -45,7 +45,7 @@ def run():
     return [
         Figure("feed, beside smtp-source", ours, source, "ratio >= 0.5", "mails/s"),
         Figure("feed, beside Odoo's mail queue", ours, odoo, "ratio >= 100", "mails/s"),
-        Figure(f"campaign of {CAMPAIGN}, journal and {WORKERS} workers", jobs, odoo, "ratio >= 100", "mails/s"),
+        Figure(f"campaign of {CAMPAIGN}, journal and {WORKERS} workers", jobs, odoo, "ratio >= 50", "mails/s"),
     ]
 
 

@@ -1,8 +1,12 @@
+import uuid
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
 from ..exceptions import ApiProblem
 from ..tools.campaign_content import prepare
+from ..tools.campaign_message import CampaignHeaders, MessageBuilder
+from ..tools.campaign_sender import CampaignSender
 from ..tools.template_renderer import TemplateRenderer
 
 STATES = [
@@ -197,6 +201,22 @@ class EngineCampaign(models.Model):
         self.link_ids = [fields.Command.clear()] + [
             fields.Command.create({"position": position, "url": url}) for position, url in enumerate(content.links)
         ]
+
+    def _get_sender(self, feeder, ip, *, job, kind, content):
+        """The sender of this campaign's messages through one IP; kind: the mail type of Gmail's Feedback-ID."""
+        tenant = self.tenant_id
+        addresses = tenant._get_addresses()
+        headers = CampaignHeaders(
+            vmta=ip.vmta_name,
+            job=job,
+            from_name=self.from_name or tenant.from_name,
+            from_email=self.from_email or tenant.from_email,
+            reply_to=self.reply_to or tenant.reply_to or "",
+            feedback_id=f"c{self.id}:t{tenant.id}:{kind}:{tenant.feedback_sender or tenant.slug[:15]}",
+            list_id=f"t{tenant.id}.{addresses.bounce_domain}",
+        )
+        builder = MessageBuilder(headers, f"=_lokario_{uuid.uuid4().hex}")
+        return CampaignSender(content, builder, addresses, self._get_common_values(), feeder=feeder)
 
     def _get_common_values(self):
         """What templates may use besides the contact's own values."""

@@ -10,8 +10,7 @@ from ..const import SENDING_STATUSES
 from ..exceptions import EngineUnavailable
 from ..tools import verp
 from ..tools.campaign_content import Content
-from ..tools.campaign_message import CampaignHeaders, MessageBuilder
-from ..tools.campaign_sender import Addressee, CampaignSender
+from ..tools.campaign_sender import Addressee
 from ..tools.smtp_feeder import Outcome
 
 _logger = logging.getLogger(__name__)
@@ -222,20 +221,10 @@ class EngineCampaignChunk(models.Model):
         self.invalidate_recordset()
 
     def _get_sender(self, feeder):
-        campaign, tenant = self.campaign_id, self.tenant_id
-        addresses = tenant._get_addresses()
-        headers = CampaignHeaders(
-            vmta=self.ip_id.vmta_name,
-            job=verp.job_name(tenant.id, campaign.id, self.id),
-            from_name=campaign.from_name or tenant.from_name,
-            from_email=campaign.from_email or tenant.from_email,
-            reply_to=campaign.reply_to or tenant.reply_to or "",
-            feedback_id=f"c{campaign.id}:t{tenant.id}:campaign:{tenant.feedback_sender or tenant.slug[:15]}",
-            list_id=f"t{tenant.id}.{addresses.bounce_domain}",
-        )
+        campaign = self.campaign_id
         content = Content(tuple(campaign.content["subjects"]), campaign.content["html"], campaign.content["text"])
-        builder = MessageBuilder(headers, f"=_lokario_{self.id}")
-        return CampaignSender(content, builder, addresses, campaign._get_common_values(), feeder=feeder)
+        job = verp.job_name(self.tenant_id.id, campaign.id, self.id)
+        return campaign._get_sender(feeder, self.ip_id, job=job, kind="campaign", content=content)
 
     @contextmanager
     def _exclusive(self):

@@ -4,9 +4,8 @@ from odoo import models
 from odoo.exceptions import UserError
 
 from ..exceptions import ApiProblem, EngineError
-from ..tools.campaign_content import Content, prepare
-from ..tools.campaign_message import CampaignHeaders, MessageBuilder
-from ..tools.campaign_sender import Addressee, CampaignSender
+from ..tools.campaign_content import prepare
+from ..tools.campaign_sender import Addressee
 from ..tools.contact_rows import inspect_address, normalise_address
 from ..tools.template_renderer import SAMPLE
 from .engine_campaign_sending import NO_QUOTA
@@ -55,18 +54,7 @@ class EngineCampaign(models.Model):
         return [Addressee(index, address, *names, values, 0) for index, address in enumerate(addresses)]
 
     def _get_trial_sender(self, ip, feeder):
-        tenant, template = self.tenant_id, self.template_id
-        addresses = tenant._get_addresses()
-        headers = CampaignHeaders(
-            vmta=ip.vmta_name,
-            job=f"trial-t{tenant.id}-c{self.id}-{uuid.uuid4().hex[:8]}",
-            from_name=self.from_name or tenant.from_name,
-            from_email=self.from_email or tenant.from_email,
-            reply_to=self.reply_to or tenant.reply_to or "",
-            feedback_id=f"c{self.id}:t{tenant.id}:trial:{tenant.feedback_sender or tenant.slug[:15]}",
-            list_id=f"t{tenant.id}.{addresses.bounce_domain}",
-        )
+        template = self.template_id
         content = prepare([template.subject], template.html, template.text, track_opens=False, track_clicks=False)
-        builder = MessageBuilder(headers, f"=_trial_{uuid.uuid4().hex}")
-        content = Content(content.subjects, content.html, content.text)
-        return CampaignSender(content, builder, addresses, self._get_common_values(), feeder=feeder)
+        job = f"trial-t{self.tenant_id.id}-c{self.id}-{uuid.uuid4().hex[:8]}"
+        return self._get_sender(feeder, ip, job=job, kind="trial", content=content)

@@ -1,16 +1,17 @@
 from odoo import fields, models
 from odoo.tools import SQL
 
+# (name, label, column of the day figures). Charts sort by name and colour in that order: delivered comes first.
 OUTCOMES = [
-    ("delivered", "Delivered"),
-    ("deferred", "Deferred"),
-    ("soft", "Temporary failure"),
-    ("hard", "Unknown address"),
-    ("block", "Refused as spam"),
-    ("complained", "Complaint"),
-    ("opened", "Opened"),
-    ("clicked", "Clicked"),
-    ("unsubscribed", "Unsubscribed"),
+    ("delivered", "Delivered", "delivered"),
+    ("refused", "Refused as spam", "block"),
+    ("reported", "Complaint", "complained"),
+    ("retried", "Deferred", "deferred"),
+    ("temporary", "Temporary failure", "soft"),
+    ("unknown", "Unknown address", "hard"),
+    ("opened", "Opened", "opened"),
+    ("followed", "Clicked", "clicked"),
+    ("unsubscribed", "Unsubscribed", "unsubscribed"),
 ]
 
 
@@ -29,13 +30,14 @@ class EngineOutcome(models.Model):
     campaign_id = fields.Many2one("engine.campaign", readonly=True)
     ip_id = fields.Many2one("engine.ip", "IP address", readonly=True)
     provider = fields.Char(readonly=True)
-    outcome = fields.Selection(OUTCOMES, readonly=True)
+    outcome = fields.Selection([outcome[:2] for outcome in OUTCOMES], readonly=True)
     emails = fields.Integer("Mails", readonly=True)
 
     @property
     def _table_query(self):
         rows = SQL(", ").join(
-            SQL("(%s, %s, s.%s)", place, name, SQL.identifier(name)) for place, (name, _label) in enumerate(OUTCOMES)
+            SQL("(%s, %s, s.%s)", place, name, SQL.identifier(column))
+            for place, (name, _label, column) in enumerate(OUTCOMES)
         )
         return SQL(
             """SELECT s.id * %s + o.place AS id, s.day, s.tenant_id, s.company_id, s.campaign_id, s.ip_id, s.provider,
