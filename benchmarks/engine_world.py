@@ -36,10 +36,9 @@ class EngineWorld(LoadedOdoo):
         self.folder = folder
 
     def create_tenant(self, env, slug, ips, quota, **values):
-        """A tenant with active IPs of `quota` mails today each."""
-        tenant = env["engine.tenant"].create(
-            {"name": slug.title(), "slug": slug, "from_name": slug, "from_email": f"news@{slug}.test", **values}
-        )
+        """A tenant with active IPs of `quota` mails today each, which may all leave at once."""
+        identity = {"name": slug.title(), "slug": slug, "from_name": slug, "from_email": f"news@{slug}.test"}
+        tenant = env["engine.tenant"].create({**identity, "spread_over_day": False, **values})
         domains = env["engine.domain"].with_context(engine_without_keys=True)
         domain = domains.create({"name": f"{slug}.test", "tenant_id": tenant.id})
         for number in range(1, ips + 1):

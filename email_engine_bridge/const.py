@@ -10,6 +10,7 @@ IP_STATUSES = [
     ("retired", "Retired"),
 ]
 SENDING_STATUSES = ("warming", "active")
+BOARD_STATUSES = ("provisioning", "warming", "active", "paused")  # columns of the warm-up board, also empty
 LIVE_STATUSES = ("warming", "active", "held", "paused")
 
 LEASE_SECONDS = 900  # how long a silent worker keeps what it reserved

@@ -28,6 +28,13 @@ class QuotaChecker:
         grants = self.quota._reserve(ip.tenant_id, email_count, ips=ip)
         return grants[0]["lease"] if grants else None
 
+    def may_leave_now(self, ip_id, lease, email_count):
+        """Return how many of a lease's mails may be handed over now: the day is spread over its hours.
+
+        They count as having left. 0: ask again in the next hour.
+        """
+        return self.quota._let_leave(self.env["engine.ip"].browse(ip_id), lease, email_count)
+
     def release_quota(self, lease):
         """Give back what is unused of a lease; return whether it was still open."""
         return self.quota._release(lease)

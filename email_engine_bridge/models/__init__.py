@@ -2,6 +2,7 @@ from . import engine_outcome
 from . import engine_powermta_server
 from . import engine_config_version
 from . import engine_provider
+from . import engine_warmup_curve
 from . import engine_warmup_plan
 from . import engine_warmup_stage
 from . import engine_tenant
@@ -10,6 +11,7 @@ from . import engine_dkim_key
 from . import engine_dns_check
 from . import engine_finding
 from . import engine_ip
+from . import engine_ip_quota
 from . import engine_ip_warmup
 from . import engine_ip_day
 from . import engine_alert
@@ -17,6 +19,7 @@ from . import engine_lease
 from . import engine_quota
 from . import engine_api_key
 from . import fastapi_endpoint
+from . import ir_http
 from . import ir_rule
 from . import res_lang
 from . import engine_tenant_sending

@@ -7,7 +7,7 @@ from odoo import api, fields, models
 from odoo.addons.queue_job.exception import RetryableJobError
 
 from ..const import SENDING_STATUSES
-from ..exceptions import EngineUnavailable
+from ..exceptions import EngineUnavailable, HourIsFull
 from ..tools import verp
 from ..tools.campaign_content import Content
 from ..tools.campaign_sender import Addressee
@@ -45,6 +45,10 @@ UPDATE engine_campaign_recipient r SET state = 'suppressed', answer = s.reason
   FROM engine_suppression s
  WHERE r.chunk_id = %(chunk_id)s AND r.state = 'queued' AND s.email = r.email
    AND (s.tenant_id = r.tenant_id OR (s.tenant_id IS NULL AND coalesce(s.company_id, r.company_id) = r.company_id))
+"""
+COUNT_WAITING = """
+SELECT count(*) FROM (SELECT FROM engine_campaign_recipient
+                       WHERE chunk_id = %(chunk_id)s AND state = 'queued' LIMIT %(limit)s) waiting
 """
 TAKE = """
 UPDATE engine_campaign_recipient r SET state = 'handing', handed_at = clock_timestamp() AT TIME ZONE 'UTC'
@@ -173,7 +177,12 @@ class EngineCampaignChunk(models.Model):
             if not self.env["engine.quota"]._settle(self.lease, 0, close=False):
                 return [], ("returned", "The reservation ran out")
             cr.execute(SUPPRESS, values)
-            cr.execute(TAKE, values)
+            cr.execute(COUNT_WAITING, values)
+            waiting = cr.fetchone()[0]
+            room = waiting and self.env["engine.quota"]._let_leave(self.ip_id, self.lease, waiting)
+            if waiting and not room:
+                raise HourIsFull("This hour of the IP is full: the rest follows in the next one")
+            cr.execute(TAKE, {**values, "limit": room})
             return sorted((Addressee(*row) for row in cr.fetchall()), key=lambda one: one.id), None
 
     def _find_refusal(self, campaign_state, is_stopped, ip_status, lease_state, day):
@@ -198,6 +207,7 @@ class EngineCampaignChunk(models.Model):
         self._record([(one.id, RESULT_STATES[one.outcome], one.answer) for one in deliveries])
         if len(deliveries) < len(rows):
             self._execute(PUT_BACK, ids=[one.id for one in rows])
+            self.env["engine.quota"]._let_leave(self.ip_id, self.lease, len(deliveries) - len(rows))
         used = sum(one.outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN) for one in deliveries)
         self.env["engine.quota"]._settle(self.lease, used, close=False)
         lost = [one for one in deliveries if one.outcome in (Outcome.UNSENT, Outcome.DEFERRED)]

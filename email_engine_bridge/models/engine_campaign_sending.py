@@ -215,7 +215,9 @@ class EngineCampaign(models.Model):
         self._continue()
 
     def _continue(self):
-        for campaign in self.filtered(lambda one: one.state == "sending" and one.transport == "powermta"):
+        for campaign in self.filtered(
+            lambda one: one.state == "sending" and one.transport == "powermta" and not one.tenant_id.is_stopped
+        ):
             campaign.chunk_ids.filtered(lambda chunk: chunk.state == "pending")._enqueue()
             campaign._close_leases()
             if campaign._count_waiting():

@@ -4,7 +4,7 @@ from ..tools import dns_board, mta_sts
 from ..tools.dns_lookup import DnsLookup
 
 KINDS = [
-    ("ptr", "PTR / FCrDNS = HELO"),
+    ("ptr", "PTR = HELO"),
     ("spf", "SPF"),
     ("dkim", "DKIM"),
     ("dmarc", "DMARC"),

@@ -4,7 +4,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import format_date
 
-from ..const import IP_STATUSES, SENDING_STATUSES
+from ..const import BOARD_STATUSES, IP_STATUSES, SENDING_STATUSES
 from ..tools import dns_board, dns_records, health, pmta_values, warmup
 from ..tools.finding import finding
 
@@ -45,7 +45,13 @@ class EngineIp(models.Model):
     vmta_name = fields.Char("VirtualMTA", compute="_compute_vmta_name", store=True)
     active = fields.Boolean(default=True)
     status = fields.Selection(
-        IP_STATUSES, required=True, default="provisioning", readonly=True, tracking=True, index=True
+        IP_STATUSES,
+        required=True,
+        default="provisioning",
+        readonly=True,
+        tracking=True,
+        index=True,
+        group_expand="_expand_statuses",
     )
     status_finding = fields.Json(readonly=True, copy=False)
     status_reason = fields.Char("Why", compute="_compute_reasons")
@@ -72,9 +78,6 @@ class EngineIp(models.Model):
     health_reason = fields.Char(compute="_compute_reasons")
     daily_quota = fields.Integer("Quota a day now", compute="_compute_daily_quota", store=True)
     day_ids = fields.One2many("engine.ip.day", "ip_id", "Days")
-    quota_today = fields.Integer(compute="_compute_today")
-    sent_today = fields.Integer("Sent and reserved today", compute="_compute_today")
-    remaining_today = fields.Integer(compute="_compute_today")
 
     _address_uniq = models.UniqueIndex("(address)", "This IP address is registered already.")
     _vmta_name_uniq = models.UniqueIndex("(vmta_name)", "Another IP address has this VirtualMTA name already.")
@@ -114,14 +117,10 @@ class EngineIp(models.Model):
             day = format_date(self.env, ip.consolidated_on)
             ip.warmup_note = ip.warmup_finding and f"{day}: {say(ip.warmup_finding)}"
 
-    def _compute_today(self):
-        for tenant, ips in self.grouped("tenant_id").items():
-            days = self.env["engine.quota"]._read_today(tenant, ips) if tenant else {}
-            for ip in ips:
-                day = days.get(ip.id, {})
-                ip.quota_today = day.get("quota", 0)
-                ip.remaining_today = day.get("remaining", 0)
-                ip.sent_today = day.get("sent", 0) + day.get("reserved", 0)
+    @api.model
+    def _expand_statuses(self, statuses, _domain):
+        """Show the columns an IP passes through, and the others as far as they are used."""
+        return [status for status, _label in IP_STATUSES if status in BOARD_STATUSES or status in statuses]
 
     # === CHECKS === #
 
@@ -220,30 +219,11 @@ class EngineIp(models.Model):
         self.ensure_one()
         self.sudo().message_post(body=text, author_id=self.env.user.partner_id.id, subtype_xmlid="mail.mt_note")
 
-    # === QUOTA === #
+    # === WHAT OTHERS ASK === #
 
     def _get_progress(self):
         self.ensure_one()
         return warmup.Progress(self.stage, self.used_days, self.idle_days)
-
-    def _get_quota_on(self, _day):
-        """Return how many mails a day this IP may send from `_day` on, as things stand."""
-        self.ensure_one()
-        return self.daily_quota
-
-    def _describe_today(self, row):
-        """Return this IP's day as the API shows it; `sent_today` includes what is reserved."""
-        self.ensure_one()
-        return {
-            "ip_id": self.id,
-            "ip_address": self.address,
-            "address": self.address,
-            "status": self.status,
-            "phase": self.phase,
-            "daily_quota": row["quota"],
-            "sent_today": row["sent"] + row["reserved"],
-            "remaining": row["remaining"],
-        }
 
     def _describe_new(self):
         """Return what the API tells after a domain and its IP were added."""
@@ -260,14 +240,3 @@ class EngineIp(models.Model):
             "status": self.status,
             "records": [*records, dict(zip(names, reverse, strict=True))],
         }
-
-    def _set_quota_today(self, quota, reason):
-        """Set the quota of today by hand; the warm-up leaves this day alone."""
-        self.ensure_one()
-        before = self.quota_today
-        self.env["engine.quota"]._set_quota_by_hand(self, quota)
-        self._explain(
-            self.env._("Quota of today: %(before)s → %(after)s. %(reason)s", before=before, after=quota, reason=reason)
-        )
-        self.invalidate_recordset(["quota_today", "remaining_today"])
-        self.tenant_id._touch_configuration()

@@ -25,6 +25,8 @@ class EngineIpDay(models.Model):
     delivered = fields.Integer(required=True, default=0, readonly=True)
     bounced = fields.Integer(required=True, default=0, readonly=True)
     complained = fields.Integer(required=True, default=0, readonly=True)
+    hour = fields.Datetime(readonly=True, help="The last hour in which mails left")
+    hour_left = fields.Integer("Left in that hour", readonly=True)
     remaining = fields.Integer(compute="_compute_remaining")
 
     _ip_day_uniq = models.UniqueIndex("(ip_id, day)", "This IP address has this day already.")

@@ -103,9 +103,9 @@ class EnginePowermtaServer(models.Model):
         for tenant in tenants:
             keys = self._get_keys(tenant)
             vmtas = tuple(
-                pmta_config.VirtualMta(ip.vmta_name, ip.address, ip.hostname, days[ip.id]["quota"], keys)
+                pmta_config.VirtualMta(ip.vmta_name, ip.address, ip.hostname, quota, keys, ip._get_plan_hourly())
                 for ip in tenant.ip_ids
-                if ip.is_sending and days[ip.id]["quota"]
+                if ip.is_sending and (quota := days[ip.id]["quota"])
             )
             domains = tuple(tenant.domain_ids.mapped("name"))
             pools.append(pmta_config.Pool(tenant.pool_name, vmtas, domains))

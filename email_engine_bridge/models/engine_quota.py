@@ -113,6 +113,22 @@ UPDATE engine_ip_day d
 RETURNING d.ip_id, d.quota, d.sent, d.reserved
 """
 
+# A cap of the whole day is none: the reservation is the limit, and what died on its way is reserved again.
+LET_LEAVE = """
+WITH day AS (
+    SELECT d.id, d.quota, CASE WHEN d.hour = %(hour)s THEN d.hour_left ELSE 0 END AS used
+      FROM engine_lease l JOIN engine_ip_day d ON d.id = l.ip_day_id
+     WHERE l.token = %(token)s AND l.state = 'open'
+       FOR UPDATE OF d
+), room AS (
+    SELECT id, used, CASE WHEN %(cap)s >= quota THEN %(emails)s ELSE least(%(emails)s, greatest(%(cap)s - used, 0)) END
+           AS emails FROM day
+)
+UPDATE engine_ip_day d SET hour = %(hour)s, hour_left = greatest(room.used + room.emails, 0)
+  FROM room WHERE d.id = room.id
+RETURNING room.emails
+"""
+
 
 class EngineQuota(models.AbstractModel):
     """Check, reserve, settle and release quota; exact under any concurrency.
@@ -153,7 +169,7 @@ class EngineQuota(models.AbstractModel):
         A row: id, ip_id, quota, reserved, sent, delivered, bounced, complained, remaining. Each
         tenant has its own today. `ips` narrows it to some of the tenants' IPs.
         """
-        ips = (tenants.ip_ids if ips is None else ips).filtered(lambda ip: ip.tenant_id in tenants)
+        ips = (tenants.ip_ids if ips is None else ips).filtered(lambda ip: ip.id and ip.tenant_id in tenants)
         if not ips:
             return {}
         today = {tenant: tenant._get_today() for tenant in tenants}
@@ -261,6 +277,18 @@ class EngineQuota(models.AbstractModel):
         if sent < 0:
             return False
         return bool(self._change(SETTLE, token=lease, sent=sent, close=close, state="settled"))
+
+    @api.model
+    def _let_leave(self, ip, lease, emails):
+        """Return how many of `emails` mails of an open lease of the IP may leave in the hour that runs.
+
+        They count as having left: hand over exactly so many. 0 means: in the next hour, as long as
+        the lease is kept open (see `_settle`). A negative number gives back what did not leave.
+        """
+        hour = fields.Datetime.now().replace(minute=0, second=0, microsecond=0)
+        values = {"token": lease, "emails": emails, "cap": ip._get_hourly_cap(), "hour": hour}
+        rows = self._change(LET_LEAVE, **values)
+        return max(0, rows[0]["emails"]) if rows else 0
 
     @api.model
     def _release(self, lease):

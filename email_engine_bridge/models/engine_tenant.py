@@ -7,7 +7,7 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.addons.base.models.res_partner import _tz_get
 from odoo.addons.lokario_base.fields import Secret
 
-from ..tools import health, pmta_values
+from ..tools import health, pmta_values, warmup
 from ..tools.telegram import DEFAULT_URL, TelegramClient
 
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -36,6 +36,11 @@ class EngineTenant(models.Model):
         required=True,
         default="UTC",
         help="The time zone in which a day of quota starts and ends.",
+    )
+    spread_over_day = fields.Boolean(
+        default=True,
+        help="At most an eighth of an IP's quota leaves within an hour, but 50 mails always may; in the last hour of"
+        " the day all that is left. Hourly caps of a warm-up plan hold in any case.",
     )
     delivery_host = fields.Char("Delivery server host", required=True, default="localhost")
     delivery_port = fields.Integer("Delivery server port", required=True, default=25)
@@ -112,6 +117,11 @@ class EngineTenant(models.Model):
         self.ensure_one()
         now = fields.Datetime.now().replace(tzinfo=ZoneInfo("UTC"))
         return now.astimezone(ZoneInfo(self.tz)).date()
+
+    def _get_end_of_today(self):
+        """Return the moment (UTC, naive) at which the tenant's day of quota ends."""
+        self.ensure_one()
+        return warmup.day_bounds(self._get_today(), ZoneInfo(self.tz))[1].replace(tzinfo=None)
 
     def _get_capacity(self):
         """Return the tenant's capacity of today as the API shows it."""

@@ -22,7 +22,8 @@ class FastapiEndpoint(models.Model):
     def _get_routing_info(self):
         routing = super()._get_routing_info()
         if self.app == "email_engine":
-            routing.update(type="engine_api", save_session=False)
+            routes = [route.replace("<path:", "<engine_path:") for route in routing["routes"]]
+            routing.update(type="engine_api", save_session=False, routes=routes)
         return routing
 
     def _prepare_fastapi_app_params(self):

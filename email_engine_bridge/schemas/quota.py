@@ -31,7 +31,7 @@ class TenantQuota(BaseModel):
 
 
 class QuotaQuestion(BaseModel):
-    emails_to_send: Annotated[int, Field(ge=1, le=MAX_INT, examples=[100])]
+    emails_to_send: Annotated[int, Field(ge=1, le=MAX_INT, strict=True, examples=[100])]
 
 
 class QuotaAnswer(BaseModel):
@@ -43,5 +43,5 @@ class QuotaAnswer(BaseModel):
 
 
 class QuotaChange(BaseModel):
-    quota: Annotated[int, Field(ge=0, le=MAX_INT)]
+    quota: Annotated[int, Field(ge=0, le=MAX_INT, strict=True)]
     reason: Annotated[str, Field(min_length=3, max_length=500)]

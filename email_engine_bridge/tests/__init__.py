@@ -9,9 +9,11 @@ from . import test_engagement
 from . import test_findings
 from . import test_install
 from . import test_mailwizz
+from . import test_pacing
 from . import test_pmta_config
 from . import test_pmta_lint
 from . import test_quota
+from . import test_remote_calls
 from . import test_retention
 from . import test_sending_api
 from . import test_template_renderer

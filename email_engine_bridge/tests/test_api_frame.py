@@ -75,4 +75,5 @@ class TestApiFrame(EngineHttpCase):
         response = self.api("/health", headers={"X-Request-ID": "journey-0001"})
         self.assertEqual(response.headers["X-Request-ID"], "journey-0001")
         self.assertProblem(self.api("/no-such-thing"), 404)
+        self.assertProblem(self.api("/no%0Asuch"), 404)
         self.assertProblem(self.api("/health", method="DELETE"), 405)

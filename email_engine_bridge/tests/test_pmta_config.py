@@ -68,7 +68,8 @@ def data_sets(draw):
                 config.DkimKey(selector, host, f"/etc/pmta/dkim/{host}.{selector}.pem")
                 for selector in draw(st.lists(SELECTOR, unique=True, max_size=2))
             )
-            vmtas.append(config.VirtualMta(f"{slug}-{number}-{index}", address, host, draw(QUOTA), keys))
+            hourly = draw(st.sampled_from((0, 20, 10**6)))
+            vmtas.append(config.VirtualMta(f"{slug}-{number}-{index}", address, host, draw(QUOTA), keys, hourly))
             domains.append(host)
             if index == 2:
                 break

@@ -47,6 +47,16 @@ class TestWarmupEngine(EngineCase):
             row = self.quota._read_today(self.tenant_b)[self.ip_b1.id]
         self.assertEqual(row["quota"], 10000)
 
+    def test_the_curve_shows_plan_and_reality(self):
+        after = self._play(self.ip_b1, 8)
+        self._play(self.ip_b1, 1, share=0.5, start=after)
+        curve = self.env["engine.warmup.curve"].search([("ip_id", "=", self.ip_b1.id)])
+        planned, sent = (curve.filtered(lambda row, name=name: row.series == name) for name in ("planned", "sent"))
+        self.assertEqual(sent.mapped("emails"), [50] * 7 + [200, 100])
+        self.assertEqual(planned.mapped("emails")[:9], [50] * 7 + [200] * 2)
+        self.assertEqual((len(planned), sum(planned.mapped("emails")[:42])), (49, 120_750))
+        self.assertEqual(planned[0].day, sent[0].day)
+
     def test_idle_days_hold_and_a_day_is_counted_once(self):
         after = self._play(self.ip_b1, 3)
         after = self._play(self.ip_b1, 4, share=0, start=after)

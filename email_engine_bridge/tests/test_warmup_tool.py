@@ -1,12 +1,11 @@
-from datetime import UTC, date, datetime, timedelta
-from itertools import pairwise
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from odoo.tests import BaseCase, tagged
 
-from ..tools import health, pacing, warmup
+from ..tools import health, warmup
 
 
 def play(plan, days):
@@ -127,35 +126,3 @@ class TestHealth(BaseCase):
         self.assertEqual(health.next_state("probation", 0, bad).state, "pause")
         shares = [health.share_of_quota(state) for state in ("ok", "slow", "probation", "hold", "pause")]
         self.assertEqual(shares, [1.0, 0.5, 0.5, 0.0, 0.0])
-
-
-@tagged("post_install", "-at_install")
-class TestPacing(BaseCase):
-    NOW = datetime(2026, 2, 16, 0, 0)
-    END = NOW + timedelta(days=1)
-
-    def plan(self, emails, **values):
-        return pacing.releases(emails, **{"now": self.NOW, "day_end": self.END, "quota": 10000, **values})
-
-    def test_no_hour_above_an_eighth_and_nothing_lost(self):
-        plan = self.plan(10000)
-        self.assertEqual([release.emails for release in plan], [1250] * 8)
-        self.assertEqual({(b.not_before - a.not_before) for a, b in pairwise(plan)}, {timedelta(hours=1)})
-
-    def test_first_day_of_the_document_leaves_at_once(self):
-        self.assertEqual([release.emails for release in self.plan(50, quota=50)], [50])
-
-    def test_late_reservation_is_not_lost(self):
-        plan = self.plan(5000, now=self.END - timedelta(hours=2))
-        self.assertEqual([release.emails for release in plan], [1250, 3750])
-
-    def test_used_hour_and_hourly_plan(self):
-        self.assertEqual([release.emails for release in self.plan(1500, used_this_hour=1250)], [1250, 250])
-        self.assertEqual(self.plan(100, plan_hourly=20)[0].emails, 20)
-
-    @settings(max_examples=300, deadline=None, derandomize=True, database=None)
-    @given(st.integers(0, 10**6), st.integers(1, 10**6), st.integers(0, 23 * 60))
-    def test_sum_is_what_was_reserved(self, emails, quota, minute):
-        plan = self.plan(emails, quota=quota, now=self.NOW + timedelta(minutes=minute))
-        self.assertEqual(sum(release.emails for release in plan), emails)
-        self.assertTrue(all(release.emails > 0 and release.not_before < self.END for release in plan))

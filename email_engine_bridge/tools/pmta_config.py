@@ -30,16 +30,21 @@ class DkimKey:
 
 @dataclass(frozen=True)
 class VirtualMta:
-    """One IP of a tenant; `quota` is its number of mails of today, above 0."""
+    """One IP of a tenant; `quota` is its number of mails of today, above 0.
+
+    `hourly` is the warm-up plan's own cap an hour, 0 when it has none.
+    """
 
     name: str
     address: str
     hostname: str
     quota: int
     keys: tuple = ()
+    hourly: int = 0
 
     def __post_init__(self):
         values.name("ip.name", self.name)
+        values.number("ip.hourly", self.hourly)
         object.__setattr__(self, "address", values.address("ip.address", self.address))
         values.hostname("ip.hostname", self.hostname)
         values.number("ip.quota", self.quota, low=1)
@@ -244,6 +249,7 @@ def _provider(provider):
 
 def _virtual_mta(vmta):
     keys = sorted(vmta.keys, key=lambda key: (key.domain, key.selector))
+    hourly = math.ceil(vmta.quota / MIN_HOURS_OF_A_DAY)
     return block(
         "virtual-mta",
         vmta.name,
@@ -255,7 +261,7 @@ def _virtual_mta(vmta):
             "domain",
             "*",
             keys and ("dkim-sign", "yes"),
-            ("max-msg-rate", f"{math.ceil(vmta.quota / MIN_HOURS_OF_A_DAY)}/h"),
+            ("max-msg-rate", f"{min(hourly, vmta.hourly or hourly)}/h"),
         ),
     )
 

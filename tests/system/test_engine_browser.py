@@ -10,6 +10,12 @@ from lokario_cli.worlds.odoo import Server
 
 DATABASE = "engine_journey"
 PICTURES = ROOT / "docs" / "images"
+CHART_STANDS_STILL = """(() => {
+    const picture = document.querySelector(".o_graph_view canvas").toDataURL();
+    window.looks = picture === window.lastLook ? window.looks + 1 : 0;
+    window.lastLook = picture;
+    return window.looks > 10;
+})()"""
 ZONE = """$ORIGIN mail1.sos-mail.com.
 $TTL 60
 @ SOA ns. host. 1 60 60 60 60
@@ -47,8 +53,21 @@ def publish(client, folder):
     return name_server.serving({"mail1.sos-mail.com": ZONE + text, "10.123.45.in-addr.arpa": REVERSE}, folder)
 
 
+def give_a_past(world):
+    """Give the IP a past: nearly every mail of its first eleven days left, nothing on the third and fourth."""
+    world.cluster.psql(
+        """INSERT INTO engine_ip_day (ip_id, tenant_id, company_id, day, quota, sent, reserved, delivered, bounced,
+                                      complained)
+           SELECT id, tenant_id, company_id, current_date - 11 + n, quota, sent, 0, sent, 0, 0
+             FROM engine_ip, generate_series(0, 10) n,
+                  LATERAL (SELECT CASE WHEN n < 9 THEN 50 ELSE 200 END AS quota) plan,
+                  LATERAL (SELECT CASE WHEN n IN (2, 3) THEN 0 ELSE quota - n END AS sent) real""",
+        DATABASE,
+    )
+
+
 @pytest.mark.skipif(not name_server.knotd(), reason="apt-get install knot")
-def test_journey_in_french(server, client, tmp_path):
+def test_journey_in_french(world, server, client, tmp_path):
     url = server.url.replace("127.0.0.1", "localhost")
     with Browser() as browser:
         browser.log_in(url, "admin", "admin")
@@ -68,11 +87,16 @@ def test_journey_in_french(server, client, tmp_path):
         with publish(client, tmp_path) as address:
             client.call("ir.config_parameter", "set_param", "email_engine_bridge.dns_servers", address)
             browser.click("button[name=action_check_dns]")
-            browser.see(".o_field_widget[name=check_ids]", "SPF passes")
+            browser.see(".o_field_widget[name=check_ids]", "Le SPF est valide")
         browser.see(".o_field_widget[name=dns_state]", "Vert")
         browser.see(".o_field_widget[name=check_ids] .o_clipboard_button")
         browser.picture(PICTURES / "engine-dns-board.png")
 
+        give_a_past(world)
+        browser.open(f"{url}/odoo/engine-warmup-curve")
+        browser.see(".o_graph_view canvas", "")
+        browser.wait(CHART_STANDS_STILL)
+        browser.picture(PICTURES / "engine-warmup-curve.png")
         browser.open(f"{url}/odoo/engine-warmup")
         browser.see(".o_kanban_view", "45.123.10.1")
         browser.see(".o_kanban_view", "week_1")
