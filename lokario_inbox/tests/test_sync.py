@@ -275,6 +275,27 @@ class TestSync(MailboxCase):
         self.sync(box)
         self.assertEqual([client.select(name)[1] for name in ("INBOX", "Archive", "Junk")], [[b"0"], [b"1"], [b"1"]])
 
+    def test_gmail_archives_by_taking_the_inbox_label(self):
+        """Gmail's one folder is "All Mail": nothing moves there, the label of the inbox goes."""
+        said = []
+
+        def gmail(connection, unit):
+            said.append(connection.said)
+            unit = unit.replace(b"[CAPABILITY IMAP4rev1", b"[CAPABILITY IMAP4rev1 X-GM-EXT-1")
+            return [unit.replace(b" BAD Error in IMAP command UID STORE:", b" OK")]
+
+        with ImapProxy(self.world.imap_port, gmail) as proxy:
+            self._allow_hosts(self.env, f"127.0.0.1:{proxy.port}")
+            box = self.box(is_two_way=True, imap_port=proxy.port)
+            self.append(self.imap(), [make_mail(1)])
+            self.sync(box)
+            box.folder_ids.filtered(lambda folder: folder.special_use == "inbox").special_use = "all"
+            self.messages(box)._push_move("archive")
+            self.sync(box)
+            self.assertEqual(box.last_sync_error, False)
+        self.assertTrue(any(b"UID STORE 1 -X-GM-LABELS.SILENT (\\Inbox)" in text for text in said))
+        self.assertFalse(self.messages(box).filtered("is_push_pending"))
+
     def test_jobs_share_a_tick(self):
         """With two jobs wanted, the cron only enqueues; one job looks at every due mailbox, a second tick adds none."""
         boxes = [self.box(f"job{number}@mail.test") for number in range(3)]
