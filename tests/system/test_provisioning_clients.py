@@ -1,0 +1,113 @@
+"""What clients get by their plan and template: a link instead of a password, a chart of accounts, the edited mail."""
+
+import os
+import re
+import urllib.parse
+
+import pytest
+from clients import log_in, name, submit, text_of
+
+from lokario_cli.paths import STATE
+from lokario_cli.worlds.odoo import write_configuration
+from lokario_cli.worlds.provisioning import RefusedCall, run_script
+
+EDIT = """
+template = env.ref("saas_manager.mail_template_instance_suspended")
+template.subject, template.body_html = "Edited subject", "<p>Edited by us</p>"
+cron = env["ir.model.data"].search([("module", "=", "saas_manager"), ("model", "=", "ir.cron")], limit=1)
+env["ir.cron"].browse(cron.res_id).interval_number = 45
+env.cr.commit()
+"""
+
+
+@pytest.fixture
+def linked(provisioning):
+    """The plan sends one-time links."""
+    provisioning.call("saas.plan", "write", [provisioning.plan_id], {"credential_mode": "link"})
+    yield provisioning
+    provisioning.call("saas.plan", "write", [provisioning.plan_id], {"credential_mode": "password"})
+
+
+def test_the_link_sets_the_password_once(linked, mails):
+    world, subdomain = linked, name()
+    host, login = f"{subdomain}.localhost", f"{subdomain}@client.test"
+    world.provision(subdomain)
+    body = text_of(mails(1)[0])
+    path = re.search(r"http://\S+?(/web/reset_password\?token=\S+)", body).group(1)
+    assert "Password" not in body, "no password in the mail"
+    token = urllib.parse.unquote(path.partition("token=")[2])
+    chosen, stolen = "chosen-by-the-client-1", "chosen-by-a-thief-1"
+    for password in (chosen, stolen):
+        submit(world, host, path, login=login, token=token, password=password, confirm_password=password)
+    assert log_in(world, host, login, chosen)
+    assert not log_in(world, host, login, stolen), "the link works once"
+    assert 'name="confirm_password"' not in world.get(host, path)[1]
+
+
+def test_the_chart_of_accounts_and_the_languages_come_from_the_template(provisioning, mails):
+    world = provisioning
+    country = world.call("res.country", "search", [["code", "=", "FR"]])[0]
+    french = world.call("res.lang", "search", [["code", "=", "fr_FR"]], context={"active_test": False})
+    values = {"name": "France", "code": "fr", "server_id": world.server_id, "modules": "account, l10n_fr_account"}
+    template = world.call("saas.template", "create", [{**values, "country_id": country, "lang_ids": [[6, 0, french]]}])[
+        0
+    ]
+    world.call("saas.template", "action_build", [template])
+    assert world.wait_for("saas.template", template, {"ready", "failed"}, 300) == "ready"
+    subdomain = name()
+    partner = world.create_client(subdomain, country_id=country, vat="FR23334175221", lang="fr_FR")
+    instance = world.provision(subdomain, partner_id=partner, template_id=template)
+    assert world.read("saas.instance", instance, "state", "error_message") == ["active", False]
+    facts = world.world.cluster.psql(
+        """
+        SELECT c.chart_template, cu.name, p.vat, p.lang, (SELECT count(*) > 300 FROM account_account),
+               (SELECT count(*) > 20 FROM account_tax), (SELECT count(*) > 4 FROM account_journal),
+               (SELECT active FROM res_lang WHERE code = 'fr_FR')
+          FROM res_company c
+          JOIN res_partner p ON p.id = c.partner_id
+          JOIN res_currency cu ON cu.id = c.currency_id
+        """,
+        world.database(subdomain),
+    )
+    assert facts == "fr|EUR|FR23334175221|fr_FR|t|t|t|t"
+
+
+def test_edited_mails_and_intervals_survive_an_update(world, suite_database):
+    database = world.clone(suite_database, f"update_{os.getpid()}")
+    world.cluster.psql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true')
+    try:
+        run_script(write_configuration(STATE / "conf" / f"{database}.conf", world.options()), database, EDIT)
+        world.run_odoo(database, "-u", "saas_manager", "--stop-after-init")
+        edited = world.cluster.psql(
+            "SELECT count(*) FROM mail_template WHERE subject->>'en_US' = 'Edited subject'"
+            " AND body_html->>'en_US' LIKE '%Edited by us%'",
+            database,
+        )
+        assert edited == "1"
+        assert world.cluster.psql("SELECT count(*) FROM ir_cron WHERE interval_number = 45", database) == "1"
+    finally:
+        world.drop(database)
+
+
+@pytest.fixture
+def name_database_server(provisioning):
+    """Give the server's PostgreSQL by its address; afterwards it is this Odoo's own again."""
+    statement = "UPDATE saas_server SET db_host = nullif('{}', ''), db_port = {}, db_user = nullif('{}', '')"
+
+    def set_address(host, port, user):
+        provisioning.world.cluster.psql(statement.format(host, port, user), provisioning.manager)
+
+    yield set_address
+    set_address("", 0, "")
+
+
+def test_a_server_with_a_named_postgresql(provisioning, mails, name_database_server):
+    world, options = provisioning, provisioning.world.cluster.odoo_options()
+    name_database_server(options["db_host"], options.get("db_port", 5432), options["db_user"])
+    instance = world.provision(name())
+    assert world.read("saas.instance", instance, "state", "error_message") == ["active", False]
+    name_database_server("127.0.0.1", 9, "odoo")
+    unreachable = world.create_instance(name())
+    with pytest.raises(RefusedCall, match="does not answer"):
+        world.call("saas.instance", "action_provision_instance", [unreachable])
+    assert world.read("saas.instance", unreachable, "state") == "draft"
