@@ -7,10 +7,10 @@ its last 7 days and last 24 hours. Good senders: 2 % bounces, 0.03 % complaints.
 
 import math
 import random
-import sys
 
 from lokario_cli.figures import Figure
-from lokario_cli.paths import ROOT
+
+from .engine_world import make_importable
 
 RUNS = 10_000
 DAYS = 42
@@ -35,8 +35,10 @@ def run():
 
 def simulate(rates, runs, seed):
     """Return the share of IPs stopped (paused or held) by ours and by the naive rule."""
-    health = _tool("health")
-    quotas = [stage.quota for stage in _tool("warmup").document_plan().stages for _day in range(stage.days)]
+    make_importable()
+    from odoo.addons.email_engine_bridge.tools import health, warmup
+
+    quotas = [stage.quota for stage in warmup.document_plan().stages for _day in range(stage.days)]
     dice = random.Random(seed)
     outcomes = [_one_ip(health, quotas, rates, dice) for _run in range(runs)]
     ours = [mails for mails, _naive in outcomes if mails]
@@ -88,11 +90,3 @@ def binomial(dice, trials, chance):
 
 def _median(values):
     return sorted(values)[len(values) // 2] if values else 0
-
-
-def _tool(name):
-    """Import a pure tool of the addon without Odoo."""
-    folder = str(ROOT / "email_engine_bridge" / "tools")
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-    return __import__(name)
