@@ -133,7 +133,7 @@ def _handle_some(env, box):
         conversation.user_id = env.ref("base.user_admin")
         conversation.inbox_note("Rappeler le client")
         env["inbox.link"].create({"conversation_id": conversation.id, "res_model": partner._name, "res_id": partner.id})
-    env.flush_all()
+    env.cr.commit()  # the log of the assignments is written with the commit
 
 
 def _handled(env, box):
