@@ -1,8 +1,6 @@
 """The routing matrix on the suite and on Odoo alone: misrouted mails, mails through somebody else's server."""
 
-import json
 import logging
-import os
 from contextlib import ExitStack
 
 from lokario_cli.figures import Figure
@@ -10,9 +8,11 @@ from lokario_cli.setup.postgres import Cluster
 from lokario_cli.worlds.loaded import LoadedOdoo
 from lokario_cli.worlds.odoo import World
 
+from .child import in_a_child
+
 
 def run() -> list[Figure]:
-    odoo, ours = _in_a_child(""), _in_a_child("lokario_billing")
+    odoo, ours = in_a_child(_matrix, ""), in_a_child(_matrix, "lokario_billing")
     return [
         Figure("wall: mails of the matrix (peer: Odoo alone)", ours["cases"], odoo["cases"], "ours >= 300", "mails"),
         *(
@@ -20,21 +20,6 @@ def run() -> list[Figure]:
             for what in ("misrouted", "through another's server", "not aligned")
         ),
     ]
-
-
-def _in_a_child(addons):
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if not pid:
-        try:
-            os.write(writer, json.dumps(_matrix(addons)).encode())
-        finally:
-            os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader) as stream:
-        answer = stream.read()
-    os.waitpid(pid, 0)
-    return json.loads(answer)
 
 
 def _matrix(addons):
@@ -50,6 +35,7 @@ def _matrix(addons):
             logging.getLogger("mail.log").setLevel(logging.CRITICAL)
             with loaded.env() as env, ExitStack() as stack:
                 matrix = RoutingMatrix(env, stack, suite=bool(addons))
+                env.cr.commit()
                 seen = [matrix.play(case) for case in matrix.cases()]
             loaded.close()
         finally:

@@ -1,7 +1,5 @@
 """OCA's account_credit_control beside us: installed from PyPI for the measurement alone, never a dependency."""
 
-import json
-import os
 import subprocess
 
 from lokario_cli.paths import ROOT, STATE
@@ -12,6 +10,7 @@ from lokario_cli.worlds.mail import SmtpServer
 from lokario_cli.worlds.odoo import World
 
 from .billing_world import make_ledger
+from .child import in_a_child
 
 PACKAGE = "odoo-addon-account-credit-control==19.0.1.0.0.13"
 INVOICES, CUSTOMERS = 2_000, 500
@@ -26,16 +25,7 @@ class PeerWorld(World):
 def measure_peer() -> dict:
     """Return {"decision": queries per line, "queries", "ms": per mail, "megabytes"}; the peer lives in a child."""
     _install()
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if not pid:
-        os.write(writer, json.dumps(_measure()).encode())
-        os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader) as stream:
-        answer = stream.read()
-    os.waitpid(pid, 0)
-    return json.loads(answer)
+    return in_a_child(_measure)
 
 
 def _install():

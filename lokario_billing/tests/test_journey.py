@@ -23,6 +23,21 @@ WAIT = """
         }
         throw new Error("never came: " + words + " in " + document.body.innerText.slice(0, 600));
     };
+    const gone = async (selector) => {
+        for (let tries = 0; tries < 400; tries++) {
+            if (!document.querySelector(selector)) { return; }
+            await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+        throw new Error("still there: " + selector + " in " + document.querySelector(selector).innerText.slice(0, 600));
+    };
+    const press = async (selector) => {
+        for (let tries = 0; tries < 400; tries++) {
+            const button = [...document.querySelectorAll(selector)].find((one) => one.offsetParent && !one.disabled);
+            if (button) { button.click(); return; }
+            await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+        throw new Error("no button: " + selector + " in " + document.body.innerText.slice(0, 600));
+    };
 """
 CUSTOMER = "compta@beta.test"
 
@@ -48,21 +63,24 @@ class TestJourney(MailboxCase, HttpCase):
                 ],
             }
         )
-        cls.company.name = "Alpha Menuiserie"
+        layout = cls.env.ref("web.external_layout_standard")
+        cls.company.write({"name": "Alpha Menuiserie", "external_report_layout_id": layout.id})
         cls.customer.write({"lang": "fr_FR", "name": "Bêta SARL"})
 
-    def look(self, url, words, name, login="admin"):
-        """Open a page, wait for what the user must read there, keep a picture."""
+    def look(self, url, words, name=None, login="admin", press=(), gone=""):
+        """Open a page, press its buttons, wait for what must have gone and for what the user must read then."""
         original = ChromeBrowser._wait_code_ok
 
         def then_picture(browser, *args, **kwargs):
             original(browser, *args, **kwargs)
-            if IMAGES:
+            if IMAGES and name:
                 shot = browser._websocket_request("Page.captureScreenshot")["data"]
                 Path(IMAGES, f"{name}.png").write_bytes(base64.b64decode(shot))
 
+        presses = " ".join(f"await press({selector!r});" for selector in press)
         waits = " ".join(f"await wait({word!r});" for word in words)
-        steps = f"{WAIT} {waits} console.log('test successful');"
+        closed = f"await gone({gone!r});" if gone else ""
+        steps = f"{WAIT} {presses} {closed} {waits} console.log('test successful');"
         code = f"(async () => {{ {steps} }})().catch((error) => console.error(error.message));"
         with patch.object(ChromeBrowser, "_wait_code_ok", then_picture):
             ready = "odoo.isReady === true" if login else "document.readyState === 'complete'"
@@ -85,28 +103,11 @@ class TestJourney(MailboxCase, HttpCase):
                 ],
             }
         )
-        template = self.env.ref("sale.email_template_edi_sale")
-        template.report_template_ids = False
+        buttons = ["button[name=action_quotation_send]", ".modal button[name=action_send_mail]"]
         with self.sending():
-            self._compose(order, template)
+            self.look(f"/odoo/sales/{order.id}", [], "devis-envoye", press=buttons, gone=".modal")
+        self.env.invalidate_all()
         return order
-
-    def _compose(self, order, template):
-        """The “Send by e-mail” dialog of the quote."""
-        composer = (
-            self.env["mail.compose.message"]
-            .with_context(
-                default_model="sale.order",
-                default_res_ids=order.ids,
-                default_template_id=template.id,
-                default_composition_mode="comment",
-                mark_so_as_sent=True,
-                active_model="sale.order",
-                active_ids=order.ids,
-            )
-            .create({})
-        )
-        composer._action_send_mail()
 
     def customer_answers(self, delivery):
         mail = EmailMessage()
@@ -139,8 +140,12 @@ class TestJourney(MailboxCase, HttpCase):
             f"/odoo/followups/{followup.id}", ["La réponse du client n'a pas encore été traitée"], "relance-pause"
         )
 
-        followup.action_answer_handled()
-        order.action_confirm()
+        for url, button in (
+            (f"/odoo/followups/{followup.id}", "button[name=action_answer_handled]"),
+            (f"/odoo/sales/{order.id}", "button[name=action_confirm]"),
+        ):
+            self.look(url, [], press=[button], gone=button)
+        self.env.invalidate_all()
         self.run_cron()
         self.assertEqual(followup.state, "done")
 
@@ -149,10 +154,16 @@ class TestJourney(MailboxCase, HttpCase):
         self.assertEqual(move.followup_ids.step_ids.state, "sent")
         reminder = move.followup_ids.step_ids.reminder_id
         self.look("/odoo/followups", ["Rappel ferme", "Bêta SARL"], "relances")
+        write = ["button[name=action_write]"]
+        self.look(f"/odoo/followups/{move.followup_ids.id}", ["Rédiger avec l'IA"], "redaction", press=write)
+        self.look("/odoo/action-lokario_billing.receivable_report_action_age", ["Retards par ancienneté"], "retards")
         self.look(f"/followups/statement/{reminder.access_token}", [move.name, "Je paierai le"], "releve", login=None)
         self.look("/odoo/action-lokario_billing.delivery_action", ["Accepté par le serveur"], "envois")
 
-        self.pay(move)
+        pay = ["button[name=action_force_register_payment], button[name=action_register_payment]"]
+        pay += [".modal button[name=action_create_payments]"]
+        self.look(f"/odoo/customer-invoices/{move.id}", [], press=pay, gone=".modal")
+        self.env.invalidate_all()
         count = len(self.sink.deliveries())
         with freeze_time(fields.Datetime.add(fields.Datetime.now(), days=40)):
             self.run_cron()
