@@ -128,6 +128,8 @@ class InboxIntegration(models.Model):
                 "active": False,
             }
         )
+        downloaded = self.env["inbox.attachment"].sudo().search([("integration_id", "in", self.ids)]).attachment_id
+        downloaded.unlink()
         for model in ("inbox.quarantine", "inbox.conversation", "inbox.message", "inbox.folder"):
             records = self.env[model].sudo().with_context(active_test=False)
             records.search([("integration_id", "in", self.ids)]).unlink()

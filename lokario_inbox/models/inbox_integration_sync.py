@@ -1,25 +1,18 @@
-import logging
 import os
-import random
 import socket
 import uuid
 from datetime import timedelta
 
 from odoo import api, fields, models
 
-from ..const import BACKOFF_MAX, IMAP_PORTS, LEASE_SECONDS
+from ..const import IMAP_PORTS, LEASE_SECONDS
 from ..tools.host_policy import HostPolicy
 from ..tools.sync_plan import AccountPlan, FolderState, Push
-
-_logger = logging.getLogger(__name__)
 
 TICK_LIMIT = 500  # messages a folder delivers in one tick; the rest is the backfill's
 BACKFILL_LIMIT = 20_000
 CLAIM_LIMIT = 2000  # accounts a run takes
 FOLDERS_EVERY = timedelta(hours=24)
-SLACK = timedelta(seconds=30)  # so that a mailbox is due at the tick, not just after it
-ALERT_AFTER = 3  # failures in a row that only time may heal
-ALERT_AT_ONCE = ("login", "tls", "policy", "configuration")
 
 DUE = """
     SELECT i.id FROM inbox_integrations i
@@ -43,20 +36,6 @@ CONDITIONS = {
            AND f.uidvalidity IS NOT NULL AND COALESCE(f.backfill_uid, 0) = 0
            AND (f.audit_at IS NULL OR f.audit_at < %(now)s - interval '1 day'))""",
 }
-
-STORE_OUTCOMES = """
-    UPDATE inbox_integrations i
-       SET state = v.state, last_sync_at = v.done_at::timestamp, last_sync_status = v.status,
-           last_sync_error = v.error, failure_count = v.failures::int, last_error_class = v.class,
-           last_error_at = v.error_at::timestamp, next_sync_at = v.next_at::timestamp,
-           lease_until = NULL, lease_token = NULL,
-           backfill_pending = EXISTS (
-               SELECT 1 FROM inbox_folder f
-                WHERE f.integration_id = i.id AND f.sync_enabled AND f.backfill_uid > 0)
-      FROM (VALUES %s)
-        AS v(id, token, state, done_at, status, error, failures, class, error_at, next_at)
-     WHERE i.id = v.id::int AND i.lease_token = v.token
-"""
 
 
 class InboxIntegration(models.Model):
@@ -293,87 +272,3 @@ class InboxIntegration(models.Model):
             }
         )
         return False
-
-    def _store_outcomes(self, outcomes, started_at):
-        """Health and due time of all finished accounts, in one UPDATE; alerts for the few."""
-        before = {i.id: i for i in self.browse([outcome.account_id for outcome in outcomes])}
-        rows, alerts = [], []
-        for outcome in outcomes:
-            integration = before[outcome.account_id]
-            if outcome.error_class == "stopped":
-                rows.append(integration._outcome_stopped(started_at))
-            elif outcome.error_class:
-                rows.append(integration._outcome_failed(outcome, started_at))
-                alerts.append((integration, outcome, rows[-1][6]))
-            else:
-                rows.append(integration._outcome_done(started_at))
-                if integration.state == "error":
-                    alerts.append((integration, outcome, 0))
-        self.env.cr.execute_values(STORE_OUTCOMES, rows, page_size=len(rows) or 1)
-        self.browse(list(before)).invalidate_recordset()
-        for integration, outcome, failures in alerts:
-            integration._alert(outcome, failures)
-
-    def _outcome_done(self, started_at):
-        next_at = started_at + timedelta(minutes=max(self.sync_interval_minutes, 1)) - SLACK
-        return (
-            self.id,
-            self.env.context["inbox_lease"],
-            "connected",
-            fields.Datetime.now(),
-            "success",
-            None,
-            0,
-            None,
-            self.last_error_at or None,
-            next_at,
-        )
-
-    def _outcome_failed(self, outcome, started_at):
-        failures = self.failure_count + 1
-        base = max(self.sync_interval_minutes, 1) * 60
-        if outcome.error_class in ("login", "configuration"):
-            base *= 3  # a locked-out login is not helped by knocking
-        seconds = min(base * 2 ** min(failures - 1, 10), BACKOFF_MAX)
-        next_at = started_at + timedelta(seconds=seconds * random.uniform(0.8, 1.2)) - SLACK  # noqa: S311
-        return (
-            self.id,
-            self.env.context["inbox_lease"],
-            "error",
-            self.last_sync_at or None,
-            "error",
-            outcome.error[:500],
-            failures,
-            outcome.error_class,
-            fields.Datetime.now(),
-            next_at,
-        )
-
-    def _outcome_stopped(self, started_at):
-        """Not looked at: everything stays, due at once."""
-        return (
-            self.id,
-            self.env.context["inbox_lease"],
-            self.state,
-            self.last_sync_at or None,
-            self.last_sync_status or None,
-            self.last_sync_error or None,
-            self.failure_count,
-            self.last_error_class or None,
-            self.last_error_at or None,
-            self.next_sync_at or started_at,
-        )
-
-    def _alert(self, outcome, failures):
-        """Tell the owner once when a mailbox fails, and take it back when it recovers."""
-        if not outcome.error_class:
-            self.activity_unlink(["mail.mail_activity_data_warning"])
-            return
-        at_once = outcome.error_class in ALERT_AT_ONCE
-        if failures == (1 if at_once else ALERT_AFTER):
-            self.with_context(mail_activity_quick_update=True).activity_schedule(
-                "mail.mail_activity_data_warning",
-                summary=self.env._("The mailbox %s cannot be synchronised", self.email_address),
-                note=self._error_remedy(outcome.error_class),
-                user_id=self.user_id.id,
-            )

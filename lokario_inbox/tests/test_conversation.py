@@ -429,6 +429,30 @@ class TestConversation(ConversationCase):
         self.assertFalse(Conversation.inbox_list(view="all", search="secret")["records"])
         self.assertTrue(Conversation.inbox_list(view="all", search="subject:old")["records"])
 
+    def test_retention_and_departure_leave_no_file_behind(self):
+        """A downloaded file goes with its mail: by the policy's days, or with everything when the owner leaves."""
+        old, fresh = self.store(
+            {"date": fields.Datetime.now() - timedelta(days=400), "subject": "Old"},
+            {"sender": "b@b.fr", "subject": "Fresh"},
+        )
+        files = self.env["ir.attachment"]
+        for message in (old, fresh):
+            part = self.env["inbox.attachment"].create(
+                {"integration_id": self.mailbox.id, "message_id": message.id, "name": "a.pdf"}
+            )
+            part.attachment_id = files.create(
+                {"name": "a.pdf", "raw": b"x", "res_model": part._name, "res_id": part.id}
+            )
+            files |= part.attachment_id
+        self.mailbox.retention_days = 365
+        self.env["inbox.message"]._gc_contents()
+        self.assertEqual(files.exists(), files[1], "only what is old enough")
+        self.mailbox._purge_mail()
+        kept = [(model, [("integration_id", "=", self.mailbox.id)]) for model in ("inbox.message", "inbox.attachment")]
+        self.assertFalse([model for model, domain in kept if self.env[model].search_count(domain)])
+        self.assertFalse(files.exists())
+        self.assertFalse(self.mailbox.active)
+
     def test_hostile_headers_are_stored(self):
         """Endless identifiers, subjects and recipients neither break the batch nor the next mail."""
         endless = f"<{'x' * 9000}@y>"

@@ -1,0 +1,106 @@
+import random
+from datetime import timedelta
+
+from odoo import fields, models
+
+from ..const import BACKOFF_MAX
+
+SLACK = timedelta(seconds=30)  # so that a mailbox is due at the tick, not just after it
+ALERT_AFTER = 3  # failures in a row that only time may heal
+ALERT_AT_ONCE = ("login", "tls", "policy", "configuration")
+
+STORE_OUTCOMES = """
+    UPDATE inbox_integrations i
+       SET state = v.state, last_sync_at = v.done_at::timestamp, last_sync_status = v.status,
+           last_sync_error = v.error, failure_count = v.failures::int, last_error_class = v.class,
+           last_error_at = v.error_at::timestamp, next_sync_at = v.next_at::timestamp,
+           lease_until = NULL, lease_token = NULL,
+           backfill_pending = EXISTS (
+               SELECT 1 FROM inbox_folder f
+                WHERE f.integration_id = i.id AND f.sync_enabled AND f.backfill_uid > 0)
+      FROM (VALUES %s)
+        AS v(id, token, state, done_at, status, error, failures, class, error_at, next_at)
+     WHERE i.id = v.id::int AND i.lease_token = v.token
+"""
+
+
+class InboxIntegration(models.Model):
+    """How the looks at a mailbox ended: its health, when it is due again, whom to tell."""
+
+    _inherit = "inbox.integration"
+
+    def _store_outcomes(self, outcomes, started_at):
+        """Health and due time of all finished accounts, in one UPDATE; alerts for the few."""
+        before = {i.id: i for i in self.browse([outcome.account_id for outcome in outcomes])}
+        rows, alerts = [], []
+        for outcome in outcomes:
+            integration = before[outcome.account_id]
+            rows.append(integration._outcome_row(outcome, started_at))
+            if outcome.error_class != "stopped" and (outcome.error_class or integration.state == "error"):
+                alerts.append((integration, outcome, integration.failure_count + 1))
+        self.env.cr.execute_values(STORE_OUTCOMES, rows, page_size=len(rows) or 1)
+        self.browse(list(before)).invalidate_recordset()
+        for integration, outcome, failures in alerts:
+            integration._alert(outcome, failures)
+
+    def _outcome_row(self, outcome, started_at):
+        """A row of STORE_OUTCOMES; what the outcome says nothing about stays as it is."""
+        if outcome.error_class == "stopped":  # not looked at: due at once
+            changes = {"next_at": self.next_sync_at or started_at}
+        elif outcome.error_class:
+            changes = self._outcome_failed(outcome, started_at)
+        else:
+            changes = self._outcome_done(started_at)
+        values = {
+            "state": self.state,
+            "done_at": self.last_sync_at or None,
+            "status": self.last_sync_status or None,
+            "error": self.last_sync_error or None,
+            "failures": self.failure_count,
+            "class": self.last_error_class or None,
+            "error_at": self.last_error_at or None,
+            "next_at": None,
+            **changes,
+        }
+        return (self.id, self.env.context["inbox_lease"], *values.values())
+
+    def _outcome_done(self, started_at):
+        return {
+            "state": "connected",
+            "done_at": fields.Datetime.now(),
+            "status": "success",
+            "error": None,
+            "failures": 0,
+            "class": None,
+            "next_at": started_at + timedelta(minutes=max(self.sync_interval_minutes, 1)) - SLACK,
+        }
+
+    def _outcome_failed(self, outcome, started_at):
+        failures = self.failure_count + 1
+        base = max(self.sync_interval_minutes, 1) * 60
+        if outcome.error_class in ("login", "configuration"):
+            base *= 3  # a locked-out login is not helped by knocking
+        seconds = min(base * 2 ** min(failures - 1, 10), BACKOFF_MAX)
+        return {
+            "state": "error",
+            "status": "error",
+            "error": outcome.error[:500],
+            "failures": failures,
+            "class": outcome.error_class,
+            "error_at": fields.Datetime.now(),
+            "next_at": started_at + timedelta(seconds=seconds * random.uniform(0.8, 1.2)) - SLACK,  # noqa: S311
+        }
+
+    def _alert(self, outcome, failures):
+        """Tell the owner once when a mailbox fails, and take it back when it recovers."""
+        if not outcome.error_class:
+            self.activity_unlink(["mail.mail_activity_data_warning"])
+            return
+        at_once = outcome.error_class in ALERT_AT_ONCE
+        if failures == (1 if at_once else ALERT_AFTER):
+            self.with_context(mail_activity_quick_update=True).activity_schedule(
+                "mail.mail_activity_data_warning",
+                summary=self.env._("The mailbox %s cannot be synchronised", self.email_address),
+                note=self._error_remedy(outcome.error_class),
+                user_id=self.user_id.id,
+            )
