@@ -120,6 +120,8 @@ class RoutingMatrix:
         try:
             with self.env.cr.savepoint() if testing else nullcontext():
                 yield
+            if not testing:
+                self.env.cr.commit()  # what the composer sends leaves now
         except (UserError, OSError):
             if not testing:
                 self.env.cr.rollback()
