@@ -282,4 +282,4 @@ class AccountDeletion(models.Model):
         return self.env._("Deleted account %s", self.name)
 
     def action_print_certificate(self):
-        return self.env.ref("lokario_base.action_report_deletion_certificate").report_action(self)
+        return self.env.ref("lokario_base.action_report_deletion_certificate").report_action(self, config=False)

@@ -3,6 +3,7 @@
 With ``LOKARIO_IMAGES=docs/images`` in the environment the pictures of the documentation are taken on the way.
 """
 
+import json
 import os
 import re
 import time
@@ -13,10 +14,12 @@ from pathlib import Path
 import pytest
 
 from lokario_cli.worlds.browser import Browser
+from lokario_cli.worlds.client import OdooClient
 from lokario_cli.worlds.mail import SmtpServer
 from lokario_cli.worlds.odoo import TEST_SECRETS, Server
 
 LOGIN, PASSWORD, NAME = "zoe.canari@example.org", "Long-Secret-42!", "Zoé Canari"
+EMPLOYEE = "paul.interne@example.org"
 SENDER = "noreply@lokario.test"
 PARAMETERS = {
     "auth_signup.invitation_scope": "b2c",
@@ -68,6 +71,8 @@ class Site:
     def log_out(self):
         self.browser.open("about:blank")  # a page still asking would rightly complain that its session ended
         self.browser.send("Network.clearBrowserCookies")
+        # Else the login page offers the people who were here before.
+        self.browser.send("Storage.clearDataForOrigin", origin=self.server.url, storageTypes="local_storage")
 
 
 @pytest.fixture(scope="module")
@@ -206,3 +211,80 @@ def test_5_the_managers_screens(site):
     browser.see(".app_settings_block", "Serveur global")
     site.picture("settings-lokario")
     assert not browser.errors
+
+
+@pytest.fixture
+def employee(site):
+    """Somebody who works in the back office; the manager reads French, too."""
+    client = OdooClient(site.server.url)
+    client.login(site.database, "admin", "admin")
+    client.call("res.users", "write", [2], {"lang": "fr_FR"})
+    values = {"name": "Paul Interne", "login": EMPLOYEE, "email": EMPLOYEE, "password": PASSWORD, "lang": "fr_FR"}
+    user = client.create("res.users", {**values, "notification_type": "email"})
+    site.seen = len(site.smtp.received)
+    return user
+
+
+def test_6_preferences_request_and_undo(site, employee):
+    browser = site.browser
+    site.log_out()
+    browser.log_in(site.server.url, EMPLOYEE, PASSWORD)
+    browser.click(".o_user_menu button")
+    browser.click("[data-menu=preferences]")
+    browser.click(".o_notebook .nav-link", "Sécurité")
+    browser.see("button[name=action_request_deletion]")
+    site.picture("deletion-preferences")
+    browser.click("button[name=action_request_deletion]")
+    browser.fill(".modal input[type=password]", PASSWORD)
+    browser.click(".modal button[name=run_check]")
+    browser.see(".modal", "supprimé définitivement")
+    site.picture("deletion-consequences")
+    browser.click(".modal button[name=action_confirm]", "Supprimer ce compte")
+    browser.see("h4", "La suppression de votre compte est programmée")
+    browser.open(_undo_link(site))
+    browser.click("button", "Garder mon compte")
+    browser.see("h4", "Votre compte est conservé")
+    assert OdooClient(site.server.url).login(site.database, EMPLOYEE, PASSWORD) == employee
+
+
+def test_7_the_managers_action(site):
+    browser, user = site.browser, site.sql(f"SELECT id FROM res_users WHERE login = '{EMPLOYEE}'")
+    site.log_out()
+    browser.log_in(site.server.url, "admin", "admin")
+    site.open(f"/odoo/action-base.action_res_users/{user}")
+    browser.click(".o_cp_action_menus button")
+    browser.click(".o-dropdown-item", "Supprimer le compte")
+    browser.fill(".modal input[type=password]", "admin")
+    browser.click(".modal button[name=run_check]")
+    browser.see(".modal", "Paul Interne")
+    site.picture("deletion-by-a-manager")
+    browser.click(".modal button[name=action_confirm]", "Supprimer ce compte")
+    browser.see(".o_notification", "La suppression est programmée")
+    assert _undo_link(site)
+    site.open("/odoo/action-lokario_base.account_deletion_action")
+    browser.click(".o_data_row td", "Paul Interne")
+    browser.click("button[name=action_undo]", "Annuler")
+    browser.click(".modal button", "Ok")
+    browser.see(".o_statusbar_status, .o_form_view", "Annul")
+    assert site.sql("SELECT state FROM lokario_account_deletion ORDER BY id DESC LIMIT 1") == "cancelled"
+
+
+def _undo_link(site):
+    _sender, recipients, message = site.next_mail()
+    assert recipients == [EMPLOYEE]
+    return re.search(r"http[^\"]*/users/deletion/undo\?token=[\w-]+", message.get_body(["html"]).get_content())[0]
+
+
+def test_8_the_certificate_is_a_document(site):
+    """A PDF where the server can print, else a page."""
+    client = OdooClient(site.server.url)
+    client.login(site.database, "admin", "admin")
+    deletion = client.call("lokario.account.deletion", "search", [["state", "=", "done"]], limit=1)[0]
+    action = client.call("lokario.account.deletion", "action_print_certificate", [deletion])
+    printable = json.loads(client.open("/report/check_wkhtmltopdf", b"{}", {"Content-Type": "application/json"})[1])
+    kind = "pdf" if printable["result"] in ("ok", "workers") else "html"
+    status, content = client.open(f"/report/{kind}/{action['report_name']}/{deletion}")
+    assert status == 200
+    assert content.startswith(b"%PDF") if kind == "pdf" else b"Certificat" in content
+    if kind == "pdf" and (folder := os.environ.get("LOKARIO_IMAGES")):
+        (Path(folder) / "deletion-certificate.pdf").write_bytes(content)
