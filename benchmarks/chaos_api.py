@@ -73,7 +73,7 @@ def served_api():
             engine = EngineWorld(world, database, Path(folder))
             ids, token = _prepare(engine)
             engine.close()
-            with Server("chaos-api", world.options(**{"lokario/manager_db": database})) as server:
+            with Server("chaos-api", world.options(db_name=database, **{"lokario/manager_db": database})) as server:
                 yield server, engine, ids, token
             engine.close()
         finally:

@@ -33,7 +33,7 @@ $TTL 60
 def server(world, suite_database):
     database = world.clone(suite_database, DATABASE)
     world.cluster.psql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true')
-    with Server("engine-journey", world.options(**{"lokario/manager_db": database})) as server:
+    with Server("engine-journey", world.options(db_name=database, **{"lokario/manager_db": database})) as server:
         yield server
     world.drop(database)
 

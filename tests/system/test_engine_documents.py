@@ -17,7 +17,7 @@ DATABASE = "engine_documents"
 def engine(world, suite_database):
     database = world.clone(suite_database, DATABASE)
     world.cluster.psql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true')
-    with Server("engine-documents", world.options(**{"lokario/manager_db": database})) as server:
+    with Server("engine-documents", world.options(db_name=database, **{"lokario/manager_db": database})) as server:
         client = OdooClient(server.url)
         client.login(database, "admin", "admin")
         yield Engine(server, client)
