@@ -3,6 +3,7 @@ from . import account_deletion_checkpoint
 from . import contact
 from . import deletion_plan
 from . import deletion_plan_account
+from . import deletion_plan_chats
 from . import deletion_plan_partner
 from . import ir_cron
 from . import ir_cron_schedule

@@ -231,6 +231,20 @@ class TestErasure(DeletionCase):
         self.assertFalse(notification.exists() or personal.exists())
         self.assertTrue(shared.exists())
 
+    def test_private_conversations_keep_no_name(self):
+        employee = self.make_user("e@example.org", "Employée Canari", "e@example.org", "base.group_user")
+        channels = self.env["discuss.channel"].with_user(employee)
+        with_the_bot = channels._get_or_create_chat(self.env.ref("base.partner_root").ids)
+        colleague = self.env.ref("base.user_admin").partner_id
+        with_a_colleague = channels._get_or_create_chat(colleague.ids)
+        self.assertIn(employee.name, with_the_bot.name)
+        self.assertIn(employee.name, with_a_colleague.name)
+        deletion = self.request(employee)
+        self.run_job(deletion.due_at + relativedelta(minutes=1))
+        self.assertEqual(deletion.state, "done", deletion.error_message)
+        self.assertFalse(with_the_bot.exists())
+        self.assertEqual(with_a_colleague.sudo().name, colleague.name)
+
     def test_the_certificate_names_nobody(self):
         deletion, at = self.due()
         self.run_job(at)
