@@ -3,6 +3,7 @@ from contextlib import contextmanager
 
 from odoo import api, fields, models
 from odoo.sql_db import Cursor
+from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
 
 from ..const import LEASE_SECONDS, MAX_INT, SENDING_STATUSES
 
@@ -146,7 +147,7 @@ class EngineQuota(models.AbstractModel):
         """Open a short READ COMMITTED transaction, committed at the end."""
         with self.env.registry.cursor() as cr:
             if isinstance(cr, Cursor):  # in tests, the test's own transaction is used
-                cr.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+                cr.connection.set_isolation_level(ISOLATION_LEVEL_READ_COMMITTED)  # the pool sets it anew each time
             yield cr
 
     @api.model
