@@ -67,7 +67,8 @@ class EngineIp(models.Model):
     stage = fields.Integer("Stage reached", readonly=True, copy=False, help="0 is the first one")
     used_days = fields.Integer("Used days in this stage", readonly=True, copy=False)
     idle_days = fields.Integer("Idle days in a row", readonly=True, copy=False)
-    phase = fields.Char(compute="_compute_phase", help="week_1 … week_6 while warming, then active")
+    phase = fields.Char("Phase code", compute="_compute_phase", help="week_1 … week_6 while warming, then active")
+    phase_label = fields.Char("Phase", compute="_compute_phase_label")
     plan_quota = fields.Integer("Quota of the plan", compute="_compute_phase")
     warmup_finding = fields.Json(readonly=True, copy=False)
     warmup_note = fields.Char("Last warm-up day", compute="_compute_reasons")
@@ -100,6 +101,16 @@ class EngineIp(models.Model):
             plan, progress = ip.plan_id._get_plan(), ip._get_progress()
             ip.phase = warmup.phase_of(plan, progress)
             ip.plan_quota = warmup.quota_of(plan, progress)
+
+    @api.depends("phase")
+    @api.depends_context("lang")
+    def _compute_phase_label(self):
+        """The phase in people's words; a plan of one's own names its stages as it likes."""
+        _ = self.env._
+        words = {"week": _("Week"), "day": _("Day"), "stage": _("Stage"), "active": _("Active")}
+        for ip in self:
+            word, _dash, number = ip.phase.partition("_")
+            ip.phase_label = f"{words.get(word, word)} {number}".strip()
 
     @api.depends("status", "health", "stage", "plan_id.stage_ids.quota", "plan_id.active_quota")
     def _compute_daily_quota(self):
