@@ -53,7 +53,7 @@ def _kill_worker(world, kill) -> bool:
     """Let a forked worker delete and kill it; False when it had finished before."""
 
     def work():
-        with _suicide(*kill) if isinstance(kill, tuple) else patch.dict({}):
+        with _suicide(world, *kill) if isinstance(kill, tuple) else patch.dict({}):
             world.process()
 
     child = world.fork(work)
@@ -64,12 +64,10 @@ def _kill_worker(world, kill) -> bool:
     return os.WIFSIGNALED(status)
 
 
-def _suicide(step_name, moment):
+def _suicide(world, step_name, moment):
     """Die at this moment of the step's first run."""
-    from odoo.modules.registry import Registry
-
-    registry = next(iter(Registry.registries.values()))
-    plan, run_step = registry["lokario.deletion.plan"], registry["lokario.deletion.plan"]._run_step
+    plan = world.registry["lokario.deletion.plan"]
+    run_step = plan._run_step
     done = []
 
     def dying(self, step, deletion):
