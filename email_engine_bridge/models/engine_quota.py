@@ -3,7 +3,7 @@ from contextlib import contextmanager
 
 from odoo import api, fields, models
 from odoo.sql_db import Cursor
-from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
+from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT, ISOLATION_LEVEL_READ_COMMITTED
 
 from ..const import LEASE_SECONDS, MAX_INT, SENDING_STATUSES
 
@@ -134,7 +134,7 @@ RETURNING room.emails
 class EngineQuota(models.AbstractModel):
     """Check, reserve, settle and release quota; exact under any concurrency.
 
-    Every change is one conditional statement on a short READ COMMITTED cursor of its own:
+    Every change is one conditional statement, on a short READ COMMITTED cursor of its own:
     Odoo's REPEATABLE READ would answer concurrent changes with serialization failures.
     A caller must not have written the same `engine.ip.day` rows in its own transaction.
     """
@@ -143,11 +143,15 @@ class EngineQuota(models.AbstractModel):
     _description = "Quotas"
 
     @contextmanager
-    def _counter_cursor__(self):
-        """Open a short READ COMMITTED transaction, committed at the end."""
+    def _counter_cursor__(self, isolation=ISOLATION_LEVEL_READ_COMMITTED):
+        """Open a short READ COMMITTED transaction, committed at the end.
+
+        AUTOCOMMIT is the same for one statement, without the round trips of BEGIN and COMMIT.
+        The connection's next cursor sets its isolation level anew.
+        """
         with self.env.registry.cursor() as cr:
             if isinstance(cr, Cursor):  # in tests, the test's own transaction is used
-                cr.connection.set_isolation_level(ISOLATION_LEVEL_READ_COMMITTED)  # the pool sets it anew each time
+                cr.connection.set_isolation_level(isolation)
             yield cr
 
     @api.model
@@ -156,7 +160,7 @@ class EngineQuota(models.AbstractModel):
         self.env.flush_all()
         values.setdefault("now", fields.Datetime.now())
         values.setdefault("lease_seconds", LEASE_SECONDS)
-        with self._counter_cursor__() as cr:
+        with self._counter_cursor__(ISOLATION_LEVEL_AUTOCOMMIT) as cr:
             cr.execute(statement, values)
             rows = cr.dictfetchall()
         self.env["engine.ip.day"].invalidate_model(flush=False)

@@ -6,7 +6,7 @@ from odoo.tests import HttpCase, TransactionCase
 
 
 @contextmanager
-def _test_counter_cursor(quota):
+def _test_counter_cursor(quota, isolation=None):
     """Stand in for the cursor of its own: the test's transaction is the only one here.
 
     FastAPI runs routes in other threads, where a test may not open a second cursor.
