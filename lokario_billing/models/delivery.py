@@ -4,9 +4,9 @@ from datetime import timedelta
 from odoo import api, fields, models, modules
 from odoo.tools import SQL
 
+from odoo.addons.lokario_inbox.models import worker_locks
 from odoo.addons.lokario_inbox.tools.sent_mailbox import MailboxUnavailable
 
-LOCK_SPACE = 0x1B11  # first key of the advisory locks that say "a living worker has this mail"
 LOOK_EVERY = timedelta(seconds=20)  # between two looks for evidence
 MIN_LOOKS = 2  # absence must be seen twice
 UNCERTAIN_AFTER = timedelta(hours=24)  # what cannot be settled for so long is shown to a person
@@ -186,7 +186,7 @@ class Delivery(models.Model):
     @api.model
     def _cron_settle(self):
         """Settle what a dead worker left, by evidence from the mailbox; nothing is sent again on a guess."""
-        with WorkerLocks(self.env) as locks:
+        with worker_locks.WorkerLocks(self.env, worker_locks.MAIL) as locks:
             for delivery in self.search(["|", ("state", "=", "sending"), *UNFINISHED]):
                 for mail_id in locks.take(delivery.mail_id.ids):
                     delivery.invalidate_recordset()
@@ -294,37 +294,6 @@ class Delivery(models.Model):
         """Return {record id: its latest delivery}."""
         deliveries = self.sudo().search([("res_model", "=", records._name), ("res_id", "in", records.ids)], order="id")
         return {delivery.res_id: delivery for delivery in deliveries}
-
-
-class WorkerLocks:
-    """The mails this worker holds: advisory locks on a session of its own, freed by PostgreSQL when the worker dies."""
-
-    def __init__(self, env):
-        self._env = env
-
-    def __enter__(self):
-        self._cursor = self._env.registry.cursor()
-        return self
-
-    def __exit__(self, *_exc):
-        self._cursor.execute("SELECT pg_advisory_unlock_all()")
-        self._cursor.close()
-
-    def take(self, mail_ids) -> list[int]:
-        """Return those that nobody alive has; they are then ours until released."""
-        return [mail_id for mail_id, taken in self._call(SQL("pg_try_advisory_lock"), mail_ids) if taken]
-
-    def release(self, mail_ids) -> None:
-        self._call(SQL("pg_advisory_unlock"), mail_ids)
-
-    def _call(self, function, mail_ids):
-        if not mail_ids:
-            return []
-        ids = list(mail_ids)
-        self._cursor.execute(SQL("SELECT id, %s(%s, id) FROM unnest(%s::int[]) id", function, LOCK_SPACE, ids))
-        rows = self._cursor.fetchall()
-        self._cursor.commit()  # pylint: disable=invalid-commit  # the lock is the session's, not the transaction's
-        return rows
 
 
 def commit(env):

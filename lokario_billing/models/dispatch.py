@@ -5,10 +5,11 @@ from itertools import islice
 from odoo import fields
 from psycopg2 import OperationalError
 
+from odoo.addons.lokario_inbox.models import worker_locks
 from odoo.addons.lokario_inbox.tools.smtp_client import SubmissionFailed
 from odoo.addons.lokario_inbox.tools.smtp_lanes import Desk, Lane, Letter, Withheld, once
 
-from .delivery import WorkerLocks, commit
+from .delivery import commit
 
 QUOTA_PAUSE = timedelta(hours=1)  # before mails beyond a provider's limit are looked at again
 BATCH = 20  # mails of one mailbox that are made ready, and recorded, together
@@ -38,7 +39,7 @@ class Dispatch:
 
     def send(self, routed):
         """Send mails: pairs of (Route, mails)."""
-        with WorkerLocks(self._env) as self._locks:
+        with worker_locks.WorkerLocks(self._env, worker_locks.MAIL) as self._locks:
             lanes = [lane for route, mails in routed if (lane := self._lane(route, mails))]
             commit(self._env)
             Desk(self._hand_over, self._record).serve(once(lanes))

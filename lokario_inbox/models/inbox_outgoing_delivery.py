@@ -11,7 +11,8 @@ from ..tools import smtp_client, smtp_retry
 from ..tools.mime_builder import BadAddress
 from ..tools.sent_mailbox import MailboxUnavailable
 from ..tools.smtp_lanes import Desk, Letter, Look, Withheld
-from .outbox_run import MailboxLocks, OutboxRun
+from . import worker_locks
+from .outbox_run import OutboxRun
 
 _logger = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ class InboxOutgoing(models.Model):
     @api.model
     def _cron_send(self):
         """Recover what a dead worker left, verify what is unclear, send what is due."""
-        with MailboxLocks(self.env) as locks:
+        with worker_locks.WorkerLocks(self.env, worker_locks.MAILBOX) as locks:
             Desk(self._hand_over, self._record).serve(OutboxRun(self, locks, SOON).further)
 
     @api.model

@@ -7,7 +7,6 @@ from odoo.fields import Domain
 
 from ..tools.smtp_lanes import Lane
 
-LOCK_SPACE = 0x1B0C  # first key of the advisory locks that say "a living worker has this mailbox"
 BATCH = 500  # mails a run begins
 LONGEST_RUN = 60  # seconds in which a run begins further mails
 
@@ -30,7 +29,7 @@ class OutboxRun:
         lanes = [
             self._lane(integration, mails)
             for integration, mails in self._untouched(work).grouped("integration_id").items()
-            if integration.id not in self.served and self.locks.take(integration.id)
+            if integration.id not in self.served and self.locks.take(integration.ids)
         ]
         outbox.env["ir.cron"]._commit_progress(remaining=sum(len(lane.waiting) for lane in lanes) + busy)
         if lanes or busy:
@@ -52,7 +51,7 @@ class OutboxRun:
 
         def closed():
             self.served.discard(integration.id)
-            self.locks.release(integration.id)
+            self.locks.release(integration.ids)
 
         return Lane(
             integration._session_opener__(), mails.ids, lambda key: self.outbox.browse(key)._prepare_piece(), closed
@@ -63,29 +62,3 @@ class OutboxRun:
         if self._untouched(domain):
             self.outbox._wake_sender(fields.Datetime.now())
         self.outbox._commit()
-
-
-class MailboxLocks:
-    """The mailboxes this worker sends for: advisory locks on a session of its own, freed by PostgreSQL when it dies."""
-
-    def __init__(self, env):
-        self._env = env
-
-    def __enter__(self):
-        self._cursor = self._env.registry.cursor()
-        return self
-
-    def __exit__(self, *_exc):
-        self._cursor.execute("SELECT pg_advisory_unlock_all()")
-        self._cursor.close()
-
-    def take(self, mailbox_id: int) -> bool:
-        """Whether nobody alive sends for this mailbox; it is then ours until released."""
-        self._cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCK_SPACE, mailbox_id])
-        taken = self._cursor.fetchone()[0]
-        self._cursor.commit()  # pylint: disable=invalid-commit  # the lock is the session's, not the transaction's
-        return taken
-
-    def release(self, mailbox_id: int) -> None:
-        self._cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK_SPACE, mailbox_id])
-        self._cursor.commit()  # pylint: disable=invalid-commit
