@@ -109,6 +109,14 @@ class TestJourney(MailboxCase, HttpCase):
         self.env.invalidate_all()
         return order
 
+    def invoice_order(self, order):
+        """Create and confirm the order's invoice, with the buttons of its form."""
+        wizard = self.env.ref("sale.action_view_sale_advance_payment_inv").id
+        buttons = [f"button[name='{wizard}']", ".modal button[name=create_invoices]", "button[name=action_post]"]
+        self.look(f"/odoo/sales/{order.id}", [], press=buttons, gone="button[name=action_post]")
+        self.env.invalidate_all()
+        return order.invoice_ids
+
     def customer_answers(self, delivery):
         mail = EmailMessage()
         mail["From"], mail["To"] = f"Bêta SARL <{CUSTOMER}>", MAILBOX
@@ -149,8 +157,10 @@ class TestJourney(MailboxCase, HttpCase):
         self.run_cron()
         self.assertEqual(followup.state, "done")
 
-        move = self.invoice(10, 2400)
-        self.run_cron()
+        move = self.invoice_order(order)
+        self.assertEqual((move.state, move.amount_residual > 0), ("posted", True))
+        with freeze_time(fields.Datetime.add(fields.Datetime.now(), days=10)):
+            self.run_cron()
         self.assertEqual(move.followup_ids.step_ids.state, "sent")
         reminder = move.followup_ids.step_ids.reminder_id
         self.look("/odoo/followups", ["Rappel ferme", "Bêta SARL"], "relances")
