@@ -99,7 +99,7 @@ def test_journey_in_french(world, server, client, tmp_path):
         browser.picture(PICTURES / "engine-warmup-curve.png")
         browser.open(f"{url}/odoo/engine-warmup")
         browser.see(".o_kanban_view", "45.123.10.1")
-        browser.see(".o_kanban_view", "week_1")
+        browser.see(".o_kanban_view", "Semaine 1")
         browser.picture(PICTURES / "engine-warmup-board.png")
 
         ip = client.find("engine.ip", [["address", "=", "45.123.10.1"]])
