@@ -106,8 +106,12 @@ class EngineIp(models.Model):
     @api.depends_context("lang")
     def _compute_phase_label(self):
         """The phase in people's words; a plan of one's own names its stages as it likes."""
-        _ = self.env._
-        words = {"week": _("Week"), "day": _("Day"), "stage": _("Stage"), "active": _("Active")}
+        words = {
+            "week": self.env._("Week"),
+            "day": self.env._("Day"),
+            "stage": self.env._("Stage"),
+            "active": self.env._("Active"),
+        }
         for ip in self:
             word, _dash, number = ip.phase.partition("_")
             ip.phase_label = f"{words.get(word, word)} {number}".strip()
