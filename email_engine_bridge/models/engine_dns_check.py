@@ -63,21 +63,27 @@ class EngineDnsCheck(models.Model):
 
     @api.model
     def _check_domain(self, domain, lookup):
-        """Ask about a domain and its IPs, store the answers, let proved IPs start."""
+        """Ask about a domain and its IPs, then store the answers and let proved IPs start.
+
+        Nothing is written, so nothing is locked, before the last name server has answered.
+        """
         ips = domain.ip_ids.filtered(lambda ip: ip.status != "retired")
         waiting = domain.dkim_key_ids.filtered(lambda key: key.state == "new" and key.algorithm == "rsa")[:1]
         signing = domain.dkim_key_ids.filtered(lambda key: key.state == "active" and key.algorithm == "rsa")[:1]
-        if waiting and self._is_published(lookup, domain, waiting):
-            waiting.action_sign()
+        published = bool(waiting) and self._is_published(lookup, domain, waiting)
+        if published:
             signing = waiting
         key = (signing.selector, signing.record) if signing else None
         addresses = ips.mapped("address")
         report_to = domain.tenant_id.alert_email or ""
         fetcher = self._get_fetcher__()
-        for check in dns_board.check_domain(lookup, domain.name, addresses, key, report_to, fetcher):
-            self._store(domain, self.env["engine.ip"], check)
-        for ip in ips:
-            self._store(domain, ip, dns_board.check_reverse(lookup, ip.address, ip.hostname))
+        checks = dns_board.check_domain(lookup, domain.name, addresses, key, report_to, fetcher)
+        found = [(self.env["engine.ip"], check) for check in checks]
+        found += [(ip, dns_board.check_reverse(lookup, ip.address, ip.hostname)) for ip in ips]
+        if published:
+            waiting.action_sign()
+        for ip, check in found:
+            self._store(domain, ip, check)
         ips._start_when_proved()
 
     @api.model

@@ -55,8 +55,8 @@ class EngineDomain(models.Model):
         checks = self.env["engine.dns.check"]
         lookup = checks._get_lookup__()
         for domain in self:
-            domain.sudo().checked_at = fields.Datetime.now()
             checks._check_domain(domain, lookup)
+            domain.sudo().checked_at = fields.Datetime.now()
         return True
 
     def _get_records(self):

@@ -3,6 +3,7 @@ from datetime import timedelta
 from itertools import islice
 
 from odoo import fields
+from odoo.exceptions import UserError
 from psycopg2 import OperationalError
 
 from odoo.addons.lokario_inbox.models import worker_locks
@@ -138,7 +139,7 @@ def _core_opener(route):
     def connect():
         try:
             return servers._connect__(mail_server_id=route.carrier.id or None, smtp_from=route.address)
-        except Exception as error:
+        except (OSError, UserError) as error:  # SMTPException is an OSError
             code = getattr(error, "smtp_code", None)
             raise SubmissionFailed("connect", code if isinstance(code, int) else None, str(error)) from error
 

@@ -48,7 +48,7 @@ class SmtpSink:
     `mailboxes`: addresses that live here (the mailbox itself and its Sent folder); `filing`: those whose Sent copy the
     server files itself; `rejects`: recipients answered with the given line; `logins`: login -> password, empty takes
     all; `tokens(token)` returns the login whose XOAUTH2 token it is, or None; `mails_a_session`: after so many the
-    server says 421, 0 for no limit.
+    server says 421, 0 for no limit; `talking`: how many connections are open.
     """
 
     journal: Path
@@ -63,6 +63,7 @@ class SmtpSink:
     mails_a_session: int = 0
     seed: int = 1
     port: int = 0
+    talking: int = field(default=0, init=False)
 
     def __post_init__(self):
         self._rng = random.Random(self.seed)
@@ -90,12 +91,17 @@ class SmtpSink:
                 return
             with self._lock:
                 fault = self.choose(self._rng)
+                self.talking += 1
             threading.Thread(target=self._converse, args=(connection, fault), daemon=True).start()
 
     def _converse(self, connection, fault):
-        with connection, contextlib.suppress(OSError, ValueError):
-            connection.settimeout(60)
-            _Conversation(self, connection, fault).run()
+        try:
+            with connection, contextlib.suppress(OSError, ValueError):
+                connection.settimeout(60)
+                _Conversation(self, connection, fault).run()
+        finally:
+            with self._lock:
+                self.talking -= 1
 
     def take(self, sender, recipients, raw, login):
         """Accept a mail: journal first, then the mailboxes that live here."""

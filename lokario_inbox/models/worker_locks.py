@@ -1,5 +1,7 @@
 """Who works on what, told by PostgreSQL: nothing is left behind when a worker dies."""
 
+from contextlib import closing
+
 from odoo.tools import SQL
 
 MAILBOX = 0x1B0C  # first keys of the advisory locks: "a living worker sends for this mailbox",
@@ -17,8 +19,8 @@ class WorkerLocks:
         return self
 
     def __exit__(self, *_exc):
-        self._cursor.execute("SELECT pg_advisory_unlock_all()")
-        self._cursor.close()
+        with closing(self._cursor):
+            self._cursor.execute("SELECT pg_advisory_unlock_all()")  # the connection goes back to the pool
 
     def take(self, record_ids) -> list[int]:
         """Return those that nobody alive has; they are then ours until released."""

@@ -22,8 +22,7 @@ class TestOauth(MailboxCase):
 
     def setUp(self):
         super().setUp()
-        self.tokens.mode, self.tokens.refresh_token, self.tokens.valid = "rotate", "refresh-0", {}
-        self.tokens.rotations = 0
+        self.tokens.reset()
         self.tokens.login = self.own("contact@mail.test")
         parameters = self.env["ir.config_parameter"].sudo()
         parameters.set_param("microsoft_outlook.endpoint", self.tokens.url + "/")

@@ -31,8 +31,7 @@ class TestOutgoingOauth(OutgoingCase):
 
     def setUp(self):
         super().setUp()
-        self.tokens.mode, self.tokens.refresh_token, self.tokens.valid = "rotate", "refresh-0", {}
-        self.tokens.rotations = 0
+        self.tokens.reset()
 
     def send(self, **values):
         mail = self.draft(**values)

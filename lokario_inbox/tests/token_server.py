@@ -23,8 +23,7 @@ class TokenServer:
     """An OAuth 2 token endpoint (RFC 6749 section 6) and Dovecot's token introspection (RFC 7662) in one."""
 
     def __init__(self):
-        self.refresh_token, self.rotations = "refresh-0", 0
-        self.valid, self.mode = {}, "rotate"
+        self.reset()
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -58,6 +57,11 @@ class TokenServer:
     def __exit__(self, *_exc):
         self._http.shutdown()
         self._http.server_close()
+
+    def reset(self):
+        """Forget every token but the first refresh token, and behave."""
+        self.refresh_token, self.rotations = "refresh-0", 0
+        self.valid, self.mode = {}, "rotate"
 
     def answer(self, form):
         if self.mode == "broken":

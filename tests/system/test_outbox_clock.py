@@ -127,7 +127,7 @@ def test_the_kill_switch_holds_within_a_second(office, mailbox):
         lambda: not office.count("inbox_outgoing", "is_automatic AND state IN ('scheduled', 'sending')"), "the stop"
     )
     left_alone = office.count("inbox_outgoing", "is_automatic AND state = 'cancelled' AND cause = 'not_allowed'")
-    time.sleep(2 * CRAWL)  # nothing in flight at the server
+    office.wait(lambda: not office.sink.talking, "the end of what was in flight")
     late = [round(item.time - stopped, 2) for item in office.received() if item.time > stopped]
     print(
         f"\nkill switch: sent before the button {len(office.received())}, stopped by it {left_alone}, after it {late}"
