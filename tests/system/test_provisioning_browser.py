@@ -108,8 +108,7 @@ def test_a_secret_is_typed_replaced_and_cleared(provisioning, browser):
         browser.see(f"{field} input[placeholder='{'Stored, encrypted' if number else 'Not set'}']")
         browser.picture(PICTURES / f"secret-{number}.png")
         browser.fill(f"{field} input", typed)
-        browser.click(".o_form_button_save")
-        browser.wait("!document.querySelector('.o_form_button_save') || !document.querySelector('.o_form_dirty')")
+        save(browser)
         browser.see(f"{field} input[placeholder='Stored, encrypted']")
         seen.add(stored_secret(world, plan))
     assert len(seen) == 2, "another ciphertext"
@@ -117,10 +116,16 @@ def test_a_secret_is_typed_replaced_and_cleared(provisioning, browser):
     assert "first-secret" not in shown
     assert "second-secret" not in shown
     browser.click(f"{field} button", "Clear")
-    browser.click(".o_form_button_save")
+    save(browser)
     browser.see(f"{field} input[placeholder='Not set']")
     browser.picture(PICTURES / "secret-cleared.png")
     assert not stored_secret(world, plan)
+
+
+def save(browser):
+    browser.see(".o_form_dirty")
+    browser.click(".o_form_button_save")
+    browser.see(".o_form_saved")
 
 
 def stored_secret(world, plan):
