@@ -2,6 +2,7 @@
 
 import base64
 import os
+import tempfile
 from email.message import EmailMessage
 from pathlib import Path
 from unittest.mock import patch
@@ -11,6 +12,8 @@ from odoo import fields
 from odoo.fields import Command
 from odoo.tests import HttpCase, tagged
 from odoo.tests.common import ChromeBrowser
+
+from lokario_cli.worlds.browser import fonts_file
 
 from .test_delivery import MAILBOX, MailboxCase
 
@@ -63,8 +66,12 @@ class TestJourney(MailboxCase, HttpCase):
                 ],
             }
         )
-        layout = cls.env.ref("web.external_layout_standard")
-        cls.company.write({"name": "Alpha Menuiserie", "external_report_layout_id": layout.id})
+        layout, euro = cls.env.ref("web.external_layout_standard"), cls.env.ref("base.EUR")
+        euro.active = True
+        cls.company.write({"name": "Alpha Menuiserie", "external_report_layout_id": layout.id, "currency_id": euro.id})
+        if IMAGES:
+            fonts = fonts_file(cls.enterClassContext(tempfile.TemporaryDirectory()))
+            cls.enterClassContext(patch.dict(os.environ, {"FONTCONFIG_FILE": fonts}))
         cls.customer.write({"lang": "fr_FR", "name": "Bêta SARL"})
 
     def look(self, url, words, name=None, login="admin", press=(), gone=""):

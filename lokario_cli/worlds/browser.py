@@ -121,15 +121,24 @@ class Browser:
         self.wait(_find(selector, text), timeout)
 
     def click(self, selector: str, text: str = "") -> None:
-        self.see(selector, text)
-        self.evaluate(f"{_find(selector, text)}.click()")
+        """Click on it; a page that is drawn anew between the look and the click is looked at again."""
+        clicked = False
+        while not clicked:
+            self.see(selector, text)
+            clicked = self.evaluate(f"(e => Boolean(e) && (e.click(), true))({_find(selector, text)})")
 
     def fill(self, selector: str, value: str) -> None:
-        """Type into a field as a person would."""
-        self.see(selector)
-        self.evaluate(f"(() => {{ const e = {_find(selector, '')}; e.focus(); e.select?.(); }})()")
-        self.send("Input.insertText", text=value)
-        self.evaluate("document.activeElement.dispatchEvent(new Event('change', {bubbles: true}))")
+        """Type into a field as a person would: again when something took the focus away meanwhile."""
+        field = _find(selector, "")
+        for _attempt in range(10):
+            self.see(selector)
+            self.evaluate(f"(e => {{ e?.focus(); e?.select?.(); }})({field})")
+            self.send("Input.insertText", text=value)
+            if self.evaluate(f"(e => (e?.value ?? e?.innerText ?? '').includes({json.dumps(value)}))({field})"):
+                break
+        else:
+            raise Failure(f"{selector} does not take “{value}”.")
+        self.evaluate(f"{field}.dispatchEvent(new Event('change', {{bubbles: true}}))")
 
     def press(self, key: str) -> None:
         self.send("Input.dispatchKeyEvent", type="keyDown", key=key, text=key if len(key) == 1 else "")

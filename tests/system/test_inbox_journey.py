@@ -185,10 +185,7 @@ def _search_and_assign(journey):
     browser.click(".lokario_assign")
     browser.click(".o-dropdown-item, .dropdown-item", "M'assigner")
     browser.see(".lokario_assign", "Camille Moreau")
-    for _attempt in range(5):  # the menu that closes may take the focus back while we type
-        browser.fill(".lokario_note_input", "Prévoir aussi un garde-corps.")
-        if browser.evaluate("document.querySelector('.lokario_note_input').value.includes('garde')"):
-            break
+    browser.fill(".lokario_note_input", "Prévoir aussi un garde-corps.")
     browser.click(".lokario_note_box button:not([disabled])")
     browser.see(".lokario_note_body", "garde-corps")
     journey.picture("assigned")
