@@ -37,6 +37,7 @@
         "views/engine_campaign_views.xml",
         "views/engine_webhook_source_views.xml",
         "views/engine_webhook_target_views.xml",
+        "views/res_config_settings_views.xml",
         "views/email_engine_bridge_menus.xml",
         "views/engine_campaign_menus.xml",
     ],

@@ -1,4 +1,5 @@
 from . import engine_outcome
+from . import engine_printed
 from . import engine_powermta_server
 from . import engine_config_version
 from . import engine_provider
@@ -21,6 +22,7 @@ from . import engine_api_key
 from . import fastapi_endpoint
 from . import ir_http
 from . import ir_rule
+from . import res_config_settings
 from . import res_lang
 from . import engine_tenant_sending
 from . import engine_template

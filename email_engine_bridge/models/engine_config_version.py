@@ -1,3 +1,4 @@
+import base64
 import hashlib
 
 from odoo import api, fields, models
@@ -20,6 +21,8 @@ class EngineConfigVersion(models.Model):
     company_id = fields.Many2one(related="server_id.company_id", store=True)
     number = fields.Integer(required=True, readonly=True)
     content = fields.Text(required=True, readonly=True)
+    content_file = fields.Binary("File", compute="_compute_content_file")
+    content_filename = fields.Char(compute="_compute_content_file")
     digest = fields.Char("SHA-256", required=True, readonly=True)
     reason = fields.Char(readonly=True)
     changes = fields.Text(readonly=True, help="What differs from the version before")
@@ -41,6 +44,12 @@ class EngineConfigVersion(models.Model):
     error_message = fields.Char(readonly=True)
 
     _number_uniq = models.UniqueIndex("(server_id, number)")
+
+    @api.depends("content", "number")
+    def _compute_content_file(self):
+        for version in self:
+            version.content_file = base64.b64encode(version.content.encode())
+            version.content_filename = f"pmta-{version.number}.conf"
 
     @api.model
     def _append(self, server, text, reason):

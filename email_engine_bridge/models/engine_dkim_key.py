@@ -16,9 +16,10 @@ class EngineDkimKey(models.Model):
 
     _name = "engine.dkim.key"
     _description = "DKIM key"
-    _inherit = ["lokario.secret.mixin"]
+    _inherit = ["lokario.secret.mixin", "engine.printed"]
     _order = "domain_id, id desc"
     _rec_name = "selector"
+    _printed_fields = frozenset(("selector", "state"))
 
     domain_id = fields.Many2one("engine.domain", required=True, index=True, ondelete="cascade")
     tenant_id = fields.Many2one(related="domain_id.tenant_id", store=True, index=True)
@@ -100,7 +101,6 @@ class EngineDkimKey(models.Model):
         until = fields.Date.context_today(self) + timedelta(days=OVERLAP_DAYS)
         others.write({"state": "overlap", "overlap_until": until})
         self.write({"state": "active", "overlap_until": False})
-        self.domain_id.tenant_id._touch_configuration()
 
     @api.model
     def _cron_end_overlap(self):

@@ -58,8 +58,7 @@ class EngineDnsCheck(models.Model):
     @api.model
     def _get_lookup__(self):
         """Return the DNS client; the seam for tests."""
-        servers = self.env["ir.config_parameter"].sudo().get_param("email_engine_bridge.dns_servers", "")
-        return DnsLookup([server.strip() for server in servers.split(",") if server.strip()])
+        return DnsLookup(self.env["ir.config_parameter"].sudo().get_param("email_engine_bridge.dns_servers", ""))
 
     @api.model
     def _check_domain(self, domain, lookup):

@@ -9,8 +9,9 @@ class EngineDomain(models.Model):
 
     _name = "engine.domain"
     _description = "Domain"
-    _inherit = ["mail.thread"]
+    _inherit = ["mail.thread", "engine.printed"]
     _order = "name"
+    _printed_fields = frozenset(("name", "tenant_id", "active"))
 
     name = fields.Char("Domain", required=True)
     active = fields.Boolean(default=True)
@@ -95,7 +96,15 @@ class EngineDomain(models.Model):
 
     def action_rotate_dkim(self):
         """Create the next key; it signs as soon as the DNS board finds it published."""
+        return self._add_dkim_key("rsa")
+
+    def action_add_ed25519(self):
+        """Create a key for MTAs that sign with Ed25519 (RFC 8463), beside the RSA key."""
+        return self._add_dkim_key("ed25519")
+
+    def _add_dkim_key(self, algorithm):
         for domain in self:
-            count = len(domain.dkim_key_ids)
-            self.env["engine.dkim.key"].sudo().create({"domain_id": domain.id, "selector": f"s{count + 1}"})
+            selector = f"s{len(domain.dkim_key_ids) + 1}"
+            values = {"domain_id": domain.id, "selector": selector, "algorithm": algorithm}
+            self.env["engine.dkim.key"].sudo().create(values)
         return True

@@ -91,6 +91,34 @@ TEXTS = {
     "counted": _lt("Day %(day)s of %(days)s of %(phase)s."),
     "activated": _lt("%(phase)s is done: active at %(quota)s a day."),
     "advanced": _lt("%(phase)s is done: %(next)s, %(quota)s a day."),
+    "no_hostname": _lt("%(field)s: give a host name such as mail1.example.com, not “%(value)s”."),
+    "no_name": _lt("%(field)s: use lower case letters, digits, dots and dashes, not “%(value)s”."),
+    "no_macro_name": _lt("%(field)s: use lower case letters and digits only, not “%(value)s”."),
+    "no_selector": _lt("%(field)s: give a DKIM selector such as default, not “%(value)s”."),
+    "no_path": _lt("%(field)s: give an absolute path of letters, digits and . _ -, not “%(value)s”."),
+    "no_email": _lt("%(field)s: give an e-mail address, not “%(value)s”."),
+    "no_http_url": _lt("%(field)s: give an http(s) address without user, query or fragment, not “%(value)s”."),
+    "no_rate": _lt("%(field)s: give a rate such as 50/d, not “%(value)s”."),
+    "no_time": _lt("%(field)s: give a time such as 10m, not “%(value)s”."),
+    "no_address": _lt("%(field)s: give an IP address, not “%(value)s”."),
+    "no_source_address": _lt("%(field)s: give an IP address that mail can leave from, not “%(value)s”."),
+    "no_network": _lt("%(field)s: give an address or a network such as 10.0.0.0/24, not “%(value)s”."),
+    "whole_internet": _lt("%(field)s: give less than the whole internet, not “%(value)s”."),
+    "no_number": _lt("%(field)s: give a number from %(low)s to %(high)s, not “%(value)s”."),
+    "no_domain": _lt("%(field)s: give at least one domain."),
+    "no_source": _lt("%(field)s: give at least one address that may hand over mail."),
+    "pool_twice": _lt("%(field)s: two tenants have the same name here: %(value)s."),
+    "name_used": _lt("%(field)s: “%(value)s” is used already."),
+    "address_used": _lt("%(field)s: %(value)s is used already."),
+}
+# What the fields of a refused value are called on the screen: `server.spool` is a field of this model.
+OWNERS = {
+    "dkim": "engine.dkim.key",
+    "domain": "engine.domain",
+    "ip": "engine.ip",
+    "provider": "engine.provider",
+    "server": "engine.powermta.server",
+    "tenant": "engine.tenant",
 }
 
 
@@ -109,6 +137,14 @@ class EngineFinding(models.AbstractModel):
         text = TEXTS[finding["code"]]
         words = self.env._(text)
         return words % values
+
+    @api.model
+    def _say_refusal(self, error):
+        """Return the sentence about a value that may not stand in a configuration (ConfigValueError)."""
+        owner, _dot, name = error.field.partition(".")
+        field = self.env[OWNERS[owner]]._fields.get(name)
+        label = field._description_string(self.env) if field else error.field
+        return self._say({**error.finding, "field": label})
 
     @api.model
     def _say_value(self, value):

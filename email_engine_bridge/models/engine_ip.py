@@ -33,9 +33,10 @@ class EngineIp(models.Model):
 
     _name = "engine.ip"
     _description = "IP address"
-    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _inherit = ["mail.thread", "mail.activity.mixin", "engine.printed"]
     _rec_name = "address"
     _order = "tenant_id, id"
+    _printed_fields = frozenset(("address", "hostname", "domain_id", "plan_id", "active", "status", "stage", "health"))
 
     address = fields.Char(required=True, tracking=True)
     hostname = fields.Char("Host name (HELO)", required=True, tracking=True)
@@ -169,7 +170,6 @@ class EngineIp(models.Model):
         ips = super().create(vals_list)
         if not self.env.su and any(ip.status != "provisioning" for ip in ips):
             raise UserError(self.env._("A new IP address starts as provisioning; accept it with a reason."))
-        ips.tenant_id._touch_configuration()
         return ips
 
     def write(self, vals):
@@ -177,10 +177,7 @@ class EngineIp(models.Model):
             raise UserError(
                 self.env._("The state of an IP address is changed with “Change state”, which asks for a reason.")
             )
-        result = super().write(vals)
-        if vals.keys() & {"address", "hostname", "domain_id", "plan_id", "active", "status", "stage"}:
-            self.tenant_id._touch_configuration()
-        return result
+        return super().write(vals)
 
     @api.model
     def _spell_address(self, address):

@@ -102,7 +102,6 @@ class EngineIp(models.Model):
         )
         self._explain(text)
         self.env["engine.alert"]._raise_alert(self.tenant_id, text, ip=self)
-        self.tenant_id._touch_configuration()
 
     def _apply_step(self, step, day):
         """Store where the warm-up stands after `day`; a new stage is explained and announced."""
@@ -124,7 +123,6 @@ class EngineIp(models.Model):
         text = self.env._("Warm-up of %(address)s: %(reason)s", address=self.address, reason=reason)
         self._explain(text)
         self.env["engine.alert"]._raise_alert(self.tenant_id, text, ip=self)
-        self.tenant_id._touch_configuration()
 
     @api.model
     def _cron_judge_today(self, limit=1000):

@@ -8,6 +8,7 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.addons.lokario_base.fields import Secret
 
 from ..tools import kumomta, pmta_config, pmta_values
+from ..tools.key_archive import key_archive
 from ..tools.pmta_client import PmtaClient
 from ..tools.pmta_lint import lint
 
@@ -68,7 +69,7 @@ class EnginePowermtaServer(models.Model):
             try:
                 server._get_server()
             except pmta_values.ConfigValueError as error:
-                raise ValidationError(self.env._("This cannot be printed: %s", error)) from error
+                raise ValidationError(self.env["engine.finding"]._say_refusal(error)) from error
 
     def write(self, vals):
         result = super().write(vals)
@@ -127,11 +128,12 @@ class EnginePowermtaServer(models.Model):
             server = self.sudo()._get_server()
             tree = pmta_config.build(server, self._get_pools(tenants), self._get_providers(), default_pool)
         except pmta_values.ConfigValueError as error:
-            raise UserError(self.env._("The configuration cannot be printed: %s", error)) from error
+            why = self.env["engine.finding"]._say_refusal(error)
+            raise UserError(self.env._("The configuration cannot be printed: %s", why)) from error
         text = pmta_config.print_tree(tree)
         findings = lint(text)
         if findings:
-            raise UserError(self.env._("The configuration is not served: %s", findings[0].render("config")))
+            raise UserError(self.env._("The configuration is not served: %s", findings[0].render("config", self.env._)))
         return text
 
     def _render_kumomta(self, tenants):
@@ -187,9 +189,11 @@ class EnginePowermtaServer(models.Model):
         token = secrets.token_urlsafe(32)
         self.sudo().pull_token_hash = self._hash_pull_token(token)
         url = f"{self.get_base_url()}/engine/pmta/{token}/config"
-        return self.env["engine.secret.shown"]._show(
-            self.env._("Put this line into /etc/pmta/config; it is shown only now."), f"include {url}"
+        message = self.env._(
+            "Put this line into /etc/pmta/config; it is shown only now. The DKIM keys come from the same address with"
+            " keys.tar in place of config: curl -fsS …/keys.tar | sudo tar -x -C /etc/pmta"
         )
+        return self.env["engine.secret.shown"]._show(message, f"include {url}")
 
     @api.model
     def _hash_pull_token(self, token):
@@ -225,3 +229,9 @@ class EnginePowermtaServer(models.Model):
             lambda key: key.state == "active" and key.algorithm == "rsa"
         )
         return {key.key_path.removeprefix("/etc/pmta/"): key._reveal_secret__("private_key") for key in keys}
+
+    def _get_key_archive(self):
+        """Return the key files as a tar for a machine that fetches them; the server remembers that it did."""
+        files = self._get_key_files()
+        self.message_post(body=self.env._("%s DKIM key(s) fetched by the server.", len(files)))
+        return key_archive(files)

@@ -11,7 +11,19 @@ class EngineProvider(models.Model):
 
     _name = "engine.provider"
     _description = "Mailbox provider"
+    _inherit = ["engine.printed"]
     _order = "name"
+    _printed_fields = frozenset(
+        (
+            "name",
+            "domains",
+            "max_smtp_out",
+            "max_msg_per_connection",
+            "retry_after",
+            "backoff_max_msg_rate",
+            "backoff_retry_after",
+        )
+    )
 
     name = fields.Char(required=True, help="Letters and digits: gmail")
     domains = fields.Text(required=True, help="The provider's domains, separated by commas or lines")
@@ -23,21 +35,13 @@ class EngineProvider(models.Model):
 
     _name_uniq = models.UniqueIndex("(name)", "This provider exists already.")
 
-    @api.constrains(
-        "name",
-        "domains",
-        "max_smtp_out",
-        "max_msg_per_connection",
-        "retry_after",
-        "backoff_max_msg_rate",
-        "backoff_retry_after",
-    )
+    @api.constrains(*_printed_fields)
     def _check_values(self):
         for provider in self:
             try:
                 provider._get_provider()
             except pmta_values.ConfigValueError as error:
-                raise ValidationError(self.env._("This cannot be printed: %s", error)) from error
+                raise ValidationError(self.env["engine.finding"]._say_refusal(error)) from error
 
     def _get_provider(self):
         """Return the provider as the printer knows it."""
@@ -52,13 +56,5 @@ class EngineProvider(models.Model):
             self.backoff_retry_after,
         )
 
-    @api.model_create_multi
-    def create(self, vals_list):
-        providers = super().create(vals_list)
-        self.env["engine.powermta.server"].sudo().search([("is_stale", "=", False)])._request_generation()
-        return providers
-
-    def write(self, vals):
-        result = super().write(vals)
-        self.env["engine.powermta.server"].sudo().search([("is_stale", "=", False)])._request_generation()
-        return result
+    def _get_printing_servers(self):
+        return self.env["engine.powermta.server"].sudo().search([])

@@ -19,8 +19,9 @@ class EngineTenant(models.Model):
 
     _name = "engine.tenant"
     _description = "Tenant"
-    _inherit = ["mail.thread", "lokario.secret.mixin"]
+    _inherit = ["mail.thread", "lokario.secret.mixin", "engine.printed"]
     _order = "name, id"
+    _printed_fields = frozenset(("slug", "server_id", "active"))
 
     name = fields.Char(required=True, tracking=True)
     slug = fields.Char(required=True, help="Lower case letters, digits and dashes: sos-expat")
@@ -228,25 +229,15 @@ class EngineTenant(models.Model):
         tenants = self.filtered("server_id")
         return servers._render_config(tenants, tenants.pool_name if len(tenants) == 1 else "")
 
+    def _get_printing_servers(self):
+        return self.sudo().server_id
+
     def _touch_configuration(self):
         """Note that the configuration of these tenants' servers is no longer that of the data."""
-        self.sudo().server_id._request_generation()
+        self._get_printing_servers()._request_generation()
 
     def _get_telegram_client__(self):
         """Return the client of this tenant's bot; the seam for tests."""
         self.ensure_one()
         url = self.env["ir.config_parameter"].sudo().get_param("email_engine_bridge.telegram_url", DEFAULT_URL)
         return TelegramClient(self.sudo()._reveal_secret__("telegram_token"), url)
-
-    @api.model_create_multi
-    def create(self, vals_list):
-        tenants = super().create(vals_list)
-        tenants._touch_configuration()
-        return tenants
-
-    def write(self, vals):
-        servers = self.sudo().server_id
-        result = super().write(vals)
-        if vals.keys() & {"slug", "server_id", "active"}:
-            (servers | self.sudo().server_id)._request_generation()
-        return result

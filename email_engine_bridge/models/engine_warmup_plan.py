@@ -8,7 +8,9 @@ class EngineWarmupPlan(models.Model):
 
     _name = "engine.warmup.plan"
     _description = "Warm-up plan"
+    _inherit = ["engine.printed"]
     _order = "sequence, id"
+    _printed_fields = frozenset(("active_quota",))
 
     name = fields.Char(required=True, translate=True)
     sequence = fields.Integer(default=10)
@@ -37,6 +39,9 @@ class EngineWarmupPlan(models.Model):
         for plan in self:
             plan.total_days = sum(plan.stage_ids.mapped("days"))
             plan.total_emails = sum(stage.days * stage.quota for stage in plan.stage_ids)
+
+    def _get_printing_servers(self):
+        return self.env["engine.ip"].sudo().search([("plan_id", "in", self.ids)]).tenant_id.server_id
 
     def _get_plan(self):
         """Return the plan as the tools know it."""

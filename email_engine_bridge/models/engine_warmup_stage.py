@@ -4,7 +4,9 @@ from odoo import fields, models
 class EngineWarmupStage(models.Model):
     _name = "engine.warmup.stage"
     _description = "Stage of a warm-up plan"
+    _inherit = ["engine.printed"]
     _order = "plan_id, sequence, id"
+    _printed_fields = frozenset(("plan_id", "sequence", "quota", "days", "hourly"))
 
     plan_id = fields.Many2one("engine.warmup.plan", required=True, index=True, ondelete="cascade")
     sequence = fields.Integer(default=10)
@@ -16,3 +18,6 @@ class EngineWarmupStage(models.Model):
     _figures_positive = models.Constraint(
         "CHECK(quota > 0 AND days > 0 AND hourly >= 0)", "Mails and days of a stage: give numbers above 0."
     )
+
+    def _get_printing_servers(self):
+        return self.plan_id._get_printing_servers()

@@ -1,4 +1,9 @@
-from odoo.exceptions import AccessError, UserError
+import base64
+import io
+import re
+import tarfile
+
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.modules import neutralize
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
@@ -35,6 +40,58 @@ class TestConfiguration(EngineCase):
         self.ip_b1._set_status("paused", "Test")
         third = self.server._generate("Paused")
         self.assertIn("- pool beta-pool virtual-mta: beta-198.51.100.1", third.changes)
+
+    def test_whatever_is_printed_has_the_text_printed_again(self):
+        plan = self.ip_a1.plan_id.copy()
+        self.ip_a1.plan_id = plan
+        provider = self.env["engine.provider"].create({"name": "x", "domains": "x.test"})
+        domain = self.env["engine.domain"].create({"name": "other.alpha.test", "tenant_id": self.tenant_a.id})
+        changes = {
+            "a domain": lambda: domain.copy({"name": "more.alpha.test"}),
+            "its archive": lambda: domain.write({"active": False}),
+            "a key": lambda: domain.dkim_key_ids.unlink(),
+            "a provider": lambda: provider.unlink(),
+            "a stage": lambda: plan.stage_ids[0].write({"quota": 60}),
+            "a plan": lambda: plan.write({"active_quota": 20000}),
+            "a tenant": lambda: self.tenant_b.write({"active": False}),
+        }
+        for what, change in changes.items():
+            self.server.is_stale = False
+            change()
+            self.assertTrue(self.server.is_stale, what)
+        self.server.is_stale = False
+        domain.checked_at = "2026-01-01"
+        self.assertFalse(self.server.is_stale)
+
+    def test_a_version_is_a_file(self):
+        version = self.server._generate("Start")
+        self.assertEqual(base64.b64decode(version.content_file).decode(), version.content)
+        self.assertEqual(version.content_filename, "pmta-1.conf")
+
+    def test_an_ed25519_key_stands_beside_the_rsa_key(self):
+        domain = self.tenant_a._add_domain("mail3.alpha.test", "192.0.2.3").domain_id
+        domain.action_add_ed25519()
+        key = domain.dkim_key_ids.filtered(lambda key: key.algorithm == "ed25519")
+        self.assertIn("k=ed25519", key.record)
+        self.assertIn(key.record_name, domain.zone_text)
+        key.action_sign()
+        self.assertEqual(set(domain.dkim_key_ids.mapped("state")), {"active"})
+
+    def test_settings(self):
+        settings = self.env["res.config.settings"]
+        self.assertEqual(settings.create({}).engine_event_days, 90)
+        for bad in (
+            {"engine_dns_servers": "dns.example.com"},
+            {"engine_dns_servers": "9.9.9.9:dns"},
+            {"engine_telegram_url": "api.telegram.org"},
+            {"engine_event_days": -1},
+        ):
+            with self.assertRaises(ValidationError):
+                settings.create(bad)
+        settings.create({"engine_dns_servers": "127.0.0.1:5353, 2620:fe::fe"}).execute()
+        resolver = self.env["engine.dns.check"]._get_lookup__()._resolver
+        servers = [(server.address, server.port) for server in resolver.nameservers]
+        self.assertEqual(servers, [("127.0.0.1", 5353), ("2620:fe::fe", 53)])
 
     def test_a_manager_prints_pushes_and_rolls_back_but_writes_no_version(self):
         manager = new_test_user(self.env, "mta", groups="email_engine_bridge.group_email_engine_bridge_manager")
@@ -115,7 +172,7 @@ class TestConfiguration(EngineCase):
         with self.assertRaises(UserError):
             self.tenant_a._render_config()
         self.server._generate("Broken")
-        self.assertIn("ip.hostname", self.server.error_message)
+        self.assertIn("Host name (HELO)", self.server.error_message)
         self.assertEqual(self.server.current_version_id.number, 1)
 
     def test_linter_in_the_web_client(self):
@@ -222,10 +279,23 @@ class TestPullAndDocs(EngineHttpCase):
         self.assertEqual(response.status_code, 200)
         self.assertIn("<virtual-mta alpha-192.0.2.1>", response.text)
         self.assertEqual(server.current_version_id.state, "deployed")
-        self.assertEqual(self.url_open("/engine/pmta/wrong/config").status_code, 404)
+        for name in ("config", "keys.tar"):
+            self.assertEqual(self.url_open(f"/engine/pmta/wrong/{name}").status_code, 404)
         with mute_logger("odoo.http"):
             server.action_create_pull_token()
         self.assertEqual(self.url_open(f"/{path}").status_code, 404)
+
+    def test_powermta_pulls_the_keys_its_configuration_names(self):
+        self.tenant_a._add_domain("mail3.alpha.test", "192.0.2.3")._set_status("warming", "Test")
+        line = self.tenant_a.server_id.action_create_pull_token()["context"]["engine_token"]
+        folder = line.removeprefix("include ").split("//", 1)[1].partition("/")[2].removesuffix("config")
+        named = re.findall(r"domain-key .*, /etc/pmta/(\S+)", self.url_open(f"/{folder}config").text)
+        with tarfile.open(fileobj=io.BytesIO(self.url_open(f"/{folder}keys.tar").content)) as archive:
+            self.assertLessEqual(set(named), set(archive.getnames()))
+            self.assertTrue(named)
+            self.assertEqual({entry.mode for entry in archive}, {0o600})
+            self.assertIn(b"BEGIN PRIVATE KEY", archive.extractfile(named[0]).read())
+        self.assertIn("1 ", self.tenant_a.server_id.message_ids[0].body)
 
     def test_documentation_needs_no_internet(self):
         page = self.url_open("/api/v2/docs").text

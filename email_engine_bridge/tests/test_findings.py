@@ -2,23 +2,36 @@ import ast
 import inspect
 import re
 
+from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 from odoo.tools.translate import LazyGettext
 
 from ..models.engine_finding import TEXTS
-from ..tools import dns_board, dns_lookup, health, spf, warmup
+from ..tools import dns_board, dns_lookup, health, pmta_config, pmta_values, spf, warmup
 from ..tools.dns_board import Check
 from ..tools.finding import finding
+from ..tools.pmta_lint import lint
 from .common import EngineCase
+from .test_pmta_lint import GOOD, MUTATIONS
+
+# Who makes a finding: the place of the code among the arguments, and the values that are always there
+MAKERS = {
+    "finding": (0, set()),
+    "SpfPermError": (0, set()),
+    "ConfigValueError": (2, {"field", "value"}),
+    "_matching": (1, {"field", "value"}),
+}
 
 
 def said_by(tool):
     """Return {code: names of its values} of every finding a tool can make with a literal code."""
     found = {}
     for call in ast.walk(ast.parse(inspect.getsource(tool))):
-        named = isinstance(call, ast.Call) and getattr(call.func, "id", "") in ("finding", "SpfPermError")
-        if named and call.args and isinstance(call.args[0], ast.Constant):
-            found[call.args[0].value] = {keyword.arg for keyword in call.keywords}
+        if not isinstance(call, ast.Call):
+            continue
+        place, given = MAKERS.get(getattr(call.func, "id", getattr(call.func, "attr", "")), (99, set()))
+        if len(call.args) > place and isinstance(call.args[place], ast.Constant):
+            found[call.args[place].value] = {keyword.arg for keyword in call.keywords} | given
     return found
 
 
@@ -26,7 +39,7 @@ def said_by(tool):
 class TestFindings(EngineCase):
     def test_every_finding_has_its_text(self):
         said = {}
-        for tool in (dns_board, dns_lookup, health, spf, warmup):
+        for tool in (dns_board, dns_lookup, health, pmta_config, pmta_values, spf, warmup):
             said |= said_by(tool)
         said["dns_proved"] = set()
         judged = {"hits", "mails", "rate", "at_least", "limit"}
@@ -45,6 +58,24 @@ class TestFindings(EngineCase):
         self.assertEqual(check.message, "SPF is broken: more than 10 DNS lookups.")
         self.env["res.lang"]._activate_lang("fr_FR")
         self.assertEqual(check.with_context(lang="fr_FR").message, "Le SPF est invalide : plus de 10 requêtes DNS.")
+
+    def test_the_linter_speaks_the_readers_language(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        french = self.env(context={"lang": "fr_FR"})
+        broken = GOOD.replace("dkim-sign yes", "dkim-sign oui")
+        self.assertEqual(
+            french["engine.config.lint"].create({"content": broken}).result,
+            "Erreur à la ligne 36 de config : dkim-sign : yes ou no attendu, trouvé oui [E10]",
+        )
+        for _code, old, new, _needle in MUTATIONS:
+            for found in lint(GOOD.replace(old, new, 1)):
+                self.assertNotEqual(french._(found.text), found.text)
+
+    def test_a_refused_value_is_named_as_on_the_screen(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        server = self.tenant_a.server_id.with_context(lang="fr_FR")
+        with self.assertRaisesRegex(ValidationError, "^Peuvent remettre du courrier : .* « 0.0.0.0/0 »"):
+            server.source_networks = "0.0.0.0/0"
 
     def test_a_pause_is_explained_in_the_companys_language(self):
         self.env["res.lang"]._activate_lang("fr_FR")

@@ -93,18 +93,18 @@ class TestPmtaConfig(BaseCase):
 
     def test_hostile_values_are_refused_naming_the_field(self):
         makers = {
-            "ip.name": lambda bad: config.VirtualMta(bad, "192.0.2.1", "a.example.com", 1),
+            "ip.vmta_name": lambda bad: config.VirtualMta(bad, "192.0.2.1", "a.example.com", 1),
             "ip.address": lambda bad: config.VirtualMta("a", bad, "a.example.com", 1),
             "ip.hostname": lambda bad: config.VirtualMta("a", "192.0.2.1", bad, 1),
             "tenant.pool_name": lambda bad: config.Pool(bad, ()),
             "domain.name": lambda bad: config.Pool("a", (), (bad,)),
             "dkim.selector": lambda bad: config.DkimKey(bad, "a.example.com", "/etc/pmta/k.pem"),
-            "dkim.domain": lambda bad: config.DkimKey("s", bad, "/etc/pmta/k.pem"),
-            "dkim.path": lambda bad: config.DkimKey("s", "a.example.com", bad),
+            "dkim.domain_id": lambda bad: config.DkimKey("s", bad, "/etc/pmta/k.pem"),
+            "dkim.key_path": lambda bad: config.DkimKey("s", "a.example.com", bad),
             "server.postmaster": lambda bad: server(postmaster=bad),
             "server.host_name": lambda bad: server(host_name=bad),
             "server.log_file": lambda bad: server(log_file=bad),
-            "server.sources": lambda bad: server(sources=(bad,)),
+            "server.source_networks": lambda bad: server(sources=(bad,)),
             "provider.name": lambda bad: config.Provider(bad, ("a.com",)),
             "provider.domains": lambda bad: config.Provider("a", (bad,)),
         }
@@ -135,7 +135,7 @@ class TestPmtaConfig(BaseCase):
                 key = config.DkimKey(text, "a.example.com", "/etc/pmta/k.pem")
                 vmta = config.VirtualMta("a", "192.0.2.1", "a.example.com", 50, (key,))
         except pmta_values.ConfigValueError as refused:
-            self.assertRegex(str(refused), r"^(ip\.name|ip\.hostname|dkim\.selector): ")
+            self.assertRegex(str(refused), r"^(ip\.vmta_name|ip\.hostname|dkim\.selector): ")
             return
         tree = config.build(server(), [config.Pool("the-pool", (vmta,))])
         printed = config.print_tree(tree)
@@ -145,8 +145,8 @@ class TestPmtaConfig(BaseCase):
     def test_names_and_addresses_are_used_once(self):
         one = config.VirtualMta("a", "192.0.2.1", "m.a.com", 50)
         for name, address, field in (
-            ("a", "192.0.2.2", "ip.name"),
-            ("p", "192.0.2.2", "ip.name"),
+            ("a", "192.0.2.2", "ip.vmta_name"),
+            ("p", "192.0.2.2", "ip.vmta_name"),
             ("b", one.address, "ip.address"),
         ):
             other = config.VirtualMta(name, address, "m.b.com", 50)

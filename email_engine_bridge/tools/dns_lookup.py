@@ -1,6 +1,10 @@
 """DNS questions with clear answers: a list (empty: no such record), or DnsUnavailable."""
 
+import ipaddress
+from urllib.parse import urlsplit
+
 import dns.exception
+import dns.nameserver
 import dns.resolver
 import dns.reversename
 
@@ -9,6 +13,7 @@ from .finding import finding
 
 TIMEOUT = 3.0  # seconds for one server
 LIFETIME = 8.0  # seconds for one question
+PORT = 53
 
 
 class DnsUnavailable(EngineUnavailable):
@@ -19,14 +24,27 @@ class DnsUnavailable(EngineUnavailable):
         self.finding = finding("dns_no_answer", name=name, error=error)
 
 
-class DnsLookup:
-    """Asks the system's name servers, or the given ones ("address" or "address:port")."""
+def name_servers(text):
+    """Return the servers of a list such as "9.9.9.9, 127.0.0.1:5353, [::1]:53"; raises ValueError."""
+    return [_name_server(entry) for entry in text.replace(",", " ").split()]
 
-    def __init__(self, servers=()):
+
+def _name_server(entry):
+    try:
+        address, port = ipaddress.ip_address(entry), PORT
+    except ValueError:
+        parts = urlsplit(f"//{entry}")
+        address, port = ipaddress.ip_address(parts.hostname or ""), parts.port or PORT
+    return dns.nameserver.Do53Nameserver(str(address), port)
+
+
+class DnsLookup:
+    """Asks the system's name servers, or the given ones (see `name_servers`)."""
+
+    def __init__(self, servers=""):
         self._resolver = dns.resolver.Resolver(configure=not servers)
         if servers:
-            self._resolver.nameservers = [server.rpartition(":")[0] or server for server in servers]
-            self._resolver.port = int(servers[0].rpartition(":")[2]) if ":" in servers[0] else 53
+            self._resolver.nameservers = name_servers(servers)
         self._resolver.timeout, self._resolver.lifetime = TIMEOUT, LIFETIME
         self._cache = {}
 

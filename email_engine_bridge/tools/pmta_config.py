@@ -24,8 +24,8 @@ class DkimKey:
 
     def __post_init__(self):
         values.selector("dkim.selector", self.selector)
-        values.hostname("dkim.domain", self.domain)
-        values.path("dkim.path", self.path)
+        values.hostname("dkim.domain_id", self.domain)
+        values.path("dkim.key_path", self.path)
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class VirtualMta:
     hourly: int = 0
 
     def __post_init__(self):
-        values.name("ip.name", self.name)
+        values.name("ip.vmta_name", self.name)
         values.number("ip.hourly", self.hourly)
         object.__setattr__(self, "address", values.address("ip.address", self.address))
         values.hostname("ip.hostname", self.hostname)
@@ -79,9 +79,9 @@ class Provider:
     def __post_init__(self):
         values.name("provider.name", self.name)
         if "." in self.name or "-" in self.name:
-            raise values.ConfigValueError("provider.name", self.name, "letters and digits only")
+            raise values.ConfigValueError("provider.name", self.name, "no_macro_name")
         if not self.domains:
-            raise values.ConfigValueError("provider.domains", "", "at least one domain")
+            raise values.ConfigValueError("provider.domains", "", "no_domain")
         for domain in self.domains:
             values.hostname("provider.domains", domain)
         values.number("provider.max_smtp_out", self.max_smtp_out, low=1)
@@ -119,10 +119,10 @@ class Server:
             values.path(f"server.{name}", getattr(self, name))
         for name in ("listen_port", "management_port"):
             values.number(f"server.{name}", getattr(self, name), 1, 65535)
-        canonical = tuple(values.network("server.sources", source) for source in self.sources)
+        canonical = tuple(values.network("server.source_networks", source) for source in self.sources)
         object.__setattr__(self, "sources", canonical)
         if not canonical:
-            raise values.ConfigValueError("server.sources", "", "at least one address that may send")
+            raise values.ConfigValueError("server.source_networks", "", "no_source")
         if self.webhook_url:
             values.http_url("server.webhook_url", self.webhook_url)
 
@@ -156,12 +156,12 @@ def _check_unique(pools):
     """Refuse what two VMTAs may not share: their name (pools share it, too) and their IP."""
     names, addresses = {pool.name for pool in pools}, set()
     if len(names) != len(pools):
-        raise values.ConfigValueError("tenant.pool_name", sorted(pool.name for pool in pools), "each name once")
+        raise values.ConfigValueError("tenant.pool_name", sorted(pool.name for pool in pools), "pool_twice")
     for vmta in (vmta for pool in pools for vmta in pool.vmtas):
         if vmta.name in names:
-            raise values.ConfigValueError("ip.name", vmta.name, "a name that is not used yet")
+            raise values.ConfigValueError("ip.vmta_name", vmta.name, "name_used")
         if vmta.address in addresses:
-            raise values.ConfigValueError("ip.address", vmta.address, "an address that is not used yet")
+            raise values.ConfigValueError("ip.address", vmta.address, "address_used")
         names.add(vmta.name)
         addresses.add(vmta.address)
 

@@ -3,6 +3,8 @@
 import ipaddress
 import re
 
+from .finding import finding
+
 LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 HOSTNAME = re.compile(rf"(?=.{{1,253}}\Z){LABEL}(\.{LABEL})+")
 NAME = re.compile(r"(?=.{1,100}\Z)[a-z0-9]+((\.|-+)[a-z0-9]+)*")
@@ -16,30 +18,32 @@ NUMBER = re.compile(r"[0-9]{1,10}")
 
 
 class ConfigValueError(ValueError):
-    """A value that may not stand in a configuration; `field` says which one."""
+    """A value that may not stand in a configuration; `field` says which one, `finding` why."""
 
-    def __init__(self, field, value, wanted):
-        super().__init__(f"{field}: {wanted} expected, not {str(value)[:80]!r}")
+    def __init__(self, field, value, code, **values):
+        shown = str(value)[:80]
+        super().__init__(f"{field}: {code}, {shown!r}")
         self.field = field
+        self.finding = finding(code, field=field, value=shown, **values)
 
 
-def _matching(pattern, wanted):
+def _matching(pattern, code):
     def check(field, value):
         if not isinstance(value, str) or not pattern.fullmatch(value):
-            raise ConfigValueError(field, value, wanted)
+            raise ConfigValueError(field, value, code)
         return value
 
     return check
 
 
-hostname = _matching(HOSTNAME, "a host name such as mail1.example.com")
-name = _matching(NAME, "lower case letters, digits, dots and dashes")
-selector = _matching(SELECTOR, "a DKIM selector such as default")
-path = _matching(PATH, "an absolute path of letters, digits and . _ -")
-email = _matching(EMAIL, "an e-mail address")
-http_url = _matching(HTTP_URL, "an http(s) URL without user, query or fragment")
-rate = _matching(RATE, "a rate such as 50/d")
-time = _matching(TIME, "a time such as 10m")
+hostname = _matching(HOSTNAME, "no_hostname")
+name = _matching(NAME, "no_name")
+selector = _matching(SELECTOR, "no_selector")
+path = _matching(PATH, "no_path")
+email = _matching(EMAIL, "no_email")
+http_url = _matching(HTTP_URL, "no_http_url")
+rate = _matching(RATE, "no_rate")
+time = _matching(TIME, "no_time")
 
 
 def address(field, value):
@@ -47,9 +51,9 @@ def address(field, value):
     try:
         found = ipaddress.ip_address(value)
     except ValueError:
-        raise ConfigValueError(field, value, "an IP address") from None
+        raise ConfigValueError(field, value, "no_address") from None
     if getattr(found, "scope_id", None) or found.is_unspecified or found.is_multicast or value == "127.0.0.1":
-        raise ConfigValueError(field, value, "an IP address that mail can leave from")
+        raise ConfigValueError(field, value, "no_source_address")
     return str(found)
 
 
@@ -58,14 +62,14 @@ def network(field, value):
     try:
         found = ipaddress.ip_network(value, strict=False)
     except ValueError:
-        raise ConfigValueError(field, value, "an address or a network such as 10.0.0.0/24") from None
+        raise ConfigValueError(field, value, "no_network") from None
     if found.prefixlen == 0:
-        raise ConfigValueError(field, value, "less than the whole internet")
+        raise ConfigValueError(field, value, "whole_internet")
     return str(found.network_address) if found.num_addresses == 1 else str(found)
 
 
 def number(field, value, low=0, high=2**31 - 1):
     """Return a whole number within bounds."""
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ConfigValueError(field, value, f"a number from {low} to {high}")
+        raise ConfigValueError(field, value, "no_number", low=low, high=high)
     return value

@@ -15,9 +15,10 @@ class EngineConfigLint(models.TransientModel):
     warning_count = fields.Integer(compute="_compute_result")
 
     @api.depends("content")
+    @api.depends_context("lang")
     def _compute_result(self):
         for check in self:
             findings = lint(check.content) if check.content else []
             check.error_count = sum(finding.severity == "error" for finding in findings)
             check.warning_count = len(findings) - check.error_count
-            check.result = "\n".join(finding.render("config") for finding in findings)
+            check.result = "\n".join(finding.render("config", self.env._) for finding in findings)

@@ -103,7 +103,7 @@ def test_there_are_forty_zones():
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case[0])
 def test_verdicts_agree(case, server, judges_ask_it):
     name, _records, spf_result, dmarc_ok, dkim_ok = case
-    domain, lookup = f"{name}.example", LOOKUP.DnsLookup([server])
+    domain, lookup = f"{name}.example", LOOKUP.DnsLookup(server)
 
     ours = OUR_SPF.check_spf(lookup, domain, ADDRESS).result
     theirs = spf.check2(i=ADDRESS, s=f"news@{domain}", h=f"helo.{domain}", timeout=10)[0]
@@ -145,7 +145,7 @@ def dkimpy_says(domain, resolver):
 
 @needs_knot
 def test_reverse_names(server):
-    lookup = LOOKUP.DnsLookup([server])
+    lookup = LOOKUP.DnsLookup(server)
     assert BOARD.check_reverse(lookup, ADDRESS, "other.example").verdict == "error"
     assert BOARD.check_reverse(lookup, "192.0.2.11", "plain.example").verdict == "error"
     check = BOARD.check_reverse(lookup, ADDRESS, "plain.example")
@@ -153,7 +153,7 @@ def test_reverse_names(server):
 
 
 def test_no_name_server_is_not_an_error_of_the_domain():
-    lookup = LOOKUP.DnsLookup(["127.0.0.1:1"])
+    lookup = LOOKUP.DnsLookup("127.0.0.1:1")
     lookup._resolver.lifetime = 0.5
     assert {check.verdict for check in BOARD.check_domain(lookup, "a.example", [ADDRESS], None)} == {"unknown", "error"}
     assert BOARD.check_domain_spf(lookup, "a.example", [ADDRESS]).verdict == "unknown"

@@ -85,7 +85,7 @@ def lookup(tmp_path_factory):
     records = ("_mta-sts TXT v=STSv1; id=1", "mta-sts A 127.0.0.1", "@ MX 10 mx.{zone}.", "mx A 192.0.2.10")
     zones = {f"{case}.example": zone_text(f"{case}.example", records) for case in POLICIES}
     with name_server.serving(zones, tmp_path_factory.mktemp("knot")) as address:
-        yield LOOKUP.DnsLookup([address])
+        yield LOOKUP.DnsLookup(address)
 
 
 @needs_knot

@@ -121,7 +121,7 @@ def test_journey_in_french(world, server, client, tmp_path):
 
         browser.open(f"{url}/odoo/engine-lint")
         browser.fill(".o_field_widget[name=content] textarea", "<virtual-mta x>\nmax-msg-rate 0/h\n</virtual-mta>")
-        browser.see(".o_field_widget[name=result]", "Error in line 2 of config")
+        browser.see(".o_field_widget[name=result]", "Erreur à la ligne 2 de config")
         browser.picture(PICTURES / "engine-linter.png")
         for path in ("engine-ips", "engine-domains", "engine-configurations", "engine-servers", "engine-api-keys"):
             browser.open(f"{url}/odoo/{path}")

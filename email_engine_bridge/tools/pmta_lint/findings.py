@@ -1,27 +1,41 @@
-"""What the linter says about a line."""
+"""What the linter says about a line: in English, ready to be said in another language."""
 
 from dataclasses import dataclass
 
+
+def _(text):
+    """Mark a text for translation (gettext's N_): whoever shows a finding knows the reader's language."""
+    return text
+
+
 ERROR, WARNING = "error", "warning"
+# The sentence that `pmta test config` would print
+SENTENCES = {
+    ERROR: _("Error in line %(line)s of %(file)s: %(message)s [%(code)s]"),
+    WARNING: _("Warning in line %(line)s of %(file)s: %(message)s [%(code)s]"),
+}
 
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """One finding: the line (from 1), the rule's code, its severity and a text."""
+    """One finding: the line (from 1), the rule's code, its severity, a text and (name, value) of what fills it."""
 
     line: int
     code: str
     severity: str
-    message: str
+    text: str
+    values: tuple = ()
 
-    def render(self, filename):
-        """Return the sentence `pmta test config` would print."""
-        return f"{self.severity.capitalize()} in line {self.line} of {filename}: {self.message} [{self.code}]"
+    def render(self, filename, translate=_):
+        """Return the sentence about this finding; `translate` takes an English text and returns the reader's."""
+        message = translate(self.text) % dict(self.values)
+        words = {"line": self.line, "file": filename, "message": message, "code": self.code}
+        return translate(SENTENCES[self.severity]) % words
 
 
-def error(line, code, message):
-    return Finding(line, code, ERROR, message)
+def error(line, code, text, **values):
+    return Finding(line, code, ERROR, text, tuple(values.items()))
 
 
-def warning(line, code, message):
-    return Finding(line, code, WARNING, message)
+def warning(line, code, text, **values):
+    return Finding(line, code, WARNING, text, tuple(values.items()))

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .findings import error
+from .findings import _, error
 
 FACTS = json.loads((Path(__file__).parent / "directives.json").read_text(encoding="utf-8"))
 NAMED_BLOCKS = frozenset(FACTS["blocks"]["named"])
@@ -99,7 +99,7 @@ def parse(text):
             findings += _close(open_blocks, tag[2].lower(), number)
         else:
             findings += _open(open_blocks, Block(tag[2].lower(), tag[3], number))
-    findings += [error(block.line, "E2", f"<{block.tag}> is never closed") for block in open_blocks[1:]]
+    findings += [error(block.line, "E2", _("<%(tag)s> is never closed"), tag=block.tag) for block in open_blocks[1:]]
     return root, findings
 
 
@@ -120,12 +120,13 @@ def _close(open_blocks, tag, number):
         open_blocks.pop()
         return []
     if len(open_blocks) == 1:
-        return [error(number, "E2", f"</{tag}> closes nothing")]
+        return [error(number, "E2", _("</%(tag)s> closes nothing"), tag=tag)]
     inner = open_blocks[-1]
     if any(block.tag == tag for block in open_blocks[1:]):
         while open_blocks.pop().tag != tag:
             continue
-    return [error(number, "E2", f"</{tag}> found, but <{inner.tag}> of line {inner.line} is open")]
+    text = _("</%(tag)s> found, but <%(open)s> of line %(opened)s is open")
+    return [error(number, "E2", text, tag=tag, open=inner.tag, opened=inner.line)]
 
 
 def _open(open_blocks, block):
@@ -133,10 +134,13 @@ def _open(open_blocks, block):
     parent.children.append(block)
     open_blocks.append(block)
     if block.tag not in NAMED_BLOCKS | UNNAMED_BLOCKS:
-        return [error(block.line, "E1", f"unknown block <{block.tag}>")]
+        return [error(block.line, "E1", _("unknown block <%(tag)s>"), tag=block.tag)]
     if parent.tag not in NESTED_BLOCKS.get(block.tag, ("Global",)):
-        where = "the top of the file" if parent.tag == "Global" else f"<{parent.tag}>"
-        return [error(block.line, "E2", f"<{block.tag}> may not be inside {where}")]
+        if parent.tag == "Global":
+            return [error(block.line, "E2", _("<%(tag)s> may not be at the top of the file"), tag=block.tag)]
+        return [
+            error(block.line, "E2", _("<%(tag)s> may not be inside <%(parent)s>"), tag=block.tag, parent=parent.tag)
+        ]
     return _check_name(block, parent)
 
 
@@ -146,12 +150,14 @@ def _check_name(block, parent):
     if block.tag == "domain":
         if len(words) == 1 and "," not in block.name:
             return []
-        return [error(block.line, "E3", f"<domain> takes exactly one pattern, found {block.name or 'none'}")]
+        if not words:
+            return [error(block.line, "E3", _("<domain> takes exactly one pattern, found none"))]
+        return [error(block.line, "E3", _("<domain> takes exactly one pattern, found %(found)s"), found=block.name)]
     if block.tag in FREE_NAME_BLOCKS:
-        return [] if words else [error(block.line, "E2", f"<{block.tag}> needs a name")]
+        return [] if words else [error(block.line, "E2", _("<%(tag)s> needs a name"), tag=block.tag)]
     unnamed = block.tag in UNNAMED_BLOCKS or (block.tag in UNNAMED_WHEN_NESTED and parent.tag != "Global")
-    expected = 0 if unnamed else 1
-    if len(words) != expected:
-        wanted = "takes no name" if unnamed else "needs one name without spaces"
-        return [error(block.line, "E2", f"<{block.tag}> {wanted}")]
+    if unnamed and words:
+        return [error(block.line, "E2", _("<%(tag)s> takes no name"), tag=block.tag)]
+    if not unnamed and len(words) != 1:
+        return [error(block.line, "E2", _("<%(tag)s> needs one name without spaces"), tag=block.tag)]
     return []

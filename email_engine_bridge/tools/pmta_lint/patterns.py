@@ -2,7 +2,7 @@
 
 import re
 
-from .findings import error
+from .findings import _, error
 
 REGEX = r"/(?:[^/\\]|\\.)*/"
 PATTERN_LINE = re.compile(rf"(?:(?:mail-from|rcpt-to)\s+{REGEX}|header\s+\S+\s+{REGEX}|\*)(?:\s+(.+))?", re.I)
@@ -23,11 +23,11 @@ def check_pattern_list(block):
         text = f"{line.keyword} {line.value}".strip()
         if block.tag == "bounce-category-patterns":
             if not CATEGORY_LINE.fullmatch(text):
-                findings.append(error(line.line, "E10", "/regex/ category on one line expected"))
+                findings.append(error(line.line, "E10", _("/regex/ category on one line expected")))
             continue
         match = PATTERN_LINE.fullmatch(text)
         if not match or (match[1] and not RESULT.fullmatch(match[1])):
-            findings.append(error(line.line, "E10", "a pattern and a result such as virtual-mta=NAME expected"))
+            findings.append(error(line.line, "E10", _("a pattern and a result such as virtual-mta=NAME expected")))
     return findings
 
 
@@ -43,27 +43,27 @@ def check_reply(directive):
     """E13: actions that contradict each other in one rule of a smtp-pattern-list."""
     match = REPLY.fullmatch(directive.value)
     if not match:
-        return [error(directive.line, "E10", "reply /regex/ ACTION[,ACTION] expected")]
+        return [error(directive.line, "E10", _("reply /regex/ ACTION[,ACTION] expected"))]
     actions = [action.strip().lower() for action in match[2].split(",")]
+    unknown = [action for action in actions if not ACTION.fullmatch(action)]
+    if unknown:
+        return [error(directive.line, "E13", _("unknown action %(action)s"), action=unknown[0])]
     problem = _contradiction(actions)
     return [error(directive.line, "E13", problem)] if problem else []
 
 
 def _contradiction(actions):
     names = [action.partition("=")[0] for action in actions]
-    unknown = [action for action in actions if not ACTION.fullmatch(action)]
-    if unknown:
-        return f"unknown action {unknown[0]}"
     if {"mode=backoff", "mode=normal"} <= set(actions):
-        return "mode=backoff with mode=normal"
+        return _("mode=backoff with mode=normal")
     if {"skip-mx", "bounce-queue"} <= set(names):
-        return "skip-mx with bounce-queue"
+        return _("skip-mx with bounce-queue")
     if "backoff-to-normal-after" in names and "mode=backoff" not in actions:
-        return "backoff-to-normal-after without mode=backoff"
+        return _("backoff-to-normal-after without mode=backoff")
     if "reenable-after" in names and "disable-source-ip" not in names[: names.index("reenable-after")]:
-        return "reenable-after without disable-source-ip before it"
+        return _("reenable-after without disable-source-ip before it")
     if any(names.count(name) > 1 for name in ("backoff-to-normal-after", "reenable-after")):
-        return "the same time twice"
+        return _("the same time twice")
     return ""
 
 
@@ -71,7 +71,7 @@ def check_mx(directive):
     """E15: the queue of a roll-up is named NAME.rollup; a wildcard needs rollup-by-ip."""
     words = directive.args
     if len(words) not in (2, 3) or not words[1].endswith(".rollup"):
-        return [error(directive.line, "E15", "mx PATTERN NAME.rollup expected")]
+        return [error(directive.line, "E15", _("mx PATTERN NAME.rollup expected"))]
     if len(words) == 3 and words[2] != "rollup-by-ip":
-        return [error(directive.line, "E15", f"rollup-by-ip expected, found {words[2]}")]
+        return [error(directive.line, "E15", _("rollup-by-ip expected, found %(found)s"), found=words[2])]
     return []

@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 
-from .findings import ERROR, Finding, error, warning
+from .findings import _, error, warning
 from .grammar import FACTS, PATTERN_BLOCKS, parse
 from .patterns import check_mx, check_pattern_list, check_reply, pattern_targets
 from .values import check_value, check_webhook_url, is_any_network, is_ip
@@ -41,24 +41,34 @@ def _lines(root):
 
 
 def _line(block, directive):
-    scopes = DIRECTIVES.get(directive.keyword)
+    line, name = directive.line, directive.keyword
+    scopes = DIRECTIVES.get(name)
     if scopes is None:
-        if directive.keyword in LEGACY:
-            return [warning(directive.line, "W10", f"{directive.keyword} is not in the 5.0 guide")]
-        return [error(directive.line, "E1", f"unknown directive {directive.keyword}")]
+        if name in LEGACY:
+            return [warning(line, "W10", _("%(directive)s is not in the 5.0 guide"), directive=name)]
+        return [error(line, "E1", _("unknown directive %(directive)s"), directive=name)]
     fact = scopes.get(block.tag)
     if fact is None:
-        where = "the top of the file" if block.tag == "Global" else f"<{block.tag}>"
-        allowed = ", ".join(sorted(scopes))
-        return [error(directive.line, "E1", f"{directive.keyword} is not allowed in {where} (only in {allowed})")]
+        return [_misplaced(block, directive, scopes)]
     findings = check_value(directive, fact) or check_webhook_url(directive)
     if fact.get("deprecated"):
-        findings.append(warning(directive.line, "W6", f"{directive.keyword} is deprecated"))
-    if directive.keyword == "reply":
+        findings.append(warning(line, "W6", _("%(directive)s is deprecated"), directive=name))
+    if name == "reply":
         findings += check_reply(directive)
-    if directive.keyword == "mx":
+    if name == "mx":
         findings += check_mx(directive)
     return findings
+
+
+def _misplaced(block, directive, scopes):
+    """E1: a directive that belongs elsewhere."""
+    allowed = ", ".join(sorted(scopes))
+    if block.tag == "Global":
+        text = _("%(directive)s is not allowed at the top of the file (only in %(allowed)s)")
+    else:
+        text = _("%(directive)s is not allowed in <%(block)s> (only in %(allowed)s)")
+    values = {"directive": directive.keyword, "allowed": allowed, "block": block.tag}
+    return error(directive.line, "E1", text, **values)
 
 
 def _repeated_domains(block):
@@ -66,7 +76,8 @@ def _repeated_domains(block):
     for domain in block.blocks("domain"):
         first = seen.setdefault(domain.name.lower(), domain.line)
         if first != domain.line:
-            findings.append(warning(domain.line, "W5", f"<domain {domain.name}> is already in line {first}"))
+            text = _("<domain %(name)s> is already in line %(first)s")
+            findings.append(warning(domain.line, "W5", text, name=domain.name, first=first))
     return findings
 
 
@@ -76,7 +87,8 @@ def _names(root):
     for block in root.blocks("virtual-mta", "virtual-mta-pool"):
         first = seen.setdefault(block.name.lower(), block.line)
         if first != block.line:
-            findings.append(error(block.line, "E4", f"the name {block.name} is already used in line {first}"))
+            text = _("the name %(name)s is already used in line %(first)s")
+            findings.append(error(block.line, "E4", text, name=block.name, first=first))
     return findings
 
 
@@ -102,16 +114,16 @@ def _references(root):
 
 
 def _late_lists(source, lists):
-    message = "pattern-list %s must be defined before the source that uses it"
+    text = _("pattern-list %(name)s must be defined before the source that uses it")
     return [
-        error(used.line, "E12", message % used.value)
+        error(used.line, "E12", text, name=used.value)
         for used in source.directives("pattern-list")
         if lists.get(used.value.lower(), used.line + 1) > used.line
     ]
 
 
 def _undefined(line, who, name):
-    return error(line, "E5", f"{who}: {name} is not defined")
+    return error(line, "E5", _("%(who)s: %(name)s is not defined"), who=who, name=name)
 
 
 def _sources(root):
@@ -122,15 +134,15 @@ def _sources(root):
         for source in block.directives("smtp-source-host"):
             address = (source.args or [""])[0]
             if address == "127.0.0.1":
-                findings.append(error(source.line, "E19", "smtp-source-host 127.0.0.1 is ignored by PowerMTA"))
+                findings.append(error(source.line, "E19", _("smtp-source-host 127.0.0.1 is ignored by PowerMTA")))
             elif is_ip(address) and block.tag == "virtual-mta":
                 by_ip[address].append((source.line, block.name))
     for address, uses in by_ip.items():
         findings += _shared_address(address, uses, pools)
     for vmta in root.blocks("virtual-mta"):
         if not vmta.directives("smtp-source-host", "smtp-proxy-source-host", "include"):
-            message = f"virtual-mta {vmta.name} has no smtp-source-host: it would use the IPs of all"
-            findings.append(warning(vmta.line, "W2", message))
+            text = _("virtual-mta %(name)s has no smtp-source-host: it would use the IPs of all")
+            findings.append(warning(vmta.line, "W2", text, name=vmta.name))
     return findings
 
 
@@ -144,8 +156,8 @@ def _memberships(root):
             pools[vmta].add(pool.name)
             other = pool_with_domains.get(vmta) if has_domains else None
             if other:
-                message = f"{member.value} is also in pool {other}, and both pools contain <domain>"
-                findings.append(error(member.line, "E6", message))
+                text = _("%(name)s is also in pool %(other)s, and both pools contain <domain>")
+                findings.append(error(member.line, "E6", text, name=member.value, other=other))
             if has_domains:
                 pool_with_domains.setdefault(vmta, pool.name)
     return findings, pools
@@ -154,8 +166,9 @@ def _memberships(root):
 def _shared_address(address, uses, pools):
     """E20: one IP in VMTAs of two tenants, that is, of VMTAs that have no pool in common."""
     (_line, first), *others = uses
+    text = _("%(address)s is used by %(first)s and by %(name)s, which share no pool")
     return [
-        error(line, "E20", f"{address} is used by {first} and by {name}, which share no pool")
+        error(line, "E20", text, address=address, first=first, name=name)
         for line, name in others
         if name.lower() != first.lower() and not pools[name.lower()] & pools[first.lower()]
     ]
@@ -166,28 +179,29 @@ def _accounting(root):
     findings = []
     for acct in root.blocks("acct-file"):
         records = acct.directives("records")
-        findings += [error(extra.line, "E11", "records may stand only once in an acct-file") for extra in records[1:]]
+        text = _("records may stand only once in an acct-file")
+        findings += [error(extra.line, "E11", text) for extra in records[1:]]
         kinds = {kind.strip().lower() for record in records for kind in record.value.split(",")}
         if kinds & {"t", "tq", "transient", "transient-queue"} and kinds & {"d", "b", "delivery", "bounce"}:
-            findings.append(warning(records[0].line, "W9", "transient records belong in a file of their own"))
+            findings.append(warning(records[0].line, "W9", _("transient records belong in a file of their own")))
     return findings
 
 
 def _macros(root):
     """E16: domain macros are defined and do not refer to themselves."""
-    macros, findings = {}, []
+    macros, findings, undefined = {}, [], _("macro %(name)s is not defined")
     for macro in root.directives("domain-macro"):
         name, _space, members = macro.value.partition(" ")
         macros[name.lower()] = (macro.line, re.findall(r"\$([A-Za-z0-9_]+)", members.lower()))
     for name, (line, used) in macros.items():
         for other in used:
             if other not in macros:
-                findings.append(error(line, "E16", f"macro ${other} is not defined"))
+                findings.append(error(line, "E16", undefined, name=f"${other}"))
         if _reaches(macros, name, name, set()):
-            findings.append(error(line, "E16", f"macro ${name} refers to itself"))
+            findings.append(error(line, "E16", _("macro %(name)s refers to itself"), name=f"${name}"))
     for block, _parent in root.walk():
         if block.tag == "domain" and block.name.startswith("$") and block.name[1:].lower() not in macros:
-            findings.append(error(block.line, "E16", f"macro {block.name} is not defined"))
+            findings.append(error(block.line, "E16", undefined, name=block.name))
     return findings
 
 
@@ -209,11 +223,11 @@ def _relaying(root):
         if block is root or is_any_network(block.name):
             for relaying in block.directives("always-allow-relaying"):
                 if relaying.value.lower() in ("yes", "true"):
-                    findings.append(Finding(relaying.line, "W3", ERROR, "this is an open relay for everybody"))
+                    findings.append(error(relaying.line, "W3", _("this is an open relay for everybody")))
     for access in root.directives("http-access"):
         words = access.args
         if len(words) == 2 and is_any_network(words[0]) and words[1].lower() == "admin":
-            findings.append(Finding(access.line, "W4", ERROR, "everybody may administer this server"))
+            findings.append(error(access.line, "W4", _("everybody may administer this server")))
     return findings
 
 
@@ -232,9 +246,10 @@ def _keys(root):
         for key in block.directives("domain-key"):
             path = key.value.rpartition(",")[2].strip().strip('"')
             if unprivileged and path.startswith("/root/"):
-                findings.append(warning(key.line, "W7", f"{path} cannot be read with run-as-root no"))
+                text = _("%(path)s cannot be read with run-as-root no")
+                findings.append(warning(key.line, "W7", text, path=path))
             if not (id(root) in signs or id(block) in signs or pool_signs or (block is root and signs)):
-                findings.append(warning(key.line, "W8", "no <domain> with dkim-sign yes applies to this key"))
+                findings.append(warning(key.line, "W8", _("no <domain> with dkim-sign yes applies to this key")))
     return findings
 
 
@@ -246,8 +261,8 @@ def _cold(root):
         for limit in block.directives("max-cold-virtual-mta-msg"):
             holder = parent if parent is not None and parent.tag != "Global" else None
             if not (holder.directives("cold-virtual-mta") if holder else any_cold):
-                message = "max-cold-virtual-mta-msg has no effect without cold-virtual-mta, and is no quota of an IP"
-                findings.append(warning(limit.line, "W1", message))
+                text = _("max-cold-virtual-mta-msg has no effect without cold-virtual-mta, and is no quota of an IP")
+                findings.append(warning(limit.line, "W1", text))
     return findings
 
 
@@ -257,7 +272,7 @@ def _required(root):
         return []
     findings = []
     if not root.directives("log-file"):
-        findings.append(error(1, "E14", "log-file is missing"))
+        findings.append(error(1, "E14", _("log-file is missing")))
     if not root.blocks("spool") and not root.directives("spool"):
-        findings.append(error(1, "E14", "a spool is missing"))
+        findings.append(error(1, "E14", _("a spool is missing")))
     return findings

@@ -4,7 +4,7 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
-from .findings import error
+from .findings import _, error
 
 BOOLEAN = re.compile(r"yes|no|true|false", re.I)
 TIME = re.compile(r"0|(\d+[wdhms])+", re.I)
@@ -26,13 +26,13 @@ def check_value(directive, fact):
     value, line = directive.value, directive.line
     quotes = value.count('"') - value.count('\\"')
     if quotes % 2 and not value.startswith("/"):
-        return [error(line, "E10", f"{directive.keyword}: a quote is not closed")]
+        return [error(line, "E10", _("%(directive)s: a quote is not closed"), directive=directive.keyword)]
     if not value:
-        return [error(line, "E10", f"{directive.keyword}: argument missing")]
+        return [error(line, "E10", _("%(directive)s: argument missing"), directive=directive.keyword)]
     if value == '""':
         if fact.get("empty_string_clears"):
             return []
-        return [error(line, "E10", f'{directive.keyword}: "" is no value here')]
+        return [error(line, "E10", _('%(directive)s: "" is no value here'), directive=directive.keyword)]
     check = CHECKS.get(fact["type"]) or _check_by_prefix(fact["type"])
     return check(directive) if check else []
 
@@ -50,11 +50,13 @@ def is_any_network(text):
     return text in ("0/0", "0.0.0.0/0", "::/0", "0/0,::/0")
 
 
-def _fits(pattern, code, wanted):
+def _refuse(directive, code, text):
+    return [error(directive.line, code, text, directive=directive.keyword, found=directive.value)]
+
+
+def _fits(pattern, code, text):
     def check(directive):
-        if pattern.fullmatch(directive.value):
-            return []
-        return [error(directive.line, code, f"{directive.keyword}: {wanted} expected, found {directive.value}")]
+        return [] if pattern.fullmatch(directive.value) else _refuse(directive, code, text)
 
     return check
 
@@ -69,13 +71,7 @@ def _is_rate(text, pattern=RATE):
 def _rate(directive, pattern=RATE):
     if _is_rate(directive.value, pattern):
         return []
-    return [
-        error(
-            directive.line,
-            "E9",
-            f"{directive.keyword}: rate N/[M]d|h|m|s with N above 0 expected, found {directive.value}",
-        )
-    ]
+    return _refuse(directive, "E9", _("%(directive)s: rate N/[M]d|h|m|s with N above 0 expected, found %(found)s"))
 
 
 def _volume_rate(directive):
@@ -86,28 +82,28 @@ def _daily_rates(directive):
     parts = [part.strip() for part in directive.value.split(",")]
     if all(re.fullmatch(r"\d+/(d|day)", part, re.I) for part in parts):
         return []
-    return [error(directive.line, "E9", f"{directive.keyword}: N/day[,N/day…] expected, found {directive.value}")]
+    return _refuse(directive, "E9", _("%(directive)s: N/day[,N/day…] expected, found %(found)s"))
 
 
 def _times(directive):
     parts = [part.strip() for part in directive.value.split(",")]
     if all(TIME.fullmatch(part) for part in parts) and len(parts) <= MAX_RETRIES:
         return []
-    return [error(directive.line, "E10", f"{directive.keyword}: at most 30 times such as 10m,1h expected")]
+    return _refuse(directive, "E10", _("%(directive)s: at most 30 times such as 10m,1h expected"))
 
 
 def _source_host(directive):
     words = directive.args
     if len(words) == 2 and is_ip(words[0]) and HOST.fullmatch(words[1]) and not is_ip(words[1]):
         return []
-    return [error(directive.line, "E7", f"{directive.keyword}: IP HOST expected, found {directive.value}")]
+    return _refuse(directive, "E7", _("%(directive)s: IP HOST expected, found %(found)s"))
 
 
 def _domain_key(directive):
     parts = [part.strip() for part in directive.value.split(",")]
     if len(parts) == 3 and all(parts):
         return []
-    return [error(directive.line, "E8", f"domain-key: SELECTOR, DOMAIN, FILE expected, found {len(parts)} part(s)")]
+    return _refuse(directive, "E8", _("%(directive)s: SELECTOR, DOMAIN, FILE expected, found %(found)s"))
 
 
 def _url(directive):
@@ -120,27 +116,27 @@ def _url(directive):
         bad = True
     if not bad:
         return []
-    return [error(directive.line, "E17", f"{directive.keyword}: the URL may have no user, query or fragment")]
+    return _refuse(directive, "E17", _("%(directive)s: the URL may have no user, query or fragment"))
 
 
 def _webhook_url(directive):
     if not re.match(r"https?://", directive.value.strip('"'), re.I):
-        return [error(directive.line, "E17", f"{directive.keyword}: an http(s) URL is expected")]
+        return _refuse(directive, "E17", _("%(directive)s: an http(s) URL is expected"))
     return _url(directive)
 
 
 def _api_key(directive):
     if API_KEY.fullmatch(directive.value):
         return []
-    return [error(directive.line, "E18", f"{directive.keyword}: 32 to 128 of A-Z a-z 0-9 _ expected")]
+    return _refuse(directive, "E18", _("%(directive)s: 32 to 128 of A-Z a-z 0-9 _ expected"))
 
 
-def _network_and(valid, code, wanted):
+def _network_and(valid, code, text):
     def check(directive):
         words = directive.args
         if len(words) == 2 and (is_ip(words[0]) or is_any_network(words[0])) and valid(words[1]):
             return []
-        return [error(directive.line, code, f"{directive.keyword}: CIDR {wanted} expected, found {directive.value}")]
+        return _refuse(directive, code, text)
 
     return check
 
@@ -153,34 +149,51 @@ def _check_by_prefix(kind):
     def check(directive):
         if directive.args and directive.args[0].lower() in words:
             return []
-        return [error(directive.line, "E10", f"{directive.keyword}: one of {', '.join(words)} expected")]
+        text = _("%(directive)s: one of %(words)s expected")
+        return [error(directive.line, "E10", text, directive=directive.keyword, words=", ".join(words))]
 
     return check
 
 
+YES_OR_NO = _("%(directive)s: yes or no expected, found %(found)s")
+NUMBER = _("%(directive)s: a number expected, found %(found)s")
 CHECKS = {
-    "bool": _fits(BOOLEAN, "E10", "yes or no"),
+    "bool": _fits(BOOLEAN, "E10", YES_OR_NO),
     "bool|if-x-dkim-options-present": _fits(
-        re.compile(BOOLEAN.pattern + "|if-x-dkim-options-present", re.I), "E10", "yes or no"
+        re.compile(BOOLEAN.pattern + "|if-x-dkim-options-present", re.I), "E10", YES_OR_NO
     ),
-    "bool|time|never": _fits(re.compile(f"{BOOLEAN.pattern}|never|{TIME.pattern}", re.I), "E10", "yes, no or a time"),
-    "time": _fits(TIME, "E10", "a time such as 1h30m"),
-    "time|never": _fits(re.compile(f"never|{TIME.pattern}", re.I), "E10", "a time or never"),
+    "bool|time|never": _fits(
+        re.compile(f"{BOOLEAN.pattern}|never|{TIME.pattern}", re.I),
+        "E10",
+        _("%(directive)s: yes, no or a time expected, found %(found)s"),
+    ),
+    "time": _fits(TIME, "E10", _("%(directive)s: a time such as 1h30m expected, found %(found)s")),
+    "time|never": _fits(
+        re.compile(f"never|{TIME.pattern}", re.I), "E10", _("%(directive)s: a time or never expected, found %(found)s")
+    ),
     "time-list": _times,
-    "size": _fits(SIZE, "E10", "a size such as 10M"),
-    "int": _fits(INT, "E10", "a number"),
-    "int|unlimited": _fits(INT, "E10", "a number"),
+    "size": _fits(SIZE, "E10", _("%(directive)s: a size such as 10M expected, found %(found)s")),
+    "int": _fits(INT, "E10", NUMBER),
+    "int|unlimited": _fits(INT, "E10", NUMBER),
     "rate": _rate,
     "volume-rate": _volume_rate,
     "daily-rate-list": _daily_rates,
-    "cidr+int": _network_and(lambda text: bool(INT.fullmatch(text)), "E10", "NUMBER"),
-    "cidr+rate": _network_and(lambda text: _is_rate(text) or _is_rate(text, VOLUME_RATE), "E9", "RATE"),
+    "cidr+int": _network_and(
+        lambda text: bool(INT.fullmatch(text)), "E10", _("%(directive)s: CIDR NUMBER expected, found %(found)s")
+    ),
+    "cidr+rate": _network_and(
+        lambda text: _is_rate(text) or _is_rate(text, VOLUME_RATE),
+        "E9",
+        _("%(directive)s: CIDR RATE expected, found %(found)s"),
+    ),
     "ip|cidr host": _source_host,
     "selector,domain|*,file|{vault}:path:key": _domain_key,
     "file or http(s) URL without query/userinfo/fragment": _url,
     "token [A-Za-z0-9_]{32,128}": _api_key,
     "cidr none|monitor[,deny-logs]|operator|admin": _network_and(
-        lambda text: bool(HTTP_ACCESS.fullmatch(text)), "E10", "none|monitor|operator|admin"
+        lambda text: bool(HTTP_ACCESS.fullmatch(text)),
+        "E10",
+        _("%(directive)s: CIDR none|monitor|operator|admin expected, found %(found)s"),
     ),
 }
 WEBHOOK_URLS = ("http-webhook-url",)
