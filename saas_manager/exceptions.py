@@ -1,5 +1,7 @@
 """What can go wrong around an instance, named by what the caller can do about it."""
 
+import psycopg2
+
 
 class SaasError(Exception):
     """Base of the addon's errors; the text is meant for a log, not for a client."""
@@ -36,3 +38,7 @@ class ProbeFailed(SaasError):
 
 class BuildFailed(SaasError):
     """A template could not be built; the text ends with the last lines of the build."""
+
+
+# What work on databases and their folders may fail with; anything else is a fault of ours.
+TECHNICAL = (SaasError, psycopg2.Error, OSError)

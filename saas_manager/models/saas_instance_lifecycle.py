@@ -5,7 +5,7 @@ from odoo import fields, models
 from odoo.exceptions import AccessError, UserError
 
 from ..const import TRANSITIONS
-from ..exceptions import NotOurs, SaasError
+from ..exceptions import TECHNICAL
 from ..tools import admin_credentials
 
 ADMINISTRATORS = "saas_manager.group_saas_manager_manager"
@@ -73,9 +73,9 @@ class SaasInstance(models.Model):
             with self._own_transaction() as own:
                 own._route_sudo().unlink()
             self._delete_database()
-        except SaasError as err:
+        except TECHNICAL as err:
             with self._own_transaction() as own:
-                own._set_state("error", error_message=str(err))
+                own._set_state("error", error_message=own.server_id._problem_text(err))
             raise
         with self._own_transaction() as own:
             own.sudo()._set_guarded(pending_password=False)
@@ -152,9 +152,5 @@ class SaasInstance(models.Model):
                     raise UserError(self.env._("“%s” is being worked on: try again in a moment.", self.name))
                 with self._step(code):
                     yield
-        except NotOurs as err:
-            raise UserError(
-                self.env._("The database “%s” does not belong to this manager: nothing was changed in it.", err)
-            ) from err
-        except SaasError as err:
-            raise UserError(str(err)) from err
+        except TECHNICAL as err:
+            raise UserError(self.server_id._problem_text(err)) from err

@@ -1,3 +1,5 @@
+import logging
+
 from odoo import models
 from odoo.exceptions import UserError
 
@@ -5,6 +7,8 @@ from ..const import MAIL_ATTEMPTS, MAIL_TEMPLATES
 from ..exceptions import SaasError
 from ..tools import admin_credentials
 from ..tools.admin_credentials import MailCredentials
+
+_logger = logging.getLogger(__name__)
 
 
 class SaasInstance(models.Model):
@@ -121,24 +125,32 @@ class SaasInstance(models.Model):
         return {"saas_credentials": MailCredentials(url=f"{self.url}/web/reset_password?token={token}")}
 
     def _log_mail(self, attempt):
-        """Say in the chatter what became of a mail."""
+        """Say in the log and in the chatter what became of a mail."""
         outcome = dict(attempt._fields["state"]._description_selection(self.env))[attempt.state]
+        reason = f" ({attempt.reason})" if attempt.reason else ""
+        _logger.info(
+            "instance %s: mail %s (template %s, %s) to partner %s: %s%s",
+            *(self.id, attempt.kind, attempt.template_id.id, attempt.message_id or "no Message-ID"),
+            *(self.partner_id.id, attempt.state, reason),
+        )
         self.message_post(
             body=self.env._(
                 "Mail “%(mail)s” to %(to)s: %(outcome)s%(reason)s",
                 mail=attempt.template_id.name or attempt.kind,
                 to=attempt.email_to or "?",
                 outcome=outcome,
-                reason=f" ({attempt.reason})" if attempt.reason else "",
+                reason=reason,
             )
         )
 
     def action_retry_mail(self):
-        """Send the last mail again, if it has failed."""
+        """Send the last mail again, if it has failed or if nobody knows whether it has left."""
         for instance in self:
             last = instance.mail_ids.sorted("id")[-1:]
-            if last.state not in {"failed", "skipped"}:
+            if last.state not in {"failed", "skipped", "unknown"}:
                 raise UserError(self.env._("The last mail has not failed."))
+            if last.state == "unknown":
+                last.sudo().write({"state": "failed", "reason": self.env._("Unknown; sent again by hand.")})
             instance._send_lifecycle_email(last.kind)
         return self._outcome_notification(self.env._("The mail was sent again"))
 

@@ -3,22 +3,21 @@ import time
 import uuid
 from contextlib import ExitStack, contextmanager
 
-import psycopg2
 from odoo import fields, models
 from odoo.exceptions import UserError
 
 from odoo.addons.queue_job.exception import RetryableJobError
 
 from ..const import BUS_TYPE, PROVISIONING_STEPS
-from ..exceptions import DatabaseInTheWay, NotClean, SaasError
+from ..exceptions import TECHNICAL
 from ..tools import admin_credentials
 
 _logger = logging.getLogger(__name__)
 
 LOCK_WAIT = 10  # seconds; a provisioning takes two
 JOB_RETRY = 5  # seconds until another worker may take over an instance that is being worked on
-# What a step may fail with; anything else is a fault of ours and is logged with its traceback.
-EXPECTED = (SaasError, UserError, psycopg2.Error, OSError)
+# What a step may fail with; anything else is logged with its traceback.
+EXPECTED = (UserError, *TECHNICAL)
 
 
 class SaasInstance(models.Model):
@@ -148,7 +147,7 @@ class SaasInstance(models.Model):
     def _roll_back(self, err, stack):
         """Undo everything; what cannot be undone is said on the record."""
         stack.close()
-        problem = self._problem_text(err)
+        problem = self.server_id._problem_text(err)
         try:
             with self._step("rollback"):
                 self._remove_leftovers()
@@ -159,16 +158,6 @@ class SaasInstance(models.Model):
             own.message_post(body=problem)
             own._tell_progress()
         self._tell_outcome()
-
-    def _problem_text(self, err):
-        """What went wrong, for the person who looks at the record."""
-        if isinstance(err, UserError):
-            return str(err)
-        if isinstance(err, NotClean):
-            return self.env._("The copy was not clean and has been removed: %s", err)
-        if isinstance(err, DatabaseInTheWay):
-            return self.env._("“%s” exists already and does not belong to this instance.", err)
-        return f"{type(err).__name__}: {err}".strip().splitlines()[0]
 
     def _close_interrupted_steps(self):
         """Say in the journal what a killed run was doing."""
@@ -211,7 +200,7 @@ class SaasInstance(models.Model):
         try:
             yield
         except Exception as err:
-            self._end_step(step_id, started, "failed", self._problem_text(err))
+            self._end_step(step_id, started, "failed", self.server_id._problem_text(err))
             raise
         self._end_step(step_id, started, "done", False)
 

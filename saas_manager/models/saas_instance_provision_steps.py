@@ -80,7 +80,7 @@ class SaasInstance(models.Model):
         relay = self.plan_id._relay__()
         if relay:
             customizer.write_relay(run.connection, relay)
-        else:
+        elif self.plan_id.purpose == "production":
             run.warnings.append(
                 self.env._("The plan has no outgoing mail server: this instance cannot send e-mail yet.")
             )

@@ -67,9 +67,9 @@ class SaasPlan(models.Model):
             plan.instance_count = counts.get(plan, 0)
 
     def _relay__(self):
-        """The outgoing server that this plan's instances get, or None."""
+        """The outgoing server that this plan's instances get, or None: nothing leaves a staging instance."""
         self.ensure_one()
-        if not self.relay_host:
+        if not self.relay_host or self.purpose != "production":
             return None
         plan_sudo = self.sudo()  # the password is nobody's to read; it is written into the instance
         return Relay(

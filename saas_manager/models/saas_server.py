@@ -6,13 +6,23 @@ from odoo.tools import config
 
 from odoo.addons.lokario_base.fields import Secret
 
-from ..exceptions import InvalidName, SaasError
+from ..exceptions import (
+    BuildFailed,
+    DatabaseInTheWay,
+    InvalidName,
+    NotClean,
+    NotOurs,
+    ProbeFailed,
+    SaasError,
+    ServerUnreachable,
+)
 from ..tools import naming
 from ..tools.filestore import Filestore
-from ..tools.postgres_admin import OwnerMark, PostgresAdmin
+from ..tools.postgres_admin import CLUSTER, OwnerMark, PostgresAdmin
 from ..tools.probe import Probe
 
 MANAGER_PARAMETER = "saas.manager_uuid"
+EVERYWHERE = {None, False, "", "0.0.0.0", "::"}  # noqa: S104  as Odoo's http_interface: not one address
 
 
 class SaasServer(models.Model):
@@ -57,7 +67,11 @@ class SaasServer(models.Model):
         "Contact for Visitors",
         help="E-mail address or phone number on the page of a suspended instance.",
     )
-    db_host = fields.Char("PostgreSQL Host", help="Empty: the PostgreSQL of this Odoo.")
+    db_host = fields.Char(
+        "PostgreSQL Host",
+        help="Empty: the one in odoo.conf. Else another address of the same PostgreSQL, for example one without a "
+        "connection pooler in between. Clients on another PostgreSQL need an Odoo and a manager beside it.",
+    )
     db_port = fields.Integer("PostgreSQL Port")
     db_user = fields.Char("PostgreSQL Role")
     db_password = Secret("PostgreSQL Password")
@@ -125,14 +139,41 @@ class SaasServer(models.Model):
         self.state = "maintenance"
 
     def _check_answers(self):
+        """Refuse a PostgreSQL that does not answer, and one that this Odoo does not serve databases from."""
         try:
-            self._get_postgres__().find("postgres")
+            cluster = self._get_postgres__().cluster()
         except SaasError as err:
             raise UserError(
                 self.env._(
                     "The PostgreSQL of server “%(server)s” does not answer: %(reason)s", server=self.name, reason=err
                 )
             ) from err
+        if self.db_host and cluster != self._own_cluster():
+            raise UserError(
+                self.env._(
+                    "“%s” is another PostgreSQL than the one of this Odoo, which could neither serve instances there "
+                    "nor share its files with them. Leave the host empty, or set up a manager beside that PostgreSQL.",
+                    self.db_host,
+                )
+            )
+
+    def _own_cluster(self):
+        self.env.cr.execute(CLUSTER)
+        return self.env.cr.fetchone()[0]
+
+    def _problem_text(self, err):
+        """What went wrong on this server, for the person who looks at the record."""
+        sentences = {
+            UserError: str(err),
+            NotClean: self.env._("The copy was not clean and has been removed: %s", err),
+            DatabaseInTheWay: self.env._("“%s” exists already and does not belong to this instance.", err),
+            NotOurs: self.env._("The database “%s” does not belong to this manager: nothing was changed in it.", err),
+            ServerUnreachable: self.env._("The server does not answer: %s", err),
+            ProbeFailed: self.env._("The test login did not succeed: %s", err),
+            BuildFailed: str(err),
+        }
+        technical = f"{type(err).__name__}: {err}".strip().splitlines()[0]
+        return next((text for kind, text in sentences.items() if isinstance(err, kind)), technical)
 
     # === CLIENTS === #
 
@@ -157,7 +198,9 @@ class SaasServer(models.Model):
     def _get_probe__(self, host, *, timeout):
         """Return a visitor of ``host`` on this server."""
         self.ensure_one()
-        address = (self.http_host or "127.0.0.1", self.http_port or config["http_port"])
+        bound = config["http_interface"]
+        here = "127.0.0.1" if bound in EVERYWHERE else bound
+        address = (self.http_host or here, self.http_port or config["http_port"])
         return Probe(address, host, timeout=timeout, https=self.protocol == "https")
 
     # === IDENTITY === #

@@ -1,3 +1,4 @@
+import contextlib
 import logging
 import re
 import time
@@ -7,7 +8,7 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.tools import config
 
 from ..const import BUS_TYPE
-from ..exceptions import SaasError
+from ..exceptions import TECHNICAL
 from ..tools import naming
 from ..tools.builder import Builder
 
@@ -129,6 +130,7 @@ class SaasTemplate(models.Model):
                 raise UserError(self.env._("Activate the server “%s” first.", template.server_id.name))
             if template.state == "building":
                 raise UserError(self.env._("“%s” is being built already.", template.name))
+            template.server_id._check_answers()
             template.write({"state": "building", "build_error": False, "build_step": self.env._("Waiting")})
             template.with_delay(
                 channel="root.provision",
@@ -144,17 +146,23 @@ class SaasTemplate(models.Model):
         started = time.monotonic()
         try:
             self._build_database(name)
-        except SaasError as err:
-            _logger.info("template %s: the build of version %s failed", self.id, version)
-            self._drop_database(name)
-            with self._own_transaction() as template:
-                template.write({"state": "failed", "build_error": str(err), "build_step": False})
+            self._drop_database(self.previous_db)
+        except TECHNICAL as err:
+            _logger.info("template %s: the build of version %s failed: %s", self.id, version, type(err).__name__)
+            self._give_up(name, err)
             return
         with self._own_transaction() as template:
             template._set_built(name, version, recipe, time.monotonic() - started)
 
+    def _give_up(self, name, err):
+        with contextlib.suppress(*TECHNICAL):  # what is not ours stays; the rest is removed by the next build
+            self._drop_database(name)
+        problem = self.server_id._problem_text(err)
+        with self._own_transaction() as template:
+            template.write({"state": "failed", "build_error": problem, "build_step": False})
+            template._tell_progress()
+
     def _set_built(self, name, version, recipe, duration):
-        self._drop_database(self.previous_db)
         self.write(
             {
                 "state": "ready",

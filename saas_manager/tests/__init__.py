@@ -1,6 +1,7 @@
 from . import test_naming
 from . import test_rules
 from . import test_filestore
+from . import test_template
 from . import test_instance_requests
 from . import test_instance_guard
 from . import test_instance_mail

@@ -1,7 +1,11 @@
+from unittest.mock import patch
+
+import psycopg2
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 
-from .common import SaasCase
+from ..exceptions import NotOurs
+from .common import QuietPostgres, SaasCase
 
 
 @tagged("post_install", "-at_install")
@@ -59,6 +63,25 @@ class TestInstanceGuard(SaasCase):
         self.force_state(instance, "active")
         with self.assertRaises(UserError):
             instance.unlink()
+
+    def test_a_failed_deletion_is_said_and_can_be_done_again(self):
+        instance = self.new_instance()
+        self.force_state(instance, "active")
+        for err, words in (
+            (psycopg2.errors.ObjectInUse("database is being accessed by other users"), "ObjectInUse: database is"),
+            (PermissionError(13, "Permission denied"), "Permission denied"),
+            (NotOurs("t-martin"), "“t-martin” does not belong to this manager"),
+        ):
+            with (
+                self.subTest(err),
+                patch.object(QuietPostgres, "drop", side_effect=err),
+                self.assertRaisesRegex(UserError, words),
+            ):
+                instance.action_terminate()
+            self.assertEqual(instance.state, "error")
+            self.assertRegex(instance.error_message, words)
+        instance.action_terminate()
+        self.assertEqual(instance.state, "terminated")
 
     def test_the_password_is_never_read(self):
         instance = self.new_instance()

@@ -1,3 +1,4 @@
+import logging
 from unittest.mock import patch
 
 from odoo.tests import tagged
@@ -78,6 +79,31 @@ class TestInstanceMail(SaasCase, MailCommon):
             self.env.ref("saas_manager.ir_cron_retry_mails").method_direct_trigger()
         self.assertEqual(len(self._mails), 1)
         self.assertIn("Sesame123Sesame123", self._mails[0]["body"])
+        self.assertEqual(self.instance.mail_state, "sent")
+
+    @mute_logger("odoo.addons.mail.models.mail_mail")
+    def test_every_attempt_is_in_the_log_without_the_password(self):
+        self.instance._set_guarded(pending_password="Sesame123Sesame123")
+        with self.assertLogs("odoo.addons.saas_manager.models.saas_instance_notify", logging.INFO) as log:
+            with patch.object(
+                self.registry["ir.mail_server"], "send_email", side_effect=ConnectionRefusedError("gone")
+            ):
+                self.instance._send_provisioning_email()
+            self.send("action_retry_mail")
+        template = self.env.ref("saas_manager.mail_template_instance_provisioned")
+        failed, sent = log.output
+        self.assertIn(f"instance {self.instance.id}: mail provisioned (template {template.id}", failed)
+        self.assertIn("failed (", failed)
+        self.assertRegex(sent, r"mail provisioned \(template \d+, <\S+@\S+>\) to partner \d+: sent$")
+        self.assertNotIn("Sesame", failed + sent)
+
+    def test_a_person_may_send_an_unknown_mail_again(self):
+        self.instance.suspension_date = "2026-03-04 05:06:07"
+        self.instance._open_mail_attempt("suspended")
+        self.assertEqual(self.send("_send_suspension_email"), [])
+        self.env.invalidate_all()  # a click is another request
+        self.assertEqual(self.instance.mail_state, "unknown")
+        self.assertEqual(len(self.send("action_retry_mail")), 1)
         self.assertEqual(self.instance.mail_state, "sent")
 
     def test_a_client_without_address_blocks_nothing(self):

@@ -11,6 +11,8 @@ import json
 import os
 import secrets
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 from passlib.hash import pbkdf2_sha512
 from psycopg2 import sql
 
@@ -55,18 +57,25 @@ class MailCredentials:
 class FreshPassword:
     """A password from the operating system's random source, easy to read aloud, and the hash that Odoo would store.
 
-    The hash takes a fifth of a second, beside whatever else happens: OpenSSL's PBKDF2 releases the interpreter lock.
+    The hash takes a sixth of a second, beside whatever else happens: its computation releases the interpreter lock.
     """
 
     def __init__(self):
         self.text = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
         pool = concurrent.futures.ThreadPoolExecutor(max_workers=1)
-        self._hash = pool.submit(pbkdf2_sha512.using(rounds=ROUNDS).hash, self.text)
+        self._hash = pool.submit(odoo_hash, self.text)
         pool.shutdown(wait=False)
 
     def hash(self):
         """The hash, as soon as it is there."""
         return self._hash.result()
+
+
+def odoo_hash(password):
+    """The hash that Odoo stores, made by `cryptography`: its OpenSSL takes two thirds of the time of Python's own."""
+    salt = secrets.token_bytes(pbkdf2_sha512.default_salt_size)
+    derivation = PBKDF2HMAC(hashes.SHA512(), pbkdf2_sha512.checksum_size, salt, ROUNDS)
+    return pbkdf2_sha512(salt=salt, rounds=ROUNDS, checksum=derivation.derive(password.encode())).to_string()
 
 
 class PasswordReserve:

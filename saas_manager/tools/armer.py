@@ -4,9 +4,7 @@
 because it was secret stays empty.
 """
 
-import hashlib
-import json
-
+from ..exceptions import NotClean
 from .catalog import Catalog
 
 BANNERS = ("web.neutralize_banner", "website.neutralize_ribbon")
@@ -23,7 +21,7 @@ DUMMY_MAIL_SERVER = "name LIKE 'neutralization%%' AND smtp_host = 'invalid'"
 
 
 def snapshot(connection):
-    """What is switched on: ``{table: [[id, value, …], …]}``, fit for JSON."""
+    """What is switched on: ``{table: [(id, value, …), …]}``."""
     catalog = Catalog.of(connection)
     state = {}
     with connection.cursor() as cursor:
@@ -33,17 +31,15 @@ def snapshot(connection):
                     f"SELECT id, {', '.join(columns)} FROM {table}"  # noqa: S608 - constants above
                     f" WHERE {condition} ORDER BY id"
                 )
-                state[table] = [list(row) for row in cursor.fetchall()]
+                state[table] = cursor.fetchall()
     return state
 
 
-def state_hash(state):
-    """Fingerprint of a :func:`snapshot`: equal before disarming and after arming."""
-    return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
-
-
 def arm(connection, state):
-    """Bring back the recorded ``state`` and take away the flag and the dummy mail server."""
+    """Bring back the recorded ``state`` and take away the flag and the dummy mail server.
+
+    :raise NotClean: when something is not as it was
+    """
     columns_of = {table: columns for table, columns, _condition in SWITCHES}
     with connection.cursor() as cursor:
         cursor.execute(f"DELETE FROM ir_mail_server WHERE {DUMMY_MAIL_SERVER}")  # noqa: S608
@@ -51,6 +47,9 @@ def arm(connection, state):
             _restore(cursor, table, columns_of[table], rows)
         cursor.execute("DELETE FROM ir_config_parameter WHERE key = 'database.is_neutralized'")
         _postpone_due_crons(cursor)
+    changed = [table for table, rows in snapshot(connection).items() if rows != state[table]]
+    if changed:
+        raise NotClean(f"not as before: {', '.join(changed)}")
 
 
 def _restore(cursor, table, columns, rows):

@@ -17,6 +17,7 @@ CONNECT_TIMEOUT = 5  # seconds
 LOCK_CLASS = 0x5AA5  # first half of our advisory lock keys
 DROP_ATTEMPTS = 5
 MARK = "lokario-saas"
+CLUSTER = "SELECT system_identifier FROM pg_control_system()"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,6 +98,12 @@ class PostgresAdmin:
                 yield True
 
     # -- looking ---------------------------------------------------------------------------
+
+    def cluster(self):
+        """The number that PostgreSQL gave this server when it was set up: its own under every address."""
+        with self._autocommit() as cursor:
+            cursor.execute(CLUSTER)
+            return cursor.fetchone()[0]
 
     def find(self, name):
         """The :class:`Database` called ``name``, or None."""

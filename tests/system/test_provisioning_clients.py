@@ -5,9 +5,10 @@ import re
 import urllib.parse
 
 import pytest
-from clients import log_in, name, submit, text_of
+from clients import log_in, name, password_in, submit, text_of
 
-from lokario_cli.paths import STATE
+from lokario_cli.paths import STATE, memory_folder
+from lokario_cli.setup.postgres import Cluster
 from lokario_cli.worlds.odoo import write_configuration
 from lokario_cli.worlds.provisioning import RefusedCall, run_script
 
@@ -42,6 +43,67 @@ def test_the_link_sets_the_password_once(linked, mails):
     assert log_in(world, host, login, chosen)
     assert not log_in(world, host, login, stolen), "the link works once"
     assert 'name="confirm_password"' not in world.get(host, path)[1]
+
+
+def test_an_instance_sends_mail_on_its_first_day(provisioning, mails):
+    """The administrator has lost the password: the plan's server brings the link to set another one."""
+    world, subdomain = provisioning, name()
+    host, login = f"{subdomain}.localhost", f"{subdomain}@client.test"
+    world.provision(subdomain)
+    mails(1)
+    submit(world, host, "/web/reset_password", login=login)
+    link = re.search(rf"http://{host}:\d+(/web/reset_password\?\S*token=\S+)", text_of(mails(2)[1]))
+    token = urllib.parse.parse_qs(urllib.parse.urlsplit(link.group(1)).query)["token"][0]
+    chosen = "chosen-by-the-client-2"
+    submit(world, host, link.group(1), login=login, token=token, password=chosen, confirm_password=chosen)
+    assert log_in(world, host, login, chosen)
+
+
+def test_a_staging_instance_stays_neutralized(provisioning, mails):
+    world, subdomain = provisioning, name()
+    plan = world.call("saas.plan", "copy", [world.plan_id], {"name": "Staging", "purpose": "staging"})[0]
+    instance = world.provision(subdomain, plan_id=plan)
+    assert world.read("saas.instance", instance, "state", "error_message") == ["active", False]
+    facts = world.world.cluster.psql(
+        """
+        SELECT (SELECT value FROM ir_config_parameter WHERE key = 'database.is_neutralized'),
+               (SELECT string_agg(smtp_host, ',') FROM ir_mail_server WHERE active),
+               (SELECT string_agg(cron_name, ',') FROM ir_cron WHERE active),
+               (SELECT active FROM ir_ui_view WHERE key = 'web.neutralize_banner')
+        """,
+        world.database(subdomain),
+    )
+    assert facts == "true|invalid|Base: Auto-vacuum internal data|t"
+    assert log_in(world, f"{subdomain}.localhost", f"{subdomain}@client.test", password_in(mails(1)[0]))
+
+
+@pytest.fixture
+def as_plain_user(provisioning):
+    """The calls are those of a SaaS user who administers nothing."""
+    printed = provisioning.run_script(
+        "groups = env.ref('saas_manager.group_saas_manager_user')\n"
+        "env['res.users'].create({'name': 'U', 'login': 'saas-user', 'password': 'saas-user', 'lang': 'en_US',"
+        " 'group_ids': groups.ids})\n"
+        "env.cr.commit()\nprint('DONE')"
+    )
+    assert "DONE" in printed
+    provisioning.log_in("saas-user", "saas-user")
+    yield provisioning
+    provisioning.log_in()
+
+
+def test_a_saas_user_does_the_whole_job_but_deleting(provisioning, mails, request):
+    subdomain = name()
+    partner = provisioning.create_client(subdomain)
+    world = request.getfixturevalue("as_plain_user")
+    instance = world.provision(subdomain, partner_id=partner)
+    assert world.read("saas.instance", instance, "state", "error_message") == ["active", False]
+    for action in ("action_suspend", "action_reactivate", "action_send_credentials"):
+        world.call("saas.instance", action, [instance])
+    assert len(mails(4)) == 4
+    with pytest.raises(RefusedCall, match="Only a SaaS administrator"):
+        world.call("saas.instance", "action_terminate", [instance])
+    assert world.read("saas.instance", instance, "state") == "active"
 
 
 def test_the_chart_of_accounts_and_the_languages_come_from_the_template(provisioning, mails):
@@ -99,6 +161,22 @@ def name_database_server(provisioning):
 
     yield set_address
     set_address("", 0, "")
+
+
+def test_a_server_with_another_postgresql_is_refused(provisioning, name_database_server):
+    """This Odoo could not serve what would be made there: said before anything is."""
+    instance = provisioning.create_instance(name())
+    with Cluster("stranger", memory_folder() / "pg-stranger", throw_away=True) as stranger:
+        name_database_server(stranger.odoo_options()["db_host"], 5432, stranger.odoo_options()["db_user"])
+        for model, action, record in (
+            ("saas.server", "action_activate", provisioning.server_id),
+            ("saas.template", "action_build", provisioning.template_id),
+            ("saas.instance", "action_provision_instance", instance),
+        ):
+            with pytest.raises(RefusedCall, match="another PostgreSQL than the one of this Odoo"):
+                provisioning.call(model, action, [record])
+    assert provisioning.read("saas.template", provisioning.template_id, "state") == "ready"
+    assert provisioning.read("saas.instance", instance, "state") == "draft"
 
 
 def test_a_server_with_a_named_postgresql(provisioning, mails, name_database_server):
