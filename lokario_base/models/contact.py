@@ -2,7 +2,7 @@ import logging
 from datetime import timedelta
 
 from odoo import api, models
-from odoo.tools import formataddr, plaintext2html
+from odoo.tools import email_normalize, formataddr, plaintext2html
 
 from ..tools.contact import ContactMessage, network_of
 
@@ -51,10 +51,29 @@ class Contact(models.AbstractModel):
                 }
             )
         )
-        self._keep(message, company)
+        self._keep(message, company_sudo)
         _logger.info("contact form: mail #%s queued", mail_sudo.id)
         self.env.ref("mail.ir_cron_mail_scheduler_action")._trigger()
 
     @api.model
-    def _keep(self, message: ContactMessage, company):
-        """Hook: an addon makes a lead, a contact or a ticket of the message; the ground keeps nothing."""
+    def _keep(self, message: ContactMessage, company_sudo):
+        """Keep the visitor as a contact where the company wants that. Hook: an addon makes a lead or a ticket of it.
+
+        Nobody proved the address, so a contact that is known already gets a note and nothing else.
+        """
+        if not company_sudo.contact_creates_partner:
+            return
+        domain = [
+            ("email_normalized", "=", email_normalize(message.email)),
+            ("company_id", "in", (False, company_sudo.id)),
+        ]
+        partners_sudo = self.env["res.partner"].sudo()
+        partner_sudo = partners_sudo.search(domain, limit=1) or partners_sudo.create(
+            {
+                "name": message.name,
+                "email": message.email,
+                "company_name": message.company,
+                "company_id": company_sudo.id,
+            }
+        )
+        partner_sudo._message_log(body=plaintext2html(self.env._("By the contact form: %s", message.message)))

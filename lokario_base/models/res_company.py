@@ -13,6 +13,9 @@ class ResCompany(models.Model):
     )
 
     contact_email = fields.Char("Contact Form E-mail", help="Where the messages of the page /contact go.")
+    contact_creates_partner = fields.Boolean(
+        "Create Contacts From the Form", help="Whoever writes by the page /contact becomes a contact."
+    )
 
     def _lokario_time_zone(self) -> str:
         """Return the IANA name of the company's time zone: its address's, else its working hours', else UTC."""

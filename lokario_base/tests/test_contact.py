@@ -72,6 +72,19 @@ class TestContactForm(HttpCase):
         self.post(GOOD)
         self.assertEqual(self.mails().email_to, "sales@alpha.test")
 
+    def test_whoever_writes_becomes_a_contact_where_the_company_wants_it(self):
+        self.post(GOOD)
+        written = [("email", "=", GOOD["email"])]
+        self.assertFalse(self.env["res.partner"].search(written))
+        self.company.contact_creates_partner = True
+        self.post(GOOD)
+        self.post({**GOOD, "name": "Somebody else", "email": "ZOE@example.org"})
+        partner = self.env["res.partner"].search(written)
+        self.assertEqual((partner.name, partner.company_name), (GOOD["name"], GOOD["company"]))
+        notes = partner.message_ids.filtered(lambda message: "un devis" in message.body)
+        self.assertEqual(len(notes), 2)
+        self.assertFalse(notes.notified_partner_ids)
+
     def test_errors_keep_what_was_written(self):
         response = self.post({**GOOD, "email": "nope"})
         self.assertEqual(response.status_code, 422)
