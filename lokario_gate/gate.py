@@ -31,9 +31,10 @@ def manager_database() -> str:
     return settings().get("manager_db") or next(iter(config["db_name"] or []), "lokario")
 
 
-def manager_hosts() -> frozenset[str]:
-    named = settings().get("manager_hosts", "").lower().split(",")
-    return LOOPBACK | {host.strip() for host in named if host.strip()}
+def manager_hosts(job_runner_host: str = "") -> frozenset[str]:
+    """The names of the manager: this machine's own, those in odoo.conf, and the one that the job runner calls."""
+    named = [*settings().get("manager_hosts", "").split(","), job_runner_host]
+    return LOOPBACK | {host.strip().lower() for host in named if host.strip()}
 
 
 def host_of(environ: dict) -> str:
@@ -50,9 +51,9 @@ def host_of(environ: dict) -> str:
 class Gate:
     """Decides for each request; ``local.host`` remembers the host for what Odoo asks later in the same thread."""
 
-    def __init__(self):
+    def __init__(self, job_runner_host: str = ""):
         self.manager = manager_database()
-        self._manager_hosts = manager_hosts()
+        self._manager_hosts = manager_hosts(job_runner_host)
         self._routes = RouteTable(self.manager, close_websockets)
         self._local = threading.local()
 

@@ -1,11 +1,13 @@
 """Puts the gate in front of Odoo when the server starts."""
 
 import logging
+import os
 
 import odoo.http
 import odoo.service.common
 import odoo.service.db
 import odoo.service.model
+from odoo.tools import config
 
 from odoo.addons.base.models.ir_cron import IrCron
 from odoo.addons.bus import websocket as bus
@@ -20,7 +22,7 @@ def post_load() -> None:
     """Odoo goes on without a server-wide module that fails; without the gate every database would be reachable."""
     redaction.install()
     try:
-        _install(Gate())
+        _install(Gate(_job_runner_host()))
     except Exception as error:
         _logger.critical("The gate cannot be put up, so the server does not start.", exc_info=True)
         raise SystemExit(1) from error
@@ -35,6 +37,13 @@ def _install(gate: Gate) -> None:
     IrCron._process_jobs = gate.guard_crons(IrCron._process_jobs)
     bus.Websocket.onopen(gate.close_if_suspended)
     _keep_jobs_in(gate.manager)
+
+
+def _job_runner_host() -> str:
+    """As queue_job finds it (jobrunner/runner.py): it calls the server by the address that this binds."""
+    from odoo.addons.queue_job.jobrunner import queue_job_config
+
+    return os.environ.get("ODOO_QUEUE_JOB_HOST") or queue_job_config.get("host") or config["http_interface"] or ""
 
 
 def _keep_jobs_in(database: str) -> None:

@@ -1,13 +1,17 @@
 """The command itself: what it says about wrong input, and the gate that reads Odoo's logs."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from lokario_cli.console import Failure
+from lokario_cli.demo.stage import binding
 from lokario_cli.figures import Figure, p95
 from lokario_cli.odoo_log import read_outcome
+from lokario_cli.setup.ensure import make_writable
 
 ROOT = Path(__file__).parent.parent
 LINE = "2026-11-21 01:02:03,456 12 {} db odoo.{}: {}"
@@ -33,6 +37,42 @@ def test_wrong_input_is_refused_in_a_sentence(arguments):
     assert done.returncode
     assert "Traceback" not in done.stderr
     assert "nonsense" in done.stderr or "no_such_addon" in done.stderr
+
+
+@pytest.mark.parametrize("verb", [verb for verb in verbs() if verb != "python"])
+def test_every_verb_has_its_help(verb):
+    done = lokario(verb, "--help")
+    assert done.returncode == 0
+    assert f"./lokario {verb}" in done.stdout
+
+
+def test_a_taken_port_is_said():
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        done = lokario("serve", "--port", str(other.getsockname()[1]))
+    assert done.returncode == 1
+    assert "Address already in use. Choose another --port" in done.stderr
+
+
+def test_another_odoo_is_refused(tmp_path, monkeypatch):
+    release = tmp_path / "odoo" / "release.py"
+    release.parent.mkdir()
+    release.write_text("version_info = (18, 0, 0, FINAL, 0, '')\n")
+    monkeypatch.setenv("ODOO_HOME", str(tmp_path))
+    done = lokario("serve")
+    assert done.returncode == 1
+    assert "holds Odoo 18.0. Name a folder of Odoo 19.0" in done.stderr
+    assert "holds Odoo 18.0" in lokario("doctor").stdout
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(Failure, match="Name another place in LOKARIO_STATE"):
+        make_writable(tmp_path / "file" / "state", "LOKARIO_STATE")
+
+
+def test_other_machines_reach_the_manager_by_the_names_of_this_one():
+    assert "lokario/manager_hosts" not in binding("127.0.0.1", 0)
+    assert {"127.0.0.2", socket.gethostname()} <= set(binding("127.0.0.2", 0)["lokario/manager_hosts"].split(","))
 
 
 def log_file(tmp_path, *lines):

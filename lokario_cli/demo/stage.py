@@ -1,7 +1,9 @@
 """What every chapter of the demo plays on: the manager's server, a person logged in, a mail provider."""
 
+import contextlib
 import json
 import secrets
+import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from ..paths import ADDONS, STATE
 from ..setup.postgres import Cluster
 from ..worlds.client import OdooClient, RpcError
 from ..worlds.mail import MailWorld, SmtpServer
-from ..worlds.odoo import Server, command, environment, serving_options, write_configuration
+from ..worlds.odoo import Server, command, environment, free_port, serving_options, write_configuration
 
 DATABASE = "lokario"
 KEYS = STATE / "demo-keys.json"
@@ -32,7 +34,7 @@ class Stage:
 
     @property
     def home(self) -> str:
-        return f"http://localhost:{self.server.port}"
+        return home(self.server)
 
     def tell(self, what: str, where: str = "", login: str = "") -> None:
         self.rows.append((what, where, login))
@@ -40,6 +42,32 @@ class Stage:
     def received_by(self, address: str) -> list[bytes]:
         """The raw mails this address received from our servers, oldest first."""
         return [raw for _sender, recipients, raw, _login in self.smtp.received if address in recipients]
+
+
+def home(server: Server) -> str:
+    """The address of the manager; only as `localhost` are the instances' names beside it known to browsers."""
+    return f"http://{'localhost' if server.address == '127.0.0.1' else server.address}:{server.port}"
+
+
+def binding(host: str, port: int) -> dict[str, str]:
+    """Odoo's options to listen there (port 0: a free one); an address that cannot be had is refused in a sentence."""
+    port = port or free_port()
+    try:
+        socket.create_server((host, port)).close()
+    except OSError as error:
+        reason = f"{host}:{port} cannot be served: {error.strerror.partition(' (')[0]}"
+        raise Failure(f"{reason}. Choose another --port (0 takes a free one) or --host.") from error
+    options = {"http_interface": host, "http_port": str(port)}
+    return options if host == "127.0.0.1" else {**options, "lokario/manager_hosts": ",".join(names_here(host))}
+
+
+def names_here(host: str) -> set[str]:
+    """The names under which other machines know this one, besides the address it was told to bind."""
+    names = {host, socket.gethostname(), socket.getfqdn()}
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as route:
+        route.connect(("192.0.2.1", 9))  # sends nothing: asks which of our addresses leads to others (RFC 5737 address)
+        names.add(route.getsockname()[0])
+    return names
 
 
 def demo_keys() -> dict[str, str]:

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from ..console import Failure, say
+from ..console import Failure
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
@@ -98,23 +98,25 @@ def unpack(deb: Path, target: Path, exclude: tuple[str, ...] = (), only: tuple[s
         raise Failure(f"{deb.name} is damaged; run the same command again.")
 
 
-def install_system_packages(packages: dict[str, str]) -> None:
-    """Install Debian packages whose command is missing: ``{command: package}``. Root or sudo, else say what to do."""
-    missing = sorted({package for command, package in packages.items() if not find_command(command)})
-    if not missing:
-        return
+def missing_packages(packages: dict[str, str]) -> list[str]:
+    """The Debian packages of those commands that this machine lacks, from ``{command: package}``."""
+    return sorted({package for command, package in packages.items() if not find_command(command)})
+
+
+def install_system_packages(missing: list[str]) -> None:
+    """Install Debian packages: as root or through sudo, else say what to do."""
     if not shutil.which("apt-get"):
         raise Failure(f"Please install: {' '.join(missing)} (this machine has no apt-get).")
     prefix = [] if os.getuid() == 0 else ["sudo"]
     if prefix and not shutil.which("sudo"):
         raise Failure(f"Please let an administrator run: apt-get install {' '.join(missing)}")
-    say(f"      Debian packages: {' '.join(missing)}")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     install = [*prefix, "apt-get", "install", "-q", "-y", "--no-install-recommends", *missing]
     for command in ([*prefix, "apt-get", "-q", "update"], install):
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         if done.returncode:
-            raise Failure(f"apt-get could not install {' '.join(missing)}: {done.stderr.strip().splitlines()[-1:]}")
+            reason = (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1]
+            raise Failure(f"apt-get could not install {' '.join(missing)}: {reason}")
 
 
 def find_command(command: str) -> str | None:

@@ -1,11 +1,14 @@
 """Bring the machine to what a verb needs; what is there already costs nothing."""
 
 import fcntl
+import functools
+import os
+from pathlib import Path
 
-from ..console import Phases
+from ..console import Failure, Phases
 from ..paths import STATE, cache
 from . import odoo_source, venv
-from .apt import install_system_packages
+from .apt import install_system_packages, missing_packages
 
 # need -> {command: Debian package}
 SYSTEM_PACKAGES = {
@@ -21,19 +24,34 @@ PYTHON = "python"
 
 def ensure(needs: set[str]) -> Phases:
     """Set up what is missing, one process at a time; an interrupted set-up goes on where it stopped."""
-    STATE.mkdir(parents=True, exist_ok=True)
-    cache().mkdir(parents=True, exist_ok=True)
-    phases = Phases()
+    for folder, variable in ((STATE, "LOKARIO_STATE"), (cache(), "XDG_CACHE_HOME")):
+        make_writable(folder, variable)
     with (cache() / "setup.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not odoo_source.is_there():
-            with phases.phase("Odoo 19.0"):
-                odoo_source.fetch()
-        if not venv.is_there():
-            with phases.phase("Python packages"):
-                venv.build()
-            with phases.phase("compiling Odoo"):
-                venv.compile_odoo()
-        for need in sorted(needs & SYSTEM_PACKAGES.keys()):
-            install_system_packages(SYSTEM_PACKAGES[need])
+        due = list(what_is_missing(needs))
+        phases = Phases(len(due))
+        for name, bring in due:
+            with phases.phase(name):
+                bring()
     return phases
+
+
+def make_writable(folder: Path, variable: str) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Failure(f"{folder} cannot be made: {error.strerror}. Name another place in {variable}.") from error
+    if not os.access(folder, os.W_OK):
+        raise Failure(f"{folder} belongs to somebody else. Work as its owner, or name another place in {variable}.")
+
+
+def what_is_missing(needs: set[str]):
+    """(name, function that brings it) of what has to be set up, in order."""
+    if not odoo_source.is_there():
+        yield "Odoo 19.0", odoo_source.fetch
+    if not venv.is_there():
+        yield "Python packages", venv.build
+        yield "compiling Odoo", venv.compile_odoo
+    wanted = {command: package for need in needs for command, package in SYSTEM_PACKAGES.get(need, {}).items()}
+    if missing := missing_packages(wanted):
+        yield f"Debian packages {' '.join(missing)}", functools.partial(install_system_packages, missing)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,6 +14,7 @@ from .apt import PrivateApt, unpack
 # The package this suite was tested with. With its checksum pinned the content is known, so the date of the
 # suite's index need not be (mirrors of the moving suites can lag past Valid-Until); another version is taken
 # only from a fresh, signed index.
+SERIES = "19.0"
 VERSION = "19.0.0+dfsg-1"
 SHA256 = "9d2f598b0555db17e291d48ed24df184c70823c053c4c5ed53c467ca7f629bbf"
 PACKAGE_SUITE = "sid"
@@ -41,13 +43,27 @@ def home() -> Path:
 
 
 def is_there() -> bool:
-    return (home() / "odoo" / "release.py").exists()
+    return series() == SERIES
+
+
+def series() -> str:
+    """The series of the Odoo in :func:`home` ("19.0"), "" when there is none."""
+    release = home() / "odoo" / "release.py"
+    text = release.read_text() if release.exists() else ""
+    found = re.search(r"^version_info = \((\d+), (\d+),", text, re.MULTILINE)
+    return ".".join(found.groups()) if found else ""
+
+
+def what_is_wrong() -> str:
+    """Why the Odoo of ODOO_HOME cannot be used."""
+    held = f"Odoo {series()}" if series() else "no Odoo (odoo/release.py is missing)"
+    return f"ODOO_HOME names {home()}, which holds {held}. Name a folder of Odoo {SERIES}, or unset it."
 
 
 def fetch() -> None:
     """Bring Odoo 19.0 into the user's cache."""
     if os.environ.get("ODOO_HOME"):
-        raise Failure(f"ODOO_HOME names {home()}, which holds no Odoo (odoo/release.py is missing).")
+        raise Failure(what_is_wrong())
     if shutil.which("apt-get") and shutil.which("dpkg-deb"):
         _fetch_package()
     else:
@@ -80,6 +96,9 @@ def _fetch_package() -> None:
 
 def _download_package() -> Path:
     """The pinned package by its checksum, else another version from an index that is fresh."""
+    kept = cache() / "apt" / PACKAGE_SUITE / "debs" / f"odoo-19_{VERSION}_all.deb"
+    if kept.exists() and _is_tested(kept):  # an earlier set-up was interrupted after the download
+        return kept
     pinned = PrivateApt(cache() / "apt", PACKAGE_SUITE, check_date=False)
     pinned.update()
     candidate = pinned.candidate("odoo-19")
@@ -91,9 +110,14 @@ def _download_package() -> Path:
         pinned.update()
     say(f"      downloading odoo-19 {candidate} (122 MB)")
     [package] = pinned.download(["odoo-19"])
-    if candidate == VERSION and hashlib.sha256(package.read_bytes()).hexdigest() != SHA256:
+    if candidate == VERSION and not _is_tested(package):
         raise Failure("The downloaded odoo-19 package does not have the pinned checksum; it was not used.")
     return package
+
+
+def _is_tested(package: Path) -> bool:
+    with package.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest() == SHA256
 
 
 def _add_selfie_segmentation(target: Path) -> None:

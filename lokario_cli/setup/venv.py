@@ -9,10 +9,11 @@ import zipfile
 from pathlib import Path
 
 from ..console import Failure
-from ..paths import ROOT, cache, venv, venv_python
+from ..paths import ROOT, STATE, cache, venv, venv_python
 from . import odoo_source
 
 REQUIREMENTS = ROOT / "requirements.txt"
+NO_NETWORK = "Check that PyPI can be reached, then run the same command again: it goes on where it stopped."
 METADATA = "Metadata-Version: 2.1\nName: odoo\nVersion: 19.0\n"
 WHEEL = "Wheel-Version: 1.0\nGenerator: lokario\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 # `python -m odoo` restarts its websocket process for ever; a start script does not.
@@ -31,13 +32,13 @@ def is_there() -> bool:
 
 
 def build() -> None:
-    if not venv_python().exists():
+    if not (venv() / "bin" / "pip").exists():  # what `-m venv` makes last
         shutil.rmtree(venv(), ignore_errors=True)
         _run([sys.executable, "-m", "venv", str(venv())], "Please install Debian's python3-venv.")
     python = str(venv_python())
-    _run([python, "-m", "pip", "install", "-q", "uv"], "PyPI could not be reached; check the network.")
+    _run([python, "-m", "pip", "install", "-q", "--retries", "2", "uv"], NO_NETWORK)
     install = [str(venv() / "bin" / "uv"), "pip", "install", "-q", "--python", python]
-    _run([*install, str(_odoo_wheel()), "-r", str(REQUIREMENTS)], "See the message above; check the network.")
+    _run([*install, str(_odoo_wheel()), "-r", str(REQUIREMENTS)], NO_NETWORK)
     (venv() / "lokario-fingerprint").write_text(fingerprint())
 
 
@@ -71,4 +72,7 @@ def _run(command: list[str], advice: str) -> None:
     environment = {**os.environ, "UV_SYSTEM_CERTS": "1"}  # a company's own authority is known to the system alone
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:
-        raise Failure(f"{' '.join(command[:5])} failed: {(done.stderr or done.stdout).strip()[-800:]}\n{advice}")
+        log = STATE / "logs" / "setup.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
+        raise Failure(f"The Python packages could not be installed (what pip said: {log}). {advice}")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 HELP = "play the main job on real servers, then serve the web client until Ctrl-C"
 NEEDS = {"python", "browser", "mail", "curl"}
+SET_UP_PHASES = 4
 
 
 def configure(parser):
@@ -18,10 +19,12 @@ def configure(parser):
 def run(args):
     from ..console import Phases, say, table
     from ..demo.chapters import CHAPTERS
+    from ..demo.stage import binding
 
-    phases = Phases()
+    bound = binding(args.host, args.port)
+    phases = Phases(SET_UP_PHASES + len(CHAPTERS))
     with ExitStack() as servers:
-        stage = set_up(args, phases, servers)
+        stage = set_up(bound, phases, servers)
         for title, play in CHAPTERS:
             with phases.phase(title):
                 tell_refusals(play, stage)
@@ -30,7 +33,7 @@ def run(args):
         say(f"\n{len(phases.done)} phases, {phases.seconds:.0f} s")
         if args.once or not sys.stdin.isatty():
             return 0
-        say(f"The web client is at http://localhost:{stage.server.port}. Ctrl-C ends the demo.")
+        say(f"The web client is at {stage.home}. Ctrl-C ends the demo.")
         return stage.server.process.wait()
 
 
@@ -44,12 +47,12 @@ def tell_refusals(play, stage) -> None:
         raise Failure(f"Odoo refused: {error} (log: {stage.server.log})") from error
 
 
-def set_up(args, phases, servers: ExitStack):
+def set_up(bound: dict[str, str], phases, servers: ExitStack):
     """Start PostgreSQL, the mail provider and the manager's server; return the stage."""
     from ..demo.stage import Stage, demo_keys, found_company, install_manager, log_in
     from ..setup.postgres import Cluster
     from ..worlds.mail import MailWorld, SmtpServer
-    from ..worlds.odoo import Server, free_port, serving_options
+    from ..worlds.odoo import Server, serving_options
 
     keys = demo_keys()
     with phases.phase("PostgreSQL"):
@@ -63,7 +66,6 @@ def set_up(args, phases, servers: ExitStack):
         provider = servers.enter_context(SmtpServer(mail))
         smtp = servers.enter_context(SmtpServer())
     with phases.phase("Odoo"):
-        bound = {"http_interface": args.host, "http_port": str(args.port or free_port())}
         system_mail = {
             "SMTP_HOST": "127.0.0.1",
             "SMTP_PORT": str(smtp.port),

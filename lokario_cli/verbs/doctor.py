@@ -1,6 +1,9 @@
 """Say what is installed, what is missing and how to get it."""
 
+import configparser
 import os
+
+from ..paths import ROOT
 
 HELP = "say what is installed, what is missing and how to get it"
 
@@ -22,7 +25,7 @@ def findings():
     from ..setup.venv import is_there
 
     yield "cache", cache().exists(), str(cache())
-    yield "Odoo 19.0", odoo_source.is_there(), str(odoo_source.home())
+    yield odoo()
     ready = odoo_source.is_there() and is_there()
     yield "Python packages", ready, str(venv()) if ready else "any verb that needs them sets them up"
     yield postgresql(ready)
@@ -31,18 +34,39 @@ def findings():
             path = find_command(command)
             yield f"{command} ({need})", bool(path), path or f"apt-get install {package}"
     for name, minimum, advice in secrets_wanted():
-        value = os.environ.get(name, "")
+        value = setting(name)
         state = f"{len(value)} characters" if value else "not set"
         yield name, len(value) >= minimum, state if len(value) >= minimum else f"{state}; {advice}"
 
 
+def odoo():
+    from ..setup import odoo_source
+
+    if odoo_source.is_there():
+        return "Odoo 19.0", True, str(odoo_source.home())
+    fetched = "any verb that needs it fetches it; ODOO_HOME names your own"
+    return "Odoo 19.0", False, odoo_source.what_is_wrong() if os.environ.get("ODOO_HOME") else fetched
+
+
 def postgresql(ready: bool):
     """Which server runs; the embedded one has no pg_trgm and no unaccent, and the suite works without."""
+    from ..console import Failure
     from ..setup.postgres import NamedServer
 
     if named := NamedServer.from_environment():
-        return "PostgreSQL", True, f"the server of the environment: {named.host}"
+        try:
+            version = named.psql("SHOW server_version")
+            return "PostgreSQL", True, f"{version}, the server of the environment: {named.host}"
+        except (Failure, OSError) as error:
+            return "PostgreSQL", False, str(error)
     return "PostgreSQL", ready, "embedded 18 (without pg_trgm and unaccent); PGHOST names another"
+
+
+def setting(name: str) -> str:
+    """A setting of the server as lokario_base reads it: from the environment, else from odoo.conf."""
+    conf = configparser.ConfigParser(interpolation=None)
+    conf.read(ROOT / "odoo.conf")
+    return os.environ.get(name) or conf.get("lokario", name.lower(), fallback="")
 
 
 def secrets_wanted():

@@ -6,19 +6,19 @@ NEEDS = {"python"}
 
 def configure(parser):
     parser.add_argument("--host", default="127.0.0.1", help="address to bind (default: this machine alone)")
-    parser.add_argument("--port", type=int, default=8069)
-    parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--port", type=int, default=8069, help="port of the web client; 0 takes a free one")
+    parser.add_argument("--workers", type=int, default=0, help="processes for HTTP (default: threads in one process)")
 
 
 def run(args):
     from ..console import say
-    from ..demo.stage import demo_keys, install_manager
+    from ..demo.stage import binding, demo_keys, home, install_manager
     from ..setup.postgres import Cluster
     from ..worlds.odoo import Server, serving_options
 
+    bound = {**binding(args.host, args.port), "workers": str(args.workers)}
     with Cluster.for_serving() as cluster:
         install_manager(cluster)
-        bound = {"http_interface": args.host, "http_port": str(args.port), "workers": str(args.workers)}
         with Server("serve", serving_options(cluster, **bound), demo_keys()) as server:
-            say(f"Lokario answers on http://localhost:{server.port} (log: {server.log}). Ctrl-C stops it.")
+            say(f"Lokario answers on {home(server)} (log: {server.log}). Ctrl-C stops it.")
             return server.process.wait()

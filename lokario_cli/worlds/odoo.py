@@ -22,6 +22,7 @@ from ..setup import odoo_source, venv
 from ..setup.postgres import ODOO_ROLE, Cluster
 
 LANGUAGES = "fr_FR"
+EVERYWHERE = "0.0.0.0"  # noqa: S104  asked for with --host, never a default
 # The keys of throw-away worlds. They protect nothing: real ones come from the environment of the real server.
 TEST_SECRETS = {
     "LOKARIO_SECRET_KEYS": "1:" + "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
@@ -162,7 +163,9 @@ class Server:
 
     def __init__(self, name: str, options: dict[str, str], variables: dict[str, str] | None = None):
         self.port = int(options.get("http_port") or free_port())
-        self.url = f"http://127.0.0.1:{self.port}"
+        interface = options.get("http_interface", "127.0.0.1")
+        self.address = "127.0.0.1" if interface == EVERYWHERE else interface
+        self.url = f"http://{self.address}:{self.port}"
         self.log = STATE / "logs" / f"server-{name}.log"
         ports = {"http_port": self.port, "gevent_port": options.get("gevent_port") or free_port()}
         self.conf = write_configuration(STATE / "conf" / f"server-{name}.conf", {**options, **ports})

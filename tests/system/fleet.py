@@ -36,8 +36,10 @@ class Fleet:
             self.sql(ROUTES)
         self.add_route("acme.localhost", self.acme)
         self.add_route("birch.localhost", self.birch)
+        # With workers the server is bound to another address, as in a container: the job runner calls it by that one.
+        bound = {"http_interface": "127.0.0.2" if workers else "127.0.0.1"}
         options = world.options(
-            **{"lokario/manager_db": self.manager, "workers": str(workers), "max_cron_threads": "0"}
+            **{"lokario/manager_db": self.manager, "workers": str(workers), "max_cron_threads": "0", **bound}
         )
         self.server = Server(f"gate-{tag}", options)
 

@@ -95,7 +95,7 @@ def open_websocket(fleet, host):
     conf.read(fleet.server.conf)
     threaded = conf["options"]["workers"] == "0"
     port = fleet.server.port if threaded else int(conf["options"]["gevent_port"])
-    connection = socket.create_connection(("127.0.0.1", port), timeout=10)
+    connection = socket.create_connection((fleet.server.address, port), timeout=10)
     key = "dGhlIHNhbXBsZSBub25jZQ=="
     lines = ["GET /websocket?version=19.0-1 HTTP/1.1", f"Host: {host}", "Upgrade: websocket", "Connection: Upgrade"]
     lines += [f"Sec-WebSocket-Key: {key}", "Sec-WebSocket-Version: 13", f"Origin: http://{host}", "", ""]
