@@ -82,6 +82,8 @@ def test_the_lists(provisioning, browser):
         browser.open(f"{base}/{path}/{record}")
         browser.see(".o_form_view .o_form_sheet")
         browser.picture(PICTURES / f"form-{path}.png")
+        browser.click(".oe_stat_button", "Instances")
+        browser.see(".o_kanban_view .o_searchview_facet", "Not Deleted")
     assert [error for error in browser.errors if "Failed to load resource" not in error] == []
 
 
