@@ -119,6 +119,7 @@ def _send_body(session, raw, data_timeout):
     with _failing_at("data"):
         _expect(session, "data", *session.docmd("DATA"), wanted=(354,))
         session.sock.settimeout(data_timeout)
+        session.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # the dot must not wait 40 ms for an ACK
         lines = smtplib._fix_eols(raw.decode("latin-1")).encode("latin-1")
         session.send(smtplib._quote_periods(lines if lines.endswith(b"\r\n") else lines + b"\r\n"))
 
