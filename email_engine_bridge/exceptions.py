@@ -5,7 +5,14 @@ from http import HTTPStatus
 
 
 class EngineError(Exception):
-    """Base of the errors raised by the engine's tools."""
+    """Base of the errors raised by the engine's tools: an English text, and the values that fill it.
+
+    `engine.finding` says it in the reader's language.
+    """
+
+    def __init__(self, text, **values):
+        super().__init__(text % values if values else text)
+        self.text, self.values = text, values
 
 
 class EngineUnavailable(EngineError):

@@ -67,7 +67,8 @@ class EngineAlert(models.Model):
         commit_progress = self.env["ir.cron"]._commit_progress
         commit_progress(remaining=self.search_count(domain))
         for alert in alerts:
-            alert.try_lock_for_update().filtered_domain(domain)._send_telegram()
+            lang = alert.company_id.sudo().partner_id.lang
+            alert.try_lock_for_update().filtered_domain(domain).with_context(lang=lang)._send_telegram()
             if not commit_progress(1):
                 break
 
@@ -79,6 +80,7 @@ class EngineAlert(models.Model):
                 alert.tenant_id._get_telegram_client__().send(alert.tenant_id.telegram_chat, alert.text)
             except EngineError as error:
                 final = isinstance(error, EngineRejected) or alert.attempts >= MAX_ATTEMPTS
-                alert.write({"error_message": str(error), "telegram_state": "failed" if final else "pending"})
+                why = self.env["engine.finding"]._say_error(error)
+                alert.write({"error_message": why, "telegram_state": "failed" if final else "pending"})
             else:
                 alert.write({"error_message": False, "telegram_state": "sent"})

@@ -101,7 +101,7 @@ class EngineConfigVersion(models.Model):
 
     @api.model
     def _cron_push(self):
-        """Push what waits; what was being pushed when we died is asked for and settled."""
+        """Push what waits, and again what was being pushed when we died: the same files twice change nothing."""
         versions = self.search([("state", "in", ("pending", "pushing"))], order="id")
         commit_progress = self.env["ir.cron"]._commit_progress
         commit_progress(remaining=len(versions))
@@ -112,7 +112,8 @@ class EngineConfigVersion(models.Model):
                 version.state = "pushing"
                 if not commit_progress():
                     break
-            version._push()
+            company = version.company_id or self.env.company
+            version.with_context(lang=company.sudo().partner_id.lang)._push()
             if not commit_progress(1):
                 break
 
@@ -125,7 +126,7 @@ class EngineConfigVersion(models.Model):
             client = server._get_pmta_client__()
             self._deploy(client, previous)
         except EngineError as error:
-            message = str(error)
+            message = self.env["engine.finding"]._say_error(error)
             if isinstance(error, EngineRejected) and previous:
                 message += self._restore(client, previous)
             self.write({"state": "failed", "error_message": message})
@@ -143,18 +144,28 @@ class EngineConfigVersion(models.Model):
         self.write({"state": "deployed", "pushed_at": fields.Datetime.now(), "error_message": False})
 
     def _deploy(self, client, previous):
-        client.write_files({"config": self.content, **self.server_id._get_key_files()})
-        for name in sorted(self._vmta_names(previous) - self._vmta_names(self)):
-            client.run(f"pause queue */{name}")
+        """Write and reload; mail that waits for an IP that left stays where it is, until the IP is back."""
+        server, names = self.server_id, self._vmta_names(self)
+        paused, leaving = set(server.paused_vmtas or ()), self._vmta_names(previous) - names
+        client.write_files({"config": self.content, **server._get_key_files()})
+        self._run_each(client, "pause", leaving)
         client.run("reload")
+        self._run_each(client, "resume", paused & names)
+        server.paused_vmtas = sorted((paused | leaving) - names)
+
+    def _run_each(self, client, command, names):
+        for name in sorted(names):
+            client.run(f"{command} queue */{name}")
 
     def _restore(self, client, previous):
         """Put the deployed text back; returns what to add to the error."""
         try:
             client.write_files({"config": previous.content})
             client.run("reload")
+            self._run_each(client, "resume", self._vmta_names(previous) - self._vmta_names(self))
         except EngineError as error:
-            return self.env._(" The former version could not be put back: %s", error)
+            why = self.env["engine.finding"]._say_error(error)
+            return self.env._(" The former version could not be put back: %s", why)
         return self.env._(" The former version is in use again.")
 
     def _vmta_names(self, version):

@@ -6,8 +6,9 @@ from odoo.exceptions import MissingError, UserError, ValidationError
 from odoo.addons.lokario_base.fields import Secret
 
 from ..tools import dkim_keys, pmta_values
+from ..tools.pmta_client import CONFIG_FOLDER
 
-KEY_FOLDER = "/etc/pmta/dkim"
+KEY_FOLDER = f"{CONFIG_FOLDER}/dkim"
 OVERLAP_DAYS = 14  # a retired key stays published while mail signed with it may still be on its way
 
 

@@ -139,6 +139,11 @@ class EngineFinding(models.AbstractModel):
         return words % values
 
     @api.model
+    def _say_error(self, error):
+        """Return the sentence of an error of the tools (EngineError)."""
+        return self.env._(error.text) % error.values if error.values else self.env._(error.text)
+
+    @api.model
     def _say_refusal(self, error):
         """Return the sentence about a value that may not stand in a configuration (ConfigValueError)."""
         owner, _dot, name = error.field.partition(".")

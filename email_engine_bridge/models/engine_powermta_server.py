@@ -9,7 +9,7 @@ from odoo.addons.lokario_base.fields import Secret
 
 from ..tools import kumomta, pmta_config, pmta_values
 from ..tools.key_archive import key_archive
-from ..tools.pmta_client import PmtaClient
+from ..tools.pmta_client import CONFIG_FOLDER, PmtaClient
 from ..tools.pmta_lint import lint
 
 
@@ -18,8 +18,21 @@ class EnginePowermtaServer(models.Model):
 
     _name = "engine.powermta.server"
     _description = "PowerMTA server"
-    _inherit = ["mail.thread", "lokario.secret.mixin"]
+    _inherit = ["mail.thread", "lokario.secret.mixin", "engine.printed"]
     _order = "sequence, id"
+    _printed_fields = frozenset(
+        (
+            "postmaster",
+            "host_name",
+            "log_file",
+            "spool",
+            "accounting_file",
+            "listen_port",
+            "management_port",
+            "source_networks",
+            "webhook_url",
+        )
+    )
 
     name = fields.Char(required=True)
     sequence = fields.Integer(default=10)
@@ -42,6 +55,7 @@ class EnginePowermtaServer(models.Model):
     auto_push = fields.Boolean("Push every change", help="Otherwise somebody presses “Push”.")
     pull_token_hash = fields.Char(readonly=True, copy=False, groups="base.group_system")
     is_stale = fields.Boolean("Data changed", readonly=True, copy=False)
+    paused_vmtas = fields.Json(readonly=True, copy=False)  # whose queues stand still, because they left the file
     version_ids = fields.One2many("engine.config.version", "server_id", "Versions")
     current_version_id = fields.Many2one("engine.config.version", compute="_compute_current_version")
     error_message = fields.Char(readonly=True, copy=False)
@@ -53,29 +67,13 @@ class EnginePowermtaServer(models.Model):
         for server in self:
             server.current_version_id = server.version_ids.sorted("id")[-1:]
 
-    @api.constrains(
-        "postmaster",
-        "host_name",
-        "log_file",
-        "spool",
-        "accounting_file",
-        "listen_port",
-        "management_port",
-        "source_networks",
-        "webhook_url",
-    )
+    @api.constrains(*_printed_fields)
     def _check_values(self):
         for server in self:
             try:
                 server._get_server()
             except pmta_values.ConfigValueError as error:
                 raise ValidationError(self.env["engine.finding"]._say_refusal(error)) from error
-
-    def write(self, vals):
-        result = super().write(vals)
-        if not vals.keys() <= {"is_stale", "error_message", "pull_token_hash", "api_key", "api_url", "auto_push"}:
-            self._request_generation()
-        return result
 
     # === THE TEXT === #
 
@@ -146,6 +144,9 @@ class EnginePowermtaServer(models.Model):
         }
 
     # === VERSIONS === #
+
+    def _get_printing_servers(self):
+        return self
 
     def _request_generation(self):
         """Have the next cron run print the configuration again."""
@@ -228,7 +229,7 @@ class EnginePowermtaServer(models.Model):
         keys = self.tenant_ids.domain_ids.dkim_key_ids.filtered(
             lambda key: key.state == "active" and key.algorithm == "rsa"
         )
-        return {key.key_path.removeprefix("/etc/pmta/"): key._reveal_secret__("private_key") for key in keys}
+        return {key.key_path.removeprefix(f"{CONFIG_FOLDER}/"): key._reveal_secret__("private_key") for key in keys}
 
     def _get_key_archive(self):
         """Return the key files as a tar for a machine that fetches them; the server remembers that it did."""

@@ -30,5 +30,5 @@ class EnginePrinted(models.AbstractModel):
     def unlink(self):
         servers = self._get_printing_servers()
         result = super().unlink()
-        servers._request_generation()
+        servers.exists()._request_generation()
         return result

@@ -4,6 +4,8 @@ from datetime import date, datetime
 
 from pydantic import BaseModel, Field
 
+from .moment import UtcMoment
+
 Id = Field(ge=1, le=2**31 - 1)
 
 
@@ -29,7 +31,7 @@ class Campaign(BaseModel):
     name: str
     template_id: int
     state: str
-    scheduled_at: datetime | None
+    scheduled_at: UtcMoment | None
     recipients: int
     waiting: int
     sent: int

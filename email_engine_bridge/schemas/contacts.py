@@ -1,8 +1,8 @@
 """Contacts as the API takes and gives them."""
 
-from datetime import datetime
-
 from pydantic import BaseModel
+
+from .moment import UtcMoment
 
 
 class RowError(BaseModel):
@@ -33,7 +33,7 @@ class Contact(BaseModel):
     tags: list[str]
     flag: str | None
     consent: str
-    consent_at: datetime | None
+    consent_at: UtcMoment | None
     consent_source: str | None
     suppressed: str | None
 

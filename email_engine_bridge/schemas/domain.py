@@ -1,10 +1,10 @@
 """Shapes of domains and their IPs."""
 
-from datetime import datetime
 from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from .moment import UtcMoment
 from .powermta import DnsRecord
 
 NO_NUL = r"^[^\x00]*$"  # PostgreSQL takes no NUL in a text
@@ -32,7 +32,7 @@ class DomainRow(BaseModel):
     tenant_id: int
     domain: str
     dns_state: str
-    checked_at: datetime | None
+    checked_at: UtcMoment | None
     ip_addresses: list[str]
 
 

@@ -74,6 +74,10 @@ class TestApiPowermta(EngineHttpCase):
         self.assertNotIn("PRIVATE", response.text)
         zone = self.api(f"/domains/{answer['domain_id']}/zone").text
         self.assertIn("default._domainkey.mail9.alpha.test.", zone)
+        self.ip_a1.domain_id.checked_at = "2026-01-02 03:04:05"
+        self.env.flush_all()
+        items = self.api(f"/domains/{self.tenant_a.id}").json()["items"]
+        self.assertEqual({item["checked_at"] for item in items}, {"2026-01-02T03:04:05Z", None})
         listed = self.api(f"/domains/{self.tenant_a.id}?page_size=2&page=2").json()
         self.assertEqual((listed["total"], len(listed["items"])), (3, 1))
 

@@ -127,15 +127,19 @@ class TestConfiguration(EngineCase):
             self.assertIn("Error in line", second.error_message)
             self.assertIn("The former version is in use again.", second.error_message)
             self.assertEqual(fake.files["config"], first.content)
-            self.assertIn("pause queue */alpha-192.0.2.1", fake.commands)
+            queue = "queue */alpha-192.0.2.1"
+            self.assertEqual(fake.commands[1:], [f"pause {queue}", "reload", "reload", f"resume {queue}"])
             self.assertEqual(first.state, "deployed")
 
             fake.refused = ()
             second.action_push()
             self._run_cron("push_configuration")
             self.assertEqual((first.state, second.state), ("replaced", "deployed"))
+            self.assertEqual(self.server.paused_vmtas, ["alpha-192.0.2.1"])
             first.action_rollback()
             self._run_cron("push_configuration")
+            self.assertEqual(fake.commands[-2:], ["reload", f"resume {queue}"])
+            self.assertFalse(self.server.paused_vmtas)
             third = self.server.current_version_id
             self.assertEqual((third.number, third.state), (3, "deployed"))
             self.assertEqual(fake.files["config"], first.content)
@@ -149,9 +153,12 @@ class TestConfiguration(EngineCase):
             self._run_cron("push_configuration")
             self.assertEqual(second.state, "failed")
             self.assertEqual(fake.files["config"], first.content)
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.env.company.partner_id.lang = "fr_FR"
         second.action_push()
         self._run_cron("push_configuration")
-        self.assertIn("does not answer", second.error_message)
+        self.assertIn("PowerMTA ne répond pas", second.error_message)
+        self.assertIn("n’a pas été prise", self.server.message_ids[0].body)
 
     def test_keys_travel_with_the_configuration(self):
         self.tenant_a._add_domain("mail3.alpha.test", "192.0.2.3")._set_status("warming", "Test")

@@ -1,6 +1,11 @@
 """What a tool found, without words: `engine.finding` says it in the reader's language."""
 
 
+def _(text):
+    """Mark a text for translation (gettext's N_): whoever shows it knows the reader's language."""
+    return text
+
+
 def finding(code, **values):
     """Return a finding that JSON can hold.
 

@@ -7,10 +7,11 @@ Every file lives in /etc/pmta.
 import requests
 
 from ..exceptions import EngineRejected, EngineUnavailable
+from .finding import _
 
 TIMEOUT = 30  # seconds to connect, and between two bytes
 CONFIG_FOLDER = "/etc/pmta"
-MAX_ANSWER = 20_000_000  # bytes of a configuration that is read back
+MAX_ANSWER = 1_000_000  # bytes
 
 
 class PmtaClient:
@@ -19,11 +20,6 @@ class PmtaClient:
     def __init__(self, base_url, api_key):
         self._base_url = base_url.rstrip("/")
         self._headers = {"X-API-Key": api_key}
-
-    def read_config(self, filename="config"):
-        """Return the text of a configuration file as the server has it."""
-        answer = self._call("GET", "/configFile", params={"op": "read", "filename": filename, "format": "json-text"})
-        return answer.get("content", "")
 
     def write_files(self, files):
         """Store {name below /etc/pmta: text} in one commit."""
@@ -35,16 +31,15 @@ class PmtaClient:
                 (f"file.{number}.content", content),
             ]
         parts = [(name, (None, value)) for name, value in fields]
-        self._call("POST", "/configFile", files=parts)
+        self._post("/configFile", files=parts)
 
     def run(self, command):
         """Run a command such as `reload` or `pause queue */name`; raises EngineRejected on an error answer."""
-        return self._call("POST", "/command", data={"command": command, "format": "json"})
+        self._post("/command", data={"command": command, "format": "json"})
 
-    def _call(self, method, path, **arguments):
+    def _post(self, path, **arguments):
         try:
-            response = requests.request(
-                method,
+            response = requests.post(
                 self._base_url + path,
                 headers=self._headers,
                 timeout=TIMEOUT,
@@ -52,19 +47,20 @@ class PmtaClient:
                 **arguments,
             )
         except requests.RequestException as error:
-            raise EngineUnavailable(f"PowerMTA does not answer ({type(error).__name__})") from None
+            raise EngineUnavailable(_("PowerMTA does not answer (%(error)s)"), error=type(error).__name__) from None
         if response.status_code >= 500:
-            raise EngineUnavailable(f"PowerMTA answered {response.status_code}")
-        return self._read_answer(response)
+            raise EngineUnavailable(_("PowerMTA answered %(status)s"), status=response.status_code)
+        self._check_answer(response)
 
-    def _read_answer(self, response):
+    def _check_answer(self, response):
         if len(response.content) > MAX_ANSWER:
-            raise EngineRejected("The answer of PowerMTA is too large")
+            raise EngineRejected(_("The answer of PowerMTA is too large"))
         try:
             answer = response.json()
         except ValueError:
             answer = {}
         error = isinstance(answer, dict) and answer.get("error")
-        if not response.ok or error:
-            raise EngineRejected(str(error or f"PowerMTA answered {response.status_code}")[:500])
-        return answer if isinstance(answer, dict) else {}
+        if error:
+            raise EngineRejected(_("PowerMTA says: %(error)s"), error=str(error)[:500])
+        if not response.ok:
+            raise EngineRejected(_("PowerMTA answered %(status)s"), status=response.status_code)

@@ -3,6 +3,7 @@
 import requests
 
 from ..exceptions import EngineRejected, EngineUnavailable
+from .finding import _
 
 TIMEOUT = 10  # seconds to connect, and between two bytes
 DEFAULT_URL = "https://api.telegram.org"
@@ -21,8 +22,8 @@ class TelegramClient:
                 self._url, json={"chat_id": chat_id, "text": text}, timeout=TIMEOUT, allow_redirects=False
             )
         except requests.RequestException as error:
-            raise EngineUnavailable(f"Telegram does not answer ({type(error).__name__})") from None
+            raise EngineUnavailable(_("Telegram does not answer (%(error)s)"), error=type(error).__name__) from None
         if response.status_code == 429 or response.status_code >= 500:
-            raise EngineUnavailable(f"Telegram answered {response.status_code}")
+            raise EngineUnavailable(_("Telegram answered %(status)s"), status=response.status_code)
         if not response.ok:
-            raise EngineRejected(f"Telegram refused the message ({response.status_code})")
+            raise EngineRejected(_("Telegram refused the message (%(status)s)"), status=response.status_code)
