@@ -7,6 +7,7 @@ from . import followup_level
 from . import followup
 from . import followup_facts
 from . import followup_events
+from . import followup_source
 from . import followup_step
 from . import followup_promise
 from . import followup_dispute
@@ -18,12 +19,15 @@ from . import followup_statement
 from . import account_move
 from . import sale_order
 from . import delivery
+from . import delivery_settlement
 from . import business_document
+from . import electronic_delivery
 from . import inbox_integration
 from . import ir_actions_report
 from . import ir_mail_server
 from . import mail_mail
 from . import mail_mail_send
+from . import mail_template
 from . import due_notice
 from . import inbox_message
 from . import inbox_ai_decision

@@ -20,11 +20,29 @@ class AccountMove(models.Model):
             "source": "invoice",
             "company_id": self.company_id.id,
             "partner_id": self.partner_id.id,
-            "user_id": self.invoice_user_id.id,
             "move_id": self.id,
             "due_date": self.invoice_date_due,
             "amount": self.amount_residual_signed,
+            "claim_amount": self.amount_residual,
         }
+
+    def _issued_pdfs(self):
+        """Return {move id: its PDF as it was issued} (sudo); nothing is rendered again."""
+        if not self:
+            return {}
+        domain = [
+            ("res_model", "=", "account.move"),
+            ("res_id", "in", self.ids),
+            ("res_field", "=", "invoice_pdf_report_file"),
+        ]
+        return {pdf.res_id: pdf for pdf in self.env["ir.attachment"].sudo().search(domain)}
+
+    def _prints_late_payment_mentions(self):
+        """French invoices to professionals carry the penalties and the indemnity (C. com. L441-9, L441-10, D441-5)."""
+        self.ensure_one()
+        company = self.company_id
+        french = company.followup_print_mentions and company.country_id.code == "FR"
+        return french and self.move_type == "out_invoice" and self.partner_id._is_business_customer()
 
     def action_view_followup(self):
         self.ensure_one()

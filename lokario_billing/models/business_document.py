@@ -29,8 +29,8 @@ class SaleOrder(models.Model):
 
 
 class AccountPayment(models.Model):
-    _inherit = "account.payment"
-    _sends_business_mail = True
+    _name = "account.payment"
+    _inherit = ["account.payment", "lokario.business.document"]
 
 
 class FollowupReminder(models.Model):

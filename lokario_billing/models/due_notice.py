@@ -58,15 +58,20 @@ class DueNotice(models.Model):
 
     @api.model
     def _late_invoices(self):
-        moves = self.env["account.move"].search(
+        companies = self.env["res.company"].search([])  # pylint: disable=no-search-all  # each has its own today
+        late = fields.Domain.OR(
+            fields.Domain("company_id", "=", company.id)
+            & fields.Domain("invoice_date_due", "<", company._followup_today())
+            for company in companies
+        )
+        unpaid = fields.Domain(
             [
                 ("move_type", "=", "out_invoice"),
                 ("state", "=", "posted"),
                 ("payment_state", "in", ("not_paid", "partial")),
-                ("invoice_date_due", "<", fields.Date.context_today(self)),
             ]
         )
-        for move in moves:
+        for move in self.env["account.move"].search(unpaid & late):
             user = move.invoice_user_id or self.env.ref("base.user_admin")
             yield self._values("invoice", move, user, str(move.invoice_date_due))
 
@@ -102,7 +107,8 @@ class DueNotice(models.Model):
         )
         for event in events:
             lead = next(hours for hours in leads if event.start - timedelta(hours=hours) <= now)
-            for user in event.partner_ids.user_ids.filtered(lambda user: not user.share):
+            coming = event.attendee_ids.filtered(lambda attendee: attendee.state != "declined").partner_id
+            for user in coming.user_ids.filtered(lambda user: not user.share):
                 yield self._values("appointment", event, user, f"{event.start} -{lead}h")
 
     @api.model

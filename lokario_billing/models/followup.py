@@ -30,7 +30,15 @@ class Followup(models.Model):
         index=True,
         precompute=True,
     )
-    user_id = fields.Many2one("res.users", string="Responsible", default=lambda self: self.env.user, tracking=True)
+    user_id = fields.Many2one(
+        "res.users",
+        string="Responsible",
+        compute="_compute_user_id",
+        store=True,
+        readonly=False,
+        precompute=True,
+        tracking=True,
+    )
     move_id = fields.Many2one("account.move", string="Invoice", ondelete="cascade", check_company=True)
     order_id = fields.Many2one("sale.order", string="Quote", ondelete="cascade", check_company=True)
     task_id = fields.Many2one("project.task", ondelete="set null")
@@ -77,9 +85,10 @@ class Followup(models.Model):
     amount = fields.Monetary(
         string="Really due", help="Overdue instalments, less partial payments, in company currency"
     )
-    cycle = fields.Char(
-        readonly=True, copy=False, help="The claim that is followed up: a new one starts the levels again."
+    claim_amount = fields.Monetary(
+        string="Amount of the document", currency_field="claim_currency_id", readonly=True, copy=False
     )
+    claim_currency_id = fields.Many2one("res.currency", compute="_compute_claim_currency")
     next_level_id = fields.Many2one("lokario.followup.level", readonly=True, copy=False)
     next_at = fields.Datetime(string="Next reminder", readonly=True, copy=False, index=True)
     why = fields.Selection(WHY_NOT, string="Why not now", readonly=True, copy=False)
@@ -106,6 +115,12 @@ class Followup(models.Model):
             if document or not followup.name:
                 followup.name = (document or followup.partner_id).display_name or ""
 
+    @api.depends("move_id.currency_id", "order_id.currency_id", "company_id")
+    def _compute_claim_currency(self):
+        for followup in self:
+            document = followup.move_id or followup.order_id
+            followup.claim_currency_id = document.currency_id or followup.company_id.currency_id
+
     @api.depends("kind", "company_id")
     def _compute_policy(self):
         policies = {}
@@ -114,6 +129,13 @@ class Followup(models.Model):
             if key not in policies:
                 policies[key] = self.env["lokario.followup.policy"]._get_for(*key)
             followup.policy_id = policies[key]
+
+    @api.depends("policy_id", "move_id", "order_id")
+    def _compute_user_id(self):
+        for followup in self:
+            seller = followup.move_id.invoice_user_id or followup.order_id.user_id
+            by_hand = not (followup.move_id or followup.order_id)
+            followup.user_id = followup.policy_id.responsible_id or seller or (by_hand and self.env.user)
 
     @api.depends("move_id.followup_auto", "order_id.followup_auto", "customer_id.followup_auto")
     def _compute_auto_enabled(self):
@@ -226,6 +248,7 @@ class Followup(models.Model):
             "why": decision.why.value if decision.why else False,
             "next_at": decision.at or False,
             "next_level_id": level.id if level and not final else False,
+            **self._claim_values(decision.document),
         }
         changed = {
             name: value
@@ -234,3 +257,9 @@ class Followup(models.Model):
         }
         if changed:
             self.with_context(tracking_disable=True).write(changed)  # the timeline says it, the chatter need not
+
+    def _claim_values(self, document):
+        """What is due now, after payments and instalments; by hand a person wrote it."""
+        if not (self.move_id or self.order_id):
+            return {}
+        return {"amount": document.amount, "claim_amount": document.claim, "due_date": document.due or False}

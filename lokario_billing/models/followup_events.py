@@ -40,7 +40,7 @@ class Followup(models.Model):
 
     def _ask_responsible(self, summary):
         self.ensure_one()
-        user = self.user_id or self.policy_id.responsible_id or self.env.ref("base.user_admin")
+        user = self.user_id or self.env.ref("base.user_admin")
         known = self.activity_search(["mail.mail_activity_data_todo"], user_id=user.id)
         if summary not in known.mapped("summary"):
             self.activity_schedule("mail.mail_activity_data_todo", summary=summary, user_id=user.id)

@@ -44,21 +44,8 @@ class Followup(models.Model):
     def _evidence_files(self):
         """Return {name in the ZIP: bytes}."""
         files = {"timeline.json": json.dumps(self._evidence_timeline(), indent=2, ensure_ascii=False).encode()}
-        if self.move_id:
-            pdf = (
-                self.env["ir.attachment"]
-                .sudo()
-                .search(
-                    [
-                        ("res_model", "=", "account.move"),
-                        ("res_id", "=", self.move_id.id),
-                        ("res_field", "=", "invoice_pdf_report_file"),
-                    ],
-                    limit=1,
-                )
-            )
-            if pdf:
-                files[f"documents/{pdf.name}"] = pdf.raw
+        for pdf in self.move_id._issued_pdfs().values():
+            files[f"documents/{pdf.name}"] = pdf.raw
         for delivery in self._evidence_deliveries():
             if delivery.eml:
                 name = f"mails/{fields.Datetime.to_string(delivery.create_date).replace(':', '')}-{delivery.id}.eml"
@@ -74,46 +61,62 @@ class Followup(models.Model):
         return self.env["lokario.delivery"].sudo().search(domain, order="id")
 
     def _evidence_timeline(self):
-        deliveries = [
-            {
-                "kind": "mail",
-                "at": str(delivery.sent_at or delivery.create_date),
-                "subject": delivery.subject,
-                "message_id": delivery.message_id,
-                "from": delivery.sender,
-                "to": delivery.recipients,
-                "state": delivery.state,
-                "server_answer": delivery.server_answer,
-                "cause": delivery.cause or "",
-            }
-            for delivery in self._evidence_deliveries()
+        events = [
+            *(delivery._as_evidence() for delivery in self._evidence_deliveries()),
+            *(record._as_evidence() for record in (*self.step_ids, *self.promise_ids, *self.dispute_ids)),
         ]
-        steps = [
-            {
-                "kind": "reminder",
-                "at": str(step.sent_at),
-                "level": step.level_id.name,
-                "channel": step.channel,
-                "state": step.state,
-                "amount": step.amount,
-                "currency": step.currency_id.name,
-                "due": str(step.due_date),
-                "by": step.user_id.name,
-            }
-            for step in self.step_ids
-        ]
-        promises = [
-            {
-                "kind": "promise",
-                "at": str(promise.create_date),
-                "for": str(promise.promised_for),
-                "by_customer": promise.by_customer,
-                "withdrawn": promise.withdrawn,
-            }
-            for promise in self.promise_ids
-        ]
-        disputes = [
-            {"kind": "dispute", "at": str(dispute.create_date), "reason": dispute.reason, "state": dispute.state}
-            for dispute in self.dispute_ids
-        ]
-        return sorted(deliveries + steps + promises + disputes, key=lambda event: event["at"])
+        return sorted(events, key=lambda event: event["at"])
+
+
+class Delivery(models.Model):
+    _inherit = "lokario.delivery"
+
+    def _as_evidence(self):
+        return {
+            "kind": "mail",
+            "at": str(self.sent_at or self.create_date),
+            "subject": self.subject,
+            "message_id": self.message_id,
+            "from": self.sender,
+            "to": self.recipients,
+            "state": self.state,
+            "server_answer": self.server_answer,
+            "cause": self.cause or "",
+        }
+
+
+class FollowupStep(models.Model):
+    _inherit = "lokario.followup.step"
+
+    def _as_evidence(self):
+        return {
+            "kind": "reminder",
+            "at": str(self.sent_at),
+            "level": self.level_id.name,
+            "channel": self.channel,
+            "state": self.state,
+            "amount": self.claim_amount,
+            "currency": self.claim_currency_id.name,
+            "due": str(self.due_date),
+            "by": self.user_id.name,
+        }
+
+
+class FollowupPromise(models.Model):
+    _inherit = "lokario.followup.promise"
+
+    def _as_evidence(self):
+        return {
+            "kind": "promise",
+            "at": str(self.create_date),
+            "for": str(self.promised_for),
+            "by_customer": self.by_customer,
+            "withdrawn": self.withdrawn,
+        }
+
+
+class FollowupDispute(models.Model):
+    _inherit = "lokario.followup.dispute"
+
+    def _as_evidence(self):
+        return {"kind": "dispute", "at": str(self.create_date), "reason": self.reason, "state": self.state}

@@ -21,7 +21,7 @@ class Followup(models.Model):
         moves = self.move_id
         context = {
             "company": company,
-            "instalments": self._instalments(moves),
+            "instalments": self._instalments(moves, company._followup_today()),
             "paying": self._moves_being_paid(moves),
             "credits": self._customers_with_credit(company),
             "bank_stale": self._is_bank_stale(company),
@@ -67,18 +67,20 @@ class Followup(models.Model):
             "due": self.due_date or None,
             "sent": self.sent_date or fields.Date.to_date(self.create_date),
             "amount": max(self.amount, context["company"].followup_minimum_amount),
+            "claim": self.amount,
         }
 
     def _invoice_facts(self, context):
         move = self.move_id
-        claim = context["instalments"].get(move.id)
-        due, amount, excluded = claim or (move.invoice_date_due, 0.0, False)
+        instalment = context["instalments"].get(move.id)
+        due, amount, claim, excluded = instalment or (move.invoice_date_due, 0.0, 0.0, False)
         return {
             "cycle": str(due),
             "due": due or None,
             "sent": move.invoice_date or None,
             "amount": amount,
-            "paid": move.payment_state in ("paid", "invoicing_legacy") or (move.state == "posted" and not claim),
+            "claim": claim,
+            "paid": move.payment_state in ("paid", "invoicing_legacy") or (move.state == "posted" and not instalment),
             "in_payment": move.payment_state == "in_payment" or move.id in context["paying"],
             "reversed": move.payment_state == "reversed",
             "cancelled": self.closed_by_hand or move.state != "posted",
@@ -96,7 +98,8 @@ class Followup(models.Model):
             "due": order.validity_date or None,
             "sent": self.sent_date or order.date_order.date(),
             "expiry": order.validity_date or None,
-            "amount": order.amount_total,
+            "amount": order._amount_in_company_currency(),
+            "claim": order.amount_total,
             "signed": order.state == "sale" or bool(order.signed_on),
             "cancelled": self.closed_by_hand or order.state in ("cancel", "draft"),
         }
@@ -109,10 +112,9 @@ class Followup(models.Model):
     # === BATCH READS === #
 
     @api.model
-    def _instalments(self, moves):
-        """Return {move id: (due date of the oldest unpaid instalment, amount really due, excluded from follow-ups)}.
-
-        Amounts are in company currency: what has fallen due by now or, before that, the first instalment.
+    def _instalments(self, moves, today):
+        """Return {move id: (due date of the oldest unpaid instalment, really due, the same in the invoice's currency,
+        excluded from follow-ups)}: what has fallen due by `today` or, before that, the first instalment.
         """
         groups = (
             self.env["account.move.line"]
@@ -125,13 +127,12 @@ class Followup(models.Model):
                     ("amount_residual", ">", 0),
                 ],
                 ["move_id", "date_maturity:day"],
-                ["amount_residual:sum", "no_followup:bool_or"],
+                ["amount_residual:sum", "amount_residual_currency:sum", "no_followup:bool_or"],
             )
         )
         per_move = defaultdict(list)
         for move, *instalment in groups:
             per_move[move.id].append(instalment)
-        today = fields.Date.context_today(self)
         return {move_id: _oldest_claim(parts, today) for move_id, parts in per_move.items()}
 
     @api.model
@@ -234,5 +235,6 @@ class Followup(models.Model):
 
 def _oldest_claim(parts, today):
     parts = sorted(parts)
-    overdue = sum(residual for due, residual, _excluded in parts if due < today)
-    return parts[0][0], overdue or parts[0][1], any(excluded for _due, _residual, excluded in parts)
+    fallen_due = [part for part in parts if part[0] < today] or parts[:1]
+    amount, claim = (sum(part[position] for part in fallen_due) for position in (1, 2))
+    return parts[0][0], amount, claim, any(excluded for *_figures, excluded in parts)

@@ -9,6 +9,7 @@ from ..tools.penalties import Balance, MissingRate, late_penalty, recovery_indem
 from .followup_step import STEP_STATES
 
 TOKEN_LIFETIME = timedelta(days=90)
+QUIET = {"tracking_disable": True, "mail_create_nolog": True, "mail_create_nosubscribe": True}
 
 
 class FollowupReminder(models.Model):
@@ -64,9 +65,9 @@ class FollowupReminder(models.Model):
         """
         if not groups:
             return self
-        reminders = self.sudo().create([self._reminder_values(group) for group in groups])
+        reminders = self.sudo().with_context(**QUIET).create([self._reminder_values(group) for group in groups])
         by_mail = reminders.filtered(lambda reminder: reminder.channel == "email")
-        by_mail._prepare_penalties()
+        reminders._prepare_penalties()
         by_mail._render_mails()
         (reminders - by_mail)._schedule_activities()
         fingerprints = reminders.step_ids.followup_id._fingerprints()
@@ -87,6 +88,7 @@ class FollowupReminder(models.Model):
                 "channel": level.channel,
                 "due_date": decision.document.due,
                 "amount": decision.document.amount,
+                "claim_amount": decision.document.claim,
             }
             for each, decision in group
         ]
@@ -102,29 +104,20 @@ class FollowupReminder(models.Model):
         }
 
     def _prepare_penalties(self):
-        formal = self.filtered("level_id.formal_notice")
-        if not formal:
-            return
-        for reminder in formal:
-            reminder._compute_claims(reminder.company_id._penalty_rates())
+        """Claims of the formal notices to French professionals."""
+        for reminder in self.filtered("level_id.formal_notice"):
+            if reminder.company_id.country_id.code == "FR" and reminder.customer_id._is_business_customer():
+                reminder._compute_claims(reminder.company_id._penalty_rates())
 
     def _compute_claims(self, rates):
-        """Penalties and indemnity of a formal notice; without the rates of a half-year none are claimed."""
+        """Penalties and indemnity to this day; without the rates of a half-year no penalties are claimed."""
         today = self.company_id._followup_today()
-        business = self.customer_id._is_business_customer()
-        late = self.step_ids.filtered(lambda step: step.followup_id.move_id and step.due_date and step.due_date < today)
-        if not business or self.company_id.country_id.code != "FR":
-            return
         contractual = self.company_id.followup_penalty_rate
+        contractual = _decimal(contractual) if contractual else None
+        late = self.step_ids.filtered(lambda step: step.followup_id.move_id and step.due_date and step.due_date < today)
         try:
             self.penalty_amount = sum(
-                late_penalty(
-                    [Balance(step.due_date, _decimal(step.amount))],
-                    step.due_date,
-                    today,
-                    rates,
-                    _decimal(contractual) if contractual else None,
-                )
+                late_penalty([Balance(step.due_date, _decimal(step.amount))], step.due_date, today, rates, contractual)
                 for step in late
             )
         except MissingRate as missing:
@@ -135,49 +128,21 @@ class FollowupReminder(models.Model):
                     date=missing.args[0],
                 )
             )
-        self.indemnity_amount = recovery_indemnity(len(late), business)
+        self.indemnity_amount = recovery_indemnity(len(late), business_customer=True)
 
     def _render_mails(self):
         """One mail for each reminder, in the language of its recipient, attached documents included."""
-        attachments = self._stored_documents()
+        attaching = self.filtered("level_id.attach_documents")
+        pdfs = attaching.step_ids.followup_id.move_id._issued_pdfs()
         for level, reminders in self.grouped("level_id").items():
             mails = level._template().send_mail_batch(
                 reminders.ids, email_values={"auto_delete": False, "is_notification": False}
             )
             for reminder, mail in zip(reminders, mails, strict=True):
                 reminder.mail_id = mail
-                documents = attachments.get(reminder)
-                if documents:
+                documents = [pdfs[move.id] for move in reminder.step_ids.followup_id.move_id if move.id in pdfs]
+                if level.attach_documents and documents:
                     mail.attachment_ids = [fields.Command.link(document.id) for document in documents]
-
-    def _stored_documents(self):
-        """Return {reminder: PDFs} of the invoices as they were issued; nothing is rendered again."""
-        attaching = self.filtered("level_id.attach_documents")
-        moves = attaching.step_ids.followup_id.move_id
-        pdfs = (
-            self.env["ir.attachment"]
-            .sudo()
-            .search(
-                [
-                    ("res_model", "=", "account.move"),
-                    ("res_id", "in", moves.ids),
-                    ("res_field", "=", "invoice_pdf_report_file"),
-                ]
-            )
-            if moves
-            else self.env["ir.attachment"]
-        )
-        per_move = pdfs.grouped("res_id")
-        return (
-            {
-                reminder: [
-                    per_move[move.id][0] for move in reminder.step_ids.followup_id.move_id if move.id in per_move
-                ]
-                for reminder in attaching
-            }
-            if pdfs
-            else {}
-        )
 
     def _schedule_activities(self):
         """A call or a letter is work for a person: an activity, done when he says so."""
@@ -185,6 +150,12 @@ class FollowupReminder(models.Model):
             reminder._set_state("todo")
             for followup in reminder.step_ids.followup_id:
                 followup._ask_responsible(reminder.level_id.name)
+
+    def _letter_body(self):
+        """The text of the reminder on paper: the template of its level, in the language of its recipient."""
+        self.ensure_one()
+        template = self.level_id._template()
+        return template._render_field("body_html", self.ids, compute_lang=True)[self.id]
 
     def _send_claimed(self):
         """Hand the mails to their mailboxes and return the companies whose mailbox did not take them."""
@@ -215,9 +186,20 @@ class FollowupReminder(models.Model):
             self.browse(group.mapped("res_id"))._set_state(states.get(state, state), why, sent_at)
 
     def action_activity_done(self):
-        self._set_state("done")
-        for followup in self.step_ids.followup_id:
-            followup.activity_feedback(["mail.mail_activity_data_todo"])
+        """The call was made, the letter is posted."""
+        followups = self.step_ids.followup_id
+        followups.check_access("write")
+        self.filtered(lambda reminder: reminder.state == "todo").sudo()._set_state("done")
+        followups.activity_feedback(["mail.mail_activity_data_todo"])
+        followups._refresh_plan()
+
+    def _totals(self):
+        """Return [(total of the documents, their currency)], one for each currency."""
+        self.ensure_one()
+        return [
+            (sum(steps.mapped("claim_amount")), currency)
+            for currency, steps in self.step_ids.grouped("claim_currency_id").items()
+        ]
 
     def _sender_address(self):
         self.ensure_one()

@@ -51,13 +51,17 @@ class FollowupReminder(models.Model):
 
     def _statement_values(self):
         followups = self._statement_followups()
-        open_documents = followups.filtered(lambda followup: followup.state != "done")
+        followups._refresh_plan()  # what was paid a minute ago is no longer asked for
+        invoices = followups.filtered(lambda followup: followup.move_id and followup.state != "done")
         today = self.company_id._followup_today()
         return {
             "reminder": self,
             "company": self.company_id,
             "followups": followups,
-            "total": sum(open_documents.filtered("move_id").mapped("amount")),
+            "totals": [
+                (sum(group.mapped("claim_amount")), currency)
+                for currency, group in invoices.grouped("claim_currency_id").items()
+            ],
             "token": self.access_token,
             "earliest": today,
             "latest": today + timedelta(days=LONGEST_PROMISE),

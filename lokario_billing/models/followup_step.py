@@ -37,6 +37,8 @@ class FollowupStep(models.Model):
     due_date = fields.Date()
     amount = fields.Monetary()
     currency_id = fields.Many2one(related="company_id.currency_id")
+    claim_amount = fields.Monetary(currency_field="claim_currency_id", help="The same in the document's currency")
+    claim_currency_id = fields.Many2one(related="followup_id.claim_currency_id")
     why = fields.Char(string="Reason")
 
     _level_uniq = models.UniqueIndex(

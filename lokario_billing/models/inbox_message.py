@@ -13,14 +13,38 @@ class InboxMessage(models.Model):
         self._answer_documents()
 
     def _answer_documents(self):
-        """Link answers of people to the documents they answer, in bulk, and hold the reminders of those."""
+        """Bring answers of people to the documents they answer, in bulk, and hold the reminders of those."""
         incoming = self.filtered(lambda message: message.direction == "in" and not message.is_newsletter)
-        named = {message: parse_ids(message.in_reply_to, message.references) for message in incoming}
+        answers = incoming._documents_answered()
+        failures = {message for message in answers if message._is_delivery_failure()}
+        for message in failures:
+            answers.pop(message)[0]._set_bounced(message.preview or message.subject or "")
+        self._link_documents(answers)
+        self._copy_to_documents(answers)
+        for message, (delivery, document) in answers.items():
+            if not message.is_automatic:
+                delivery._followups_of(document)._reply_received(message.conversation_id)
+        incoming._answer_conversations()
+
+    def _documents_answered(self):
+        """Return {message: (delivery, document)} of the messages that name one of our business mails."""
+        named = {message: parse_ids(message.in_reply_to, message.references) for message in self}
         deliveries = self._deliveries_named({name for names in named.values() for name in names})
+        answers = {}
         for message, names in named.items():
             delivery = next((deliveries[name] for name in reversed(names) if name in deliveries), None)
-            if delivery and delivery.company_id == message.company_id:
-                message._answer_document(delivery)
+            document = delivery and delivery.company_id == message.company_id and delivery._document()
+            if document:
+                answers[message] = (delivery, document)
+        return answers
+
+    def _answer_conversations(self):
+        """Follow-ups of a conversation wait as soon as somebody outside writes in it again."""
+        domain = [("conversation_id", "in", self.conversation_id.ids), ("state", "!=", "done")]
+        for followup in self.env["lokario.followup"].sudo().search(domain):
+            written = self.filtered(lambda each, talk=followup.conversation_id: each.conversation_id == talk)
+            if any(each.date > followup.create_date and not each.is_automatic for each in written):
+                followup._reply_received(followup.conversation_id)
 
     @api.model
     def _deliveries_named(self, names):
@@ -33,34 +57,32 @@ class InboxMessage(models.Model):
         )
         return {name: self.env["lokario.delivery"].sudo().browse(row_id) for row_id, name in self.env.cr.fetchall()}
 
-    def _answer_document(self, delivery):
-        document = delivery._document()
-        if not document:
-            return
-        if self._is_delivery_failure():
-            delivery._set_bounced(self.preview or self.subject or "")
-            return
-        self._link_to_document(document)
-        if not self.is_automatic:
-            followups = delivery._followups_of(document)
-            followups._reply_received(self.conversation_id)
-
     def _is_delivery_failure(self):
         """A DSN: null return path or a mailer-daemon that reports on our mail (RFC 3464)."""
         return self.return_path == "<>" or (self.from_address or "").startswith(("mailer-daemon@", "postmaster@"))
 
-    def _link_to_document(self, document):
-        if not self.conversation_id:
-            return
+    @api.model
+    def _link_documents(self, answers):
+        wanted = {
+            (message.conversation_id.id, document._name, document.id): None
+            for message, (_delivery, document) in answers.items()
+            if message.conversation_id
+        }
         links = self.env["inbox.link"].sudo()
-        target = [
-            ("conversation_id", "=", self.conversation_id.id),
-            ("res_model", "=", document._name),
-            ("res_id", "=", document.id),
-        ]
-        if not links.search_count(target, limit=1):
-            links.create({name: value for name, _operator, value in target})
-        self.env["mail.message"].sudo().create(self.sudo()._chatter_values(document))
+        names = ("conversation_id", "res_model", "res_id")
+        known = links.search_read([("conversation_id", "in", [key[0] for key in wanted])], names, load=None)
+        missing = wanted.keys() - {tuple(link[name] for name in names) for link in known}
+        links.create([dict(zip(names, key, strict=True)) for key in wanted if key in missing])
+
+    @api.model
+    def _copy_to_documents(self, answers):
+        self.env["mail.message"].sudo().create(
+            [
+                message.sudo()._chatter_values(document)
+                for message, (_delivery, document) in answers.items()
+                if message.conversation_id
+            ]
+        )
 
 
 class Delivery(models.Model):

@@ -28,7 +28,7 @@ class MailMail(models.Model):
     def _is_business_mail(self):
         """A mail of a document whose model sets `_sends_business_mail`, written to somebody outside."""
         self.ensure_one()
-        if super()._is_business_mail() or self.env.context.get("lokario_door_test"):
+        if super()._is_business_mail():
             return True
         model = self.model
         if not model or not self.res_id or model not in self.env:
@@ -42,15 +42,15 @@ class MailMail(models.Model):
         recipients = self.recipient_ids
         return bool(recipients) and not self.email_to and not any(partner.partner_share for partner in recipients)
 
-    def _business_company(self):
-        document = self.env[self.model].sudo().browse(self.res_id)
-        return document._mail_get_companies(default=self.env.company)[document.id]
-
-    def _business_route(self):
-        """Return the Route of a business mail; None for system mail."""
-        self.ensure_one()
-        mail = self.sudo()
-        return self.env["mail.mail"]._route_of(mail._business_company()) if mail._is_business_mail() else None
+    def _business_companies(self):
+        """Return {mail: company}; a mail that has lost its document keeps the company of its delivery."""
+        companies = {}
+        for model, mails in self.sudo().grouped("model").items():
+            documents = mails.env[model].browse(mails.mapped("res_id")).exists()
+            known = documents._mail_get_companies(default=self.env.company)
+            for mail in mails:
+                companies[mail] = known.get(mail.res_id) or mail._deliveries().company_id or self.env.company
+        return companies
 
     @api.model
     def _route_of(self, company):

@@ -216,7 +216,5 @@ class MailMail(models.Model):
 
 def _by_route(mails):
     """Return (route, mails) for each way out; mails of one company share a session, and its route is found once."""
-    by_company = {}
-    for mail in mails:
-        by_company.setdefault(mail.sudo()._business_company(), []).append(mail.id)
-    return [(mails._route_of(company), mails.browse(ids)) for company, ids in by_company.items()]
+    companies = mails._business_companies()
+    return [(mails._route_of(company), group) for company, group in mails.grouped(companies.get).items()]

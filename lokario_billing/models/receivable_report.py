@@ -57,7 +57,14 @@ class ReceivableReport(models.Model):
                                 FROM lokario_followup_step step
                                 JOIN lokario_followup followup ON followup.id = step.followup_id
                                WHERE step.state IN ('sent', 'read', 'answered', 'done')
-                               ORDER BY followup.move_id, step.sent_at DESC)
+                               ORDER BY followup.move_id, step.sent_at DESC),
+                 recovered AS (SELECT reminded.move_id, sum(part.amount) AS amount
+                                 FROM reminded JOIN account_move_line line ON line.move_id = reminded.move_id
+                                 JOIN account_partial_reconcile part ON part.debit_move_id = line.id
+                                 JOIN account_move_line credit ON credit.id = part.credit_move_id
+                                 JOIN account_move payment ON payment.id = credit.move_id
+                                WHERE part.max_date >= reminded.sent_at::date AND payment.move_type != 'out_refund'
+                                GROUP BY reminded.move_id)
             SELECT move.id, move.id AS move_id, move.commercial_partner_id AS partner_id, move.company_id,
                    move.invoice_date, move.invoice_date_due AS due_date,
                    CASE WHEN move.amount_residual_signed > 0 THEN greatest(current_date, coalesce(
@@ -69,14 +76,14 @@ class ReceivableReport(models.Model):
                         WHEN move.invoice_date_due >= current_date - 60 THEN '2'
                         WHEN move.invoice_date_due >= current_date - 90 THEN '3' ELSE '4' END AS age,
                    reminded.level_id, move.amount_residual_signed AS open_amount,
-                   CASE WHEN paid.day >= reminded.sent_at::date
-                        THEN move.amount_total_signed - move.amount_residual_signed ELSE 0 END AS recovered_amount,
+                   coalesce(recovered.amount, 0) AS recovered_amount,
                    CASE WHEN move.amount_residual_signed > 0 THEN current_date ELSE coalesce(paid.day, current_date)
                         END - move.invoice_date AS days_outstanding
               FROM account_move move
               LEFT JOIN paid ON paid.move_id = move.id
               LEFT JOIN habit ON habit.commercial_partner_id = move.commercial_partner_id
               LEFT JOIN reminded ON reminded.move_id = move.id
+              LEFT JOIN recovered ON recovered.move_id = move.id
               LEFT JOIN lokario_followup followup ON followup.move_id = move.id
              WHERE move.move_type = 'out_invoice' AND move.state = 'posted'
                AND move.payment_state NOT IN ('reversed', 'invoicing_legacy')

@@ -38,6 +38,12 @@ class ResCompany(models.Model):
         help="Yearly rate printed on your invoices. 0 = statutory rate: ECB refinancing rate plus 10 points.",
     )
 
+    followup_print_mentions = fields.Boolean(
+        string="Print the late-payment mentions on invoices",
+        default=True,
+        help="French law asks for them on every invoice to a professional (C. com. L441-9, L441-10, D441-5).",
+    )
+
     @api.constrains("followup_opens", "followup_closes")
     def _check_followup_window(self):
         for company in self:

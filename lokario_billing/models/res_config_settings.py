@@ -19,6 +19,9 @@ class ResConfigSettings(models.TransientModel):
     followup_hold_credit = fields.Boolean(related="company_id.followup_hold_credit", readonly=False)
     followup_bank_max_age = fields.Integer(related="company_id.followup_bank_max_age", readonly=False)
     followup_penalty_rate = fields.Float(related="company_id.followup_penalty_rate", readonly=False)
+    followup_print_mentions = fields.Boolean(related="company_id.followup_print_mentions", readonly=False)
+    business_mail_sender = fields.Char(compute="_compute_business_mail", string="Business mail leaves as")
+    business_mail_has_mailbox = fields.Boolean(compute="_compute_business_mail")
     company_currency_id = fields.Many2one(related="company_id.currency_id", string="Company currency")
     due_critical_hours = fields.Integer(
         string="Critical tasks: hours before the deadline",
@@ -31,6 +34,13 @@ class ResConfigSettings(models.TransientModel):
         default="24,1",
         help="Whole hours, separated by commas; the reminder of Odoo itself on the same event is not doubled.",
     )
+
+    @api.depends("company_id")
+    def _compute_business_mail(self):
+        for settings in self:
+            route = self.env["mail.mail"]._route_of(settings.company_id)
+            settings.business_mail_sender = route.address
+            settings.business_mail_has_mailbox = route.kind == "mailbox"
 
     @api.constrains("due_critical_hours", "due_appointment_hours")
     def _check_due_hours(self):

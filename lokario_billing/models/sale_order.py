@@ -20,12 +20,16 @@ class SaleOrder(models.Model):
             "source": "quote",
             "company_id": self.company_id.id,
             "partner_id": self.partner_id.id,
-            "user_id": self.user_id.id,
             "order_id": self.id,
             "due_date": self.validity_date,
             "sent_date": self.company_id._followup_today(),
-            "amount": self.amount_total,
+            "amount": self._amount_in_company_currency(),
+            "claim_amount": self.amount_total,
         }
+
+    def _amount_in_company_currency(self):
+        self.ensure_one()
+        return self.company_id.currency_id.round(self.amount_total / (self.currency_rate or 1.0))
 
     def action_view_followup(self):
         self.ensure_one()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from freezegun import freeze_time
 from odoo import fields
+from odoo.exceptions import UserError
 from odoo.tests import tagged
 
 from lokario_cli.worlds.smtp_sink import SmtpSink
@@ -211,53 +212,81 @@ class TestDelivery(MailboxCase):
         self.assertEqual(answer["params"]["type"], "success")
         self.assertEqual(self.sink.deliveries()[0].sender, MAILBOX)
 
+    def test_the_test_of_a_broken_door_tells_now_and_never_leaves_later(self):
+        self.mailbox.email_password = "wrong"
+        doors = self.env["lokario.mail.doors"].create({})
+        lines = {line.kind: line for line in doors.line_ids}
+        with self.sending():
+            answer = lines["quote"].action_test()
+        self.assertEqual(answer["params"]["type"], "danger")
+        self.assertIn("password", answer["params"]["message"])
+        self.mailbox.email_password = PASSWORD
+        doors.unlink()
+        self.settle()
+        self.assertFalse(self.sink.deliveries())
+        self.assertFalse([mail for mail in self.mails() if mail["Subject"].startswith("Test")])
+
+    def test_answers_of_the_inbox_leave_from_its_mailbox(self):
+        lines = {line.kind: line for line in self.env["lokario.mail.doors"].create({}).line_ids}
+        self.assertEqual((lines["answer"].sender, lines["auto_answer"].sender), (MAILBOX, MAILBOX))
+        self.assertEqual(lines["two_factor"].door, lines["digest"].door)
+        self.mailbox.active = False
+        lines = {line.kind: line for line in self.env["lokario.mail.doors"].create({}).line_ids}
+        with self.assertRaisesRegex(UserError, "Connect a mailbox"):
+            lines["answer"].action_test()
+
+    def test_no_words_in_a_call_make_system_mail_business_mail(self):
+        """The context of a call is the caller's: nothing in it opens a mailbox."""
+        partner = self.env["res.partner"].create({"name": "Anne", "email": "anne@beta.test"})
+        with self.sending():
+            partner.with_context(lokario_door_test=True).message_post(
+                body="Hello", partner_ids=partner.ids, subtype_xmlid="mail.mt_comment"
+            )
+        self.assertFalse(self.sink.deliveries())
+
 
 @tagged("post_install", "-at_install")
 class TestIsolation(MailboxCase):
     def test_dead_mailboxes_delay_nobody(self):
-        """20 companies, 5 black holes and 5 droppers: the 10 healthy ones are done within seconds.
+        """20 companies, 5 black holes and 5 droppers: the 10 healthy ones wait at most five seconds for them.
 
         With LOKARIO_FULL the time-outs are those of production.
         """
         if not os.environ.get("LOKARIO_FULL"):
-            self.env["ir.config_parameter"].sudo().set_param("lokario_inbox.smtp_timeout", "3")
-        holes = [socket.create_server(("127.0.0.1", 0), backlog=64) for _hole in range(5)]
-        for hole in holes:
-            self.addCleanup(hole.close)
+            self.env["ir.config_parameter"].sudo().set_param("lokario_inbox.smtp_timeout", "6")
+        holes = [self.enterContext(socket.create_server(("127.0.0.1", 0), backlog=64)) for _hole in range(5)]
         dropper = self.enterContext(
             SmtpSink(Path(self.sink.journal.parent) / "dropper", choose=lambda rng: "drop_mail", logins={}, slowness=0)
         )
-        ports = [self.sink.port, dropper.port, *(hole.getsockname()[1] for hole in holes)]
-        self.allow(self.world.imap_port, *ports)
+        dead = [hole.getsockname()[1] for hole in holes] + [dropper.port] * 5
+        self.allow(self.world.imap_port, self.sink.port, *dead)
         self.sink.logins.clear()
         self.addCleanup(self.sink.logins.update, {MAILBOX: PASSWORD})
-        mails, healthy = self.env["mail.mail"], []
-        for number in range(20):
-            company = self.env["res.company"].create({"name": f"C{number}", "email": f"c{number}@alpha.test"})
-            port = ports[2 + number] if number < 5 else dropper.port if number < 10 else self.sink.port
-            self.add_mailbox(company, f"c{number}@alpha.test", port)
+        alone = self.slowest(self.quotes("alone", [self.sink.port] * 10), "alone")
+        broken = self.quotes("broken", dead)
+        healthy = self.quotes("healthy", [self.sink.port] * 10)
+        delay = self.slowest(broken | healthy, "healthy") - alone
+        self.assertLess(delay, 5)
+        self.assertEqual(set(healthy.mapped("state")), {"sent"})
+        self.assertEqual(set(broken.mapped("state")), {"outgoing"})
+
+    def quotes(self, name, ports):
+        """Return the mails of one quote each, of companies with mailboxes at these ports."""
+        mails = self.env["mail.mail"].sudo()
+        values = {"model": "sale.order", "subject": "Quote", "body_html": "<p>Hi</p>", "auto_delete": False}
+        for number, port in enumerate(ports):
+            address = f"{name}{number}@alpha.test"
+            company = self.env["res.company"].create({"name": address, "email": address})
+            self.add_mailbox(company, address, port)
             order = self.env["sale.order"].sudo().create({"partner_id": self.customer.id, "company_id": company.id})
-            mail = (
-                self.env["mail.mail"]
-                .sudo()
-                .create(
-                    {
-                        "model": "sale.order",
-                        "res_id": order.id,
-                        "subject": "Quote",
-                        "body_html": "<p>Hi</p>",
-                        "email_to": f"to{number}@beta.test",
-                        "auto_delete": False,
-                    }
-                )
-            )
-            mails |= mail
-            healthy += [mail] if number >= 10 else []
+            mails |= mails.create({**values, "res_id": order.id, "email_to": f"to-{name}{number}@beta.test"})
+        return mails
+
+    def slowest(self, mails, name):
+        """Send; return the seconds until the last of the mails of this name had arrived."""
         start = time.time()
         with self.sending():
             mails.send()
-        times = sorted(delivery.time - start for delivery in self.sink.deliveries() if "to1" in delivery.recipient)
+        times = [one.time - start for one in self.sink.deliveries() if one.recipient.startswith(f"to-{name}")]
         self.assertEqual(len(times), 10)
-        self.assertLess(times[9], 5)
-        self.assertEqual({mail.state for mail in healthy}, {"sent"})
-        self.assertEqual({mail.state for mail in mails - mails.browse().concat(*healthy)}, {"outgoing"})
+        return max(times)

@@ -27,6 +27,21 @@ class TestFollowupRun(BillingCase):
         self.assertEqual(len(self.mails()), 1)
         self.assertEqual(moves.followup_ids.step_ids.reminder_id.amount, 175)
 
+    def test_mails_rendered_together_read_like_mails_rendered_alone(self):
+        """A batch compiles its template once, in each language."""
+        self.env["res.lang"]._activate_lang("fr_FR")
+        for number, lang in enumerate(("fr_FR", "en_US", "fr_FR")):
+            self.invoice(partner=self.customer.copy({"name": f"Client {number}", "lang": lang}), amount=10 + number)
+        self.run_cron()
+        reminders = self.env["lokario.followup.reminder"].search([], limit=3)
+        template = self.env.ref("lokario_billing.mail_template_followup_invoice").sudo()
+        together = template._render_field("body_html", reminders.ids, compute_lang=True)
+        alone = {
+            each.id: template._render_field("body_html", each.ids, compute_lang=True)[each.id] for each in reminders
+        }
+        self.assertEqual(together, alone)
+        self.assertEqual(len(set(alone.values())), 3)
+
     def test_nothing_is_sent_before_the_first_run_is_approved(self):
         self.company.followup_approved_at = False
         move = self.invoice()
@@ -49,6 +64,34 @@ class TestFollowupRun(BillingCase):
         self.pay(move, 40)
         self.run_cron()
         self.assertEqual(move.followup_ids.step_ids.amount, 60)
+
+    def test_the_customer_reads_the_amount_in_the_currency_of_his_invoice(self):
+        gold = self.setup_other_currency("GBP", rates=[("2016-01-01", 2.0)])
+        home = self.invoice(amount=30)
+        foreign = self.invoice(amount=100, currency_id=gold.id)
+        self.pay(foreign, 40)
+        self.run_cron()
+        step = foreign.followup_ids.step_ids
+        self.assertEqual((step.amount, step.claim_amount, step.claim_currency_id), (30, 60, gold))
+        self.assertEqual(foreign.followup_ids.amount, 30)
+        self.assertEqual(step.reminder_id.amount, 60)
+        body = self.mails()[0].get_body(("html",)).get_content().replace(",", ".")  # figures in any language
+        for words in ("£", "60.00", "$", "30.00"):
+            self.assertIn(words, body)
+        self.assertNotIn("90.00", body)
+        self.assertEqual(home.followup_ids.step_ids.reminder_id, step.reminder_id)
+
+    def test_what_is_due_follows_payments_and_a_paid_document_owes_nothing(self):
+        move = self.invoice(amount=100)
+        move.action_view_followup()
+        followup = move.followup_ids
+        self.assertEqual((followup.amount, followup.claim_amount), (100, 100))
+        self.pay(move, 40)
+        self.run_cron()
+        self.assertEqual((followup.amount, followup.claim_amount), (60, 60))
+        self.pay(move)
+        self.run_cron()
+        self.assertEqual((followup.amount, followup.state), (0, "done"))
 
     def test_paid_disputed_promised_answered_are_silent(self):
         paid, disputed, promised, answered = (self.invoice() for _each in range(4))
@@ -102,17 +145,14 @@ class TestFollowupRun(BillingCase):
         with self.assertRaisesRegex(UserError, "Paid|under way"):
             move.followup_ids.action_send_now()
 
+    def _rates(self):
+        rates = self.env["lokario.penalty.rate"]
+        rates.search([("starts_on", ">", "2025-07-01")]).unlink()
+        known = {"refinancing_rate": 2.15, "legal_rate": 2.62, "source": "test"}
+        rates.create([{"starts_on": day, **known} for day in ("2026-01-01", "2026-07-01", "2027-01-01", "2027-07-01")])
+
     def test_formal_notice_to_a_company_claims_penalties_and_indemnity(self):
-        self.env["lokario.penalty.rate"].search([("starts_on", ">", "2025-07-01")]).unlink()
-        for start in ("2026-01-01", "2026-07-01", "2027-01-01", "2027-07-01"):
-            self.env["lokario.penalty.rate"].create(
-                {
-                    "starts_on": start,
-                    "refinancing_rate": 2.15,
-                    "legal_rate": 2.62,
-                    "source": "test",
-                }
-            )
+        self._rates()
         move = self.invoice(days_late=36, amount=1000)
         move.action_view_followup()
         level = self.env.ref("lokario_billing.policy_invoice").level_ids[-1]
@@ -134,6 +174,42 @@ class TestFollowupRun(BillingCase):
         self.assertAlmostEqual(reminder.penalty_amount, 1000 * 12.15 * 36 / 36500, 2)
         body = self.mails()[0].get_body(("html",)).get_content()
         self.assertIn("L441-10", body)
+
+    def test_a_formal_notice_on_paper_is_an_activity_and_a_letter(self):
+        self._rates()
+        move = self.invoice(days_late=36, amount=1000)
+        move.action_view_followup()
+        followup = move.followup_ids
+        followup.policy_id = followup.policy_id.copy({"level_ids": [fields.Command.clear()]})
+        level = {"name": "Formal notice", "sequence": 1, "days": 21, "channel": "letter", "formal_notice": True}
+        followup.policy_id.level_ids = [fields.Command.create(level)]
+        self.run_cron()
+        reminder = followup.step_ids.reminder_id
+        self.assertEqual((len(self.mails()), reminder.state, reminder.indemnity_amount), (0, "todo", 40))
+        self.assertTrue(followup.activity_ids)
+        letter, _kind = self.env["ir.actions.report"]._render_qweb_html(
+            "lokario_billing.report_reminder_letter", reminder.ids
+        )
+        for words in (b"L441-10", b"Formal notice", move.name.encode()):
+            self.assertIn(words, letter)
+        reminder.action_activity_done()
+        self.assertEqual((reminder.state, followup.step_ids.state), ("done", "done"))
+        self.assertFalse(followup.activity_ids)
+
+    def test_french_invoices_to_professionals_carry_the_mentions(self):
+        person = self.env["res.partner"].create({"name": "Anne", "email": "anne@beta.test"})
+        moves = {"professional": self.invoice(), "consumer": self.invoice(partner=person)}
+        self.assertIn("40 EUR", self._printed(moves["professional"]))
+        self.assertIn("European Central Bank", self._printed(moves["professional"]))
+        self.assertNotIn("40 EUR", self._printed(moves["consumer"]))
+        self.company.followup_penalty_rate = 12.5
+        self.assertIn("12.50", self._printed(moves["professional"]))
+        self.company.followup_print_mentions = False
+        self.assertNotIn("40 EUR", self._printed(moves["professional"]))
+
+    def _printed(self, move):
+        html, _kind = self.env["ir.actions.report"]._render_qweb_html("account.report_invoice", move.ids)
+        return html.decode().replace(",", ".")  # figures in any language
 
     def test_timeline_and_dry_run_agree_with_the_job(self):
         move = self.invoice(days_late=3)

@@ -41,6 +41,19 @@ WAIT = """
         }
         throw new Error("no button: " + selector + " in " + document.body.innerText.slice(0, 600));
     };
+    const drawn = async (selector) => {  // something is on the canvas, and it moves no more
+        let before = "";
+        for (let tries = 0; tries < 200; tries++) {
+            const canvas = document.querySelector(selector);
+            const { width, height } = canvas || {};
+            const empty = Object.assign(document.createElement("canvas"), { width, height }).toDataURL();
+            const now = canvas ? canvas.toDataURL() : empty;
+            if (now !== empty && now === before) { return; }
+            before = now;
+            await new Promise((resolve) => setTimeout(resolve, 100));
+        }
+        throw new Error("never drawn: " + selector + " in " + document.body.innerText.slice(0, 600));
+    };
 """
 CUSTOMER = "compta@beta.test"
 
@@ -74,8 +87,8 @@ class TestJourney(MailboxCase, HttpCase):
             cls.enterClassContext(patch.dict(os.environ, {"FONTCONFIG_FILE": fonts}))
         cls.customer.write({"lang": "fr_FR", "name": "Bêta SARL"})
 
-    def look(self, url, words, name=None, login="admin", press=(), gone=""):
-        """Open a page, press its buttons, wait for what must have gone and for what the user must read then."""
+    def look(self, url, words, name=None, login="admin", press=(), gone="", drawn=""):
+        """Open a page, press its buttons, wait for what must have gone, what the user must read and the chart drawn."""
         original = ChromeBrowser._wait_code_ok
 
         def then_picture(browser, *args, **kwargs):
@@ -87,7 +100,8 @@ class TestJourney(MailboxCase, HttpCase):
         presses = " ".join(f"await press({selector!r});" for selector in press)
         waits = " ".join(f"await wait({word!r});" for word in words)
         closed = f"await gone({gone!r});" if gone else ""
-        steps = f"{WAIT} {presses} {closed} {waits} console.log('test successful');"
+        chart = f"await drawn({drawn!r});" if drawn else ""
+        steps = f"{WAIT} {presses} {closed} {waits} {chart} console.log('test successful');"
         code = f"(async () => {{ {steps} }})().catch((error) => console.error(error.message));"
         with patch.object(ChromeBrowser, "_wait_code_ok", then_picture):
             ready = "odoo.isReady === true" if login else "document.readyState === 'complete'"
@@ -173,7 +187,8 @@ class TestJourney(MailboxCase, HttpCase):
         self.look("/odoo/followups", ["Rappel ferme", "Bêta SARL"], "relances")
         write = ["button[name=action_write]"]
         self.look(f"/odoo/followups/{move.followup_ids.id}", ["Rédiger avec l'IA"], "redaction", press=write)
-        self.look("/odoo/action-lokario_billing.receivable_report_action_age", ["Retards par ancienneté"], "retards")
+        chart = {"words": ["Retards par ancienneté"], "drawn": ".o_graph_renderer canvas"}
+        self.look("/odoo/action-lokario_billing.receivable_report_action_age", name="retards", **chart)
         self.look(f"/followups/statement/{reminder.access_token}", [move.name, "Je paierai le"], "releve", login=None)
         self.look("/odoo/action-lokario_billing.delivery_action", ["Accepté par le serveur"], "envois")
 

@@ -29,6 +29,20 @@ class TestReceivables(BillingCase):
         self.assertEqual((row.level_id, row.recovered_amount), (move.followup_ids.step_ids.level_id, 80))
         self.assertFalse(row.age)
 
+    def test_a_payment_before_the_reminder_and_a_credit_note_are_not_recovered(self):
+        move = self.invoice(10, 80, invoice_date=fields.Date.today() - timedelta(days=40))
+        with freeze_time(fields.Datetime.now() - timedelta(days=5)):
+            self.pay(move, 30)
+        self.run_cron()
+        self.assertEqual(self.row(move).recovered_amount, 0)
+        self.pay(move, 20)
+        credit = move._reverse_moves([{"invoice_date": fields.Date.today()}])
+        credit.invoice_line_ids.price_unit = 10
+        credit.action_post()
+        lines = (move | credit).line_ids.filtered(lambda line: line.account_type == "asset_receivable")
+        lines.filtered(lambda line: not line.reconciled).reconcile()
+        self.assertEqual((self.row(move).recovered_amount, self.row(move).open_amount), (20, 20))
+
     def test_a_promise_moves_the_forecast(self):
         move = self.invoice(3, 90)
         move.action_view_followup()

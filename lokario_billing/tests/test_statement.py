@@ -25,6 +25,9 @@ class TestStatement(BillingCase, HttpCase):
         token = re.search(r'name="csrf_token" value="([^"]+)"', page).group(1)
         return self.url_open(f"{self.path}/{action}", data={"csrf_token": token, **data})
 
+    def page(self):
+        return self.url_open(self.path).text.replace(",", ".")  # figures in any language
+
     def test_the_mail_links_to_the_page_and_the_page_shows_all_open_documents(self):
         body = self.mails()[0].get_body(("html",)).get_content()
         self.assertIn(self.path, body)
@@ -38,6 +41,14 @@ class TestStatement(BillingCase, HttpCase):
         self.assertEqual(self.move.followup_ids.step_ids.state, "read")
         delivery = self.env["lokario.delivery"].sudo().search([("mail_id", "=", self.reminder.mail_id.id)])
         self.assertTrue(delivery.opened_at)
+
+    def test_what_was_paid_a_minute_ago_is_no_longer_asked_for(self):
+        self.assertIn("100.00", self.page())
+        self.pay(self.move, 70)
+        page = self.page()
+        self.assertNotIn("100.00", page)
+        self.assertIn("30.00", page)
+        self.assertIn("85.00", page)  # the total: the other invoice is 55
 
     def test_promise_pauses_the_document(self):
         day = fields.Date.today() + timedelta(days=10)

@@ -82,7 +82,8 @@ class Document:
     """What is known about one document at this moment.
 
     `cycle` names the claim that is followed up (due date of the oldest unpaid instalment, day a quote was sent): a new
-    cycle starts the levels again. `amount` is what is really due, in the company's currency.
+    cycle starts the levels again. `amount` is what is really due in the company's currency, `claim` the same in the
+    document's own, for its customer.
     """
 
     key: int
@@ -94,6 +95,7 @@ class Document:
     answer: date | None = None
     expiry: date | None = None
     amount: float = 0.0
+    claim: float = 0.0
     auto_enabled: bool = True
     paid: bool = False
     in_payment: bool = False

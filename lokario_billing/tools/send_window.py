@@ -14,14 +14,10 @@ LONGEST_CLOSURE = 60  # days; a window that stays closed longer is a configurati
 
 @lru_cache(maxsize=256)
 def _public_holidays(country: str, year: int) -> frozenset[date]:
-    if country not in _supported_countries():
+    try:
+        return frozenset(holidays.country_holidays(country, years=year))
+    except NotImplementedError:  # asking which countries there are would load all of them, two seconds long
         return frozenset()
-    return frozenset(holidays.country_holidays(country, years=year))
-
-
-@lru_cache(maxsize=1)
-def _supported_countries() -> frozenset[str]:
-    return frozenset(holidays.list_supported_countries())
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,24 @@
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 
 MAIL_KINDS = [
     ("signup", "Signup verification"),
     ("password", "Password reset"),
     ("invitation", "Invitations"),
+    ("two_factor", "Two-factor codes"),
     ("contact", "Contact form"),
     ("deletion", "Account deletion notices"),
-    ("notification", "Internal notifications and digests"),
+    ("notification", "Internal notifications"),
+    ("digest", "Digests"),
     ("quote", "Quotes"),
     ("invoice", "Invoices"),
     ("receipt", "Payment receipts"),
     ("followup", "Follow-ups"),
+    ("answer", "Answers from the inbox"),
+    ("auto_answer", "Automatic answers of the AI"),
 ]
-BUSINESS_KINDS = ("quote", "invoice", "receipt", "followup")
+ANSWERS = ("answer", "auto_answer")
+BUSINESS_KINDS = ("quote", "invoice", "receipt", "followup", *ANSWERS)
 
 
 class MailDoors(models.TransientModel):
@@ -56,8 +62,10 @@ class MailDoors(models.TransientModel):
 class MailDoor(models.TransientModel):
     _name = "lokario.mail.door"
     _description = "Kind of mail and its way out"
+    _sends_business_mail = True  # the test mail of a business kind goes the way of business mail
 
     doors_id = fields.Many2one("lokario.mail.doors", required=True, ondelete="cascade")
+    company_id = fields.Many2one(related="doors_id.company_id")
     kind = fields.Selection(MAIL_KINDS, required=True)
     door = fields.Char(string="Leaves from", compute="_compute_door")
     sender = fields.Char(compute="_compute_door")
@@ -72,34 +80,45 @@ class MailDoor(models.TransientModel):
         if self.kind not in BUSINESS_KINDS:
             server, sender = self.env["ir.mail_server"].sudo()._find_mail_server(None)
             return self.env._("Global server"), sender or server.smtp_user or "", server.name or ""
-        route = self.env["mail.mail"]._route_of(self.doors_id.company_id)
+        route = self.env["mail.mail"]._route_of(self.company_id)
+        if self.kind in ANSWERS and route.kind != "mailbox":
+            return self.env._("No mailbox is connected"), "", ""
         names = {
             "mailbox": self.env._("Mailbox of the company"),
             "company": self.env._("Outgoing server of the company"),
             "global": self.env._("Global server (no mailbox is connected)"),
         }
-        status = ""
-        if route.kind == "mailbox" and route.carrier._is_sending_held():
-            status = self.env._("Held: %(cause)s", cause=route.carrier.sending_hold_text or "")
-        return names[route.kind], route.address, status
+        door = self.env._("Mailbox that got the mail") if self.kind in ANSWERS else names[route.kind]
+        return door, route.address, self._held(route)
+
+    def _held(self, route):
+        if route.kind != "mailbox" or not route.carrier._is_sending_held():
+            return ""
+        return self.env._("Held: %(cause)s", cause=route.carrier.sending_hold_text or "")
 
     def action_test(self):
         """Send a test mail to oneself by this door."""
         self.ensure_one()
-        company = self.doors_id.company_id
+        if self.kind in ANSWERS and not self.sender:
+            raise UserError(self.env._("Connect a mailbox in the inbox first: there is nothing to answer from."))
+        kinds = dict(self._fields["kind"]._description_selection(self.env))
         values = {
-            "subject": self.env._("Test: %(kind)s", kind=dict(MAIL_KINDS)[self.kind]),
+            "subject": self.env._("Test: %(kind)s", kind=kinds[self.kind]),
             "body_html": "<p>Test</p>",
             "email_to": self.env.user.email_formatted,
-            "email_from": company.email_formatted,
+            "email_from": self.company_id.email_formatted,
             "auto_delete": False,
         }
         if self.kind in BUSINESS_KINDS:
-            values |= {"model": "res.company", "res_id": company.id}
-        mails = self.env["mail.mail"].sudo().with_context(lokario_door_test=self.kind in BUSINESS_KINDS)
-        mail = mails.create(values)
+            values |= {"model": self._name, "res_id": self.id}
+        mail = self.env["mail.mail"].sudo().create(values)
         mail.send()
         self.env.invalidate_all()
+        if mail.state == "outgoing":
+            mail._give_up_test()
+        return self._outcome(mail)
+
+    def _outcome(self, mail):
         sent = mail.state == "sent"
         return {
             "type": "ir.actions.client",
@@ -109,3 +128,12 @@ class MailDoor(models.TransientModel):
                 "message": self.env._("The server has accepted the test mail.") if sent else mail.failure_reason,
             },
         }
+
+
+class MailMail(models.Model):
+    _inherit = "mail.mail"
+
+    def _give_up_test(self):
+        """A test says what happens now; it does not leave hours later."""
+        self._deliveries()._set_cancelled(self.failure_reason)
+        self.state = "cancel"

@@ -1,0 +1,92 @@
+from odoo import models
+
+
+class FollowupSource(models.AbstractModel):
+    """A record from which a person starts a follow-up; `_followup_link` is the follow-up's field for it."""
+
+    _name = "lokario.followup.source"
+    _description = "Something that is followed up"
+    _followup_link = ""
+
+    def action_open_followup(self):
+        """Open the follow-up of this record that is not done yet, or a new one to complete."""
+        self.ensure_one()
+        self.check_access("read")
+        defaults = self._followup_defaults()
+        domain = [(self._followup_link, "=", self.id), ("kind", "=", defaults["kind"]), ("state", "!=", "done")]
+        known = self.env["lokario.followup"].search(domain, limit=1)
+        values = {self._followup_link: self.id, **defaults}
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Follow-up"),
+            "res_model": "lokario.followup",
+            "res_id": known.id,
+            "views": [(False, "form")],
+            "context": {f"default_{name}": value for name, value in values.items()},
+        }
+
+    def _followup_defaults(self):
+        """Return the other values of a new follow-up of this record."""
+        raise NotImplementedError
+
+
+class InboxConversation(models.Model):
+    _name = "inbox.conversation"
+    _inherit = ["inbox.conversation", "lokario.followup.source"]
+    _followup_link = "conversation_id"
+
+    def action_follow_up(self):
+        """Who works with follow-ups gets one; everybody else plans an activity, as in the inbox alone."""
+        if self.env["lokario.followup"].has_access("create"):
+            return self.action_open_followup()
+        return super().action_follow_up()
+
+    def _followup_defaults(self):
+        return {
+            "kind": "missing_info",
+            "source": "conversation",
+            "company_id": self.company_id.id,
+            "partner_id": self.partner_id.id,
+            "name": self.subject,
+        }
+
+
+class ProjectTask(models.Model):
+    _name = "project.task"
+    _inherit = ["project.task", "lokario.followup.source"]
+    _followup_link = "task_id"
+
+    def _followup_defaults(self):
+        return {
+            "kind": "project",
+            "source": "project",
+            "company_id": (self.company_id or self.env.company).id,
+            "partner_id": self.partner_id.id,
+            "name": self.name,
+        }
+
+
+class CalendarEvent(models.Model):
+    _name = "calendar.event"
+    _inherit = ["calendar.event", "lokario.followup.source"]
+    _followup_link = "event_id"
+
+    def _followup_defaults(self):
+        guests = self.partner_ids.filtered("partner_share")
+        return {
+            "kind": "appointment",
+            "source": "appointment",
+            "company_id": self.env.company.id,
+            "partner_id": guests[:1].id,
+            "name": self.name,
+            "due_date": self.start_date or self.start.date(),
+        }
+
+
+class ResPartner(models.Model):
+    _name = "res.partner"
+    _inherit = ["res.partner", "lokario.followup.source"]
+    _followup_link = "partner_id"
+
+    def _followup_defaults(self):
+        return {"kind": "inactive", "source": "manual", "company_id": self.env.company.id, "name": self.display_name}

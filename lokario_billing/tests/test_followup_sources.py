@@ -1,0 +1,105 @@
+"""A person starts a follow-up where he works: in a conversation, on a task, an appointment, a customer."""
+
+from datetime import timedelta
+from email.message import EmailMessage
+
+from odoo import fields
+from odoo.tests import Form, new_test_user, tagged
+
+from .test_delivery import MAILBOX, MailboxCase
+
+CUSTOMER = "compta@beta.test"
+
+
+@tagged("post_install", "-at_install")
+class TestFollowupSources(MailboxCase):
+    def customer_writes(self, number, **headers):
+        """Deliver a mail of the customer and let the inbox fetch it; return it."""
+        mail = EmailMessage()
+        mail["From"], mail["To"], mail["Subject"] = f"Bêta SARL <{CUSTOMER}>", MAILBOX, "Plan of the kitchen"
+        mail["Message-ID"], mail["Date"] = (
+            f"<talk{number}@beta.test>",
+            fields.Datetime.now().strftime("%a, %d %b %Y %H:%M:%S +0000"),
+        )
+        for name, value in headers.items():
+            mail[name.replace("_", "-")] = value
+        mail.set_content("Here is what I can say.\n")
+        self.world.deliver(MAILBOX, mail.as_bytes())
+        self.mailbox.next_sync_at = False
+        self.env.flush_all()
+        with self.committing():
+            self.env.ref("lokario_inbox.ir_cron_sync_all").method_direct_trigger()
+        self.env.invalidate_all()
+        return self.env["inbox.message"].sudo().search([("message_id_header", "=", mail["Message-ID"])])
+
+    def started(self, record):
+        """Press "Follow up" and save the form that opens."""
+        action = record.action_open_followup()
+        self.assertFalse(action["res_id"])
+        with Form(self.env["lokario.followup"].with_context(**action["context"])) as form:
+            if not form.partner_id:
+                form.partner_id = self.customer
+        followup = form.record
+        self.assertEqual(record.action_open_followup()["res_id"], followup.id)
+        return followup
+
+    def test_a_conversation_is_followed_up_until_its_customer_writes_again(self):
+        conversation = self.customer_writes(1).conversation_id
+        conversation.partner_id = self.customer
+        followup = self.started(conversation)
+        self.assertEqual(
+            (followup.kind, followup.source, followup.conversation_id, followup.partner_id),
+            ("missing_info", "conversation", conversation, self.customer),
+        )
+        self.env.cr.execute(
+            "UPDATE lokario_followup SET create_date = %s WHERE id = %s",
+            [fields.Datetime.now() - timedelta(minutes=5), followup.id],
+        )
+        self.customer_writes(2, In_Reply_To="<talk1@beta.test>", Auto_Submitted="auto-replied")
+        self.assertFalse(followup.answer_pending)
+        self.customer_writes(3, In_Reply_To="<talk1@beta.test>")
+        self.assertEqual((followup.answer_pending, followup.why), (True, "answer_pending"))
+
+    def test_without_the_right_to_follow_up_the_inbox_plans_an_activity(self):
+        conversation = self.customer_writes(4).conversation_id
+        colleague = new_test_user(
+            self.env,
+            "colleague",
+            "lokario_inbox.group_lokario_inbox_user",
+            company_id=self.company.id,
+            company_ids=[fields.Command.set(self.company.ids)],
+        )
+        self.assertEqual(conversation.action_follow_up()["res_model"], "lokario.followup")
+        action = conversation.with_user(colleague).action_follow_up()
+        self.assertEqual(action["res_model"], "mail.activity.schedule")
+
+    def test_tasks_appointments_and_customers(self):
+        task = self.env["project.task"].sudo().create({"name": "Roof", "partner_id": self.customer.id})
+        start = fields.Datetime.now() + timedelta(days=9)
+        event = self.env["calendar.event"].create(
+            {
+                "name": "Visit",
+                "start": start,
+                "stop": start + timedelta(hours=1),
+                "partner_ids": [fields.Command.set((self.customer | self.env.user.partner_id).ids)],
+            }
+        )
+        for record, kind in ((task, "project"), (event, "appointment"), (self.customer, "inactive")):
+            with self.subTest(kind):
+                followup = self.started(record)
+                self.assertEqual((followup.kind, followup.partner_id), (kind, self.customer))
+        appointment = self.env["lokario.followup"].search([("event_id", "=", event.id)])
+        self.assertEqual(appointment.due_date, start.date())
+
+    def test_the_policy_names_who_is_responsible(self):
+        boss = new_test_user(
+            self.env, "boss", company_id=self.company.id, company_ids=[fields.Command.set(self.company.ids)]
+        )
+        policy = self.env.ref("lokario_billing.policy_invoice")
+        own = self.invoice(invoice_user_id=self.env.user.id)
+        own.action_view_followup()
+        self.assertEqual(own.followup_ids.user_id, self.env.user)
+        policy.sudo().responsible_id = boss
+        move = self.invoice(invoice_user_id=self.env.user.id)
+        move.action_view_followup()
+        self.assertEqual(move.followup_ids.user_id, boss)
