@@ -266,7 +266,7 @@ def test_7_the_managers_action(site):
     browser.click(".o_data_row td", "Paul Interne")
     browser.click("button[name=action_undo]", "Annuler")
     browser.click(".modal button", "Ok")
-    browser.see(".o_statusbar_status, .o_form_view", "Annul")
+    browser.see(".o_statusbar_status .o_arrow_button_current", "Annul")
     assert site.sql("SELECT state FROM lokario_account_deletion ORDER BY id DESC LIMIT 1") == "cancelled"
 
 
