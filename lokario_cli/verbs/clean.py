@@ -12,9 +12,10 @@ def configure(parser):
 def run(args):
     from ..console import say
     from ..paths import STATE, cache, memory_folder
+    from ..setup.postgres import service_folder
 
     stop_clusters()
-    for folder in (STATE, memory_folder(), *([cache()] if args.all else [])):
+    for folder in {STATE, memory_folder(), service_folder(), *([cache()] if args.all else [])}:
         if folder.exists():
             say(f"removing {folder}")
             shutil.rmtree(folder)

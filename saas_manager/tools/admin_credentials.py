@@ -115,22 +115,25 @@ def write_administrator(connection, administrator, password_hash):
             [administrator.login, password_hash, user_id],
         )
         (partner_id,) = cursor.fetchone()
-        cursor.execute(
-            """
-            UPDATE res_partner SET name = %(name)s, complete_name = %(name)s, parent_id = NULL,
-                   email = %(email)s, email_normalized = lower(%(email)s), active = true,
-                   commercial_partner_id = id, tz = coalesce(nullif(%(tz)s, ''), tz),
-                   lang = coalesce((SELECT code FROM res_lang WHERE code = %(lang)s AND active),
-                                   lang)
-             WHERE id = %(id)s
-            """,
-            {**dataclasses.asdict(administrator), "id": partner_id},
-        )
+        _write_contact(cursor, administrator, partner_id)
         if catalog.has("res_partner", "phone_sanitized"):
             cursor.execute(
                 "UPDATE res_partner SET phone = NULL, phone_sanitized = NULL WHERE id = %s",
                 [partner_id],
             )
+
+
+def _write_contact(cursor, administrator, partner_id):
+    cursor.execute(
+        """
+        UPDATE res_partner SET name = %(name)s, complete_name = %(name)s, parent_id = NULL,
+               email = %(email)s, email_normalized = lower(%(email)s), active = true,
+               commercial_partner_id = id, tz = coalesce(nullif(%(tz)s, ''), tz),
+               lang = coalesce((SELECT code FROM res_lang WHERE code = %(lang)s AND active), lang)
+         WHERE id = %(id)s
+        """,
+        {**dataclasses.asdict(administrator), "id": partner_id},
+    )
 
 
 def set_password(connection, password_hash):
