@@ -24,6 +24,7 @@
         "views/res_users_views.xml",
         "wizards/inbox_connection_test_views.xml",
         "views/lokario_inbox_menus.xml",
+        "wizards/inbox_take_over_views.xml",
         "views/inbox_conversation_views.xml",
         "views/inbox_rule_views.xml",
         "views/inbox_health_views.xml",

@@ -1,7 +1,8 @@
 """A proxy between an IMAP client and Dovecot that can hide capabilities, lie, drip, cut and be counted.
 
 ``change(connection, unit)`` sees every unit of the server (one response line with its literals, as bytes) and returns
-the list of units that the client gets instead. ``connection`` carries what the client said so far.
+the list of units that the client gets instead. ``connection`` carries what the client said so far. ``ask(line)``, if
+given, sees every line of the client and returns what the server gets instead.
 """
 
 import asyncio
@@ -28,8 +29,8 @@ class Connection:
 class ImapProxy:
     """``with ImapProxy(world.imap_port, change) as proxy``: connect to ``proxy.port``."""
 
-    def __init__(self, target, change=None):
-        self.target, self.change = target, change or (lambda _connection, unit: [unit])
+    def __init__(self, target, change=None, ask=None):
+        self.target, self.change, self.ask = target, change or (lambda _connection, unit: [unit]), ask
         self.bytes_in = self.bytes_out = self.connections = 0
         self._loop = asyncio.new_event_loop()
         self._writers = set()
@@ -78,10 +79,10 @@ class ImapProxy:
 
     async def _to_server(self, connection, reader, writer):
         with contextlib.suppress(OSError):
-            while data := await reader.read(65536):
+            while data := await (reader.readline() if self.ask else reader.read(65536)):
                 self.bytes_out += len(data)
                 connection.said += data[-4096:]
-                writer.write(data)
+                writer.write(self.ask(data) if self.ask else data)
                 await writer.drain()
             writer.close()
 
@@ -116,6 +117,27 @@ def hide_capabilities(*names):
         return [unit]
 
     return change
+
+
+def gmail_proxy(target):
+    """Dovecot as Gmail shows itself.
+
+    X-GM-MSGID, one number of a mail under all its labels, is Dovecot's X-GUID. Dovecot has no labels: a mail that
+    loses the one of the inbox gets the keyword NoInboxLabel, and SAVEDATE stands for the labels that are asked for.
+    """
+
+    def change(_connection, unit):
+        if b"CAPABILITY" in unit[:200]:
+            unit = unit.replace(b"IMAP4rev1", b"IMAP4rev1 X-GM-EXT-1", 1).replace(b" QRESYNC", b"")
+        labels = b"X-GM-LABELS ()" if b"NoInboxLabel" in unit else b"X-GM-LABELS (\\Inbox)"
+        unit = re.sub(rb'SAVEDATE "[^"]*"', lambda _found: labels, unit)
+        return [re.sub(rb"X-GUID ([0-9a-f]+)", lambda found: b"X-GM-MSGID %d" % (int(found[1], 16) % 10**18), unit)]
+
+    def ask(line):
+        line = line.replace(b"-X-GM-LABELS.SILENT (\\Inbox)", b"+FLAGS.SILENT (NoInboxLabel)")
+        return line.replace(b"X-GM-MSGID", b"X-GUID").replace(b"FLAGS X-GM-LABELS", b"FLAGS SAVEDATE")
+
+    return ImapProxy(target, change, ask)
 
 
 class Liar:

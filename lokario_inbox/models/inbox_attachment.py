@@ -1,10 +1,7 @@
-import asyncio
-
 from odoo import fields, models
 from odoo.exceptions import UserError
 
 from ..exceptions import MailboxError
-from ..tools.mime_text import decode_transfer
 from ..tools.single_message import download_attachment
 
 
@@ -23,7 +20,7 @@ class InboxAttachment(models.Model):
     size = fields.Integer(help="Bytes once decoded (an estimate until downloaded).")
     content_id = fields.Char(string="Content-ID")
     is_inline = fields.Boolean()
-    part = fields.Char(help="IMAP part number, such as 1.2.")
+    part = fields.Char(help="IMAP part number, such as 1.2; behind “#”, the number of a file inside a winmail.dat.")
     content = fields.Binary(attachment=False)
     attachment_id = fields.Many2one("ir.attachment", string="Downloaded file", ondelete="set null")
 
@@ -48,17 +45,15 @@ class InboxAttachment(models.Model):
         place = self.message_id.placement_ids.filtered(lambda p: not p.expunged_at)[:1]
         if not place:
             raise UserError(self.env._("This mail is no longer in the mailbox: its attachment cannot be fetched."))
-        (plan,) = self.integration_id._plan_sync__()
+        address = (place.folder_id.path, place.uidvalidity, place.uid, self.part)
         try:
-            data, encoding = asyncio.run(
-                download_attachment(plan, place.folder_id.path, place.uidvalidity, place.uid, self.part)
-            )
+            content = self.integration_id._ask_server__(download_attachment, *address)
         except MailboxError as err:
             raise UserError(self.integration_id._error_remedy(err.error_class)) from err
         self.attachment_id = self.env["ir.attachment"].create(
             {
                 "name": self.name,
-                "raw": decode_transfer(data, encoding),
+                "raw": content,
                 "res_model": self._name,
                 "res_id": self.id,
                 "mimetype": self.mimetype,

@@ -165,11 +165,9 @@ class InboxConversation(models.Model):
     def _push_state(self, state):
         """Where the mailbox is two-way, what is archived or spam here moves there, too."""
         folder = {"archived": "archive", "spam": "junk"}.get(state)
-        moved = (
-            self.sudo().filtered(lambda c: c.state != state and c.integration_id.is_two_way)
-            if folder
-            else self.browse()
-        )
+        if not folder or self.env.context.get("inbox_is_filed_at_server"):
+            return
+        moved = self.sudo().filtered(lambda c: c.state != state and c.integration_id.is_two_way)
         moved.email_ids.filtered(lambda m: m.direction == "in")._push_move(folder)
 
     @api.constrains("category_id", "user_id")

@@ -1,6 +1,26 @@
 from odoo import api, models
 
 _BATCH = 200
+_STATES = {"archive": "archived", "junk": "spam", "trash": "archived"}
+_FILED_AT_SERVER = r"""
+WITH place AS (
+    SELECT p.message_id,
+           CASE WHEN position('\Archived' in p.flags) > 0 THEN 'archive' ELSE COALESCE(f.special_use, '') END AS use
+      FROM inbox_placement p JOIN inbox_folder f ON f.id = p.folder_id WHERE p.expunged_at IS NULL)
+SELECT use, array_agg(id) FROM (
+    SELECT c.id, min(place.use) AS use
+      FROM inbox_conversation c
+      JOIN inbox_message m ON m.conversation_id = c.id AND m.direction = 'in' AND m.deleted_at IS NULL
+      JOIN place ON place.message_id = m.id
+     WHERE c.state IN %(states)s
+       AND c.id IN (
+           SELECT m.conversation_id FROM inbox_message m JOIN place ON place.message_id = m.id
+            WHERE m.id IN %(ids)s AND place.use IN ('archive', 'junk', 'trash'))
+  GROUP BY c.id
+    HAVING count(DISTINCT place.use) = 1
+       ) filed
+GROUP BY use
+"""
 
 
 class InboxConversation(models.Model):
@@ -16,23 +36,21 @@ class InboxConversation(models.Model):
         closed.with_context(**quiet).write({"state": "in_progress"})
         answered = sent.filtered(lambda c: c.state == "new" and c.first_response_date)
         answered.with_context(**quiet).write({"state": "in_progress"})
-        self._file_by_server(messages)
+        self._file_by_server(messages, ("new",))
         letters = messages.filtered("is_newsletter").conversation_id.sudo().filtered(lambda c: not c.is_newsletter)
         letters.with_context(**quiet).write({"is_newsletter": True})
 
-    def _file_by_server(self, messages):
-        """What the server holds in Spam or Trash only is shown there, not in the inbox."""
-        self.env.cr.execute(
-            """SELECT p.message_id, array_agg(coalesce(f.special_use, '')) FROM inbox_placement p
-                 JOIN inbox_folder f ON f.id = p.folder_id
-                WHERE p.message_id IN %s AND p.expunged_at IS NULL GROUP BY p.message_id""",
-            [tuple(messages.ids)],
-        )
-        states = {"junk": "spam", "trash": "archived"}
-        for message_id, uses in self.env.cr.fetchall():
-            conversation = messages.browse(message_id).conversation_id.sudo()
-            if len(set(uses)) == 1 and uses[0] in states and conversation.message_count == 1:
-                conversation.with_context(tracking_disable=True).write({"state": states[uses[0]]})
+    def _file_by_server(self, messages, states):
+        """Conversations of these mails, in one of the states, whose every received mail the server holds in Archive,
+        Spam or Trash only: shown there, not in the inbox.
+        """
+        if not messages:
+            return
+        self.env.flush_all()
+        self.env.cr.execute(_FILED_AT_SERVER, {"ids": tuple(messages.ids), "states": tuple(states)})
+        for use, ids in self.env.cr.fetchall():
+            filed = self.browse(ids).sudo().with_context(tracking_disable=True, inbox_is_filed_at_server=True)
+            filed.write({"state": _STATES[use]})
 
     def _apply_rules(self, messages):
         """File the conversations by the first rule that a received mail fulfils; people are never overruled."""

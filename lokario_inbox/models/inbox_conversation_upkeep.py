@@ -1,5 +1,4 @@
 from odoo import fields, models
-from odoo.tools import SQL
 
 from ..tools.message_ids import mint_message_id, verify_message_id
 
@@ -31,6 +30,11 @@ UPDATE inbox_conversation c
  WHERE c.id = t.conversation_id
 RETURNING c.id
 """
+_TAKE_OVER = (
+    "UPDATE inbox_message SET conversation_id = %(target)s WHERE conversation_id IN %(ids)s",
+    "UPDATE mail_message SET res_id = %(target)s WHERE model = 'inbox.conversation' AND res_id IN %(ids)s",
+    "UPDATE mail_activity SET res_id = %(target)s WHERE res_model = 'inbox.conversation' AND res_id IN %(ids)s",
+)
 
 
 class InboxConversation(models.Model):
@@ -59,27 +63,8 @@ class InboxConversation(models.Model):
         if not others:
             return
         self.env.flush_all()
-        ids = tuple(others.ids)
-        for table, column in (
-            ("inbox_message", "conversation_id"),
-            ("mail_message", "res_id"),
-            ("mail_activity", "res_id"),
-        ):
-            self.env.cr.execute(
-                SQL(
-                    "UPDATE %(table)s SET %(column)s = %(target)s WHERE %(column)s IN %(ids)s%(same_model)s",
-                    table=SQL.identifier(table),
-                    column=SQL.identifier(column),
-                    target=self.id,
-                    ids=ids,
-                    same_model=SQL(
-                        " AND %s = 'inbox.conversation'",
-                        SQL.identifier("model" if table == "mail_message" else "res_model"),
-                    )
-                    if table != "inbox_message"
-                    else SQL(),
-                )
-            )
+        for statement in _TAKE_OVER:
+            self.env.cr.execute(statement, {"target": self.id, "ids": tuple(others.ids)})
         self._take_over_links(others)
         first = others.sorted("id")
         values = {

@@ -29,7 +29,24 @@ class InboxFolder(models.Model):
                 self._quarantine(event, item, item.problem)
         self._store_items(event, [(item, item.mail) for item in event.items if item.mail])
         self._move_cursor(event)
-        return False
+        return self._place_stored(event, [item for item in event.items if item.is_stored])
+
+    def _place_stored(self, event, items):
+        """Place mails that were here when the network side asked; one purged since is asked for again."""
+        if not items:
+            return False
+        known = self.env["inbox.message"]._ids_by_server_ref(
+            self.integration_id, {item.server_ref: item.size for item in items}
+        )
+        here = [item for item in items if item.server_ref in known]
+        self.env["inbox.placement"]._place(
+            self, event.uidvalidity, [(item.uid, known[item.server_ref], item.flags, None) for item in here]
+        )
+        self.env["inbox.message"].browse(set(known.values()))._follow_moves()
+        gone = {item.uid for item in items} - {item.uid for item in here}
+        if gone:
+            self.missing_uids = format_uids({*gone, *self._missing()})
+        return bool(gone)
 
     def _store_items(self, event, mails):
         """Store in bulk; mails that cannot be stored even alone go to quarantine.
@@ -95,18 +112,20 @@ class InboxFolder(models.Model):
     # === CHANGES === #
 
     def _store_flags(self, event):
-        self._touched(self.env["inbox.placement"]._update_flags(self, event.uidvalidity, event.flags))
+        changed, archived = self.env["inbox.placement"]._update_flags(self, event.uidvalidity, event.flags)
+        (changed - archived)._refresh_states()
+        archived._follow_moves()
         return False
 
     def _store_vanished(self, event):
-        self._touched(self.env["inbox.placement"]._bury(self, event.uidvalidity, event.uids))
+        self.env["inbox.placement"]._bury(self, event.uidvalidity, event.uids)._follow_moves()
         return False
 
     def _store_present(self, event):
         """Tombstones for what an explicit SEARCH no longer lists; asks for what it lists and we lack."""
         stored = self._stored_sizes(event.uidvalidity)
         wrong, gone = compare(stored, dict.fromkeys(event.uids, 0))
-        self._touched(self.env["inbox.placement"]._bury(self, event.uidvalidity, gone))
+        self.env["inbox.placement"]._bury(self, event.uidvalidity, gone)._follow_moves()
         unknown = [uid for uid in wrong if self._is_overdue(uid)]
         if unknown:
             self.missing_uids = format_uids({*unknown, *self._missing()})
@@ -115,10 +134,6 @@ class InboxFolder(models.Model):
     def _is_overdue(self, uid):
         """True for a message that should be here: below the cursor and not the backfill's."""
         return uid <= self.cursor_uid and uid >= (self.backfill_uid or 0)
-
-    def _touched(self, messages):
-        if messages:
-            messages._refresh_states()
 
     def _store_checked(self, event):
         """The numbers by which the next look knows that nothing changed."""
@@ -139,12 +154,12 @@ class InboxFolder(models.Model):
     def _store_renumbered(self, event):
         """Keep messages, notes and links: only the placements are written anew."""
         self.env.cr.execute(
-            """SELECT m.id, m.message_id_header, m.size, m.date
+            """SELECT m.id, m.server_ref, m.message_id_header, m.size, m.date
                  FROM inbox_placement p JOIN inbox_message m ON m.id = p.message_id
                 WHERE p.folder_id = %s AND p.uidvalidity = %s AND p.expunged_at IS NULL""",
             [self.id, self.uidvalidity],
         )
-        known = [(row[0], row[1] or "", row[2], row[3]) for row in self.env.cr.fetchall()]
+        known = [(row[0], row[1], row[2] or "", *row[3:]) for row in self.env.cr.fetchall()]
         matched, unmatched = match_renumbered(known, event.rows)
         placements = self.env["inbox.placement"]
         placements._place(
@@ -206,35 +221,36 @@ class InboxFolder(models.Model):
         if event.uidvalidity != self.uidvalidity:
             return False
         wrong, gone = compare(self._stored_sizes(event.uidvalidity), event.sizes)
-        self._touched(self.env["inbox.placement"]._bury(self, event.uidvalidity, gone))
+        self.env["inbox.placement"]._bury(self, event.uidvalidity, gone)._follow_moves()
         if wrong:
-            self.write(
-                {
-                    "missing_uids": format_uids(wrong),
-                    "audit_state": "healing",
-                    "audit_note": self.env._(
-                        "%(wrong)s missing or damaged, %(gone)s no longer at the server.",
-                        wrong=len(wrong),
-                        gone=len(gone),
-                    ),
-                }
-            )
-            return True
-        lines = ",".join(f"{uid}:{size}" for uid, size in sorted(event.sizes.items()))
+            self._start_healing(wrong, gone)
+        else:
+            self._write_proof(event.sizes, is_healed=self.audit_state == "healing" or gone)
+        return bool(wrong)
+
+    def _start_healing(self, wrong, gone):
+        note = self.env._(
+            "%(wrong)s missing or damaged, %(gone)s no longer at the server.", wrong=len(wrong), gone=len(gone)
+        )
+        self.write({"missing_uids": format_uids(wrong), "audit_state": "healing", "audit_note": note})
+
+    def _write_proof(self, sizes, is_healed):
+        """Everything the server lists is here, whole: say so, with what was compared."""
+        lines = ",".join(f"{uid}:{size}" for uid, size in sorted(sizes.items()))
         fingerprint = hashlib.sha256(lines.encode()).hexdigest()[:12]
-        values = {
-            "audit_at": fields.Datetime.now(),
-            "audit_count": len(event.sizes),
-            "audit_proof": self.env._("Numbers and sizes on a second connection (%s)", fingerprint),
-            "audit_state": "healed" if self.audit_state == "healing" or gone else "complete",
-            "missing_uids": False,
-        }
-        self.write(values)
+        self.write(
+            {
+                "audit_at": fields.Datetime.now(),
+                "audit_count": len(sizes),
+                "audit_proof": self.env._("Numbers and sizes on a second connection (%s)", fingerprint),
+                "audit_state": "healed" if is_healed else "complete",
+                "missing_uids": False,
+            }
+        )
         self.env["inbox.quarantine"].search([("folder_id", "=", self.id), ("is_asked_again", "=", True)]).write(
             {"is_asked_again": False}
         )
-        self._move_cursor_to(max(event.sizes, default=0))
-        return False
+        self._move_cursor_to(max(sizes, default=0))
 
     def _move_cursor_to(self, uid):
         self.env.cr.execute(

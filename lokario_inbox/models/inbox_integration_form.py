@@ -116,6 +116,11 @@ class InboxIntegration(models.Model):
             if integration.on_departure == "purge":
                 integration._purge_mail()
 
+    def action_purge(self):
+        """Button “Purge”: erase what Odoo keeps of the mailbox; the mail at the provider stays."""
+        self.check_access("write")
+        self._purge_mail()
+
     def _purge_mail(self):
         """Forget password, tokens and mail; the integration stays as a trace, archived."""
         self.write(
@@ -148,10 +153,12 @@ class InboxIntegration(models.Model):
     def action_take_over(self):
         """Odoo's own incoming servers on this mailbox stop, so that no mail is read twice."""
         self.ensure_one()
-        servers = self._stock_servers().with_env(self.env).filtered(self._is_read_by)
+        self._stop_stock_servers(self._stock_servers().with_env(self.env).filtered(self._is_read_by))
+
+    def _stop_stock_servers(self, servers):
+        """Odoo's own servers keep no password in clear text either."""
         servers.check_access("write")
-        servers.set_draft()
-        servers.write({"active": False})
+        servers.write({"state": "draft", "active": False, "password": False})
         self.message_post(
             body=self.env._("Taken over from Odoo's incoming servers: %s", ", ".join(servers.mapped("name")))
         )

@@ -1,3 +1,6 @@
+import asyncio
+from functools import partial
+
 from odoo import fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools.urls import urljoin
@@ -84,6 +87,22 @@ class InboxIntegration(models.Model):
                 }
             )
         return False
+
+    def _ask_server__(self, question, *arguments):
+        """Return what ``await question(plan, emit, *arguments)`` returns, on a connection of its own."""
+        self.ensure_one()
+        (plan,) = self._plan_sync__()
+
+        async def emit(event):
+            self._store_tokens(event)
+            self.env.cr.postrollback.add(partial(self._store_tokens_again, event))
+
+        return asyncio.run(question(plan, emit, *arguments))
+
+    def _store_tokens_again(self, event):
+        """Whatever became of the request: its old refresh token may be worthless by now."""
+        with self.env.registry.cursor() as cr:
+            self.with_env(self.env(cr=cr))._store_tokens(event)
 
     def _get_gmail_csrf_token(self):
         self._check_may_connect()

@@ -80,7 +80,6 @@ class InboxIntegration(models.Model):
             "progress": self.first_sync_progress,
             "done": self.first_sync_done,
             "total": self.first_sync_total,
-            "can_sync": hasattr(type(self), "action_sync"),
         }
 
     def action_open_conversations(self):

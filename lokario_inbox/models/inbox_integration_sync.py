@@ -224,6 +224,7 @@ class InboxIntegration(models.Model):
         pushes = {}
         for integration_id, move, use, folder_id, validity, path, add, remove, uids, ids in self.env.cr.fetchall():
             target = self.browse(integration_id)._move_target(move) if move else ""
+            leaves_inbox = move == "archive" and use == "all"
             push = Push(
                 folder_id,
                 validity,
@@ -231,8 +232,8 @@ class InboxIntegration(models.Model):
                 tuple(uids),
                 add=add or "",
                 remove=remove or "",
-                move_to=target if target != path else "",
-                leaves_inbox=move == "archive" and use == "all",
+                move_to=target if target != path and not leaves_inbox else "",
+                leaves_inbox=leaves_inbox,
                 message_ids=tuple(ids),
             )
             pushes.setdefault(integration_id, []).append(push)

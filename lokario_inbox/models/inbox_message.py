@@ -23,6 +23,10 @@ class InboxMessage(models.Model):
     conversation_id = fields.Many2one("inbox.conversation", ondelete="set null")
     partner_id = fields.Many2one("res.partner", index="btree_not_null", ondelete="set null")
     identity = fields.Char(required=True, help="SHA-256 of the mail as the server holds it: its identity for ever.")
+    server_ref = fields.Char(
+        string="Identity at the server",
+        help="The server's own name of the content: X-GM-MSGID of Gmail, EMAILID (RFC 8474).",
+    )
     message_id_header = fields.Char(string="Message-ID")
     in_reply_to = fields.Char(string="In-Reply-To")
     references = fields.Text(help="Message-IDs of the ancestors, oldest first, one space between.")
@@ -54,6 +58,7 @@ class InboxMessage(models.Model):
     attachment_ids = fields.One2many("inbox.attachment", "message_id", string="Attachments")
 
     _identity_uniq = models.Constraint("UNIQUE(integration_id, identity)", "This mail is already stored.")
+    _server_ref_idx = models.Index("(integration_id, server_ref) WHERE server_ref IS NOT NULL")
     _conversation_date_idx = models.Index("(conversation_id, date)")
 
     def _after_store(self):

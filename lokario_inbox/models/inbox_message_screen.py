@@ -40,12 +40,10 @@ class InboxMessage(models.Model):
         return values
 
     def _reader_body(self):
-        """Return the body in two parts; what is quoted is folded, never dropped."""
+        """Return the body in its parts; signature and quotation are folded, never dropped."""
         if self.body_html:
-            folded = fold_html(str(self.body_html))
-            return {"kind": "html", "visible": folded.visible, "quoted": folded.quoted, "signature": ""}
-        folded = fold_text(self.body_text)
-        return {"kind": "text", "visible": folded.visible, "quoted": folded.quoted, "signature": folded.signature}
+            return {"kind": "html", **vars(fold_html(str(self.body_html)))}
+        return {"kind": "text", **vars(fold_text(self.body_text))}
 
     def inbox_bodies(self):
         """Return the bodies of folded mails, on demand: {id: body}."""

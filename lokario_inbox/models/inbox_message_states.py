@@ -1,5 +1,7 @@
 from odoo import fields, models
 
+from .inbox_conversation import OPEN_STATES
+
 
 class InboxMessage(models.Model):
     """Read, answered, flagged, gone: what the mailbox says of a mail, and what it is told."""
@@ -55,6 +57,11 @@ class InboxMessage(models.Model):
             changed._after_change()
 
     # === TWO WAYS === #
+
+    def _follow_moves(self):
+        """The places of these mails changed: their states follow and, in a two-way mailbox, their conversations."""
+        self._refresh_states()
+        self.env["inbox.conversation"]._file_by_server(self._two_way(), OPEN_STATES)
 
     def _push_seen(self, seen):
         """Remember to tell the server what was (un)read here, where the mailbox is two-way."""

@@ -50,7 +50,7 @@ class InboxMessage(models.Model):
             )
         messages = self.browse(created.values())
         seen_again = self.browse({known[mail.identity] for _item, mail in mails} - set(messages.ids))
-        seen_again._refresh_states()
+        seen_again._follow_moves()
         if messages:
             messages._after_store()
         return messages
@@ -61,6 +61,14 @@ class InboxMessage(models.Model):
             [integration.id, identities],
         )
         return dict(self.env.cr.fetchall())
+
+    def _ids_by_server_ref(self, integration, sizes):
+        """{server ref: message id} of the stored mails among {server ref: size}; another size is another content."""
+        self.env.cr.execute(
+            "SELECT server_ref, size, id FROM inbox_message WHERE integration_id = %s AND server_ref = ANY(%s)",
+            [integration.id, list(sizes)],
+        )
+        return {server_ref: found for server_ref, size, found in self.env.cr.fetchall() if sizes[server_ref] == size}
 
     def _create_fresh(self, folder, mails):
         """INSERT new mails with conversation and customer: no row is written twice.

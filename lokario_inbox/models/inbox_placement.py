@@ -1,5 +1,7 @@
 from odoo import fields, models
 
+from ..tools.sync_plan import ARCHIVED
+
 
 class InboxPlacement(models.Model):
     """A message in a folder: (folder, UIDVALIDITY, UID) is its identity at the server."""
@@ -46,25 +48,25 @@ class InboxPlacement(models.Model):
         self.invalidate_model()
 
     def _update_flags(self, folder, uidvalidity, flags):
-        """Store {uid: flags}; returns the messages whose flags changed."""
-        changed = set()
+        """Store {uid: flags}; returns the messages whose flags changed, and of them those archived at the server."""
+        changed = []
         rows = list(flags.items())
         for start in range(0, len(rows), 5000):
-            changed |= {
-                row[0]
-                for row in self.env.cr.execute_values(
-                    """UPDATE inbox_placement p SET flags = v.flags
-                         FROM (VALUES %s) AS v(folder_id, uidvalidity, uid, flags)
-                        WHERE p.folder_id = v.folder_id AND p.uidvalidity = v.uidvalidity AND p.uid = v.uid
-                          AND p.flags IS DISTINCT FROM v.flags
-                    RETURNING p.message_id""",
-                    [(folder.id, uidvalidity, *row) for row in rows[start : start + 5000]],
-                    page_size=5000,
-                    fetch=True,
-                )
-            }
+            changed += self.env.cr.execute_values(
+                """UPDATE inbox_placement p SET flags = v.flags
+                     FROM (VALUES %s) AS v(folder_id, uidvalidity, uid, flags)
+                     JOIN inbox_placement o
+                       ON o.folder_id = v.folder_id AND o.uidvalidity = v.uidvalidity AND o.uid = v.uid
+                    WHERE p.id = o.id AND o.flags IS DISTINCT FROM v.flags
+                RETURNING p.message_id, o.flags, v.flags""",
+                [(folder.id, uidvalidity, *row) for row in rows[start : start + 5000]],
+                page_size=5000,
+                fetch=True,
+            )
         self.invalidate_model(["flags"])
-        return self.env["inbox.message"].browse(sorted(changed))
+        archived = {found for found, old, new in changed if ARCHIVED in new and ARCHIVED not in (old or "")}
+        messages = self.env["inbox.message"]
+        return messages.browse({row[0] for row in changed}), messages.browse(archived)
 
     def _bury(self, folder, uidvalidity, uids):
         """Tombstone the places of ``uids``; returns the messages concerned."""

@@ -1,8 +1,10 @@
 import base64
+from datetime import timedelta
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from ..const import TOMBSTONE_DAYS
 from ..exceptions import UnreadableMail
 from ..tools.mime_message import parse_mail
 from ..tools.sync_plan import Fetched, RawItem
@@ -79,6 +81,16 @@ class InboxQuarantine(models.Model):
         """Mails that could be stored after all: ``placed`` maps UID to message id."""
         for mail in self._at(folder, uidvalidity, placed).filtered(lambda m: m.state == "quarantined"):
             mail.write({"state": "restored", "message_id": placed[mail.uid]})
+
+    @api.autovacuum
+    def _gc_raw(self):
+        """Erase the raw mail that the policy of its mailbox no longer keeps; a year later, what the server has lost."""
+        now = fields.Datetime.now()
+        for integration in self.env["inbox.integration"].sudo().search([("retention_days", ">", 0)]):
+            before = now - timedelta(days=integration.retention_days)
+            old = [("integration_id", "=", integration.id), ("received_at", "<", before), ("raw", "!=", False)]
+            self.sudo().search(old).write({"raw": False})
+        self.sudo().search([("state", "=", "gone"), ("write_date", "<", now - timedelta(days=TOMBSTONE_DAYS))]).unlink()
 
     def action_retry(self):
         """Fetch and parse the mail again; what can be read now becomes an ordinary message."""

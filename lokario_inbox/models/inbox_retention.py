@@ -2,8 +2,9 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 
+from ..const import TOMBSTONE_DAYS
+
 _BATCH = 1000
-_TOMBSTONE_DAYS = 365  # a mail deleted at the server is remembered so long, so that nothing brings it back
 
 
 class InboxMessage(models.Model):
@@ -52,7 +53,7 @@ class InboxMessage(models.Model):
     @api.autovacuum
     def _gc_tombstones(self):
         """Erase mail that the server no longer holds for a year."""
-        before = fields.Datetime.now() - timedelta(days=_TOMBSTONE_DAYS)
+        before = fields.Datetime.now() - timedelta(days=TOMBSTONE_DAYS)
         gone = self.sudo().search([("deleted_at", "<", before)], limit=_BATCH, order="id")
         conversations = gone.conversation_id
         gone.attachment_ids.attachment_id.unlink()

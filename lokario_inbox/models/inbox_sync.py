@@ -15,6 +15,7 @@ from ..tools.sync_plan import (
     Present,
     Pushed,
     Renumbered,
+    StoredAsked,
     TokensRenewed,
     Vanished,
 )
@@ -117,6 +118,9 @@ class InboxSync(models.AbstractModel):
             return integration._store_folders(event)
         if isinstance(event, TokensRenewed):
             return integration._store_tokens(event)
+        if isinstance(event, StoredAsked):
+            event.answer(set(self.env["inbox.message"]._ids_by_server_ref(integration, event.sizes)))
+            return False
         if isinstance(event, Pushed):
             return self.env["inbox.message"]._store_pushed(event.push)
         folder = self.env["inbox.folder"].browse(event.folder_id).exists()

@@ -5,6 +5,7 @@ from . import test_conversation
 from . import test_mime_builder
 from . import test_outgoing_tools
 from . import test_sync
+from . import test_gmail
 from . import test_outgoing
 from . import test_outgoing_lanes
 from . import test_outgoing_oauth

@@ -7,6 +7,9 @@ An expectation is a dict of checks: ``text`` (contained in the body's text), ``n
 import base64
 import random
 from email.message import EmailMessage
+from functools import reduce
+
+from lokario_cli.worlds.winmail import attached_mail, counts_without_end, file, tnef
 
 CASES = []
 HEAD = b"From: Zo\xc3\xa9 <zoe@example.org>\r\nTo: a@b.test\r\nMessage-ID: <case@example.org>\r\n"
@@ -122,6 +125,7 @@ simple("unknown encoding", b"bonjour", encoding="x-nonsense", text="bonjour")
 simple("empty encoding", b"bonjour", encoding="", text="bonjour")
 simple("binary with NUL", b"bon\x00jour", encoding="binary", text="bonjour")
 simple("uuencode", b"begin 644 a\r\n'8F]N:F]U<@\r\n`\r\nend\r\n", encoding="x-uuencode", text="bonjour")
+simple("uuencode broken", b"begin 644 a\r\n'\xe9\xe9\xe9\xe9\r\nend\r\n", encoding="x-uuencode", text="éééé")
 simple("control characters", b"bon\x01\x02\x1bjour\x7f", text="bonjour")
 simple("CR line ends", b"un\rdeux\rtrois", text="un\ndeux\ntrois")
 simple("one line of 300 KB", b"mot " * 75_000, text="mot mot")
@@ -313,6 +317,34 @@ multipart(
     [part(b"corps"), part(b"\x78\x9f\x3e\x22", "application/ms-tnef")],
     text="corps",
     files=["winmail.dat"],
+)
+WINMAIL = tnef(file("Devis été.pdf", b"%PDF-1.4 devis"), file("plan.png", b"png"))
+for name, data, files in (
+    ("two files", WINMAIL, ["Devis été.pdf", "plan.png"]),
+    ("an attached mail", tnef(attached_mail(WINMAIL)), ["Devis été.pdf", "plan.png"]),
+    ("mails attached a hundred times", tnef(reduce(lambda inner, _n: attached_mail(tnef(inner)), range(100), b"")), []),
+    ("cut", WINMAIL[:-40], ["Devis été.pdf", "SHORT~1.DAT"]),
+    ("path as a name", tnef(file("../../etc/passwd", b"x")), ["passwd"]),
+    ("three thousand files", tnef(*[file("a.txt", b"x")] * 3000), ["a.txt"] * 1000),
+    ("counts without end", counts_without_end(), []),
+):
+    multipart(
+        f"winmail.dat: {name}",
+        [part(b"corps"), attached("filename=winmail.dat", data)],
+        text="corps",
+        files=["winmail.dat", *files],
+    )
+case(
+    "winmail.dat is the whole mail",
+    HEAD + b"Content-Type: application/ms-tnef\r\n\r\n" + tnef(html="<p>Voilà <b>le</b> devis</p><script>x()</script>"),
+    text="Voilà le devis",
+    html="<b>le</b>",
+    not_html="script",
+)
+case(
+    "winmail.dat with plain text",
+    HEAD + b"Content-Type: application/ms-tnef\r\n\r\n" + tnef(text="Voilà l’été"),
+    text="Voilà l’été",
 )
 multipart(
     "invitation",

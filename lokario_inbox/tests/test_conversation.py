@@ -4,7 +4,7 @@ from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import Form, tagged
 
-from ..tools.mime_message import Part
+from ..tools.mime_parts import Part
 from .conversation_common import ConversationCase
 
 INVITATION = """BEGIN:VCALENDAR
@@ -67,6 +67,33 @@ class TestConversation(ConversationCase):
         self.assertEqual(conversation.last_direction, "in")
         self.assertAlmostEqual(conversation.response_hours, 2.0, places=2)
         self.assertTrue(conversation.unread)
+
+    def test_statistics_tell_mean_median_and_share_by_folder(self):
+        """One very late answer pulls the mean, not the median; what was reopened has no resolution time."""
+        start = fields.Datetime.now() - timedelta(hours=100)
+        folder = self.env["inbox.category"].create({"name": "Ventes"})
+        conversations = self.env["inbox.conversation"]
+        for number, hours in enumerate((1, 2, 90, None)):
+            asked = {"mid": f"<q{number}@c{number}.fr>", "sender": f"a@c{number}.fr", "subject": f"N {number}"}
+            conversations |= self.store({**asked, "date": start}).conversation_id
+            if hours:
+                answer = {
+                    "refs": [asked["mid"]],
+                    "sender": "contact@atelier.fr",
+                    "folder": "sent",
+                    "mid": f"<r{number}@a.fr>",
+                }
+                self.store({**answer, "email_to": asked["sender"], "date": start + timedelta(hours=hours)})
+        conversations.category_id = folder
+        conversations[:2].write({"state": "resolved"})
+        conversations[1].write({"state": "in_progress"})
+        figures = ["response_hours:avg", "median_response_hours:median", "resolved_share:avg", "resolution_hours:avg"]
+        (row,) = conversations.with_user(self.user).formatted_read_group(
+            [("category_id", "=", folder.id)], ["category_id"], figures
+        )
+        self.assertEqual([round(row[name]) for name in figures], [31, 2, 25, 100])
+        described = conversations.fields_get(["median_response_hours"], ["aggregator"])
+        self.assertEqual(described["median_response_hours"]["aggregator"], "median")
 
     def test_newest_first_gives_the_same(self):
         """A first sync that stores the answers before the question ends in one conversation, notes kept."""
@@ -452,6 +479,26 @@ class TestConversation(ConversationCase):
         self.assertFalse([model for model, domain in kept if self.env[model].search_count(domain)])
         self.assertFalse(files.exists())
         self.assertFalse(self.mailbox.active)
+
+    def test_retention_reaches_the_quarantine(self):
+        """A mail that nobody could read is erased like the others; lost at the server, its trace goes after a year."""
+        long_ago = fields.Datetime.now() - timedelta(days=400)
+        common = {"integration_id": self.mailbox.id, "folder_id": self.mailbox.folder_ids[0].id, "uidvalidity": "1"}
+        old, fresh, gone = self.env["inbox.quarantine"].create(
+            [
+                {**common, "uid": uid, "reason": "nested", "raw": b"QQ==", "received_at": received, "state": state}
+                for uid, received, state in (
+                    (1, long_ago, "quarantined"),
+                    (2, fields.Datetime.now(), "quarantined"),
+                    (3, fields.Datetime.now(), "gone"),
+                )
+            ]
+        )
+        self.env.flush_all()
+        self.env.cr.execute("UPDATE inbox_quarantine SET write_date = %s WHERE id = %s", [long_ago, gone.id])
+        self.mailbox.retention_days = 365
+        self.env["inbox.quarantine"]._gc_raw()
+        self.assertEqual((old.raw, bool(fresh.raw), gone.exists()), (False, True, gone.browse()))
 
     def test_hostile_headers_are_stored(self):
         """Endless identifiers, subjects and recipients neither break the batch nor the next mail."""

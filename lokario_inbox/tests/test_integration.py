@@ -126,6 +126,19 @@ class TestIntegration(TransactionCase):
         self.assertEqual(shared.sudo().visibility, "shared")
         self.assertEqual((purged.sudo().active, str(purged.sudo().email_password)), (False, "not set"))
 
+    def test_purge_erases_what_odoo_keeps(self):
+        """By its owner or a manager; the primary one only once another took over."""
+        box, other = self._box("a@a.test", self.manager), self._box("b@a.test", self.manager)
+        conversation = self.env["inbox.conversation"].create({"integration_id": other.id})
+        with self.assertRaises(AccessError):
+            other.with_user(self.user).action_purge()
+        with self.assertRaisesRegex(UserError, "primary"):
+            box.action_purge()
+        other.action_purge()
+        self.assertEqual(
+            (other.active, str(other.email_password), conversation.exists()), (False, "not set", conversation.browse())
+        )
+
     def test_folders_are_chosen_by_their_use(self):
         """INBOX, Sent, Archive and people's own folders; of Gmail "All Mail" alone; a person's choice stays."""
         box = self._box("a@a.test")
@@ -164,6 +177,33 @@ class TestIntegration(TransactionCase):
         box.action_take_over()
         box.invalidate_recordset(["stock_server_names"])
         self.assertEqual((server.active, server.state, box.stock_server_names), (False, "draft", ""))
+
+    def test_wizard_takes_over_odoos_own_servers(self):
+        """Each becomes a mailbox with its password encrypted; an address that is connected already only stops."""
+        common = {"server_type": "imap", "server": "mail.a.test", "port": 993, "is_ssl": True, "state": "done"}
+        fresh, known, pop = self.env["fetchmail.server"].create(
+            [
+                {**common, "name": "Ventes", "user": "ventes", "password": "clair"},
+                {**common, "name": "Connue", "user": "b@a.test", "password": "clair"},
+                {**common, "name": "POP", "user": "c@a.test", "password": "clair", "server_type": "pop"},
+            ]
+        )
+        box = self._box("b@a.test")
+        admin = self.env.ref("base.user_admin")
+        with self.assertRaises(AccessError):
+            self.env["inbox.take.over"].with_user(self.manager).create({})
+        with Form(self.env["inbox.take.over"].with_user(admin)) as form:
+            for index in range(len(form.line_ids)):
+                with form.line_ids.edit(index) as line:
+                    line.email_address = line.email_address or "ventes@a.test"
+        wizard = form.record
+        self.assertEqual((wizard.line_ids.server_id, wizard.line_ids.integration_id), (fresh | known, box))
+        action = wizard.action_take_over()
+        made = self.integrations.search([("email_address", "=", "ventes@a.test")])
+        self.assertEqual(set(action["domain"][0][2]), {box.id, made.id})
+        self.assertEqual((made.login, made.imap_host, made.imap_security), ("ventes", "mail.a.test", "ssl"))
+        self.assertEqual(made.sudo()._reveal_secret__("email_password"), "clair")
+        self.assertEqual((fresh.active, fresh.password, known.active, pop.active), (False, False, False, True))
 
     def test_bad_input_is_refused_with_a_reason(self):
         for values, reason in (

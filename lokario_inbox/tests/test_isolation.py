@@ -15,6 +15,7 @@ from .conversation_common import ConversationCase
 
 COMPANIES = 5
 CANARY = "canarywords"
+PATIENCE = 60  # seconds for an answer of a machine that does other things, too
 REFUSALS = (AccessError, AccessDenied, MissingError)
 # What a person would send to the public methods that ask for something.
 ARGUMENTS = {
@@ -264,7 +265,7 @@ class TestIsolation(ConversationCase, HttpCase):
                 with self.subTest(user=user.login, box=box.name):
                     foreign = self._is_foreign(box, user)
                     for url in self._files_of(box):
-                        answer = self.url_open(url)
+                        answer = self.url_open(url, timeout=PATIENCE)
                         self.assertEqual(self._word(box) in answer.text, not foreign, url)
                         self.assertEqual(answer.status_code, 404 if foreign else 200, url)
                     self.assertEqual(self._word(box) in self._export(box), not foreign)
@@ -290,9 +291,8 @@ class TestIsolation(ConversationCase, HttpCase):
             "import_compat": False,
         }
         with mute_logger("odoo.http", "odoo.addons.web.controllers.export"):
-            return self.url_open(
-                "/web/export/csv", {"data": json.dumps(data), "csrf_token": Request.csrf_token(self)}
-            ).text
+            form = {"data": json.dumps(data), "csrf_token": Request.csrf_token(self)}
+            return self.url_open("/web/export/csv", form, timeout=PATIENCE).text
 
     def test_notes_follow_the_conversation(self):
         """Chatter notes of a private mailbox are hidden from colleagues and other companies."""

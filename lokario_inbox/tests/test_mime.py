@@ -1,9 +1,12 @@
 import contextlib
 import re
 from email import message_from_bytes
+from email.message import EmailMessage
 from email.policy import compat32
 
 from odoo.tests import BaseCase, tagged
+
+from lokario_cli.worlds.winmail import file, tnef
 
 from ..exceptions import UnreadableMail
 from ..tools.mime_message import parse_mail, parse_structure
@@ -49,6 +52,24 @@ class TestMime(BaseCase):
                 self.assertEqual(ours.is_multipart(), theirs.is_multipart(), number)
                 if not ours.is_multipart():
                     self.assertEqual(ours._payload, theirs._payload, number)
+
+    def test_files_of_a_winmail_dat_are_whole(self):
+        """Byte by byte, zeros at their end included; each says where it lies."""
+        content = bytes(range(256)) * 3 + b"\0\0\0"
+        mail = EmailMessage()
+        mail["From"], mail["Subject"] = "a@b.test", "Outlook"
+        mail.set_content("voir")
+        winmail = tnef(file("a.bin", content), file("b.txt", b"deux"))
+        mail.add_attachment(winmail, maintype="application", subtype="ms-tnef", filename="winmail.dat")
+        parts = parse_mail(mail.as_bytes()).attachments
+        self.assertEqual(
+            [(part.name, part.mimetype, part.content, part.part) for part in parts],
+            [
+                ("winmail.dat", "application/ms-tnef", winmail, "2"),
+                ("a.bin", "application/octet-stream", content, "2#0"),
+                ("b.txt", "text/plain", b"deux", "2#1"),
+            ],
+        )
 
     def test_nothing_unsafe_for_the_database_comes_out(self):
         bad = re.compile("[\x00\ud800-\udfff]")

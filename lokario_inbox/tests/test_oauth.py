@@ -88,3 +88,15 @@ class TestOauth(MailboxCase):
         text = self.env.cr.fetchone()[0]
         self.assertNotIn("refresh-", text)
         self.assertNotIn("access-", text)
+
+    def test_a_test_of_the_connection_keeps_the_token_it_renewed(self):
+        """The old refresh token is worth nothing any more, whatever becomes of the request."""
+        box = self._oauth_box()
+        test = self.env["inbox.connection.test"].browse(box.action_test_connection()["res_id"])
+        self.assertEqual(test.state, "servers", test.step_ids.mapped("detail"))
+        self.assertEqual(box._reveal_secret__("microsoft_outlook_refresh_token"), self.tokens.refresh_token)
+        box.microsoft_outlook_refresh_token = "refresh-0"  # what a rollback brings back
+        with self.enter_registry_test_mode():
+            self.env.cr.postrollback.run()
+        self.env.invalidate_all()
+        self.assertEqual(box._reveal_secret__("microsoft_outlook_refresh_token"), self.tokens.refresh_token)

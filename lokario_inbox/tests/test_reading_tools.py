@@ -70,6 +70,27 @@ class TestReadingTools(BaseCase):
         self.assertEqual((folded.visible, folded.signature), ("Bonjour", "-- \nAnna\n01 02"))
         self.assertEqual(fold_text("Oui\nEnvoyé de mon iPhone").signature, "Envoyé de mon iPhone")
 
+    def test_html_signature(self):
+        """Marked by Gmail or Thunderbird, or below two dashes; what follows a signature keeps it open."""
+        quote = '<blockquote type="cite">old text</blockquote>'
+        for tail in (
+            '<span class="gmail_signature_prefix">-- </span><br><div class="gmail_signature">Anna<br>01 02</div>',
+            '<div class="moz-signature">-- <br>Anna</div>',
+            "<p>--</p><p>Anna</p>",
+            "<div>-- <br>Anna</div>",
+        ):
+            for rest in ("", quote):
+                folded = fold_html(f"<div>New words</div>{tail}{rest}")
+                self.assertEqual(folded.visible, "<div>New words</div>", tail)
+                self.assertIn("Anna", folded.signature)
+                self.assertEqual(folded.quoted, rest)
+        for body in (
+            '<p>a</p><div class="gmail_signature">Anna</div><p>and this</p>',
+            "<p>a</p><p>--</p>" + "<p>a long text</p>" * 20,
+            '<div class="gmail_signature">Anna</div>',
+        ):
+            self.assertEqual(fold_html(body).visible, body)
+
     def test_html(self):
         """Gmail, Apple and Outlook quotations fold; text below a quotation keeps all visible."""
         for body in HTML_QUOTED:

@@ -1,9 +1,11 @@
 import logging
+from email.message import EmailMessage
 
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from lokario_cli.worlds.imap_proxy import ImapProxy, Liar, hide_capabilities
+from lokario_cli.worlds.winmail import file, tnef
 from odoo.addons.queue_job.tests.common import trap_jobs
 
 from .mailbox_common import MailboxCase, make_mail
@@ -224,8 +226,6 @@ class TestSync(MailboxCase):
 
     def test_big_mail_comes_in_parts(self):
         """A 12 MB mail: text and list of attachments at once, the attachment on demand."""
-        from email.message import EmailMessage
-
         mail = EmailMessage()
         mail["From"], mail["Subject"], mail["Message-ID"] = "big@example.org", "Grand", "<big@example.org>"
         mail.set_content("Voici le plan.")
@@ -242,6 +242,24 @@ class TestSync(MailboxCase):
         action = attachment.action_download()
         self.assertIn(f"/web/content/{attachment.attachment_id.id}", action["url"])
         self.assertEqual(attachment.attachment_id.raw, content)
+
+    def test_winmail_dat_of_a_big_mail_is_looked_into(self):
+        """Its files are listed at once; each comes on demand, whole."""
+        content = bytes(range(256)) * 5_000
+        mail = EmailMessage()
+        mail["From"], mail["Subject"] = "outlook@example.org", "Outlook"
+        mail.set_content("Voici le plan.")
+        winmail = tnef(file("plan.pdf", content), file("note.txt", b"deux"))
+        mail.add_attachment(winmail, maintype="application", subtype="ms-tnef", filename="winmail.dat")
+        box = self.box()
+        self.append(self.imap(), [mail.as_bytes()])
+        self.sync(box)
+        files = self.messages(box).attachment_ids
+        self.assertEqual(files.mapped("name"), ["winmail.dat", "plan.pdf", "note.txt"])
+        self.assertEqual((files.mapped("content"), files[1].size), ([False] * 3, len(content)))
+        for attachment, expected in zip(files, (winmail, content, b"deux"), strict=True):
+            attachment.action_download()
+            self.assertEqual(attachment.attachment_id.raw, expected, attachment.name)
 
     def test_two_way_states(self):
         """Read, answered and archived here is so on the phone, in bulk."""
@@ -264,6 +282,43 @@ class TestSync(MailboxCase):
         self.sync(box)
         self.assertEqual(len(self.subjects(box)), 3)
 
+    def test_archived_on_the_phone_is_archived_here(self):
+        """In a two-way mailbox; reopened here it stays open until the phone moves it again."""
+        for is_two_way, state in ((True, "archived"), (False, "new")):
+            address = f"phone{is_two_way}@mail.test"
+            box, client = self.box(address, is_two_way=is_two_way), self.imap(address)
+            self.append(client, [make_mail(n) for n in range(2)])
+            self.sync(box)
+            client.select("INBOX")
+            client.copy("1", "Archive")
+            client.store("1", "+FLAGS", "\\Deleted")
+            client.expunge()
+            self.sync(box)
+            moved, kept = self.messages(box).sorted("subject").conversation_id
+            self.assertEqual((moved.state, kept.state), (state, "new"), f"two ways: {is_two_way}")
+            self.assertFalse(self.messages(box).filtered("is_push_pending"))
+            moved.action_reopen()
+            client.select("Archive")
+            client.store("1", "+FLAGS", "\\Flagged")
+            self.sync(box)
+            self.assertEqual((moved.state, self.messages(box).sorted("subject")[0].is_flagged), ("in_progress", True))
+
+    def test_a_first_sync_leaves_the_archive_in_the_archive(self):
+        """What the server holds in Archive only waits for nobody; an answer in the inbox does."""
+        box, client = self.box(), self.imap()
+        old = [make_mail(n) for n in range(2)]
+        self.append(
+            client,
+            [*old, make_mail(2, References="<m0@example.org>", From="Client 0 <client0@example.org>")],
+            "Archive",
+        )
+        self.append(client, [make_mail(3, References="<m1@example.org>", From="Client 1 <client1@example.org>")])
+        self.sync(box)
+        states = {message.subject: message.conversation_id.state for message in self.messages(box)}
+        self.assertEqual(
+            states, {"Question 0": "archived", "Question 2": "archived", "Question 1": "new", "Question 3": "new"}
+        )
+
     def test_spam_and_archive_each_find_their_folder(self):
         box = self.box(is_two_way=True)
         client = self.imap()
@@ -274,27 +329,6 @@ class TestSync(MailboxCase):
         spam._push_move("junk")
         self.sync(box)
         self.assertEqual([client.select(name)[1] for name in ("INBOX", "Archive", "Junk")], [[b"0"], [b"1"], [b"1"]])
-
-    def test_gmail_archives_by_taking_the_inbox_label(self):
-        """Gmail's one folder is "All Mail": nothing moves there, the label of the inbox goes."""
-        said = []
-
-        def gmail(connection, unit):
-            said.append(connection.said)
-            unit = unit.replace(b"[CAPABILITY IMAP4rev1", b"[CAPABILITY IMAP4rev1 X-GM-EXT-1")
-            return [unit.replace(b" BAD Error in IMAP command UID STORE:", b" OK")]
-
-        with ImapProxy(self.world.imap_port, gmail) as proxy:
-            self._allow_hosts(self.env, f"127.0.0.1:{proxy.port}")
-            box = self.box(is_two_way=True, imap_port=proxy.port)
-            self.append(self.imap(), [make_mail(1)])
-            self.sync(box)
-            box.folder_ids.filtered(lambda folder: folder.special_use == "inbox").special_use = "all"
-            self.messages(box)._push_move("archive")
-            self.sync(box)
-            self.assertEqual(box.last_sync_error, False)
-        self.assertTrue(any(b"UID STORE 1 -X-GM-LABELS.SILENT (\\Inbox)" in text for text in said))
-        self.assertFalse(self.messages(box).filtered("is_push_pending"))
 
     def test_jobs_share_a_tick(self):
         """With two jobs wanted, the cron only enqueues; one job looks at every due mailbox, a second tick adds none."""

@@ -22,14 +22,14 @@ class Step:
     detail: str = ""
 
 
-async def check_imap(plan):
+async def check_imap(plan, emit):
     """Steps in order up to the first that fails; nothing is changed at the server."""
     steps, session = [], None
     try:
         pinned = await asyncio.to_thread(plan.policy.pin, plan.host, plan.port)
         steps.append(Step("address", True, detail=pinned.host))
         session = await _connect(plan, pinned, steps)
-        await session.login(await credentials_of(plan, _ignore))
+        await session.login(await credentials_of(plan, emit))
         steps.append(Step("login", True, detail=plan.login))
         session.capabilities = frozenset()
         capabilities = await session.ask_capabilities()
@@ -65,7 +65,7 @@ def _failed_key(steps, err):
     return next(key for key in ("connect", "login", "capabilities", "folders", "end") if key not in done)
 
 
-async def find_test_mail(plan, folders, header, token, seconds):
+async def find_test_mail(plan, emit, folders, header, token, seconds):
     """Wait for the mail with ``header: token``; returns its folder's special use, "" when it never came.
 
     The mail is ours: it is deleted once it is found.
@@ -77,7 +77,7 @@ async def find_test_mail(plan, folders, header, token, seconds):
         context=verified_context(plan.ca_file),
     )
     try:
-        await session.login(await credentials_of(plan, _ignore))
+        await session.login(await credentials_of(plan, emit))
         deadline = asyncio.get_running_loop().time() + seconds
         while True:
             for use, path in folders:
@@ -100,7 +100,3 @@ async def _take(session, path, header, token):
         if "UIDPLUS" in session.capabilities:
             await session.run(f"UID EXPUNGE {uid}")
     return bool(uids)
-
-
-async def _ignore(_event):
-    """A renewed token is stored by the next synchronisation."""

@@ -1,16 +1,20 @@
 """Downloading messages: pipelined, bounded by bytes, every requested UID accounted for."""
 
+import asyncio
 import contextlib
 import re
 from collections import deque
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ..exceptions import ServerFault
 from .body_structure import leaves
 from .imap_wire import format_uids
-from .mime_message import Part, attachment_name, parse_partial
+from .mime_message import parse_partial
+from .mime_parts import Part, attachment_name, files_inside
 from .mime_text import decode_bytes, decode_transfer
-from .sync_plan import RawItem
+from .sync_plan import ARCHIVED, RawItem
+from .tnef import Tnef, is_tnef, read_tnef
 
 FULL_MAX = 1024 * 1024  # bytes: a bigger mail is read by its parts, attachments on demand
 GROUP_BYTES = 2560 * 1024
@@ -18,22 +22,24 @@ GROUP_COUNT = 400
 IN_FLIGHT = 2
 INFO_COUNT = 1000
 TEXT_PART_MAX = 512 * 1024
+TNEF_MAX = 8 * 1024 * 1024  # encoded bytes of a winmail.dat that is read to list its files
 FIRST_COUNT = 50  # the first page of the reader comes first
 
 _MONTHS = b"JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
 _INTERNALDATE = re.compile(rb" *(\d{1,2})-(\w{3})-(\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d) *")
-_INFO = "(UID FLAGS INTERNALDATE RFC822.SIZE)"
+_UNANNOUNCED = {"flags": "", "internaldate": None, "size": 0}
 _UNDELIVERED = "The server lists this mail but does not deliver it."
 
 
-async def fetch_groups(session, uids):
+async def fetch_groups(session, uids, ask_stored=None):
     """Yield tuples of RawItem that cover ``uids`` in the given order.
 
     A UID is left out only when an explicit SEARCH says that it is gone; one that the server
-    keeps listing but does not deliver comes as an item with a ``problem``.
+    keeps listing but does not deliver comes as an item with a ``problem``. ``ask_stored`` takes
+    {server ref: size} and returns the ids whose content need not be downloaded again.
     """
     waiting = deque()
-    async for group, infos in _announced(session, uids):
+    async for group, infos in _announced(session, uids, ask_stored):
         waiting.append((group, infos, _request(session, group, infos)))
         if len(waiting) == IN_FLIGHT:
             yield await _items(session, *waiting.popleft())
@@ -41,15 +47,24 @@ async def fetch_groups(session, uids):
         yield await _items(session, *waiting.popleft())
 
 
-async def _announced(session, uids):
+async def _announced(session, uids, ask_stored):
     """Yield (group, infos); the infos of the next chunk are on their way while the mails of this one come."""
     chunks = deque(_chunks(uids))
     tag = _ask_infos(session, chunks[0]) if chunks else None
     while chunks:
         chunk, infos = chunks.popleft(), _infos(await session.receive(tag))
         tag = _ask_infos(session, chunks[0]) if chunks else None
+        await _mark_stored(infos, ask_stored)
         for group in _groups(chunk, infos):
             yield group, infos
+
+
+async def _mark_stored(infos, ask_stored):
+    sizes = {info["server_ref"]: info["size"] for info in infos.values() if info["server_ref"]}
+    if sizes and ask_stored:
+        stored = await ask_stored(sizes)
+        for info in infos.values():
+            info["is_stored"] = info["server_ref"] in stored
 
 
 async def _items(session, group, infos, tag):
@@ -68,7 +83,7 @@ def _chunks(uids):
 def _groups(chunk, infos):
     group, weight = [], 0
     for uid in chunk:
-        size = infos[uid]["size"] if uid in infos else 0
+        size = _bytes_to_come(infos.get(uid))
         if group and (weight + size > GROUP_BYTES or len(group) >= GROUP_COUNT or size > FULL_MAX):
             yield tuple(group)
             group, weight = [], 0
@@ -81,19 +96,29 @@ def _groups(chunk, infos):
         yield tuple(group)
 
 
+def _bytes_to_come(info):
+    return info["size"] if info and not info["is_stored"] else 0
+
+
 def _request(session, group, infos):
-    wanted = [uid for uid in group if uid in infos and infos[uid]["size"] <= FULL_MAX]
+    wanted = [uid for uid in group if uid in infos and not infos[uid]["is_stored"] and infos[uid]["size"] <= FULL_MAX]
     if not wanted:
         return None
     return session.send(f"UID FETCH {format_uids(wanted)} (UID BODY.PEEK[])")
 
 
 def _ask_infos(session, uids):
-    return session.send(f"UID FETCH {format_uids(uids)} {_INFO}")
+    return session.send(f"UID FETCH {format_uids(uids)} ({info_items(session)})")
+
+
+def info_items(session, *more):
+    """What is asked of a message before its content; ``more``: further FETCH items."""
+    items = ("UID", session.flag_items, "INTERNALDATE RFC822.SIZE", session.server_ref_item, *more)
+    return " ".join(filter(None, items))
 
 
 def _infos(reply):
-    """{uid: flags, date and size}; what other commands and other clients caused to be said is left out."""
+    """{uid: what RawItem says of it}; what other commands and other clients caused to be said is left out."""
     return {uid: info for uid, info in map(_info, filter(_is_info, reply.fetches())) if uid}
 
 
@@ -102,12 +127,28 @@ def _is_info(row):
 
 
 def _info(row):
-    flags = row.get(b"FLAGS") or []
     return int(row.get(b"UID") or 0), {
-        "flags": " ".join(sorted(flag.decode("utf-8", "replace") for flag in flags)),
-        "date": parse_internaldate(row.get(b"INTERNALDATE")),
+        "flags": flags_of(row),
+        "internaldate": parse_internaldate(row.get(b"INTERNALDATE")),
         "size": int(row.get(b"RFC822.SIZE") or 0),
+        "server_ref": server_ref_of(row),
+        "is_stored": False,
     }
+
+
+def flags_of(row):
+    """The flags in FETCH data as text; a mail that has lost Gmail's label of the inbox is ``ARCHIVED``."""
+    flags = [flag.decode("utf-8", "replace") for flag in row.get(b"FLAGS") or ()]
+    labels = row.get(b"X-GM-LABELS")
+    archived = [ARCHIVED] if isinstance(labels, list) and b"\\Inbox" not in labels else []
+    return " ".join(sorted([*flags, *archived]))
+
+
+def server_ref_of(row):
+    """``X-GM-MSGID 1278455344230334865`` or ``EMAILID (M6d99ac3275bb4e)`` of FETCH data as text, "" without."""
+    value = row.get(b"X-GM-MSGID") or row.get(b"EMAILID") or b""
+    value = value[0] if isinstance(value, list) and value else value
+    return value.decode("ascii", "replace")[:255] if isinstance(value, bytes) else ""
 
 
 def parse_internaldate(value):
@@ -137,7 +178,9 @@ async def _item(session, uid, infos, bodies):
     if info is None:
         info = _infos(await session.receive(_ask_infos(session, [uid]))).get(uid)
         if info is None:
-            return await _absent(session, uid)
+            return await _absent(session, uid, _UNANNOUNCED)
+    if info["is_stored"]:
+        return RawItem(uid, **info)
     if info["size"] > FULL_MAX:
         return await _big_item(session, uid, info)
     body = bodies.get(uid)
@@ -147,17 +190,14 @@ async def _item(session, uid, infos, bodies):
         body = max((data for data in (body, again) if data is not None), key=len, default=None)
     if body is None:
         return await _absent(session, uid, info)
-    return RawItem(uid, info["flags"], info["date"], info["size"], raw=body)
+    return RawItem(uid, **info, raw=body)
 
 
-async def _absent(session, uid, info=None):
+async def _absent(session, uid, info):
     """None when SEARCH proves that the mail is gone, else an item that says what is wrong."""
     reply = await session.run(f"UID SEARCH UID {uid}")
     present = any(str(uid).encode() in row for row in reply.rows(b"SEARCH"))
-    if not present:
-        return None
-    info = info or {"flags": "", "date": None, "size": 0}
-    return RawItem(uid, info["flags"], info["date"], info["size"], problem=_UNDELIVERED)
+    return RawItem(uid, **info, problem=_UNDELIVERED) if present else None
 
 
 # === BIG MAILS === #
@@ -171,23 +211,40 @@ async def _big_item(session, uid, info):
         header = next(value for key, value in row.items() if key.startswith(b"BODY[HEADER]"))
         parts = leaves(row[b"BODYSTRUCTURE"])
         bodies = await _text_parts(session, uid, [leaf for leaf in parts if leaf.is_body])
+        attachments, unpacked = await _files(session, uid, [leaf for leaf in parts if not leaf.is_body])
     except (StopIteration, ValueError, ServerFault) as err:
         problem = f"This big mail cannot be read: {str(err) or 'no structure'}"
-        return RawItem(uid, info["flags"], info["date"], info["size"], problem=problem)
-    attachments = [
-        Part(
-            name=attachment_name(leaf.name, leaf.mimetype, index),
-            mimetype=leaf.mimetype[:100],
-            size=leaf.decoded_size,
-            content=None,
-            content_id=leaf.content_id,
-            is_inline=bool(leaf.content_id) and leaf.disposition != "attachment",
-            part=leaf.number,
-        )
-        for index, leaf in enumerate(leaf for leaf in parts if not leaf.is_body)
-    ]
+        return RawItem(uid, **info, problem=problem)
+    if not "".join(bodies).strip():
+        bodies = unpacked.text, unpacked.html
     mail = parse_partial(header or b"", info["size"], bodies, attachments)
-    return RawItem(uid, info["flags"], info["date"], info["size"], mail=mail)
+    return RawItem(uid, **info, mail=mail)
+
+
+async def _files(session, uid, parts):
+    """(attachments without content, Tnef) of the leaves that are no text; a winmail.dat is looked into."""
+    attachments, unpacked = [], Tnef()
+    for index, leaf in enumerate(parts):
+        attachments.append(_waiting_part(leaf, index))
+        if is_tnef(leaf.name, leaf.mimetype) and leaf.size <= TNEF_MAX:
+            data = bytearray()
+            await download_part(session, uid, leaf.number, data.extend)
+            unpacked = await asyncio.to_thread(read_tnef, decode_transfer(bytes(data), leaf.encoding))
+            attachments += [replace(file, content=None) for file in files_inside(unpacked, leaf.number)]
+    return attachments, unpacked
+
+
+def _waiting_part(leaf, index):
+    """An attachment that waits at the server."""
+    return Part(
+        name=attachment_name(leaf.name, leaf.mimetype, index),
+        mimetype=leaf.mimetype[:100],
+        size=leaf.decoded_size,
+        content=None,
+        content_id=leaf.content_id,
+        is_inline=bool(leaf.content_id) and leaf.disposition != "attachment",
+        part=leaf.number,
+    )
 
 
 async def _text_parts(session, uid, bodies):

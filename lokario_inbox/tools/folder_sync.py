@@ -1,10 +1,11 @@
 """What changed in one folder, the cheapest way its server offers."""
 
+import asyncio
 import re
 from dataclasses import dataclass
 
 from ..exceptions import ServerFault
-from .fetch_batches import fetch_groups, parse_internaldate
+from .fetch_batches import fetch_groups, flags_of, info_items, parse_internaldate, server_ref_of
 from .imap_session import CLIENT_NAME
 from .imap_wire import format_uids, parse_uids, quote
 from .mime_message import message_ids
@@ -15,8 +16,8 @@ from .sync_plan import (
     Fetched,
     FlagsSeen,
     Present,
-    Pushed,
     Renumbered,
+    StoredAsked,
     Vanished,
 )
 
@@ -39,12 +40,12 @@ class Opened:
     reply: object
 
 
-async def sync_folder(session, plan, folder, capabilities, emit):
+async def sync_folder(session, plan, folder, emit):
     """Bring one folder up to date within the plan's limits; returns what is left to do."""
-    quick = "QRESYNC" in capabilities and folder.highestmodseq and not folder.missing
-    if "QRESYNC" in capabilities and not getattr(session, "qresync", False):
+    quick = "QRESYNC" in session.capabilities and folder.highestmodseq and not folder.missing
+    if "QRESYNC" in session.capabilities and not session.has_qresync:
         await session.run("ENABLE QRESYNC")
-        session.qresync = True
+        session.has_qresync = True
     opened = await examine(session, folder, quick)
     if not folder.uidvalidity:
         return await _first_sync(session, plan, folder, opened, emit)
@@ -54,14 +55,14 @@ async def sync_folder(session, plan, folder, capabilities, emit):
         return Result(again=True)
     if folder.missing:
         await _fetch_missing(session, plan, folder, emit)
-    await _changes(session, plan, folder, capabilities, opened, quick, emit)
+    await _changes(session, plan, folder, opened, quick, emit)
     new = await _search(session, f"UID {folder.cursor_uid + 1}:*", opened.exists)
     new = sorted(uid for uid in new if uid > folder.cursor_uid)
     complete = len(new) <= plan.fetch_limit
     new = new[: plan.fetch_limit]
     if not quick:
         await _detect_absence(session, plan, folder, opened, len(new), complete, emit)
-    async for items in fetch_groups(session, new):
+    async for items in fetch_groups(session, new, _ask_stored(plan, emit)):
         last = max((item.uid for item in items), default=None)
         await emit(Fetched(plan.id, folder.id, opened.uidvalidity, items, cursor_uid=last))
     if complete and new:
@@ -76,6 +77,7 @@ async def examine(session, folder, quick=False):
     command = b"EXAMINE " + quote(folder.path)
     if quick:
         command += b" (QRESYNC (%s %s))" % (folder.uidvalidity.encode(), folder.highestmodseq.encode())
+    session.shows_labels = folder.special_use == "all" and "X-GM-EXT-1" in session.capabilities
     reply = await session.run(command)
     words = b" ".join(word for row in reply.data for word in row if isinstance(word, bytes))
 
@@ -161,9 +163,25 @@ async def _backfill(session, plan, folder, opened, emit):
 
 
 async def _fetch_downwards(session, plan, folder, opened, uids, emit):
-    async for items in fetch_groups(session, uids):
+    async for items in fetch_groups(session, uids, _ask_stored(plan, emit)):
         lowest = min((item.uid for item in items), default=None)
         await emit(Fetched(plan.id, folder.id, opened.uidvalidity, items, backfill_uid=lowest))
+
+
+def _ask_stored(plan, emit):
+    """An async function that asks the writer which contents it has: {server ref: size} -> set of server refs."""
+
+    async def ask(sizes):
+        loop = asyncio.get_running_loop()
+        found = loop.create_future()
+
+        def answer(stored):
+            loop.call_soon_threadsafe(lambda: found.done() or found.set_result(stored))
+
+        await emit(StoredAsked(plan.id, sizes, answer))
+        return await found
+
+    return ask
 
 
 async def _fetch_missing(session, plan, folder, emit):
@@ -177,28 +195,24 @@ async def _fetch_missing(session, plan, folder, emit):
 # === WHAT CHANGED === #
 
 
-async def _changes(session, plan, folder, capabilities, opened, quick, emit):
+async def _changes(session, plan, folder, opened, quick, emit):
     """Flags that changed and, by QRESYNC, what vanished."""
     if quick:
         rows, vanished = opened.reply.fetches(), _vanished(opened.reply)
         if vanished:
             await emit(Vanished(plan.id, folder.id, opened.uidvalidity, vanished))
-    elif "CONDSTORE" in capabilities and folder.highestmodseq:
+    elif "CONDSTORE" in session.capabilities and folder.highestmodseq:
         if opened.highestmodseq == folder.highestmodseq:
             return
         reply = await session.run(
-            f"UID FETCH 1:{max(folder.cursor_uid, 1)} (UID FLAGS) (CHANGEDSINCE {folder.highestmodseq})"
+            f"UID FETCH 1:{max(folder.cursor_uid, 1)} (UID {session.flag_items}) (CHANGEDSINCE {folder.highestmodseq})"
         )
         rows = reply.fetches()
     else:
         lowest = max(folder.cursor_uid - FLAG_WINDOW, 1)
-        reply = await session.run(f"UID FETCH {lowest}:{max(folder.cursor_uid, 1)} (UID FLAGS)")
+        reply = await session.run(f"UID FETCH {lowest}:{max(folder.cursor_uid, 1)} (UID {session.flag_items})")
         rows = reply.fetches()
-    flags = {
-        int(row[b"UID"]): " ".join(sorted(flag.decode("utf-8", "replace") for flag in row[b"FLAGS"]))
-        for row in rows
-        if row.get(b"UID") and isinstance(row.get(b"FLAGS"), list)
-    }
+    flags = {int(row[b"UID"]): flags_of(row) for row in rows if row.get(b"UID") and isinstance(row.get(b"FLAGS"), list)}
     if flags:
         await emit(FlagsSeen(plan.id, folder.id, opened.uidvalidity, flags))
 
@@ -222,13 +236,10 @@ async def _detect_absence(session, plan, folder, opened, new, complete, emit):
 
 
 async def _identities(session, exists):
-    """(uid, Message-ID, size, internaldate, flags) of every message, 100 to 200 bytes each."""
-    rows = []
+    """(uid, Message-ID, size, internaldate, flags, server ref) of every message, 100 to 200 bytes each."""
+    rows, items = [], info_items(session, "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]")
     for low in range(1, exists + 1, SWEEP):
-        reply = await session.run(
-            f"FETCH {low}:{min(low + SWEEP - 1, exists)} "
-            "(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])"
-        )
+        reply = await session.run(f"FETCH {low}:{min(low + SWEEP - 1, exists)} ({items})")
         rows.extend(map(_identity, reply.fetches()))
     return tuple(rows)
 
@@ -236,13 +247,13 @@ async def _identities(session, exists):
 def _identity(row):
     header = next((v for k, v in row.items() if k.startswith(b"BODY[HEADER.FIELDS")), b"") or b""
     _name, _colon, value = header.partition(b":")
-    flags = row.get(b"FLAGS") or []
     return (
         int(row.get(b"UID") or 0),
         message_ids(decode_field(value.decode("utf-8", "surrogateescape")), first=True),
         int(row.get(b"RFC822.SIZE") or 0),
         parse_internaldate(row.get(b"INTERNALDATE")),
-        " ".join(sorted(flag.decode("utf-8", "replace") for flag in flags)),
+        flags_of(row),
+        server_ref_of(row),
     )
 
 
@@ -251,9 +262,9 @@ def _identity(row):
 
 async def audit_folder(session, plan, folder, emit):
     """Ask, on a connection of its own, for every UID and its size: the proof of completeness."""
-    if "ID" in session.capabilities and not getattr(session, "named", False):
+    if "ID" in session.capabilities and not session.is_named:
         await session.run(f'ID ("name" "{CLIENT_NAME}" "purpose" "audit")')
-        session.named = True
+        session.is_named = True
     opened = await examine(session, folder)
     uids = await _search(session, "ALL", opened.exists)
     sizes = dict.fromkeys(uids, 0)
@@ -265,25 +276,3 @@ async def audit_folder(session, plan, folder, emit):
             if row.get(b"UID") and row.get(b"RFC822.SIZE"):
                 sizes[int(row[b"UID"])] = int(row[b"RFC822.SIZE"])
     await emit(Audited(plan.id, folder.id, opened.uidvalidity, sizes))
-
-
-# === CHANGES MADE HERE === #
-
-
-async def push_changes(session, plan, emit):
-    """Flags and moves decided here, in bulk; each confirmed to the writer once the server said OK."""
-    for push in plan.pushes:
-        reply = await session.run(b"SELECT " + quote(push.path))
-        words = b" ".join(word for row in reply.data for word in row if isinstance(word, bytes))
-        if b"[UIDVALIDITY %s]" % push.uidvalidity.encode() not in words:
-            continue
-        uids = format_uids(push.uids)
-        if push.add:
-            await session.run(f"UID STORE {uids} +FLAGS.SILENT ({push.add})")
-        if push.remove:
-            await session.run(f"UID STORE {uids} -FLAGS.SILENT ({push.remove})")
-        if push.leaves_inbox and "X-GM-EXT-1" in session.capabilities | plan.capabilities:
-            await session.run(f"UID STORE {uids} -X-GM-LABELS.SILENT (\\Inbox)")
-        if push.move_to and "MOVE" in session.capabilities | plan.capabilities:
-            await session.run(f"UID MOVE {uids} ".encode() + quote(push.move_to))
-        await emit(Pushed(plan.id, push))

@@ -21,6 +21,7 @@ from .imap_wire import BUFFER_SIZE, pairs, parse, quote, read_response
 
 COMMAND_TIMEOUT = 60  # seconds for one command or one byte-bounded batch
 CLIENT_NAME = "Lokario"
+_SERVER_REFS = {"X-GM-EXT-1": "X-GM-MSGID", "OBJECTID": "EMAILID"}  # Gmail's own; RFC 8474
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class ImapSession:
         self._leaving = False
         self._waiting, self._replies = {}, {}
         self.capabilities = frozenset()
+        self.has_qresync = self.is_named = self.shows_labels = False
         self.bytes_in = self.bytes_out = 0
 
     @classmethod
@@ -109,6 +111,16 @@ class ImapSession:
         """Protocol version of the TLS connection, "" without TLS."""
         connection = self._writer.get_extra_info("ssl_object")
         return connection.version() if connection else ""
+
+    @property
+    def flag_items(self):
+        """The FETCH items that tell how a mail stands in the folder that is open; in Gmail's "All Mail" its labels."""
+        return "FLAGS X-GM-LABELS" if self.shows_labels else "FLAGS"
+
+    @property
+    def server_ref_item(self):
+        """The FETCH item by which this server names a content in whatever folder it is, "" when it has none."""
+        return next((item for capability, item in _SERVER_REFS.items() if capability in self.capabilities), "")
 
     async def logout(self):
         """Say goodbye; whatever the server does then is of no interest."""

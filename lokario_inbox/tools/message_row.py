@@ -29,6 +29,7 @@ def content_columns(item, mail, now):
     return {
         **texts,
         "identity": mail.identity,
+        "server_ref": item.server_ref or None,
         "message_id_header": mail.message_id or None,
         "date": item.internaldate or mail.date_header or now,
         "date_header": mail.date_header,

@@ -5,38 +5,23 @@ import email.message
 import email.policy
 import email.utils
 import hashlib
-import html
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC
 
 from ..exceptions import UnreadableMail
 from .mime_html import sanitise, to_text
-from .mime_text import clean, decode_bytes, decode_field, decode_transfer, unescape_bytes
+from .mime_parts import collect
+from .mime_text import decode_bytes, decode_field
 
 HEADERS_MAX = 64 * 1024
 BODY_MAX = 1_000_000  # characters of plain text kept
 PREVIEW_LENGTH = 140
-DEPTH_MAX = 60
-PARTS_MAX = 2000
 _ORDINARY_HEADER = re.compile(rb"((?:[!-9;-~]+:[^\r\n]*+\r?\n(?:[ \t][^\r\n]*+\r?\n)*+)++)\r?\n")
 _HEADER_FIELD = re.compile(r"([!-9;-~]+):(.*(?:\r?\n[ \t].*)*)")
 _MESSAGE_ID = re.compile(r"<[^<>\s]+>")
 _PLAIN_ADDRESS = re.compile(r"(?:[^<>\"(),:;@\\]*|\"[^\"\\]*\") ?<([^\s<>\"(),:;@]+@[^\s<>\"(),:;@]+)>")
 _BARE_ADDRESS = re.compile(r"[^\s<>\"(),;:]+@[^\s<>\"(),;:]+")
-
-
-@dataclass(frozen=True)
-class Part:
-    """An attachment; ``content`` is None when it waits at the server (``part`` = IMAP number)."""
-
-    name: str
-    mimetype: str
-    size: int
-    content: bytes | None
-    content_id: str = ""
-    is_inline: bool = False
-    part: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,7 +55,7 @@ def parse_mail(raw):
     """Parse a whole mail (bytes). Raises UnreadableMail with a reason for people."""
     try:
         message = parse_structure(raw)
-        bodies, attachments = _collect(message)
+        bodies, attachments = collect(message)
     except RecursionError as err:
         raise UnreadableMail("The parts of this mail are nested too deeply.") from err
     mail = parse_headers(message, raw_header(raw))
@@ -184,138 +169,3 @@ def _with_body(mail, plain, markup):
 def _without_quotes(text):
     kept = re.sub(r"(?m)^>.*\n?", "", text[:8000]) if ">" in text else text
     return kept if kept.strip() else text
-
-
-# === PARTS === #
-
-
-def _collect(message):
-    """((plain, html), attachments) of a parsed message, in reading order."""
-    plain, markup, attachments = [], [], []
-    for part, number, is_alternative in _leaves(message):
-        kind = _body_kind(part)
-        if kind == "plain":
-            plain.append(_part_text(part))
-        elif kind == "html":
-            if not is_alternative and not markup and "".join(plain).strip():
-                markup.append(_as_html("\n".join(plain)))  # text, then HTML: the reader shows both
-            markup.append(_part_text(part))
-        else:
-            attachments.append(_attachment(part, number, len(attachments)))
-    return ("\n".join(plain), "\n".join(markup)), attachments
-
-
-def _leaves(message):
-    """Yield (part, IMAP number, stands among alternatives), without recursion."""
-    stack = [(message, "", 0, False)]
-    seen = 0
-    while stack:
-        part, number, depth, is_alternative = stack.pop()
-        seen += 1
-        if seen > PARTS_MAX or depth > DEPTH_MAX:
-            raise UnreadableMail("This mail has too many or too deeply nested parts.")
-        if not _is_container(part):
-            yield part, number or "1", is_alternative
-            continue
-        inner = is_alternative or part.get_content_subtype() == "alternative"
-        children = enumerate(part.get_payload(), 1)
-        stack.extend(
-            reversed([(child, f"{number}.{index}".lstrip("."), depth + 1, inner) for index, child in children])
-        )
-
-
-def _as_html(text):
-    return "<p>" + html.escape(text).replace("\n", "<br>") + "</p>"
-
-
-def _is_container(part):
-    return (
-        part.is_multipart()
-        and part.get_content_type() != "message/rfc822"
-        and isinstance(part.get_payload(), list)
-        and part.get_content_maintype() == "multipart"
-    )
-
-
-def _body_kind(part):
-    """ "plain" or "html" for a part that people read as the body, else None."""
-    content_type = part.get_content_type()
-    if content_type.startswith("multipart/") and not part.is_multipart():
-        return "plain"  # a container that holds no part: its raw text is all there is
-    if content_type not in ("text/plain", "text/html") or part.is_multipart():
-        return None
-    disposition = unescape_bytes(str(part.get("Content-Disposition") or "")).strip().lower()
-    if disposition.startswith("attachment") or _file_name(part):
-        return None
-    return "html" if content_type == "text/html" else "plain"
-
-
-def _part_text(part):
-    return decode_bytes(_part_bytes(part), _charset(part))
-
-
-def _charset(part):
-    try:
-        value = part.get_param("charset")
-    except (ValueError, IndexError, TypeError):
-        return None
-    if isinstance(value, tuple):
-        value = value[2]
-    return unescape_bytes(value) if value else None
-
-
-def _part_bytes(part):
-    payload = part._payload  # get_payload() would guess a charset for 8-bit bodies
-    if isinstance(payload, list):
-        return b"\r\n".join(child.as_bytes(policy=email.policy.compat32) for child in payload)
-    data = (payload or "").encode("utf-8", "surrogateescape")
-    return decode_transfer(data, str(part.get("Content-Transfer-Encoding") or ""))
-
-
-def _attachment(part, number, index):
-    content_type = part.get_content_type()
-    data = _part_bytes(part)
-    content_id = decode_field(part.get("Content-ID")).strip("<> ")
-    disposition = str(part.get("Content-Disposition") or "").strip().lower()
-    return Part(
-        name=attachment_name(_file_name(part), content_type, index),
-        mimetype=content_type[:100],
-        size=len(data),
-        content=data,
-        content_id=content_id[:500],
-        is_inline=bool(content_id) and not disposition.startswith("attachment"),
-        part=number,
-    )
-
-
-def _file_name(part):
-    """The name a part gives itself, in any of the ways that mailers write it."""
-    for header, parameter in (("content-disposition", "filename"), ("content-type", "name")):
-        raw = next((value for name, value in part.raw_items() if name.lower() == header), "")
-        if parameter not in raw.lower():
-            continue
-        if not raw.isascii():
-            part.replace_header(header, unescape_bytes(raw))
-        try:
-            value = part.get_param(parameter, header=header)
-        except (ValueError, IndexError, TypeError, LookupError, UnicodeError):
-            found = re.search(r'name\*?=\s*"?([^";\r\n]+)', unescape_bytes(raw))
-            value = found[1] if found else ""
-        if isinstance(value, tuple):  # RFC 2231: (charset, language, value as Latin-1)
-            return decode_bytes(value[2].encode("latin-1", "replace"), value[0])
-        if value:
-            return decode_field(value)
-    return ""
-
-
-_NAMES = {"message/rfc822": "message.eml", "text/calendar": "invite.ics", "application/ms-tnef": "winmail.dat"}
-
-
-def attachment_name(name, content_type, index):
-    """A file name without path or control characters; one is made up when there is none."""
-    name = clean(name).replace("\n", " ").replace("\\", "/").rsplit("/", 1)[-1].strip(" .")
-    if name:
-        return name[:200]
-    if content_type in _NAMES:
-        return _NAMES[content_type]
-    return f"part-{index + 1}.{re.sub(r'[^a-z0-9]', '', content_type.rsplit('/', 1)[-1])[:8] or 'bin'}"

@@ -6,6 +6,7 @@ import codecs
 import quopri
 import re
 from email.header import decode_header
+from itertools import takewhile
 
 # What the field writes against what Python calls it (seen in RFC 1345 aliases and real mail).
 _ALIASES = {
@@ -153,16 +154,19 @@ def _decode_uu(data):
     start = next((i for i, line in enumerate(lines) if line.startswith(b"begin ")), None)
     if start is None:
         return data
-    decoded = []
-    for line in lines[start + 1 :]:
-        if line.strip() in (b"end", b"`", b""):
-            break
-        try:
-            decoded.append(binascii.a2b_uu(line))
-        except binascii.Error:  # broken workaround of many encoders: trailing garbage
-            count = (((line[0] - 32) & 63) * 4 + 5) // 3
-            decoded.append(binascii.a2b_uu(line[:count]))
-    return b"".join(decoded)
+    body = takewhile(lambda line: line.strip() not in (b"end", b"`", b""), lines[start + 1 :])
+    try:
+        return b"".join(map(_decode_uu_line, body))
+    except binascii.Error:
+        return data
+
+
+def _decode_uu_line(line):
+    """One line; many encoders leave garbage at its end."""
+    try:
+        return binascii.a2b_uu(line)
+    except binascii.Error:
+        return binascii.a2b_uu(line[: (((line[0] - 32) & 63) * 4 + 5) // 3])
 
 
 def encode_content(data):

@@ -15,7 +15,7 @@ def parsed(event):
 
 
 def _parsed_item(item):
-    if item.problem or item.mail:
+    if item.problem or item.mail or item.is_stored:
         return item
     try:
         return replace(item, mail=parse_mail(item.raw))

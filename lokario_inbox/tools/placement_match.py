@@ -6,17 +6,20 @@ from collections import defaultdict
 def match_renumbered(known, rows):
     """Pair stored messages with the folder's new UIDs.
 
-    ``known``: (message id, Message-ID, size, date); ``rows``: (uid, Message-ID, size, date, flags).
-    Returns ({uid: (message id, flags)}, [uids without a certain match]). Only a combination that
-    is unique on both sides is certain; the rest is downloaded and matched by content.
+    ``known``: (message id, server ref, Message-ID, size, date); ``rows``: (uid, Message-ID, size, date, flags, server
+    id). Returns ({uid: (message id, flags)}, [uids without a certain match]). The server's own name of a content is
+    certain, and so is a combination that is unique on both sides; the rest is downloaded and matched by content.
     """
-    by_key = defaultdict(list)
-    for message_id, *key in known:
+    by_server, by_key = {}, defaultdict(list)
+    for message_id, server_ref, *key in known:
+        by_server[server_ref, key[1]] = message_id
         by_key[tuple(key)].append(message_id)
-    wanted = defaultdict(list)
-    for uid, header, size, date, flags in rows:
-        wanted[header, size, date].append((uid, flags))
-    matched, open_uids = {}, []
+    matched, open_uids, wanted = {}, [], defaultdict(list)
+    for uid, header, size, date, flags, server_ref in rows:
+        if server_ref and (server_ref, size) in by_server:
+            matched[uid] = (by_server[server_ref, size], flags)
+        else:
+            wanted[header, size, date].append((uid, flags))
     for key, found in wanted.items():
         candidates = by_key.get(key, ())
         if key[0] and len(found) == len(candidates) == 1:

@@ -1,10 +1,10 @@
-"""The HTML side of folding: where the quoted tail of a sanitised mail body begins."""
+"""The HTML side of folding: where signature and quoted tail of a sanitised mail body begin."""
 
 import copy
 
 from lxml import etree, html
 
-from .quoted_text import SEPARATOR, Folded, is_attribution, is_header_block
+from .quoted_text import MAX_SIGNATURE, SEPARATOR, SIGNATURE, Folded, is_attribution, is_header_block
 
 _QUOTE_MARKS = (
     "gmail_quote",
@@ -20,32 +20,51 @@ _QUOTE_MARKS = (
     "outlookmessageheader",
     "mail-editor-reference",
 )
+_SIGNATURE_MARKS = ("gmail_signature", "moz-signature", "protonmail_signature", "yahoo_signature", "x_signature")
 _BLOCKS = ("div", "p", "blockquote", "table", "pre", "span", "td")
 _MAX_ELEMENTS = 20_000  # a bigger body is shown whole
 _HEAD = 1500  # characters that tell whether a block opens a quotation
 
 
 def fold_html(body: str | None) -> Folded:
-    """Split sanitised HTML into the author's part and the quoted tail (both valid fragments)."""
+    """Split sanitised HTML into the author's part, the signature and the quoted tail (all valid fragments)."""
     if not body or not body.strip():
         return Folded("")
     try:
         root = html.fragment_fromstring(body, create_parent="div")
     except (etree.ParserError, ValueError):
         return Folded(body)
-    cut = _find_cut(root)
-    if cut is None or not _text(_before(root, cut)).strip():
-        return Folded(body)
-    return Folded(_inner(_before(root, cut)), quoted=_inner(_after(root, cut)))
+    written, quoted = _split(root, _first(root, _quote_start))
+    visible, signature = _split(written, _first(written, _signature_start))
+    return Folded(_inner(visible), signature, quoted) if signature or quoted else Folded(body)
 
 
-def _find_cut(root):
+def _first(root, find):
+    """Return the first node that ``find`` finds in an element, None when the body is too big to look."""
     for count, node in enumerate(root.iterdescendants()):
         if count > _MAX_ELEMENTS:
             return None
-        if isinstance(node.tag, str) and (start := _quote_start(node)) is not None:
+        if isinstance(node.tag, str) and (start := find(node)) is not None:
             return start
     return None
+
+
+def _split(root, cut):
+    """Return (what stands before ``cut``, the rest as HTML); everything when nothing is written before."""
+    before = root if cut is None else _before(root, cut)
+    if before is root or not _text(before).strip():
+        return root, ""
+    return before, _inner(_after(root, cut))
+
+
+def _signature_start(node):
+    """Return ``node`` when nothing but the signature follows: marked by the mail program, or below “-- ”."""
+    if _is_marked(node, _SIGNATURE_MARKS):
+        return node if _nothing_written_after(node, _SIGNATURE_MARKS) else None
+    if node.tag not in _BLOCKS or not SIGNATURE.match(_text(node, limit=5).strip().partition("\n")[0].strip()):
+        return None
+    lines = [line for line in _text(_after(node.getroottree().getroot(), node)).splitlines() if line.strip()]
+    return node if len(lines) <= MAX_SIGNATURE else None
 
 
 def _quote_start(node):
@@ -58,9 +77,9 @@ def _quote_start(node):
     return None
 
 
-def _is_marked(node):
-    marks = f"{node.get('class') or ''} {node.get('id') or ''}".lower()
-    return any(mark in marks for mark in _QUOTE_MARKS)
+def _is_marked(node, marks=_QUOTE_MARKS):
+    names = f"{node.get('class') or ''} {node.get('id') or ''}".lower()
+    return any(mark in names for mark in marks)
 
 
 def _opens_outlook_quote(node):
@@ -80,13 +99,13 @@ def _attribution_above(node):
     return above if is_attribution(text) else node
 
 
-def _nothing_written_after(node):
+def _nothing_written_after(node, marks=_QUOTE_MARKS):
     while node.getparent() is not None:
         if (node.tail or "").strip():
             return False
         for later in node.itersiblings():
-            quoted = later.tag == "blockquote" or _is_marked(later)
-            if (not quoted and _text(later).strip()) or (later.tail or "").strip():
+            is_known = later.tag == "blockquote" or _is_marked(later, marks)
+            if (not is_known and _text(later).strip()) or (later.tail or "").strip():
                 return False
         node = node.getparent()
     return True

@@ -38,14 +38,14 @@ _LABELS = {
 _HEADER_LINE = {
     name: re.compile(rf"^\s*\*?(?:{words})\s*\*?\s*[::]\s*\*?\s*\S", re.IGNORECASE) for name, words in _LABELS.items()
 }
-_SIGNATURE = re.compile(r"^(-- ?|—|__+)$")
+SIGNATURE = re.compile(r"^(-- ?|—|__+)$")
 _MOBILE = re.compile(
     r"^\s*(sent from my|get outlook for|envoyé (?:de|depuis) mon|télécharger outlook"
     r"|von meinem .{2,30} gesendet|enviado desde mi|inviato da|verstuurd vanaf)\b.{0,60}$",
     re.IGNORECASE,
 )
 _MAX_LINES = 5000  # a longer text is shown whole
-_MAX_SIGNATURE = 12  # lines; a longer tail is text
+MAX_SIGNATURE = 12  # lines; a longer tail is text
 
 
 @dataclass(frozen=True)
@@ -132,8 +132,8 @@ def _bare_quote_start(lines):
 
 
 def _signature_start(lines):
-    for index in range(len(lines) - 1, max(-1, len(lines) - _MAX_SIGNATURE - 2), -1):
-        if _SIGNATURE.match(lines[index]) and index:
+    for index in range(len(lines) - 1, max(-1, len(lines) - MAX_SIGNATURE - 2), -1):
+        if SIGNATURE.match(lines[index]) and index:
             return index
         if _MOBILE.match(lines[index]) and index and not "".join(lines[index + 1 :]).strip():
             return index

@@ -4,15 +4,18 @@ from ..exceptions import ServerFault
 from .body_structure import leaves
 from .fetch_batches import download_part
 from .folder_sync import examine
+from .mime_text import decode_transfer
 from .sync_account import connect, credentials_of
 from .sync_plan import FolderState
+from .tnef import read_tnef
 
 
-async def download_attachment(plan, path, uidvalidity, uid, number):
-    """(encoded bytes, transfer encoding) of part ``number``. Raises MailboxError."""
+async def download_attachment(plan, emit, path, uidvalidity, uid, number):
+    """The decoded bytes of part ``number``, “2#1” being file 1 of the winmail.dat in part 2. Raises MailboxError."""
+    number, _hash, inside = number.partition("#")
     session = await connect(plan)
     try:
-        await session.login(await credentials_of(plan, _ignore))
+        await session.login(await credentials_of(plan, emit))
         opened = await examine(session, FolderState(0, path))
         if opened.uidvalidity != uidvalidity:
             raise ServerFault("The folder was renumbered: synchronise first.")
@@ -23,12 +26,9 @@ async def download_attachment(plan, path, uidvalidity, uid, number):
             raise ServerFault("The server no longer has this attachment.")
         data = bytearray()
         await download_part(session, uid, number, data.extend)
-        return bytes(data), found[number].encoding
-    except ValueError as err:
+        content = decode_transfer(bytes(data), found[number].encoding)
+        return read_tnef(content).files[int(inside)].content if inside else content
+    except (ValueError, IndexError) as err:
         raise ServerFault("The server describes this mail wrongly.") from err
     finally:
         session.abort()
-
-
-async def _ignore(_event):
-    """A renewed token is stored by the next synchronisation."""

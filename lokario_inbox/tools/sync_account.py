@@ -6,10 +6,11 @@ Runs in the network loop. All it knows is in its AccountPlan, all it finds goes 
 import asyncio
 
 from ..exceptions import ConfigurationFault, MailboxError, ServerFault
-from .folder_sync import audit_folder, push_changes, sync_folder
+from .folder_sync import audit_folder, sync_folder
 from .imap_session import Credentials, ImapSession, verified_context
 from .imap_wire import decode_mailbox, quote
 from .oauth_token import is_fresh, renew
+from .push_changes import push_changes
 from .sync_plan import Finished, FoldersListed, TokensRenewed
 
 _SPECIAL = {
@@ -106,8 +107,8 @@ async def _log_in(session, plan, credentials):
     known = plan.capabilities and not plan.list_folders and plan.purpose == "sync"
     commands = [_status(folder, plan.capabilities) for folder in plan.folders] if known else []
     replies = await session.login(credentials, *commands)
+    session.capabilities = plan.capabilities if known else frozenset()
     if not known:
-        session.capabilities = frozenset()
         await session.ask_capabilities()
         commands = [_status(folder, session.capabilities) for folder in plan.folders]
         replies = await session.pipeline(*commands) if commands else []
@@ -134,10 +135,9 @@ def _same_folder(found, path):
 
 
 async def _work(session, plan, statuses, emit):
-    capabilities = session.capabilities if plan.list_folders or not plan.capabilities else plan.capabilities
     if plan.list_folders:
         rows = await list_folders(session)
-        await emit(FoldersListed(plan.id, rows, capabilities))
+        await emit(FoldersListed(plan.id, rows, session.capabilities))
         if not plan.folders:
             return {"again": True}
     again = False
@@ -151,7 +151,7 @@ async def _work(session, plan, statuses, emit):
             continue
         if _is_unchanged(folder, status, plan):
             continue
-        result = await sync_folder(session, plan, folder, capabilities, emit)
+        result = await sync_folder(session, plan, folder, emit)
         again |= result.again or (result.backfill and plan.purpose == "backfill")
     return {"again": again}
 

@@ -3,9 +3,12 @@
 Scalars only: the network side never sees a record, the writing side never sees a socket.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .host_policy import HostPolicy
+
+ARCHIVED = "\\Archived"  # a flag of ours, beside those of IMAP: in Gmail's "All Mail", but no longer in the inbox
 
 
 @dataclass(frozen=True)
@@ -75,12 +78,14 @@ class AccountPlan:
 
 @dataclass(frozen=True)
 class RawItem:
-    """One message as it came: whole (``raw``), in parts (``mail``), or not at all (``problem``)."""
+    """One message as it came: whole (``raw``), in parts (``mail``), ``is_stored``, or not at all (``problem``)."""
 
     uid: int
     flags: str
     internaldate: object
     size: int
+    server_ref: str = ""  # the server's own name of this content, the same in every folder; "" when it has none
+    is_stored: bool = False  # the writer has the content already: only its place is news
     raw: bytes | None = None
     mail: object = None
     problem: str = ""
@@ -112,6 +117,14 @@ class FoldersListed(Event):
 
     rows: tuple
     capabilities: frozenset
+
+
+@dataclass(frozen=True)
+class StoredAsked(Event):
+    """Of which mails is the content stored? ``sizes`` maps server refs to sizes; ``answer`` takes a set of the ids."""
+
+    sizes: dict
+    answer: Callable = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -148,7 +161,7 @@ class Present(FolderEvent):
 
 @dataclass(frozen=True)
 class Renumbered(FolderEvent):
-    """UIDVALIDITY changed. ``rows``: (uid, Message-ID, size, internaldate, flags)."""
+    """UIDVALIDITY changed. ``rows``: (uid, Message-ID, size, internaldate, flags, server ref)."""
 
     rows: tuple
 

@@ -1,4 +1,3 @@
-import asyncio
 import secrets
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
@@ -46,8 +45,7 @@ class InboxConnectionTest(models.TransientModel):
         """Both servers up to the login; nothing is changed there."""
         integration = self.integration_id.sudo()
         try:
-            (plan,) = integration._plan_sync__()
-            for step in asyncio.run(check_imap(plan)):
+            for step in integration._ask_server__(check_imap):
                 self._add_step(f"imap_{step.key}", step.ok, step.error_class, step.detail)
         except UserError as err:  # the stored secret cannot be decrypted
             self._add_step("imap_login", False, "configuration", str(err))
@@ -126,14 +124,15 @@ class InboxConnectionTest(models.TransientModel):
         return True
 
     def _await_loop_mail(self, integration):
-        (plan,) = integration._plan_sync__()
         folders = [("inbox", "INBOX")] + [
             (folder.special_use, folder.path)
             for folder in integration.folder_ids
             if folder.special_use == "junk" and folder.is_selectable
         ]
         try:
-            found = asyncio.run(find_test_mail(plan, folders, LOOP_HEADER, self._loop_token(), self._loop_seconds()))
+            found = integration._ask_server__(
+                find_test_mail, folders, LOOP_HEADER, self._loop_token(), self._loop_seconds()
+            )
         except MailboxError as err:
             self._add_step("loop_receive", False, err.error_class, str(err))
             return

@@ -18,6 +18,7 @@ import pytest
 from lokario_cli.worlds.browser import Browser
 from lokario_cli.worlds.mail import MailWorld, SmtpServer
 from lokario_cli.worlds.odoo import Server
+from lokario_cli.worlds.winmail import file, tnef
 
 ADDRESS, PASSWORD = "contact@atelier-du-bois.test", "Boite-de-l-atelier-42"
 ADMIN = "Journal-de-bord-42!"
@@ -36,7 +37,7 @@ LETTERS = [
 ]  # fmt: skip
 
 
-def letter(name, address, subject, text, *, hours=1, html=None, **headers):
+def letter(name, address, subject, text, *, hours=1, html=None, winmail=None, **headers):
     mail = EmailMessage()
     mail["From"], mail["To"], mail["Subject"] = f"{name} <{address}>", ADDRESS, subject
     mail["Date"] = format_datetime(datetime.now().astimezone() - timedelta(hours=hours))
@@ -46,6 +47,8 @@ def letter(name, address, subject, text, *, hours=1, html=None, **headers):
     mail.set_content(text)
     if html:
         mail.add_alternative(html, subtype="html")
+    if winmail:
+        mail.add_attachment(winmail, maintype="application", subtype="ms-tnef", filename="winmail.dat")
     return mail.as_bytes()
 
 
@@ -96,7 +99,8 @@ def _prepare(cluster, database, mail, smtp):
 def test_first_day(journey):
     browser, url = journey.browser, journey.server.url
     for position, (name, address, subject, text) in enumerate(LETTERS):
-        journey.deliver(name, address, subject, text, hours=position * 5 + 1)
+        winmail = tnef(file("Plan du palier.pdf", bytes(20_480))) if "Escalier" in subject else None
+        journey.deliver(name, address, subject, text, hours=position * 5 + 1, winmail=winmail)
     journey.deliver(
         "Bois & Finitions",
         "news@finitions.example",
@@ -165,6 +169,8 @@ def _read(journey):
     browser.see(".lokario_mail.open iframe")
     browser.wait("document.querySelector('.lokario_mail iframe').contentDocument.body.innerText.includes('frêne')")
     browser.wait("!document.querySelector('.lokario_row.active').classList.contains('unread')")
+    browser.see(".lokario_attachment", "Plan du palier.pdf")  # from inside the winmail.dat
+    browser.see(".lokario_attachment", "20 ko")
     journey.picture("reader")
     browser.click(".lokario_nav[data-view=newsletters]")
     browser.click(".lokario_row .lokario_subject", "nouveautés")
@@ -206,6 +212,8 @@ def _new_mail_by_itself(journey):
     browser.evaluate("document.activeElement.blur()")  # a real click leaves the search box
     browser.press("d")
     browser.wait("!document.querySelector('.lokario_list').innerText.includes('Visite de jeudi')")
+    browser.open(f"{journey.server.url}/odoo/inbox-statistics?view_type=pivot")
+    browser.see(".o_pivot th", "Temps de réponse médian")
     for path, name in (("inbox-conversations?view_type=kanban", "kanban"), ("inbox-statistics", "statistics"),
                        ("inbox-health", "health")):  # fmt: skip
         browser.open(f"{journey.server.url}/odoo/{path}")

@@ -4,7 +4,7 @@ import { DropdownItem } from "@web/core/dropdown/dropdown_item";
 import { _t } from "@web/core/l10n/translation";
 import { useService } from "@web/core/utils/hooks";
 import { useDebounced } from "@web/core/utils/timing";
-import { authorName, initials, personColor, shortDate } from "./inbox_store";
+import { authorName, initials, personColor, shortDate, stateLabels } from "./formats";
 import { ShortcutHelp } from "./shortcut_help";
 
 export class ConversationList extends Component {
@@ -18,10 +18,7 @@ export class ConversationList extends Component {
         this.scrollRef = useRef("scroll");
         this.search = useDebounced((text) => this.store.setFilter({ search: text }), 250);
         Object.assign(this, { authorName, initials, personColor, shortDate });
-        this.states = {
-            new: _t("New"), in_progress: _t("In progress"), resolved: _t("Resolved"), archived: _t("Archived"),
-            spam: _t("Spam"),
-        };
+        this.states = stateLabels();
         useEffect(
             () => {
                 this.scrollRef.el?.querySelector(".lokario_row.active")?.scrollIntoView({ block: "nearest" });

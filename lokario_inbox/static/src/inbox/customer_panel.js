@@ -1,7 +1,6 @@
 import { Component } from "@odoo/owl";
 import { useService } from "@web/core/utils/hooks";
-import { _t } from "@web/core/l10n/translation";
-import { initials, personColor, shortDate } from "./inbox_store";
+import { initials, personColor, shortDate, stateLabels } from "./formats";
 import { readerPanels } from "./reader_panels";
 
 /** Who writes, what he has with us, and what he wrote before. */
@@ -12,10 +11,7 @@ export class CustomerPanel extends Component {
     setup() {
         this.action = useService("action");
         Object.assign(this, { initials, personColor, shortDate });
-        this.states = {
-            new: _t("New"), in_progress: _t("In progress"), resolved: _t("Resolved"), archived: _t("Archived"),
-            spam: _t("Spam"),
-        };
+        this.states = stateLabels();
     }
 
     get customer() {

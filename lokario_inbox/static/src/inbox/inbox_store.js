@@ -1,5 +1,5 @@
 import { reactive } from "@odoo/owl";
-import { deserializeDateTime, serializeDateTime } from "@web/core/l10n/dates";
+import { serializeDateTime } from "@web/core/l10n/dates";
 import { _t } from "@web/core/l10n/translation";
 
 const { DateTime } = luxon;
@@ -271,52 +271,4 @@ export class InboxStore {
         }
         await this.loadSidebar();
     }
-}
-
-/** "10:42", "Tue", "3 Mar", "03/2024": as short as the distance allows. */
-export function shortDate(value) {
-    if (!value) {
-        return "";
-    }
-    const date = deserializeDateTime(value);
-    const now = DateTime.now();
-    if (date.hasSame(now, "day")) {
-        return date.toLocaleString(DateTime.TIME_24_SIMPLE);
-    }
-    if (now.diff(date, "days").days < 6 && date < now) {
-        return date.toLocaleString({ weekday: "short" });
-    }
-    if (date.hasSame(now, "year")) {
-        return date.toLocaleString({ day: "numeric", month: "short" });
-    }
-    return date.toLocaleString({ day: "2-digit", month: "2-digit", year: "2-digit" });
-}
-
-export function longDate(value) {
-    return value ? deserializeDateTime(value).toLocaleString(DateTime.DATETIME_MED_WITH_WEEKDAY) : "";
-}
-
-export function authorName(author) {
-    return (author || "").split("<")[0].replaceAll('"', "").trim() || author || "";
-}
-
-export function initials(author) {
-    const words = authorName(author).split(/[\s.@_-]+/).filter(Boolean);
-    return words.slice(0, 2).map((word) => word[0].toUpperCase()).join("") || "?";
-}
-
-/** A colour of the palette that stays the same for the same person. */
-export function personColor(author) {
-    let hash = 0;
-    for (const character of authorName(author)) {
-        hash = (hash * 31 + character.codePointAt(0)) % 997;
-    }
-    return `lokario_person_${hash % 10}`;
-}
-
-export function fileSize(bytes) {
-    if (bytes < 1024 * 1024) {
-        return `${Math.max(1, Math.round(bytes / 1024))} ko`;
-    }
-    return `${(bytes / 1024 / 1024).toFixed(1)} Mo`;
 }

@@ -38,8 +38,8 @@ export class MailBody extends Component {
     }
 
     get hasRemoteImages() {
-        const { visible, quoted } = this.props.body;
-        return this.props.body.kind === "html" && `${visible}${quoted}`.includes("data-remote-src=");
+        const { kind, visible, quoted, signature } = this.props.body;
+        return kind === "html" && [visible, signature, quoted].some((part) => part.includes("data-remote-src="));
     }
 
     showImages() {
@@ -53,8 +53,8 @@ export class MailBody extends Component {
         return `<!DOCTYPE html><html><head><meta charset="utf-8"><base target="_blank">
             <meta http-equiv="Content-Security-Policy" content="${POLICY} ${window.location.origin} ${remote}">
             <meta name="referrer" content="no-referrer"><style>${STYLE}</style></head><body>${wrap(visible)}
-            ${signature ? `<div class="signature">${wrap(signature)}</div>` : ""}
-            ${quoted ? `<details><summary>•••</summary><div>${wrap(quoted)}</div></details>` : ""}</body></html>`;
+            ${signature || quoted ? `<details><summary>•••</summary><div class="signature">${wrap(signature)}</div>
+            <div>${wrap(quoted)}</div></details>` : ""}</body></html>`;
     }
 
     withImages(text) {

@@ -1,7 +1,7 @@
 import { Component, useState } from "@odoo/owl";
 import { deserializeDate } from "@web/core/l10n/dates";
 import { _t } from "@web/core/l10n/translation";
-import { fileSize, initials, longDate, personColor, shortDate } from "./inbox_store";
+import { fileSize, initials, longDate, personColor, shortDate } from "./formats";
 import { MailBody } from "./mail_body";
 
 const ICONS = [

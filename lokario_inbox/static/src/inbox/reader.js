@@ -6,7 +6,7 @@ import { _t } from "@web/core/l10n/translation";
 import { user } from "@web/core/user";
 import { useService } from "@web/core/utils/hooks";
 import { CustomerPanel } from "./customer_panel";
-import { longDate } from "./inbox_store";
+import { longDate, stateLabels } from "./formats";
 import { MailCard } from "./mail_card";
 import { readerPanels } from "./reader_panels";
 
@@ -22,10 +22,7 @@ export class Reader extends Component {
         this.state = useState({ notes: {} }); // what is being written, by conversation
         this.scrollRef = useRef("scroll");
         this.longDate = longDate;
-        this.states = [
-            ["new", _t("New")], ["in_progress", _t("In progress")], ["resolved", _t("Resolved")],
-            ["archived", _t("Archived")], ["spam", _t("Spam")],
-        ];
+        this.states = stateLabels();
         useEffect(
             () => this.scrollToLatest(),
             () => [this.store.conversation?.id]
@@ -50,7 +47,7 @@ export class Reader extends Component {
     }
 
     get stateLabel() {
-        return Object.fromEntries(this.states)[this.conversation.state];
+        return this.states[this.conversation.state];
     }
 
     get tags() {

@@ -1,7 +1,7 @@
 import { Component, useState } from "@odoo/owl";
 import { _t } from "@web/core/l10n/translation";
 import { useService } from "@web/core/utils/hooks";
-import { shortDate } from "./inbox_store";
+import { shortDate } from "./formats";
 
 export class Sidebar extends Component {
     static template = "lokario_inbox.Sidebar";
