@@ -78,7 +78,6 @@ class _Chaos:
             parameters = env["ir.config_parameter"]
             parameters.set_param("lokario_inbox.evidence_grace", str(GRACE))
             parameters.set_param("lokario_inbox.sent_copy_wait", "2")
-            parameters.set_param("lokario_inbox.outbox_patience", "0")  # the chaos moves the clock
             env.company.inbox_undo_seconds = 0
             self.boxes = [
                 self.world.add_box(

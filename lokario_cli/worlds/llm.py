@@ -20,6 +20,7 @@ class LlmServer:
 
     def __init__(self, answer: Callable[[list], object], key: str | None = None, faults=()):
         self.answer, self.key, self.faults = answer, key, list(faults)
+        self.slow_model: str | None = None  # questions to this model are never answered
         self.requests: list[dict] = []
         self.released = threading.Event()  # set at the end: whoever stalls goes home
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"llm": self}))
@@ -53,6 +54,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(404, b"{}")
             elif self.llm.key and self.headers.get("Authorization") != f"Bearer {self.llm.key}":
                 self._send(401, b'{"error": {"message": "bad key"}}')
+            elif body["model"] == self.llm.slow_model:
+                self._stall(body["messages"])
             elif fault is None:
                 self._send(200, self._completion(body["messages"]))
             elif isinstance(fault, int):

@@ -22,8 +22,6 @@ from . import inbox_link
 from . import inbox_conversation_upkeep
 from . import inbox_conversation_rules
 from . import inbox_conversation_screen
-from . import inbox_conversation_statistics
-from . import inbox_conversation_customer
 from . import inbox_message_threading
 from . import inbox_message_search
 from . import inbox_message_routing
@@ -36,9 +34,12 @@ from . import res_company
 from . import inbox_integration_sending
 from . import inbox_sent_copy
 from . import inbox_outgoing
+from . import inbox_outgoing_states
 from . import inbox_outgoing_writing
+from . import inbox_outgoing_text
 from . import inbox_outgoing_delivery
 from . import inbox_conversation_answer
+from . import inbox_message_answer
 from . import inbox_canned_answer
 from . import ir_mail_server
 from . import res_company_sending
@@ -49,6 +50,7 @@ from . import inbox_ai_policy
 from . import inbox_ai_example
 from . import inbox_ai_decision
 from . import inbox_ai_decision_brief
+from . import inbox_ai_decision_reasons
 from . import inbox_ai_decision_run
 from . import inbox_outgoing_ai
 from . import inbox_outgoing_drafts

@@ -53,6 +53,7 @@ REASONS = [
     ("not_earned", "“Auto” is not earned yet, or lost: drafts were changed too often."),
     ("sample", "One draft in ten goes to a person, to measure trust."),
     ("person_answering", "A person is already answering."),
+    ("asked", "The same question was already asked about this mail."),
     ("forged", "The sender could not be authenticated."),
 ]
 GATE_REASONS = {
@@ -95,6 +96,13 @@ class InboxAiDecision(models.Model):
         "inbox.integration", string="Mailbox", required=True, index=True, ondelete="cascade"
     )
     owner_id = fields.Many2one("res.users", index="btree_not_null")
+    requester_id = fields.Many2one(
+        "res.users",
+        "Asked for by",
+        index="btree_not_null",
+        ondelete="set null",
+        help="Empty: asked by the mail itself.",
+    )
     conversation_id = fields.Many2one("inbox.conversation", index=True, ondelete="cascade")
     message_id = fields.Many2one("inbox.message", required=True, index=True, ondelete="cascade")
     purpose = fields.Selection(PURPOSES, required=True)
@@ -132,9 +140,13 @@ class InboxAiDecision(models.Model):
     is_accepted = fields.Float("Acceptance", compute="_compute_is_draft", store=True, aggregator="avg")
     explanation = fields.Text(compute="_compute_explanation")
 
-    # The idempotency key: one question per message, purpose and prompt version. "" is a question not yet worded.
-    _question_uniq = models.Constraint(
-        "UNIQUE(message_id, purpose, prompt_version)", "This question was already asked about this mail."
+    # The idempotency key: one question per message, purpose and prompt version. "" is a question not worded.
+    _question_uniq = models.UniqueIndex(
+        "(message_id, purpose, prompt_version) WHERE prompt_version != ''",
+        "This question was already asked about this mail.",
+    )
+    _open_question_uniq = models.UniqueIndex(
+        "(message_id, purpose) WHERE state != 'done'", "This question about this mail waits already."
     )
     _due_idx = models.Index("(next_try_at) WHERE state != 'done'")
 

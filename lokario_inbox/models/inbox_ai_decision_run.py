@@ -6,13 +6,12 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import plaintext2html
 
-from ..tools import ai_prompt, gate_language, llm_client, loop_guard, reply_gate
+from ..tools import ai_prompt, gate_language, llm_client, reply_gate
+from .ai_run import AiRun
 
 _logger = logging.getLogger(__name__)
 
-BATCH = 50
 MAX_ATTEMPTS = 6
-FRESH = timedelta(days=1)  # older mail is not answered by a machine
 RETRY = (30, 120, 600, 1800, 3600)  # seconds
 
 
@@ -24,59 +23,66 @@ class InboxAiDecision(models.Model):
     @api.model
     def _cron_think(self):
         """Ask what is due; the synchronisation never waits for it."""
-        domain = Domain("state", "!=", "done") & Domain("next_try_at", "<=", fields.Datetime.now())
-        due = self.search(domain, limit=BATCH, order="next_try_at, id")
-        commit_progress = self.env["ir.cron"]._commit_progress
-        commit_progress(remaining=self.search_count(domain))
-        for decision in due:
-            decision._process()
-            if not commit_progress(1):
-                break
+        AiRun(self).serve()
 
-    def _process(self):
-        """One question, whatever happens to it; the others go on."""
+    @api.model
+    def _due_domain(self):
+        return Domain("state", "!=", "done") & Domain("next_try_at", "<=", fields.Datetime.now())
+
+    def _prepare_question(self):
+        """Return the Question to the model; None when it is settled without one."""
+        return self._alone(lambda decision: decision._word_question())
+
+    def _take_outcome(self, outcome, brief):
+        """Take what came back for a question of this Brief."""
+        self._alone(lambda decision: decision._take(outcome, brief))
+
+    def _alone(self, act):
+        """One step of one question, whatever happens to it; the others go on."""
         try:
             taken = self.try_lock_for_update().filtered_domain([("state", "!=", "done")])
-            if taken:
-                taken._decide()
+            return act(taken) if taken else None
         except Exception:
             self.env.cr.rollback()
             _logger.exception("AI decision %s", self.id)
             self._try_later(self.env._("Internal error: see the server's log."))
-        self._commit()
+            return None
+        finally:
+            self.env.cr.commit()  # pylint: disable=invalid-commit  # nothing is held while a model is asked
 
-    def _commit(self):
-        self.env.cr.commit()  # pylint: disable=invalid-commit  # nothing is held while a model is asked
-
-    def _decide(self):
-        """From the mail to a closed decision, or to another try."""
+    def _word_question(self):
         if reason := self._reason_not_to_ask():
-            return self._set_done(
-                "superseded" if reason == "superseded" else "skipped", reason if reason != "superseded" else False
-            )
-        brief = self._brief()
-        chat = ai_prompt.messages(brief)
-        provider = self._provider()
+            return self._set_skipped(reason)
+        brief, provider = self._brief(), self._provider()
         try:
             client = provider._get_llm_client__()
         except (UserError, llm_client.LlmRejected) as err:
             return self._set_done("failed", error=str(err))
         version = ai_prompt.version(brief, provider.model_name)
         if self._asked_before(version):
-            return self._set_done("superseded")
+            if not self.requester_id:
+                return self._set_skipped("asked")
+            version = f"{version}.{self.id}"  # a person wants another draft
+        chat = ai_prompt.messages(brief)
+        self._set_asking(provider, prompt_version=version, input_hash=ai_prompt.input_hash(chat))
+        return llm_client.Question(self.id, client, chat, brief)
+
+    def _set_skipped(self, reason):
+        """reason: a code of REASONS, or "superseded": a newer mail stands for this one."""
+        is_superseded = reason == "superseded"
+        return self._set_done("superseded" if is_superseded else "skipped", not is_superseded and reason)
+
+    def _set_asking(self, provider, **values):
         self.write(
             {
                 "state": "asking",
                 "provider_id": provider.id,
                 "model_name": provider.model_name,
                 "asked_at": fields.Datetime.now(),
-                "prompt_version": version,
-                "input_hash": ai_prompt.input_hash(chat),
                 "attempts": self.attempts + 1,
+                **values,
             }
         )
-        self._commit()
-        return self._ask(client, chat, brief)
 
     def _asked_before(self, version):
         return self.search_count(
@@ -89,22 +95,20 @@ class InboxAiDecision(models.Model):
             limit=1,
         )
 
-    def _ask(self, client, chat, brief):
-        try:
-            completion = client.complete(chat)
-        except llm_client.LlmRejected as err:
-            return self._set_done("failed", error=str(err))
-        except llm_client.LlmError as err:
-            return self._try_later(str(err), getattr(err, "wait", 0))
+    def _take(self, outcome, brief):
+        if isinstance(outcome, llm_client.LlmRejected):
+            return self._set_done("failed", error=str(outcome))
+        if not isinstance(outcome, llm_client.Completion):
+            return self._try_later(str(outcome), getattr(outcome, "wait", 0))
         self.write(
             {
-                "prompt_tokens": completion.prompt_tokens,
-                "completion_tokens": completion.completion_tokens,
-                "cost": self.cost + self.provider_id._cost(completion),
+                "prompt_tokens": outcome.prompt_tokens,
+                "completion_tokens": outcome.completion_tokens,
+                "cost": self.cost + self.provider_id._cost(outcome),
             }
         )
         try:
-            answer = llm_client.parse_object(completion.text)
+            answer = llm_client.parse_object(outcome.text)
         except llm_client.LlmNonsense as err:
             return self._try_later(str(err))
         return getattr(self, f"_take_{self.purpose}")(answer, brief)
@@ -115,43 +119,8 @@ class InboxAiDecision(models.Model):
         seconds = max(wait, RETRY[min(self.attempts, len(RETRY)) - 1 if self.attempts else 0])
         return self.write({"error": error, "next_try_at": fields.Datetime.now() + timedelta(seconds=seconds)})
 
-    # === MAY IT BE ASKED? === #
-
     def _provider(self):
         return self.company_id.sudo().inbox_ai_provider_id
-
-    def _reason_not_to_ask(self):
-        """Return a code of REASONS, "superseded", or None."""
-        company, provider = self.company_id, self._provider()
-        if company.inbox_ai_stopped and self.purpose == "reply":
-            return "stopped"
-        if not provider or not provider.active:
-            return "no_provider"
-        if not provider._has_budget():
-            return "budget"
-        if self.purpose != "reply":
-            return None
-        return self._reason_not_to_answer()
-
-    def _reason_not_to_answer(self):
-        message, conversation = self.message_id, self.conversation_id
-        policy = self.env["inbox.ai.policy"]._for(conversation)
-        self.write({"policy_id": policy.id, "mode": policy.mode or "off", "category_id": conversation.category_id.id})
-        if not policy or policy.mode == "off":
-            return "policy_off"
-        if message.date < fields.Datetime.now() - FRESH:
-            return "old"
-        if conversation.state in ("spam", "archived"):
-            return "closed"
-        if message.is_newsletter:
-            return "newsletter"
-        if not (message.body_text or "").strip():
-            return "no_text"
-        if conversation._last_message_of_customer() != message:
-            return "superseded"
-        if conversation._is_answered_since(message):
-            return "person_answering"
-        return loop_guard.refusal(message._header_pairs(), self.env["inbox.integration"]._all_own_addresses())
 
     # === WHAT COMES BACK === #
 
@@ -213,15 +182,16 @@ class InboxAiDecision(models.Model):
 
     def _act(self, verdict):
         """A draft for a person, or an answer that leaves by itself."""
-        if self.policy_id.mode == "suggest":
+        mode = "approve" if self.requester_id else self.policy_id.mode
+        if mode == "suggest":
             return self._set_done("suggested")
         outgoing = self._make_draft()
         self.outgoing_id = outgoing
         if self.policy_id.to_drafts_folder:
             outgoing._queue_draft_copy()
         if verdict.reasons:
-            return self._set_done("refused" if self.policy_id.mode == "auto" else "drafted")
-        if self.policy_id.mode != "auto":
+            return self._set_done("refused" if mode == "auto" else "drafted")
+        if mode != "auto":
             return self._set_done("drafted")
         if reason := self._reason_for_a_person():
             return self._set_done("drafted", reason)
@@ -238,47 +208,13 @@ class InboxAiDecision(models.Model):
                 **values,
                 "email_to": self._recipient(),
                 "email_cc": False,
-                "author_id": (self.conversation_id.user_id or self.integration_id.user_id).id,
+                "author_id": (self.requester_id or self.conversation_id.user_id or self.integration_id.user_id).id,
                 "body_html": self._text_as_html(),
                 "is_automatic": True,
                 "is_ai": True,
                 "with_history": True,
             }
         )
-
-    def _reason_for_a_person(self):
-        """In mode auto: why a person must look at this one all the same."""
-        policy = self.policy_id
-        if not policy._may_send(self.message_id):
-            return "sample" if policy.is_earned else "not_earned"
-        if self.message_id._authentication() == "fail":
-            return "forged"
-        return self._limit_reached()
-
-    def _limit_reached(self):
-        """Return the limit that forbids another automatic answer now, or None."""
-        company, now = self.company_id, fields.Datetime.now()
-        sent = (
-            Domain("purpose", "=", "reply") & Domain("outcome", "in", ("queued", "sent")) & Domain("id", "!=", self.id)
-        )
-        same_company = sent & Domain("company_id", "=", company.id)
-        period = now - timedelta(hours=max(1, company.inbox_ai_sender_hours))
-        address = self.message_id.from_address
-        if self.search_count(
-            same_company & Domain("message_id.from_address", "=", address) & Domain("asked_at", ">=", period), limit=1
-        ):
-            return "sender_limit"
-        if (
-            self.search_count(sent & Domain("conversation_id", "=", self.conversation_id.id))
-            >= company.inbox_ai_thread_limit
-        ):
-            return "thread_limit"
-        if (
-            self.search_count(same_company & Domain("asked_at", ">=", now - timedelta(days=1)))
-            >= company.inbox_ai_day_limit
-        ):
-            return "day_limit"
-        return None
 
     def _send_by_itself(self, outgoing):
         """Queue the answer behind the undo window, inside the opening hours."""

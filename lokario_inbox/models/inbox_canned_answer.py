@@ -35,7 +35,7 @@ class InboxCannedAnswer(models.Model):
                 "shortcut": answer.shortcut or "",
                 "body": answer._filled(conversation),
             }
-            for answer in self.search(domain, limit=20)
+            for answer in self.search(domain, limit=100)
         ]
 
     def _filled(self, conversation):

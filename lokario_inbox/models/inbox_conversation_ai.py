@@ -49,6 +49,12 @@ class InboxConversation(models.Model):
             for mail in self._live_messages()
         )
 
+    def _is_long_for_ai(self):
+        """Whether the company wants a conversation of this length summarised by itself."""
+        company_sudo = self.company_id.sudo()
+        least = company_sudo.inbox_ai_summary_from
+        return bool(least and company_sudo.inbox_ai_provider_id and len(self._live_messages()) >= least)
+
     # === BUTTONS === #
 
     def action_summarise(self):
@@ -60,15 +66,20 @@ class InboxConversation(models.Model):
         last = self._live_messages()[-1:]
         if not last:
             raise UserError(self.env._("There is no mail to summarise."))
-        self._live_messages()[-1:]._ask_ai("summary")
+        last._ask_ai("summary", self.env.user)
 
     def action_ai_draft(self):
-        """Button “Draft an answer”: ask AI about the last mail of the customer now."""
+        """Button “Draft an answer”: a draft for the user, whatever the policy says of answers nobody asked for."""
         self.ensure_one()
         self.check_access("read")
         if not self.company_id.sudo().inbox_ai_provider_id:
             raise UserError(self.env._("Choose an AI provider in the settings first."))
-        self._last_message_of_customer()._ask_ai("reply")
+        last = self._last_message_of_customer()
+        if not last:
+            raise UserError(self.env._("There is no mail of a customer to answer."))
+        if last.ai_decision_ids.outgoing_id.filtered(lambda item: item.state == "draft"):
+            raise UserError(self.env._("A draft by AI already waits in this conversation: send it or throw it away."))
+        last._ask_ai("reply", self.env.user)
 
     def action_use_suggestion(self):
         """Return the id of a draft of the user's own with the suggested text."""

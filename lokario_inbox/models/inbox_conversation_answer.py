@@ -2,6 +2,7 @@ from datetime import timedelta
 
 from odoo import fields, models
 
+SHOWN = ("kind", "state", "subject", "email_to", "send_at", "is_scheduled", "answer", "is_automatic")
 WRITING = timedelta(minutes=2)  # somebody seen writing so recently is still at it
 
 
@@ -24,6 +25,8 @@ class InboxConversation(models.Model):
         if not draft:
             values = outgoing._prepare_answer(parent, kind) if parent else {"integration_id": self.integration_id.id}
             draft = outgoing.create({**values, "conversation_id": self.id, "kind": kind if parent else "new"})
+            if kind == "forward":
+                draft._attach_originals()
         draft.action_ping()
         return draft.id
 
@@ -57,36 +60,12 @@ class InboxConversation(models.Model):
         return {"writing": writing.author_id.mapped("name"), "answered_by": answered.author_id.mapped("name")}
 
     def get_outgoing(self):
-        """Return what the reader shows below the mails: drafts, waiting, failed and uncertain mails, newest last."""
+        """Return what the reader shows below the mails: what is written, waits, or needs a person; newest last."""
         self.ensure_one()
         self.check_access("read")
-        stored = set(self.env["inbox.message"].search([("conversation_id", "=", self.id)]).mapped("message_id_header"))
+        mails = self.env["inbox.message"].search([("conversation_id", "=", self.id)])
+        stored = set(mails.mapped("message_id_header")) - {False}  # mails of others may have none
         shown = self.outgoing_ids.sorted("id").filtered(
-            lambda item: (
-                item.state != "cancelled"
-                and item.message_id_header not in stored
-                and (item.state != "draft" or item.author_id == self.env.user or item.is_automatic)
-            )
+            lambda item: item.message_id_header not in stored and item._is_shown_in_reader()
         )
-        return shown.read(
-            [
-                "id",
-                "kind",
-                "state",
-                "cause",
-                "subject",
-                "email_to",
-                "email_cc",
-                "body_html",
-                "send_at",
-                "is_scheduled",
-                "author_id",
-                "answer",
-                "sent_at",
-                "attempts",
-                "is_automatic",
-            ]
-        )
-
-    def _announce_outgoing(self):
-        self._announce_change()
+        return shown.read(SHOWN)

@@ -8,7 +8,7 @@ from odoo.tools import email_normalize
 
 from ..const import IMAP_PORTS, SMTP_PORTS
 from ..exceptions import ConfigurationFault
-from ..tools import smtp_client, smtp_retry
+from ..tools import sent_mailbox, smtp_client, smtp_retry
 from ..tools.mailbox_login import MailboxLogin, credentials
 from ..tools.sent_mailbox import Access, SentMailbox
 from ..tools.sync_plan import TokensRenewed
@@ -134,7 +134,7 @@ class InboxIntegration(models.Model):
         integration_sudo = self.sudo()
         policy, context = self._host_policy(SMTP_PORTS), self._smtp_tls_context__()
         host, port, security = integration_sudo.smtp_host, integration_sudo.smtp_port, integration_sudo.smtp_security
-        timeout = self._smtp_timeout()
+        timeout = self._timeout("smtp", smtp_client.TIMEOUT)
 
         def open_session(ask):
             with smtp_client.connect_stage():
@@ -157,9 +157,9 @@ class InboxIntegration(models.Model):
         return
 
     @api.model
-    def _smtp_timeout(self):
-        """Seconds a server may take for each answer before the mail itself."""
-        return int(self.env["ir.config_parameter"].sudo().get_param("lokario_inbox.smtp_timeout", smtp_client.TIMEOUT))
+    def _timeout(self, protocol, default):
+        """Seconds a server may take for each answer ("smtp": before the mail itself)."""
+        return int(self.env["ir.config_parameter"].sudo().get_param(f"lokario_inbox.{protocol}_timeout", default))
 
     def _credentials_for__(self, ask):
         """Return (user, method, secret) in a thread that has `ask` make the calls that need the database."""
@@ -183,12 +183,8 @@ class InboxIntegration(models.Model):
 
     # === THE MAILBOX AS EVIDENCE === #
 
-    def _open_sent_mailbox__(self):
-        """Return a SentMailbox of this mailbox; entering it raises MailboxUnavailable."""
-        return self._mailbox_opener__()(_directly)
-
     def _mailbox_opener__(self):
-        """Return open_mailbox(ask), like `_session_opener__`, for a SentMailbox."""
+        """Return open_mailbox(ask), like `_session_opener__`: a SentMailbox, which raises MailboxUnavailable."""
         self.ensure_one()
         integration_sudo = self.sudo()
         access = partial(
@@ -198,6 +194,7 @@ class InboxIntegration(models.Model):
             integration_sudo.imap_port,
             integration_sudo.imap_security,
             context=self._smtp_tls_context__(),
+            timeout=self._timeout("imap", sent_mailbox.TIMEOUT),
         )
         uses = {folder.special_use: folder.path for folder in integration_sudo.folder_ids if folder.special_use}
         names = {"sent": uses.get("sent", ""), "drafts": uses.get("drafts", "")}
@@ -210,7 +207,7 @@ class InboxIntegration(models.Model):
         the mailbox cannot be asked. "absent" is a proof only when `_evidence_is_proven()` and when the server has had
         `_evidence_grace()` seconds since the mail was handed over.
         """
-        with self._open_sent_mailbox__() as box:
+        with self._mailbox_opener__()(_directly) as box:
             return box.evidence(message_id)
 
     def _evidence_is_proven(self):

@@ -12,11 +12,13 @@ class InboxMessage(models.Model):
     ai_decision_ids = fields.One2many("inbox.ai.decision", "message_id")
 
     def _after_store(self):
-        """Queue a question for fresh mail of mailboxes that have an AI policy; close drafts answered elsewhere."""
+        """Queue questions about fresh mail; close drafts answered elsewhere."""
         super()._after_store()
         since = fields.Datetime.subtract(fields.Datetime.now(), days=1)
         fresh = self.filtered(lambda mail: mail.date and mail.date >= since)
         self.browse(fresh.ids)._close_answered_drafts()
+        for conversation in fresh.conversation_id.filtered(lambda item: item._is_long_for_ai()):
+            conversation._live_messages()[-1:]._ask_ai("summary")
         received = fresh.filtered(lambda mail: mail.direction == "in" and mail.conversation_id)
         if received and self.env["inbox.ai.policy"].sudo().search_count(
             [("integration_id", "=", received[0].integration_id.id), ("mode", "!=", "off")], limit=1
@@ -49,8 +51,8 @@ class InboxMessage(models.Model):
                 draft.decision_ids._set_judged("elsewhere")
                 draft._set_cancelled("answered")
 
-    def _ask_ai(self, purpose):
-        """Put a question about each mail into the queue; asking twice asks once."""
+    def _ask_ai(self, purpose, requester=None):
+        """Put a question about each mail into the queue; asking twice asks once. requester: the person who wants it."""
         if not self:
             return
         decisions = self.env["inbox.ai.decision"].sudo()
@@ -66,6 +68,7 @@ class InboxMessage(models.Model):
                     "conversation_id": mail.conversation_id.id,
                     "message_id": mail.id,
                     "purpose": purpose,
+                    "requester_id": requester and requester.id,
                 }
                 for mail in self - known
             ]

@@ -16,17 +16,6 @@ STATES = [
     ("uncertain", "Uncertain"),
     ("cancelled", "Cancelled"),
 ]
-# Every change of state goes through _set_<state>() and is one of these.
-ALLOWED = {
-    "draft": {"scheduled", "failed", "cancelled", "uncertain"},
-    "scheduled": {"draft", "sending", "unsettled", "failed"},
-    "sending": {"scheduled"},
-    "unsettled": {"sending"},
-    "sent": {"sending", "unsettled", "uncertain"},
-    "failed": {"scheduled", "sending", "uncertain"},
-    "uncertain": {"unsettled"},
-    "cancelled": {"draft", "scheduled", "sending", "failed"},
-}
 CAUSES = [
     ("recipient", "An address was refused"),
     ("sender", "The mailbox may not send as this address"),
@@ -39,7 +28,8 @@ CAUSES = [
     ("not_allowed", "No longer allowed to leave by itself"),
 ]
 
-CONTENT = {"email_to", "email_cc", "email_bcc", "subject", "body_html", "attachment_ids", "integration_id", "parent_id"}
+ADDRESSED = {"email_to", "email_cc", "email_bcc", "integration_id", "parent_id"}
+CONTENT = ADDRESSED | {"subject", "body_html", "attachment_ids", "wanted_at"}
 
 
 class InboxOutgoing(models.Model):
@@ -73,6 +63,7 @@ class InboxOutgoing(models.Model):
     body_html = fields.Html("Text", sanitize_style=True)
     attachment_ids = fields.Many2many("ir.attachment", string="Attachments")
     with_signature = fields.Boolean("Signature", default=True)
+    wanted_at = fields.Datetime("Send on", copy=False, help="Left empty: right after the undo window.")
     with_history = fields.Boolean("Quoted history", default=True)
 
     state = fields.Selection(STATES, required=True, default="draft", index=True, readonly=True, copy=False)
@@ -169,12 +160,14 @@ class InboxOutgoing(models.Model):
     # === WHAT PEOPLE DO === #
 
     def action_send(self):
-        """Send after the undo window."""
+        """Send after the undo window, or at the moment that was entered."""
         self.ensure_one()
+        if self.wanted_at:
+            return self.action_schedule(self.wanted_at)
         self.check_access("write")
         self._check_ready()
         now = fields.Datetime.now()
-        self.sudo()._set_scheduled(now + timedelta(seconds=self._undo_seconds()), **self._finished(now))
+        return self.sudo()._set_scheduled(now + timedelta(seconds=self._undo_seconds()), **self._finished(now))
 
     def action_schedule(self, send_at):
         """Send at a moment (UTC), unless the customer answers first."""
@@ -194,9 +187,13 @@ class InboxOutgoing(models.Model):
         """Take the mail back while it has not begun to leave."""
         self._held_back("scheduled")._set_draft()
 
+    def action_edit(self):
+        """Make a mail that did not leave a draft again, such as to correct an address."""
+        self._held_back("failed", "cancelled")._set_draft()
+
     def action_cancel(self):
         """Throw the mail away while it has not begun to leave."""
-        self._held_back("draft", "scheduled", "failed")._set_cancelled("person")
+        self._held_back("draft", "scheduled", "failed", "cancelled")._set_cancelled("person")
 
     def _held_back(self, *states):
         """Return these mails, sudoed and locked, once it is certain that no sender has them."""
@@ -229,71 +226,11 @@ class InboxOutgoing(models.Model):
         self.check_access("write")
         self.sudo().edit_ping_at = fields.Datetime.now()
 
+    def _is_shown_in_reader(self):
+        """Thrown away is gone; a scheduled mail that the customer's answer stopped is still there for its author."""
+        if self.state == "cancelled":
+            return self.is_scheduled and self.cause == "answered"
+        return self.state != "draft" or self.author_id == self.env.user or self.is_automatic
+
     def _undo_seconds(self):
         return max(0, self.company_id[:1].sudo().inbox_undo_seconds)
-
-    # === STATES === #
-
-    def _set_state(self, state, **values):
-        for outgoing in self:
-            if outgoing.state not in ALLOWED[state]:
-                names = dict(STATES)
-                raise UserError(
-                    self.env._(
-                        "A mail that is “%(now)s” cannot become “%(then)s”.",
-                        now=names[outgoing.state],
-                        then=names[state],
-                    )
-                )
-        self.write({"state": state, **values})
-        self.filtered("conversation_id").conversation_id._announce_outgoing()
-
-    def _set_draft(self):
-        self._set_state("draft", send_at=False, is_scheduled=False)
-
-    def _set_scheduled(self, send_at, **values):
-        self._set_state("scheduled", send_at=send_at, **values)
-        self._wake_sender()
-
-    def _set_sending(self):
-        self._set_state("sending", attempts=self.attempts + 1, handed_over_at=False)
-
-    def _set_unsettled(self, answer):
-        self._set_state("unsettled", answer=answer, looks=0, send_at=fields.Datetime.now() + timedelta(seconds=5))
-        self._wake_sender()
-
-    def _set_sent(self, answer, evidence):
-        now = fields.Datetime.now()
-        self._set_state("sent", sent_at=self.handed_over_at or now, answer=answer, evidence=evidence, cause=False)
-        self._after_sent()
-
-    def _set_failed(self, cause, answer):
-        self._set_state("failed", cause=cause, answer=answer)
-        for outgoing in self:
-            outgoing._notify_author(self.env._("A mail was not sent"))
-
-    def _set_uncertain(self, answer):
-        self._set_state("uncertain", answer=answer)
-        for outgoing in self:
-            outgoing._notify_author(self.env._("It is uncertain whether a mail was sent"))
-
-    def _set_cancelled(self, cause):
-        self._set_state("cancelled", cause=cause)
-
-    def _after_sent(self):
-        """Hook: the mail left for certain; ``self`` is one sudoed record."""
-        if self.conversation_id.state == "new":
-            self.conversation_id.state = "in_progress"
-
-    def _notify_author(self, subject):
-        target = self.conversation_id or self.integration_id
-        target.message_notify(
-            partner_ids=self.author_id.partner_id.ids,
-            subject=subject,
-            body=self.env._(
-                "“%(subject)s” to %(recipients)s: %(answer)s",
-                subject=self.subject or "",
-                recipients=self.email_to or "",
-                answer=self.answer or "",
-            ),
-        )

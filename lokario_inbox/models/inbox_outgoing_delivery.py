@@ -1,24 +1,23 @@
 import base64
 import logging
 from datetime import timedelta
+from functools import partial
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
-from psycopg2.errors import SerializationFailure
 
 from ..tools import smtp_client, smtp_retry
 from ..tools.mime_builder import BadAddress
 from ..tools.sent_mailbox import MailboxUnavailable
-from ..tools.smtp_lanes import Desk, Letter, Look, Withheld
+from ..tools.smtp_lanes import Desk, Errand, Letter, Withheld
 from . import worker_locks
+from .cron_alarm import trigger_on_time
 from .outbox_run import OutboxRun
+from .steps import run_step
 
 _logger = logging.getLogger(__name__)
 
-LONGEST_WAIT = 60  # seconds that a run waits, in all, for mails that are due soon
-SOON = 20  # seconds: a run waits for mails that are due so soon, the scheduler itself is right to a minute only
-ATTEMPTS = 3  # of a record that lost a race in the database
 LOOK_EVERY = 20  # seconds between two looks for evidence, at first
 MIN_LOOKS = 2  # absence must be seen twice
 UNCERTAIN_AFTER = timedelta(hours=24)  # a mailbox that cannot be asked for so long leaves the mail uncertain
@@ -35,31 +34,34 @@ class InboxOutgoing(models.Model):
     @api.model
     def _cron_send(self):
         """Recover what a dead worker left, verify what is unclear, send what is due."""
+        self._cancel_answered()
         with worker_locks.WorkerLocks(self.env, worker_locks.MAILBOX) as locks:
-            Desk(self._hand_over, self._record).serve(OutboxRun(self, locks, SOON).further)
+            Desk(self._hand_over, self._record).serve(OutboxRun(self, locks).further)
 
     @api.model
-    def _due_domain(self, within=0):
-        """What can go on `within` seconds from now."""
+    def _cancel_answered(self):
+        """What a person scheduled is cancelled as soon as the customer writes, not only when it would leave."""
+        domain = [("state", "=", "scheduled"), ("is_scheduled", "=", True), ("cancel_on_answer", "=", True)]
+        for mail in self.search(domain).filtered(lambda mail: mail._was_answered()):
+            run_step(self.env, partial(mail._cancel_if_held, "answered"))
+
+    def _cancel_if_held(self, cause):
+        self.try_lock_for_update().filtered(lambda mail: mail.state == "scheduled")._set_cancelled(cause)
+
+    @api.model
+    def _due_domain(self):
+        """What can go on now."""
         now = fields.Datetime.now()
         free = Domain("integration_id.sending_hold_until", "=", False) | Domain(
             "integration_id.sending_hold_until", "<=", now
         )
         waiting = Domain("state", "=", "scheduled") & free & Domain("integration_id.active", "=", True)
-        return (waiting | Domain("state", "=", "unsettled")) & Domain("send_at", "<=", now + timedelta(seconds=within))
+        return (waiting | Domain("state", "=", "unsettled")) & Domain("send_at", "<=", now)
 
-    def _wake_sender(self, moment=None):
-        """Have the sender run when the mail is due: the scheduler is right to a minute, so a mail that is due soon
-        wakes it now, and it waits.
-        """
-        moment = moment or self.send_at
-        soon = moment <= fields.Datetime.now() + timedelta(seconds=SOON)
-        self.env.ref("lokario_inbox.ir_cron_send_outgoing").sudo()._trigger(None if soon else moment)
-
-    @api.model
-    def _patience(self):
-        """Seconds a run waits, in all, for mails that are due soon."""
-        return int(self.env["ir.config_parameter"].sudo().get_param("lokario_inbox.outbox_patience", LONGEST_WAIT))
+    def _wake_sender(self, *, at_once=False):
+        """Have the sender run when this mail is due, or now."""
+        cron = self.env.ref("lokario_inbox.ir_cron_send_outgoing").sudo()
+        trigger_on_time(cron, fields.Datetime.now() if at_once else self.send_at)
 
     def _commit(self):
         """End a step: what follows may be interrupted for ever."""
@@ -68,7 +70,7 @@ class InboxOutgoing(models.Model):
     # === SENDING === #
 
     def _prepare_piece(self):
-        """Return the Letter or Look that is this mail's next step, None when nothing is to be done after all.
+        """Return the Letter or Errand that is this mail's next step, None when nothing is to be done after all.
 
         The worker holds the mailbox: a mail that is "sending" belongs to one that died.
         """
@@ -78,7 +80,7 @@ class InboxOutgoing(models.Model):
             if not self.filtered_domain(self._due_domain()):
                 return None  # changed meanwhile
             if self.state == "unsettled":
-                return Look(self.id, self.message_id_header, self.integration_id._mailbox_opener__())
+                return self._search_for_evidence()
             return self._letter() if self._claim() else None
         except Exception:
             self.env.cr.rollback()
@@ -102,6 +104,10 @@ class InboxOutgoing(models.Model):
         if cause := self._reason_to_stay():
             self._set_cancelled(cause)
             return False
+        if moment := self._later_moment():
+            self.send_at = moment
+            self._wake_sender()
+            return False
         try:
             if not self.raw:
                 self._fix_bytes()
@@ -117,6 +123,10 @@ class InboxOutgoing(models.Model):
         if self.is_scheduled and self.cancel_on_answer and self._was_answered():
             return "answered"
         return False
+
+    def _later_moment(self):
+        """Hook: the moment before which this mail may not leave although it is due, or None."""
+        return
 
     def _was_answered(self):
         """Whether the customer wrote in the conversation after this mail was finished."""
@@ -140,13 +150,17 @@ class InboxOutgoing(models.Model):
             (hidden,) if hidden else (),
         )
 
+    def _search_for_evidence(self):
+        message_id = self.message_id_header
+        return Errand(self.id, self.integration_id._mailbox_opener__(), lambda box, _ask: box.evidence(message_id))
+
     def _raw_bytes(self):
         return base64.b64decode(self.with_context(bin_size=False).raw)
 
     @api.model
     def _hand_over(self, mail_id):
         """The last moment to stay, seen with fresh eyes; from here on the mail may be delivered."""
-        self.browse(mail_id)._step(type(self)._mark_handed_over)
+        run_step(self.env, self.browse(mail_id)._mark_handed_over)
 
     def _mark_handed_over(self):
         if cause := self._reason_to_stay():
@@ -159,23 +173,11 @@ class InboxOutgoing(models.Model):
     def _record(self, mail_id, outcome):
         """Write down what a lane reports; what cannot be written is found by the next run, as after a crash."""
         try:
-            self.browse(mail_id)._step(lambda outgoing: outgoing._take_outcome(outcome))
+            run_step(self.env, partial(self.browse(mail_id)._take_outcome, outcome))
             self.env["ir.cron"]._commit_progress(1)
         except Exception:
             self.env.cr.rollback()
             _logger.exception("Outgoing mail %s", mail_id)
-
-    def _step(self, act):
-        """One step of one mail in a transaction of its own, tried again when it lost a race."""
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                act(self)
-                return self._commit()
-            except SerializationFailure:
-                self.env.cr.rollback()
-                if attempt == ATTEMPTS:
-                    raise
-        return None
 
     def _take_outcome(self, outcome):
         if isinstance(outcome, smtp_client.Accepted):

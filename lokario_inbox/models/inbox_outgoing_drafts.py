@@ -1,6 +1,9 @@
 from odoo import api, models
+from odoo.fields import Domain
 
-from ..tools.sent_mailbox import MailboxUnavailable
+from ..tools.mime_builder import BadAddress
+from .mailbox_run import MailboxRun
+from .steps import run_step
 
 
 class InboxOutgoing(models.Model):
@@ -10,31 +13,43 @@ class InboxOutgoing(models.Model):
 
     @api.model
     def _cron_file_drafts(self):
-        """File new drafts, remove those that are done; one connection a mailbox."""
-        domain = [("draft_copy_state", "in", ("pending", "removing"))]
-        due = self.search(domain, limit=200)
-        commit_progress = self.env["ir.cron"]._commit_progress
-        commit_progress(remaining=len(due))
-        for integration, drafts in due.grouped("integration_id").items():
-            drafts.try_lock_for_update()._update_drafts_folder(integration)
-            if not commit_progress(len(drafts)):
-                break
+        """File new drafts, remove those that are done; all mailboxes at the same time."""
+        MailboxRun(self, Domain("draft_copy_state", "in", ("pending", "removing"))).serve()
 
-    def _update_drafts_folder(self, integration):
+    def _visit(self, in_time):
+        """Return what a thread does for these drafts of one mailbox, over one connection."""
+        drafts = [(draft.id, draft.draft_copy_state, draft.message_id_header) for draft in self]
+
+        def act(box, ask):
+            for draft_id, state, message_id in drafts:
+                if state == "pending":
+                    message_id, raw = ask(self._draft_to_file, draft_id)
+                    if raw and not box.find("drafts", message_id):
+                        box.append("drafts", raw, flags=(b"\\Draft", b"\\Seen"))
+                elif message_id:
+                    box.remove("drafts", message_id)
+                ask(self._note_draft_copy, draft_id, state)
+                if not in_time():
+                    return
+
+        return act
+
+    def _visit_failed(self, _error):
+        """Next time: the state still says what is to be done."""
+
+    @api.model
+    def _draft_to_file(self, draft_id):
+        """Return the Message-ID and the bytes of a draft; no bytes while its recipient is no address."""
+        draft = self.browse(draft_id)
         try:
-            with integration._open_sent_mailbox__() as box:
-                for draft in self:
-                    draft._update_draft_copy(box)
-        except MailboxUnavailable:
-            return  # next time
+            raw = run_step(self.env, draft._draft_bytes)
+        except BadAddress:
+            raw = b""
+        return draft.message_id_header, raw
 
-    def _update_draft_copy(self, box):
-        if self.draft_copy_state == "removing":
-            if self.message_id_header:
-                box.remove("drafts", self.message_id_header)
-            self.draft_copy_state = "removed"
-            return
-        raw = self._draft_bytes()
-        if not box.find("drafts", self.message_id_header):
-            box.append("drafts", raw, flags=(b"\\Draft", b"\\Seen"))
-        self.draft_copy_state = "filed"
+    @api.model
+    def _note_draft_copy(self, draft_id, state):
+        """Done, unless the draft itself was sent or thrown away meanwhile."""
+        done = {"pending": "filed", "removing": "removed"}[state]
+        unchanged = [("draft_copy_state", "=", state)]
+        run_step(self.env, lambda: self.browse(draft_id).filtered_domain(unchanged).write({"draft_copy_state": done}))

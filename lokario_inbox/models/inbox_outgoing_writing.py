@@ -1,20 +1,15 @@
 import base64
-import mimetypes
 import re
 from email.utils import getaddresses
 
-from markupsafe import Markup, escape
 from odoo import api, fields, models
-from odoo.tools import html2plaintext, html_sanitize, is_html_empty
+from odoo.tools import html2plaintext
 
 from ..tools import mime_builder
 from ..tools.loop_guard import answer_headers
 
 _REPLY_PREFIX = re.compile(r"^\s*((re|aw|sv|antw|odp|rif|res)\s?(\[\d+\])?\s?:\s*)+", re.IGNORECASE)
 _FORWARD_PREFIX = re.compile(r"^\s*((fwd?|tr|wg|rv|i)\s?:\s*)+", re.IGNORECASE)
-_PICTURE = re.compile(r'src="(?:https?://[^"/]+)?/web/image/(\d+)[^"]*"')
-_DATA_PICTURE = re.compile(r'src="data:(image/[\w.+-]+);base64,([A-Za-z0-9+/=\s]+)"')
-MAX_HISTORY = 200_000  # characters of quoted history
 
 
 class InboxOutgoing(models.Model):
@@ -145,81 +140,3 @@ class InboxOutgoing(models.Model):
         """Return a header of a stored message, unfolded, "" when it has none."""
         match = re.search(rf"^{name}:\s*((?:.*(?:\n[ \t].*)*))", message.headers or "", re.IGNORECASE | re.MULTILINE)
         return "".join(match.group(1).split()) if match else ""
-
-    # === THE TEXT === #
-
-    def _full_html(self):
-        """What the person wrote, then the signature, then the quoted history."""
-        body = self.body_html or Markup()
-        if self.with_signature and not is_html_empty(self.integration_id.signature):
-            body += Markup('<div class="lokario_signature"><br/>-- <br/>%s</div>') % self.integration_id.signature
-        if self.parent_id and (self.with_history or self.kind == "forward"):
-            body += self._quoted_history()
-        return body
-
-    def _quoted_history(self):
-        parent = self.parent_id
-        content = (
-            html_sanitize(parent.body_html) if parent.body_html else Markup("<pre>%s</pre>") % (parent.body_text or "")
-        )
-        content = content[:MAX_HISTORY] if len(content) > MAX_HISTORY and not parent.body_html else content
-        translated = self.with_context(lang=self.author_id.lang).env
-        date = fields.Datetime.context_timestamp(
-            self.with_context(tz=self.author_id.tz or "UTC"), parent.date or fields.Datetime.now()
-        )
-        if self.kind == "forward":
-            head = translated._("---------- Forwarded message ----------")
-            lines = [head] + [
-                f"{label} {value}"
-                for label, value in (
-                    (translated._("From:"), parent.email_from),
-                    (translated._("Date:"), f"{date:%d/%m/%Y %H:%M}"),
-                    (translated._("Subject:"), parent.subject),
-                    (translated._("To:"), parent.email_to),
-                )
-                if value
-            ]
-            return Markup("<br/><div>%s</div><div>%s</div>") % (
-                Markup("<br/>").join(escape(line) for line in lines),
-                content,
-            )
-        intro = translated._(
-            "On %(date)s, %(author)s wrote:", date=f"{date:%d/%m/%Y %H:%M}", author=parent.email_from or ""
-        )
-        return Markup('<br/><div class="gmail_quote"><div>%s</div><blockquote type="cite">%s</blockquote></div>') % (
-            intro,
-            content,
-        )
-
-    def _html_with_pictures(self):
-        """Return the HTML with its pictures as cid: links, and the pictures as parts."""
-        html, parts = str(self._full_html()), {}
-        own = self.attachment_ids.sudo()
-
-        def stored(match):
-            picture = own.filtered(lambda item: item.id == int(match.group(1)))
-            if not picture or not (picture.mimetype or "").startswith("image/"):
-                return 'src=""'
-            return put(f"picture.{picture.id}", picture.name, picture.mimetype, picture.raw)
-
-        def embedded(match):
-            content = base64.b64decode(match.group(2))
-            name = f"picture{len(parts) + 1}{mimetypes.guess_extension(match.group(1)) or ''}"
-            return put(f"data.{len(parts) + 1}", name, match.group(1), content)
-
-        def put(key, name, mimetype, content):
-            content_id = f"{key}.{self.message_id_header.strip('<>')}"
-            parts[key] = mime_builder.Part(name, mimetype, content, content_id)
-            return f'src="cid:{content_id}"'
-
-        html = _DATA_PICTURE.sub(embedded, _PICTURE.sub(stored, html))
-        return html, tuple(parts.values())
-
-    def _files(self):
-        """Return the attachments that are not shown as pictures in the text."""
-        shown = {int(number) for number in _PICTURE.findall(str(self.body_html or ""))}
-        return tuple(
-            mime_builder.Part(item.name, item.mimetype or "application/octet-stream", item.raw or b"")
-            for item in self.attachment_ids.sudo()
-            if item.id not in shown
-        )

@@ -1,13 +1,13 @@
 import base64
-import logging
 from datetime import timedelta
+from functools import partial
 
 from odoo import api, fields, models
 from odoo.fields import Domain
 
-from ..tools.sent_mailbox import MailboxUnavailable
-
-_logger = logging.getLogger(__name__)
+from ..tools.sent_filing import SentCopy, look_after
+from .mailbox_run import MailboxRun
+from .steps import run_step
 
 WAIT_FOR_PROVIDER = 60  # seconds
 GIVE_UP = timedelta(days=3)
@@ -56,16 +56,9 @@ class InboxSentCopy(models.Model):
         )
 
     @api.model
-    def _cron_file(self, limit=200):
-        """File the copies that are due, one IMAP connection per mailbox; a dead mailbox delays only itself."""
-        domain = self._due_domain()
-        due = self.search(domain, limit=limit, order="next_look_at, id")
-        commit_progress = self.env["ir.cron"]._commit_progress
-        commit_progress(remaining=self.search_count(domain))
-        for integration, copies in due.grouped("integration_id").items():
-            copies.try_lock_for_update().filtered_domain(domain)._look(integration)
-            if not commit_progress(len(copies)):
-                break
+    def _cron_file(self):
+        """File the copies that are due, all mailboxes at the same time."""
+        MailboxRun(self, self._due_domain(), order="next_look_at, id").serve()
 
     @api.model
     def _hidden_copies(self, integration, message_ids):
@@ -83,41 +76,65 @@ class InboxSentCopy(models.Model):
         )
         return frozenset(row[0] for row in self.env.cr.fetchall())
 
-    def _look(self, integration):
-        """Look after copies of one mailbox over one connection; what fails is tried again later."""
-        try:
-            with integration._open_sent_mailbox__() as box:
-                for copy in self:
-                    copy._file(box)
-        except MailboxUnavailable as err:
-            self._postpone(str(err))
+    # === A VISIT === #
 
-    def _file(self, box):
-        """One look: is it in Sent, must we file it, is the hidden copy there to be removed?"""
-        self.ensure_one()
-        found = box.find("sent", self.message_id_header)
+    def _visit(self, in_time):
+        """Return what a thread does for these copies of one mailbox, over one connection."""
+        copies = [copy._as_known() for copy in self]
+
+        def act(box, ask):
+            for copy in copies:
+                finding = look_after(box, copy, partial(ask, self._begin_append, copy.key))
+                ask(self._take_finding, copy.key, finding)
+                if not in_time():
+                    return
+
+        return act
+
+    def _as_known(self):
+        return SentCopy(
+            self.id,
+            self.message_id_header,
+            is_filed=self.state != "pending",
+            may_append=self._provider_had_its_time(),
+            is_hidden=self.hidden_copy,
+        )
+
+    @api.model
+    def _begin_append(self, copy_id):
+        """The intent, before the act; returns the bytes to file."""
+        copy = self.browse(copy_id)
+        run_step(self.env, lambda: copy.write({"is_appending": True}))
+        return base64.b64decode(copy.with_context(bin_size=False).raw)
+
+    @api.model
+    def _take_finding(self, copy_id, finding):
+        run_step(self.env, lambda: self.browse(copy_id)._take(finding))
+
+    def _take(self, finding):
         if self.state == "pending":
-            self._settle(box, found)
-        elif len(found) > 1:  # the provider was late: ours came first, its copy stays
-            box.remove("sent", self.message_id_header, keep=1)
+            self._settle(finding)
+        elif finding.seen > 1:
             self._learn("provider")
-        if self.hidden_copy and self.state != "pending" and box.remove("inbox", self.message_id_header):
+        if finding.is_hidden_removed:
             self.write({"hidden_copy": False, "raw": False})
             self.integration_id.evidence_proven_at = fields.Datetime.now()
         self._postpone()
 
-    def _settle(self, box, found):
-        if found:
-            self.state = "filed" if self.is_appending else "provider"
-            if not self.is_appending:
-                self._learn("provider")
-                self.integration_id.evidence_proven_at = fields.Datetime.now()
-        elif self._provider_had_its_time():
-            self.is_appending = True
-            self.env.cr.commit()  # pylint: disable=invalid-commit  # the intent, before the act
-            box.append("sent", base64.b64decode(self.with_context(bin_size=False).raw))
-            self._learn("append")
+    def _settle(self, finding):
+        if finding.is_appended:
             self.state = "filed"
+            self._learn("append")
+        elif finding.seen and self.is_appending:  # ours, by a worker that died before it could say so
+            self.state = "filed"
+        elif finding.seen:
+            self.state = "provider"
+            self._learn("provider")
+            self.integration_id.evidence_proven_at = fields.Datetime.now()
+
+    def _visit_failed(self, error):
+        """What was not looked at is tried again later."""
+        run_step(self.env, lambda: self.filtered_domain(self._due_domain())._postpone(error))
 
     def _provider_had_its_time(self):
         if self.integration_id.sent_filing == "append":

@@ -2,7 +2,6 @@
 
 import time
 
-from odoo import fields
 from odoo.fields import Domain
 
 from ..tools.smtp_lanes import Lane
@@ -14,17 +13,16 @@ LONGEST_RUN = 60  # seconds in which a run begins further mails
 class OutboxRun:
     """What one run of the cron has begun: every mail once, every mailbox by one lane at a time."""
 
-    def __init__(self, outbox, locks, soon):
-        self.outbox, self.locks, self.soon = outbox, locks, soon
+    def __init__(self, outbox, locks):
+        self.outbox, self.locks = outbox, locks
         self.begun_at = time.monotonic()
         self.begun, self.served = set(), set()
-        self.patience = outbox._patience()
 
     def further(self, busy):
         """Return the lanes of mailboxes that have something due; None when all is done."""
         outbox = self.outbox
         if len(self.begun) >= BATCH or time.monotonic() - self.begun_at > LONGEST_RUN:
-            return () if busy else self._leave(outbox._due_domain())
+            return () if busy else self._leave()
         work = outbox._due_domain() | Domain("state", "=", "sending")
         lanes = [
             self._lane(integration, mails)
@@ -32,13 +30,7 @@ class OutboxRun:
             if integration.id not in self.served and self.locks.take(integration.ids)
         ]
         outbox.env["ir.cron"]._commit_progress(remaining=sum(len(lane.waiting) for lane in lanes) + busy)
-        if lanes or busy:
-            return lanes
-        soon = outbox._due_domain(within=self.soon)
-        if self.patience and self._untouched(soon):
-            self.patience -= 1
-            return ()
-        return self._leave(soon)
+        return lanes if lanes or busy else self._leave()
 
     def _untouched(self, domain):
         """What this run has not begun yet, oldest first."""
@@ -57,8 +49,8 @@ class OutboxRun:
             integration._session_opener__(), mails.ids, lambda key: self.outbox.browse(key)._prepare_piece(), closed
         )
 
-    def _leave(self, domain):
+    def _leave(self):
         """Another run takes what is left."""
-        if self._untouched(domain):
-            self.outbox._wake_sender(fields.Datetime.now())
+        if self._untouched(self.outbox._due_domain()):
+            self.outbox._wake_sender(at_once=True)
         self.outbox._commit()

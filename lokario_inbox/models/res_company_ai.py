@@ -1,5 +1,7 @@
-from odoo import fields, models
-from odoo.exceptions import AccessError
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, ValidationError
+
+from odoo.addons.base.models.res_partner import _tz_get
 
 from ..tools.ai_prompt import canary
 from ..tools.quiet_hours import Opening, french_holidays
@@ -29,15 +31,29 @@ class ResCompany(models.Model):
     )
     inbox_ai_classify = fields.Boolean("File mail by AI", help="What no rule matched is filed by folder descriptions.")
     inbox_ai_confidence = fields.Float("Confidence to file", default=0.7)
+    inbox_ai_summary_from = fields.Integer(
+        "Summarise from",
+        help="Mails after which a conversation is summarised by itself, again with each mail; 0: on request only.",
+    )
     inbox_ai_start = fields.Float("Answers from", default=0.0, help="The same hour twice: around the clock.")
     inbox_ai_end = fields.Float("Answers until", default=0.0)
     inbox_ai_weekdays = fields.Char("Days", default="1234567", help="1 is Monday, 7 is Sunday.")
     inbox_ai_holidays = fields.Boolean("Closed on French public holidays")
-    inbox_ai_timezone = fields.Char("Time zone of the answers", default="Europe/Paris")
+    inbox_ai_timezone = fields.Selection(_tz_get, "Time zone of the answers", default="Europe/Paris")
     inbox_ai_sender_hours = fields.Integer("Hours between two answers to a sender", default=24)
     inbox_ai_thread_limit = fields.Integer("Automatic answers in a conversation", default=3)
     inbox_ai_day_limit = fields.Integer("Automatic answers a day", default=100)
     inbox_ai_minutes = fields.Float("Minutes a draft saves", default=4.0)
+
+    @api.constrains("inbox_ai_start", "inbox_ai_end", "inbox_ai_weekdays")
+    def _check_inbox_opening(self):
+        for company in self:
+            if not (0 <= company.inbox_ai_start <= 24 and 0 <= company.inbox_ai_end <= 24):
+                raise ValidationError(self.env._("The hours of automatic answers lie between 0:00 and 24:00."))
+            if not company.inbox_ai_weekdays or set(company.inbox_ai_weekdays) - set("1234567"):
+                raise ValidationError(
+                    self.env._("Enter the days of automatic answers as digits: 12345 is Monday to Friday.")
+                )
 
     def _ai_canary(self):
         key = self.env["ir.config_parameter"].sudo().get_param("database.secret").encode()
@@ -47,7 +63,7 @@ class ResCompany(models.Model):
         """Return the hours at which automatic answers may leave."""
         year = fields.Date.today().year
         holidays = french_holidays(year) | french_holidays(year + 1) if self.inbox_ai_holidays else frozenset()
-        days = frozenset(int(day) for day in self.inbox_ai_weekdays or "" if day in "1234567")
+        days = frozenset(map(int, self.inbox_ai_weekdays))
         return Opening(self.inbox_ai_timezone or "UTC", self.inbox_ai_start, self.inbox_ai_end, days, holidays)
 
     def action_inbox_ai_stop(self):

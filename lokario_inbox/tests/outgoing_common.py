@@ -63,7 +63,6 @@ class OutgoingCase(MailOffice, TransactionCase):
             "lokario_inbox.allowed_hosts", " ".join(f"127.0.0.1:{port}" for port in ports)
         )
         cls.env["ir.config_parameter"].set_param("lokario_inbox.evidence_grace", "300")
-        cls.env["ir.config_parameter"].set_param("lokario_inbox.outbox_patience", "0")  # the tests move the clock
         cls.integration = cls.env["inbox.integration"].create(cls._integration_values())
         cls.cron_send = cls.env.ref("lokario_inbox.ir_cron_send_outgoing")
         cls.cron_file = cls.env.ref("lokario_inbox.ir_cron_file_sent_copies")

@@ -1,7 +1,7 @@
 from unittest.mock import patch
 
 from odoo import fields
-from odoo.exceptions import UserError
+from odoo.exceptions import UserError, ValidationError
 from odoo.tests import new_test_user, tagged
 
 from .ai_common import REPLY, AiCase
@@ -44,6 +44,39 @@ class TestAiReply(AiCase):
         self.think()
         self.assertEqual(len(self.llm.requests), 1)
         self.assertEqual(self.env["inbox.outgoing"].search_count([("parent_id", "=", message.id)]), 1)
+
+    def test_a_person_asks_for_a_draft_where_nothing_is_answered_by_itself(self):
+        """Button “Draft an answer”: no policy, an old mail, a robot's; asked again after it was thrown away."""
+        self.policy.mode = "off"
+        clerk = new_test_user(self.env, "clerk", groups="lokario_inbox.group_lokario_inbox_user")
+        message = self.receive(
+            sender="no-reply@client.example", date=fields.Datetime.subtract(fields.Datetime.now(), days=3)
+        )
+        message._ask_ai("reply")
+        self.think()
+        self.assertEqual((self.decision(message).outcome, self.decision(message).reason), ("skipped", "policy_off"))
+        conversation = message.conversation_id.with_user(clerk)
+        for wanted in (1, 2):
+            conversation.action_ai_draft()
+            self.think()
+            decision = self.decision(message)[0]
+            self.assertEqual((decision.outcome, decision.outgoing_id.author_id), ("drafted", clerk))
+            self.assertEqual(len(self.llm.requests), wanted)
+            with self.assertRaises(UserError):
+                conversation.action_ai_draft()
+            decision.outgoing_id.with_user(clerk).action_cancel()
+        self.run_cron(self.cron_send, seconds=60)
+        self.assertEqual(self.sink.deliveries(), [])
+
+    def test_a_draft_that_was_asked_for_never_leaves_by_itself(self):
+        self.earn_trust()
+        self.policy.mode = "auto"
+        message = self.receive()
+        self.decision(message).unlink()
+        message.conversation_id.action_ai_draft()
+        self.think()
+        self.run_cron(self.cron_send, seconds=60)
+        self.assertEqual((self.decision(message).outcome, self.sink.deliveries()), ("drafted", []))
 
     def test_faults_of_the_model_are_retried_and_end(self):
         message = self.receive()
@@ -118,6 +151,27 @@ class TestAiReply(AiCase):
             self.think()
             told[name] = secret in str(self.llm.requests)
         self.assertEqual(told, {**dict.fromkeys(told, False), "proved": True})
+
+    def test_a_slow_model_delays_its_own_company_only(self):
+        """The slow one's questions come first; it is asked once a run, not once a question."""
+        beta = self.env["res.company"].create({"name": "Beta"})
+        slow = self.provider.copy({"name": "Slow", "company_id": beta.id, "api_key": "llm-key", "model_name": "slow"})
+        beta.inbox_ai_provider_id = slow
+        mailbox = self.env["inbox.integration"].create(
+            {**self._integration_values(), "name": "Beta", "email_address": "hello@beta.example", "company_id": beta.id}
+        )
+        self.env["inbox.ai.policy"].create({"integration_id": mailbox.id, "mode": "approve"})
+        self.llm.slow_model = "slow"
+        self.addCleanup(setattr, self.llm, "slow_model", None)
+        late = [
+            self.receive(sender=f"b{number}@client.example", integration=mailbox, email_to="hello@beta.example")
+            for number in range(3)
+        ]
+        quick = [self.receive(sender=f"a{number}@client.example") for number in range(3)]
+        self.think()
+        self.assertEqual({self.decision(message).outcome for message in quick}, {"drafted"})
+        self.assertEqual([self.decision(message).state for message in late], ["asking", "pending", "pending"])
+        self.assertEqual(sum(request["model"] == "slow" for request in self.llm.requests), 1)
 
     def test_why_in_one_click(self):
         message = self.receive(auto_submitted="auto-generated")
@@ -241,6 +295,43 @@ class TestAiAuto(AiCase):
             self.run_cron(self.cron_send)
         self.assertEqual(outgoing.state, "sent")
 
+    def test_an_answer_that_was_held_up_waits_for_the_morning_too(self):
+        self.earn_trust()
+        self.company.write({"inbox_ai_start": 9, "inbox_ai_end": 18, "inbox_ai_timezone": "Europe/Paris"})
+        with self.at("2026-05-07 15:59:30"):  # half a minute before the end
+            message = self.receive_unsampled()
+            self.think()
+            outgoing = self.decision(message).outgoing_id
+            self.faults.append("busy")
+            self.run_cron(self.cron_send, seconds=15)
+            self.assertEqual((outgoing.state, outgoing.attempts), ("scheduled", 1))
+            self.run_cron(self.cron_send, seconds=600)
+            self.assertEqual(outgoing.send_at, fields.Datetime.to_datetime("2026-05-08 07:00:00"))
+            self.assertEqual(self.sink.deliveries(), [])
+        with self.at("2026-05-08 07:00:05"):
+            self.run_cron(self.cron_send)
+        self.assertEqual(outgoing.state, "sent")
+
+    def test_a_sender_who_writes_on_two_closed_days_gets_one_answer(self):
+        """What counts is when the first answer leaves, not when it was asked for."""
+        self.earn_trust()
+        self.company.write({"inbox_ai_start": 9, "inbox_ai_end": 18, "inbox_ai_weekdays": "12345"})
+        with self.at("2026-05-15 19:00:00"):  # Friday evening
+            first = self.receive_unsampled()
+            self.think()
+        with self.at("2026-05-17 06:00:00"):  # Sunday
+            second = self.receive_unsampled(sender=first.from_address, subject="Autre")
+            self.think()
+        self.assertEqual((self.decision(second).outcome, self.decision(second).reason), ("drafted", "sender_limit"))
+        with self.at("2026-05-18 07:00:05"):
+            self.run_cron(self.cron_send)
+        self.assertEqual(len(self.received(first.from_address)), 1)
+
+    def test_opening_hours_are_checked_when_they_are_entered(self):
+        for values in ({"inbox_ai_start": 25}, {"inbox_ai_weekdays": "8"}, {"inbox_ai_weekdays": ""}):
+            with self.assertRaises(ValidationError):
+                self.company.write(values)
+
     def test_one_answer_a_sender_and_period_also_in_another_conversation(self):
         self.earn_trust()
         first = self.receive_unsampled()
@@ -327,6 +418,17 @@ class TestAiFiling(AiCase):
         message.conversation_id.action_summarise()
         self.think()
         self.assertEqual(message.conversation_id.ai_summary, "Le client demande les horaires.")
+
+    def test_long_conversations_are_summarised_where_the_company_wants_it(self):
+        type(self).answer = staticmethod(lambda messages: {"summary": f"{str(messages).count('[mail ')} mails."})
+        self.policy.mode = "off"
+        self.company.inbox_ai_summary_from = 3
+        first = self.receive()
+        for number in (1, 2, 3):
+            self.receive(f"Suite {number}", conversation=first.conversation_id, seconds=number)
+        self.think()
+        self.assertEqual(first.conversation_id.ai_summary, "4 mails.")
+        self.assertEqual(len(self.llm.requests), 1, "a burst is summarised once")
 
     def test_drafts_also_land_in_the_mailboxs_drafts_folder(self):
         self.policy.to_drafts_folder = True

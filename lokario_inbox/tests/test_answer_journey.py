@@ -39,6 +39,8 @@ HELPERS = """
         document.execCommand("insertText", false, words);
         await wait(() => editor.innerText.includes(words), "the typed text");
     };
+    const edited = (words) => wait(
+        () => (document.querySelector(".lokario_editor")?.innerText || "").includes(words), words + " in the editor");
     const rows = () => [...document.querySelectorAll(".lokario_row")];
     const row = (words) => wait(() => rows().find((item) => item.innerText.includes(words)), words);
 """
@@ -134,6 +136,64 @@ class TestAnswerJourney(AiCase, HttpCase):
             [("subject", "=", "Re: Question ouverte"), ("state", "=", "draft"), ("is_automatic", "=", False)]
         )
         self.assertEqual(len(draft), 1)
+
+    def test_nothing_that_was_typed_is_lost(self):
+        """Another conversation is opened in the middle of a sentence; a canned answer is typed by its shortcut."""
+        self.env["inbox.canned.answer"].create(
+            {"name": "Horaires d'été", "shortcut": "ete", "body_html": "<p>En août nous ouvrons à 10h.</p>"}
+        )
+        self.customer_writes("Bonjour, une question ?", subject="Question ouverte", number=12)
+        self.customer_writes("Bonjour, autre chose.", subject="Autre sujet", number=13)
+        self.browse(
+            """
+            (await row("Question ouverte")).click();
+            await text("une question ?");
+            (await one(".lokario_reply")).click();
+            await write("Bonjour Anne");
+            const editor = await one(".lokario_editor");
+            document.getSelection().selectAllChildren(editor);
+            document.getSelection().collapseToEnd();
+            document.execCommand("insertText", false, " ");
+            document.execCommand("insertText", false, "/");
+            await one(".o-we-powerbox");
+            document.execCommand("insertText", false, "ete");
+            (await wait(() => [...document.querySelectorAll(".o-we-command")].find(
+                (item) => item.innerText.includes("Horaires d'été")), "the choice")).click();
+            await wait(() => editor.innerText.includes("En août nous ouvrons"), "its text");
+            (await row("Autre sujet")).click();
+            await wait(() => !document.querySelector(".lokario_composer"), "the other conversation");
+            (await row("Question ouverte")).click();
+            (await wait(() => [...document.querySelectorAll(".lokario_answer_buttons button")].find(
+                (item) => item.innerText.includes("Re: Question ouverte")), "the draft")).click();
+            await edited("En août");
+            """,
+            "draft-kept",
+        )
+        draft = self.env["inbox.outgoing"].search([("subject", "=", "Re: Question ouverte"), ("state", "=", "draft")])
+        self.assertIn("Bonjour Anne", draft.body_html)
+        self.assertIn("En août nous ouvrons", draft.body_html)
+        self.assertEqual(self.env["inbox.canned.answer"].search([("shortcut", "=", "ete")]).use_count, 1)
+
+    def test_a_scheduled_mail_that_was_overtaken_is_taken_up_again(self):
+        self.customer_writes("Bonjour, où en est ma commande ?", subject="Commande", number=14)
+        conversation = self.env["inbox.conversation"].search([("subject", "=", "Commande")])
+        admin = self.env.ref("base.user_admin")
+        draft = self.env["inbox.outgoing"].browse(conversation.with_user(admin).action_compose("reply"))
+        draft.body_html = "<p>Elle part demain.</p>"
+        draft.with_user(admin).action_schedule(fields.Datetime.add(fields.Datetime.now(), hours=3))
+        answers = {"In-Reply-To": "<question14@client.example>"}
+        self.customer_writes("J'ai trouvé, merci.", "Re: Commande", 15, **answers)
+        self.run_cron(self.cron_send)
+        self.browse(
+            """
+            (await row("Commande")).click();
+            await text("le client a écrit le premier");
+            (await one(".lokario_outgoing.cancelled .lokario_edit")).click();
+            await edited("Elle part demain");
+            """,
+            "overtaken",
+        )
+        self.assertEqual(draft.state, "draft")
 
     def customer_reads(self):
         """What has reached the customer's mailbox, newest last: parsed mails of ours."""

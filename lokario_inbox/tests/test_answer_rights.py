@@ -1,3 +1,7 @@
+import base64
+import email
+import email.policy
+
 from odoo.exceptions import AccessError, UserError
 from odoo.modules.neutralize import get_neutralization_queries
 from odoo.tests import new_test_user, tagged
@@ -90,6 +94,40 @@ class TestWriting(OutgoingCase):
         forward = self._compose(self.ann, "forward")
         self.assertEqual((forward.email_to, forward.subject), ("", "Fwd: Devis"))
         self.assertEqual(self._compose(self.ann), self._compose(self.ann), "one draft a person and kind")
+
+    def _original_file(self, name, **values):
+        common = {"integration_id": self.integration.id, "message_id": self.message.id, "mimetype": "application/pdf"}
+        return self.env["inbox.attachment"].create({**common, "name": name, **values})
+
+    def test_a_forwarded_mail_takes_its_files_along(self):
+        self._original_file("devis.pdf", content=base64.b64encode(b"%PDF-1.4 devis"))
+        self._original_file("parti.pdf")  # too large to be kept, and the mailbox no longer has the mail
+        forward = self._compose(self.ann, "forward")
+        self.assertEqual(forward.attachment_ids.mapped("name"), ["devis.pdf"])
+        self.env.cr.precommit.run()  # the bus speaks when the request ends
+        told = self.env["bus.bus"].search([]).filtered(lambda item: "simple_notification" in item.message)
+        self.assertIn("parti.pdf", str(told.mapped("message")))
+        self.assertFalse(self._compose(self.ann, "reply").attachment_ids)
+        forward.email_to = "paul@client.example"
+        forward.action_send()
+        self.run_cron(self.cron_send, seconds=11)
+        sent = email.message_from_string(self.sink.deliveries()[0].raw, policy=email.policy.default)
+        (file,) = sent.iter_attachments()
+        self.assertEqual((file.get_filename(), file.get_content()), ("devis.pdf", b"%PDF-1.4 devis"))
+
+    def test_pictures_of_the_quoted_mail_are_shown_to_its_reader(self):
+        picture = base64.b64encode(b"\x89PNG\r\n\x1a\nlogo")
+        self._original_file("logo.png", mimetype="image/png", content=picture, content_id="<logo@x>", is_inline=True)
+        self.message.body_html = '<p>Bonjour <img src="cid:logo@x"/> <img src="cid:gone@x"/></p>'
+        draft = self._compose(self.ann)
+        draft.body_html = "<p>Voici.</p>"
+        draft.action_send()
+        self.run_cron(self.cron_send, seconds=11)
+        sent = email.message_from_string(self.sink.deliveries()[0].raw, policy=email.policy.default)
+        html = sent.get_body(("html",)).get_content()
+        (part,) = [part for part in sent.walk() if part.get_content_type() == "image/png"]
+        self.assertIn(f'src="cid:{part["Content-ID"].strip("<>")}"', html)
+        self.assertNotIn("gone@x", html)
 
     def test_an_answer_carries_the_thread(self):
         draft = self._compose(self.ann)

@@ -1,6 +1,5 @@
 import socket
 import time
-from datetime import UTC
 
 from odoo import fields
 from odoo.tests import BaseCase, tagged
@@ -20,19 +19,20 @@ class TestOutgoingLanes(OutgoingCase):
         super().setUpClass()
         parameters = cls.env["ir.config_parameter"]
         parameters.set_param("lokario_inbox.smtp_timeout", str(TIMEOUT))
+        parameters.set_param("lokario_inbox.imap_timeout", str(TIMEOUT))
         cls.holes = [socket.create_server(("127.0.0.1", 0), backlog=64) for __ in range(HOLES)]
         ports = [cls.world.imap_port, cls.sink.port, *(hole.getsockname()[1] for hole in cls.holes)]
         parameters.set_param("lokario_inbox.allowed_hosts", " ".join(f"127.0.0.1:{port}" for port in ports))
 
-    def add_mailbox(self, address, port):
+    def add_mailbox(self, address, port, **values):
         self.sink.logins[address] = PASSWORD
-        values = {**self._integration_values(), "name": address, "email_address": address, "smtp_port": port}
+        values = {**self._integration_values(), "name": address, "email_address": address, "smtp_port": port, **values}
         return self.env["inbox.integration"].create(values)
 
-    def run_now(self):
-        """The cron with the wall clock."""
+    def run_now(self, cron):
+        """A cron with the wall clock."""
         with self.enter_registry_test_mode():
-            self.cron_send.method_direct_trigger()
+            cron.method_direct_trigger()
         self.env.invalidate_all()
 
     def test_black_holes_delay_nobody(self):
@@ -49,7 +49,7 @@ class TestOutgoingLanes(OutgoingCase):
         for mail in [*dead, *living]:
             mail.action_send()
         begun = time.time()
-        self.run_now()
+        self.run_now(self.cron_send)
         self.assertEqual({mail.state for mail in living}, {"sent"})
         self.assertLess(max(item.time for item in self.sink.deliveries()) - begun, TIMEOUT)
         self.assertEqual({mail.state for mail in dead}, {"scheduled"})
@@ -72,17 +72,26 @@ class TestOutgoingLanes(OutgoingCase):
         self.assertEqual((len(sessions), {mail.attempts for mail in mails}), (2, {1}))
         self.assertFalse(self.integration.sending_hold_until)
 
-    def test_a_mail_that_comes_due_during_a_run_leaves_in_it(self):
-        """The scheduler is right to a minute only: the run that the button wakes stays for the end of the window."""
-        self.env["ir.config_parameter"].set_param("lokario_inbox.outbox_patience", "10")
-        self.integration.company_id.inbox_undo_seconds = 2
-        mail = self.draft()
-        mail.action_send()
-        trigger = self.env["ir.cron.trigger"].search([("cron_id", "=", self.cron_send.id)], order="id desc", limit=1)
-        self.assertLessEqual(trigger.call_at, fields.Datetime.now(), "the sender is woken at once")
-        self.run_now()
-        self.assertEqual(mail.state, "sent")
-        self.assertGreaterEqual(self.sink.deliveries()[0].time, mail.send_at.replace(tzinfo=UTC).timestamp())
+    def test_a_slow_imap_server_delays_nobody(self):
+        """Sent copies of mailboxes whose IMAP servers accept the connection and say nothing, first in the queue."""
+        dead = [
+            self.sent_copy(self.add_mailbox(f"dead{number}@alpha.example", self.sink.port, imap_port=port))
+            for number, port in enumerate(hole.getsockname()[1] for hole in self.holes)
+        ]
+        living = [self.sent_copy(self.integration, number) for number in range(5)]
+        begun = time.monotonic()
+        self.run_now(self.cron_file)
+        self.assertEqual({copy.state for copy in living}, {"filed"})
+        self.assertEqual({copy.state for copy in dead}, {"pending"})
+        self.assertTrue(all(copy.error and copy.next_look_at > fields.Datetime.now() for copy in dead))
+        self.assertLess(time.monotonic() - begun, 2 * TIMEOUT, "the dead ones are asked at the same time")
+        self.assertEqual(len(self.in_folder("Sent")), 5)
+
+    def sent_copy(self, integration, number=0):
+        integration.sent_filing = "append"
+        name = f"<{number}.{integration.id}@alpha.example>"
+        integration._queue_sent_copy(name, f"Message-ID: {name}\r\n\r\nBonjour\r\n".encode())
+        return self.env["inbox.sent.copy"].search([("message_id_header", "=", name)])
 
 
 @tagged("post_install", "-at_install")

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from .ai_prompt import Brief
 from .host_policy import PinnedHost
 
 MAX_ANSWER = 1_000_000  # bytes; a mail of 3,000 characters needs 20,000
@@ -20,6 +21,8 @@ class LlmError(Exception):
 
 class LlmUnavailable(LlmError):
     """Try again later: network, 429, 5xx, too slow. wait: seconds the server asked for, 0 when it said nothing."""
+
+    ends_lane = True  # the next question would wait as long for nothing
 
     def __init__(self, text: str, wait: int = 0):
         super().__init__(text)
@@ -173,3 +176,20 @@ def parse_object(text: str) -> dict:
     if not isinstance(value, dict):
         raise LlmNonsense("The model did not answer with a JSON object.")
     return value
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question as a piece of a lane (`smtp_lanes.Lane`); brief: what the chat was made of."""
+
+    key: int
+    client: LlmClient
+    chat: list[dict]
+    brief: Brief
+
+    def carry(self, _lane, _desk):
+        """Return the Completion, or the LlmError."""
+        try:
+            return self.client.complete(self.chat)
+        except LlmError as failure:
+            return failure

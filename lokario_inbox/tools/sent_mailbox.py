@@ -27,33 +27,33 @@ class MailboxUnavailable(Exception):
 class _PinnedClient(IMAPClient):
     """Connects to the checked address; the certificate is verified against the name."""
 
-    def __init__(self, pinned: PinnedHost, **options):
-        self._pinned = pinned
-        super().__init__(pinned.host, port=pinned.port, timeout=SocketTimeout(TIMEOUT, TIMEOUT), **options)
+    def __init__(self, pinned: PinnedHost, timeout: float, **options):
+        self._pinned, self._patience = pinned, SocketTimeout(timeout, timeout)
+        super().__init__(pinned.host, port=pinned.port, timeout=self._patience, **options)
 
     def _create_IMAP4(self):
         connection = _SOCKETS[self.ssl]
         arguments = (self.ssl_context,) if self.ssl else ()
-        return connection(self._pinned, *arguments)
+        return connection(self._pinned, self._patience, *arguments)
 
 
 class _Plain(imapclient.imap4.IMAP4WithTimeout):
-    def __init__(self, pinned):
-        self._pinned = pinned
-        super().__init__(pinned.host, pinned.port, SocketTimeout(TIMEOUT, TIMEOUT))
+    def __init__(self, pinned, patience):
+        self._pinned, self._patience = pinned, patience
+        super().__init__(pinned.host, pinned.port, patience)
 
     def _create_socket(self, timeout=None):
-        return socket.create_connection((self._pinned.address, self._pinned.port), TIMEOUT)
+        return socket.create_connection((self._pinned.address, self._pinned.port), self._patience.connect)
 
 
 class _Tls(imapclient.tls.IMAP4_TLS):
-    def __init__(self, pinned, context):
-        self._pinned = pinned
-        super().__init__(pinned.host, pinned.port, context, SocketTimeout(TIMEOUT, TIMEOUT))
+    def __init__(self, pinned, patience, context):
+        self._pinned, self._patience = pinned, patience
+        super().__init__(pinned.host, pinned.port, context, patience)
 
     def open(self, host="", port=993, timeout=None):
         self.host, self.port = host, port
-        raw = socket.create_connection((self._pinned.address, port), TIMEOUT)
+        raw = socket.create_connection((self._pinned.address, port), self._patience.connect)
         self.sock = imapclient.tls.wrap_socket(raw, self.ssl_context, host)
         self.file = self.sock.makefile("rb")
 
@@ -74,6 +74,7 @@ class Access:
     security: str
     credentials: Callable
     context: object = None
+    timeout: float = TIMEOUT
 
     def login(self, client: IMAPClient) -> None:
         user, method, secret = self.credentials()
@@ -93,7 +94,7 @@ class SentMailbox:
         with _translated():
             access = self._access
             options = {"ssl": access.security == "ssl", "ssl_context": access.context, "use_uid": True}
-            self._client = _PinnedClient(access.policy.pin(access.host, access.port), **options)
+            self._client = _PinnedClient(access.policy.pin(access.host, access.port), access.timeout, **options)
             try:
                 if access.security == "starttls":
                     self._client.starttls(access.context)

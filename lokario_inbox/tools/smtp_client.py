@@ -20,6 +20,11 @@ class SubmissionFailed(Exception):
         super().__init__(text)
         self.stage, self.code, self.text, self.refused = stage, code, text[:500], refused
 
+    @property
+    def ends_lane(self) -> bool:
+        """Whether the session is of no use for the next mail."""
+        return self.stage in ("connect", "tls", "login") or self.code in (None, 421)
+
 
 @dataclass(frozen=True)
 class Accepted:
@@ -58,16 +63,14 @@ def connect(
     address: the checked address to connect to, `host` keeps naming the certificate. Raises SubmissionFailed.
     """
     context = context or ssl.create_default_context()
-    with _failing_at("connect"):
-        secure = security == "ssl"
-        session = _PinnedSMTPS(timeout=timeout, context=context) if secure else _PinnedSMTP(timeout=timeout)
-        session._pinned_address = address
-        session._host = host  # what starttls() verifies
-        code, text = session.connect(host, port)
-        if code != 220:
-            session.close()
-            raise SubmissionFailed("connect", code, _words(text))
+    session = _PinnedSMTPS(timeout=timeout, context=context) if security == "ssl" else _PinnedSMTP(timeout=timeout)
+    session._pinned_address = address
+    session._host = host  # what starttls() verifies
     try:
+        with _failing_at("connect"):
+            code, text = session.connect(host, port)
+            if code != 220:
+                raise SubmissionFailed("connect", code, _words(text))
         if security == "starttls":
             with _failing_at("tls"):
                 session.starttls(context=context)
@@ -91,17 +94,10 @@ def submit(
     """
     with _failing_at("mail"):
         _expect(session, "mail", *session.mail(sender, ["BODY=8BITMIME"] if session.has_extn("8bitmime") else []))
-    skipped = []
-    for recipient in recipients:
-        with _failing_at("rcpt"):
+    with _failing_at("rcpt"):
+        for recipient in recipients:
             _expect(session, "rcpt", *session.rcpt(recipient), refused=(recipient,))
-    for recipient in optional:
-        with _failing_at("rcpt"):
-            code, text = session.rcpt(recipient)
-            if code not in (250, 251):
-                skipped.append(recipient)
-            if code == 421:
-                raise SubmissionFailed("rcpt", code, _words(text))
+        skipped = tuple(recipient for recipient in optional if not _is_wanted(session, recipient))
     _send_body(session, raw, data_timeout)
     try:
         if before_end:
@@ -112,7 +108,14 @@ def submit(
     with _failing_at("sent"):
         session.send(b".\r\n")
         text = _expect(session, "sent", *session.getreply())
-    return Accepted(text, tuple(skipped))
+    return Accepted(text, skipped)
+
+
+def _is_wanted(session, recipient):
+    code, text = session.rcpt(recipient)
+    if code == 421:
+        raise SubmissionFailed("rcpt", code, _words(text))
+    return code in (250, 251)
 
 
 def _send_body(session, raw, data_timeout):

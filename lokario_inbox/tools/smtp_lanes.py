@@ -1,4 +1,4 @@
-"""Several mailboxes at work at the same time; a dead one keeps nobody else waiting.
+"""Several mailboxes (or models) at work at the same time; a dead one keeps nobody else waiting.
 
 Threads only ever see scalars and sessions; the caller's thread does everything that touches the database.
 """
@@ -54,7 +54,7 @@ class Letter:
                 data_timeout=self.data_timeout,
             )
         except SubmissionFailed as failure:
-            if _ends_session(failure):
+            if failure.ends_lane:
                 lane.drop_session()
                 if reused and failure.stage == "mail":  # some servers take a few mails a connection only
                     return self.carry(lane, desk)
@@ -65,18 +65,21 @@ class Letter:
 
 
 @dataclass(frozen=True)
-class Look:
-    """A question to the mailbox itself: did the mail with this Message-ID leave?"""
+class Errand:
+    """Something to do in the mailbox's own folders, over an IMAP connection of its own.
+
+    `act(box, ask)` runs in the thread; what it asks of the database goes through `ask`.
+    """
 
     key: int
-    message_id: str
     open_mailbox: Callable[[Callable], SentMailbox]
+    act: Callable[[SentMailbox, Callable], object]
 
     def carry(self, _lane, desk: "Desk"):
-        """Return "present", "absent" or the MailboxUnavailable."""
+        """Return what `act` returns, or the MailboxUnavailable."""
         try:
             with self.open_mailbox(desk.ask) as box:
-                return box.evidence(self.message_id)
+                return self.act(box, desk.ask)
         except MailboxUnavailable as failure:
             return failure
 
@@ -85,14 +88,15 @@ class Look:
 class Lane:
     """The work of one mailbox, one piece after the other, mails over one session.
 
-    `open_session(ask)` returns a logged-in smtplib session (in a thread); `prepare(key)` runs in the caller's thread
-    right before each piece and returns its Letter or Look, or None when there is nothing to do after all; `closed()`
-    runs there at the end. What is left in `waiting` then was not tried.
+    `open_session(ask)` returns a logged-in smtplib session (in a thread), None where no Letter is carried;
+    `prepare(key)` runs in the caller's thread right before each piece and returns it (a Letter, an Errand, anything
+    with `key` and `carry(lane, desk)`), or None when there is nothing to do after all; `closed()` runs there at the
+    end. What is left in `waiting` then was not tried.
     """
 
-    open_session: Callable[[Callable], object]
+    open_session: Callable[[Callable], object] | None
     keys: Iterable[int]
-    prepare: Callable[[int], Letter | Look | None]
+    prepare: Callable[[int], object]
     closed: Callable[[], None] = lambda: None
     session: object = None
     waiting: deque = field(init=False)
@@ -109,7 +113,8 @@ class Lane:
 class Desk:
     """Where the threads report; `handed_over(key)` and `record(key, outcome)` run in the thread that calls `serve`.
 
-    outcome: what the Letter or Look returned. A broken mailbox ends its lane.
+    outcome: what the piece's `carry` returned. One that says `ends_lane` is the last of its lane: the other side is of
+    no use for the next piece either.
     """
 
     def __init__(self, handed_over: Callable[[int], None], record: Callable[[int, object], None]):
@@ -146,7 +151,7 @@ class Desk:
             return
         self._busy -= 1
         self._record(key, report)
-        if _ends_lane(report):
+        if getattr(report, "ends_lane", False):
             self._close(lane)
         else:
             self._start_next(lane)
@@ -213,13 +218,3 @@ class _Question:
         if self._error:
             raise self._error
         return self._result
-
-
-def _ends_session(failure):
-    """After these the session is of no use for the next mail."""
-    return failure.stage in ("connect", "tls", "login") or failure.code in (None, 421)
-
-
-def _ends_lane(outcome):
-    """After these the mailbox is of no use for the next mail."""
-    return isinstance(outcome, SubmissionFailed) and _ends_session(outcome)

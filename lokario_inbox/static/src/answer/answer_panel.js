@@ -18,7 +18,7 @@ export class AnswerPanel extends Component {
         this.state = useState({ outgoing: [], draftId: false, ai: null, now: Date.now() });
         this.labels = {
             draft: _t("Draft"), scheduled: _t("Waiting"), sending: _t("Being sent"), unsettled: _t("Being verified"), sent: _t("Sent"),
-            failed: _t("Not sent"), uncertain: _t("Uncertain: look into the mailbox before sending again"),
+            failed: _t("Not sent"), cancelled: _t("Not sent: the customer wrote first"), uncertain: _t("Uncertain: look into the mailbox before sending again"),
         };
         onWillStart(() => this.load(this.props.conversation.id));
         onWillUpdateProps(async (next) => {
@@ -90,8 +90,9 @@ export class AnswerPanel extends Component {
         await this.reload();
     }
 
-    async undo(mail) {
-        await this.act(mail, "action_undo");
+    /** Make a mail that did not leave a draft again, and open it. */
+    async takeUp(mail, method) {
+        await this.act(mail, method);
         this.edit(mail);
     }
 

@@ -3,13 +3,18 @@ import { MAIN_PLUGINS } from "@html_editor/plugin_sets";
 import { Wysiwyg } from "@html_editor/wysiwyg";
 import { Dropdown } from "@web/core/dropdown/dropdown";
 import { DropdownItem } from "@web/core/dropdown/dropdown_item";
+import { useHotkey } from "@web/core/hotkeys/hotkey_hook";
 import { _t } from "@web/core/l10n/translation";
+import { Mutex } from "@web/core/utils/concurrency";
 import { useService } from "@web/core/utils/hooks";
+import { useDebounced } from "@web/core/utils/timing";
 import { getDataURLFromFile } from "@web/core/utils/urls";
+import { CannedAnswerPlugin } from "./canned_answer_plugin";
 
 const MODEL = "inbox.outgoing";
-const FIELDS = ["kind", "state", "email_to", "email_cc", "email_bcc", "subject", "body_html", "with_history", "with_signature", "attachment_ids", "is_ai", "parent_id"];
+const WRITTEN = ["email_to", "email_cc", "email_bcc", "subject", "with_history", "with_signature", "cancel_on_answer"];
 const PING = 15000; // milliseconds between two signs of life while writing
+const PAUSE = 800; // milliseconds without a key after which the draft is saved
 
 /** Writes one draft: saves as one types, warns of colleagues, sends or schedules. */
 export class Composer extends Component {
@@ -19,7 +24,9 @@ export class Composer extends Component {
 
     setup() {
         this.orm = useService("orm");
-        this.notification = useService("notification");
+        this.saving = new Mutex();
+        this.saveSoon = useDebounced(() => this.isDone || this.save(), PAUSE, { execBeforeUnmount: true });
+        useHotkey("control+enter", () => this.send(), { bypassEditableProtection: true });
         this.state = useState({ draft: null, files: [], canned: [], collisions: { writing: [], answered_by: [] }, sendAt: "", busy: false, more: false });
         onWillStart(() => this.load());
         this.timer = setInterval(() => this.ping(), PING);
@@ -27,11 +34,18 @@ export class Composer extends Component {
     }
 
     async load() {
-        const [draft] = await this.orm.read(MODEL, [this.props.draftId], FIELDS);
-        this.state.draft = draft;
+        const [draft] = await this.orm.read(MODEL, [this.props.draftId], [...WRITTEN, "body_html"]);
         this.state.more = Boolean(draft.email_cc || draft.email_bcc);
-        this.config = { content: draft.body_html || "<p><br/></p>", Plugins: MAIN_PLUGINS, placeholder: _t("Write your answer…") };
-        await Promise.all([this.loadFiles(), this.ping(), this.searchCanned("")]);
+        await Promise.all([this.loadFiles(), this.ping(), this.loadCanned()]);
+        this.config = {
+            content: draft.body_html || "<p><br/></p>",
+            Plugins: [...MAIN_PLUGINS, CannedAnswerPlugin],
+            placeholder: _t("Write your answer…"),
+            cannedAnswers: this.state.canned,
+            onCannedAnswer: (answer) => this.orm.call("inbox.canned.answer", "action_used", [[answer.id]]),
+            onChange: () => this.saveSoon(),
+        };
+        this.state.draft = draft;
     }
 
     async loadFiles() {
@@ -46,24 +60,34 @@ export class Composer extends Component {
     }
 
     get values() {
-        const { email_to, email_cc, email_bcc, subject, with_history, with_signature } = this.state.draft;
-        return { email_to, email_cc, email_bcc, subject, with_history, with_signature, body_html: this.editor ? this.editor.getContent() : this.state.draft.body_html };
+        const { draft } = this.state;
+        const values = Object.fromEntries(WRITTEN.map((name) => [name, draft[name]]));
+        return { ...values, body_html: this.editor ? this.editor.getContent() : draft.body_html };
     }
 
     onLoad(editor) {
         this.editor = editor;
     }
 
+    /** One save after the other; the last one survives the composer, when somebody opens another conversation. */
     save() {
-        return this.orm.write(MODEL, [this.props.draftId], this.values);
+        const values = this.values;
+        return this.saving.exec(() => this.env.services.orm.silent.write(MODEL, [this.props.draftId], values));
     }
 
     async run(action) {
+        if (this.state.busy) {
+            return;
+        }
         this.state.busy = true;
+        this.isDone = true;
         try {
             await this.save();
             await action();
             this.props.onDone();
+        } catch (error) {
+            this.isDone = false;
+            throw error;
         } finally {
             this.state.busy = false;
         }
@@ -86,15 +110,12 @@ export class Composer extends Component {
         return this.run(() => this.orm.call(MODEL, "action_cancel", [[this.props.draftId]]));
     }
 
-    async searchCanned(term) {
-        this.state.canned = await this.orm.call("inbox.canned.answer", "search_for", [this.props.conversation.id, term]);
+    async loadCanned() {
+        this.state.canned = await this.orm.call("inbox.canned.answer", "search_for", [this.props.conversation.id]);
     }
 
-    async insertCanned(answer) {
-        const content = this.editor.getContent() + answer.body;
-        this.editor.editable.innerHTML = content;
-        this.editor.shared.history.addStep();
-        await this.orm.call("inbox.canned.answer", "action_used", [[answer.id]]);
+    insertCanned(answer) {
+        this.editor.shared.lokarioCannedAnswer.insertAnswer(answer);
     }
 
     async addFiles(event) {
