@@ -22,6 +22,8 @@ from . import inbox_link
 from . import inbox_conversation_upkeep
 from . import inbox_conversation_rules
 from . import inbox_conversation_screen
+from . import inbox_conversation_statistics
+from . import inbox_conversation_customer
 from . import inbox_message_threading
 from . import inbox_message_search
 from . import inbox_message_routing
