@@ -16,10 +16,10 @@ class QuotaChecker:
     def get_available_ips_for_sending(self, tenant_id, emails_to_send):
         """Return the IPs that can take `emails_to_send` today, the one with most left first.
 
-        When no single IP can, but all together can, the IPs to split over are returned.
-        An empty list means: not today.
+        `tenant_id` is an id, or a record, as `campaign.tenant_id` of the document's sample is here. When no
+        single IP can, but all together can, the IPs to split over are returned. An empty list means: not today.
         """
-        tenant = self.env["engine.tenant"].browse(tenant_id)
+        tenant = self.env["engine.tenant"].browse(getattr(tenant_id, "id", tenant_id))
         return self.quota._get_available_ips(tenant, emails_to_send)
 
     def reserve_quota(self, ip_id, email_count):

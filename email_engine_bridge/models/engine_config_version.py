@@ -112,8 +112,7 @@ class EngineConfigVersion(models.Model):
                 version.state = "pushing"
                 if not commit_progress():
                     break
-            company = version.company_id or self.env.company
-            version.with_context(lang=company.sudo().partner_id.lang)._push()
+            version.with_context(lang=version.server_id._in_company_language().env.lang)._push()
             if not commit_progress(1):
                 break
 

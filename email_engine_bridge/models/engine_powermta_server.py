@@ -162,9 +162,15 @@ class EnginePowermtaServer(models.Model):
         commit_progress = self.env["ir.cron"]._commit_progress
         commit_progress(remaining=len(servers))
         for server in servers:
-            server.try_lock_for_update()._generate(self.env._("Data changed"))
+            locked = server.try_lock_for_update()._in_company_language()
+            locked._generate(locked.env._("Data changed"))
             if not commit_progress(1):
                 break
+
+    def _in_company_language(self):
+        """Return the servers with the language of the people who read what a job writes on them."""
+        company = self.company_id[:1] or self.env.company
+        return self.with_context(lang=company.sudo().partner_id.lang)
 
     def _generate(self, reason):
         """Store the configuration as a new version if it differs from the last one; returns the last one."""
@@ -208,7 +214,8 @@ class EnginePowermtaServer(models.Model):
     def _get_pulled_text(self):
         """Return the newest version for a server that fetches it; it is in use from now on."""
         self.ensure_one()
-        version = self._generate(self.env._("Fetched by the server"))
+        server = self._in_company_language()
+        version = server._generate(server.env._("Fetched by the server"))
         if not version:
             raise UserError(self.env._("There is no configuration yet."))
         version._set_deployed()

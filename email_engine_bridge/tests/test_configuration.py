@@ -27,6 +27,8 @@ class TestConfiguration(EngineCase):
         self.env.invalidate_all()
 
     def test_changes_print_a_version_with_a_semantic_diff(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.env.company.partner_id.lang = "fr_FR"
         first = self.server._generate("Start")
         self.assertEqual((first.number, first.changes), (1, "First version"))
         self.assertEqual(self.server._generate("Again"), first)
@@ -34,7 +36,7 @@ class TestConfiguration(EngineCase):
         self.assertTrue(self.server.is_stale)
         self._run_cron("generate_configuration")
         second = self.server.current_version_id
-        self.assertEqual(second.number, 2)
+        self.assertEqual((second.number, second.reason), (2, "Données modifiées"))
         self.assertIn("IP 192.0.2.1: 50/d → 200/d", second.changes.splitlines())
         self.assertFalse(self.server.is_stale)
         self.ip_b1._set_status("paused", "Test")

@@ -18,6 +18,7 @@ class TestQuota(EngineCase):
         checker = QuotaChecker(self.env)
         ips = checker.get_available_ips_for_sending(tenant_id=self.tenant_a.id, emails_to_send=50)
         self.assertEqual(ips, self.ip_a1 + self.ip_a2)
+        self.assertEqual(checker.get_available_ips_for_sending(self.ip_a1.tenant_id, 50), ips)
         self.assertTrue(checker.reserve_quota(self.ip_a1.id, 50))
         self.assertFalse(checker.reserve_quota(self.ip_a1.id, 1))
         ips = checker.get_available_ips_for_sending(self.tenant_a.id, 50)
@@ -27,6 +28,8 @@ class TestQuota(EngineCase):
         self.assertEqual(selector.get_pool_name_for_tenant(self.tenant_a.id), "alpha-pool")
         config = selector.get_vmta_config_for_tenant(tenant_id=self.tenant_a.id)
         self.assertEqual(config["total_ips"], 2)
+        document = {"pool_name", "total_ips", "active_ips", "warming_ips", "ips", "delivery_server_host"}
+        self.assertLessEqual(document | {"delivery_server_port"}, config.keys())
 
     def test_reservation_is_split_most_left_first(self):
         self.quota._reserve(self.tenant_a, 10, ips=self.ip_a1)

@@ -14,6 +14,9 @@ class EngineConfigLint(models.TransientModel):
     error_count = fields.Integer(compute="_compute_result")
     warning_count = fields.Integer(compute="_compute_result")
 
+    def _compute_display_name(self):
+        self.display_name = self.env._("Check a configuration")
+
     @api.depends("content")
     @api.depends_context("lang")
     def _compute_result(self):
