@@ -11,3 +11,11 @@ class NoSecretKey(LokarioError):
 
 class SecretUnreadable(LokarioError):
     """A stored secret cannot be decrypted: its key is gone, or it was copied from another record."""
+
+
+class NotAccepted(LokarioError):
+    """A stranger's request is not taken; ``status`` is the HTTP status of the answer."""
+
+    def __init__(self, status: int, message: str):
+        super().__init__(message)
+        self.status = status

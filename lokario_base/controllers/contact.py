@@ -1,6 +1,7 @@
 from odoo import http
 from odoo.http import request
 
+from ..exceptions import NotAccepted
 from ..tools.contact import HONEYPOT, LIMITS, InvalidMessage, parse_message
 
 MAX_BODY = 64 * 1024  # bytes of a posted form
@@ -18,14 +19,12 @@ class ContactForm(http.Controller):
         if form.get(HONEYPOT):
             return request.redirect("/contact?sent=1")  # a program: it learns nothing
         try:
-            message = parse_message(form)
+            message, contact = parse_message(form), request.env["lokario.contact"]
+            contact._submit(message, request.httprequest.remote_addr, request.env.company)
         except InvalidMessage as err:
             return self._page(form, status=422, errors=self._texts(err.errors))
-        contact = request.env["lokario.contact"]
-        if not contact._may_send(message, request.httprequest.remote_addr):
-            text = request.env._("Too many messages were sent from here. Please try again in an hour.")
-            return self._page(form, status=429, problem=text)
-        contact._receive(message, request.env.company)
+        except NotAccepted as err:
+            return self._page(form, status=err.status, problem=str(err))
         return request.redirect("/contact?sent=1")
 
     def _texts(self, errors):

@@ -4,6 +4,7 @@ from datetime import timedelta
 from odoo import api, models
 from odoo.tools import email_normalize, formataddr, plaintext2html
 
+from ..exceptions import NotAccepted
 from ..tools.contact import ContactMessage, network_of
 
 _logger = logging.getLogger(__name__)
@@ -20,6 +21,23 @@ class Contact(models.AbstractModel):
     _description = "Contact Form"
 
     @api.model
+    def _submit(self, message: ContactMessage, remote_address: str, company):
+        """Take what a visitor wrote.
+
+        :raises NotAccepted: nobody would get it, or too much came from there; the text is for the visitor
+        """
+        if not self._recipient(company):
+            raise NotAccepted(503, self.env._("This form reaches nobody yet. Please use another way to contact us."))
+        if not self._may_send(message, remote_address):
+            raise NotAccepted(429, self.env._("Too many messages were sent from here. Please try again in an hour."))
+        self._receive(message, company)
+
+    @api.model
+    def _recipient(self, company) -> str | None:
+        company_sudo = company.sudo()
+        return company_sudo.contact_email or company_sudo.email or self.env["ir.mail_server"]._global_address()
+
+    @api.model
     def _may_send(self, message: ContactMessage, remote_address: str) -> bool:
         """Whether neither the visitor's address nor the network has sent too much this hour."""
         limits = self.env["lokario.rate.limit"].sudo()
@@ -31,12 +49,6 @@ class Contact(models.AbstractModel):
     def _receive(self, message: ContactMessage, company):
         """Queue the mail to the company, by the system server, and let addons keep the message."""
         company_sudo = company.sudo()
-        recipient = company_sudo.contact_email or company_sudo.email
-        lines = [
-            self.env._("Name: %s", message.name),
-            self.env._("E-mail: %s", message.email),
-            self.env._("Company: %s", message.company or "–"),
-        ]
         mail_sudo = (
             self.env["mail.mail"]
             .sudo()
@@ -45,8 +57,8 @@ class Contact(models.AbstractModel):
                     "subject": self.env._("Contact form: %s", message.name),
                     "email_from": company_sudo.email_formatted,
                     "reply_to": formataddr((message.name, message.email)),
-                    "email_to": recipient,
-                    "body_html": plaintext2html("\n".join([*lines, "", message.message])),
+                    "email_to": self._recipient(company),
+                    "body_html": plaintext2html(self._text(message)),
                     "auto_delete": True,
                 }
             )
@@ -54,6 +66,18 @@ class Contact(models.AbstractModel):
         self._keep(message, company_sudo)
         _logger.info("contact form: mail #%s queued", mail_sudo.id)
         self.env.ref("mail.ir_cron_mail_scheduler_action")._trigger()
+
+    @api.model
+    def _text(self, message: ContactMessage) -> str:
+        return "\n".join(
+            (
+                self.env._("Name: %s", message.name),
+                self.env._("E-mail: %s", message.email),
+                self.env._("Company: %s", message.company or "–"),
+                "",
+                message.message,
+            )
+        )
 
     @api.model
     def _keep(self, message: ContactMessage, company_sudo):

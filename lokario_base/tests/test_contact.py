@@ -85,6 +85,14 @@ class TestContactForm(HttpCase):
         self.assertEqual(len(notes), 2)
         self.assertFalse(notes.notified_partner_ids)
 
+    def test_a_message_that_would_reach_nobody_is_not_taken(self):
+        self.company.email = False
+        response = self.post(GOOD)
+        self.assertEqual(response.status_code, 503)
+        self.assertIn("reaches nobody yet", response.text)
+        self.assertIn("un devis ?", response.text)
+        self.assertFalse(self.mails())
+
     def test_errors_keep_what_was_written(self):
         response = self.post({**GOOD, "email": "nope"})
         self.assertEqual(response.status_code, 422)
