@@ -19,6 +19,7 @@
         "views/saas_server_views.xml",
         "views/saas_template_views.xml",
         "views/saas_plan_views.xml",
+        "views/res_config_settings_views.xml",
         "views/saas_manager_menus.xml",
     ],
     "assets": {

@@ -2,9 +2,11 @@
 
 import ast
 import configparser
+import contextlib
 import fcntl
 import hashlib
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -13,7 +15,6 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
 from pathlib import Path
 
 from ..console import Failure, say
@@ -22,7 +23,9 @@ from ..setup import odoo_source, venv
 from ..setup.postgres import ODOO_ROLE, Cluster
 
 LANGUAGES = "fr_FR"
+PORTS = range(10_000, 32_000)
 EVERYWHERE = "0.0.0.0"  # noqa: S104  asked for with --host, never a default
+_given: set[int] = set()  # by this process
 # The keys of throw-away worlds. They protect nothing: real ones come from the environment of the real server.
 TEST_SECRETS = {
     "LOKARIO_SECRET_KEYS": "1:" + "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
@@ -31,9 +34,17 @@ TEST_SECRETS = {
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port of loopback that nobody uses and that was not given before.
+
+    Below those that the kernel gives to outgoing connections: one of them could take it before its server starts.
+    """
+    while True:
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            if port not in _given:
+                _given.add(port)
+                return port
 
 
 def data_folder() -> Path:
@@ -221,7 +232,7 @@ class Server:
         return True
 
 
-@contextmanager
+@contextlib.contextmanager
 def _named_lock(name: str):
     with (STATE / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,5 +1,6 @@
 from . import lokario_gate_route
 from . import mail_mail
+from . import res_config_settings
 from . import saas_transaction_mixin
 from . import saas_server
 from . import saas_template

@@ -1,5 +1,6 @@
 import tempfile
 from pathlib import Path
+from unittest.mock import patch
 
 from odoo.tests import BaseCase, tagged
 
@@ -33,6 +34,15 @@ class TestFilestore(BaseCase):
         self.filestore.clone("tpl", "copy")
         with self.assertRaises(DatabaseInTheWay):
             self.filestore.clone("tpl", "copy")
+
+    def test_an_interrupted_removal_is_finished(self):
+        self.filestore.clone("tpl", "copy")
+        with patch("shutil.rmtree", side_effect=KeyboardInterrupt), self.assertRaises(KeyboardInterrupt):
+            self.filestore.remove("copy")
+        self.assertFalse(self.filestore.path("copy").exists())
+        self.filestore.clone("tpl", "copy.other")
+        self.assertTrue(self.filestore.remove("copy"))
+        self.assertEqual(sorted(path.name for path in self.root.iterdir()), ["copy.other", "tpl"])
 
     def test_nothing_to_do(self):
         self.assertEqual(self.filestore.clone("missing", "copy"), 0)

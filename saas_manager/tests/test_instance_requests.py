@@ -32,6 +32,12 @@ class TestInstanceRequests(SaasCase):
         self.assertEqual(instance.database_name, "t-martin")
         self.assertEqual(instance.admin_login, "marie@martin.test")
 
+    def test_a_new_server_starts_with_the_settings(self):
+        settings = {"saas_base_domain": "clients.example", "saas_protocol": "https", "saas_public_port": 8443}
+        self.env["res.config.settings"].create(settings).execute()
+        server = self.env["saas.server"].create({"name": "Next"})
+        self.assertEqual((server.base_domain, server.protocol, server.public_port), ("clients.example", "https", 8443))
+
     def test_the_button_reserves_and_queues(self):
         instance = self.new_instance()
         with trap_jobs() as trap:

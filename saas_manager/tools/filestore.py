@@ -2,6 +2,7 @@
 (`ir_attachment._file_write` only opens a path that does not exist, the collector only unlinks),
 so instances may share the files of their template by hard links."""
 
+import contextlib
 import errno
 import os
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from ..exceptions import DatabaseInTheWay
 
+TRASH = ".removed-"
 NOT_LINKED = {"checklist"}  # the collector's to-do list belongs to one database
 
 
@@ -55,16 +57,15 @@ class Filestore:
     def remove(self, name):
         """Remove the folder of ``name``; the rename makes it disappear at once.
 
+        Done again after an interruption it finishes what is left.
         :return: whether there was something to remove
         """
-        folder = self.path(name)
-        trash = self.root / f".removed-{uuid.uuid4().hex}"
-        try:
-            folder.rename(trash)
-        except FileNotFoundError:
-            return False
-        shutil.rmtree(trash)
-        return True
+        with contextlib.suppress(FileNotFoundError):
+            self.path(name).rename(self.root / f"{TRASH}{name}~{uuid.uuid4().hex}")
+        removed = list(self.root.glob(f"{TRASH}{name}~*"))
+        for trash in removed:
+            shutil.rmtree(trash)
+        return bool(removed)
 
 
 def _link(source, target):

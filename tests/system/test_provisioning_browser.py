@@ -100,6 +100,16 @@ def test_the_figures(provisioning, browser):
     browser.picture(PICTURES / "pivot-saas-instances.png")
 
 
+def test_the_settings(provisioning, browser):
+    browser.open(f"http://localhost:{provisioning.server.port}/odoo/settings#lokario_base")
+    browser.click(".settings_tab .tab, .settings_tab a", "Lokario")
+    browser.see(".app_settings_block", "Clients' Instances")
+    browser.evaluate("document.getElementById('saas_addresses').scrollIntoView()")
+    browser.picture(PICTURES / "settings.png")
+    browser.click("#saas_servers button", "Servers")
+    browser.see(".o_list_view .o_data_row", "Here")
+
+
 def test_a_secret_is_typed_replaced_and_cleared(provisioning, browser):
     world, field = provisioning, ".o_field_widget[name=relay_password]"
     plan = world.call("saas.plan", "copy", [world.plan_id], {"name": "With a secret"})
