@@ -5,7 +5,7 @@ from unittest.mock import patch
 from dateutil.relativedelta import relativedelta
 from freezegun import freeze_time
 from odoo import fields
-from odoo.exceptions import AccessDenied, UserError
+from odoo.exceptions import AccessDenied, AccessError, UserError
 from odoo.http import root
 from odoo.tests import TransactionCase, new_test_user, tagged
 from odoo.tools import mute_logger
@@ -121,6 +121,21 @@ class TestDeletionRequest(DeletionCase):
         self.assertIn("Scheduled actions", " ".join(plan._obstacles(worker)))
         with self.assertRaisesRegex(UserError, "last administrator"):
             self.env["lokario.account.deletion"]._request(admin)
+
+    def test_only_the_person_and_the_companys_managers_may_ask(self):
+        colleague = self.make_user("c@example.org", "C", "c@example.org", "base.group_user")
+        elsewhere = self.env["res.company"].create({"name": "Elsewhere"})
+        manager = new_test_user(
+            self.env, "m", groups="lokario_base.group_lokario_base_manager", company_id=elsewhere.id,
+            company_ids=elsewhere.ids,
+        )  # fmt: skip
+        for somebody in (colleague, manager):
+            with self.assertRaisesRegex(AccessError, "Only a manager"):
+                self.env["lokario.account.deletion.request"].with_user(somebody).create(
+                    {"user_id": self.env.ref("base.user_admin").id}
+                ).read(["obstacles"])
+        own = self.env["lokario.account.deletion.request"].with_user(colleague).create({})
+        self.assertTrue(own.is_own)
 
     def test_one_open_request_per_account(self):
         self.request()
