@@ -158,7 +158,8 @@ class InboxConversation(models.Model):
         if "category_id" in vals and "classified_by" not in vals:
             vals = {**vals, "classified_by": "person", "rule_id": False}
         if "state" in vals:
-            self._stamp_resolution(vals["state"])
+            if not self.env.context.get("inbox_never_waited"):
+                self._stamp_resolution(vals["state"])
             self._push_state(vals["state"])
         return super().write(vals)
 

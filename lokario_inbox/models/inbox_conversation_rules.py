@@ -1,25 +1,14 @@
+from collections import defaultdict
+
 from odoo import api, models
 
 _BATCH = 200
 _STATES = {"archive": "archived", "junk": "spam", "trash": "archived"}
-_FILED_AT_SERVER = r"""
-WITH place AS (
-    SELECT p.message_id,
-           CASE WHEN position('\Archived' in p.flags) > 0 THEN 'archive' ELSE COALESCE(f.special_use, '') END AS use
-      FROM inbox_placement p JOIN inbox_folder f ON f.id = p.folder_id WHERE p.expunged_at IS NULL)
-SELECT use, array_agg(id) FROM (
-    SELECT c.id, min(place.use) AS use
-      FROM inbox_conversation c
-      JOIN inbox_message m ON m.conversation_id = c.id AND m.direction = 'in' AND m.deleted_at IS NULL
-      JOIN place ON place.message_id = m.id
-     WHERE c.state IN %(states)s
-       AND c.id IN (
-           SELECT m.conversation_id FROM inbox_message m JOIN place ON place.message_id = m.id
-            WHERE m.id IN %(ids)s AND place.use IN ('archive', 'junk', 'trash'))
-  GROUP BY c.id
-    HAVING count(DISTINCT place.use) = 1
-       ) filed
-GROUP BY use
+_USES = r"""
+SELECT p.message_id,
+       CASE WHEN position('\Archived' in p.flags) > 0 THEN 'archive' ELSE COALESCE(f.special_use, '') END
+  FROM inbox_placement p JOIN inbox_folder f ON f.id = p.folder_id
+ WHERE p.message_id IN %s AND p.expunged_at IS NULL
 """
 
 
@@ -36,7 +25,7 @@ class InboxConversation(models.Model):
         closed.with_context(**quiet).write({"state": "in_progress"})
         answered = sent.filtered(lambda c: c.state == "new" and c.first_response_date)
         answered.with_context(**quiet).write({"state": "in_progress"})
-        self._file_by_server(messages, ("new",))
+        self.with_context(inbox_never_waited=True)._file_by_server(messages, ("new",))
         letters = messages.filtered("is_newsletter").conversation_id.sudo().filtered(lambda c: not c.is_newsletter)
         letters.with_context(**quiet).write({"is_newsletter": True})
 
@@ -44,13 +33,31 @@ class InboxConversation(models.Model):
         """Conversations of these mails, in one of the states, whose every received mail the server holds in Archive,
         Spam or Trash only: shown there, not in the inbox.
         """
-        if not messages:
-            return
-        self.env.flush_all()
-        self.env.cr.execute(_FILED_AT_SERVER, {"ids": tuple(messages.ids), "states": tuple(states)})
-        for use, ids in self.env.cr.fetchall():
-            filed = self.browse(ids).sudo().with_context(tracking_disable=True, inbox_is_filed_at_server=True)
-            filed.write({"state": _STATES[use]})
+        uses = self._uses_at_server(messages.ids)
+        aside = messages.filtered(lambda mail: uses[mail.id] & _STATES.keys())
+        waiting = aside.conversation_id.sudo().filtered(lambda conversation: conversation.state in states)
+        received = aside.sudo().search_fetch(
+            [("conversation_id", "in", waiting.ids), ("direction", "=", "in"), ("deleted_at", "=", False)],
+            ["conversation_id"],
+        )
+        uses, filed = self._uses_at_server(received.ids), defaultdict(list)
+        for conversation, mails in received.grouped("conversation_id").items():
+            found = set().union(*(uses[mail.id] for mail in mails))
+            if len(found) == 1 and found <= _STATES.keys():
+                filed[_STATES[found.pop()]].append(conversation.id)
+        quiet = self.sudo().with_context(tracking_disable=True, inbox_is_filed_at_server=True)
+        for state, ids in filed.items():
+            quiet.browse(ids).write({"state": state})
+
+    def _uses_at_server(self, message_ids):
+        """{message id: uses of the folders that hold it}. Plain look-ups: in fresh tables a planner knows nothing."""
+        uses = defaultdict(set)
+        if message_ids:
+            self.env.flush_all()
+            self.env.cr.execute(_USES, [tuple(message_ids)])
+            for message_id, use in self.env.cr.fetchall():
+                uses[message_id].add(use)
+        return uses
 
     def _apply_rules(self, messages):
         """File the conversations by the first rule that a received mail fulfils; people are never overruled."""

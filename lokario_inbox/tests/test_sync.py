@@ -314,6 +314,7 @@ class TestSync(MailboxCase):
         )
         self.append(client, [make_mail(3, References="<m1@example.org>", From="Client 1 <client1@example.org>")])
         self.sync(box)
+        self.assertFalse(any(self.messages(box).conversation_id.mapped("resolved_date")), "nobody resolved them now")
         states = {message.subject: message.conversation_id.state for message in self.messages(box)}
         self.assertEqual(
             states, {"Question 0": "archived", "Question 2": "archived", "Question 1": "new", "Question 3": "new"}
