@@ -150,13 +150,18 @@ class Delivery(models.Model):
                 and hasattr(document, "activity_schedule")
                 and delivery.res_model != "lokario.followup.reminder"
             ):
-                user = next((document[name] for name in ("user_id", "invoice_user_id") if name in document), None)
+                people = (document[name] for name in ("user_id", "invoice_user_id") if name in document)
+                user = next(filter(None, people), self.env.ref("base.user_admin"))
                 document.activity_schedule(
                     "mail.mail_activity_data_warning",
-                    summary=self.env._("The mail was not delivered"),
+                    summary=self.with_context(lang=user.lang).env._("The mail was not delivered"),
                     note=cause,
-                    user_id=(user or self.env.ref("base.user_admin")).id,
+                    user_id=user.id,
                 )
+
+    def _lang(self):
+        """The language in which a company reads what became of its mails."""
+        return self.company_id[:1].partner_id.lang or self.env.lang
 
     def action_open_document(self):
         self.ensure_one()

@@ -262,4 +262,8 @@ class Followup(models.Model):
         """What is due now, after payments and instalments; by hand a person wrote it."""
         if not (self.move_id or self.order_id):
             return {}
-        return {"amount": document.amount, "claim_amount": document.claim, "due_date": document.due or False}
+        return {
+            "amount": self.currency_id.round(document.amount),
+            "claim_amount": self.claim_currency_id.round(document.claim),
+            "due_date": document.due or False,
+        }

@@ -17,7 +17,7 @@ class Followup(models.Model):
         self.disputed = disputed
         self._refresh_plan()
         if disputed:
-            self._ask_responsible(self.env._("The customer disputes this document."))
+            self._ask_responsible("disputed")
 
     def _reply_received(self, conversation=None):
         """A person answered: nothing more goes out before somebody has handled the answer.
@@ -31,16 +31,27 @@ class Followup(models.Model):
         values = {"answered_at": fields.Datetime.now(), "answer_pending": True}
         if conversation:
             values["conversation_id"] = conversation.id
-        open_followups.write(values)
+        open_followups.with_context(tracking_disable=True).write(values)  # the timeline says it
         for followup in open_followups:
             latest = followup.step_ids.filtered(lambda step: step.state in ("sent", "read"))[:1]
             latest.write({"state": "answered", "conversation_id": followup.conversation_id.id})
-            followup._ask_responsible(self.env._("The customer has answered: read it before reminders go on."))
+            followup._ask_responsible("answered")
         open_followups._refresh_plan()
 
-    def _ask_responsible(self, summary):
+    def _ask_responsible(self, question, detail=None):
+        """Give the responsible person something to do, in the language he reads."""
         self.ensure_one()
         user = self.user_id or self.env.ref("base.user_admin")
+        summary = self.with_context(lang=user.lang)._question_in_words(question, detail)
         known = self.activity_search(["mail.mail_activity_data_todo"], user_id=user.id)
         if summary not in known.mapped("summary"):
             self.activity_schedule("mail.mail_activity_data_todo", summary=summary, user_id=user.id)
+
+    def _question_in_words(self, question, detail):
+        if question == "level":  # a call or a letter
+            return detail.with_env(self.env).name
+        return {
+            "disputed": self.env._("The customer disputes this document."),
+            "answered": self.env._("The customer has answered: read it before reminders go on."),
+            "failed": self.env._("A reminder could not be delivered: %(why)s", why=detail),
+        }[question]

@@ -149,7 +149,7 @@ class FollowupReminder(models.Model):
         for reminder in self:
             reminder._set_state("todo")
             for followup in reminder.step_ids.followup_id:
-                followup._ask_responsible(reminder.level_id.name)
+                followup._ask_responsible("level", reminder.level_id)
 
     def _letter_body(self):
         """The text of the reminder on paper: the template of its level, in the language of its recipient."""
@@ -175,7 +175,7 @@ class FollowupReminder(models.Model):
         self.step_ids.write(values)
         if state in ("failed", "uncertain"):
             for followup in self.step_ids.followup_id:
-                followup._ask_responsible(self.env._("A reminder could not be delivered: %(why)s", why=why))
+                followup._ask_responsible("failed", why)
 
     def _deliveries_changed(self, deliveries):
         """The delivery's word is the reminder's state."""

@@ -2,6 +2,8 @@ from markupsafe import Markup
 from odoo import api, fields, models
 from odoo.tools import format_datetime
 
+from ..const import FINAL_REASONS
+
 FORECAST_DAYS = 90
 
 
@@ -26,7 +28,7 @@ class Followup(models.Model):
         return [
             (
                 "fa-check text-success" if step.state in ("sent", "read", "answered", "done") else "fa-circle-o",
-                format_datetime(self.env, step.sent_at),
+                format_datetime(self.env, step.sent_at, dt_format="short"),
                 f"{step.level_id.name or ''}: {states[step.state]}{f' ({step.why})' if step.why else ''}",
             )
             for step in self.step_ids.sorted("sent_at")
@@ -39,19 +41,20 @@ class Followup(models.Model):
         coming = [
             (
                 "fa-clock-o text-info",
-                format_datetime(self.env, decision.at),
+                format_datetime(self.env, decision.at, dt_format="short"),
                 self._level_of(decision, {}).name,
             )
             for decision in forecast.sent
         ]
-        return (
-            coming
-            + [
-                ("fa-pause text-warning", self.env._("Then nothing:"), self._reason_text(decision.why))
-                for decision in forecast.silent
-            ]
-            + self._timeline_job()
-        )
+        ends = [
+            (
+                "fa-pause text-warning",
+                self.env._("Then nothing:") if decision.why in FINAL_REASONS else self.env._("On hold:"),
+                self._reason_text(decision.why),
+            )
+            for decision in forecast.silent
+        ]
+        return coming + ends + self._timeline_job()
 
     def _timeline_job(self):
         """The job itself may be the reason: switched off, or not run for hours."""

@@ -139,7 +139,7 @@ class MailMail(models.Model):
         if not delivery.handed_over_at:
             delivery.attempts += 1
         verdict = smtp_retry.classify(failure.code, failure.text, failure.stage, delivery.attempts)
-        cause = self._cause_in_words(verdict.cause)
+        cause = self.with_context(lang=delivery._lang())._cause_in_words(verdict.cause)
         answer = f"{failure.code or ''} {failure.text}".strip()
         if verdict.action == smtp_retry.REFUSED:
             self._fail_business(delivery, cause, answer)
@@ -178,7 +178,9 @@ class MailMail(models.Model):
     def _hold_for_quota(self, until):
         """The provider would refuse these: they are not even tried before its day is over."""
         seconds = max((until - fields.Datetime.now()).total_seconds(), 1)
-        self._wait(self._deliveries(), "hold", seconds, self._cause_in_words("limit"))
+        deliveries = self._deliveries()
+        cause = self.with_context(lang=deliveries._lang())._cause_in_words("limit")
+        self._wait(deliveries, "hold", seconds, cause)
         commit(self.env)
 
     def _fail_business(self, delivery, cause, answer=""):

@@ -39,6 +39,7 @@ class BillingCase(AccountTestInvoicingCommon):
                 "country_id": cls.env.ref("base.fr").id,
             }
         )
+        cls.company.partner_id.lang = "en_US"
         cls.env["ir.mail_server"].search([]).active = False
         cls.customer = cls.env["res.partner"].create(
             {

@@ -115,6 +115,21 @@ class TestDueNotice(BillingCase):
         leads = [occurrence.split("-")[-1] for occurrence in self.notices(event).mapped("occurrence")]
         self.assertEqual(sorted(leads), ["1h", "24h"])
 
+    def test_who_declined_is_not_reminded(self):
+        start = fields.Datetime.now() + timedelta(hours=20)
+        guests = self.ann.partner_id | self.env.user.partner_id
+        event = self.env["calendar.event"].create(
+            {
+                "name": "Visit",
+                "start": start,
+                "stop": start + timedelta(hours=1),
+                "partner_ids": [fields.Command.set(guests.ids)],
+            }
+        )
+        event.attendee_ids.filtered(lambda attendee: attendee.partner_id == self.ann.partner_id).do_decline()
+        self.run_check()
+        self.assertEqual(self.notices(event).user_id, self.env.user)
+
     def test_an_event_with_alarms_of_its_own_is_not_doubled(self):
         start = fields.Datetime.now() + timedelta(hours=2)
         event = self.env["calendar.event"].create(

@@ -82,6 +82,9 @@ class TestJourney(MailboxCase, HttpCase):
         layout, euro = cls.env.ref("web.external_layout_standard"), cls.env.ref("base.EUR")
         euro.active = True
         cls.company.write({"name": "Alpha Menuiserie", "external_report_layout_id": layout.id, "currency_id": euro.id})
+        cls.env["product.pricelist"].search([]).currency_id = euro
+        cls.company.partner_id.lang = "fr_FR"
+        cls.env.user.lang = "fr_FR"  # the salesperson: activities come in his language
         if IMAGES:
             fonts = fonts_file(cls.enterClassContext(tempfile.TemporaryDirectory()))
             cls.enterClassContext(patch.dict(os.environ, {"FONTCONFIG_FILE": fonts}))
@@ -164,10 +167,10 @@ class TestJourney(MailboxCase, HttpCase):
 
         self.customer_answers(delivery)
         self.assertEqual((followup.why, followup.answer_pending), ("answer_pending", True))
+        self.assertIn("Le client a répondu", followup.activity_ids.summary)
         self.assertTrue(order.message_ids.filtered(lambda message: "frêne" in (message.body or "")))
-        self.look(
-            f"/odoo/followups/{followup.id}", ["La réponse du client n'a pas encore été traitée"], "relance-pause"
-        )
+        said = ["La réponse du client n'a pas encore été traitée", "Le client a répondu"]
+        self.look(f"/odoo/followups/{followup.id}", said, "relance-pause")
 
         for url, button in (
             (f"/odoo/followups/{followup.id}", "button[name=action_answer_handled]"),
@@ -187,6 +190,8 @@ class TestJourney(MailboxCase, HttpCase):
         self.look("/odoo/followups", ["Rappel ferme", "Bêta SARL"], "relances")
         write = ["button[name=action_write]"]
         self.look(f"/odoo/followups/{move.followup_ids.id}", ["Rédiger avec l'IA"], "redaction", press=write)
+        for days_late, amount in ((12, 480), (40, 1250), (75, 640), (120, 2100)):
+            self.invoice(days_late, amount, followup_auto="off")
         chart = {"words": ["Retards par ancienneté"], "drawn": ".o_graph_renderer canvas"}
         self.look("/odoo/action-lokario_billing.receivable_report_action_age", name="retards", **chart)
         self.look(f"/followups/statement/{reminder.access_token}", [move.name, "Je paierai le"], "releve", login=None)

@@ -43,6 +43,7 @@ class TestWall(BillingCase):
     # === SINGLE FACTS === #
 
     def test_a_broken_mailbox_holds_and_says_why(self):
+        self.matrix.companies["broken"].partner_id.lang = "en_US"
         self.play(GLOBAL_FILTERS[0], "broken", "direct", "invoice")
         document = self.documents["invoice", "broken"]
         delivery = (
