@@ -1,3 +1,5 @@
+from itertools import count
+
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
@@ -104,7 +106,8 @@ class EngineDomain(models.Model):
 
     def _add_dkim_key(self, algorithm):
         for domain in self:
-            selector = f"s{len(domain.dkim_key_ids) + 1}"
+            used = set(domain.dkim_key_ids.mapped("selector"))
+            selector = next(f"s{number}" for number in count(2) if f"s{number}" not in used)
             values = {"domain_id": domain.id, "selector": selector, "algorithm": algorithm}
             self.env["engine.dkim.key"].sudo().create(values)
         return True

@@ -78,6 +78,9 @@ class TestConfiguration(EngineCase):
         self.assertIn(key.record_name, domain.zone_text)
         key.action_sign()
         self.assertEqual(set(domain.dkim_key_ids.mapped("state")), {"active"})
+        (domain.dkim_key_ids - key).unlink()
+        domain.action_rotate_dkim()
+        self.assertEqual(set(domain.dkim_key_ids.mapped("selector")), {"s2", "s3"})
 
     def test_settings(self):
         settings = self.env["res.config.settings"]

@@ -123,6 +123,11 @@ def test_journey_in_french(world, server, client, tmp_path):
         browser.fill(".o_field_widget[name=content] textarea", "<virtual-mta x>\nmax-msg-rate 0/h\n</virtual-mta>")
         browser.see(".o_field_widget[name=result]", "Erreur à la ligne 2 de config")
         browser.picture(PICTURES / "engine-linter.png")
+        browser.open(f"{url}/odoo/settings")
+        browser.click(".settings_tab .tab, .settings_tab a", "Lokario")
+        browser.see("#engine_dns_servers", "Serveurs de noms")
+        browser.evaluate("document.querySelector('#engine_dns_servers').scrollIntoView({block: 'center'})")
+        browser.picture(PICTURES / "engine-settings.png")
         for path in ("engine-ips", "engine-domains", "engine-configurations", "engine-servers", "engine-api-keys"):
             browser.open(f"{url}/odoo/{path}")
             browser.see(".o_list_view", "")
