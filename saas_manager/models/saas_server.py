@@ -7,13 +7,13 @@ from odoo.tools import config
 from odoo.addons.lokario_base.fields import Secret
 
 from ..exceptions import (
+    TECHNICAL,
     BuildFailed,
     DatabaseInTheWay,
     InvalidName,
     NotClean,
     NotOurs,
     ProbeFailed,
-    SaasError,
     ServerUnreachable,
 )
 from ..tools import naming
@@ -141,14 +141,16 @@ class SaasServer(models.Model):
     def _check_answers(self):
         """Refuse a PostgreSQL that does not answer, and one that this Odoo does not serve databases from."""
         try:
-            cluster = self._get_postgres__().cluster()
-        except SaasError as err:
+            postgres = self._get_postgres__()
+            postgres.find("postgres")
+            is_another = self.db_host and postgres.cluster() != self._own_cluster()
+        except TECHNICAL as err:
             raise UserError(
                 self.env._(
                     "The PostgreSQL of server “%(server)s” does not answer: %(reason)s", server=self.name, reason=err
                 )
             ) from err
-        if self.db_host and cluster != self._own_cluster():
+        if is_another:
             raise UserError(
                 self.env._(
                     "“%s” is another PostgreSQL than the one of this Odoo, which could neither serve instances there "

@@ -7,6 +7,9 @@ from odoo.tests import TransactionCase
 class QuietPostgres:
     """Stands for a PostgreSQL where nothing of ours exists yet; real databases are for the system tests."""
 
+    def find(self, name):
+        return None
+
     def cluster(self):
         return 1
 

@@ -27,7 +27,7 @@ class TestTemplate(SaasCase):
                 self.template.action_build()
 
     def test_a_server_that_cannot_be_used_is_refused(self):
-        dead = patch.object(QuietPostgres, "cluster", side_effect=ServerUnreachable("connection refused"))
+        dead = patch.object(QuietPostgres, "find", side_effect=ServerUnreachable("connection refused"))
         with dead, trap_jobs() as trap, self.assertRaisesRegex(UserError, "does not answer: connection refused"):
             self.template.action_build()
         trap.assert_jobs_count(0)
