@@ -47,6 +47,10 @@ class AddressRefused(MailboxError):
     error_class = "policy"
 
 
+class HostUnresolved(AddressRefused):
+    """The name server does not know the host, or does not answer: worth another try, told in the same words."""
+
+
 class ConfigurationFault(MailboxError):
     """The integration lacks something needed to connect."""
 

@@ -1,51 +1,39 @@
-"""One run over the questions to models: every company in a lane of its own, a slow model delays its own only."""
+"""One run over the questions to models: every company in a lane of its own."""
 
-import time
+from functools import partial
 
 from odoo.fields import Domain
 
-from ..tools.smtp_lanes import Desk, Lane
-
-BATCH = 50  # questions that are taken up together
-LONGEST_RUN = 60  # seconds in which a run begins further questions
+from ..tools.smtp_lanes import Lane
+from .lane_run import LaneRun
 
 
-class AiRun:
-    """What one run of the cron has begun: every question once, every company by one lane at a time."""
+class AiRun(LaneRun):
+    """Every question is put once a run; those behind a model that is down wait for the next run."""
+
+    owner = "company_id"
+    order = "next_try_at, id"
+    batch = 50
 
     def __init__(self, decisions):
-        self._decisions = decisions
-        self._begun_at = time.monotonic()
-        self._begun, self._at_work = set(), set()
-        self._questions = {}
+        super().__init__(decisions)
+        self._begun, self._briefs = set(), {}
 
-    def serve(self):
-        Desk(lambda _key: None, self._record).serve(self._further)
+    def _due_domain(self):
+        return self._model._due_domain() & Domain("id", "not in", self._begun)
 
-    def _further(self, busy):
-        """Return the lanes of companies that have something to ask; None when all is done."""
-        decisions = self._decisions
-        fresh = Domain("id", "not in", self._begun) & Domain("company_id", "not in", self._at_work)
-        due = decisions.search(decisions._due_domain() & fresh, limit=BATCH, order="next_try_at, id")
-        decisions.env["ir.cron"]._commit_progress(remaining=len(due) + busy)
-        if time.monotonic() - self._begun_at > LONGEST_RUN:
-            due = decisions
-        lanes = [self._lane(company, asked) for company, asked in due.grouped("company_id").items()]
-        return lanes if lanes or busy else None
-
-    def _lane(self, company, asked):
-        self._at_work.add(company.id)
-        self._begun.update(asked.ids)
-        return Lane(None, asked.ids, self._prepare, lambda: self._at_work.discard(company.id))
+    def _lane(self, company, decisions):
+        self._begun.update(decisions.ids)
+        return Lane(None, decisions.ids, self._prepare, partial(self._at_work.discard, company.id))
 
     def _prepare(self, decision_id):
-        question = self._decisions.browse(decision_id)._prepare_question()
-        self._questions[decision_id] = question
-        if question is None:
-            self._decisions.env["ir.cron"]._commit_progress(1)
+        question = self._model.browse(decision_id)._prepare_question()
+        if question:
+            self._briefs[decision_id] = question.brief
+        else:
+            self._progress(1)
         return question
 
     def _record(self, decision_id, outcome):
-        brief = self._questions.pop(decision_id).brief
-        self._decisions.browse(decision_id)._take_outcome(outcome, brief)
-        self._decisions.env["ir.cron"]._commit_progress(1)
+        self._model.browse(decision_id)._take_outcome(outcome, self._briefs.pop(decision_id))
+        self._progress(1)

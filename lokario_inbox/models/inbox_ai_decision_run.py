@@ -56,7 +56,7 @@ class InboxAiDecision(models.Model):
         brief, provider = self._brief(), self._provider()
         try:
             client = provider._get_llm_client__()
-        except (UserError, llm_client.LlmRejected) as err:
+        except UserError as err:  # the key is lost
             return self._set_done("failed", error=str(err))
         version = ai_prompt.version(brief, provider.model_name)
         if self._asked_before(version):

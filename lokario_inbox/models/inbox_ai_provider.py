@@ -5,8 +5,7 @@ from odoo.exceptions import UserError, ValidationError
 
 from odoo.addons.lokario_base.fields import Secret
 
-from ..exceptions import AddressRefused
-from ..tools.llm_client import LlmClient, LlmError, LlmRejected
+from ..tools.llm_client import LlmClient, LlmError
 
 
 class InboxAiProvider(models.Model):
@@ -63,17 +62,12 @@ class InboxAiProvider(models.Model):
         return (prompt * self.prompt_price + answer * self.completion_price) / 1000
 
     def _get_llm_client__(self):
-        """Return the client of this provider; the key is decrypted here and nowhere kept. Raises LlmRejected."""
+        """Return the client of this provider; the key is decrypted here and kept nowhere else."""
         self.ensure_one()
-        parts = urlsplit(self.base_url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
         # clear text and odd ports only where an administrator listed host and port
-        ports = (443,) if parts.scheme == "https" else ()
-        try:
-            pinned = self.env["inbox.integration"]._host_policy(ports).pin(parts.hostname, port)
-        except AddressRefused as err:
-            raise LlmRejected(str(err)) from err
-        return LlmClient(self.base_url, self._reveal_secret__("api_key"), self.model_name, pinned, timeout=self.timeout)
+        ports = (443,) if self.base_url.startswith("https:") else ()
+        pin = self.env["inbox.integration"]._host_policy(ports).pin
+        return LlmClient(self.base_url, self._reveal_secret__("api_key"), self.model_name, pin, timeout=self.timeout)
 
     def action_test(self):
         """Ask a trivial question and show what came back."""

@@ -168,6 +168,22 @@ class InboxSentCopy(models.Model):
             if copy.state != "pending" and not copy.hidden_copy:
                 values["raw"] = False
             copy.write(values)
+        self.filtered(lambda copy: copy.state == "failed")._notify_owner()
+
+    def _notify_owner(self):
+        """The mail itself left; its copy is missing in Sent, and only a person can mend that."""
+        for integration, copies in self.grouped("integration_id").items():
+            integration.message_notify(
+                partner_ids=integration.user_id.partner_id.ids,
+                subject=self.env._(
+                    "Sent mails of %(address)s are not in its Sent folder", address=integration.email_address
+                ),
+                body=self.env._(
+                    "%(number)s mails left, but for three days the mailbox did not take their copies: %(error)s",
+                    number=len(copies),
+                    error=copies[-1:].error or "",
+                ),
+            )
 
     @api.autovacuum
     def _gc_done(self):

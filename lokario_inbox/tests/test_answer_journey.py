@@ -149,14 +149,19 @@ class TestAnswerJourney(AiCase, HttpCase):
             (await row("Question ouverte")).click();
             await text("une question ?");
             (await one(".lokario_reply")).click();
-            await write("Bonjour Anne");
             const editor = await one(".lokario_editor");
+            await wait(() => !editor.innerText.trim(), "an empty editor");
+            await write("Bonjour Anne");
             document.getSelection().selectAllChildren(editor);
             document.getSelection().collapseToEnd();
-            document.execCommand("insertText", false, " ");
-            document.execCommand("insertText", false, "/");
+            const type = (letter) => { // as a keyboard does
+                const options = { data: letter, inputType: "insertText", bubbles: true, cancelable: true };
+                editor.dispatchEvent(new InputEvent("beforeinput", options));
+                document.execCommand("insertText", false, letter);
+            };
+            [" ", "/"].forEach(type);
             await one(".o-we-powerbox");
-            document.execCommand("insertText", false, "ete");
+            [..."ete"].forEach(type);
             (await wait(() => [...document.querySelectorAll(".o-we-command")].find(
                 (item) => item.innerText.includes("Horaires d'été")), "the choice")).click();
             await wait(() => editor.innerText.includes("En août nous ouvrons"), "its text");
@@ -166,6 +171,8 @@ class TestAnswerJourney(AiCase, HttpCase):
             (await wait(() => [...document.querySelectorAll(".lokario_answer_buttons button")].find(
                 (item) => item.innerText.includes("Re: Question ouverte")), "the draft")).click();
             await edited("En août");
+            const kept = document.querySelector(".lokario_editor").innerText;
+            if (/[<>]|ete/.test(kept)) { throw new Error("not as it was typed: " + kept); }
             """,
             "draft-kept",
         )

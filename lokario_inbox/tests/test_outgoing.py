@@ -347,3 +347,17 @@ class TestProviderFiledSent(OutgoingCase):
         self.integration.imap_port = self.world.imap_port
         self.run_cron(self.cron_file, seconds=1000)
         self.assertEqual(copy.state, "provider")
+
+    def test_a_mailbox_that_never_takes_its_copies_tells_its_owner_once(self):
+        self.integration.write({"user_id": new_test_user(self.env, "owner").id, "imap_port": 1})
+        names = [f"<{number}@alpha.example>" for number in range(2)]
+        self.integration._queue_sent_copies([(name, b"Bonjour", False) for name in names])
+        for days in (0, 4, 5):
+            self.run_cron(self.cron_file, seconds=days * 86400 + 60)
+        copies = self.env["inbox.sent.copy"].search([("message_id_header", "in", names)])
+        self.assertEqual(set(copies.mapped("state")), {"failed"})
+        notes = self.env["mail.message"].search(
+            [("model", "=", "inbox.integration"), ("res_id", "=", self.integration.id)]
+        )
+        told = notes.filtered(lambda note: note.notified_partner_ids == self.integration.user_id.partner_id)
+        self.assertEqual(len(told), 1)

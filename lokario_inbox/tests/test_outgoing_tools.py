@@ -1,6 +1,8 @@
 import random
+import socket
 import tempfile
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 
 from odoo.tests import BaseCase, tagged
@@ -9,7 +11,7 @@ from lokario_cli.worlds.llm import LlmServer
 from lokario_cli.worlds.smtp_sink import SmtpSink
 
 from ..tools import llm_client, smtp_client, smtp_retry
-from ..tools.host_policy import PinnedHost
+from ..tools.host_policy import HostPolicy, PinnedHost
 from ..tools.quiet_hours import Opening, french_holidays
 from ..tools.wilson import lower_bound
 
@@ -163,11 +165,36 @@ class TestSubmission(BaseCase):
                 )
 
 
+def _resolver(error):
+    """A getaddrinfo that fails, or finds a private address."""
+
+    def resolve(host, port, **_options):
+        if error:
+            raise error
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.7", port))]
+
+    return resolve
+
+
+@tagged("post_install", "-at_install")
+class TestNameServer(BaseCase):
+    def test_mail_waits_for_a_name_server_that_is_down(self):
+        """An outage of the name server must not fail every mail that is due; a forbidden address must."""
+        for error, action in ((socket.gaierror, "retry"), (None, "refused")):
+            with self.assertRaises(smtp_client.SubmissionFailed) as caught, smtp_client.connect_stage():
+                HostPolicy(ports=(587,)).pin("smtp.alpha.example", 587, _resolver(error))
+            failure = caught.exception
+            self.assertEqual(smtp_retry.classify(failure.code, failure.text, failure.stage).action, action)
+
+
 @tagged("post_install", "-at_install")
 class TestLlmClient(BaseCase):
     def _client(self, server, key="k-1", timeout=0.6):
-        pinned = PinnedHost("127.0.0.1", "127.0.0.1", server.port)
-        return llm_client.LlmClient(server.url, key, "tiny", pinned, timeout=timeout)
+        return llm_client.LlmClient(server.url, key, "tiny", self._pin, timeout=timeout)
+
+    @staticmethod
+    def _pin(host, port):
+        return PinnedHost(host, "127.0.0.1", port)
 
     def test_an_answer_comes_with_its_tokens(self):
         with LlmServer(lambda messages: {"reply": "Bonjour"}, key="k-1") as server:
@@ -201,6 +228,13 @@ class TestLlmClient(BaseCase):
     def test_a_wrong_key_is_not_worth_a_retry(self):
         with LlmServer(lambda messages: "x", key="other") as server, self.assertRaises(llm_client.LlmRejected):
             self._client(server).complete([{"role": "user", "content": "x"}])
+
+    def test_a_name_server_that_is_down_is_worth_a_retry(self):
+        for reason, error in ((socket.gaierror, llm_client.LlmUnavailable), (None, llm_client.LlmRejected)):
+            pin = partial(HostPolicy().pin, resolve=_resolver(reason))
+            client = llm_client.LlmClient("https://model.lan/v1", "k-1", "tiny", pin)
+            with self.assertRaises(error):
+                client.complete([{"role": "user", "content": "x"}])
 
     def test_only_one_json_object_is_taken(self):
         self.assertEqual(llm_client.parse_object('```json\n{"a": 1}\n```'), {"a": 1})

@@ -8,7 +8,7 @@ import ipaddress
 import socket
 from dataclasses import dataclass
 
-from ..exceptions import AddressRefused
+from ..exceptions import AddressRefused, HostUnresolved
 
 REFUSED = "This server address or port is not allowed, or its name does not exist."
 
@@ -45,7 +45,9 @@ class HostPolicy:
         try:
             found = resolve(host, port, type=socket.SOCK_STREAM)
             addresses = list(dict.fromkeys(item[4][0] for item in found))
-        except (OSError, UnicodeError) as err:
+        except OSError as err:
+            raise HostUnresolved(REFUSED) from err
+        except UnicodeError as err:
             raise AddressRefused(REFUSED) from err
         if not addresses or not all(self._accepts(host, addr, port) for addr in addresses):
             raise AddressRefused(REFUSED)

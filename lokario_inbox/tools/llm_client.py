@@ -5,9 +5,11 @@ import json
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from ..exceptions import AddressRefused, HostUnresolved
 from .ai_prompt import Brief
 from .host_policy import PinnedHost
 
@@ -47,21 +49,20 @@ class Completion:
 
 
 class LlmClient:
-    """`base_url` ends before /chat/completions; `pinned` is the address to connect to; timeout: seconds in all."""
+    """`base_url` ends before /chat/completions; pin(host, port) returns the address to connect to; timeout: seconds."""
 
     def __init__(
         self,
         base_url: str,
         key: str | None,
         model: str,
-        pinned: PinnedHost,
+        pin: Callable[[str, int], PinnedHost],
         *,
         timeout: float = 60,
         context: ssl.SSLContext | None = None,
     ):
-        parts = urlsplit(base_url)
-        self._scheme, self._path = parts.scheme, parts.path.rstrip("/") + "/chat/completions"
-        self._key, self._model, self._pinned, self._timeout = key, model, pinned, timeout
+        self._url, self._pin, self._timeout = urlsplit(base_url), pin, timeout
+        self._key, self._model = key, model
         self._context = context
 
     def complete(self, messages: list[dict], *, max_tokens: int = 800, temperature: float = 0.2) -> Completion:
@@ -91,7 +92,7 @@ class LlmClient:
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
         try:
-            connection.request("POST", self._path, body, headers)
+            connection.request("POST", self._url.path.rstrip("/") + "/chat/completions", body, headers)
             self._limit(connection, deadline)
             response = connection.getresponse()
             return response.status, response.headers, self._read(connection, response, deadline)
@@ -103,10 +104,17 @@ class LlmClient:
             connection.close()
 
     def _connection(self):
-        kind = _PinnedHttps if self._scheme == "https" else _PinnedHttp
-        options = {"context": self._context or ssl.create_default_context()} if self._scheme == "https" else {}
-        connection = kind(self._pinned.host, self._pinned.port, timeout=min(CONNECT_TIMEOUT, self._timeout), **options)
-        connection.pinned_address = self._pinned.address
+        is_secure = self._url.scheme == "https"
+        try:
+            pinned = self._pin(self._url.hostname, self._url.port or (443 if is_secure else 80))
+        except HostUnresolved as err:
+            raise LlmUnavailable(str(err)) from err
+        except AddressRefused as err:
+            raise LlmRejected(str(err)) from err
+        kind = _PinnedHttps if is_secure else _PinnedHttp
+        options = {"context": self._context or ssl.create_default_context()} if is_secure else {}
+        connection = kind(pinned.host, pinned.port, timeout=min(CONNECT_TIMEOUT, self._timeout), **options)
+        connection.pinned_address = pinned.address
         return connection
 
     def _limit(self, connection, deadline):

@@ -7,7 +7,7 @@ import socket
 import ssl
 from dataclasses import dataclass
 
-from ..exceptions import AddressRefused, MailboxError, NetworkFailure
+from ..exceptions import AddressRefused, HostUnresolved, MailboxError, NetworkFailure
 
 TIMEOUT = 30  # seconds for each answer before DATA
 DATA_TIMEOUT = 120  # seconds for the answer after the final dot (RFC 5321 4.5.3.2.6 allows 600)
@@ -189,7 +189,8 @@ def connect_stage():
     try:
         yield
     except AddressRefused as err:
-        raise SubmissionFailed("connect", 550, str(err)) from err
+        code = None if isinstance(err, HostUnresolved) else 550
+        raise SubmissionFailed("connect", code, str(err)) from err
 
 
 @contextlib.contextmanager

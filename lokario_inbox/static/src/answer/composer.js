@@ -1,4 +1,4 @@
-import { Component, onWillDestroy, onWillStart, useState } from "@odoo/owl";
+import { Component, markup, onWillDestroy, onWillStart, useState } from "@odoo/owl";
 import { MAIN_PLUGINS } from "@html_editor/plugin_sets";
 import { Wysiwyg } from "@html_editor/wysiwyg";
 import { Dropdown } from "@web/core/dropdown/dropdown";
@@ -38,7 +38,7 @@ export class Composer extends Component {
         this.state.more = Boolean(draft.email_cc || draft.email_bcc);
         await Promise.all([this.loadFiles(), this.ping(), this.loadCanned()]);
         this.config = {
-            content: draft.body_html || "<p><br/></p>",
+            content: markup(draft.body_html || "<p><br/></p>"), // the field is sanitised
             Plugins: [...MAIN_PLUGINS, CannedAnswerPlugin],
             placeholder: _t("Write your answer…"),
             cannedAnswers: this.state.canned,
