@@ -1,4 +1,5 @@
-"""Keeps the secret of the scheduled endpoints out of every log line, the access log's included.
+"""Keeps what opens something out of every log line, the access log's included: the secret of the scheduled endpoints,
+tokens in the query (sign-up, reset, undo) and tokens that outside parties can only send in the path.
 
 Here and not in lokario_base: the gate answers unknown hosts before any database, and thus any addon, is loaded.
 """
@@ -6,11 +7,15 @@ Here and not in lokario_base: the gate answers unknown hosts before any database
 import logging
 import re
 
-SECRET_IN_URL = re.compile(r"((?:\?|&|%26|%3F)secret(?:=|%3D))[^&\s\"'#]*", re.IGNORECASE)
+SECRET_IN_URL = re.compile(
+    r"""((?:\?|&|%26|%3F)(?:\w*_)?(?:secret|token)(?:=|%3D))[^&\s"'#]*"""
+    r"""|(/)[A-Za-z0-9_-]{32,}(?=[/?.\s"'#]|$)""",  # shaped like a token: 160 bits and more
+    re.IGNORECASE,
+)
 
 
 class UrlSecretFilter(logging.Filter):
-    """Blanks the value of ``?secret=`` in log records."""
+    """Blanks secrets and tokens of URLs in log records."""
 
     def filter(self, record):
         record.msg = blank(record.msg)
@@ -23,7 +28,7 @@ class UrlSecretFilter(logging.Filter):
 
 def blank(value):
     """Return a text without the secrets of the URLs in it; anything else as it is."""
-    return SECRET_IN_URL.sub(r"\1***", value) if isinstance(value, str) and "secret" in value.lower() else value
+    return SECRET_IN_URL.sub(r"\1\2***", value) if isinstance(value, str) else value
 
 
 def install():

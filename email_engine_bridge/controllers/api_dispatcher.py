@@ -11,6 +11,7 @@ from odoo.http import request
 from starlette.exceptions import HTTPException
 
 from odoo.addons.fastapi.fastapi_dispatcher import FastApiDispatcher
+from odoo.addons.lokario_gate import redaction
 
 from ..exceptions import ApiProblem
 from ..schemas.problem import problem_from_exception
@@ -62,7 +63,7 @@ class EngineApiDispatcher(FastApiDispatcher):
         _logger.info(
             "api %s %s -> %s in %.0f ms, request %s, key %s",
             self.request.httprequest.method,
-            self.request.httprequest.path,
+            redaction.blank(self.request.httprequest.path),
             response.status_code,
             (time.monotonic() - self.started) * 1000,
             self.request_id,

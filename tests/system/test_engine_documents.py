@@ -106,6 +106,14 @@ def test_mailwizz_and_script_errors(engine):
     assert "404" in other.stderr
 
 
+def test_no_token_of_a_path_is_logged(engine):
+    token = "t0ken-" * 8
+    assert engine.curl(f"/webhooks/powermta/{token}", "-d", "[]")[0] == 22
+    log = engine.server.log.read_text()
+    assert "api POST /api/v2/webhooks/powermta/*** -> 401" in log
+    assert token not in log
+
+
 def test_the_model_is_reachable_by_json_2_and_xml_rpc(engine):
     import xmlrpc.client
 
