@@ -31,7 +31,7 @@ PAGE = """<!DOCTYPE html>
   .mark {{ width: 52px; height: 52px; border-radius: 14px; background: #4b4ee6; color: #fff; display: grid;
           place-items: center; font-weight: 700; font-size: 26px; }}
   h1 {{ font-size: 1.55rem; line-height: 1.25; margin: 1.4rem 0 .6rem; }}
-  p {{ margin: .4rem 0; }} .quiet {{ color: #6a6f8d; font-size: .92rem; margin-top: 1.4rem; }}
+  p {{ margin: .4rem 0; white-space: pre-line; }} .quiet {{ color: #6a6f8d; font-size: .92rem; margin-top: 1.4rem; }}
   a {{ color: #4b4ee6; }}
   @media (prefers-color-scheme: dark) {{
     body {{ background: #171827; color: #eceefa; }} main {{ background: #22243a; box-shadow: none; }}
@@ -65,7 +65,7 @@ def suspended(environ: dict, host: str, route) -> Response:
     """The page of a suspended instance: 503, because the address is right and the access will come back."""
     title, message = TEXTS["suspended"][language(environ)]
     contact = route.contact or ""
-    response = _answer(environ, 503, route.title or title, route.message or message, contact, host)
+    response = _answer(environ, 503, title, route.message or message, contact, host)
     response.headers["Retry-After"] = str(RETRY_AFTER)
     return response
 

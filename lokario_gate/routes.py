@@ -17,7 +17,7 @@ CHANNEL = "lokario_gate"
 FIRST_LOAD_TIMEOUT = 5  # seconds a first request waits for the map
 RELOAD_PAUSE = 0.2  # seconds between two look-ups caused by unknown hosts: a flood of them costs little
 RECONNECT_PAUSE = 1  # seconds
-QUERY = "SELECT host, database, state, title, message, contact FROM lokario_gate_route"
+QUERY = "SELECT host, database, state, message, contact FROM lokario_gate_route"
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,6 @@ class Route:
 
     database: str
     state: str = "active"
-    title: str | None = None
     message: str | None = None
     contact: str | None = None
 

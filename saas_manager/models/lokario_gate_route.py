@@ -16,8 +16,7 @@ class LokarioGateRoute(models.Model):
     host = fields.Char(required=True, help="Lower case, without port.")
     database = fields.Char(required=True)
     state = fields.Selection([("active", "Active"), ("suspended", "Suspended")], required=True, default="active")
-    title = fields.Char(help="Of the page that visitors of a suspended instance see.")
-    message = fields.Char(help="On the page that visitors of a suspended instance see.")
+    message = fields.Text(help="On the page that visitors of a suspended instance see.")
     contact = fields.Char(help="Whom visitors of a suspended instance can ask.")
     instance_uuid = fields.Char(index=True)
 

@@ -34,9 +34,14 @@ class SaasInstance(models.Model):
         postgres.hide(self.database_name, mark)
         with self._own_transaction() as own:
             own._set_state("suspended", suspension_date=fields.Datetime.now(), suspension_reason=reason or False)
-            own._route_sudo().write({"state": "suspended"})
+            own._route_sudo().write({"state": "suspended", **own._suspended_page()})
             own._tell_progress()
         postgres.hide(self.database_name, mark)  # who came back before the gate closed leaves now
+
+    def _suspended_page(self):
+        """What visitors read meanwhile, besides the gate's own words."""
+        server = self.server_id
+        return {"message": server.suspension_message, "contact": server.contact or self.company_id.email}
 
     def action_reactivate(self):
         """Give the access back within a second."""

@@ -182,7 +182,6 @@ class SaasInstance(models.Model):
             "host": self.host,
             "database": self.database_name,
             "instance_uuid": self.uuid,
-            "contact": self.server_id.contact or self.company_id.email,
         }
 
     @contextmanager

@@ -67,6 +67,10 @@ class SaasServer(models.Model):
         "Contact for Visitors",
         help="E-mail address or phone number on the page of a suspended instance.",
     )
+    suspension_message = fields.Text(
+        "Message to Visitors",
+        help="On the page of a suspended instance. Empty: a standard text in the visitor's language.",
+    )
     db_host = fields.Char(
         "PostgreSQL Host",
         help="Empty: the one in odoo.conf. Else another address of the same PostgreSQL, for example one without a "

@@ -13,6 +13,9 @@ class QuietPostgres:
     def cluster(self):
         return 1
 
+    def hide(self, name, mark):
+        """There is nobody to hide it from."""
+
     @contextmanager
     def exclusive(self, key, wait):
         yield True

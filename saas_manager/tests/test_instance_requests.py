@@ -112,6 +112,18 @@ class TestInstanceRequests(SaasCase):
         with self.assertRefused(instance, "cannot become “Deleted”|cannot become “Terminated”"):
             instance.action_terminate()
 
+    def test_visitors_of_a_suspended_instance_read_what_the_server_says(self):
+        instance = self.new_instance()
+        self.force_state(instance, "active")
+        self.env["lokario.gate.route"].create(instance._route_values())
+        self.server.write({"contact": "help@example.test", "suspension_message": "Back on Monday."})
+        instance.action_suspend("unpaid invoice")
+        self.env.invalidate_all()  # it was written in a transaction of its own
+        route = instance._route_sudo()
+        self.assertEqual(
+            (route.state, route.message, route.contact), ("suspended", "Back on Monday.", "help@example.test")
+        )
+
     def test_deleting_asks_for_the_name(self):
         instance = self.new_instance()
         wizard = self.env["saas.instance.terminate"].create(

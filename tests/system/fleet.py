@@ -9,7 +9,7 @@ import uuid
 from lokario_cli.worlds.odoo import Server
 
 ROUTES = """
-CREATE TABLE lokario_gate_route (host text PRIMARY KEY, database text NOT NULL, state text NOT NULL, title text,
+CREATE TABLE lokario_gate_route (host text PRIMARY KEY, database text NOT NULL, state text NOT NULL,
     message text, contact text, instance_uuid text);
 CREATE FUNCTION lokario_gate_notify() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN PERFORM pg_notify('lokario_gate', ''); RETURN NULL; END $$;

@@ -72,11 +72,13 @@ def test_suspension_cuts_people_programs_and_websockets_within_a_second(fleet):
     assert fleet.get("acme.localhost")[0] == 200
     websocket = open_websocket(fleet, "acme.localhost")
     fleet.sql(
-        "UPDATE lokario_gate_route SET state = 'suspended', contact = 'help@host.test' WHERE host = 'acme.localhost'"
+        "UPDATE lokario_gate_route SET state = 'suspended', contact = 'help@host.test', message = 'Back <on> Monday'"
+        " WHERE host = 'acme.localhost'"
     )
     wait_until(lambda: fleet.get("acme.localhost")[0] == 503, 1)
     _status, page, headers = fleet.get("acme.localhost")
     assert "suspended" in page
+    assert "Back &lt;on&gt; Monday" in page
     assert "mailto:help@host.test" in page
     assert headers["Retry-After"]
     assert fleet.rpc("acme.localhost", "authenticate", fleet.acme, "admin", "admin", {})["error"]["code"] == 503
