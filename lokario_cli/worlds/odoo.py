@@ -23,7 +23,7 @@ from ..setup import odoo_source, venv
 from ..setup.postgres import ODOO_ROLE, Cluster
 
 LANGUAGES = "fr_FR"
-PORTS = range(10_000, 32_000)
+PORTS = range(11_000, 32_000)  # browsers refuse 10080 and some lower ones
 EVERYWHERE = "0.0.0.0"  # noqa: S104  asked for with --host, never a default
 _given: set[int] = set()  # by this process
 # The keys of throw-away worlds. They protect nothing: real ones come from the environment of the real server.
