@@ -81,9 +81,8 @@ class EngineIp(models.Model):
         after = health.next_state(self.health, lasted, verdict)
         if after.state == self.health or self.status not in LIVE_STATUSES:
             return
+        before = self.health
         status = {"pause": "paused", "hold": "held"}.get(after.state, self._get_working_status())
-        labels = dict(self._fields["health"]._description_selection(self.env))
-        before = labels[self.health]
         self.sudo().write(
             {
                 "health": after.state,
@@ -93,13 +92,19 @@ class EngineIp(models.Model):
                 "status_finding": after.reason,
             }
         )
-        text = self.env._(
-            "Health of %(address)s: %(before)s → %(after)s. %(reason)s",
-            address=self.address,
-            before=before,
-            after=labels[after.state],
-            reason=self.health_reason,
+        labels = dict(self._fields["health"]._description_selection(self.env))
+        self._announce(
+            self.env._(
+                "Health of %(address)s: %(before)s → %(after)s. %(reason)s",
+                address=self.address,
+                before=labels[before],
+                after=labels[after.state],
+                reason=self.health_reason,
+            )
         )
+
+    def _announce(self, text):
+        """Write on the IP what happened to it, and alert the people behind its tenant."""
         self._explain(text)
         self.env["engine.alert"]._raise_alert(self.tenant_id, text, ip=self)
 
@@ -120,9 +125,7 @@ class EngineIp(models.Model):
         if self.status in ("warming", "active"):
             self.sudo().status = self._get_working_status()
         reason = self.env["engine.finding"]._say(step.reason)
-        text = self.env._("Warm-up of %(address)s: %(reason)s", address=self.address, reason=reason)
-        self._explain(text)
-        self.env["engine.alert"]._raise_alert(self.tenant_id, text, ip=self)
+        self._announce(self.env._("Warm-up of %(address)s: %(reason)s", address=self.address, reason=reason))
 
     @api.model
     def _cron_judge_today(self, limit=1000):

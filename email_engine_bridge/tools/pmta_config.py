@@ -187,13 +187,6 @@ def _print(children, indent, lines):
 
 
 def _machine(server):
-    webhook = server.webhook_url and block(
-        "acct-file",
-        server.accounting_file.removesuffix(".csv") + "-webhook.json",
-        *_records(),
-        ("http-webhook-url", server.webhook_url),
-        ("http-webhook-max-interval", "1m"),
-    )
     return (
         ("postmaster", server.postmaster),
         ("host-name", server.host_name),
@@ -202,21 +195,19 @@ def _machine(server):
         ("http-mgmt-port", str(server.management_port)),
         ("http-access", "127.0.0.1 admin"),
         block("spool", server.spool),
-        block(
-            "acct-file",
-            server.accounting_file,
-            *_records(),
-            ("move-interval", "5m"),
-            ("delete-after", "8d"),
-        ),
-        block(
-            "acct-file",
-            server.accounting_file.removesuffix(".csv") + "-transient.csv",
-            ("records", "t"),
-            ("delete-after", "2d"),
-        ),
-        webhook,
+        *_accounting(server),
     )
+
+
+def _accounting(server):
+    """What is final, what is tried again, and what is posted to the webhook: a file each."""
+    path = server.accounting_file.removesuffix(".csv")
+    kept = (("move-interval", "5m"), ("delete-after", "8d"))
+    yield block("acct-file", server.accounting_file, *_records(), *kept)
+    yield block("acct-file", f"{path}-transient.csv", ("records", "t"), ("delete-after", "2d"))
+    if server.webhook_url:
+        posted = (("http-webhook-url", server.webhook_url), ("http-webhook-max-interval", "1m"))
+        yield block("acct-file", f"{path}-webhook.json", *_records(), *posted)
 
 
 def _records():

@@ -138,7 +138,6 @@ class SecretMixin(models.AbstractModel):
 
     def _rotate_batch(self, cr, field: Secret, last_id: int) -> tuple[int, int, int | None]:
         """Re-encrypt the next rows after ``last_id``; return how many, how many cannot be read, and the last id."""
-        vault = get_vault()
         table, column = SQL.identifier(self._table), SQL.identifier(field.name)
         cr.execute(
             SQL(
@@ -147,18 +146,13 @@ class SecretMixin(models.AbstractModel):
                 table,
                 last_id,
                 column,
-                f"{PREFIX}:{vault.newest}:",
+                f"{PREFIX}:{get_vault().newest}:",
                 ROTATION_BATCH,
             ),
             log_exceptions=False,
         )
-        rows, renewed = cr.fetchall(), []
-        for record_id, sealed in rows:
-            context = field.context_of(self._name, record_id)
-            try:
-                renewed.append((record_id, vault.seal(vault.unseal(sealed, context), context)))
-            except VaultError:
-                _logger.warning("%s: the secret of row %s is unreadable and stays as it is", field, record_id)
+        rows = cr.fetchall()
+        renewed = list(self._renewed(field, rows))
         if renewed:
             ids, sealed_list = map(list, zip(*renewed, strict=True))
             cr.execute(
@@ -171,3 +165,13 @@ class SecretMixin(models.AbstractModel):
                 )
             )
         return len(renewed), len(rows) - len(renewed), rows[-1][0] if rows else None
+
+    def _renewed(self, field: Secret, rows):
+        """Yield (id, secret sealed with the newest key) of the rows that can be read."""
+        vault = get_vault()
+        for record_id, sealed in rows:
+            context = field.context_of(self._name, record_id)
+            try:
+                yield record_id, vault.seal(vault.unseal(sealed, context), context)
+            except VaultError:
+                _logger.warning("%s: the secret of row %s is unreadable and stays as it is", field, record_id)
