@@ -5,6 +5,7 @@ Odoo's queue commits each mail's state: ours beside it is shown alone, and as wh
 """
 
 import contextlib
+import multiprocessing
 import os
 import re
 import shutil
@@ -24,7 +25,7 @@ from .engine_world import engine_world
 MESSAGES = 4000
 ODOO_MESSAGES = 200
 ROUNDS = 5
-CAMPAIGN = 20_000  # mails, sent by the campaign's own jobs
+CAMPAIGN = 40_000  # mails, sent by the campaign's own jobs
 WORKERS = 2
 WINDOW = 250
 PARAGRAPHS = "".join(f"<p>Bonjour {{{{ first_name }}}}, ligne {n} : {'lorem ipsum ' * 12}</p>\n" for n in range(12))
@@ -45,7 +46,7 @@ def run():
     return [
         Figure("feed, beside smtp-source", ours, source, "ratio >= 0.5", "mails/s"),
         Figure("feed, beside Odoo's mail queue", ours, odoo, "ratio >= 100", "mails/s"),
-        Figure(f"campaign of {CAMPAIGN}, journal and {WORKERS} workers", jobs, odoo, "ratio >= 50", "mails/s"),
+        Figure(f"campaign of {CAMPAIGN}, journal and {WORKERS} workers", jobs, odoo, "ratio >= 100", "mails/s"),
     ]
 
 
@@ -161,8 +162,11 @@ def _campaign_jobs(world, port):
         campaign._send()
         campaign_id, chunk_ids = campaign.id, campaign.chunk_ids.ids
 
+    ready = multiprocessing.Barrier(WORKERS + 1)
+    pids = [world.fork(_work, world, chunk_ids[number::WORKERS], ready) for number in range(WORKERS)]
+    ready.wait()
+
     def work():
-        pids = [world.fork(_work, world, chunk_ids[number::WORKERS]) for number in range(WORKERS)]
         for pid in pids:
             os.waitpid(pid, 0)
 
@@ -172,7 +176,12 @@ def _campaign_jobs(world, port):
     return rate
 
 
-def _work(world, chunk_ids):
+def _work(world, chunk_ids, ready):
+    """A worker of a running server: its templates' child process is there already."""
+    from odoo.addons.email_engine_bridge.tools.template_renderer import TemplateRenderer
+
+    TemplateRenderer().render("{{ warm }}", {})
+    ready.wait()
     for chunk_id in chunk_ids:
         with world.env() as env:
             env["engine.campaign.chunk"].browse(chunk_id)._job_send()

@@ -40,6 +40,7 @@ from . import engine_stat_day
 from . import engine_webhook_source
 from . import engine_campaign_trial
 from . import engine_mailwizz
+from . import engine_mailwizz_part
 from . import engine_campaign_engagement
 from . import engine_lease_journal
 from . import engine_webhook_target

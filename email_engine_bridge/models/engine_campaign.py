@@ -62,7 +62,6 @@ class EngineCampaign(models.Model):
     content = fields.Json(readonly=True, copy=False, help="What is sent: fixed when the campaign starts")
     idempotency_key = fields.Char(readonly=True, copy=False)
     send_answer = fields.Json(readonly=True, copy=False, help="What the first call to send was answered")
-    mailwizz_uid = fields.Char("MailWizz campaign", readonly=True, copy=False, index="btree_not_null")
     recipient_ids = fields.One2many("engine.campaign.recipient", "campaign_id", "Recipients")
     chunk_ids = fields.One2many("engine.campaign.chunk", "campaign_id", "Chunks")
     link_ids = fields.One2many("engine.campaign.link", "campaign_id", "Links")
@@ -193,9 +192,9 @@ class EngineCampaign(models.Model):
         """Fix what is sent, so that a later change of the template changes no campaign on its way."""
         template = self.template_id
         subjects = [template.subject] + ([self.subject_b] if self.subject_b else [])
-        content = prepare(
-            subjects, template.html, template.text, track_opens=self.track_opens, track_clicks=self.track_clicks
-        )
+        counted = self.transport == "powermta"  # MailWizz counts opens and clicks by itself
+        tracked = {"track_opens": counted and self.track_opens, "track_clicks": counted and self.track_clicks}
+        content = prepare(subjects, template.html, template.text, **tracked)
         self.content = {"subjects": content.subjects, "html": content.html, "text": content.text}
         self.template_version = template.version
         self.link_ids = [fields.Command.clear()] + [

@@ -15,8 +15,9 @@ from ..tools.smtp_feeder import Outcome
 
 _logger = logging.getLogger(__name__)
 
-FIRST_WINDOW = 20  # recipients handed over between two looks at the pause button
+FIRST_WINDOW = 100  # recipients handed over between two looks at the pause button
 LAST_WINDOW = 500
+GROWTH = 4
 WINDOW_SECONDS = 0.4  # so that a pause is effective within a second
 RETRY_SECONDS = 60
 MAX_ATTEMPTS = 20  # temporary refusals of one message by the delivery server
@@ -25,7 +26,6 @@ RESULT_STATES = {
     Outcome.ACCEPTED: "sent",
     Outcome.REFUSED: "refused",
     Outcome.DEFERRED: "queued",
-    Outcome.UNSENT: "queued",
     Outcome.UNKNOWN: "unknown",
     "failed": "failed",
 }
@@ -46,34 +46,37 @@ UPDATE engine_campaign_recipient r SET state = 'suppressed', answer = s.reason
  WHERE r.chunk_id = %(chunk_id)s AND r.state = 'queued' AND s.email = r.email
    AND (s.tenant_id = r.tenant_id OR (s.tenant_id IS NULL AND coalesce(s.company_id, r.company_id) = r.company_id))
 """
-COUNT_WAITING = """
-SELECT count(*) FROM (SELECT FROM engine_campaign_recipient
-                       WHERE chunk_id = %(chunk_id)s AND state = 'queued' LIMIT %(limit)s) waiting
+NEXT = """
+SELECT q.id, q.email, c.first_name, c.last_name, c.attributes, q.variant
+  FROM engine_campaign_recipient q LEFT JOIN engine_contact c ON c.id = q.contact_id
+ WHERE q.chunk_id = %(chunk_id)s AND q.state = 'queued' ORDER BY q.id LIMIT %(limit)s
 """
-TAKE = """
-UPDATE engine_campaign_recipient r SET state = 'handing', handed_at = clock_timestamp() AT TIME ZONE 'UTC'
-  FROM (SELECT q.id, c.first_name, c.last_name, c.attributes
-          FROM engine_campaign_recipient q LEFT JOIN engine_contact c ON c.id = q.contact_id
-         WHERE q.chunk_id = %(chunk_id)s AND q.state = 'queued'
-         ORDER BY q.id LIMIT %(limit)s FOR UPDATE OF q) taken
- WHERE r.id = taken.id
-RETURNING r.id, r.email, taken.first_name, taken.last_name, taken.attributes, r.variant
+# The intent is one line: everybody of the chunk who waits, up to this recipient, may be handed over from now on.
+INTEND = """
+UPDATE engine_campaign_chunk SET handing_to = %(last_id)s, handed_at = clock_timestamp() AT TIME ZONE 'UTC'
+ WHERE id = %(chunk_id)s
 """
+# A record of PowerMTA that came first is not overwritten.
 RECORD = """
+WITH intent AS (
+    UPDATE engine_campaign_chunk SET handing_to = NULL WHERE id = %(chunk_id)s RETURNING handed_at
+)
 UPDATE engine_campaign_recipient r
    SET state = CASE WHEN done.state = 'queued' AND r.attempts + 1 >= %(attempts)s THEN 'refused' ELSE done.state END,
-       attempts = r.attempts + 1,
-       doubt_since = CASE WHEN done.state = 'unknown' THEN r.handed_at END, answer = done.answer
-  FROM unnest(%(ids)s, %(states)s, %(answers)s) AS done (id, state, answer)
- WHERE r.id = done.id AND r.state = 'handing'
-"""
-PUT_BACK = """
-UPDATE engine_campaign_recipient SET state = 'queued' WHERE id = ANY(%(ids)s) AND state = 'handing'
+       attempts = r.attempts + 1, handed_at = intent.handed_at,
+       doubt_since = CASE WHEN done.state = 'unknown' THEN intent.handed_at END, answer = done.answer
+  FROM unnest(%(ids)s::int[], %(states)s::text[], %(answers)s::text[]) AS done (id, state, answer), intent
+ WHERE r.id = done.id AND r.state = 'queued'
 """
 LEFT_BEHIND = """
-UPDATE engine_campaign_recipient
-   SET state = 'unknown', doubt_since = handed_at, answer = 'The worker ended while handing over'
- WHERE chunk_id = %(chunk_id)s AND state = 'handing'
+WITH doubtful AS (
+    UPDATE engine_campaign_recipient r
+       SET state = 'unknown', handed_at = k.handed_at, doubt_since = k.handed_at,
+           answer = 'The worker ended while handing over'
+      FROM engine_campaign_chunk k
+     WHERE k.id = %(chunk_id)s AND r.chunk_id = k.id AND r.state = 'queued' AND r.id <= k.handing_to
+)
+UPDATE engine_campaign_chunk SET handing_to = NULL WHERE id = %(chunk_id)s AND handing_to IS NOT NULL
 """
 GIVE_BACK = """
 UPDATE engine_campaign_recipient SET chunk_id = NULL WHERE chunk_id = %(chunk_id)s AND state = 'queued'
@@ -85,13 +88,13 @@ SELECT DISTINCT l.token FROM engine_lease l JOIN engine_campaign_chunk c ON c.le
                     WHERE k.lease = l.token
                       AND (k.state IN ('pending', 'running')
                            OR EXISTS (SELECT FROM engine_campaign_recipient r
-                                       WHERE r.chunk_id = k.id AND r.state IN ('handing', 'unknown'))))
+                                       WHERE r.chunk_id = k.id AND r.state = 'unknown')))
 """
 SET_STATE = """
 UPDATE engine_campaign_chunk
    SET state = CASE WHEN %(state)s = 'returned'
                       OR EXISTS (SELECT FROM engine_campaign_recipient r
-                                  WHERE r.chunk_id = %(chunk_id)s AND r.state IN ('queued', 'handing'))
+                                  WHERE r.chunk_id = %(chunk_id)s AND r.state = 'queued')
                     THEN %(state)s ELSE 'done' END,
        note = %(note)s
  WHERE id = %(chunk_id)s RETURNING state
@@ -101,8 +104,8 @@ UPDATE engine_campaign_chunk
 class EngineCampaignChunk(models.Model):
     """A part of a campaign that goes out through one IP, by one worker at a time.
 
-    The journal is written on short transactions of its own: what is handed over is committed
-    before it leaves and what came of it right after, whatever becomes of the worker.
+    The journal is written on short transactions of its own: up to whom the chunk is handed over is
+    committed before anything leaves and what came of it right after, whatever becomes of the worker.
     """
 
     _name = "engine.campaign.chunk"
@@ -122,6 +125,8 @@ class EngineCampaignChunk(models.Model):
         default="pending",
     )
     note = fields.Char("Last event")
+    handing_to = fields.Integer(readonly=True, copy=False, help="The last recipient of the window in hand, if any")
+    handed_at = fields.Datetime(readonly=True, copy=False, help="When the last window was begun")
 
     def _enqueue(self):
         for chunk in self:
@@ -149,6 +154,7 @@ class EngineCampaignChunk(models.Model):
 
     def _send_windows(self):
         limit = FIRST_WINDOW
+        self.env["engine.quota"]._settle(self.lease, 0, close=False)  # prolonged, if it is still open
         with self.tenant_id._get_feeder__() as feeder:
             sender = self._get_sender(feeder)
             while True:
@@ -160,30 +166,31 @@ class EngineCampaignChunk(models.Model):
                     return self._set_state("pending", None)
                 sent = self._send_window(sender, rows, start + WINDOW_SECONDS)
                 speed = sent / max(time.monotonic() - start, 0.001)
-                limit = max(1, min(LAST_WINDOW, limit * 2, int(speed * WINDOW_SECONDS)))
+                limit = max(1, min(LAST_WINDOW, limit * GROWTH, int(speed * WINDOW_SECONDS)))
 
     def _take_window(self, limit):
         """(recipients marked as being handed over, why not).
 
         A chunk is no larger than its part of the reservation and hands each recipient over once, so the
-        quota holds whatever is reported when; the reservation is prolonged before every window.
+        quota holds whatever is reported when; every report prolongs the reservation.
         """
         with self._transaction() as cr:
-            values = {"chunk_id": self.id, "limit": limit}
+            values = {"chunk_id": self.id}
             cr.execute(LOOK, values)
             refusal = self._find_refusal(*cr.fetchone())
             if refusal:
                 return [], refusal
-            if not self.env["engine.quota"]._settle(self.lease, 0, close=False):
-                return [], ("returned", "The reservation ran out")
             cr.execute(SUPPRESS, values)
-            cr.execute(COUNT_WAITING, values)
-            waiting = cr.fetchone()[0]
-            room = waiting and self.env["engine.quota"]._let_leave(self.ip_id, self.lease, waiting)
-            if waiting and not room:
+            cr.execute(NEXT, {**values, "limit": limit})
+            rows = [Addressee(*row) for row in cr.fetchall()]
+            if not rows:
+                return [], None
+            room = self.env["engine.quota"]._let_leave(self.ip_id, self.lease, len(rows))
+            if not room:
                 raise HourIsFull("This hour of the IP is full: the rest follows in the next one")
-            cr.execute(TAKE, {**values, "limit": room})
-            return sorted((Addressee(*row) for row in cr.fetchall()), key=lambda one: one.id), None
+            rows = rows[:room]
+            cr.execute(INTEND, {**values, "last_id": rows[-1].id})
+            return rows, None
 
     def _find_refusal(self, campaign_state, is_stopped, ip_status, lease_state, day):
         """(state of the chunk, why) when nothing may be handed over now."""
@@ -202,22 +209,28 @@ class EngineCampaignChunk(models.Model):
         try:
             deliveries = sender.send(rows, deadline)
         except EngineUnavailable:
-            self._record([(one.id, "queued", "The delivery server does not answer") for one in rows])
+            self._record([], len(rows))
             raise
-        self._record([(one.id, RESULT_STATES[one.outcome], one.answer) for one in deliveries])
-        if len(deliveries) < len(rows):
-            self._execute(PUT_BACK, ids=[one.id for one in rows])
-            self.env["engine.quota"]._let_leave(self.ip_id, self.lease, len(deliveries) - len(rows))
-        used = sum(one.outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN) for one in deliveries)
-        self.env["engine.quota"]._settle(self.lease, used, close=False)
+        handed = [one for one in deliveries if one.outcome != Outcome.UNSENT]
+        self._record(handed, len(rows))
         lost = [one for one in deliveries if one.outcome in (Outcome.UNSENT, Outcome.DEFERRED)]
         if lost:
             raise EngineUnavailable(lost[0].answer)
-        return len(deliveries)
+        return len(handed)
 
-    def _record(self, results):
-        ids, states, answers = (list(column) for column in zip(*results, strict=True))
-        self._execute(RECORD, ids=ids, states=states, answers=answers, attempts=MAX_ATTEMPTS)
+    def _record(self, handed, taken):
+        """Write what became of those who were handed over; the others that were taken wait as they did before."""
+        values = {
+            "ids": [one.id for one in handed],
+            "states": [RESULT_STATES[one.outcome] for one in handed],
+            "answers": [one.answer for one in handed],
+        }
+        self._execute(RECORD, attempts=MAX_ATTEMPTS, **values)
+        left = sum(one.outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN) for one in handed)
+        quota = self.env["engine.quota"]
+        if left < taken:
+            quota._let_leave(self.ip_id, self.lease, left - taken)
+        quota._settle(self.lease, left, close=False)
 
     def _stop(self, state, reason):
         """Keep what is left for later, or let the campaign plan it anew."""

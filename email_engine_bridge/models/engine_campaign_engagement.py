@@ -2,9 +2,46 @@ import hashlib
 import hmac
 
 from odoo import api, fields, models
+from odoo.tools import formatLang
 
 from ..tools import verp
 from ..tools.bounce import provider_of
+
+LEFT = ("sent", "delivered", "bounced", "complained")
+
+
+class EngineCampaign(models.Model):
+    """How the two subjects of an A/B test fare."""
+
+    _inherit = "engine.campaign"
+
+    result_a = fields.Char("With subject A", compute="_compute_results")
+    result_b = fields.Char("With subject B", compute="_compute_results")
+
+    @api.depends("state")
+    @api.depends_context("lang")
+    def _compute_results(self):
+        left = [("campaign_id", "in", self.ids), ("state", "in", LEFT)]
+        figures = ["__count", "opened_at:count", "clicked_at:count"]
+        counted = self.env["engine.campaign.recipient"]._read_group(left, ["campaign_id", "variant"], figures)
+        rows = {(campaign, variant): counts for campaign, variant, *counts in counted}
+        for campaign in self:
+            campaign.result_a, campaign.result_b = (
+                self._describe_result(*rows.get((campaign, variant), (0, 0, 0))) for variant in (0, 1)
+            )
+
+    def _describe_result(self, sent, opened, clicked):
+        def rate(part):
+            return formatLang(self.env, 100 * part / sent if sent else 0, digits=1)
+
+        return self.env._(
+            "%(sent)s sent, %(opened)s opened (%(open_rate)s %%), %(clicked)s clicked (%(click_rate)s %%)",
+            sent=sent,
+            opened=opened,
+            open_rate=rate(opened),
+            clicked=clicked,
+            click_rate=rate(clicked),
+        )
 
 
 class EngineCampaignRecipient(models.Model):

@@ -21,11 +21,11 @@ PURGE_BATCH = 50_000
 class EngineCampaignRecipient(models.Model):
     """The journal: one line a person and campaign, and what became of the message.
 
-    queued -> handing (committed before the message is handed over) -> sent, refused, back to
-    queued, or unknown: handed over without an answer. Only PowerMTA's records settle an unknown.
+    queued -> sent, refused, or unknown: handed over without an answer. Only PowerMTA's records settle
+    an unknown. Up to whom a chunk is being handed over, its own line says, committed before.
 
-    No index knows the state, and pages keep room: a change of state stays on its page (PostgreSQL's HOT
-    updates), which makes the journal some three times as fast.
+    A recipient's line is written once when the message leaves. No index knows the state, and pages keep
+    room: a change of state stays on its page (PostgreSQL's HOT updates).
     """
 
     _name = "engine.campaign.recipient"
@@ -55,8 +55,8 @@ class EngineCampaignRecipient(models.Model):
     _doubt_idx = models.Index("(tenant_id) WHERE doubt_since IS NOT NULL")
 
     def init(self):
-        """Leave room on every page for the states a row goes through."""
-        self.env.cr.execute("ALTER TABLE engine_campaign_recipient SET (fillfactor = 50)")
+        """Leave room on every page for a second, longer version of all its lines."""
+        self.env.cr.execute("ALTER TABLE engine_campaign_recipient SET (fillfactor = 40)")
 
     @api.autovacuum
     def _gc_journal(self):

@@ -1,4 +1,3 @@
-import math
 from datetime import timedelta
 
 from odoo import api, fields, models
@@ -8,18 +7,16 @@ from ..const import SENDING_STATUSES
 from ..exceptions import ApiProblem
 from .engine_campaign_chunk import OPEN_LEASES
 
-CHUNK = 1000  # recipients of one job
+CHUNK = 2000  # recipients of one job
 FORECAST_DAYS = 366
 NO_QUOTA = "No IPs with sufficient quota"
 
 # Everybody the lists and tags name is in the journal, those who must not be written to included.
-POPULATE = """
-INSERT INTO engine_campaign_recipient
-       (campaign_id, tenant_id, company_id, contact_id, email, variant, state, attempts)
-SELECT %(campaign_id)s, c.tenant_id, c.company_id, c.id, c.email,
-       CASE WHEN abs(hashtext(c.email || %(campaign_id)s)) %% 100 < %(share_b)s THEN 1 ELSE 0 END,
+AUDIENCE = """
+SELECT c.tenant_id, c.company_id, c.id AS contact_id, c.email,
+       CASE WHEN abs(hashtext(c.email || %(campaign_id)s)) %% 100 < %(share_b)s THEN 1 ELSE 0 END AS variant,
        CASE WHEN c.flag = 'invalid' THEN 'invalid'
-            WHEN c.consent = 'withdrawn' OR s.id IS NOT NULL THEN 'suppressed' ELSE 'queued' END, 0
+            WHEN c.consent = 'withdrawn' OR s.id IS NOT NULL THEN 'suppressed' ELSE 'queued' END AS state
   FROM engine_contact c
   LEFT JOIN LATERAL (SELECT id FROM engine_suppression s WHERE s.email = c.email AND (s.tenant_id = c.tenant_id OR
                          (s.tenant_id IS NULL AND coalesce(s.company_id, c.company_id) = c.company_id))
@@ -29,15 +26,31 @@ SELECT %(campaign_id)s, c.tenant_id, c.company_id, c.id, c.email,
                                     WHERE l.contact_id = c.id AND l.list_id = ANY(%(list_ids)s)))
    AND (NOT %(by_tag)s OR EXISTS (SELECT FROM engine_contact_tag_rel t
                                    WHERE t.contact_id = c.id AND t.tag_id = ANY(%(tag_ids)s)))
- ORDER BY c.id
+"""
+COUNT_AUDIENCE = f"SELECT count(*) FROM ({AUDIENCE}) audience WHERE state = 'queued'"  # noqa: S608 constants
+# The chunk of the 1st, 2nd, 3rd… who waits.
+PLACES = """
+SELECT row_number() OVER (ORDER BY chunk.number) AS place, chunk.id AS chunk_id
+  FROM unnest(%(chunk_ids)s::int[], %(sizes)s::int[]) WITH ORDINALITY AS chunk (id, size, number),
+       generate_series(1, chunk.size)
+"""
+# A line is in its chunk from the beginning: a second version of it would take the room of the one to come.
+POPULATE = f"""
+INSERT INTO engine_campaign_recipient
+       (campaign_id, tenant_id, company_id, contact_id, email, variant, state, chunk_id, attempts)
+SELECT %(campaign_id)s, tenant_id, company_id, contact_id, email, variant, state, places.chunk_id, 0
+  FROM (SELECT *, row_number() OVER (PARTITION BY state ORDER BY contact_id) AS place FROM ({AUDIENCE}) one) audience
+  LEFT JOIN ({PLACES}) places ON places.place = audience.place AND state = 'queued'
+ ORDER BY contact_id
     ON CONFLICT DO NOTHING
-"""
-ASSIGN = """
-UPDATE engine_campaign_recipient SET chunk_id = %(chunk_id)s
- WHERE id IN (SELECT id FROM engine_campaign_recipient
-               WHERE campaign_id = %(campaign_id)s AND state = 'queued' AND chunk_id IS NULL
-               ORDER BY id LIMIT %(size)s)
-"""
+"""  # noqa: S608 constants
+ASSIGN = f"""
+UPDATE engine_campaign_recipient r SET chunk_id = places.chunk_id
+  FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM engine_campaign_recipient
+         WHERE campaign_id = %(campaign_id)s AND state = 'queued' AND chunk_id IS NULL) waiting
+  JOIN ({PLACES}) places USING (place)
+ WHERE r.id = waiting.id
+"""  # noqa: S608 constants
 FINISH = """
 UPDATE engine_campaign c SET state = 'sent', finished_at = clock_timestamp() AT TIME ZONE 'UTC', fully_sent_on = NULL
  WHERE id = %(campaign_id)s AND state = 'sending'
@@ -45,6 +58,9 @@ UPDATE engine_campaign c SET state = 'sent', finished_at = clock_timestamp() AT 
    AND NOT EXISTS (SELECT FROM engine_campaign_recipient r
                     WHERE r.campaign_id = c.id AND r.chunk_id IS NULL AND r.state = 'queued')
 RETURNING id
+"""
+IS_BUSY = """
+SELECT FROM engine_campaign_chunk WHERE campaign_id = %(campaign_id)s AND state IN ('pending', 'running') LIMIT 1
 """
 
 
@@ -64,15 +80,18 @@ class EngineCampaign(models.Model):
             return self._repeat_answer(idempotency_key)
         self._check_ready()
         self._freeze_content()
-        self._populate()
+        waiting = self._count_audience()
         self._set_state("sending")
         self.write({"started_at": fields.Datetime.now(), "idempotency_key": idempotency_key})
         if self.transport == "mailwizz":
+            self._populate()
             self.send_answer = self._start_mailwizz()
             return self.send_answer
-        grants = self._allocate()
+        grants, chunks = self._allocate(waiting)
         if not grants:
             raise ApiProblem(409, NO_QUOTA, extra={"success": False, "error": NO_QUOTA})
+        self._populate(chunks)
+        chunks._enqueue()
         self.send_answer = self._build_answer(grants)
         return self.send_answer
 
@@ -81,56 +100,51 @@ class EngineCampaign(models.Model):
             raise ApiProblem(409, "This campaign was sent already, with another Idempotency-Key.")
         return self.send_answer
 
-    def _populate(self):
+    def _count_audience(self):
+        """How many people will be written to; raises 409 when there is nobody."""
         self.env.flush_all()
-        self.env.cr.execute(
-            POPULATE,
-            {
-                "campaign_id": self.id,
-                "tenant_id": self.tenant_id.id,
-                "share_b": self.share_b if self.subject_b else 0,
-                "by_list": bool(self.list_ids),
-                "list_ids": self.list_ids.ids,
-                "by_tag": bool(self.tag_ids),
-                "tag_ids": self.tag_ids.ids,
-            },
-        )
-        self.invalidate_recordset()
-        if not self.waiting_count:
+        self.env.cr.execute(COUNT_AUDIENCE, self._get_audience())
+        [waiting] = self.env.cr.fetchone()
+        if not waiting:
             raise ApiProblem(409, "Nobody of these lists and tags may be written to.", extra={"success": False})
+        return waiting
 
-    def _allocate(self):
-        """Reserve what fits today, cut it into chunks and queue them; returns the grants."""
-        waiting = self._count_waiting()
+    def _get_audience(self):
+        return {
+            "campaign_id": self.id,
+            "tenant_id": self.tenant_id.id,
+            "share_b": self.share_b if self.subject_b else 0,
+            "by_list": bool(self.list_ids),
+            "list_ids": self.list_ids.ids,
+            "by_tag": bool(self.tag_ids),
+            "tag_ids": self.tag_ids.ids,
+        }
+
+    def _populate(self, chunks=None):
+        """Write the journal's lines, those who wait into the chunks as far as these reach."""
+        self._fill(POPULATE, chunks, self._get_audience())
+        self.invalidate_recordset()
+
+    def _fill(self, statement, chunks, values):
+        chunks = chunks or self.env["engine.campaign.chunk"]
+        self.env.flush_all()
+        self.env.cr.execute(statement, {**values, "chunk_ids": chunks.ids, "sizes": chunks.mapped("size")})
+        self.env["engine.campaign.recipient"].invalidate_model()
+
+    def _allocate(self, waiting):
+        """Reserve what fits today of those who wait and cut it into chunks; returns (grants, chunks)."""
         purpose = f"campaign/{self.id}"
         grants = self.env["engine.quota"]._reserve(self.tenant_id, waiting, partial=True, purpose=purpose)
-        for grant in grants:
-            self._create_chunks(grant)
         self.fully_sent_on = self._forecast(waiting - sum(grant["granted"] for grant in grants))
-        return grants
+        values = [values for grant in grants for values in self._cut(grant)]
+        return grants, self.env["engine.campaign.chunk"].create(values)
 
-    def _create_chunks(self, grant):
+    def _cut(self, grant):
+        """The values of a grant's chunks."""
         ip = self.env["engine.ip"].browse(grant["ip_id"])
-        count = math.ceil(grant["granted"] / CHUNK)
-        sizes = [min(CHUNK, grant["granted"] - CHUNK * index) for index in range(count)]
-        chunks = self.env["engine.campaign.chunk"].create(
-            [
-                {
-                    "campaign_id": self.id,
-                    "ip_id": ip.id,
-                    "lease": grant["lease"],
-                    "size": size,
-                    "reason": self._explain(ip, grant),
-                }
-                for size in sizes
-            ]
-        )
-        self.env.flush_all()
-        for chunk in chunks:
-            values = {"chunk_id": chunk.id, "campaign_id": self.id, "size": chunk.size}
-            self.env.cr.execute(ASSIGN, values)
-        self.env["engine.campaign.recipient"].invalidate_model()
-        chunks._enqueue()
+        shared = {"campaign_id": self.id, "ip_id": ip.id, "lease": grant["lease"], "reason": self._explain(ip, grant)}
+        for start in range(0, grant["granted"], CHUNK):
+            yield {**shared, "size": min(CHUNK, grant["granted"] - start)}
 
     def _explain(self, ip, grant):
         free = grant["remaining"] + grant["granted"]
@@ -199,11 +213,21 @@ class EngineCampaign(models.Model):
             self.env["engine.quota"]._settle(lease.token, lease._sent_without_report()[lease.id])
 
     def _after_chunk(self):
-        """Called by a chunk at its end, with the journal committed elsewhere: finish or go on."""
+        """Called by a chunk at its end, with the journal committed elsewhere: the last one goes on."""
+        with self.env["engine.quota"]._counter_cursor__() as cr:
+            cr.execute(IS_BUSY, {"campaign_id": self.id})
+            is_busy = cr.rowcount
+        if is_busy:
+            self._close_leases()
+        else:
+            self._go_on()
+
+    def _go_on(self):
+        """Finish, or queue what follows."""
         self._close_leases()
         with self.env["engine.quota"]._counter_cursor__() as cr:
             cr.execute(FINISH, {"campaign_id": self.id})
-            finished = cr.fetchone()
+            finished = cr.rowcount
         self.invalidate_recordset()
         if not finished:
             self.with_delay(
@@ -220,8 +244,11 @@ class EngineCampaign(models.Model):
         ):
             campaign.chunk_ids.filtered(lambda chunk: chunk.state == "pending")._enqueue()
             campaign._close_leases()
-            if campaign._count_waiting():
-                campaign._allocate()
+            waiting = campaign._count_waiting()
+            if waiting:
+                _grants, chunks = campaign._allocate(waiting)
+                campaign._fill(ASSIGN, chunks, {"campaign_id": campaign.id})
+                chunks._enqueue()
 
     @api.model
     def _cron_continue(self):
@@ -242,7 +269,7 @@ class EngineCampaign(models.Model):
                 if self.state == "scheduled":
                     self._send()
                 else:
-                    self._after_chunk()
+                    self._go_on()
         except ApiProblem as problem:
             if self.state == "scheduled":
                 self.message_post(body=problem.detail)

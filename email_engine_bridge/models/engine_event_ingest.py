@@ -91,6 +91,7 @@ WITH news AS (
     SELECT recipient_id,
            max(CASE WHEN type = 'f' THEN 4 WHEN type IN ('b', 'rb') AND kind <> 'ignored' THEN 3
                     WHEN type = 'd' THEN 2 WHEN type IN ('r', 't') THEN 1 ELSE 0 END) AS rank,
+           min(time) FILTER (WHERE type IN ('r', 'd', 'b')) AS handed_at,
            min(time) FILTER (WHERE type = 'open') AS opened_at, min(time) FILTER (WHERE type = 'click') AS clicked_at,
            max(diagnostic) FILTER (WHERE type IN ('b', 'rb', 'd')) AS answer
       FROM engine_event_fresh WHERE recipient_id IS NOT NULL GROUP BY recipient_id
@@ -99,6 +100,7 @@ UPDATE engine_campaign_recipient r
    SET state = CASE WHEN news.rank > CASE r.state WHEN 'complained' THEN 4 WHEN 'bounced' THEN 3 WHEN 'delivered' THEN 2
                                                   WHEN 'sent' THEN 1 ELSE 0 END
                     THEN (ARRAY['sent', 'delivered', 'bounced', 'complained'])[news.rank] ELSE r.state END,
+       handed_at = coalesce(r.handed_at, news.handed_at),
        opened_at = least(r.opened_at, news.opened_at), clicked_at = least(r.clicked_at, news.clicked_at),
        doubt_since = CASE WHEN news.rank = 0 THEN r.doubt_since END, answer = coalesce(news.answer, r.answer)
   FROM news WHERE r.id = news.recipient_id
@@ -148,8 +150,11 @@ class EngineEventIngest(models.AbstractModel):
     def _ingest_mailwizz(self, tenants, body):
         """Opens and clicks as MailWizz's campaign webhooks send them (they are the only two there are)."""
         events = read_mailwizz_events(body)
-        campaigns = self.env["engine.campaign"].search([("tenant_id", "in", tenants.ids)])
-        by_uid = {campaign.mailwizz_uid: campaign for campaign in campaigns if campaign.mailwizz_uid}
+        uids = list({event.campaign_uid for event in events})
+        parts = self.env["engine.mailwizz.part"].search(
+            [("tenant_id", "in", tenants.ids), ("campaign_uid", "in", uids)]
+        )
+        by_uid = {part.campaign_uid: part.campaign_id for part in parts}
         rows = [_mailwizz_row(event, by_uid[event.campaign_uid]) for event in events if event.campaign_uid in by_uid]
         known, fresh = self._store_rows(rows, tenants.ids) if rows else (0, 0)
         return {

@@ -6,7 +6,8 @@ SELECT l.id, greatest(0, count(r.id) - l.sent)
   FROM engine_lease l
   JOIN engine_campaign_chunk k ON k.lease = l.token
   LEFT JOIN engine_campaign_recipient r ON r.chunk_id = k.id
-       AND r.state IN ('handing', 'unknown', 'sent', 'delivered', 'bounced', 'complained')
+       AND (r.state IN ('unknown', 'sent', 'delivered', 'bounced', 'complained')
+            OR (r.state = 'queued' AND r.id <= k.handing_to))
  WHERE l.id = ANY(%s) GROUP BY l.id, l.sent
 """
 

@@ -1,6 +1,4 @@
 import logging
-import re
-from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
@@ -9,18 +7,12 @@ from odoo.addons.queue_job.exception import RetryableJobError
 
 from ..exceptions import EngineError, EngineRejected, EngineUnavailable
 from ..tools.mailwizz_client import MailWizzClient
-from ..tools.template_renderer import TemplateRenderer
 
 _logger = logging.getLogger(__name__)
 
-BATCH = 200  # subscribers sent between two looks at the pause button
 RETRY_SECONDS = 120
 FOLLOWED_DAYS = 60  # after its start: how long MailWizz is asked who left a campaign's list
 ON_ITS_WAY = ("pending-sending", "processing", "sending")  # MailWizz's words
-# Variables of a person are left to MailWizz, which knows the person.
-TAGS = {"first_name": "FNAME", "last_name": "LNAME", "email": "EMAIL", "unsubscribe_url": "UNSUBSCRIBE_URL"}
-TAGS |= {"preferences_url": "UPDATE_PROFILE_URL", "to_name": "CAMPAIGN_TO_NAME"}
-HELD = re.compile("⟦([A-Z_]+)⟧")
 
 
 class EngineCampaign(models.Model):
@@ -28,7 +20,7 @@ class EngineCampaign(models.Model):
 
     _inherit = "engine.campaign"
 
-    mailwizz_list_uid = fields.Char("MailWizz list", readonly=True, copy=False)
+    mailwizz_part_ids = fields.One2many("engine.mailwizz.part", "campaign_id", "At MailWizz", copy=False)
 
     def _get_mailwizz_client__(self):
         """The client of the tenant's MailWizz; raises what to fill in when there is none."""
@@ -42,6 +34,11 @@ class EngineCampaign(models.Model):
     def _start_mailwizz(self):
         """Queue the hand-over to MailWizz, which keeps its own quotas; returns the answer of `send`."""
         self._get_mailwizz_client__()
+        waiting = [("campaign_id", "=", self.id), ("state", "=", "queued")]
+        variants = self.env["engine.campaign.recipient"]._read_group(waiting, ["variant"], order="variant")
+        self.env["engine.mailwizz.part"].create(
+            [{"campaign_id": self.id, "variant": variant} for (variant,) in variants]
+        )
         self._enqueue_mailwizz()
         return {
             "success": True,
@@ -58,14 +55,12 @@ class EngineCampaign(models.Model):
         )._job_mailwizz()
 
     def _job_mailwizz(self):
-        """List, subscribers, campaign, in this order; each step is looked for before it is repeated."""
+        """Hand the campaign over; each step is looked for before it is repeated."""
         client = self._get_mailwizz_client__()
         try:
             for earlier in self._find_followed(self.tenant_id):
                 earlier._pull_unsubscribed(client)
-            self._push_list(client)
-            if self._push_subscribers(client):
-                self._push_campaign(client)
+            self._push_to_mailwizz(client)
         except EngineUnavailable as error:
             raise RetryableJobError(str(error), seconds=RETRY_SECONDS, ignore_retry=True) from error
         except EngineRejected as error:
@@ -76,30 +71,19 @@ class EngineCampaign(models.Model):
             return str(error)
         return "Handed over to MailWizz."
 
-    def _push_list(self, client):
-        if self.mailwizz_list_uid:
-            return
+    def _push_to_mailwizz(self, client):
+        """The lists and all of their people, then the campaigns."""
+        for part in self.mailwizz_part_ids:
+            part._push_list(client)
+        if all([part._push_subscribers(client) for part in self.mailwizz_part_ids]):
+            for part in self.mailwizz_part_ids:
+                part._push_campaign(client)
+
+    def _get_mailwizz_sender(self):
+        """(name, address, reply address)."""
         tenant = self.tenant_id
         sender = self.from_email or tenant.from_email
-        company = {
-            "name": tenant.name,
-            "country": tenant.company_id.country_id.name or "France",
-            "address_1": tenant.postal_address or tenant.name,
-            "city": tenant.company_id.city or "-",
-            "zip_code": tenant.company_id.zip or "-",
-        }
-        name = f"{self.name} (c{self.id})"
-        uid = client.create_list(name, name, self.from_name or tenant.from_name, sender, sender, company)
-        self._journal("UPDATE engine_campaign SET mailwizz_list_uid = %(uid)s WHERE id = %(campaign_id)s", uid=uid)
-
-    def _push_subscribers(self, client):
-        """Whether all of them are there; a subscriber sent twice is updated, so a crash doubles nobody."""
-        while rows := self._take_subscribers():
-            for row_id, email, first_name, last_name, _attributes in rows:
-                values = {"FNAME": first_name or "", "LNAME": last_name or ""}
-                client.upsert_subscriber(self.mailwizz_list_uid, email, values)
-                self._journal("UPDATE engine_campaign_recipient SET state = 'handing' WHERE id = %(id)s", id=row_id)
-        return self._is_sending()
+        return self.from_name or tenant.from_name, sender, self.reply_to or tenant.reply_to or sender
 
     def _is_sending(self):
         with self.env["engine.quota"]._counter_cursor__() as cr:
@@ -110,63 +94,12 @@ class EngineCampaign(models.Model):
             )
             return cr.fetchone()[0]
 
-    def _take_subscribers(self):
-        if not self._is_sending():
-            return []
-        with self.env["engine.quota"]._counter_cursor__() as cr:
-            cr.execute(
-                """SELECT r.id, r.email, c.first_name, c.last_name, c.attributes
-                     FROM engine_campaign_recipient r LEFT JOIN engine_contact c ON c.id = r.contact_id
-                    WHERE r.campaign_id = %s AND r.chunk_id IS NULL AND r.state = 'queued'
-                      AND NOT EXISTS (SELECT FROM engine_suppression s
-                                       WHERE s.email = r.email AND (s.tenant_id = r.tenant_id OR (s.tenant_id IS NULL
-                                             AND coalesce(s.company_id, r.company_id) = r.company_id)))
-                    ORDER BY r.id LIMIT %s""",
-                (self.id, BATCH),
-            )
-            return cr.fetchall()
-
-    def _push_campaign(self, client):
-        """Create the campaign, unless a try before a crash did; its name carries our number."""
-        tenant, name = self.tenant_id, f"{self.name} (c{self.id})"
-        uid = self.mailwizz_uid or client.find_campaign(name)
-        if not uid:
-            sender = self.from_email or tenant.from_email
-            subject, html, text = self._render_for_mailwizz()
-            values = {
-                "name": name,
-                "from_name": self.from_name or tenant.from_name,
-                "from_email": sender,
-                "subject": subject,
-                "reply_to": self.reply_to or tenant.reply_to or sender,
-                "send_at": fields.Datetime.to_string(fields.Datetime.now() + timedelta(minutes=1)),
-            }
-            uid = client.create_campaign(self.mailwizz_list_uid, values, html, text)
-        self._journal(
-            """UPDATE engine_campaign SET mailwizz_uid = %(uid)s WHERE id = %(campaign_id)s;
-               UPDATE engine_campaign_recipient SET state = CASE state WHEN 'handing' THEN 'sent' ELSE 'suppressed' END
-                WHERE campaign_id = %(campaign_id)s AND state IN ('handing', 'queued')""",
-            uid=uid,
-        )
-
-    def _render_for_mailwizz(self):
-        """(subject, html, text) with our own values filled in and the person's as MailWizz tags."""
-        held = {name: f"⟦{tag}⟧" for name, tag in TAGS.items()}
-        renderer = TemplateRenderer(keep_tags=True)
-        subject, content = self.content["subjects"][0], self.content
-        texts, errors = renderer.render_batch(
-            subject, content["html"], content["text"], [{**self._get_common_values(), **held}]
-        )
-        if errors:
-            raise EngineRejected(errors[0]["message"])
-        return tuple(HELD.sub(r"[\1]", text) for text in texts[0])
-
     def _journal(self, statement, **values):
         """Write on a short transaction of its own: it stays whatever becomes of the job."""
         self.env.flush_all()
         with self.env["engine.quota"]._counter_cursor__() as cr:
             cr.execute(statement, {"campaign_id": self.id, **values})
-        self.invalidate_recordset()
+        self.env.invalidate_all(flush=False)
 
     # === AFTER THE HAND-OVER === #
 
@@ -177,7 +110,7 @@ class EngineCampaign(models.Model):
     def action_resume(self):
         super().action_resume()
         self._toggle_at_mailwizz(("paused",))
-        for campaign in self.filtered(lambda one: one.transport == "mailwizz" and not one.mailwizz_uid):
+        for campaign in self.filtered(lambda one: not all(one.mailwizz_part_ids.mapped("campaign_uid"))):
             campaign._enqueue_mailwizz()
 
     def action_cancel(self):
@@ -186,11 +119,11 @@ class EngineCampaign(models.Model):
 
     def _toggle_at_mailwizz(self, statuses):
         """Pause or resume, in MailWizz, the campaigns that are in one of its `statuses`."""
-        for campaign in self.filtered("mailwizz_uid"):
+        for campaign in self.filtered("mailwizz_part_ids.campaign_uid"):
             client = campaign._get_mailwizz_client__()
             try:
-                if client.campaign_status(campaign.mailwizz_uid) in statuses:
-                    client.pause_or_resume(campaign.mailwizz_uid)
+                for part in campaign.mailwizz_part_ids:
+                    part._toggle(client, statuses)
             except EngineError as error:
                 raise UserError(str(error)) from error
 
@@ -201,17 +134,17 @@ class EngineCampaign(models.Model):
         except UserError as error:
             raise RetryableJobError(str(error), seconds=RETRY_SECONDS, ignore_retry=True) from error
 
-    def _after_chunk(self):
-        """MailWizz has no chunks: `_cron_follow_mailwizz` looks after its campaigns."""
+    def _go_on(self):
+        """`_cron_follow_mailwizz` looks after the campaigns of MailWizz."""
         if self.transport != "mailwizz":
-            super()._after_chunk()
+            super()._go_on()
 
     @api.model
     def _find_followed(self, tenants):
         return self.search(
             [
                 ("tenant_id", "in", tenants.ids),
-                ("mailwizz_list_uid", "!=", False),
+                ("mailwizz_part_ids.list_uid", "!=", False),
                 ("started_at", ">", f"-{FOLLOWED_DAYS}d"),
             ]
         )
@@ -231,14 +164,11 @@ class EngineCampaign(models.Model):
 
     def _follow_mailwizz(self, client):
         self._pull_unsubscribed(client)
-        if self.state == "sending" and self.mailwizz_uid and client.campaign_status(self.mailwizz_uid) == "sent":
+        handed_over = self.state == "sending" and not self.waiting_count
+        if handed_over and all(part._is_sent(client) for part in self.mailwizz_part_ids):
             self._set_state("sent")
             self.finished_at = fields.Datetime.now()
 
     def _pull_unsubscribed(self, client):
-        """Suppress for the tenant who left this campaign's list."""
-        emails = {email.strip().lower() for email in client.unsubscribed(self.mailwizz_list_uid)}
-        for recipient in self.env["engine.campaign.recipient"].search(
-            [("campaign_id", "=", self.id), ("email", "in", list(emails)), ("unsubscribed_at", "=", False)]
-        ):
-            recipient._unsubscribe()
+        for part in self.mailwizz_part_ids.filtered("list_uid"):
+            part._pull_unsubscribed(client)

@@ -37,7 +37,7 @@ class EngineTenant(models.Model):
         """The kill switch: from the next message on nothing is handed over; MailWizz is told as well."""
         self.is_stopped = True
         campaigns = self.env["engine.campaign"].search([("tenant_id", "in", self.ids), ("state", "=", "sending")])
-        for campaign in campaigns.filtered("mailwizz_uid"):
+        for campaign in campaigns.filtered("mailwizz_part_ids.campaign_uid"):
             campaign.with_delay(channel="root.email_engine")._job_halt_at_mailwizz()
 
     def action_allow(self):
@@ -63,6 +63,16 @@ class EngineTenant(models.Model):
         """Key of the tokens in links and envelope senders; derived, so that it never leaves."""
         database_secret = self.env["ir.config_parameter"].sudo().get_param("database.secret")
         return hmac.new(database_secret.encode(), b"email_engine_bridge.tokens", hashlib.sha256).digest()
+
+    def _get_mailwizz_company(self):
+        """The sender's postal identity, which MailWizz demands of every list."""
+        return {
+            "name": self.name,
+            "country": self.company_id.country_id.name or "France",
+            "address_1": self.postal_address or self.name,
+            "city": self.company_id.city or "-",
+            "zip_code": self.company_id.zip or "-",
+        }
 
     def _get_feeder__(self):
         """The SMTP connection to this tenant's PowerMTA; opened at first use."""

@@ -1,6 +1,7 @@
 """Campaigns as the API takes and gives them; the answer of `send` is the documented one."""
 
 from datetime import date, datetime
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
@@ -20,6 +21,7 @@ class CampaignCreate(BaseModel):
     from_name: str | None = Field(default=None, max_length=200)
     from_email: str | None = Field(default=None, max_length=254)
     reply_to: str | None = Field(default=None, max_length=254)
+    transport: Literal["powermta", "mailwizz"] = "powermta"
     track_opens: bool = False
     track_clicks: bool = False
     scheduled_at: datetime | None = Field(default=None, description="With a time zone; the campaign starts by itself")
@@ -30,6 +32,7 @@ class Campaign(BaseModel):
     tenant_id: int
     name: str
     template_id: int
+    transport: str
     state: str
     scheduled_at: UtcMoment | None
     recipients: int
@@ -101,6 +104,7 @@ def campaign_to_schema(campaign):
         tenant_id=campaign.tenant_id.id,
         name=campaign.name,
         template_id=campaign.template_id.id,
+        transport=campaign.transport,
         state=campaign.state,
         scheduled_at=campaign.scheduled_at or None,
         recipients=campaign.recipient_count,

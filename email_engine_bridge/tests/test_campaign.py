@@ -9,6 +9,8 @@ from odoo.addons.queue_job.exception import RetryableJobError
 from odoo.addons.queue_job.tests.common import trap_jobs
 
 from ..exceptions import ApiProblem
+from ..models.engine_campaign_chunk import MAX_ATTEMPTS
+from ..tools.smtp_feeder import Outcome
 from .common import EngineCase
 from .common_campaigns import CampaignCommon
 
@@ -118,6 +120,38 @@ class TestCampaign(CampaignCommon, EngineCase):
         self._run_chunks(campaign)
         self.assertEqual((campaign.state, set(self.mta.received.values())), ("sent", {1}))
 
+    def test_an_outage_uses_up_nobodys_attempts(self):
+        """However long the delivery server is away: who was not handed over waits, and the hour is not used up."""
+        self._add_contacts(["a@x.test", "b@x.test"])
+        campaign = self._create_campaign()
+        campaign._send()
+        port, self.tenant_a.delivery_port = self.tenant_a.delivery_port, 1
+        for _hour in range(MAX_ATTEMPTS + 1):
+            self._run_chunks_until_retry(campaign)
+        self.assertEqual(set(self._states(campaign).values()), {"queued"})
+        self.assertEqual((campaign.chunk_ids.handing_to, sum(campaign.recipient_ids.mapped("attempts"))), (0, 0))
+        [day] = self.env["engine.ip.day"].search([("ip_id", "=", campaign.chunk_ids.ip_id.id)])
+        self.assertEqual((day.hour_left, day.sent), (0, 0))
+        self.tenant_a.delivery_port = port
+        self._run_chunks(campaign)
+        self.assertEqual((campaign.state, set(self.mta.received.values())), ("sent", {1}))
+
+    def test_records_of_powermta_may_come_before_the_workers(self):
+        """The receipt settles a message whose worker has not written its own line yet, or never will."""
+        self._add_contacts(["a@x.test", "b@x.test"])
+        campaign = self._create_campaign()
+        campaign._send()
+        chunk = campaign.chunk_ids
+        [first], _refusal = chunk._take_window(1)
+        with self.tenant_a._get_feeder__() as feeder:
+            [delivery] = chunk._get_sender(feeder).send([first])
+        self._feed_back()
+        chunk._record([delivery._replace(outcome=Outcome.UNKNOWN)], 1)
+        self.assertEqual(self._states(campaign), {"a@x.test": "delivered", "b@x.test": "queued"})
+        self.assertTrue(campaign.recipient_ids[0].handed_at)
+        self._run_chunks(campaign)
+        self.assertEqual((campaign.state, set(self.mta.received.values())), ("sent", {1}))
+
     def test_kill_switch_and_paused_ip(self):
         self._add_contacts([f"r{number}@x.test" for number in range(10)])
         campaign = self._create_campaign()
@@ -223,6 +257,11 @@ class TestCampaign(CampaignCommon, EngineCase):
         self.assertIn("{{ click_url }}0", campaign.content["html"])
         self._run_chunks(campaign)
         self.assertEqual(campaign.state, "sent")
+        of_b = campaign.recipient_ids.filtered("variant")
+        of_b[0]._record_engagement("open")
+        rate = f"{100 / len(of_b):.1f}".replace(".", "[.,]")
+        self.assertRegex(campaign.result_a, rf"^{40 - len(of_b)} \w+, 0 \w+ \(0[.,]0 %\), 0 ")
+        self.assertRegex(campaign.result_b, rf"^{len(of_b)} \w+, 1 \w+ \({rate} %\), 0 ")
 
     def test_scheduled_campaign_starts_by_itself(self):
         self._add_contacts(["a@x.test"])

@@ -291,7 +291,11 @@ class TestMailWizzClient(BaseCase):
         self.assertEqual(self.mailwizz.subscribers[list_uid, "x@y.test"]["FNAME"], "Z")
         values = dict.fromkeys(("name", "from_name", "from_email", "subject", "reply_to"), "v")
         values["send_at"] = "2026-01-01 00:00:00"
-        uid = self.client.create_campaign(list_uid, values, "<a href='[UNSUBSCRIBE_URL]'>u</a>", "t")
+        html = "<a href='[UNSUBSCRIBE_URL]'>u</a>[COMPANY_FULL_ADDRESS]"
+        template_uid = self.client.create_template("T", html)
+        self.assertEqual(self.client.find_template("T"), template_uid)
+        self.assertIsNone(self.client.find_template("other"))
+        uid = self.client.create_campaign(list_uid, values, template_uid, "t", track_clicks=True)
         self.assertEqual(self.client.find_campaign("v"), uid)
         self.assertIsNone(self.client.find_campaign("other"))
         self.assertEqual(self.client.pause_or_resume(uid), "paused")
@@ -302,7 +306,8 @@ class TestMailWizzClient(BaseCase):
         with self.assertRaisesRegex(EngineRejected, "UNSUBSCRIBE_URL"):
             list_uid = self.client.create_list("N", "d", "A", "a@a.test", "a@a.test", {"name": "A"})
             values = dict.fromkeys(("name", "from_name", "from_email", "subject", "reply_to", "send_at"), "v")
-            self.client.create_campaign(list_uid, values, "no tag", "t")
+            template_uid = self.client.create_template("T", "no tag")
+            self.client.create_campaign(list_uid, values, template_uid, "t", track_clicks=False)
         with self.assertRaisesRegex(EngineRejected, "Invalid API key"):
             MailWizzClient(self.url, "wrong").delivery_servers()
         self.mailwizz.fail_next = [503]

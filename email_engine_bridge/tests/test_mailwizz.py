@@ -1,5 +1,5 @@
 from odoo.exceptions import UserError
-from odoo.tests import tagged
+from odoo.tests import freeze_time, tagged
 
 from lokario_cli.worlds import mailwizz
 from odoo.addons.queue_job.exception import RetryableJobError
@@ -38,11 +38,7 @@ class TestMailWizzCampaign(CampaignCommon, EngineCase):
         self.assertEqual((answer["success"], answer["total_recipients"]), (True, 3))
         self.env["engine.suppression"]._suppress(self.tenant_a, ["gone@x.test"], "unsubscribe")
         self.mailwizz.fail_next = [503]
-        try:
-            self.campaign._job_mailwizz()
-            self.fail("the job did not ask to be tried again")
-        except RetryableJobError:
-            pass
+        self._run_until_retry()
         self.campaign._job_mailwizz()
         self.campaign._job_mailwizz()
         [uid] = self.mailwizz.campaigns
@@ -52,8 +48,76 @@ class TestMailWizzCampaign(CampaignCommon, EngineCase):
         self.assertEqual(self.mailwizz.campaigns[uid]["campaign[subject]"], "Bonjour [FNAME]")
         self.assertIn("Hi [FNAME]", self.mailwizz.campaigns[uid]["html"])
         self.assertIn("[UNSUBSCRIBE_URL]", self.mailwizz.campaigns[uid]["html"])
-        self.assertEqual((self.campaign.state, self.campaign.mailwizz_uid), ("sending", uid))
+        self.assertEqual(self.mailwizz.campaigns[uid]["campaign[options][url_tracking]"], "no")
+        self.assertEqual((self.campaign.state, self.campaign.mailwizz_part_ids.campaign_uid), ("sending", uid))
         self.assertEqual(set(self._states(self.campaign).values()), {"sent", "suppressed"})
+
+    def test_each_subject_is_a_campaign_of_its_own(self):
+        """MailWizz's API knows no A/B test: everybody is in one list and gets one subject, counted apart."""
+        self._add_contacts([f"p{number}@x.test" for number in range(40)])
+        self._connect()
+        self.campaign.write({"subject_b": "Autre {{ first_name }}", "track_clicks": True})
+        self.campaign._send()
+        self.mailwizz.fail_next = [503]
+        self._run_until_retry()
+        self.campaign._job_mailwizz()
+        self.campaign._job_mailwizz()
+        theirs = {one["campaign[subject]"]: one for one in self.mailwizz.campaigns.values()}
+        self.assertEqual(set(theirs), {"Bonjour [FNAME]", "Autre [FNAME]"})
+        self.assertEqual((len(self.mailwizz.campaigns), len(self.mailwizz.templates)), (2, 1))
+        for one in theirs.values():
+            self.assertIn("href='https://shop.test/a?b=1&amp;c=2'", one["html"])
+            self.assertEqual(one["campaign[options][url_tracking]"], "yes")
+        for variant, subject in enumerate(("Bonjour [FNAME]", "Autre [FNAME]")):
+            people = self.campaign.recipient_ids.filtered(lambda one, variant=variant: one.variant == variant)
+            in_list = {
+                email for uid, email in self.mailwizz.subscribers if uid == theirs[subject]["campaign[list_uid]"]
+            }
+            self.assertEqual(in_list, set(people.mapped("email")))
+            self.assertTrue(in_list)
+        self.campaign.action_pause()
+        self.assertEqual({one["status"] for one in theirs.values()}, {"paused"})
+        self.campaign.action_resume()
+        theirs["Autre [FNAME]"]["status"] = "sent"
+        self._follow()
+        self.assertEqual(self.campaign.state, "sending")
+        theirs["Bonjour [FNAME]"]["status"] = "sent"
+        self._follow()
+        self.assertEqual(self.campaign.state, "sent")
+
+    def test_a_subject_that_nobody_gets_makes_no_campaign(self):
+        self._connect()
+        self.campaign.write({"subject_b": "Autre", "share_b": 100})
+        self.campaign._send()
+        self.campaign._job_mailwizz()
+        self.assertEqual([one["campaign[subject]"] for one in self.mailwizz.campaigns.values()], ["Autre"])
+
+    def test_everybody_left_before_the_hand_over(self):
+        self._connect()
+        self.campaign._send()
+        addresses = self.campaign.recipient_ids.mapped("email")
+        self.env["engine.suppression"]._suppress(self.tenant_a, addresses, "unsubscribe")
+        self.campaign._job_mailwizz()
+        self._follow()
+        self.assertEqual((self.campaign.state, self.mailwizz.campaigns), ("sent", {}))
+        self.assertEqual(set(self._states(self.campaign).values()), {"suppressed"})
+
+    def test_it_leaves_at_once_on_the_clock_of_the_customer(self):
+        self._connect()
+        self.tenant_a.tz = "America/New_York"
+        with freeze_time("2026-07-01 12:00:00"):
+            self.campaign._send()
+            self.campaign._job_mailwizz()
+        [theirs] = self.mailwizz.campaigns.values()
+        self.assertEqual(theirs["campaign[send_at]"], "2026-07-01 08:01:00")
+
+    def _run_until_retry(self):
+        """assertRaises would roll back; the journal stays, as on its own transactions."""
+        try:
+            self.campaign._job_mailwizz()
+        except RetryableJobError:
+            return
+        self.fail("the job did not ask to be tried again")
 
     def test_a_refusal_pauses_the_campaign(self):
         self._connect()

@@ -147,7 +147,7 @@ class TestSendingApi(CampaignCommon, EngineHttpCase):
         self._add_contacts(["jean@x.test"])
         campaign = self._create_campaign()
         campaign._send()
-        campaign.mailwizz_uid = "abc123"
+        self.env["engine.mailwizz.part"].create({"campaign_id": campaign.id, "variant": 0, "campaign_uid": "abc123"})
         token = self._create_source(kind="mailwizz")._issue_token()
         event = {
             "event": {"type": "campaign-open", "ip_address": "192.0.2.9", "date_added": "2026-11-01 10:00:00"},

@@ -9,6 +9,7 @@ _UNSUBSCRIBE = re.compile(r"\[UNSUBSCRIBE_URL\b|unsubscribe_url")
 _LINK = re.compile(r"""(<a\b[^>]*?\bhref\s*=\s*)(["'])(https?://[^"'{}\[\]]+)\2""", re.IGNORECASE)
 _BODY_END = re.compile(r"</body\s*>", re.IGNORECASE)
 FOOTER = '<p style="font-size:12px;color:#777"><a href="{{ unsubscribe_url }}">Se désinscrire / Unsubscribe</a></p>'
+COMPANY_ADDRESS = '<p style="font-size:12px;color:#777">{{ company_full_address }}</p>'
 PIXEL = '<img src="{{ open_url }}" width="1" height="1" alt="" style="display:none">'
 
 
@@ -25,13 +26,13 @@ class Content:
 def prepare(subjects, html, text, *, track_opens, track_clicks):
     """`Content` of a campaign: one subject, or two for an A/B test."""
     if not _UNSUBSCRIBE.search(html):
-        html = _before_body_end(html, FOOTER)
+        html = before_body_end(html, FOOTER)
     text = text or derive_text(html)
     links = []
     if track_clicks:
         html = _LINK.sub(lambda found: _counted(found, links), html)
     if track_opens:
-        html = _before_body_end(html, PIXEL)
+        html = before_body_end(html, PIXEL)
     return Content(tuple(subjects), html, text, links)
 
 
@@ -42,7 +43,8 @@ def _counted(found, links):
     return f"{found[1]}{found[2]}{{{{ click_url }}}}{links.index(target)}{found[2]}"
 
 
-def _before_body_end(html, addition):
+def before_body_end(html, addition):
+    """html with the addition as the last thing of its body."""
     end = None
     for end in _BODY_END.finditer(html):  # noqa: B007 the last one is wanted
         pass

@@ -1,4 +1,4 @@
-"""MailWizz's REST API: lists, subscribers, campaigns with their content (vendor's OpenAPI of mailwizz-cli, 2026).
+"""MailWizz's REST API: lists, subscribers, templates, campaigns (vendor's OpenAPI of mailwizz-cli, 2026).
 
 Bodies are form data, answers JSON with `status: success|error`; the key travels in X-Api-Key.
 """
@@ -45,13 +45,20 @@ class MailWizzClient:
         for record in self._records(f"/lists/{list_uid}/subscribers", status="unsubscribed"):
             yield record["EMAIL"]
 
-    def create_campaign(self, list_uid, values, html, text):
+    def create_template(self, name, html):
+        """uid of a new template."""
+        data = _form("template", {"name": name, "content": _base64(html)})
+        return self._call("POST", "/templates", data)["template_uid"]
+
+    def create_campaign(self, list_uid, values, template_uid, text, *, track_clicks):
         """uid of a new regular campaign.
 
-        values: name, from_name, from_email, subject, reply_to, send_at (`YYYY-MM-DD HH:MM:SS`).
+        values: name, from_name, from_email, subject, reply_to, send_at (`YYYY-MM-DD HH:MM:SS`, on the
+        clock of MailWizz's customer). text: the plain-text part.
         """
         data = _form("campaign", {**values, "type": "regular", "list_uid": list_uid})
-        data |= _form("campaign][template", {"content": _base64(html), "plain_text": _base64(text)})
+        data |= _form("campaign][template", {"template_uid": template_uid, "plain_text": _base64(text)})
+        data |= _form("campaign][options", {"url_tracking": "yes" if track_clicks else "no"})
         return self._call("POST", "/campaigns", data)["campaign_uid"]
 
     def pause_or_resume(self, campaign_uid):
@@ -64,6 +71,10 @@ class MailWizzClient:
     def find_campaign(self, name):
         """uid of the campaign of this name, or None: how a crash between two calls is settled."""
         return next((one["campaign_uid"] for one in self._records("/campaigns") if one["name"] == name), None)
+
+    def find_template(self, name):
+        """uid of the template of this name, or None."""
+        return next((one["template_uid"] for one in self._records("/templates") if one["name"] == name), None)
 
     def _records(self, path, **filters):
         """Yield the records of all pages."""

@@ -14,12 +14,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 
 class FakeMailWizz:
-    """What the customer of this API key has: lists, subscribers, campaigns."""
+    """What the customer of this API key has: lists, subscribers, templates, campaigns."""
 
     def __init__(self, api_key):
         self.api_key = api_key
         self.lists = {}
         self.subscribers = {}  # (list uid, e-mail) -> record
+        self.templates = {}
         self.campaigns = {}
         self.fail_next = []  # status codes to answer instead
 
@@ -71,11 +72,24 @@ class FakeMailWizz:
         ]
         if missing:
             return 422, {"status": "error", "error": dict.fromkeys(missing, "is required")}
-        html = _decoded(form["campaign[template][content]"])
-        if "[UNSUBSCRIBE_URL]" not in html:
-            return 422, {"status": "error", "error": {"content": "The tag [UNSUBSCRIBE_URL] is required"}}
-        values = {**form, "name": form["campaign[name]"], "html": html, "status": "pending-sending"}
+        template = self.templates.get(form.get("campaign[template][template_uid]"))
+        if not template:
+            return 422, {"status": "error", "error": "Archive, template_uid or content: one of them is required"}
+        for tag in ("[UNSUBSCRIBE_URL]", "[COMPANY_FULL_ADDRESS]"):
+            if tag not in template["html"]:
+                return 422, {"status": "error", "error": {"content": f"The tag {tag} is required"}}
+        values = {**form, "name": form["campaign[name]"], "html": template["html"], "status": "pending-sending"}
         return 201, {"status": "success", "campaign_uid": self._new(self.campaigns, values)}
+
+    def post_templates(self, form):
+        if not form.get("template[name]"):
+            return 422, {"status": "error", "error": {"name": "Name is required"}}
+        values = {"name": form["template[name]"], "html": _decoded(form["template[content]"])}
+        return 201, {"status": "success", "template_uid": self._new(self.templates, values)}
+
+    def get_templates(self, _form):
+        records = [{"template_uid": uid, "name": one["name"]} for uid, one in self.templates.items()]
+        return 200, {"status": "success", "data": {"records": records, "next_page": None}}
 
     def get_campaigns(self, _form):
         records = [{"campaign_uid": uid, "name": one["name"]} for uid, one in self.campaigns.items()]
@@ -105,6 +119,8 @@ ROUTES = [
     ("GET", r"/lists/(\w+)/subscribers/search-by-email", FakeMailWizz.get_lists_subscribers_search),
     ("GET", r"/lists/(\w+)/subscribers", FakeMailWizz.get_lists_subscribers),
     ("PUT", r"/lists/(\w+)/subscribers/(\w+)", FakeMailWizz.put_subscriber),
+    ("POST", r"/templates", FakeMailWizz.post_templates),
+    ("GET", r"/templates", FakeMailWizz.get_templates),
     ("POST", r"/campaigns", FakeMailWizz.post_campaigns),
     ("GET", r"/campaigns", FakeMailWizz.get_campaigns),
     ("PUT", r"/campaigns/(\w+)/pause-unpause", FakeMailWizz.put_pause),
