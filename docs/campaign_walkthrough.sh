@@ -2,13 +2,14 @@
 # A campaign from nothing to its figures, by curl alone.
 #
 #   ENGINE_URL=https://odoo.example.com ENGINE_API_KEY=lke_… EVENTS_URL=https://…/api/v2/webhooks/powermta/TOKEN \
-#   ACCOUNTING=/var/log/pmta/acct.csv sh docs/campaign_walkthrough.sh
+#   ACCOUNTING=/var/log/pmta/acct.csv ZONE=/tmp/zone sh docs/campaign_walkthrough.sh
 #
+# Step 1 writes to the file ZONE what a new domain has to publish, and step 2 waits until the DNS answers so.
 # TENANT (default 1) is the tenant of the key. EVENTS_URL is shown once by Email Engine > Configuration > Event
 # sources > New path token. With PowerMTA's webhook or `./lokario acct-feed` in place, step 6 is not needed.
 set -eu
 
-: "${ENGINE_URL:?}" "${ENGINE_API_KEY:?}" "${EVENTS_URL:?}" "${ACCOUNTING:?}"
+: "${ENGINE_URL:?}" "${ENGINE_API_KEY:?}" "${EVENTS_URL:?}" "${ACCOUNTING:?}" "${ZONE:?}"
 TENANT=${TENANT:-1}
 DOMAIN=${DOMAIN:-mail2.sos-mail.com}
 IP=${IP:-45.123.10.2}
@@ -24,11 +25,22 @@ call() { # METHOD PATH [BODY]
 number() { sed -n "s/.*\"$1\": *\([0-9][0-9]*\).*/\1/p" | head -n 1; }
 first_id() { sed -n 's/^{"id": *\([0-9][0-9]*\).*/\1/p'; }
 
-echo "1. Another domain and IP: what to publish in the DNS"
-call POST /domains "{\"tenant_id\": $TENANT, \"domain\": \"$DOMAIN\", \"ip\": \"$IP\"}" | tr '{' '\n' | grep '"type"'
+wait_for() { # SECONDS TEXT METHOD PATH
+    tries=0
+    until answer=$(call "$3" "$4") && echo "$answer" | grep -q "$2"; do
+        tries=$((tries + 1))
+        [ "$tries" -le "$1" ] || { echo "Still no $2 at $4: $answer" >&2; exit 1; }
+        sleep 1
+    done
+}
 
-echo "2. What may be sent today"
-call GET "/quotas/$TENANT" | tr ',' '\n' | grep remaining_today
+echo "1. A domain and its IP: what to publish in the DNS"
+DOMAIN_ID=$(call POST /domains "{\"tenant_id\": $TENANT, \"domain\": \"$DOMAIN\", \"ip\": \"$IP\"}" | number domain_id)
+call GET "/domains/$DOMAIN_ID/zone" | tee "$ZONE"
+
+echo "2. Until the DNS is green: then the IP starts its warm-up"
+wait_for ${DNS_SECONDS:-3600} '"dns_state":"ok"' POST "/domains/$DOMAIN_ID/check"
+call GET "/quotas/$TENANT" | tr ',' '\n' | grep -e status -e remaining_today
 
 echo "3. A template and contacts"
 TEMPLATE=$(call POST /templates "{\"tenant_id\": $TENANT, \"name\": \"Welcome $$\",
@@ -50,12 +62,7 @@ call POST "/campaigns/$TENANT/$CAMPAIGN/send"
 echo
 
 echo "5. Until all of it is handed over to PowerMTA"
-tries=0
-until call GET "/campaigns/$TENANT/$CAMPAIGN" | grep -q '"state":"sent"'; do
-    tries=$((tries + 1))
-    [ "$tries" -le 60 ] || { echo "The campaign is still not sent; does the job runner run?" >&2; exit 1; }
-    sleep 1
-done
+wait_for 60 '"state":"sent"' GET "/campaigns/$TENANT/$CAMPAIGN"
 
 echo "6. PowerMTA's accounting comes back"
 curl -fsS -H "Content-Type: text/csv" "$EVENTS_URL" --data-binary @"$ACCOUNTING"

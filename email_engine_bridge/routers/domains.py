@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from fastapi.responses import PlainTextResponse
 
-from ..schemas.domain import DomainList, NewDomain, NewDomainAnswer
+from ..schemas.domain import DomainList, DomainRow, NewDomain, NewDomainAnswer
 from ..schemas.problem import problem_responses
 from .dependencies import EngineEnv, Paging, RecordId, WriteEnv, engine_tenant, get_visible
 
@@ -27,6 +27,14 @@ def list_domains(tenant: Tenant, env: EngineEnv, page: Paging) -> DomainList:
     domain = [("tenant_id", "=", tenant.id)]
     found = env["engine.domain"].search(domain, offset=page.offset, limit=page.limit)
     return DomainList(total=env["engine.domain"].search_count(domain), items=[row._describe() for row in found])
+
+
+@router.post("/{domain_id}/check")
+def check_domain(domain_id: RecordId, env: WriteEnv) -> DomainRow:
+    """Ask the name servers now; an IP whose records are right starts its warm-up."""
+    domain = get_visible(env, "engine.domain", domain_id)
+    domain.sudo().action_check_dns()
+    return DomainRow(**domain._describe())
 
 
 @router.get("/{domain_id}/zone", response_class=PlainTextResponse)

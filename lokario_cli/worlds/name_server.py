@@ -21,6 +21,8 @@ log:
 zone:
 {zones}"""
 
+HEAD = "$ORIGIN {origin}.\n$TTL 60\n@ SOA ns. host. 1 60 60 60 60\n@ NS ns.\n"
+
 
 def knotd():
     """The program's path, or None when the package `knot` is not installed."""
@@ -28,8 +30,8 @@ def knotd():
 
 
 @contextmanager
-def serving(zones: dict[str, str], folder: Path):
-    """Serve {zone name: zone text}; yields "address:port"."""
+def serving(zones: dict[str, str], folder: Path, port: int | None = None):
+    """Serve {zone name: zone text}, on a free port unless one is given; yields "address:port"."""
     program = knotd()
     if not program:
         raise Failure("knotd is missing: apt-get install knot")
@@ -37,7 +39,7 @@ def serving(zones: dict[str, str], folder: Path):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for name, text in zones.items():
         (folder / f"{name}.zone").write_text(text)
-    port = free_port()
+    port = port or free_port()
     blocks = "".join(f'  - domain: {name}\n    file: "{folder}/{name}.zone"\n' for name in zones)
     (folder / "knot.conf").write_text(CONF.format(folder=folder, port=port, zones=blocks))
     with subprocess.Popen([program, "-c", str(folder / "knot.conf")], stderr=subprocess.DEVNULL) as server:
@@ -46,6 +48,15 @@ def serving(zones: dict[str, str], folder: Path):
             yield f"127.0.0.1:{port}"
         finally:
             server.terminate()
+
+
+def publishing(domain: str, address: str, records: str, folder: Path, port: int | None = None):
+    """Serve a domain's zone export and the PTR of its IPv4 address; yields "address:port"."""
+    *network, host = address.split(".")
+    reverse = ".".join(reversed(network)) + ".in-addr.arpa"
+    zones = {domain: HEAD.format(origin=domain) + records}
+    zones[reverse] = HEAD.format(origin=reverse) + f"{host} PTR {domain}.\n"
+    return serving(zones, folder, port)
 
 
 def _wait(port, server, folder, timeout=20):
