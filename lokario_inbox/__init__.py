@@ -1,1 +1,2 @@
 from . import controllers, models, wizards
+from .hooks import give_everybody_the_role

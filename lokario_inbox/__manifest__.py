@@ -37,6 +37,7 @@
     "assets": {
         "web.assets_backend": ["lokario_inbox/static/src/**/*"],
     },
+    "post_init_hook": "give_everybody_the_role",
     "application": True,
     "installable": True,
 }

@@ -44,6 +44,19 @@ class TestIntegration(TransactionCase):
         second.action_make_primary()
         self.assertEqual((first.is_primary, second.is_primary), (False, True))
 
+    def test_every_new_employee_may_connect_his_own(self):
+        """Without an administrator's help, by the door of his preferences; who lost the role does not see the door."""
+        employee = self.env["res.users"].create({"name": "Nadia", "login": "nadia@a.test"})
+        action = employee.with_user(employee).action_open_inbox_integrations()
+        own = self.env[action["res_model"]].with_user(employee).with_context(action["context"])
+        box = own.create({**VALUES, "email_address": "nadia@a.test"})
+        self.assertEqual((box.user_id, box.visibility, own.search([])), (employee, "private", box))
+        view = self.env.ref("base.view_users_form_simple_modif")
+        preferences = self.env["res.users"].with_user(employee)
+        self.assertIn("inbox_integrations", preferences.get_view(view.id, "form")["arch"])
+        employee.group_ids -= self.env.ref("lokario_inbox.group_lokario_inbox_user")
+        self.assertNotIn("inbox_integrations", preferences.get_view(view.id, "form")["arch"])
+
     def test_archiving_the_primary_asks_for_a_successor(self):
         first = self._box("a@a.test", self.manager)
         second = self._box("b@a.test", self.manager)
