@@ -1,5 +1,6 @@
 from odoo import fields, models
 from odoo.exceptions import UserError
+from odoo.tools import html2plaintext
 
 from ..tools.ai_prompt import Mail
 
@@ -105,14 +106,14 @@ class InboxConversation(models.Model):
         self.ensure_one()
         self.check_access("read")
         decision = self.sudo().ai_decision_ids.filtered(lambda item: item.purpose == "reply")[:1]
+        draft = decision.outgoing_id.filtered(lambda item: item.state == "draft")
         return {
             "summary": self.ai_summary or "",
             "has_provider": bool(self.company_id.sudo().inbox_ai_provider_id),
             "stopped": self.company_id.inbox_ai_stopped,
-            "decision": decision.read(["state", "outcome", "explanation", "text", "mode", "cost", "model_name"])[0]
-            if decision
-            else None,
-            "outgoing_id": decision.outgoing_id.id if decision.outgoing_id.state == "draft" else False,
+            "decision": decision.read(["outcome", "explanation"])[0] if decision else None,
+            "text": html2plaintext(draft.body_html or "") if draft else decision.text or "",  # what would be sent
+            "outgoing_id": draft.id,
         }
 
     # === FILING === #

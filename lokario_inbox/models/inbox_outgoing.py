@@ -136,6 +136,14 @@ class InboxOutgoing(models.Model):
         if self.filtered(lambda outgoing: outgoing.state not in ("draft", "cancelled", "failed")):
             raise UserError(self.env._("A mail that left, or may have left, cannot be deleted."))
 
+    @api.autovacuum
+    def _gc_untouched_drafts(self):
+        """Drafts that somebody opened and never wrote in."""
+        domain = [("state", "=", "draft"), ("write_date", "<", "-1d"), ("attachment_ids", "=", False)]
+        untouched = self.sudo().search(domain, limit=5000).filtered(lambda mail: is_html_empty(mail.body_html))
+        untouched.unlink()
+        return len(untouched), 0
+
     @api.model_create_multi
     def create(self, vals_list):
         given = set().union(*vals_list)  # what decides about sending is never a caller's value

@@ -37,6 +37,14 @@ class TestAiReply(AiCase):
         self.assertLess(self.decision(first).similarity, 0.8)
         self.assertEqual(self.policy.judged_count, 2)
 
+    def test_what_is_shown_for_approval_is_what_is_sent(self):
+        message = self.receive()
+        self.think()
+        conversation = message.conversation_id
+        self.assertIn("9h à 18h", conversation.get_ai_state()["text"])
+        self.decision(message).outgoing_id.body_html = "<p>Nous ouvrons à 10h.</p>"
+        self.assertEqual(conversation.get_ai_state()["text"], "Nous ouvrons à 10h.")
+
     def test_the_model_is_asked_once_a_mail_and_prompt(self):
         message = self.receive()
         self.think()

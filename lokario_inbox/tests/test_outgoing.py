@@ -90,6 +90,18 @@ class TestOutgoing(OutgoingCase):
         self.run_cron(self.cron_send, seconds=60)
         self.assertEqual(mails[0].state, "sent", "taken up again, it answers what the customer wrote")
 
+    def test_drafts_nobody_wrote_in_are_swept_away(self):
+        empty, written = self.draft(body_html="<p><br></p>"), self.draft()
+        fresh = self.draft(body_html=False)
+        self.env.flush_all()
+        old = fields.Datetime.subtract(fields.Datetime.now(), days=2)
+        self.env.cr.execute(
+            "UPDATE inbox_outgoing SET write_date = %s WHERE id = ANY(%s)", [old, (empty + written).ids]
+        )
+        self.env.invalidate_all()
+        self.env["inbox.outgoing"]._gc_untouched_drafts()
+        self.assertEqual((empty + written + fresh).exists(), written + fresh)
+
     def test_the_moment_that_was_entered_is_kept(self):
         mail = self.draft(wanted_at=fields.Datetime.add(fields.Datetime.now(), hours=2))
         mail.action_send()

@@ -32,11 +32,14 @@ export class AnswerPanel extends Component {
     }
 
     async load(id) {
+        this.shown = id;
         const [outgoing, ai] = await Promise.all([
             this.orm.silent.call("inbox.conversation", "get_outgoing", [[id]]),
             this.orm.silent.call("inbox.conversation", "get_ai_state", [[id]]),
         ]);
-        Object.assign(this.state, { outgoing, ai });
+        if (this.shown === id) { // nobody went on to another conversation meanwhile
+            Object.assign(this.state, { outgoing, ai });
+        }
     }
 
     reload() {

@@ -102,8 +102,10 @@ export class Composer extends Component {
         return this.run(() => this.orm.call(MODEL, "action_schedule", [[this.props.draftId], moment]));
     }
 
+    /** What was written is kept; a draft in which nothing was written is not. */
     close() {
-        return this.run(async () => {});
+        const isEmpty = !this.editor.editable.innerText.trim() && !this.editor.editable.querySelector("img");
+        return isEmpty && !this.state.files.length ? this.discard() : this.run(async () => {});
     }
 
     discard() {
