@@ -49,7 +49,7 @@ class InboxTakeOverLine(models.TransientModel):
 
     @api.depends("server_id")
     def _compute_integration_id(self):
-        integrations = self.env["inbox.integration"].search([])
+        integrations = self.env["inbox.integration"].search([("company_id", "in", self.env.companies.ids)])
         for line in self:
             line.integration_id = integrations.filtered(lambda i, server=line.server_id: i._is_read_by(server))[:1]
 
