@@ -1,7 +1,7 @@
 from datetime import date, time
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import AccessError, UserError, ValidationError
 
 from ..tools.penalties import HalfYearRate
 from ..tools.send_window import MONDAY_TO_FRIDAY, SendWindow
@@ -82,6 +82,11 @@ class ResCompany(models.Model):
     def _followup_today(self) -> date:
         return self._followup_window().local_day(fields.Datetime.now())
 
+    def _check_own(self):
+        """Refuse the companies that the user does not work for, also where his call runs with more rights."""
+        if not self.env.user._is_superuser() and self - self.env.user.company_ids:
+            raise AccessError(self.env._("Choose one of your own companies."))
+
     def _penalty_rates(self) -> list[HalfYearRate]:
         return self.env["lokario.penalty.rate"].sudo().search([("starts_on", "!=", False)])._as_half_years()
 
@@ -89,6 +94,7 @@ class ResCompany(models.Model):
         """Let the automatic run begin; until then it only plans."""
         if not self.env.user.has_group("lokario_billing.group_lokario_billing_manager"):
             raise UserError(self.env._("Only a billing manager may approve the first automatic run."))
+        self._check_own()
         self.sudo().followup_approved_at = fields.Datetime.now()
 
 

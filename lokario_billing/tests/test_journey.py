@@ -169,7 +169,7 @@ class TestJourney(MailboxCase, HttpCase):
         self.assertEqual((followup.why, followup.answer_pending), ("answer_pending", True))
         self.assertIn("Le client a répondu", followup.activity_ids.summary)
         self.assertTrue(order.message_ids.filtered(lambda message: "frêne" in (message.body or "")))
-        said = ["La réponse du client n'a pas encore été traitée", "Le client a répondu"]
+        said = ["La réponse du client n'a pas encore été traitée", "lisez-le avant que les relances continuent"]
         self.look(f"/odoo/followups/{followup.id}", said, "relance-pause")
 
         for url, button in (
@@ -196,6 +196,8 @@ class TestJourney(MailboxCase, HttpCase):
         self.look("/odoo/action-lokario_billing.receivable_report_action_age", name="retards", **chart)
         self.look(f"/followups/statement/{reminder.access_token}", [move.name, "Je paierai le"], "releve", login=None)
         self.look("/odoo/action-lokario_billing.delivery_action", ["Accepté par le serveur"], "envois")
+        doors = ["Type d'e-mail et source d'envoi", "Réponses automatiques de l'IA", "Boîte de la société", MAILBOX]
+        self.look("/odoo/action-lokario_billing.mail_doors_action", doors, "portes")
 
         pay = ["button[name=action_force_register_payment], button[name=action_register_payment]"]
         pay += [".modal button[name=action_create_payments]"]

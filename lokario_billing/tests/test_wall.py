@@ -5,7 +5,8 @@ from contextlib import ExitStack
 from unittest.mock import patch
 
 from odoo import fields
-from odoo.tests import tagged
+from odoo.exceptions import AccessError
+from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
 from benchmarks.routing_matrix import GLOBAL_FILTERS, RoutingMatrix
@@ -65,6 +66,25 @@ class TestWall(BillingCase):
 
     def _eml(self, delivery):
         return base64.b64decode(delivery.with_context(bin_size=False).eml).decode()
+
+    def test_a_manager_tries_the_doors_of_his_own_companies_only(self):
+        manager = new_test_user(
+            self.env,
+            "delta_manager",
+            "base.group_user,lokario_billing.group_lokario_billing_manager",
+            company_id=self.matrix.companies["delta"].id,
+            company_ids=[fields.Command.set(self.matrix.companies["delta"].ids)],
+        )
+        foreign = self.matrix.companies["alpha"]
+        with self.assertRaises(AccessError):
+            self.env["lokario.mail.doors"].with_user(manager).create({"company_id": foreign.id})
+        doors = self.env["lokario.mail.doors"].with_user(manager).create({})
+        with self.assertRaises(AccessError):
+            doors.company_id = foreign
+        foreign.followup_approved_at = False
+        with self.assertRaises(AccessError):
+            foreign.with_user(manager).action_approve_followups()
+        self.assertFalse(foreign.followup_approved_at)
 
     def test_a_branch_uses_its_parents_mailbox(self):
         branch = self.env["res.company"].create({"name": "Branch", "parent_id": self.company.id})

@@ -31,6 +31,14 @@ class MailDoors(models.TransientModel):
     line_ids = fields.One2many("lokario.mail.door", "doors_id", compute="_compute_line_ids", store=True)
     notice = fields.Char(compute="_compute_notice")
 
+    def _compute_display_name(self):
+        self.display_name = self.env._("Which mail leaves from where")
+
+    @api.constrains("company_id")
+    def _check_own_company(self):
+        """Nobody looks through the door of a company he does not work for, let alone sends by it."""
+        self.company_id._check_own()
+
     @api.depends("company_id")
     def _compute_line_ids(self):
         for doors in self:
@@ -78,8 +86,10 @@ class MailDoor(models.TransientModel):
 
     def _describe(self):
         if self.kind not in BUSINESS_KINDS:
-            server, sender = self.env["ir.mail_server"].sudo()._find_mail_server(None)
-            return self.env._("Global server"), sender or server.smtp_user or "", server.name or ""
+            servers = self.env["ir.mail_server"].sudo()
+            server, sender = servers._find_mail_server(None)
+            address = sender or server.smtp_user or servers._get_default_from_address() or ""
+            return self.env._("Global server"), address, server.name or ""
         route = self.env["mail.mail"]._route_of(self.company_id)
         if self.kind in ANSWERS and route.kind != "mailbox":
             return self.env._("No mailbox is connected"), "", ""
