@@ -38,6 +38,7 @@ from . import engine_event
 from . import engine_event_ingest
 from . import engine_stat_day
 from . import engine_webhook_source
+from . import engine_campaign_settling
 from . import engine_campaign_trial
 from . import engine_mailwizz
 from . import engine_mailwizz_part

@@ -43,8 +43,9 @@ SELECT c.state, t.is_stopped IS TRUE, ip.status, l.state, d.day
 SUPPRESS = """
 UPDATE engine_campaign_recipient r SET state = 'suppressed', answer = s.reason
   FROM engine_suppression s
- WHERE r.chunk_id = %(chunk_id)s AND r.state = 'queued' AND s.email = r.email
+ WHERE r.id = ANY(%(ids)s) AND s.email = r.email
    AND (s.tenant_id = r.tenant_id OR (s.tenant_id IS NULL AND coalesce(s.company_id, r.company_id) = r.company_id))
+RETURNING r.id
 """
 NEXT = """
 SELECT q.id, q.email, c.first_name, c.last_name, c.attributes, q.variant
@@ -180,17 +181,33 @@ class EngineCampaignChunk(models.Model):
             refusal = self._find_refusal(*cr.fetchone())
             if refusal:
                 return [], refusal
-            cr.execute(SUPPRESS, values)
-            cr.execute(NEXT, {**values, "limit": limit})
-            rows = [Addressee(*row) for row in cr.fetchall()]
+            rows = self._find_next(cr, limit)
             if not rows:
                 return [], None
-            room = self.env["engine.quota"]._let_leave(self.ip_id, self.lease, len(rows))
+            room = self._let_leave(len(rows))
             if not room:
                 raise HourIsFull("This hour of the IP is full: the rest follows in the next one")
             rows = rows[:room]
             cr.execute(INTEND, {**values, "last_id": rows[-1].id})
             return rows, None
+
+    def _find_next(self, cr, limit):
+        """The next recipients, without those who are suppressed meanwhile; none: the chunk is done."""
+        rows = suppressed = []
+        while len(rows) == len(suppressed):
+            cr.execute(NEXT, {"chunk_id": self.id, "limit": limit})
+            rows = [Addressee(*row) for row in cr.fetchall()]
+            if not rows:
+                return []
+            cr.execute(SUPPRESS, {"ids": [one.id for one in rows]})
+            suppressed = {row_id for (row_id,) in cr.fetchall()}
+        return [one for one in rows if one.id not in suppressed]
+
+    def _let_leave(self, emails):
+        """How many of them may leave within this hour; a tenant in a hurry has no such limit."""
+        if not self.tenant_id.spread_over_day and not self.ip_id._get_plan_hourly():
+            return emails
+        return self.env["engine.quota"]._let_leave(self.ip_id, self.lease, emails)
 
     def _find_refusal(self, campaign_state, is_stopped, ip_status, lease_state, day):
         """(state of the chunk, why) when nothing may be handed over now."""
@@ -227,10 +244,9 @@ class EngineCampaignChunk(models.Model):
         }
         self._execute(RECORD, attempts=MAX_ATTEMPTS, **values)
         left = sum(one.outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN) for one in handed)
-        quota = self.env["engine.quota"]
         if left < taken:
-            quota._let_leave(self.ip_id, self.lease, left - taken)
-        quota._settle(self.lease, left, close=False)
+            self._let_leave(left - taken)
+        self.env["engine.quota"]._settle(self.lease, left, close=False)
 
     def _stop(self, state, reason):
         """Keep what is left for later, or let the campaign plan it anew."""

@@ -1,7 +1,6 @@
 from datetime import timedelta
 
 from odoo import api, fields, models
-from odoo.tools import SQL
 
 from ..const import SENDING_STATUSES
 from ..exceptions import ApiProblem
@@ -254,7 +253,7 @@ class EngineCampaign(models.Model):
     def _cron_continue(self):
         """Start what is due, go on with what waits for quota, finish what is done."""
         due = self.search([("state", "=", "scheduled"), ("scheduled_at", "<=", fields.Datetime.now())])
-        sending = self.search([("state", "=", "sending")])
+        sending = self.search([("state", "=", "sending")], order="started_at, id")  # who waits longest comes first
         commit_progress = self.env["ir.cron"]._commit_progress
         commit_progress(remaining=len(due) + len(sending))
         for campaign in due + sending:
@@ -273,38 +272,3 @@ class EngineCampaign(models.Model):
         except ApiProblem as problem:
             if self.state == "scheduled":
                 self.message_post(body=problem.detail)
-
-    @api.model
-    def _cron_settle_unknown(self):
-        """Settle messages without an answer by PowerMTA's records; see `_settle_unknown`."""
-        for tenant in self.env["engine.tenant"].search([("records_receipts", "=", True)]):
-            self._settle_unknown(tenant)
-            if not self.env["ir.cron"]._commit_progress(1):
-                break
-
-    @api.model
-    def _settle_unknown(self, tenant):
-        """Queue again what provably never arrived; returns how many.
-
-        A message leaves "unknown" by its own receipt, delivery or bounce record. When PowerMTA has
-        written receipts of later messages, older than those by the settling time, a message without
-        one was not taken: it waits again. Without such proof it stays unknown, and is never resent.
-        """
-        queued = self.env.execute_query(
-            SQL(
-                """UPDATE engine_campaign_recipient r SET state = 'queued', chunk_id = NULL, doubt_since = NULL,
-                          answer = 'PowerMTA has no record of it: sent again'
-                    WHERE r.tenant_id = %s AND r.doubt_since IS NOT NULL AND r.state = 'unknown'
-                      AND r.doubt_since + %s * interval '1 second' <
-                          (SELECT max(e.time) FROM engine_event e WHERE e.tenant_id = %s AND e.type = 'r')
-                      AND NOT EXISTS (SELECT FROM engine_event e WHERE e.recipient_id = r.id)
-                RETURNING r.campaign_id""",
-                tenant.id,
-                tenant.settle_seconds,
-                tenant.id,
-            )
-        )
-        campaigns = self.browse({campaign_id for (campaign_id,) in queued})
-        campaigns.filtered(lambda one: one.state == "sent").write({"state": "sending", "finished_at": False})
-        self.env["engine.campaign.recipient"].invalidate_model()
-        return len(queued)

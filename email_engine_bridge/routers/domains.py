@@ -31,9 +31,9 @@ def list_domains(tenant: Tenant, env: EngineEnv, page: Paging) -> DomainList:
 
 @router.post("/{domain_id}/check")
 def check_domain(domain_id: RecordId, env: WriteEnv) -> DomainRow:
-    """Ask the name servers now; an IP whose records are right starts its warm-up."""
+    """Have the name servers asked; call again for what they said. An IP whose records are right starts its warm-up."""
     domain = get_visible(env, "engine.domain", domain_id)
-    domain.sudo().action_check_dns()
+    domain.sudo()._enqueue_check()
     return DomainRow(**domain._describe())
 
 

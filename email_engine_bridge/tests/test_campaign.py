@@ -176,6 +176,16 @@ class TestCampaign(CampaignCommon, EngineCase):
         self._run_chunks(campaign)
         self.assertEqual(self._states(campaign), {"gone@x.test": "suppressed", "stays@x.test": "sent"})
 
+    def test_a_window_of_suppressed_people_only_does_not_end_the_chunk(self):
+        self._add_contacts([f"gone{number}@x.test" for number in range(3)] + ["stays@x.test"])
+        campaign = self._create_campaign()
+        campaign._send()
+        gone = [f"gone{number}@x.test" for number in range(3)]
+        self.env["engine.suppression"]._suppress(self.tenant_a, gone, "unsubscribe")
+        rows, refusal = campaign.chunk_ids._take_window(1)
+        self.assertEqual(([one.email for one in rows], refusal), (["stays@x.test"], None))
+        self.assertEqual(self._states(campaign), {**dict.fromkeys(gone, "suppressed"), "stays@x.test": "queued"})
+
     def test_lost_answer_is_unknown_until_the_records_tell(self):
         self._add_contacts(["a@x.test", "lost-b@x.test", "z@x.test"])
         campaign = self._create_campaign()

@@ -6,6 +6,8 @@ import time
 from odoo.tests import tagged
 from starlette.requests import Request
 
+from odoo.addons.queue_job.tests.common import trap_jobs
+
 from ..exceptions import ApiProblem
 from ..routers import bodies
 from ..tools import standard_webhooks
@@ -87,6 +89,24 @@ class TestSendingApi(CampaignCommon, EngineHttpCase):
         self._add_contacts(["a@x.test"])
         document = self.call(f"/campaigns/{tenant}/{campaign.id}/send", "", status=409, method="POST")
         self.assertEqual((document["error"], document["success"]), ("No IPs with sufficient quota", False))
+
+    def test_the_dns_is_asked_in_a_job(self):
+        """The name servers may be slow: the call answers at once, and twice is once."""
+        domain = self.ip_a1.domain_id
+        with trap_jobs() as trap:
+            for _time in range(2):
+                self.assertEqual(self.call(f"/domains/{domain.id}/check", "", method="POST")["dns_state"], "unknown")
+            trap.assert_enqueued_job(domain.action_check_dns)
+        self.call(f"/domains/{self.ip_b1.domain_id.id}/check", "", status=404, method="POST")
+
+    def test_a_campaign_through_mailwizz(self):
+        values = {"tenant_id": self.tenant_a.id, "name": "M", "template_id": self.template.id, "lists": ["News"]}
+        campaign = self.call("/campaigns", {**values, "transport": "mailwizz", "subject_b": "B"}, status=201)
+        self.assertEqual((campaign["transport"], campaign["state"]), ("mailwizz", "draft"))
+        self.call("/campaigns", {**values, "transport": "pigeon"}, status=422)
+        self._add_contacts(["a@x.test"])
+        document = self.call(f"/campaigns/{self.tenant_a.id}/{campaign['id']}/send", "", status=422, method="POST")
+        self.assertIn("MailWizz", document["detail"])
 
     def _create_source(self, **values):
         values = {"name": "Pipe", "tenant_id": self.tenant_a.id, **values}
