@@ -57,6 +57,8 @@ class InboxAiDecision(models.Model):
     def _reason_for_a_person(self):
         """In mode auto: why a person must look at this one all the same."""
         policy = self.policy_id
+        if self.company_id.inbox_ai_stopped:  # while the model thought
+            return "stopped"
         if not policy._may_send(self.message_id):
             return "sample" if policy.is_earned else "not_earned"
         if self.message_id._authentication() == "fail":

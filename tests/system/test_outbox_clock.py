@@ -101,14 +101,14 @@ def mailbox(office):
 
 
 def test_a_mail_leaves_right_after_its_undo_window(office, mailbox):
-    office.sql("UPDATE res_company SET inbox_undo_seconds = 3")
+    office.sql("UPDATE res_company SET inbox_undo_seconds = 5")
     values = {"integration_id": mailbox, "email_to": "anne@client.example", "subject": "Devis"}
     mail = office.client.create("inbox.outgoing", {**values, "body_html": "<p>Bonjour</p>"})
     office.client.call("inbox.outgoing", "action_send", [mail])
     pressed = time.time()
     (delivery,) = office.wait(office.received, "the mail", timeout=15)
-    assert 2 <= delivery.time - pressed <= 6, "seconds after the button; the window is 3"
-    assert office.longest_sending_run() < 2, "the scheduler is free while the window runs"
+    assert 4 <= delivery.time - pressed <= 8, "seconds after the button; the window is 5"
+    assert office.longest_sending_run() < 4, "the scheduler is free while the window runs"
     office.sql("UPDATE res_company SET inbox_undo_seconds = 0")
 
 
@@ -130,6 +130,7 @@ def test_the_kill_switch_holds_within_a_second(office, mailbox):
     office.wait(lambda: len(office.received()) >= 2, "the second answer")
     client.call("inbox.answer.settings", "action_stop", [settings])
     stopped = time.time()
+    office.wait(lambda: not office.count("inbox_ai_decision", "state != 'done'"), "the end of the questions")
     office.wait(
         lambda: not office.count("inbox_outgoing", "is_automatic AND state IN ('scheduled', 'sending')"), "the stop"
     )

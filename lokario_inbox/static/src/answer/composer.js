@@ -15,6 +15,7 @@ const MODEL = "inbox.outgoing";
 const WRITTEN = ["email_to", "email_cc", "email_bcc", "subject", "with_history", "with_signature", "cancel_on_answer"];
 const PING = 15000; // milliseconds between two signs of life while writing
 const PAUSE = 800; // milliseconds without a key after which the draft is saved
+const saving = new Mutex(); // of all composers: a draft that is opened again waits for what was typed last
 
 /** Writes one draft: saves as one types, warns of colleagues, sends or schedules. */
 export class Composer extends Component {
@@ -24,7 +25,6 @@ export class Composer extends Component {
 
     setup() {
         this.orm = useService("orm");
-        this.saving = new Mutex();
         this.saveSoon = useDebounced(() => this.isDone || this.save(), PAUSE, { execBeforeUnmount: true });
         useHotkey("control+enter", () => this.send(), { bypassEditableProtection: true });
         this.state = useState({ draft: null, files: [], canned: [], collisions: { writing: [], answered_by: [] }, sendAt: "", busy: false, more: false });
@@ -34,6 +34,7 @@ export class Composer extends Component {
     }
 
     async load() {
+        await saving.getUnlockedDef();
         const [draft] = await this.orm.read(MODEL, [this.props.draftId], [...WRITTEN, "body_html"]);
         this.state.more = Boolean(draft.email_cc || draft.email_bcc);
         await Promise.all([this.loadFiles(), this.ping(), this.loadCanned()]);
@@ -72,7 +73,7 @@ export class Composer extends Component {
     /** One save after the other; the last one survives the composer, when somebody opens another conversation. */
     save() {
         const values = this.values;
-        return this.saving.exec(() => this.env.services.orm.silent.write(MODEL, [this.props.draftId], values));
+        return saving.exec(() => this.env.services.orm.silent.write(MODEL, [this.props.draftId], values));
     }
 
     async run(action) {
