@@ -1,32 +1,27 @@
-"""A manager's journey in French: tenant, domain and IP, DNS board, warm-up board, configuration diff, API key."""
+"""A manager's journey in French: tenant, domain and IP, DNS board, warm-up board, configuration diff, API key.
+
+With ``LOKARIO_IMAGES=docs/images`` in the environment the pictures of the documentation are taken on the way.
+"""
+
+import os
+from pathlib import Path
 
 import pytest
 
-from lokario_cli.paths import ROOT
+from lokario_cli.paths import STATE
 from lokario_cli.worlds import name_server
 from lokario_cli.worlds.browser import Browser
 from lokario_cli.worlds.client import OdooClient
 from lokario_cli.worlds.odoo import Server
 
 DATABASE = "engine_journey"
-PICTURES = ROOT / "docs" / "images"
+PICTURES = Path(os.environ.get("LOKARIO_IMAGES") or STATE / "pictures" / "engine")
 CHART_STANDS_STILL = """(() => {
     const picture = document.querySelector(".o_graph_view canvas").toDataURL();
     window.looks = picture === window.lastLook ? window.looks + 1 : 0;
     window.lastLook = picture;
     return window.looks > 10;
 })()"""
-ZONE = """$ORIGIN mail1.sos-mail.com.
-$TTL 60
-@ SOA ns. host. 1 60 60 60 60
-@ NS ns.
-"""
-REVERSE = """$ORIGIN 10.123.45.in-addr.arpa.
-$TTL 60
-@ SOA ns. host. 1 60 60 60 60
-@ NS ns.
-1 PTR mail1.sos-mail.com.
-"""
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +45,7 @@ def publish(client, folder):
     """Serve what the zone export says on a real name server, and let the board ask it."""
     domain = client.find("engine.domain", [["name", "=", "mail1.sos-mail.com"]])
     text = client.read("engine.domain", domain, "zone_text")["zone_text"]
-    return name_server.serving({"mail1.sos-mail.com": ZONE + text, "10.123.45.in-addr.arpa": REVERSE}, folder)
+    return name_server.publishing("mail1.sos-mail.com", "45.123.10.1", text, folder)
 
 
 def give_a_past(world):
