@@ -67,9 +67,14 @@ def write_configuration(target: Path, options: dict[str, str]) -> Path:
 
 
 def environment() -> dict[str, str]:
-    """The environment of Odoo processes; a stray PGDATABASE would silently choose their database."""
+    """The environment of Odoo processes.
+
+    A stray PGDATABASE would silently choose their database. A server that restarts itself finds its Python by the
+    PATH: the virtual environment's must come first.
+    """
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
-    return {**TEST_SECRETS, **inherited, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    path = os.pathsep.join([str(venv.venv() / "bin"), os.environ.get("PATH", os.defpath)])
+    return {**TEST_SECRETS, **inherited, "PATH": path, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
 
 
 def command(*arguments) -> list[str]:

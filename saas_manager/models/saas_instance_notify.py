@@ -156,15 +156,18 @@ class SaasInstance(models.Model):
 
     def _cron_retry_mails(self):
         """Try failed mails again, a few times."""
-        instances = self.search([("mail_state", "=", "failed"), ("state", "!=", "error")], limit=100)
-        self.env["ir.cron"]._commit_progress(remaining=len(instances))
-        for instance in instances:
-            last = instance.mail_ids.sorted("id")[-1:]
-            tries = instance.mail_ids.filtered(lambda mail, last=last: mail.occasion == last.occasion)
-            if len(tries) < MAIL_ATTEMPTS:
-                instance._send_lifecycle_email(last.kind)
+        failed = self.search([("mail_state", "=", "failed"), ("state", "!=", "error")])
+        due = failed.filtered(lambda instance: len(instance._last_mail_tries()) < MAIL_ATTEMPTS)
+        self.env["ir.cron"]._commit_progress(remaining=len(due))
+        for instance in due:
+            instance._send_lifecycle_email(instance._last_mail_tries()[-1:].kind)
             if not self.env["ir.cron"]._commit_progress(1):
                 break
+
+    def _last_mail_tries(self):
+        """The attempts at the newest mail, oldest first."""
+        mails = self.mail_ids.sorted("id")
+        return mails.filtered(lambda mail: mail.occasion == mails[-1:].occasion)
 
     # === NOTIFICATIONS === #
 
