@@ -5,7 +5,7 @@ from odoo.exceptions import UserError
 
 from odoo.addons.base.models.ir_mail_server import MailDeliveryException
 from odoo.addons.lokario_inbox.tools import smtp_retry
-from odoo.addons.lokario_inbox.tools.smtp_lanes import Letter
+from odoo.addons.lokario_inbox.tools.lanes import Letter
 
 from .delivery import commit
 from .dispatch import Dispatch, Parcel

@@ -4,7 +4,7 @@ from functools import partial
 
 from odoo.fields import Domain
 
-from ..tools.smtp_lanes import Lane
+from ..tools.lanes import Lane
 from .lane_run import LaneRun
 
 

@@ -8,9 +8,9 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 
 from ..tools import smtp_client, smtp_retry
+from ..tools.lanes import Desk, Errand, Letter, Withheld
 from ..tools.mime_builder import BadAddress
 from ..tools.sent_mailbox import MailboxUnavailable
-from ..tools.smtp_lanes import Desk, Errand, Letter, Withheld
 from . import worker_locks
 from .cron_alarm import trigger_on_time
 from .outbox_run import OutboxRun

@@ -4,7 +4,7 @@ import time
 
 from odoo.fields import Domain
 
-from ..tools.smtp_lanes import Desk
+from ..tools.lanes import Desk
 
 LONGEST_RUN = 60  # seconds in which a run begins further lanes
 

@@ -5,7 +5,7 @@ from functools import partial
 
 from odoo.fields import Domain
 
-from ..tools.smtp_lanes import Errand, Lane
+from ..tools.lanes import Errand, Lane
 from .lane_run import LaneRun
 
 LONGEST_VISIT = 30  # seconds after which a visit begins no further record

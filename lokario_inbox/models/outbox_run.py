@@ -4,7 +4,7 @@ import time
 
 from odoo.fields import Domain
 
-from ..tools.smtp_lanes import Lane
+from ..tools.lanes import Lane
 
 BATCH = 500  # mails a run begins
 LONGEST_RUN = 60  # seconds in which a run begins further mails

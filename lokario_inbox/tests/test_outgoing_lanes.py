@@ -4,8 +4,8 @@ import time
 from odoo import fields
 from odoo.tests import BaseCase, tagged
 
+from ..tools.lanes import Desk, Lane, Letter, Withheld, once
 from ..tools.smtp_client import SubmissionFailed
-from ..tools.smtp_lanes import Desk, Lane, Letter, Withheld, once
 from .outgoing_common import CUSTOMER, PASSWORD, OutgoingCase
 
 HOLES = 3

@@ -188,7 +188,7 @@ def parse_object(text: str) -> dict:
 
 @dataclass(frozen=True)
 class Question:
-    """One question as a piece of a lane (`smtp_lanes.Lane`); brief: what the chat was made of."""
+    """One question as a piece of a lane (`lanes.Lane`); brief: what the chat was made of."""
 
     key: int
     client: LlmClient
