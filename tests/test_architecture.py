@@ -1,10 +1,13 @@
 """The arrows of docs/architecture.md hold, and no form that Odoo 19 ignores or refuses comes back."""
 
 import ast
+import importlib.metadata
 import re
 from pathlib import Path
 
 import pytest
+
+from lokario_cli.setup import odoo_source
 
 ROOT = Path(__file__).parent.parent
 ADDONS = ("lokario_base", "saas_manager", "lokario_inbox", "lokario_billing", "email_engine_bridge")
@@ -132,3 +135,12 @@ def test_every_test_module_is_run(addon):
 def test_python_dependencies_are_pinned():
     for line in (ROOT / "requirements.txt").read_text().splitlines():
         assert not line or line.startswith("#") or re.match(r"[\w.\-\[\]]+==\S+", line), f"not pinned: {line}"
+
+
+def test_modules_that_come_by_themselves_find_their_libraries():
+    """A missing one makes Odoo refuse what pulls it in: without phonenumbers no French client could install Invoicing."""
+    for path in (odoo_source.home() / "odoo" / "addons").glob("*/__manifest__.py"):
+        manifest = ast.literal_eval(path.read_text())
+        for library in manifest.get("external_dependencies", {}).get("python", []):
+            if manifest.get("auto_install"):
+                assert importlib.metadata.version(re.match(r"[\w.-]+", library)[0]), f"{path.parent.name}: {library}"
