@@ -138,7 +138,7 @@ def test_python_dependencies_are_pinned():
 
 
 def test_modules_that_come_by_themselves_find_their_libraries():
-    """A missing one makes Odoo refuse what pulls it in: without phonenumbers no French client could install Invoicing."""
+    """A missing one makes Odoo refuse what pulls it in: without phonenumbers no French client installs Invoicing."""
     for path in (odoo_source.home() / "odoo" / "addons").glob("*/__manifest__.py"):
         manifest = ast.literal_eval(path.read_text())
         for library in manifest.get("external_dependencies", {}).get("python", []):
