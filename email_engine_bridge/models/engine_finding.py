@@ -141,7 +141,7 @@ class EngineFinding(models.AbstractModel):
     @api.model
     def _say_error(self, error):
         """Return the sentence of an error of the tools (EngineError)."""
-        return self.env._(error.text) % error.values if error.values else self.env._(error.text)
+        return self.env._(error.text, **error.values)
 
     @api.model
     def _say_refusal(self, error):

@@ -4,6 +4,8 @@
 Every file lives in /etc/pmta.
 """
 
+# pylint: disable=prefer-env-translation  # tools only mark their texts; the screen translates them
+
 import requests
 
 from ..exceptions import EngineRejected, EngineUnavailable

@@ -1,5 +1,7 @@
 """The rules that need more than one line: names, references, scopes, dangers."""
 
+# pylint: disable=prefer-env-translation  # tools only mark their texts; the screen translates them
+
 import re
 from collections import defaultdict
 
