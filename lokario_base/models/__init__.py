@@ -8,6 +8,7 @@ from . import deletion_plan_partner
 from . import ir_cron
 from . import ir_cron_schedule
 from . import ir_mail_server
+from . import lease
 from . import mail_mail
 from . import rate_limit
 from . import res_company

@@ -6,3 +6,4 @@ from . import test_secret
 from . import test_signup
 from . import test_system_mail
 from . import test_vault
+from . import test_transaction

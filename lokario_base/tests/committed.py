@@ -1,0 +1,92 @@
+"""Tests whose commits are real: each class works on a database of its own, a clone of the one under test."""
+
+import contextlib
+import os
+import shutil
+import threading
+from pathlib import Path
+from unittest.mock import patch
+
+import odoo.sql_db
+from odoo import SUPERUSER_ID, api
+from odoo.modules.registry import Registry
+from odoo.tests import tagged
+from odoo.tests.common import BaseCase, get_db_name
+from odoo.tools import config
+
+PRISTINE = "_pristine"  # suffix of the copy that classes clone; nothing ever connects to it
+
+
+@tagged("-at_install", "post_install")
+class CommittedCase(BaseCase):
+    """What uses a second connection, a job, a cron, a lock or a thread is tested here, as it runs in production.
+
+    ``cls.registry`` is that of the clone. ``self.env`` is a superuser's on a fresh transaction, rolled back at the end
+    of the test; what a test commits stays for the others of its class. Make further ones with ``self.connect()``.
+    """
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        # The server that runs the tests holds the registries' lock meanwhile: threads of a test would wait for it.
+        cls.startClassPatcher(patch.object(Registry, "_lock", threading.RLock()))
+        cls.database = clone_database(f"{get_db_name()}_{cls.__name__.lower()}"[:60])
+        cls.addClassCleanup(drop_database, cls.database)
+        cls.registry = Registry(cls.database)
+        cls.addClassCleanup(Registry.delete, cls.database)
+
+    def setUp(self):
+        super().setUp()
+        self.env = self.connect()
+        self.cr = self.env.cr
+
+    def connect(self, user: int = SUPERUSER_ID, **context):
+        """Return an environment on a connection of its own, as another request or worker has it."""
+        cr = self.registry.cursor()
+        self.addCleanup(cr.close)
+        return api.Environment(cr, user, context)
+
+
+def clone_database(target: str) -> str:
+    """Copy the database under test, and its filestore by hard links."""
+    source = get_db_name()
+    _copy(source, f"{source}{PRISTINE}")
+    _copy(f"{source}{PRISTINE}", target)
+    return target
+
+
+def drop_database(name: str) -> None:
+    odoo.sql_db.close_db(name)
+    with _maintenance() as cr:
+        cr.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    shutil.rmtree(config.filestore(name), ignore_errors=True)
+
+
+def _copy(source: str, target: str) -> None:
+    with _maintenance() as cr:
+        cr.execute("SELECT 1 FROM pg_database WHERE datname = %s", [target])
+        if cr.fetchone():
+            return
+        with _closed(cr, source):
+            cr.execute(f'CREATE DATABASE "{target}" TEMPLATE "{source}"')
+    if Path(config.filestore(source)).exists():
+        shutil.copytree(config.filestore(source), config.filestore(target), copy_function=os.link)
+
+
+@contextlib.contextmanager
+def _closed(cr, name: str):
+    """Nobody is connected while PostgreSQL copies; who listens there (the gate) connects again by itself."""
+    odoo.sql_db.close_db(name)
+    cr.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+    try:
+        cr.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [name])
+        yield
+    finally:
+        cr.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+
+
+@contextlib.contextmanager
+def _maintenance():
+    with contextlib.closing(odoo.sql_db.db_connect("postgres").cursor()) as cr:
+        cr.connection.autocommit = True
+        yield cr
