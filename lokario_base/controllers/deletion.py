@@ -14,11 +14,11 @@ class AccountDeletion(CustomerPortal):
     def process_account_deletions(self, **params):
         return run_scheduled("lokario_base.ir_cron_account_deletions")
 
-    @http.route("/my/account/deletion", type="http", auth="user", website=True, methods=["GET"])
+    @http.route("/my/account/deletion", type="http", auth="user", website=True, methods=["GET"], private_page=True)
     def deletion_page(self, **params):
         return self._deletion_page()
 
-    @http.route("/my/account/deletion", type="http", auth="user", website=True, methods=["POST"])
+    @http.route("/my/account/deletion", type="http", auth="user", website=True, methods=["POST"], private_page=True)
     def deletion_request(self, password="", **params):
         user = request.env.user
         try:
@@ -33,7 +33,7 @@ class AccountDeletion(CustomerPortal):
             request.session.logout()
         return request.redirect("/users/deletion/requested")
 
-    @http.route("/my/deactivate_account", type="http", auth="user", website=True, methods=["POST"])
+    @http.route("/my/deactivate_account", type="http", auth="user", website=True, methods=["POST"], private_page=True)
     def deactivate_account(self, validation="", password="", **post):
         return self.deletion_request(password)
 
@@ -43,7 +43,15 @@ class AccountDeletion(CustomerPortal):
             request.session.logout()
         return request.render("lokario_base.deletion_requested", {"disable_database_manager": True})
 
-    @http.route("/users/deletion/undo", type="http", auth="public", website=True, methods=["GET", "POST"])
+    @http.route(
+        "/users/deletion/undo",
+        type="http",
+        auth="public",
+        website=True,
+        sitemap=False,
+        methods=["GET", "POST"],
+        private_page=True,
+    )
     def deletion_undo(self, token="", **params):
         """GET shows the button: programs that open the links of mails must not undo anything."""
         request.session.touch()  # kept, so that the form's token is still good when it comes back

@@ -31,7 +31,15 @@ class Signup(AuthSignupHome):
             request.env["res.users"]._send_verification(qcontext.get("login"))
             raise VerificationPending
 
-    @http.route("/auth/verify", type="http", auth="public", website=True, sitemap=False, methods=["GET", "POST"])
+    @http.route(
+        "/auth/verify",
+        type="http",
+        auth="public",
+        website=True,
+        sitemap=False,
+        methods=["GET", "POST"],
+        private_page=True,
+    )
     def auth_verify(self, token="", **params):
         """GET shows the button: programs that open the links of mails must not use the link up."""
         user_sudo = request.env["res.users"]._by_verification_token(token)
@@ -42,7 +50,15 @@ class Signup(AuthSignupHome):
         user_sudo._set_verified()
         return self._verification_page("verified", login=user_sudo.login)
 
-    @http.route("/auth/verify/resend", type="http", auth="public", website=True, sitemap=False, methods=["POST"])
+    @http.route(
+        "/auth/verify/resend",
+        type="http",
+        auth="public",
+        website=True,
+        sitemap=False,
+        methods=["POST"],
+        private_page=True,
+    )
     def auth_verify_resend(self, login="", **params):
         request.env["res.users"]._send_verification(login)
         return self._verification_page("sent")

@@ -5,8 +5,10 @@ from . import deletion_plan
 from . import deletion_plan_account
 from . import deletion_plan_chats
 from . import deletion_plan_partner
+from . import form_token
 from . import ir_cron
 from . import ir_cron_schedule
+from . import ir_http
 from . import ir_mail_server
 from . import lease
 from . import mail_mail

@@ -27,8 +27,7 @@ class RateLimit(models.Model):
 
         Counted on a cursor of its own: what follows may be rolled back, the act was tried all the same.
         """
-        secret = self.env["ir.config_parameter"].sudo().get_param("database.secret")
-        key_hash = hmac.new(secret.encode(), f"{scope}|{key}".encode(), hashlib.sha256).hexdigest()
+        key_hash = self._key_hash(scope, key)
         seconds = int(period.total_seconds())
         with self.pool.cursor() as cr:
             cr.execute(
@@ -39,6 +38,21 @@ class RateLimit(models.Model):
                 [key_hash, seconds, seconds, limit],
             )
             return cr.fetchone() is not None
+
+    @api.model
+    def _use_once(self, scope: str, key: str, until) -> bool:
+        """Whether ``key``, good until then, is used for the first time; part of the caller's transaction."""
+        self.env.cr.execute(
+            """INSERT INTO lokario_rate_limit (key_hash, period_start, count) VALUES (%s, %s, 1)
+               ON CONFLICT DO NOTHING RETURNING 1""",
+            [self._key_hash(scope, key), until],
+        )
+        return self.env.cr.fetchone() is not None
+
+    @api.model
+    def _key_hash(self, scope: str, key: str) -> str:
+        secret = self.env["ir.config_parameter"].sudo().get_param("database.secret")
+        return hmac.new(secret.encode(), f"{scope}|{key}".encode(), hashlib.sha256).hexdigest()
 
     @api.autovacuum
     def _gc_limits(self):

@@ -1,0 +1,73 @@
+from datetime import timedelta
+
+from freezegun import freeze_time
+from odoo import fields, http
+from odoo.tests import HttpCase, TransactionCase, tagged
+
+from ..tools.private_page import HEADERS
+
+PAGES = ("/users/deletion/undo", "/auth/verify")
+LOGGED_IN_PAGES = ("/my/account/deletion",)
+HOSTILE = ("", "x", "\0", "é" * 60, "%00%ff", "A" * 5000, "AQ", "AQ" * 40, "--", "[]", "{}", "١٢٣")
+
+
+@tagged("post_install", "-at_install")
+class TestPrivatePage(HttpCase):
+    def setUp(self):
+        super().setUp()
+        self.authenticate(None, None)
+
+    def assert_private(self, response):
+        for name, value in HEADERS.items():
+            self.assertEqual(response.headers.get(name), value, response.url)
+
+    def test_headers(self):
+        for path in PAGES:
+            self.assert_private(self.url_open(f"{path}?token=x"))
+        self.authenticate("admin", "admin")
+        for path in LOGGED_IN_PAGES:
+            self.assert_private(self.url_open(path))
+
+    def test_no_input_is_a_server_error(self):
+        for path in PAGES:
+            for value in HOSTILE:
+                response = self.opener.get(self.base_url() + path, params={"token": value}, timeout=20)
+                self.assertLess(response.status_code, 500, (path, value))
+            self.post(path, files={"token": ("x.bin", bytes(range(256)))})
+            for value in HOSTILE:
+                self.post(path, data={"token": value})
+        for value in HOSTILE:
+            self.post("/auth/verify/resend", data={"login": value})
+        self.post("/auth/verify/resend", files={"login": ("x.bin", bytes(range(256)))})
+
+    def post(self, path, data=None, **options):
+        data = {**(data or {}), "csrf_token": http.Request.csrf_token(self)}
+        response = self.opener.post(self.base_url() + path, data=data, timeout=20, **options)
+        self.assertLess(response.status_code, 500, (path, data, options))
+
+
+@tagged("post_install", "-at_install")
+class TestFormToken(TransactionCase):
+    def test_once_for_one_link(self):
+        tokens = self.env["lokario.form.token"]
+        first, second = tokens._issue("link"), tokens._issue("link")
+        self.assertFalse(tokens._redeem("other link", first))
+        self.assertTrue(tokens._redeem("link", first))
+        self.assertFalse(tokens._redeem("link", first))
+        self.assertFalse(tokens._redeem("link", first + "="), "the same bytes in other letters")
+        self.assertTrue(tokens._redeem("link", second))
+        for bad in ("", None, "x", second[::-1], "é"):
+            self.assertFalse(tokens._redeem("link", bad))
+
+    def test_not_for_ever(self):
+        token = self.env["lokario.form.token"]._issue("link")
+        with freeze_time(fields.Datetime.now() + timedelta(days=1)):
+            self.assertFalse(self.env["lokario.form.token"]._redeem("link", token))
+
+    def test_a_use_that_is_rolled_back_is_none(self):
+        tokens = self.env["lokario.form.token"]
+        token = tokens._issue("link")
+        with self.assertRaises(ZeroDivisionError), self.env.cr.savepoint():
+            tokens._redeem("link", token)
+            raise ZeroDivisionError
+        self.assertTrue(tokens._redeem("link", token))
