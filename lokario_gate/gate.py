@@ -9,10 +9,13 @@ from odoo.tools import config
 
 from odoo.addons.bus import websocket as bus
 
-from . import pages
+from . import cookies, pages
 from .routes import RouteTable
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_NAMES = ("X_FORWARDED_HOST", "X_FORWARDED_FOR", "X_FORWARDED_PROTO", "FORWARDED", "VIA", "X_REAL_IP")
+FORWARDED = tuple(f"HTTP_{name}" for name in _NAMES)  # a proxy has passed this request on
+JOBS = "/queue_job/"
 HEALTH = "/web/health"
 DATABASE_MANAGER = "/web/database/"
 RPC_WITH_DATABASE = {"login", "authenticate"}
@@ -31,10 +34,16 @@ def manager_database() -> str:
     return settings().get("manager_db") or next(iter(config["db_name"] or []), "lokario")
 
 
-def manager_hosts(job_runner_host: str = "") -> frozenset[str]:
-    """The names of the manager: this machine's own, those in odoo.conf, and the one that the job runner calls."""
-    named = [*settings().get("manager_hosts", "").split(","), job_runner_host]
-    return LOOPBACK | {host.strip().lower() for host in named if host.strip()}
+def manager_hosts() -> frozenset[str]:
+    """The names of the manager in odoo.conf: under these it answers everybody."""
+    return frozenset(host.strip().lower() for host in settings().get("manager_hosts", "").split(",") if host.strip())
+
+
+def is_own_call(environ: dict) -> bool:
+    """Whether a program of this very machine called us directly, not a visitor through a proxy that runs beside us."""
+    address = environ.get("REMOTE_ADDR", "")
+    is_here = address.startswith("127.") or address in {"::1", environ.get("SERVER_NAME")}
+    return is_here and not any(environ.get(header) for header in FORWARDED)
 
 
 def host_of(environ: dict) -> str:
@@ -49,45 +58,57 @@ def host_of(environ: dict) -> str:
 
 
 class Gate:
-    """Decides for each request; ``local.host`` remembers the host for what Odoo asks later in the same thread."""
+    """Decides for each request; ``local`` remembers the decision for what Odoo asks later in the same thread.
+
+    The manager answers under its configured names, to programs of this machine also under the names of loopback, and
+    to the job runner, wherever it runs, under the address that it calls.
+    """
 
     def __init__(self, job_runner_host: str = ""):
         self.manager = manager_database()
-        self._manager_hosts = manager_hosts(job_runner_host)
+        self._manager_hosts = manager_hosts()
+        self._own_hosts = LOOPBACK | {job_runner_host.strip().lower()} - {""}
         self._routes = RouteTable(self.manager, close_websockets)
         self._local = threading.local()
 
-    def database(self, host: str) -> str | None:
+    def database(self, host: str, is_own: bool = True) -> str | None:
         """The database that answers for a host, None when nobody does."""
-        if host in self._manager_hosts:
+        if self._is_managers(host, is_own):
             return self.manager
         route = self._routes.get(host)
         return route.database if route and route.state == "active" else None
+
+    def _is_managers(self, host: str, is_own: bool) -> bool:
+        return host in self._manager_hosts or (is_own and host in self._own_hosts)
 
     def wrap(self, application):
         """The WSGI application behind the gate."""
 
         def guarded(odoo_application, environ, start_response):
             host = self._local.host = host_of(environ)
-            response = self._refusal(environ, host)
-            answer = response or (lambda *arguments: application(odoo_application, *arguments))
-            return answer(environ, start_response)
+            is_for_jobs = environ.get("PATH_INFO", "").startswith(JOBS)
+            self._local.is_own = is_own_call(environ) or is_for_jobs
+            response = self._refusal(environ, host, self._local.is_own)
+            if response:
+                return response(environ, start_response)
+            return application(odoo_application, environ, cookies.hardened(environ, start_response))
 
         return guarded
 
     def filter_databases(self, databases, host=None) -> list[str]:
         """Stands for Odoo's `db_filter`: of these databases, the one this host may reach."""
-        allowed = self.database(self._host(host))
+        allowed = self._allowed(host)
         return [database for database in databases if database == allowed]
 
     def list_databases(self, force=False, host=None) -> list[str]:
         """Stands for Odoo's `db_list`: exactly one, so that cookie-less calls always find their database."""
-        database = self.database(self._host(host))
+        database = self._allowed(host)
         return [database] if database else []
 
-    def _host(self, named: str | None) -> str:
-        """The named host, else the visitor's; code outside of a request works for the manager."""
-        return host_of({"HTTP_HOST": named}) if named else getattr(self._local, "host", "localhost")
+    def _allowed(self, named: str | None) -> str | None:
+        """What the named host or else the visitor's may reach; code outside of a request works for the manager."""
+        host = host_of({"HTTP_HOST": named}) if named else getattr(self._local, "host", "localhost")
+        return self.database(host, getattr(self._local, "is_own", True))
 
     def guard_rpc(self, dispatch):
         """XML-RPC and JSON-RPC name their database in the call: it has to be the one of the host."""
@@ -96,6 +117,16 @@ class Gate:
             names_database = dispatch.__module__.endswith(".model") or method in RPC_WITH_DATABASE
             if names_database and params and not self.filter_databases([params[0]]):
                 raise AccessDenied
+            return dispatch(method, params)
+
+        return guarded
+
+    def guard_database_service(self, dispatch):
+        """Odoo tells anybody whether a database of a given name exists: that names the other clients."""
+
+        def guarded(method, params):
+            if method == "db_exist":
+                return bool(params and self.filter_databases([params[0]]))
             return dispatch(method, params)
 
         return guarded
@@ -109,13 +140,13 @@ class Gate:
 
         return guarded
 
-    def _refusal(self, environ: dict, host: str):
+    def _refusal(self, environ: dict, host: str, is_own: bool):
         path = environ.get("PATH_INFO", "")
         if path == HEALTH:
             return None
         if path.startswith(DATABASE_MANAGER) and not config["list_db"]:
             return pages.unknown(environ, host)
-        if host in self._manager_hosts:
+        if self._is_managers(host, is_own):
             return None
         route = self._routes.get(host)
         if route is None:

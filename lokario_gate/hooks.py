@@ -7,6 +7,7 @@ import odoo.http
 import odoo.service.common
 import odoo.service.db
 import odoo.service.model
+from odoo.modules.module import Manifest, load_openerp_module
 from odoo.tools import config
 
 from odoo.addons.base.models.ir_cron import IrCron
@@ -16,16 +17,27 @@ from . import redaction
 from .gate import Gate
 
 _logger = logging.getLogger(__name__)
+GATE = "lokario_gate"
 
 
 def post_load() -> None:
     """Odoo goes on without a server-wide module that fails; without the gate every database would be reachable."""
     redaction.install()
     try:
+        _require_server_wide_modules()
         _install(Gate(_job_runner_host()))
     except Exception as error:
         _logger.critical("The gate cannot be put up, so the server does not start.", exc_info=True)
         raise SystemExit(1) from error
+
+
+def _require_server_wide_modules() -> None:
+    """Odoo only logs that a server-wide module cannot be loaded, and serves without the jobs or APIs it stands for."""
+    for name in config["server_wide_modules"]:
+        if not Manifest.for_addon(name, display_warning=False):
+            raise ModuleNotFoundError(f"The server-wide module {name} is in no folder of addons_path.")
+        if name != GATE:
+            load_openerp_module(name)
 
 
 def _install(gate: Gate) -> None:
@@ -33,6 +45,7 @@ def _install(gate: Gate) -> None:
     odoo.http.db_filter = gate.filter_databases
     odoo.http.db_list = gate.list_databases
     odoo.service.model.dispatch = gate.guard_rpc(odoo.service.model.dispatch)
+    odoo.service.db.dispatch = gate.guard_database_service(odoo.service.db.dispatch)
     odoo.service.common.dispatch = gate.guard_rpc(odoo.service.common.dispatch)
     IrCron._process_jobs = gate.guard_crons(IrCron._process_jobs)
     bus.Websocket.onopen(gate.close_if_suspended)

@@ -38,8 +38,9 @@ class Fleet:
         self.add_route("birch.localhost", self.birch)
         # With workers the server is bound to another address, as in a container: the job runner calls it by that one.
         bound = {"http_interface": "127.0.0.2" if workers else "127.0.0.1"}
+        behind = {"proxy_mode": "True", "lokario/manager_hosts": "manager.test"}
         options = world.options(
-            **{"lokario/manager_db": self.manager, "workers": str(workers), "max_cron_threads": "0", **bound}
+            **{"lokario/manager_db": self.manager, "workers": str(workers), "max_cron_threads": "0", **behind, **bound}
         )
         self.server = Server(f"gate-{tag}", options)
 
@@ -64,9 +65,9 @@ class Fleet:
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode(), error.headers
 
-    def rpc(self, host, method, *params, service="common"):
+    def rpc(self, host, method, *params, service="common", **more):
         body = {"jsonrpc": "2.0", "method": "call", "params": {"service": service, "method": method, "args": params}}
-        headers = {"Host": host, "Content-Type": "application/json"}
+        headers = {"Host": host, "Content-Type": "application/json", **more}
         request = urllib.request.Request(self.server.url + "/jsonrpc", json.dumps(body).encode(), headers)
         try:
             with urllib.request.urlopen(request, timeout=60) as response:

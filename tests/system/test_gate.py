@@ -6,6 +6,9 @@ import struct
 import pytest
 from fleet import Fleet, wait_until
 
+from lokario_cli.console import Failure
+from lokario_cli.worlds.odoo import Server
+
 
 @pytest.fixture(scope="module", params=[0, 2], ids=["threaded", "workers"])
 def fleet(request, world, instance_template):
@@ -43,6 +46,52 @@ def test_unknown_host_gets_a_page_and_never_the_selector(fleet, host):
 def test_the_database_manager_is_closed_for_everybody(fleet):
     for path in ("/web/database/selector", "/web/database/manager", "/web/database/list"):
         assert fleet.get("localhost", path)[0] == 404
+
+
+VISITOR = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https"}
+
+
+@pytest.mark.parametrize(
+    "name", ["localhost", "127.0.0.1", "127.0.0.2", "[::1]", "[localhost]x.acme.localhost", "LOCALHOST."]
+)
+def test_no_name_of_loopback_leads_a_visitor_to_the_manager(fleet, name):
+    """Neither as Host nor as what the proxy was told; to a program of this machine the manager answers."""
+    for host, headers in ((name, VISITOR), ("acme.localhost", {**VISITOR, "X-Forwarded-Host": name})):
+        assert fleet.get(host, **headers)[0] == 404
+        assert "error" in fleet.rpc(host, "authenticate", fleet.manager, "admin", "admin", {}, **headers)
+    assert fleet.get("localhost")[0] == 200
+
+
+def test_the_manager_answers_visitors_under_its_configured_name(fleet):
+    assert fleet.get("proxied", **VISITOR, **{"X-Forwarded-Host": "manager.test"})[0] == 200
+    uid = fleet.rpc("manager.test", "authenticate", fleet.manager, "admin", "admin", {}, **VISITOR)
+    assert uid["result"] == 2
+
+
+def test_nobody_learns_which_databases_there_are(fleet):
+    for host in ("acme.localhost", "localhost"):
+        for database in (fleet.birch, "postgres", "t-nothing"):
+            assert fleet.rpc(host, "db_exist", database, service="db")["result"] is False
+    assert fleet.rpc("acme.localhost", "db_exist", fleet.acme, service="db")["result"] is True
+    assert "error" in fleet.rpc("acme.localhost", "list", service="db")
+
+
+def test_cookies_of_https_are_secure(fleet):
+    forwarded = {"X-Forwarded-Host": "acme.localhost", "X-Forwarded-For": "203.0.113.7"}
+    for protocol, secure in (("https", True), ("http", False)):
+        _status, _page, headers = fleet.get("acme.localhost", **forwarded, **{"X-Forwarded-Proto": protocol})
+        cookies = [value for value in headers.get_all("Set-Cookie") if value.startswith("session_id=")]
+        assert cookies
+        for cookie in cookies:
+            assert ("Secure" in cookie, "SameSite=Lax" in cookie) == (secure, secure), cookie
+
+
+@pytest.mark.parametrize("modules", ["base,web,rpc,queue_job,lokario_gate,no_such_module"])
+def test_a_missing_server_wide_module_ends_the_start(world, modules):
+    server = Server("gate-missing", world.options(server_wide_modules=modules, max_cron_threads="0"))
+    with pytest.raises(Failure, match="did not start"):
+        server.start()
+    assert "no_such_module is in no folder of addons_path" in server.log.read_text()
 
 
 def test_page_speaks_french(fleet):
