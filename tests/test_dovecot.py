@@ -94,7 +94,7 @@ def test_tls(folder):
         client.login("ann@mail.test", "ann's")
 
 
-@pytest.mark.parametrize(("version", "first"), [("2.3.19.1 (9b53102964)", "\n"), ("2.4.1-4 (7d8c)", "dovecot_config_v")])
+@pytest.mark.parametrize(("version", "first"), [("2.3.19.1 (9b53102964)", "\n"), ("2.4.1-4 (7d8c)", "dovecot_config")])
 def test_each_version_gets_its_own_language(version, first):
     users = dict.fromkeys(("login_user", "internal_user", "group", "uid", "gid"), "1000")
     dovecot = Dovecot(version, Path("/x"), "maildir", users, 1, 2, {}, everybody="x", introspection="http://x")

@@ -26,6 +26,7 @@ from .odoo import free_port
 
 MAILBOX_UID = 65534 if os.getuid() == 0 else os.getuid()
 
+
 @dataclass
 class MailWorld:
     """``driver`` is maildir (one file a mail) or sdbox (fast). ``certificate`` and ``key`` switch TLS on.
