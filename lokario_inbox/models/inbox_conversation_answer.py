@@ -2,7 +2,7 @@ from datetime import timedelta
 
 from odoo import fields, models
 
-SHOWN = ("kind", "state", "subject", "email_to", "send_at", "is_scheduled", "answer", "is_automatic")
+SHOWN = ("kind", "state", "subject", "email_to", "send_at", "is_scheduled", "is_automatic")
 WRITING = timedelta(minutes=2)  # somebody seen writing so recently is still at it
 
 
@@ -68,4 +68,4 @@ class InboxConversation(models.Model):
         shown = self.outgoing_ids.sorted("id").filtered(
             lambda item: item.message_id_header not in stored and item._is_shown_in_reader()
         )
-        return shown.read(SHOWN)
+        return [{**row, **mail._shown_reason()} for row, mail in zip(shown.read(SHOWN), shown, strict=True)]

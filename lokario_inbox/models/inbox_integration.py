@@ -8,6 +8,15 @@ from odoo.addons.lokario_base.fields import Secret
 
 from ..const import ERROR_CLASSES, SYNC_INTERVAL
 
+MENDS_READING = {
+    "auth_method",
+    "email_password",
+    "imap_host",
+    "imap_port",
+    "imap_security",
+    "login",
+}
+
 
 class InboxIntegration(models.Model):
     _name = "inbox.integration"
@@ -180,7 +189,7 @@ class InboxIntegration(models.Model):
         result = super().write(vals)
         if {"company_id", "visibility", "user_id"} & vals.keys():
             self._propagate_access()
-        if {"imap_host", "imap_port", "login", "email_password", "imap_security", "auth_method"} & vals.keys():
+        if MENDS_READING & vals.keys():
             self._forget_failure()
         return result
 
@@ -231,10 +240,11 @@ class InboxIntegration(models.Model):
                 )
 
     def _forget_failure(self):
-        """New credentials or a new server: try again at once."""
-        self.sudo().filtered(lambda i: i.state == "error").write(
-            {"failure_count": 0, "next_sync_at": fields.Datetime.now()}
-        )
+        """New credentials, a new server or a test that succeeded: try again at once."""
+        failed = self.sudo().filtered(lambda i: i.state == "error")
+        failed.write({"failure_count": 0, "next_sync_at": fields.Datetime.now()})
+        if failed:
+            self.env.ref("lokario_inbox.ir_cron_sync_all").sudo()._trigger()
 
     # === ADDRESSES === #
 

@@ -4,9 +4,11 @@ from datetime import timedelta
 from odoo import fields, models
 
 from ..const import BACKOFF_MAX
+from .inbox_integration_oauth import PREFIXES
 
 SLACK = timedelta(seconds=30)  # so that a mailbox is due at the tick, not just after it
 ALERT_AFTER = 3  # failures in a row that only time may heal
+WARNING = "mail.mail_activity_data_warning"
 ALERT_AT_ONCE = ("login", "tls", "policy", "configuration")
 
 STORE_OUTCOMES = """
@@ -37,11 +39,14 @@ class InboxIntegration(models.Model):
             integration = before[outcome.account_id]
             rows.append(integration._outcome_row(outcome, started_at))
             if outcome.error_class != "stopped" and (outcome.error_class or integration.state == "error"):
-                alerts.append((integration, outcome, integration.failure_count + 1))
+                alerts.append((integration, outcome, integration._is_alert_due(outcome.error_class)))
         self.env.cr.execute_values(STORE_OUTCOMES, rows, page_size=len(rows) or 1)
         self.browse(list(before)).invalidate_recordset()
-        for integration, outcome, failures in alerts:
-            integration._alert(outcome, failures)
+        for integration, outcome, is_due in alerts:
+            if not outcome.error_class:
+                integration._withdraw_warnings()
+            elif is_due:
+                integration._warn_owner(outcome.error_class)
 
     def _outcome_row(self, outcome, started_at):
         """A row of STORE_OUTCOMES; what the outcome says nothing about stays as it is."""
@@ -91,16 +96,64 @@ class InboxIntegration(models.Model):
             "next_at": started_at + timedelta(seconds=seconds * random.uniform(0.8, 1.2)) - SLACK,  # noqa: S311
         }
 
-    def _alert(self, outcome, failures):
-        """Tell the owner once when a mailbox fails, and take it back when it recovers."""
-        if not outcome.error_class:
-            self.activity_unlink(["mail.mail_activity_data_warning"])
-            return
-        at_once = outcome.error_class in ALERT_AT_ONCE
-        if failures == (1 if at_once else ALERT_AFTER):
-            self.with_context(mail_activity_quick_update=True).activity_schedule(
-                "mail.mail_activity_data_warning",
-                summary=self.env._("The mailbox %s cannot be synchronised", self.email_address),
-                note=self._error_remedy(outcome.error_class),
-                user_id=self.user_id.id,
+    def _is_alert_due(self, error_class):
+        """Whether this failure is the one after which the owner is asked: once for each cause."""
+        if error_class in ALERT_AT_ONCE:
+            return not self.failure_count or self.last_error_class != error_class
+        return self.failure_count + 1 == ALERT_AFTER
+
+    # === THE OWNER IS ASKED, EVERYBODY SEES WHY === #
+
+    def _warn_owner(self, error_class):
+        """Schedule an activity for the owner, in his language, unless he has one for this already."""
+        mailbox = self.with_context(lang=self.user_id.lang, mail_activity_quick_update=True)
+        if error_class == "login":
+            summary = mailbox.env._("Enter the password of %s again", self.email_address)
+        else:
+            summary = mailbox.env._("The mailbox %s does not work", self.email_address)
+        if summary not in mailbox.activity_ids.mapped("summary"):
+            mailbox.activity_schedule(
+                WARNING, summary=summary, note=mailbox._error_remedy(error_class), user_id=self.user_id.id
             )
+
+    def _withdraw_warnings(self):
+        """The mailbox works again: nobody needs to do anything, unless its sending is still held."""
+        self.filtered(lambda mailbox: not mailbox.sending_hold_until).activity_unlink([WARNING])
+
+    def _is_unconnected(self):
+        """Whether nobody has entered a password or gone through the provider's consent yet."""
+        self.ensure_one()
+        if self.auth_method == "password":
+            return not self.email_password
+        return not self[f"{PREFIXES[self.auth_method]}_refresh_token"]
+
+    def _reading_problem(self):
+        """Return why new mail is missing, in the words of who works with the mailbox; "" when all is well."""
+        self.ensure_one()
+        if self.state == "draft" and self._is_unconnected():
+            return self.env._("Not connected yet: its owner, %s, opens it and connects it.", self.user_id.sudo().name)
+        if self.state != "error":
+            return ""
+        if self.last_error_class == "login":
+            return self.env._(
+                "The server refuses the password. Its owner, %s, is asked to enter it again.", self.user_id.sudo().name
+            )
+        return self._error_remedy(self.last_error_class)
+
+    def _sending_problem(self):
+        """Return why mails wait in the mailbox, in the words of who works with it; "" when they leave."""
+        self.ensure_one()
+        if not self.sending_hold_until or self.sending_hold_until <= fields.Datetime.now():
+            return ""
+        reasons = {
+            "login": self.env._(
+                "Sending waits: the server refuses the password. The owner, %s, is asked to enter it again.",
+                self.user_id.sudo().name,
+            ),
+            "tls": self.env._("Sending waits: the certificate of the outgoing server is not valid."),
+            "limit": self.env._("Sending waits: the provider's limit is reached; the mails leave by themselves later."),
+            "network": self.env._(
+                "Sending waits: the outgoing server cannot be reached; the mails leave by themselves later."
+            ),
+        }
+        return reasons[self.sending_hold_cause]

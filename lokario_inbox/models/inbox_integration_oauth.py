@@ -52,6 +52,21 @@ class InboxIntegration(models.Model):
     def open_microsoft_outlook_uri(self):
         return self.action_connect_provider()
 
+    def _fetch_gmail_refresh_token(self, authorization_code):
+        tokens = super()._fetch_gmail_refresh_token(authorization_code)
+        self._take_consent()
+        return tokens
+
+    def _fetch_outlook_refresh_token(self, authorization_code):
+        tokens = super()._fetch_outlook_refresh_token(authorization_code)
+        self._take_consent()
+        return tokens
+
+    def _take_consent(self):
+        """The owner has just connected the mailbox again: nothing waits any longer."""
+        self._forget_failure()
+        self._release_mended_hold()
+
     # === TOKENS === #
 
     def _token_source__(self):

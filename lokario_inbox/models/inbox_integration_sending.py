@@ -2,6 +2,7 @@ import base64
 import contextlib
 from functools import partial
 
+from markupsafe import Markup
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import email_normalize
@@ -15,6 +16,16 @@ from ..tools.sync_plan import TokensRenewed
 
 SERVER_ENCRYPTION = {"ssl": "ssl_strict", "starttls": "starttls_strict", "none": "none"}
 FILING_PROVIDERS = ("smtp.gmail.com", "smtp.office365.com", "smtp-mail.outlook.com")
+
+
+MENDS_SENDING = {
+    "auth_method",
+    "email_password",
+    "login",
+    "smtp_host",
+    "smtp_port",
+    "smtp_security",
+}
 
 
 def _directly(call, *arguments):
@@ -56,8 +67,8 @@ class InboxIntegration(models.Model):
             vals
         ):
             self._sync_mail_server()
-        if {"email_password", "login", "smtp_host", "smtp_port", "smtp_security", "auth_method"} & set(vals):
-            self.filtered("sending_hold_until")._release_hold()
+        if MENDS_SENDING & set(vals):
+            self._release_mended_hold()
         return result
 
     # === THE MAIL SERVER === #
@@ -261,29 +272,36 @@ class InboxIntegration(models.Model):
     def _hold(self, verdict, text):
         """Stop sending from this mailbox for a while and tell its owner once."""
         until = fields.Datetime.add(fields.Datetime.now(), seconds=smtp_retry.with_jitter(verdict.wait))
-        told = self.sending_hold_cause == verdict.cause
         cause = verdict.cause if verdict.cause in ("login", "tls", "limit") else "network"
+        is_known = self.sending_hold_cause == cause
         self.write({"sending_hold_until": until, "sending_hold_cause": cause, "sending_hold_text": text})
-        if not told:
-            self._notify_hold(text)
+        if is_known:
+            return
+        if cause in ("login", "tls"):
+            self._warn_owner(cause)
+        self.with_context(lang=self.user_id.lang)._notify_hold(text)
 
     def _notify_hold(self, text):
         """Tell the owner of the mailbox that its mails wait."""
         self.message_notify(
             partner_ids=self.user_id.partner_id.ids,
             subject=self.env._("Sending from %(address)s is held", address=self.email_address),
-            body=self.env._(
-                "The mail server refuses to send from this mailbox; its mails wait and leave by themselves once it "
-                "works again. The server said: %(text)s",
-                text=text,
-            ),
+            body=Markup("<p>%s</p><details><summary>%s</summary>%s</details>")
+            % (self._sending_problem(), self.env._("Technical details"), text),
         )
 
     def _release_hold(self):
         """Let the waiting mails leave again."""
-        self.write({"sending_hold_until": False, "sending_hold_cause": False, "sending_hold_text": False})
+        held = self.filtered("sending_hold_until")
+        held.write({"sending_hold_until": False, "sending_hold_cause": False, "sending_hold_text": False})
+        held.filtered(lambda mailbox: mailbox.state != "error")._withdraw_warnings()
+        if held:
+            self.env.ref("lokario_inbox.ir_cron_send_outgoing").sudo()._trigger()
+
+    def _release_mended_hold(self):
+        """Password, connection or server changed or tested: only a provider's limit still holds."""
+        self.filtered(lambda mailbox: mailbox.sending_hold_cause != "limit")._release_hold()
 
     def action_release_hold(self):
         self.check_access("write")
         self._release_hold()
-        self.env.ref("lokario_inbox.ir_cron_send_outgoing").sudo()._trigger()

@@ -4,6 +4,7 @@ import uuid
 from datetime import timedelta
 
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 
 from ..const import IMAP_PORTS, LEASE_SECONDS
 from ..tools.host_policy import HostPolicy
@@ -79,6 +80,14 @@ class InboxIntegration(models.Model):
         """Button “Synchroniser”: have the mailbox looked at now, whatever its timetable says."""
         self.check_access("read")
         sudo = self.sudo()  # a reader of the mailbox may ask for its mail
+        if unconnected := sudo.filtered(lambda i: i._is_unconnected()):
+            raise UserError(
+                self.env._(
+                    "Not connected yet: %s. Open the mailbox and enter its password, or press “Connect” to allow the "
+                    "access at its provider.",
+                    ", ".join(unconnected.mapped("email_address")),
+                )
+            )
         sudo.filtered(lambda i: i.state == "paused").state = "draft"
         sudo.write({"next_sync_at": fields.Datetime.now()})
         self.env.ref("lokario_inbox.ir_cron_sync_all").sudo()._trigger()

@@ -2,6 +2,7 @@ from markupsafe import Markup
 from odoo import fields, models
 from odoo.tools import plaintext2html
 
+from ..tools.mime_html import without_own_links
 from ..tools.quoted_html import fold_html
 from ..tools.quoted_text import fold_text
 
@@ -42,7 +43,7 @@ class InboxMessage(models.Model):
     def _reader_body(self):
         """Return the body in its parts; signature and quotation are folded, never dropped."""
         if self.body_html:
-            return {"kind": "html", **vars(fold_html(str(self.body_html)))}
+            return {"kind": "html", **vars(fold_html(without_own_links(str(self.body_html))))}
         return {"kind": "text", **vars(fold_text(self.body_text))}
 
     def inbox_bodies(self):
@@ -52,7 +53,8 @@ class InboxMessage(models.Model):
 
     def _chatter_values(self, record):
         """Return the values of a ``mail.message`` that copies this mail into a record's chatter."""
-        body = Markup(self.body_html) if self.body_html else plaintext2html(self.body_text or "")  # noqa: S704 - sanitised
+        html = self.body_html and Markup(without_own_links(str(self.body_html)))  # noqa: S704 - sanitised
+        body = html or plaintext2html(self.body_text or "")
         return {
             "model": record._name,
             "res_id": record.id,

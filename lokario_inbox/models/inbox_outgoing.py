@@ -240,5 +240,21 @@ class InboxOutgoing(models.Model):
             return self.is_scheduled and self.cause == "answered"
         return self.state != "draft" or self.author_id == self.env.user or self.is_automatic
 
+    def _shown_reason(self):
+        """Return why the mail has not left, as {"why": in the user's words, "detail": in the server's}."""
+        answer = self.answer or ""
+        waits = self.state == "scheduled" and self.integration_id._sending_problem()
+        if waits:
+            return {"why": waits, "detail": self.integration_id.sending_hold_text or ""}
+        if self.state == "scheduled" and self.attempts and answer:
+            why = self.env._("The server did not take it yet: another try follows by itself.")
+        elif self.state == "unsettled":
+            why = self.env._("The sending was interrupted: the mailbox is asked whether the mail left.")
+        elif self.state == "failed" and self.attempts:
+            why = dict(self._fields["cause"]._description_selection(self.env)).get(self.cause, "")
+        else:  # our own words
+            return {"why": answer if self.state in ("failed", "cancelled") else "", "detail": ""}
+        return {"why": why, "detail": answer}
+
     def _undo_seconds(self):
         return max(0, self.company_id[:1].sudo().inbox_undo_seconds)

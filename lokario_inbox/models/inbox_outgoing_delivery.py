@@ -183,6 +183,7 @@ class InboxOutgoing(models.Model):
         if isinstance(outcome, smtp_client.Accepted):
             hidden = self.integration_id._hidden_copy_address(self.raw_recipients.splitlines())
             self._set_sent(outcome.text, "smtp")
+            self.integration_id._release_hold()
             self._queue_sent_copy(bool(hidden) and hidden not in outcome.skipped)
         elif isinstance(outcome, smtp_client.SubmissionFailed):
             self._after_failure(outcome)

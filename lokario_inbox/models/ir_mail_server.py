@@ -15,7 +15,7 @@ class IrMailServer(models.Model):
 
     inbox_integration_id = fields.Many2one("inbox.integration", ondelete="cascade", index="btree_not_null", copy=False)
     smtp_authentication = fields.Selection(
-        selection_add=[("inbox", "Inbox Integration")], ondelete={"inbox": "set default"}
+        selection_add=[("inbox", "Inbox Integration")], ondelete={"inbox": "cascade"}
     )
 
     _inbox_integration_uniq = models.UniqueIndex(

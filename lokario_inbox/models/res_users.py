@@ -1,11 +1,30 @@
-from odoo import models
+from odoo import Command, api, models
 
 
 class ResUsers(models.Model):
     _inherit = "res.users"
 
+    @api.model
+    def _inbox_roles(self):
+        return self.env.ref("lokario_inbox.group_lokario_inbox_user") | self.env.ref(
+            "lokario_inbox.group_lokario_inbox_manager"
+        )
+
+    def _leaves_the_employees(self, commands):
+        """Whether these commands on the groups make portal or public users of employees."""
+        employee = self.env.ref("base.group_user")
+        outside = self.env.ref("base.group_portal") | self.env.ref("base.group_public")
+        return any(
+            (command[0] == Command.LINK and command[1] in outside.ids)
+            or (command[0] in (Command.UNLINK, Command.DELETE) and command[1] == employee.id)
+            for command in commands
+        )
+
     def write(self, vals):
         """Somebody leaves: his mailboxes follow the choice that a manager made for each."""
+        if self._leaves_the_employees(vals.get("group_ids") or ()):  # the role that everybody gets is an employee's
+            without = [Command.unlink(role.id) for role in self._inbox_roles()]
+            vals = {**vals, "group_ids": [*vals["group_ids"], *without]}
         leaving = self.filtered("active") if "active" in vals and not vals["active"] else self.browse()
         result = super().write(vals)
         if leaving:

@@ -20,3 +20,5 @@ from . import test_reply_gate
 from . import test_deletion
 from . import test_loop_simulator
 from . import test_answer_rights
+from . import test_problems
+from . import test_links

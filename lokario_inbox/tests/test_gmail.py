@@ -6,6 +6,15 @@ from lokario_cli.worlds.imap_proxy import gmail_proxy, hide_capabilities
 
 from .mailbox_common import MailboxCase, make_mail
 
+ALL_MAIL = """
+namespace inbox {
+  mailbox "All Mail" {
+    special_use = \\All
+    auto = subscribe
+  }
+}
+"""
+
 
 @tagged("post_install", "-at_install")
 class TestGmail(MailboxCase):
@@ -13,7 +22,7 @@ class TestGmail(MailboxCase):
 
     @classmethod
     def _make_world(cls, world):
-        world.folders["All Mail"] = r"\All"
+        world.extra += ALL_MAIL
 
     def setUp(self):
         super().setUp()

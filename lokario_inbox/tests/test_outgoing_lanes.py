@@ -124,6 +124,27 @@ class TestDesk(BaseCase):
         outcomes, __ = self.serve(lambda ask: self._raise(ZeroDivisionError("oops")), [1])
         self.assertEqual((outcomes[1].stage, outcomes[1].code), ("data", None))
 
+    def test_a_session_that_cannot_even_be_closed_ends_nothing(self):
+        """An addon's session may be anything; the thread reports all the same, and the caller goes on."""
+
+        class Session:
+            def ehlo_or_helo_if_needed(self):
+                raise ZeroDivisionError("oops")
+
+            def __getattr__(self, name):
+                raise AttributeError(name)
+
+        for opener in (lambda ask: Session(), lambda ask: _Broken()):
+            outcomes, _lane = self.serve(opener, [1, 2])
+            self.assertEqual(outcomes[1].stage, "data")
+
     @staticmethod
     def _raise(error):
         raise error
+
+
+class _Broken:
+    """Raises whatever is asked of it, also when it is closed."""
+
+    def __getattr__(self, name):
+        raise RuntimeError(name)

@@ -31,7 +31,6 @@ async def check_imap(plan, emit):
         session = await _connect(plan, pinned, steps)
         await session.login(await credentials_of(plan, emit))
         steps.append(Step("login", True, detail=plan.login))
-        session.capabilities = frozenset()
         capabilities = await session.ask_capabilities()
         wanted = [name for name in ("CONDSTORE", "QRESYNC", "ESEARCH", "MOVE", "SPECIAL-USE") if name in capabilities]
         steps.append(Step("capabilities", True, detail=", ".join(wanted) or "IMAP4rev1"))

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import itertools
+import re
 import ssl
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -129,18 +130,18 @@ class ImapSession:
             await self.run("LOGOUT", timeout=2)
         self.abort()
 
-    async def login(self, credentials, *also):
-        """Log in; the commands in ``also`` travel in the same write and their replies return."""
+    async def login(self, credentials):
+        """Log in and wait for the answer: what a server says to commands behind a refused login hides the refusal."""
         if credentials.method == "oauth":
             token = f"user={credentials.login}\1auth=Bearer {credentials.secret}\1\1"
             command = b"AUTHENTICATE XOAUTH2 " + base64.b64encode(token.encode())
         else:
             command = b"LOGIN %s %s" % (quote(credentials.login), quote(credentials.secret))
-        first, *rest = await self.pipeline(command, *also)
-        if first.status != b"OK":
-            raise _refusal(first, LoginRefused)
-        self._learn(first)
-        return rest
+        (reply,) = await self.pipeline(command)
+        if reply.status != b"OK":
+            raise _refusal(reply, LoginRefused)
+        self.capabilities = frozenset()  # those before the login are others
+        self._learn(reply)
 
     async def run(self, command, timeout=COMMAND_TIMEOUT):
         """One command; raises ServerFault (or its kin) unless the server says OK."""
@@ -242,17 +243,24 @@ class ImapSession:
         return self.capabilities
 
 
+_BY_CODE = {
+    **dict.fromkeys(("AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "EXPIRED"), LoginRefused),
+    **dict.fromkeys(("OVERQUOTA", "LIMIT", "THROTTLED"), QuotaReached),
+    **dict.fromkeys(("UNAVAILABLE", "SERVERBUG", "INUSE"), ServerFault),
+}
+_CODE = re.compile(r"\[([A-Z-]+)[ \]]")
+_LIMIT_WORDS = re.compile(
+    r"TOO MANY (?:\w+ ){0,2}(?:CONNECTIONS|SESSIONS|LOGINS)|RATE LIMIT|(?:BANDWIDTH|CONNECTION) LIMIT|THROTTL"
+)
+
+
 def _refusal(reply, default):
-    """The MailboxError that a NO, BAD or BYE means (response codes of RFC 5530 first)."""
+    """The MailboxError that a NO, BAD or BYE means: response codes (RFC 5530) first, words without one."""
     text = reply.text.strip()[:200]
-    upper = text.upper()
-    if any(word in upper for word in ("[OVERQUOTA]", "[LIMIT]", "[THROTTLED]", "TOO MANY", "RATE LIMIT")):
-        return QuotaReached(text)
-    if "[UNAVAILABLE]" in upper or "[SERVERBUG]" in upper or "[INUSE]" in upper:
-        return ServerFault(text)
-    if "[AUTHENTICATIONFAILED]" in upper or "[AUTHORIZATIONFAILED]" in upper:
-        return LoginRefused(text)
-    return default(text)
+    code = _CODE.search(text.upper())
+    if code and code[1] in _BY_CODE:
+        return _BY_CODE[code[1]](text)
+    return (QuotaReached if _LIMIT_WORDS.search(text.upper()) else default)(text)
 
 
 @contextlib.contextmanager

@@ -105,9 +105,11 @@ class Lane:
         self.waiting = deque(self.keys)
 
     def drop_session(self):
-        if self.session is not None:
-            self.session.close()
-            self.session = None
+        """Forget the session; that it cannot even be closed is of no interest."""
+        session, self.session = self.session, None
+        if session is not None:
+            with contextlib.suppress(Exception):
+                session.close()
 
 
 class Desk:
@@ -174,12 +176,14 @@ class Desk:
     # === IN THE THREADS === #
 
     def _carry(self, lane, piece):
+        outcome = SubmissionFailed("data", None, "The sending thread ended.")
         try:
             outcome = piece.carry(lane, self)
         except Exception as error:  # noqa: BLE001 - a thread must always report
-            lane.drop_session()
             outcome = SubmissionFailed("data", None, str(error) or type(error).__name__)
-        self._events.put((lane, piece.key, outcome))
+            lane.drop_session()
+        finally:
+            self._events.put((lane, piece.key, outcome))
 
     def ask(self, call: Callable, *arguments):
         """Have the caller's thread make a call; return or raise what it returned or raised."""

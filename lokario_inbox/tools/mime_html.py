@@ -35,6 +35,8 @@ _ATTRIBUTES["font"] |= {"color", "face", "size"}
 _ATTRIBUTES["ol"] |= {"start", "type"}
 _ATTRIBUTES["blockquote"] |= {"type", "cite"}
 
+_BLANKS = "".join(map(chr, range(0x21)))  # what browsers ignore in front of an address
+
 # Nothing that can load a resource, leave its box or hide from the reader.
 _STYLES = {
     "color",
@@ -86,18 +88,37 @@ _STYLES = {
     "list-style-type",
     "table-layout",
 }
-_CLEANER = nh3.Cleaner(
+_ABSOLUTE = re.compile(r"(?:https?://[^/\\]|mailto:|tel:)", re.IGNORECASE)
+_DOUBTFUL_LINK = re.compile(r' (?:href|cite)="(?!(?:https?://[^/\\"]|mailto:|tel:))', re.IGNORECASE)
+
+
+def _leads_elsewhere(_tag, attribute, value):
+    """Drop links that a browser completes with the address of the page they stand on: our own server.
+
+    ``/x``, ``x``, ``#x`` and, because the scheme is that of the page, ``https:x`` and ``https:/x``.
+    """
+    if attribute in ("href", "cite") and not _ABSOLUTE.match(re.sub(r"[\t\r\n]", "", value).lstrip(_BLANKS)):
+        return None
+    return value
+
+
+_CLEANER_OPTIONS = dict(
     tags=_TAGS,
     attributes=_ATTRIBUTES,
     clean_content_tags={"script", "style", "title", "noscript", "template"},
     url_schemes={"http", "https", "mailto", "tel", "cid", "data"},
+    url_relative=lambda url: f"https:{url}" if url.startswith("//") else None,
+    attribute_filter=_leads_elsewhere,
     filter_style_properties=_STYLES,
     link_rel="noopener noreferrer nofollow",
+)
+_CLEANER = nh3.Cleaner(**_CLEANER_OPTIONS)
+_STORED_CLEANER = nh3.Cleaner(
+    **{**_CLEANER_OPTIONS, "attributes": {**_ATTRIBUTES, "img": _ATTRIBUTES["img"] | {"data-remote-src"}}}
 )
 _TEXT_CLEANER = nh3.Cleaner(tags=set(), clean_content_tags={"script", "style", "title", "template", "head"})
 _REMOTE_SRC = re.compile(r'(<img\b[^>]*?) src="(?:https?:)?//', re.IGNORECASE)
 _ANY_SRC = re.compile(r' src="(?!cid:|data:image/)[^"]*"')
-_DATA_LINK = re.compile(r' (?:href|cite)="\s*(?:data|cid):[^"]*"')
 _MSO = re.compile(r"<!--\[if[\s\S]*?<!\[endif\]-->", re.IGNORECASE)
 _BREAKS = re.compile(r"<(?:br|/p|/div|/tr|/li|/h[1-6]|/blockquote|hr)\b[^>]*>", re.IGNORECASE)
 _CELLS = re.compile(r"</t[dh]>", re.IGNORECASE)
@@ -114,9 +135,12 @@ def sanitise(markup):
     if "src=" in cleaned:
         cleaned = _REMOTE_SRC.sub(lambda match: match[0].replace(" src=", " data-remote-src="), cleaned)
         cleaned = _ANY_SRC.sub("", cleaned)
-    if "data:" in cleaned or "cid:" in cleaned:
-        cleaned = _DATA_LINK.sub("", cleaned)
     return cleaned
+
+
+def without_own_links(stored):
+    """Return stored HTML without the links to our own server that earlier versions of ``sanitise`` kept."""
+    return _STORED_CLEANER.clean(stored) if _DOUBTFUL_LINK.search(stored) else stored
 
 
 def to_text(markup):

@@ -103,15 +103,13 @@ async def connect(plan):
 
 
 async def _log_in(session, plan, credentials):
-    """Log in and, in the same write when the capabilities are known, ask every folder's status."""
-    known = plan.capabilities and not plan.list_folders and plan.purpose == "sync"
-    commands = [_status(folder, plan.capabilities) for folder in plan.folders] if known else []
-    replies = await session.login(credentials, *commands)
-    session.capabilities = plan.capabilities if known else frozenset()
-    if not known:
-        await session.ask_capabilities()
-        commands = [_status(folder, session.capabilities) for folder in plan.folders]
-        replies = await session.pipeline(*commands) if commands else []
+    """Log in and, once that is answered, ask every folder's status in one write."""
+    await session.login(credentials)
+    if not plan.list_folders and plan.purpose == "sync":
+        session.capabilities = session.capabilities or plan.capabilities
+    await session.ask_capabilities()
+    commands = [_status(folder, session.capabilities) for folder in plan.folders]
+    replies = await session.pipeline(*commands) if commands else []
     return [_parse_status(reply, folder.path) for reply, folder in zip(replies, plan.folders, strict=True)]
 
 

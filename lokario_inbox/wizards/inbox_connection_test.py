@@ -45,8 +45,11 @@ class InboxConnectionTest(models.TransientModel):
         """Both servers up to the login; nothing is changed there."""
         integration = self.integration_id.sudo()
         try:
-            for step in integration._ask_server__(check_imap):
+            steps = integration._ask_server__(check_imap)
+            for step in steps:
                 self._add_step(f"imap_{step.key}", step.ok, step.error_class, step.detail)
+            if all(step.ok for step in steps):
+                integration._forget_failure()
         except UserError as err:  # the stored secret cannot be decrypted
             self._add_step("imap_login", False, "configuration", str(err))
         if integration.smtp_host:
@@ -68,6 +71,7 @@ class InboxConnectionTest(models.TransientModel):
             self._add_step("smtp_login", False, "configuration", str(err))
         else:
             self._add_step("smtp_login", True, "", integration.smtp_host)
+            integration._release_mended_hold()
 
     def _add_step(self, key, is_ok, error_class="", detail=""):
         self.env["inbox.connection.test.step"].sudo().create(
@@ -76,7 +80,7 @@ class InboxConnectionTest(models.TransientModel):
                 "key": key,
                 "is_ok": is_ok,
                 "error_class": error_class or False,
-                "detail": (detail or "")[:500],
+                "detail": detail or "",
             }
         )
 
@@ -169,8 +173,8 @@ class InboxConnectionTestStep(models.TransientModel):
     )
     is_ok = fields.Boolean(string="OK")
     error_class = fields.Char()
-    detail = fields.Char()
-    remedy = fields.Char(compute="_compute_remedy", string="What to do")
+    detail = fields.Text(string="Technical details")
+    remedy = fields.Text(compute="_compute_remedy", string="What to do")
 
     def _compute_remedy(self):
         for step in self:

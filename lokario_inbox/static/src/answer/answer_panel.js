@@ -76,7 +76,13 @@ export class AnswerPanel extends Component {
     }
 
     async compose(kind) {
-        this.state.draftId = await this.orm.call("inbox.conversation", "action_compose", [[this.props.conversation.id]], { kind });
+        this.props.store.composing = true; // keys pressed until the composer is there are no shortcuts either
+        try {
+            this.state.draftId = await this.orm.call("inbox.conversation", "action_compose", [[this.props.conversation.id]], { kind });
+        } catch (error) {
+            this.props.store.composing = false;
+            throw error;
+        }
     }
 
     edit(mail) {

@@ -1,4 +1,4 @@
-import { Component, markup, onWillDestroy, onWillStart, useState } from "@odoo/owl";
+import { Component, markup, onMounted, onWillDestroy, onWillStart, onWillUnmount, useRef, useState } from "@odoo/owl";
 import { MAIN_PLUGINS } from "@html_editor/plugin_sets";
 import { Wysiwyg } from "@html_editor/wysiwyg";
 import { Dropdown } from "@web/core/dropdown/dropdown";
@@ -25,10 +25,13 @@ export class Composer extends Component {
 
     setup() {
         this.orm = useService("orm");
+        this.rootRef = useRef("root");
         this.saveSoon = useDebounced(() => this.isDone || this.save(), PAUSE, { execBeforeUnmount: true });
         useHotkey("control+enter", () => this.send(), { bypassEditableProtection: true });
         this.state = useState({ draft: null, files: [], canned: [], collisions: { writing: [], answered_by: [] }, sendAt: "", busy: false, more: false });
         onWillStart(() => this.load());
+        onMounted(() => this.begin());
+        onWillUnmount(() => (this.props.store.composing = false));
         this.timer = setInterval(() => this.ping(), PING);
         onWillDestroy(() => clearInterval(this.timer));
     }
@@ -68,6 +71,17 @@ export class Composer extends Component {
 
     onLoad(editor) {
         this.editor = editor;
+    }
+
+    /** What is typed from now on is the answer: it goes into the text, or first into who shall get it. */
+    begin() {
+        this.props.store.composing = true;
+        this.rootRef.el.scrollIntoView({ block: "nearest" });
+        if (this.state.draft.email_to) {
+            this.editor.shared.selection.focusEditable();
+        } else {
+            this.rootRef.el.querySelector(".lokario_to").focus();
+        }
     }
 
     /** One save after the other; the last one survives the composer, when somebody opens another conversation. */

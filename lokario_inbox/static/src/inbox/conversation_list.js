@@ -50,8 +50,14 @@ export class ConversationList extends Component {
         if (!this.store.sidebar.mailboxes.length) {
             return _t("Connect your first mailbox: its mail appears here within minutes.");
         }
-        return this.store.filter.search
-            ? _t("Nothing matches. Try fewer words, or search in “All mail”.")
+        if (this.store.filter.search) {
+            return _t("Nothing matches. Try fewer words, or search in “All mail”.");
+        }
+        const { integration_id } = this.store.filter;
+        const shown = this.store.sidebar.mailboxes.filter((box) => !integration_id || box.id === integration_id);
+        const silent = shown.filter((box) => box.problem);
+        return silent.length
+            ? _t("Nothing here, but mail may be missing: %s cannot be read at the moment.", silent.map((box) => box.name).join(", "))
             : _t("All done here. Enjoy the quiet.");
     }
 

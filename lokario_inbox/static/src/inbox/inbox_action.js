@@ -1,4 +1,5 @@
-import { Component, onWillStart, onWillUnmount, useEffect, useExternalListener, useState } from "@odoo/owl";
+import { Component, onWillStart, onWillUnmount, useEffect, useState } from "@odoo/owl";
+import { useHotkey } from "@web/core/hotkeys/hotkey_hook";
 import { useService } from "@web/core/utils/hooks";
 import { registry } from "@web/core/registry";
 import { user } from "@web/core/user";
@@ -38,7 +39,7 @@ export class InboxAction extends Component {
             clearInterval(this.progressTimer);
         });
         useEffect((running) => this.watchProgress(running), () => [this.isFirstSyncRunning]);
-        useExternalListener(window, "keydown", (ev) => this.onKeydown(ev));
+        this.registerShortcuts();
     }
 
     async start() {
@@ -63,36 +64,30 @@ export class InboxAction extends Component {
         }
     }
 
-    onKeydown(ev) {
-        const typing = ev.target.closest?.("input, textarea, select, [contenteditable='true'], .modal");
-        if (typing || ev.ctrlKey || ev.metaKey || ev.altKey) {
-            return;
-        }
+    /** One key each, by Odoo's own service; never while an answer is being written, wherever the focus is. */
+    registerShortcuts() {
         const store = this.store;
         const shortcuts = {
             j: () => store.step(1),
-            ArrowDown: () => store.step(1),
+            arrowdown: () => store.step(1),
             k: () => store.step(-1),
-            ArrowUp: () => store.step(-1),
+            arrowup: () => store.step(-1),
             x: () => store.activeId && store.toggle(store.activeId),
             e: () => store.setState("archived"),
             d: () => store.setState("resolved"),
             o: () => store.setState("in_progress"),
-            "!": () => store.setState("spam"),
+            s: () => store.setState("spam"),
             m: () => store.update(store.targetIds, { user_id: user.userId }),
             u: () => store.markRead(store.targetIds, false),
             z: () => store.snoozeDays(1),
-            "*": () => store.conversation && store.update([store.activeId], { is_urgent: !store.conversation.is_urgent }),
-            Escape: () => store.close(),
-            "?": () => this.dialog.add(ShortcutHelp, {}),
-            "/": () => document.querySelector(".lokario_inbox_search input")?.focus(),
+            i: () => store.conversation && store.update([store.activeId], { is_urgent: !store.conversation.is_urgent }),
+            escape: () => store.close(),
+            h: () => this.dialog.add(ShortcutHelp, {}),
+            f: () => document.querySelector(".lokario_inbox_search input")?.focus(),
             n: () => document.querySelector(".lokario_note_input")?.focus(),
         };
-        const run = shortcuts[ev.key];
-        if (run) {
-            ev.preventDefault();
-            ev.stopPropagation();
-            run();
+        for (const [key, run] of Object.entries(shortcuts)) {
+            useHotkey(key, run, { isAvailable: () => !store.composing });
         }
     }
 }

@@ -22,6 +22,7 @@ export class InboxStore {
         this.conversation = null;
         this.opening = false;
         this.selected = {};
+        this.composing = false; // an answer is being written: no shortcut
         this.showCustomer = true;
         this.request = 0;
         this.epoch = 0;
@@ -229,9 +230,31 @@ export class InboxStore {
         };
         const ids = this.targetIds;
         if (ids.length) {
-            this.notification.add(done[state], { type: "success" });
+            this.offerUndo(done[state], ids);
         }
         return this.update(ids, { state });
+    }
+
+    /** Say what was done with conversations of the list, with a way back to the state that each of them had. */
+    offerUndo(text, ids) {
+        const before = {};
+        for (const { id, state } of [...this.records, ...(this.conversation ? [this.conversation] : [])]) {
+            if (ids.includes(id)) {
+                before[id] = state;
+            }
+        }
+        const close = this.notification.add(text, {
+            type: "success",
+            buttons: [{ name: _t("Undo"), primary: true, onClick: () => { close(); return this.restoreStates(before); } }],
+        });
+    }
+
+    async restoreStates(before) {
+        for (const state of new Set(Object.values(before))) {
+            const ids = Object.keys(before).filter((id) => before[id] === state).map(Number);
+            await this.change("inbox_update", [ids, { state }]);
+        }
+        await this.refresh();
     }
 
     snoozeDays(days) {

@@ -18,10 +18,10 @@ export class ShortcutHelp extends Component {
             ["m", _t("Assign to me")],
             ["u", _t("Mark unread")],
             ["z", _t("Snooze until tomorrow")],
-            ["*", _t("Urgent")],
-            ["!", _t("Spam")],
+            ["i", _t("Urgent")],
+            ["s", _t("Spam")],
             ["n", _t("Write a note")],
-            ["/", _t("Search")],
+            ["f", _t("Search")],
             ["Esc", _t("Close the conversation")],
         ];
     }

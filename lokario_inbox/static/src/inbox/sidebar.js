@@ -38,6 +38,13 @@ export class Sidebar extends Component {
         return view === key && !category_id && !tag_id && !integration_id;
     }
 
+    problems(mailbox) {
+        return [
+            { text: mailbox.problem, detail: mailbox.problem_detail },
+            { text: mailbox.hold, detail: mailbox.hold_detail },
+        ].filter((problem) => problem.text);
+    }
+
     async synchronise(mailbox) {
         this.syncing[mailbox.id] = true;
         try {
