@@ -10,13 +10,6 @@ from lokario_cli.worlds.loaded import LoadedOdoo, fresh_database
 from lokario_cli.worlds.mail import MailWorld
 
 MAILBOX_PASSWORD = "bench-password"
-EVERYBODY = f"""
-auth_failure_delay = 0
-passdb {{
-  driver = static
-  args = password={MAILBOX_PASSWORD}
-}}
-"""
 
 
 @contextlib.contextmanager
@@ -34,7 +27,7 @@ def full_world(name: str):
     """Yield an open FullWorld: the inbox and accounting installed, Dovecot running."""
     with (
         fresh_database(name, "lokario_billing") as (world, database),
-        MailWorld(Path(tempfile.mkdtemp(prefix="lokario-mail-")), extra=EVERYBODY) as mail,
+        MailWorld(Path(tempfile.mkdtemp(prefix="lokario-mail-")), everybody=MAILBOX_PASSWORD) as mail,
         contextlib.closing(FullWorld(world, database, mail)) as full,
     ):
         yield full

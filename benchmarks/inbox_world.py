@@ -59,7 +59,7 @@ def inbox_world(driver="sdbox", name="lokario_bench_inbox", addons="lokario_inbo
     try:
         with (
             fresh_database(name, addons, cluster) as (world, database),
-            MailWorld(folder, driver=driver, extra=EVERYBODY) as mail,
+            MailWorld(folder, driver=driver, everybody=PASSWORD) as mail,
             contextlib.closing(InboxWorld(world, database, mail)) as inbox,
         ):
             yield inbox
@@ -120,15 +120,6 @@ def _command(stream, command):
             raise OSError("Dovecot cut the connection")
     if not line.startswith(b"a OK"):
         raise OSError(line.decode())
-
-
-EVERYBODY = f"""
-auth_failure_delay = 0
-passdb {{
-  driver = static
-  args = password={PASSWORD}
-}}
-"""
 
 
 def make_mails(count, seed=1):

@@ -21,76 +21,27 @@ from pathlib import Path
 
 from ..console import Failure
 from ..setup.apt import find_command
+from .dovecot import SPECIAL_FOLDERS, Dovecot
 from .odoo import free_port
 
 MAILBOX_UID = 65534 if os.getuid() == 0 else os.getuid()
-SPECIAL_FOLDERS = {"Sent": r"\Sent", "Drafts": r"\Drafts", "Trash": r"\Trash", "Junk": r"\Junk", "Archive": r"\Archive"}
-
-CONFIGURATION = """
-protocols = imap
-listen = 127.0.0.1
-disable_plaintext_auth = no
-base_dir = {folder}/run
-state_dir = {folder}/var
-log_path = {folder}/dovecot.log
-default_login_user = {login_user}
-default_internal_user = {internal_user}
-default_internal_group = {group}
-first_valid_uid = 1
-mail_location = {location}
-mail_max_userip_connections = 2000
-ssl = {ssl}
-{certificates}
-passdb {{
-  driver = passwd-file
-  args = username_format=%u {folder}/users
-}}
-userdb {{
-  driver = static
-  args = uid={uid} gid={gid} home={folder}/mail/%u
-}}
-namespace inbox {{
-  inbox = yes
-  separator = /
-{folders}
-}}
-service imap-login {{
-  chroot =
-  client_limit = 4000
-  service_count = 0
-  inet_listener imap {{
-    address = 127.0.0.1
-    port = {imap_port}
-  }}
-  inet_listener imaps {{
-    address = 127.0.0.1
-    port = {imaps_port}
-  }}
-  process_min_avail = 1
-}}
-service imap {{
-  process_limit = 2000
-}}
-service anvil {{
-  chroot =
-  client_limit = 8000
-}}
-service stats {{
-  chroot =
-}}
-{extra}
-"""
 
 
 @dataclass
 class MailWorld:
-    """``driver`` is maildir (one file a mail) or sdbox (fast). ``certificate`` and ``key`` switch TLS on."""
+    """``driver`` is maildir (one file a mail) or sdbox (fast). ``certificate`` and ``key`` switch TLS on.
+
+    ``everybody`` is a password that any user logs in with: Dovecot looks at a changed list of users once a second
+    only. ``introspection`` is the URL that judges XOAUTH2 tokens (RFC 7662).
+    """
 
     folder: Path
     driver: str = "maildir"
     certificate: Path | None = None
     key: Path | None = None
-    extra: str = ""
+    everybody: str = ""
+    introspection: str = ""
+    folders: dict[str, str] = field(default_factory=SPECIAL_FOLDERS.copy)
     imap_port: int = field(default_factory=free_port)
     imaps_port: int = field(default_factory=free_port)
     _process: subprocess.Popen | None = field(default=None, init=False)
@@ -111,9 +62,10 @@ class MailWorld:
         self.folder.chmod(0o755)
         os.chown(self.folder / "mail", MAILBOX_UID, -1)
         (self.folder / "users").touch()
-        configuration = self.folder / "dovecot.conf"
-        configuration.write_text(self._configuration())
-        self._process = subprocess.Popen([dovecot, "-F", "-c", str(configuration)], start_new_session=True)
+        for name, text in self._configuration(dovecot).files().items():
+            (self.folder / name).write_text(text)
+        command = [dovecot, "-F", "-c", str(self.folder / "dovecot.conf")]
+        self._process = subprocess.Popen(command, start_new_session=True)
         self._await_port()
         return self
 
@@ -161,29 +113,27 @@ class MailWorld:
         except OSError:
             fresh.rmdir()
 
-    def _configuration(self) -> str:
+    def _configuration(self, dovecot: str) -> Dovecot:
         as_root = os.getuid() == 0
         user = getpass.getuser()
-        location = {"maildir": "maildir:{}/mail/%u/Maildir", "sdbox": "sdbox:{}/mail/%u/sdbox"}[self.driver]
-        folders = "\n".join(
-            f"  mailbox {name} {{\n    auto = subscribe\n    special_use = {use}\n  }}"
-            for name, use in SPECIAL_FOLDERS.items()
-        )
-        certificates = f"ssl_cert = <{self.certificate}\nssl_key = <{self.key}" if self.certificate else ""
-        return CONFIGURATION.format(
+        return Dovecot(
+            version=subprocess.run([dovecot, "--version"], capture_output=True, text=True, check=True).stdout,
             folder=self.folder,
-            login_user="dovenull" if as_root else user,
-            internal_user="dovecot" if as_root else user,
-            group="dovecot" if as_root else grp.getgrgid(os.getgid()).gr_name,
-            location=location.format(self.folder),
-            ssl="yes" if self.certificate else "no",
-            certificates=certificates,
-            uid=MAILBOX_UID,
-            gid=pwd.getpwuid(MAILBOX_UID).pw_gid,
-            folders=folders,
+            driver=self.driver,
+            users={
+                "login_user": "dovenull" if as_root else user,
+                "internal_user": "dovecot" if as_root else user,
+                "group": "dovecot" if as_root else grp.getgrgid(os.getgid()).gr_name,
+                "uid": str(MAILBOX_UID),
+                "gid": str(pwd.getpwuid(MAILBOX_UID).pw_gid),
+            },
             imap_port=self.imap_port,
-            imaps_port=self.imaps_port if self.certificate else 0,
-            extra=self.extra,
+            imaps_port=self.imaps_port,
+            folders=self.folders,
+            certificate=self.certificate,
+            key=self.key,
+            everybody=self.everybody,
+            introspection=self.introspection,
         )
 
     def _await_port(self) -> None:

@@ -11,14 +11,6 @@ from odoo.tests import TransactionCase
 from lokario_cli.worlds.mail import MailWorld
 
 PASSWORD = 'correct"horse\\battery'
-# Any user may log in: Dovecot looks at a changed list of users once a second only.
-EVERYBODY = f"""
-auth_failure_delay = 0
-passdb {{
-  driver = static
-  args = password={PASSWORD}
-}}
-"""
 
 
 def make_mail(number, **headers):
@@ -49,7 +41,7 @@ class MailboxCase(TransactionCase):
     def setUpClass(cls):
         super().setUpClass()
         folder = Path(tempfile.mkdtemp(prefix="lokario-mail-"))
-        world = MailWorld(folder, driver=cls.driver, extra=EVERYBODY)
+        world = MailWorld(folder, driver=cls.driver, everybody=PASSWORD)
         cls._make_world(world)
         cls.world = cls.enterClassContext(world)
         cls._allow_hosts(cls.env, f"127.0.0.1:{cls.world.imap_port}")

@@ -6,15 +6,6 @@ from lokario_cli.worlds.imap_proxy import gmail_proxy, hide_capabilities
 
 from .mailbox_common import MailboxCase, make_mail
 
-ALL_MAIL = """
-namespace inbox {
-  mailbox "All Mail" {
-    special_use = \\All
-    auto = subscribe
-  }
-}
-"""
-
 
 @tagged("post_install", "-at_install")
 class TestGmail(MailboxCase):
@@ -22,7 +13,7 @@ class TestGmail(MailboxCase):
 
     @classmethod
     def _make_world(cls, world):
-        world.extra += ALL_MAIL
+        world.folders["All Mail"] = r"\All"
 
     def setUp(self):
         super().setUp()

@@ -15,7 +15,7 @@ from ..exceptions import AddressRefused
 from ..tools.host_policy import HostPolicy
 from ..tools.providers import by_domain, by_mx
 from ..tools.sync_plan import FoldersListed
-from .mailbox_common import EVERYBODY, PASSWORD, MailboxCase
+from .mailbox_common import PASSWORD, MailboxCase
 
 VALUES = {"name": "Boîte", "email_password": "s3cret", "imap_host": "imap.example.com"}
 
@@ -418,7 +418,7 @@ class TestTls(MailboxCase):
     def _connect_to(self, name, trust=None, security="ssl"):
         folder = Path(tempfile.mkdtemp(prefix="lokario-mail-"))
         keys = {"certificate": self.folder / f"{name}.pem", "key": self.folder / f"{name}.key"}
-        with MailWorld(folder, driver="sdbox", extra=EVERYBODY, **keys) as world:
+        with MailWorld(folder, driver="sdbox", everybody=PASSWORD, **keys) as world:
             port = world.imaps_port if security == "ssl" else world.imap_port
             self._allow_hosts(self.env, f"localhost:{port}")
             if trust:

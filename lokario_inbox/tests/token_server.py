@@ -3,21 +3,6 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs
 
-OAUTH_PASSDB = """
-auth_mechanisms = plain xoauth2
-passdb {{
-  driver = oauth2
-  mechanisms = xoauth2
-  args = {folder}/oauth2.conf.ext
-}}
-"""
-INTROSPECTION = """
-introspection_url = {url}/introspect
-introspection_mode = auth
-username_attribute = email
-tokeninfo_url =
-"""
-
 
 class TokenServer:
     """An OAuth 2 token endpoint (RFC 6749 section 6) and Dovecot's token introspection (RFC 7662) in one."""
@@ -76,6 +61,4 @@ class TokenServer:
 
     def teach(self, world):
         """Have a MailWorld that is not yet started take XOAUTH2 tokens of this server."""
-        world.folder.mkdir(parents=True, exist_ok=True)
-        world.extra += OAUTH_PASSDB.format(folder=world.folder)
-        (world.folder / "oauth2.conf.ext").write_text(INTROSPECTION.format(url=self.url))
+        world.introspection = f"{self.url}/introspect"
