@@ -7,13 +7,14 @@ import odoo.http
 import odoo.service.common
 import odoo.service.db
 import odoo.service.model
+import odoo.service.server
 from odoo.modules.module import Manifest, load_openerp_module
 from odoo.tools import config
 
 from odoo.addons.base.models.ir_cron import IrCron
 from odoo.addons.bus import websocket as bus
 
-from . import redaction
+from . import outage, redaction
 from .gate import Gate
 
 _logger = logging.getLogger(__name__)
@@ -50,6 +51,9 @@ def _install(gate: Gate) -> None:
     IrCron._process_jobs = gate.guard_crons(IrCron._process_jobs)
     bus.Websocket.onopen(gate.close_if_suspended)
     _keep_jobs_in(gate.manager)
+    odoo.http.Request._serve_db = outage.answer_when_away(odoo.http.Request._serve_db)
+    server = odoo.service.server.ThreadedServer
+    server.cron_thread = outage.restart_cron_thread(server.cron_thread)
 
 
 def _job_runner_host() -> str:

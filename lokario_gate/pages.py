@@ -15,7 +15,12 @@ TEXTS = {
         "en": ("This instance is suspended", "Your data is safe. Please contact us to have the access restored."),
         "fr": ("Cette instance est suspendue", "Vos données sont en sécurité. Contactez-nous pour rétablir l’accès."),
     },
+    "away": {
+        "en": ("The database cannot be reached", "Please try again in a minute. You stay logged in."),
+        "fr": ("La base de données est inaccessible", "Réessayez dans une minute. Vous restez connecté."),
+    },
 }
+RETRY_SOON = 30  # seconds; PostgreSQL is being restarted
 CONTACT = {"en": "Contact", "fr": "Contact"}
 PAGE = """<!DOCTYPE html>
 <html lang="{language}">
@@ -67,6 +72,14 @@ def suspended(environ: dict, host: str, route) -> Response:
     contact = route.contact or ""
     response = _answer(environ, 503, title, route.message or message, contact, host)
     response.headers["Retry-After"] = str(RETRY_AFTER)
+    return response
+
+
+def away(environ: dict, host: str) -> Response:
+    """The page while PostgreSQL does not answer."""
+    title, message = TEXTS["away"][language(environ)]
+    response = _answer(environ, 503, title, message, "", host)
+    response.headers["Retry-After"] = str(RETRY_SOON)
     return response
 
 
