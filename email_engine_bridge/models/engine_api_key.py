@@ -1,11 +1,16 @@
 import hashlib
+import logging
 import secrets
 
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.tools import SQL
 
+from odoo.addons.lokario_base.identity import confirm_identity
+
 from ..exceptions import ApiProblem
+
+_logger = logging.getLogger(__name__)
 
 TOKEN_PREFIX = "lke"  # noqa: S105 only what keys start with
 INDEX_LENGTH = 8
@@ -61,10 +66,12 @@ class EngineApiKey(models.Model):
         )
         return token
 
+    @confirm_identity
     def action_issue_token(self):
         """Give the key a secret (a new one: the former stops working) and show it once."""
         self.check_access("write")
         token = self._issue_token()
+        _logger.info("API key %s: new token issued by user #%s", self.id, self.env.uid)
         message = self.env._("Key %s: copy it now, it is not shown again.", self.name)
         return self.env["engine.secret.shown"]._show(message, token)
 

@@ -94,6 +94,7 @@ class EngineDkimKey(models.Model):
     def action_sign(self):
         """Sign with this key from now on; the key before stays published for a while."""
         self.ensure_one()
+        self.check_access("write")
         if self.state not in ("new", "overlap"):
             raise UserError(self.env._("Only a waiting or former key can start to sign."))
         others = self.domain_id.dkim_key_ids.filtered(

@@ -3,6 +3,8 @@ from itertools import count
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
+from odoo.addons.lokario_base.identity import confirm_identity
+
 from ..tools import dns_board, dns_records, pmta_values
 
 
@@ -55,6 +57,7 @@ class EngineDomain(models.Model):
 
     def action_check_dns(self):
         """Ask the name servers now."""
+        self.check_access("read")
         checks = self.env["engine.dns.check"]
         lookup = checks._get_lookup__()
         for domain in self:
@@ -100,18 +103,25 @@ class EngineDomain(models.Model):
             keys.create([{"domain_id": domain.id, "state": "active"} for domain in domains])
         return domains
 
+    @confirm_identity
     def action_rotate_dkim(self):
         """Create the next key; it signs as soon as the DNS board finds it published."""
         return self._add_dkim_key("rsa")
 
+    @confirm_identity
     def action_add_ed25519(self):
         """Create a key for MTAs that sign with Ed25519 (RFC 8463), beside the RSA key."""
         return self._add_dkim_key("ed25519")
 
     def _add_dkim_key(self, algorithm):
+        self.env["engine.dkim.key"].check_access("create")
+        self.check_access("write")
         for domain in self:
             used = set(domain.dkim_key_ids.mapped("selector"))
             selector = next(f"s{number}" for number in count(2) if f"s{number}" not in used)
             values = {"domain_id": domain.id, "selector": selector, "algorithm": algorithm}
             self.env["engine.dkim.key"].sudo().create(values)
+            domain.message_post(
+                body=self.env._("%(user)s created the DKIM key %(key)s.", user=self.env.user.name, key=selector)
+            )
         return True

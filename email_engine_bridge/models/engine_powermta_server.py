@@ -6,6 +6,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
 from odoo.addons.lokario_base.fields import Secret
+from odoo.addons.lokario_base.identity import confirm_identity
 
 from ..tools import kumomta, pmta_config, pmta_values
 from ..tools.key_archive import key_archive
@@ -37,7 +38,12 @@ class EnginePowermtaServer(models.Model):
     name = fields.Char(required=True)
     sequence = fields.Integer(default=10)
     active = fields.Boolean(default=True)
-    company_id = fields.Many2one("res.company", help="Empty: for all companies", index=True)
+    company_id = fields.Many2one(
+        "res.company",
+        help="Empty: for all companies; only an administrator changes it then.",
+        index=True,
+        default=lambda self: self.env.company,
+    )
     tenant_ids = fields.One2many("engine.tenant", "server_id", "Tenants")
     postmaster = fields.Char(required=True, default="postmaster@localhost.localdomain")
     host_name = fields.Char("Host name", required=True, default="localhost.localdomain")
@@ -187,14 +193,20 @@ class EnginePowermtaServer(models.Model):
         return self.version_ids.sorted("id")[-1:]
 
     def action_generate(self):
+        self.check_access("write")
         self._generate(self.env._("Asked by %s", self.env.user.name))
         return True
 
+    @confirm_identity
     def action_create_pull_token(self):
-        """Create the secret path for PowerMTA's `include`, shown once."""
+        """Create the secret path for PowerMTA's `include`, shown once; the former path stops working."""
         self.ensure_one()
+        self.check_access("write")
         token = secrets.token_urlsafe(32)
         self.sudo().pull_token_hash = self._hash_pull_token(token)
+        self.message_post(
+            body=self.env._("%s created a new path for the configuration and the DKIM keys.", self.env.user.name)
+        )
         url = f"{self.get_base_url()}/engine/pmta/{token}/config"
         message = self.env._(
             "Put this line into /etc/pmta/config; it is shown only now. The DKIM keys come from the same address with"

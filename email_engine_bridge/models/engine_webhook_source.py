@@ -1,14 +1,18 @@
 import hashlib
 import ipaddress
+import logging
 import secrets
 
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
 from odoo.addons.lokario_base.fields import Secret
+from odoo.addons.lokario_base.identity import confirm_identity
 
 from ..exceptions import ApiProblem
 from ..tools import standard_webhooks
+
+_logger = logging.getLogger(__name__)
 
 RECEIPT_DAYS = 7
 
@@ -69,8 +73,11 @@ class EngineWebhookSource(models.Model):
     def _hash_token(self, token):
         return hashlib.sha256(token.encode()).hexdigest()
 
+    @confirm_identity
     def action_new_token(self):
         """Show the path of a new token, once."""
+        self.check_access("write")
+        _logger.info("webhook source %s: new address issued by user #%s", self.id, self.env.uid)
         path = f"{self.get_base_url()}/api/v2/webhooks/{self.kind}/{self._issue_token()}"
         return self.env["engine.secret.shown"]._show(self.env._("The address events are sent to:"), path)
 

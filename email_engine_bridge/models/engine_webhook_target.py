@@ -1,4 +1,5 @@
 import json
+import logging
 import uuid
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -7,10 +8,13 @@ from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
 from odoo.addons.lokario_base.fields import Secret
+from odoo.addons.lokario_base.identity import confirm_identity
 
 from ..exceptions import EngineUnavailable
 from ..tools import standard_webhooks
 from ..tools.webhook_client import WebhookClient
+
+_logger = logging.getLogger(__name__)
 
 EVENTS_IN_DELIVERY = 500
 # Seconds until the next try: the schedule standardwebhooks.com recommends
@@ -66,10 +70,13 @@ class EngineWebhookTarget(models.Model):
         self.env.cr.execute("SELECT coalesce(max(id), 0) FROM engine_event")
         return self.env.cr.fetchone()[0]
 
+    @confirm_identity
     def action_show_secret(self):
         """Make a new secret and show it, once."""
+        self.check_access("write")
         self.signing_secret = standard_webhooks.new_secret()
         secret = self._reveal_secret__("signing_secret")
+        _logger.info("webhook target %s: new secret shown to user #%s", self.id, self.env.uid)
         return self.env["engine.secret.shown"]._show(self.env._("The receiver verifies deliveries with:"), secret)
 
     def _get_client__(self):

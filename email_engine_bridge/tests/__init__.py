@@ -15,6 +15,7 @@ from . import test_pmta_lint
 from . import test_quota
 from . import test_remote_calls
 from . import test_retention
+from . import test_rights
 from . import test_sending_api
 from . import test_template_renderer
 from . import test_warmup_engine

@@ -169,15 +169,26 @@ class Delivery(models.Model):
 
     def action_try_again(self):
         """A person has mended what was wrong."""
-        failed = self.filtered(lambda delivery: delivery.mail_id and delivery.state in ("failed", "retry", "hold"))
-        failed.mail_id.sudo().write({"state": "outgoing", "scheduled_date": False})
-        failed.write({"state": "queued", "attempts": 0, "cause": False, "next_try_at": False})
-        self.env.ref("mail.ir_cron_mail_scheduler_action")._trigger()
+        failed_sudo = self._decided_by_hand().filtered(
+            lambda delivery: delivery.mail_id and delivery.state in ("failed", "retry", "hold")
+        )
+        failed_sudo.mail_id.write({"state": "outgoing", "scheduled_date": False})
+        failed_sudo.write({"state": "queued", "attempts": 0, "cause": False, "next_try_at": False})
+        self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()
 
     def action_was_delivered(self):
         """A person knows that it arrived."""
-        for delivery in self.filtered(lambda delivery: delivery.state == "uncertain"):
-            delivery.sudo()._settle_sent(self.env._("Confirmed by hand"))
+        for delivery in self._decided_by_hand().filtered(lambda delivery: delivery.state == "uncertain"):
+            delivery._settle_sent(self.env._("Confirmed by hand"))
+
+    def _decided_by_hand(self):
+        """Return the deliveries sudoed: whoever may see one and change its document decides about it."""
+        self.check_access("read")
+        for delivery in self:
+            document = delivery._document()
+            if document:
+                document.check_access("write")
+        return self.sudo()
 
     def _queue_sent_copies(self, skipped):
         for mailbox, deliveries in (

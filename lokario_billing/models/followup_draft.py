@@ -33,6 +33,7 @@ class FollowupDraft(models.Model):
     def action_write_with_ai(self):
         """Ask the model; nothing is sent."""
         self.ensure_one()
+        self.check_access("write")
         provider = self.company_id.sudo().inbox_ai_provider_id
         if not provider:
             raise UserError(self.env._("Choose an AI provider in the settings first."))
@@ -53,6 +54,7 @@ class FollowupDraft(models.Model):
     def action_send(self):
         """A person approves: the next reminder leaves with these words."""
         self.ensure_one()
+        self.check_access("read")
         if not (self.text or "").strip():
             raise UserError(self.env._("Write the text first."))
         return self.followup_id.with_context(followup_note=self.text).action_send_now()

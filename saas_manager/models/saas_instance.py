@@ -11,7 +11,7 @@ from ..tools import naming
 
 # Only code of this process can name this object: a call from outside cannot move an instance's state.
 TRANSITION = object()
-GUARDED = {"state", "is_deployed", "uuid", "template_version", "pending_password"}
+GUARDED = {"state", "is_deployed", "uuid", "template_version", "pending_password", "credentials_email"}
 FIXED = {"subdomain", "server_id", "template_id", "admin_login", "protocol"}
 
 
@@ -95,6 +95,10 @@ class SaasInstance(models.Model):
     pending_password = Secret("Password not yet sent", groups="base.group_system")
     admin_password = fields.Char(compute="_compute_credentials", help="For the mail templates only: never stored.")
     set_password_url = fields.Char(compute="_compute_credentials", help="For the mail templates only: never stored.")
+
+    credentials_email = fields.Char(
+        "Credentials Address", readonly=True, copy=False, help="Where the first credentials went, or a later transfer."
+    )
 
     attempt = fields.Char(readonly=True, copy=False)
     step_ids = fields.One2many("saas.instance.step", "instance_id", "Journal")
@@ -232,7 +236,14 @@ class SaasInstance(models.Model):
         changed = FIXED & vals.keys()
         if changed and any(instance._is_fixed(changed, vals) for instance in self):
             raise UserError(self.env._("The address, server and template of an instance are fixed once it exists."))
+        if "partner_id" in vals:
+            self._check_transfer(vals["partner_id"])
         return super().write(vals)
+
+    def _check_transfer(self, partner_id):
+        moved = self.filtered(lambda instance: instance.is_deployed and instance.partner_id.id != partner_id)
+        if moved and not self._may_transfer():
+            raise AccessError(self.env._("Only a SaaS administrator gives an existing instance to another client."))
 
     def _is_fixed(self, changed, vals):
         if self.state in {"draft", "error"} and not self.is_deployed:

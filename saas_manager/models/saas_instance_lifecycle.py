@@ -4,6 +4,8 @@ from contextlib import contextmanager
 from odoo import fields, models
 from odoo.exceptions import AccessError, UserError
 
+from odoo.addons.lokario_base.identity import confirm_identity
+
 from ..const import TRANSITIONS
 from ..exceptions import TECHNICAL
 from ..tools import admin_credentials
@@ -116,15 +118,40 @@ class SaasInstance(models.Model):
 
     # === CREDENTIALS === #
 
+    @confirm_identity
     def action_send_credentials(self):
         """Issue a new password or link, and send it; the old password stops working."""
+        self.check_access("write")
         for instance in self:
+            instance._check_credentials_recipient()
             if instance.state != "active":
                 raise UserError(self.env._("Only an active instance can be given new credentials."))
             with instance._operation("credentials"):
                 instance._renew_password()
+            instance._log_credentials()
             instance._send_provisioning_email()
         return self._outcome_notification(self.env._("New credentials were issued"))
+
+    def _check_credentials_recipient(self):
+        """Credentials go to the client, at the address, that the instance was made for; an administrator moves them."""
+        if self.credentials_email == self.partner_id.email or self._may_transfer():
+            return
+        raise AccessError(
+            self.env._(
+                "The instance was made for %(first)s, and its client's address is %(now)s today. "
+                "Ask a SaaS administrator to send the credentials there.",
+                first=self.credentials_email or "?",
+                now=self.partner_id.email or "?",
+            )
+        )
+
+    def _may_transfer(self):
+        return self.env.su or self.env.user.has_group(ADMINISTRATORS)
+
+    def _log_credentials(self):
+        with self._own_transaction() as own:
+            own._set_guarded(credentials_email=own.partner_id.email)
+            own.message_post(body=own.env._("%s issued new credentials.", own.env.user.name))
 
     def _renew_password(self):
         password = admin_credentials.RESERVE.take()

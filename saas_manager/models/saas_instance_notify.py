@@ -93,7 +93,7 @@ class SaasInstance(models.Model):
             template_sudo = attempt.template_id.sudo().with_context(**self._mail_context(attempt.kind))
             with self.env.cr.savepoint():  # a template that somebody broke must not undo the record of it
                 mail_id = template_sudo.send_mail(
-                    self.id, force_send=True, raise_exception=False, email_values={"auto_delete": False}
+                    self.id, force_send=True, raise_exception=False, email_values=self._mail_values(attempt)
                 )
         except (SaasError, UserError, ValueError) as err:
             attempt.write({"state": "failed", "reason": str(err).strip().splitlines()[0]})
@@ -110,6 +110,10 @@ class SaasInstance(models.Model):
         mail_sudo.unlink()
         if sent and attempt.kind == "provisioned":
             self.sudo()._set_guarded(pending_password=False)
+
+    def _mail_values(self, attempt):
+        """The client and nobody else, whatever recipients somebody gave the template: the mail holds credentials."""
+        return {"auto_delete": False, "email_to": attempt.email_to, "email_cc": False, "recipient_ids": []}
 
     def _mail_context(self, kind):
         """What the template may show besides the record: credentials, in no other place than here."""
@@ -145,8 +149,11 @@ class SaasInstance(models.Model):
 
     def action_retry_mail(self):
         """Send the last mail again, if it has failed or if nobody knows whether it has left."""
+        self.check_access("write")
         for instance in self:
             last = instance.mail_ids.sorted("id")[-1:]
+            if last.kind == "provisioned":
+                instance._check_credentials_recipient()
             if last.state not in {"failed", "skipped", "unknown"}:
                 raise UserError(self.env._("The last mail has not failed."))
             if last.state == "unknown":

@@ -141,7 +141,7 @@ class SaasInstance(models.Model):
                 template_version=own.template_id.version,
                 warning_message="\n".join(run.warnings) or False,
             )
-            own.sudo()._set_guarded(pending_password=run.password.text)
+            own.sudo()._set_guarded(pending_password=run.password.text, credentials_email=own.partner_id.email)
             own._tell_progress()
 
     def _roll_back(self, err, stack):

@@ -134,6 +134,7 @@ class SaasServer(models.Model):
 
     def action_activate(self):
         """Check the server and let it take instances."""
+        self.check_access("write")
         for server in self:
             server._check_answers()
         self.state = "active"

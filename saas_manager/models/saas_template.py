@@ -125,6 +125,7 @@ class SaasTemplate(models.Model):
 
     def action_build(self):
         """Queue the build of a new version; instances keep being made from the old one meanwhile."""
+        self.check_access("write")
         for template in self:
             if template.server_id.state == "draft":
                 raise UserError(self.env._("Activate the server “%s” first.", template.server_id.name))

@@ -1,0 +1,98 @@
+"""Who may call what: keys, tokens and shared machines."""
+
+from datetime import timedelta
+
+from odoo import fields
+from odoo.exceptions import AccessError
+from odoo.tests import HttpCase, new_test_user, tagged
+
+from .common import EngineCase
+
+KEYS = ("action_create_pull_token", "action_generate")
+
+
+@tagged("post_install", "-at_install")
+class TestRights(EngineCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.server = cls.tenant_a.server_id
+        cls.other = cls.env["res.company"].create({"name": "Other SARL"})
+        groups = {
+            "portal": "base.group_portal",
+            "plain": "base.group_user",
+            "reader": "email_engine_bridge.group_email_engine_bridge_user",
+            "manager": "email_engine_bridge.group_email_engine_bridge_manager",
+        }
+        cls.users = {name: new_test_user(cls.env, f"engine-{name}", group) for name, group in groups.items()}
+        cls.stranger = new_test_user(
+            cls.env,
+            "engine-stranger",
+            groups["manager"],
+            company_id=cls.other.id,
+            company_ids=[(6, 0, cls.other.ids)],
+        )
+
+    def test_only_managers_of_the_machine_get_its_keys(self):
+        before = self.server.pull_token_hash
+        for user in (self.users["portal"], self.users["plain"], self.users["reader"], self.stranger):
+            for name in KEYS:
+                with self.subTest(user=user.login, name=name), self.assertRaises(AccessError):
+                    getattr(self.server.with_user(user), name)()
+        self.assertEqual(self.server.pull_token_hash, before)
+        self.server.with_user(self.users["manager"]).action_create_pull_token()
+        self.assertIn("engine-manager", self.server.message_ids[0].body)
+
+    def test_a_machine_of_all_companies_is_an_administrators(self):
+        self.server.company_id = False
+        version = self.server._generate("Test")
+        for user in (self.users["manager"], self.stranger):
+            server = self.server.with_user(user)
+            self.assertTrue(server.has_access("read"))
+            for attempt in (server.action_create_pull_token, lambda s=server: s.write({"api_url": "https://x.test"})):
+                with self.assertRaises(AccessError):
+                    attempt()
+            self.assertFalse(version.with_user(user).has_access("read"))
+            with self.assertRaises(AccessError):
+                version.with_user(user).action_rollback()
+        administrator = self.env.ref("base.user_admin")
+        self.server.with_user(administrator).action_create_pull_token()
+
+    def test_readers_of_domains_and_keys_make_none(self):
+        domain = self.ip_a1.domain_id
+        key = self.env["engine.dkim.key"].create({"domain_id": domain.id, "selector": "s9"})
+        count = len(domain.dkim_key_ids)
+        for name in ("action_rotate_dkim", "action_add_ed25519"):
+            with self.assertRaises(AccessError):
+                getattr(domain.with_user(self.users["reader"]), name)()
+        with self.assertRaises(AccessError):
+            key.with_user(self.users["reader"]).action_sign()
+        self.assertEqual(len(domain.dkim_key_ids), count)
+
+
+@tagged("post_install", "-at_install")
+class TestIdentity(EngineCase, HttpCase):
+    def test_a_browser_confirms_its_identity_and_an_api_call_brings_it(self):
+        manager = new_test_user(
+            self.env,
+            "engine-manager",
+            "email_engine_bridge.group_email_engine_bridge_manager",
+            password="engine-manager",
+        )
+        server = self.tenant_a.server_id
+        self.authenticate("engine-manager", "engine-manager")
+        answer = self.make_jsonrpc_request(
+            "/web/dataset/call_button",
+            {"model": server._name, "method": "action_create_pull_token", "args": [server.ids], "kwargs": {}},
+        )
+        self.assertEqual(answer["res_model"], "res.users.identitycheck")
+        self.assertFalse(server.pull_token_hash)
+        self.logout()
+        keys = self.env["res.users.apikeys"].with_user(manager).sudo()
+        key = keys._generate("rpc", "test", fields.Datetime.now() + timedelta(days=1))
+        answer = self.url_open(
+            "/json/2/engine.powermta.server/action_create_pull_token",
+            json={"ids": server.ids},
+            headers={"Authorization": f"Bearer {key}"},
+        )
+        self.assertTrue(answer.json()["context"]["engine_token"])

@@ -1,0 +1,49 @@
+from odoo.exceptions import AccessError
+from odoo.tests import new_test_user, tagged
+
+from odoo.addons.mail.tests.common import MailCommon
+
+from .common import SaasCase
+
+
+@tagged("post_install", "-at_install")
+class TestRights(SaasCase, MailCommon):
+    """Credentials go to the client an instance was made for, unless an administrator moves it."""
+
+    def setUp(self):
+        super().setUp()
+        self.user = new_test_user(
+            self.env, "saas-user", "saas_manager.group_saas_manager_user,base.group_partner_manager"
+        )
+        self.administrator = new_test_user(self.env, "saas-admin", "saas_manager.group_saas_manager_manager")
+        self.instance = self.new_instance()
+        self.force_state(self.instance, "active", credentials_email=self.partner.email)
+        self.seen = self.instance.attempt
+
+    def _send_credentials(self, user, method="action_send_credentials"):
+        with self.assertRaises(AccessError):
+            getattr(self.instance.with_user(user), method)()
+        self.assertEqual(self.instance.attempt, self.seen, "no password was renewed")
+        self.assertFalse(self.instance.mail_ids.filtered(lambda mail: mail.state == "sent"))
+
+    def test_a_user_gives_no_instance_to_himself(self):
+        with self.assertRaises(AccessError):
+            self.instance.with_user(self.user).partner_id = self.user.partner_id
+        self.instance.with_user(self.administrator).partner_id = self.user.partner_id
+        self._send_credentials(self.user)  # the transfer is complete when an administrator sends them
+
+    def test_a_changed_address_of_the_client_is_an_administrators_matter(self):
+        self.partner.with_user(self.user).email = "saas-user@evil.test"
+        self._send_credentials(self.user)
+        self.instance._set_guarded(pending_password="Sesame123Sesame123")
+        self.env["saas.instance.mail"].create(
+            {"instance_id": self.instance.id, "kind": "provisioned", "occasion": "x", "state": "failed"}
+        )
+        self._send_credentials(self.user, "action_retry_mail")
+
+    def test_a_template_with_other_recipients_sends_to_the_client_only(self):
+        template = self.env.ref("saas_manager.mail_template_instance_suspended")
+        template.write({"email_cc": "evil@x.test", "email_to": "evil@x.test"})
+        with self.mock_mail_gateway():
+            self.instance._send_suspension_email()
+        self.assertEqual([mail["email_to"] for mail in self._mails], [["marie@martin.test"]])
