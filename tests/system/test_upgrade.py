@@ -1,0 +1,133 @@
+"""A database of the last release, upgraded: every record, external identifier, role and setting is found again."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lokario_cli.paths import ADDONS, ROOT, SERVER_MODULES, STATE
+from lokario_cli.worlds.odoo import command, environment, tail, write_configuration
+
+HERE = Path(__file__).parent / "upgrade"
+RELEASE = (HERE / "last_release.txt").read_text().strip()
+OURS = ("lokario_", "inbox_", "engine_", "saas_")  # first parts of the names of our tables
+# Columns that an upgrade changes rightly, with the reason.
+CHANGED = {"write_date", "write_uid"}
+TABLES = "SELECT json_agg(tablename ORDER BY tablename) FROM pg_tables WHERE schemaname = 'public'"
+COLUMNS = """SELECT json_agg(column_name) FROM information_schema.columns
+              WHERE table_schema = 'public' AND table_name = '{table}'"""
+ROWS = "SELECT coalesce(json_object_agg(id, to_jsonb(t)), '{{}}') FROM {table} t"
+ROLES = """
+SELECT json_agg(DISTINCT u.login || ' ' || d.name) FROM res_groups_users_rel r JOIN res_users u ON u.id = r.uid
+  JOIN ir_model_data d ON d.model = 'res.groups' AND d.res_id = r.gid
+ WHERE u.login LIKE '%@up.test' AND d.module IN {ours}
+"""
+IDENTIFIERS = """
+SELECT json_object_agg(model || ' ' || name, res_id) FROM ir_model_data WHERE module IN {ours}
+   AND model IN ('ir.cron', 'mail.template', 'res.groups', 'ir.sequence', 'ir.config_parameter')
+"""
+EDITED = "SELECT count(*) FROM mail_template WHERE subject::text LIKE '%Edited by hand%'"
+CRON = """SELECT interval_number FROM ir_cron c JOIN ir_model_data d ON d.model = 'ir.cron' AND d.res_id = c.id
+           WHERE d.name = 'ir_cron_process_followups'"""
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory):
+    """The last release's own code; a clone without history cannot have it."""
+    folder = tmp_path_factory.mktemp("release") / "suite"
+    git = ["git", "-C", str(ROOT)]
+    if subprocess.run([*git, "cat-file", "-e", RELEASE], capture_output=True, check=False).returncode:
+        pytest.skip(f"this clone does not have the commit {RELEASE}")
+    subprocess.run([*git, "worktree", "add", "--detach", str(folder), RELEASE], check=True, capture_output=True)
+    yield folder
+    subprocess.run([*git, "worktree", "remove", "--force", str(folder)], check=True, capture_output=True)
+
+
+class Old:
+    """A database of the last release."""
+
+    def __init__(self, world, code: Path):
+        self.world, self.code = world, code
+        self.name = world.clone(world.template(), f"upgrade_{os.getpid()}")
+        self.log = STATE / "logs" / "upgrade.log"
+        options = world.options(**{"addons_path": str(code), "lokario/manager_db": self.name})
+        self.conf = write_configuration(STATE / "conf" / f"{self.name}-old.conf", options)
+
+    def run(self, *arguments, script: str | None = None) -> str:
+        program, odoo = command()
+        verb = ["shell"] if script else []
+        done = subprocess.run(
+            [program, odoo, *verb, "-c", str(self.conf), "-d", self.name, "--no-http", *arguments],
+            env={**environment(), "PYTHONPATH": str(self.code)},
+            input=script,
+            stdout=subprocess.PIPE,
+            stderr=self.log.open("a"),
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, tail(self.log)
+        return done.stdout
+
+    def ask(self, query: str):
+        return json.loads(self.world.cluster.psql(query, self.name) or "null")
+
+    def snapshot(self) -> dict:
+        ours = "('" + "','".join(ADDONS) + "')"
+        tables = [table for table in self.ask(TABLES) if table.startswith(OURS)]
+        return {
+            "rows": {table: self.ask(ROWS.format(table=table)) for table in tables if "id" in self.columns(table)},
+            "roles": self.ask(ROLES.format(ours=ours)),
+            "identifiers": self.ask(IDENTIFIERS.format(ours=ours)),
+            "edited": self.ask(EDITED),
+            "cron": self.ask(CRON),
+        }
+
+    def columns(self, table: str) -> list[str]:
+        return self.ask(COLUMNS.format(table=table))
+
+
+@pytest.fixture(scope="module")
+def before_and_after(world, release):
+    old = Old(world, release)
+    try:
+        addons = {path.parent.name for path in release.glob("*/__manifest__.py")} - set(SERVER_MODULES)
+        old.run("-i", ",".join(sorted(addons)), "--stop-after-init")
+        assert "SEEDED" in old.run(script=(HERE / "seed.py").read_text()), tail(old.log)
+        before = old.snapshot()
+        world.run_odoo(old.name, "-u", "lokario_base", "--stop-after-init")
+        yield before, old.snapshot()
+    finally:
+        world.drop(old.name)
+
+
+def test_every_record_is_found_again(before_and_after):
+    before, after = (snapshot["rows"] for snapshot in before_and_after)
+    assert sum(map(len, before.values())) > 100, "the seed made hardly anything"
+    missing = {table: set(rows) - set(after.get(table, {})) for table, rows in before.items()}
+    assert not {table: ids for table, ids in missing.items() if ids}
+
+
+def test_values_are_kept(before_and_after):
+    before, after = (snapshot["rows"] for snapshot in before_and_after)
+    changed = [
+        f"{table} {row_id} {column}: {value!r} became {after[table][row_id][column]!r}"
+        for table, rows in before.items()
+        for row_id, row in rows.items()
+        for column, value in row.items()
+        if column not in CHANGED and column in after[table][row_id] and after[table][row_id][column] != value
+    ]
+    assert not changed
+
+
+@pytest.mark.parametrize("what", ["roles", "edited", "cron"])
+def test_what_people_set_is_kept(before_and_after, what):
+    before, after = before_and_after
+    assert before[what]
+    assert after[what] == before[what]
+
+
+def test_external_identifiers_name_the_same_records(before_and_after):
+    before, after = (snapshot["identifiers"] for snapshot in before_and_after)
+    assert {name: after.get(name) for name in before} == before

@@ -1,0 +1,77 @@
+# Typed into Odoo's shell of the last release: some records of every area, as people there have them.
+# ruff: noqa: F821  (`env` comes from the shell)
+env["ir.config_parameter"].set_param("iap.partner_autocomplete.endpoint", "http://127.0.0.1:9")  # no network
+companies = env["res.company"].create([{"name": "Alpha"}, {"name": "Beta"}])
+roles = {
+    "agent": "lokario_inbox.group_lokario_inbox_user",
+    "inbox_head": "lokario_inbox.group_lokario_inbox_manager",
+    "collector": "lokario_billing.group_lokario_billing_manager",
+    "hoster": "saas_manager.group_saas_manager_manager",
+    "mailer": "email_engine_bridge.group_email_engine_bridge_manager",
+    "head": "lokario_base.group_lokario_base_manager",
+}
+for name, role in roles.items():
+    groups = [(4, env.ref("base.group_user").id), (4, env.ref(role).id)]
+    env["res.users"].create(
+        {
+            "name": name,
+            "login": f"{name}@up.test",
+            "email": f"{name}@up.test",
+            "group_ids": groups,
+            "company_ids": [(6, 0, companies.ids)],
+            "company_id": companies[0].id,
+        }
+    )
+partner = env["res.partner"].create({"name": "Bêta SARL", "email": "compta@beta.test", "is_company": True})
+
+for company in companies:
+    mailbox = env["inbox.integration"].create(
+        {
+            "name": f"Contact {company.name}",
+            "company_id": company.id,
+            "email_address": f"contact@{company.name.lower()}.test",
+            "imap_host": "imap.up.test",
+            "smtp_host": "smtp.up.test",
+            "email_password": "canary-password",
+        }
+    )
+    message = {"subject": "Hello", "body_text": "What does it cost?", "identity": company.name, "direction": "in"}
+    conversation = env["inbox.conversation"].create({"integration_id": mailbox.id, "subject": "Hello"})
+    env["inbox.message"].create(
+        {**message, "integration_id": mailbox.id, "company_id": company.id, "conversation_id": conversation.id}
+    )
+    env["inbox.outgoing"].create(
+        {"integration_id": mailbox.id, "subject": "Re: Hello", "email_to": "a@b.test", "body_html": "<p>10 euros</p>"}
+    )
+    env["inbox.tag"].create({"name": "Urgent", "company_id": company.id})
+    env["inbox.canned.answer"].create({"name": "Hours", "body_html": "<p>9 to 5</p>", "company_id": company.id})
+    env["inbox.rule"].create({"name": "Spam", "company_id": company.id})
+
+server = env["saas.server"].create({"name": "Here", "base_domain": "up.test"})
+template = env["saas.template"].create({"name": "Small", "code": "small", "server_id": server.id})
+plan = env["saas.plan"].create({"name": "Standard", "template_id": template.id, "relay_password": "canary-relay"})
+env["saas.instance"].create({"name": "Martin", "subdomain": "martin", "partner_id": partner.id, "plan_id": plan.id})
+
+for company, slug in zip(companies, ("alpha", "beta"), strict=True):
+    tenant = env["engine.tenant"].create(
+        {"name": slug, "slug": slug, "company_id": company.id, "from_name": slug, "from_email": f"no@{slug}.test"}
+    )
+    domain = env["engine.domain"].create({"name": f"mail.{slug}.test", "tenant_id": tenant.id})
+    env["engine.ip"].create({"address": f"192.0.2.{tenant.id}", "hostname": domain.name, "domain_id": domain.id})
+    people = env["engine.contact.list"].create({"name": "Everybody", "tenant_id": tenant.id})
+    env["engine.contact"].create({"email": "ann@up.test", "tenant_id": tenant.id, "list_ids": [(4, people.id)]})
+    letter = env["engine.template"].create(
+        {"name": "News", "tenant_id": tenant.id, "subject": "Hello", "html": "<p>{{ first_name }}</p>"}
+    )
+    env["engine.campaign"].create(
+        {"name": "Spring", "tenant_id": tenant.id, "template_id": letter.id, "list_ids": [(4, people.id)]}
+    )
+    env["engine.api.key"].create({"name": "ERP", "company_id": company.id, "tenant_ids": [(4, tenant.id)]})
+
+policy = env.ref("lokario_billing.followup_policy_invoice", raise_if_not_found=False)
+policy = policy or env["lokario.followup.policy"].search([], limit=1)
+policy.copy({"name": "My own levels"})
+env.ref("lokario_billing.ir_cron_process_followups").interval_number = 3  # what people change
+env.ref("saas_manager.mail_template_instance_suspended").subject = "Edited by hand"
+env.cr.commit()
+print("SEEDED")
