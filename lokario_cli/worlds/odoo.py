@@ -78,7 +78,8 @@ def environment() -> dict[str, str]:
 
 
 def command(*arguments) -> list[str]:
-    return [sys.executable, str(venv.venv() / "bin" / "odoo"), *map(str, arguments)]
+    """What production starts, too (`./lokario odoo`)."""
+    return [sys.executable, str(ROOT / "lokario_cli" / "server.py"), *map(str, arguments)]
 
 
 def manifest(addon: str) -> dict:
