@@ -15,12 +15,11 @@ from odoo.addons.lokario_gate import redaction
 
 from ..exceptions import ApiProblem
 from ..schemas.problem import problem_from_exception
+from .api_admission import UNTYPED_BODIES, admit, media_type
 
 _logger = logging.getLogger(__name__)
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
-# `curl -d '{…}'` labels JSON as a form; these types say nothing about the body.
-UNTYPED_BODIES = ("application/x-www-form-urlencoded", "text/plain", "")
 
 
 class EngineApiDispatcher(FastApiDispatcher):
@@ -34,6 +33,7 @@ class EngineApiDispatcher(FastApiDispatcher):
 
     def dispatch(self, endpoint, args):
         request.engine_request_id = self.request_id
+        admit(f"/{args.get('application_path', '')}")
         try:
             response = super().dispatch(endpoint, args)
         except (HTTPException, RequestValidationError, UserError) as error:
@@ -73,7 +73,8 @@ class EngineApiDispatcher(FastApiDispatcher):
 
     def _get_environ(self):
         environ = super()._get_environ()
-        media_type = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
-        if media_type in UNTYPED_BODIES:
+        if media_type() in UNTYPED_BODIES:
             environ["CONTENT_TYPE"] = "application/json"
+        if body := request.httprequest.get_data():
+            environ["CONTENT_LENGTH"] = str(len(body))  # also of a body that came in pieces
         return environ

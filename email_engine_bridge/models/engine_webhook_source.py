@@ -82,11 +82,29 @@ class EngineWebhookSource(models.Model):
         return self.env["engine.secret.shown"]._show(self.env._("The address events are sent to:"), path)
 
     @api.model
+    def _check_caller(self, kind, token, headers, address):
+        """Raise ApiProblem 401 unless the token is known, or the headers could be those of a signed delivery.
+
+        All that can be said before the body is read.
+        """
+        if token:
+            known = self._find_by_token(kind, token)._allows(address)
+        else:
+            known = standard_webhooks.is_fresh(headers) and any(
+                source._allows(address) for source in self.search([("kind", "=", kind)])
+            )
+        if not known:
+            raise self._unknown_caller()
+
+    def _unknown_caller(self):
+        return ApiProblem(401, "This delivery is not signed, or its token or address is not known.")
+
+    @api.model
     def _authenticate(self, kind, token, headers, body, address):
         """The source a delivery comes from, or ApiProblem 401/409; checks come before any look-up of data."""
         source = self._find_by_token(kind, token) if token else self._find_by_signature(kind, headers, body)
         if not source or not source._allows(address):
-            raise ApiProblem(401, "This delivery is not signed, or its token or address is not known.")
+            raise self._unknown_caller()
         return source
 
     def _find_by_token(self, kind, token):
@@ -113,6 +131,8 @@ class EngineWebhookSource(models.Model):
         return self.with_context(engine_webhook_id=message_id)
 
     def _allows(self, address):
+        if not self:
+            return False
         networks = self._get_networks()
         try:
             return not networks or any(ipaddress.ip_address(address) in network for network in networks)

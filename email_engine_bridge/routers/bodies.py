@@ -1,25 +1,8 @@
-"""Bodies that routes read themselves: any format, with a limit."""
+"""Bodies that routes read themselves, in any format."""
 
-from fastapi import Request
-
-from ..exceptions import ApiProblem
-
-MAX_BODY = 64 * 1024 * 1024  # bytes
+from odoo.http import request
 
 
-async def raw_body(request: Request) -> bytes:
-    """The body as it came; refused unread when it announces more than 64 MiB, or as soon as it has more."""
-    announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > MAX_BODY:
-        raise _too_large()
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > MAX_BODY:
-            raise _too_large()
-        parts.append(part)
-    return b"".join(parts)
-
-
-def _too_large():
-    return ApiProblem(413, f"Send at most {MAX_BODY} bytes in one call.")
+def raw_body() -> bytes:
+    """The body as it came; the dispatcher has read it within its limit (controllers/api_admission.py)."""
+    return request.httprequest.get_data()

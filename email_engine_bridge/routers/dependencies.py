@@ -17,15 +17,14 @@ bearer = HTTPBearer(auto_error=False, description="An API key of the engine")
 
 def engine_env(
     env: Annotated[Environment, Depends(odoo_env)],
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+    _documented: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
 ) -> Environment:
-    """Return the environment of the API user, narrowed to the key's tenants.
+    """Return the environment of the API user, narrowed to the tenants of the key that the dispatcher checked.
 
     The key's tenants travel in the context (`engine_tenant_ids`), where the record rules of
     the API group read them; without them nothing is visible.
     """
-    token = credentials.credentials if credentials else ""
-    key_sudo = env["engine.api.key"].sudo()._authenticate(token)
+    key_sudo = request.engine_api_key_sudo
     request.engine_api_key_index = key_sudo.key_index
     return env(context=dict(env.context, lang=_get_language(env), **key_sudo._get_api_context()))
 

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from .free_json import FreeObject
 from .moment import UtcMoment
 
 Id = Field(ge=1, le=2**31 - 1)
@@ -86,7 +87,7 @@ class SendAnswer(BaseModel):
 
 class TrialRequest(BaseModel):
     to: list[str] = Field(min_length=1, max_length=10)
-    sample: dict = {}
+    sample: FreeObject = {}
 
 
 class TrialAnswer(BaseModel):

@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, Field
 
+from .free_json import FreeObject
+
 
 class TemplateCreate(BaseModel):
     tenant_id: int = Field(ge=1, le=2**31 - 1)
@@ -15,7 +17,7 @@ class TemplatePreview(BaseModel):
     subject: str = Field(default="", max_length=2000)
     html: str = Field(max_length=512 * 1024)
     text: str = Field(default="", max_length=512 * 1024)
-    sample: dict = {}
+    sample: FreeObject = {}
 
 
 class Preview(BaseModel):

@@ -1,3 +1,4 @@
+from . import test_api_admission
 from . import test_api_frame
 from . import test_api_powermta
 from . import test_api_quotas

@@ -1,15 +1,11 @@
-import asyncio
 import gzip
 import json
 import time
 
 from odoo.tests import tagged
-from starlette.requests import Request
 
 from odoo.addons.queue_job.tests.common import trap_jobs
 
-from ..exceptions import ApiProblem
-from ..routers import bodies
 from ..tools import standard_webhooks
 from .common import EngineHttpCase
 from .common_campaigns import CampaignCommon
@@ -144,24 +140,6 @@ class TestSendingApi(CampaignCommon, EngineHttpCase):
         self._post(f"/webhooks/powermta/{token}", b"nonsense", status=422)
         source.active = False
         self._post(f"/webhooks/powermta/{token}", body, status=401)
-
-    def test_oversized_bodies_are_refused(self):
-        """64 MiB and a byte; who is nobody hears of the key first."""
-        token, body = self._create_source()._issue_token(), bytes(bodies.MAX_BODY + 1)
-        self._post(f"/webhooks/powermta/{token}", body, status=413)
-        self._post("/webhooks/powermta", body, status=413)
-        self.call("/contacts/ingest", body, status=413)
-        self.assertEqual(self.api("/contacts/ingest", token="lke_wrong", data=body).status_code, 401)
-
-    def test_a_body_of_unannounced_length_has_the_same_limit(self):
-        """Counted while it is read: `Content-Length` is only the sender's word."""
-        request = Request({"type": "http", "headers": [], "method": "POST"}, receive=self._receive_endlessly)
-        with self.assertRaises(ApiProblem) as caught:
-            asyncio.run(bodies.raw_body(request))
-        self.assertEqual(caught.exception.status, 413)
-
-    async def _receive_endlessly(self):
-        return {"type": "http.request", "body": bytes(4 * 1024 * 1024), "more_body": True}
 
     def test_mailwizz_opens_and_clicks(self):
         self._add_contacts(["jean@x.test"])

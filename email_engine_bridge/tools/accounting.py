@@ -16,13 +16,17 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from ..exceptions import EngineRejected
+from .csv_lines import CsvLines
+from .json_shape import check_json_shape
 
 MAX_INFLATED = 1024 * 1024 * 1024  # bytes one compressed body may grow to
 MAX_RATIO = 100  # times; accounting shrinks ten to twenty times
 RATIO_FROM = 4 * 1024 * 1024  # bytes from which the ratio is looked at
 READ = 256 * 1024  # bytes read at a time
 MAX_FIELD = 64 * 1024  # characters of one CSV field
-MAX_LINE = 16 * 1024 * 1024  # bytes
+MAX_LINE = 1024 * 1024  # bytes
+MAX_COLUMNS = 1000
+MAX_JSON_VALUES = 1_000_000  # of one array, which is read at once
 
 TYPES = {
     "d": "d", "delivery": "d",
@@ -153,11 +157,12 @@ def _lines(chunks):
 
 def _from_csv(chunks):
     csv.field_size_limit(MAX_FIELD)
-    text = (line.decode("utf-8", "replace") + "\n" for line in _lines(chunks))
-    rows = csv.reader(text)
+    lines = CsvLines(line.decode("utf-8", "replace") + "\n" for line in _lines(chunks))
+    rows = csv.reader(lines)
     pick = None
     try:
         for row in rows:
+            lines.row_ended()
             if not row:
                 continue
             if row[0].lstrip("\ufeff").lower() == "type" or pick is None:
@@ -170,7 +175,7 @@ def _from_csv(chunks):
 
 def _picker(header):
     """Function from a row of this header to its values in the order of `COLUMNS`."""
-    if "type" not in header or "timelogged" not in header:
+    if "type" not in header or "timelogged" not in header or len(header) > MAX_COLUMNS:
         raise Unreadable("The first line must name the columns, type and timeLogged among them")
     places = [[header.index(name) for name in names if name in header] for names in COLUMNS.values()]
     width, simple = len(header), all(len(place) <= 1 for place in places)
@@ -198,8 +203,9 @@ def _from_json(chunks):
         return
     body = b"".join(_joined(head, chunks))
     try:
+        check_json_shape(body, MAX_JSON_VALUES)
         rows = json.loads(body)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, EngineRejected) as error:
         raise Unreadable(f"The JSON cannot be read: {error}") from error
     yield from (_row_of(row) for row in rows)
 
@@ -227,8 +233,13 @@ def _row_of(row):
     """Values of a JSON object in the order of `COLUMNS`."""
     if not isinstance(row, dict):
         raise Unreadable("Each row must be an object")
-    row = {str(name).lower(): "" if value is None else str(value) for name, value in row.items()}
+    row = {str(name).lower(): "" if value is None else _storable(str(value)) for name, value in row.items()}
     return [next((row[name] for name in names if row.get(name)), "") for names in COLUMNS.values()]
+
+
+def _storable(text):
+    """Half a surrogate pair, which JSON can spell, becomes "?": no reason to lose the row."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _record(values):

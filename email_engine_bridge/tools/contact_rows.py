@@ -11,6 +11,8 @@ import re
 from typing import NamedTuple
 
 from ..exceptions import EngineRejected
+from .csv_lines import MAX_ROW, CsvLines
+from .storable_json import find_unstorable
 
 # RFC 5321 §4.5.3.1: 64 octets before the @, 255 after it. RFC 2142 names the role mailboxes.
 _ADDRESS = re.compile(
@@ -28,6 +30,8 @@ KNOWN = ("email", "first_name", "last_name", "lists", "tags", "consent", "consen
 ALIASES = {"fname": "first_name", "lname": "last_name", "address": "email", "e-mail": "email", "mail": "email"}
 MAX_ATTRIBUTES = 16 * 1024  # characters of one contact's further values
 MAX_NAME = 200
+MAX_VALUE = 256 * 1024  # characters of one JSON row, or of a member beside the rows
+SHORT = 4 * 1024  # characters in which nearly every row fits
 
 
 class Row(NamedTuple):
@@ -93,17 +97,23 @@ def _opened(body):
     return io.TextIOWrapper(io.BytesIO(body), "utf-8-sig", "replace", newline="")
 
 
-def _csv_rows(body):
+def _short_lines(body):
+    """Lines of a body; one that never ends is cut, for whoever counts to refuse."""
     text = _opened(body)
-    first_line = text.readline()
-    text.seek(0)
-    delimiter = max(",;\t", key=first_line.count)
-    rows = csv.reader(text, delimiter=delimiter)
+    while line := text.readline(MAX_ROW + 1):
+        yield line
+
+
+def _csv_rows(body):
+    delimiter = max(",;\t", key=_opened(body).readline(MAX_ROW).count)
+    lines = CsvLines(_short_lines(body))
+    rows = csv.reader(lines, delimiter=delimiter)
     header = [_column(name) for name in next(rows, [])]
     if "email" not in header:
         raise EngineRejected("The first line must name the columns, email among them")
     try:
         for row in rows:
+            lines.row_ended()
             if row:
                 yield dict(zip(header, row, strict=False))
     except csv.Error as error:
@@ -150,17 +160,26 @@ def _elements(text, start):
 
 
 def _decode(text, position):
-    try:
-        return _DECODER.raw_decode(text, position)
-    except (ValueError, RecursionError) as error:
-        raise EngineRejected(f"The JSON cannot be read: {error}") from error
+    """(value, position after it): looked for in a short piece first, never in more than MAX_VALUE characters."""
+    for most in (SHORT, MAX_VALUE):
+        piece = text[position : position + most]
+        is_cut = position + most < len(text)
+        try:
+            value, end = _DECODER.raw_decode(piece)
+        except (ValueError, RecursionError) as error:
+            if most == SHORT and is_cut:
+                continue
+            raise EngineRejected(f"The JSON cannot be read at character {position}: {error}") from error
+        if end < len(piece) or not is_cut:
+            return value, position + end
+    raise EngineRejected(f"The JSON cannot be read at character {position}: longer than {MAX_VALUE} characters")
 
 
 def _line_rows(body):
-    for line in _opened(body):
+    for line in _short_lines(body):
         if line.strip():
             try:
-                yield json.loads(line)
+                yield json.loads(line) if len(line) <= MAX_VALUE else None
             except (ValueError, RecursionError):
                 yield None
 
@@ -173,6 +192,8 @@ def _column(name):
 def _row(number, values):
     if not isinstance(values, dict):
         raise BadRow('This is no object: send {"email": …}')
+    if found := find_unstorable(values):
+        raise BadRow(": ".join(found))
     values = {_column(str(name)): value for name, value in values.items()}
     email = normalise_address(values.get("email") or "")
     if not email:
@@ -189,8 +210,8 @@ def _row(number, values):
     attributes = {} if not isinstance(further, dict) else dict(further)
     attributes |= {name: value for name, value in values.items() if name not in KNOWN and name != "attributes" and name}
     encoded = json.dumps(attributes, ensure_ascii=False) if attributes else ""
-    if len(encoded) > MAX_ATTRIBUTES or "\\u0000" in encoded:
-        raise BadRow(f"attributes: more than {MAX_ATTRIBUTES} characters, or a NUL")
+    if len(encoded) > MAX_ATTRIBUTES:
+        raise BadRow(f"attributes: more than {MAX_ATTRIBUTES} characters")
     names = (_text(values, "first_name"), _text(values, "last_name"))
     groups = (_names(values, "lists"), _names(values, "tags"))
     return Row(number, email, *names, encoded, inspect_address(email), consent, source, *groups)

@@ -7,6 +7,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from ..exceptions import EngineRejected
+from .json_shape import check_json_shape
 
 TYPES = {"campaign-open": "open", "open": "open", "campaign-click": "click", "click": "click"}
 
@@ -22,6 +23,7 @@ class MailWizzEvent(NamedTuple):
 
 def read_mailwizz_events(body):
     """Events of a body (bytes) that is one object or an array of them."""
+    check_json_shape(body)
     try:
         data = json.loads(body)
     except (ValueError, RecursionError) as error:

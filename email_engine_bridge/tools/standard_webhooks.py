@@ -14,6 +14,7 @@ import time
 from ..exceptions import EngineRejected
 
 PREFIX = "whsec_"
+MAX_SIGNATURES = 10  # of one delivery, while its secret is rotated
 TOLERANCE = 300  # seconds the two clocks may differ, both ways
 
 
@@ -49,6 +50,25 @@ def verify(secrets_, headers_, body, now=None):
 
     headers_: any mapping with lower-case names.
     """
+    message_id, given, timestamp = _read_headers(headers_, now)
+    known = [sign(secret, message_id, timestamp, body).encode() for secret in secrets_]
+    matches = [hmac.compare_digest(ours, theirs.encode()) for ours in known for theirs in given]
+    if not any(matches):
+        raise BadSignature("The signature does not match")
+    return message_id
+
+
+def is_fresh(headers_, now=None):
+    """Whether the headers could belong to a delivery of these minutes; the body may still not match."""
+    try:
+        _read_headers(headers_, now)
+    except BadSignature:
+        return False
+    return True
+
+
+def _read_headers(headers_, now):
+    """Return (id, signatures, timestamp), or raise `BadSignature`."""
     message_id = headers_.get("webhook-id") or ""
     given = (headers_.get("webhook-signature") or "").split()
     try:
@@ -59,11 +79,7 @@ def verify(secrets_, headers_, body, now=None):
         raise BadSignature("The webhook-id or webhook-signature header is missing")
     if abs((time.time() if now is None else now) - timestamp) > TOLERANCE:
         raise BadSignature("The delivery is older or newer than five minutes")
-    known = [sign(secret, message_id, timestamp, body).encode() for secret in secrets_]
-    matches = [hmac.compare_digest(ours, theirs.encode()) for ours in known for theirs in given]
-    if not any(matches):
-        raise BadSignature("The signature does not match")
-    return message_id
+    return message_id, given[:MAX_SIGNATURES], timestamp
 
 
 def _key(secret):

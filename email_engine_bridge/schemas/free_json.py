@@ -1,0 +1,18 @@
+"""Free JSON values of callers, as PostgreSQL can keep them."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
+
+from ..tools.storable_json import find_unstorable
+
+
+def _check(value):
+    if found := find_unstorable(value):
+        place, reason = found
+        raise PydanticCustomError("unstorable_json", "{place}: {reason}", {"place": place or ".", "reason": reason})
+    return value
+
+
+FreeObject = Annotated[dict, AfterValidator(_check)]

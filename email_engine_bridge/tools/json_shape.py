@@ -1,0 +1,27 @@
+"""How big and how deep a JSON body is, found in its bytes before anything is built of it.
+
+`[{},{},…]` takes thirty times its length as Python objects, and brackets in brackets end the parser's recursion.
+"""
+
+import re
+
+from ..exceptions import EngineRejected
+
+MAX_VALUES = 100_000
+MAX_DEPTH = 50
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_NEITHER = re.compile(rb"[^\[\]{}]+")
+_OPENING = b"[{"
+
+
+def check_json_shape(body, most=MAX_VALUES):
+    """Raise EngineRejected for more than `most` values or MAX_DEPTH levels; errors of syntax are the parser's."""
+    bare = _STRING.sub(b"", body)
+    values = 1 + sum(bare.count(mark) for mark in (b",", b"[", b"{"))
+    if values > most:
+        raise EngineRejected("The JSON holds more than %(most)s values", most=most)
+    depth = 0
+    for bracket in _NEITHER.sub(b"", bare):
+        depth += 1 if bracket in _OPENING else -1
+        if depth > MAX_DEPTH:
+            raise EngineRejected("The JSON is nested more than %(most)s levels deep", most=MAX_DEPTH)
