@@ -3,15 +3,18 @@
 import socket
 import subprocess
 import sys
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from lokario_cli.console import Failure
-from lokario_cli.demo.stage import binding
+from lokario_cli.demo.stage import binding, refuse_taken_port
 from lokario_cli.figures import Figure, p95
 from lokario_cli.odoo_log import read_outcome
 from lokario_cli.setup.ensure import make_writable
+from lokario_cli.worlds.odoo import Server
 
 ROOT = Path(__file__).parent.parent
 LINE = "2026-11-21 01:02:03,456 12 {} db odoo.{}: {}"
@@ -51,6 +54,23 @@ def test_a_taken_port_is_said():
         done = lokario("serve", "--port", str(other.getsockname()[1]))
     assert done.returncode == 1
     assert "Address already in use. Choose another --port" in done.stderr
+
+
+def test_an_answer_of_somebody_else_is_not_ours(tmp_path):
+    """Another program took the port while the suite was installed: the demo must not log in there."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        server = Server("stranger", {"http_port": str(other.server_address[1])})
+        server.process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+        try:
+            assert server._is_healthy()
+            assert not server._answers()
+            with pytest.raises(Failure, match="Choose another --port"):
+                refuse_taken_port({"http_interface": "127.0.0.1", "http_port": str(server.port)})
+        finally:
+            server.process.kill()
+            server.process.wait()
+            other.shutdown()
 
 
 def test_another_odoo_is_refused(tmp_path, monkeypatch):

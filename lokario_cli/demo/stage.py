@@ -51,14 +51,19 @@ def home(server: Server) -> str:
 
 def binding(host: str, port: int) -> dict[str, str]:
     """Odoo's options to listen there (port 0: a free one); an address that cannot be had is refused in a sentence."""
-    port = port or free_port()
+    options = {"http_interface": host, "http_port": str(port or free_port())}
+    refuse_taken_port(options)
+    return options if host == "127.0.0.1" else {**options, "lokario/manager_hosts": ",".join(names_here(host))}
+
+
+def refuse_taken_port(bound: dict[str, str]) -> None:
+    """Asked before the installation, which takes minutes, and again right before the server starts."""
+    host, port = bound["http_interface"], int(bound["http_port"])
     try:
         socket.create_server((host, port)).close()
     except OSError as error:
         reason = f"{host}:{port} cannot be served: {error.strerror.partition(' (')[0]}"
         raise Failure(f"{reason}. Choose another --port (0 takes a free one) or --host.") from error
-    options = {"http_interface": host, "http_port": str(port)}
-    return options if host == "127.0.0.1" else {**options, "lokario/manager_hosts": ",".join(names_here(host))}
 
 
 def names_here(host: str) -> set[str]:

@@ -49,7 +49,7 @@ def tell_refusals(play, stage) -> None:
 
 def set_up(bound: dict[str, str], phases, servers: ExitStack):
     """Start PostgreSQL, the mail provider and the manager's server; return the stage."""
-    from ..demo.stage import Stage, demo_keys, found_company, install_manager, log_in
+    from ..demo.stage import Stage, demo_keys, found_company, install_manager, log_in, refuse_taken_port
     from ..setup.postgres import Cluster
     from ..worlds.mail import MailWorld, SmtpServer
     from ..worlds.odoo import Server, serving_options
@@ -66,6 +66,7 @@ def set_up(bound: dict[str, str], phases, servers: ExitStack):
         provider = servers.enter_context(SmtpServer(mail))
         smtp = servers.enter_context(SmtpServer())
     with phases.phase("Odoo"):
+        refuse_taken_port(bound)
         system_mail = {
             "SMTP_HOST": "127.0.0.1",
             "SMTP_PORT": str(smtp.port),

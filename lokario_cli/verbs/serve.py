@@ -12,13 +12,14 @@ def configure(parser):
 
 def run(args):
     from ..console import say
-    from ..demo.stage import binding, demo_keys, home, install_manager
+    from ..demo.stage import binding, demo_keys, home, install_manager, refuse_taken_port
     from ..setup.postgres import Cluster
     from ..worlds.odoo import Server, serving_options
 
     bound = {**binding(args.host, args.port), "workers": str(args.workers)}
     with Cluster.for_serving() as cluster:
         install_manager(cluster)
+        refuse_taken_port(bound)
         with Server("serve", serving_options(cluster, **bound), demo_keys()) as server:
             say(f"Lokario answers on {home(server)} (log: {server.log}). Ctrl-C stops it.")
             return server.process.wait()

@@ -175,7 +175,8 @@ def serving_options(cluster: Cluster, **more) -> dict[str, str]:
 class Server:
     """A running Odoo server process.
 
-    ``options`` are those of odoo.conf ("section/name" for another section). Ready when it answers HTTP.
+    ``options`` are those of odoo.conf ("section/name" for another section). Ready when it answers HTTP itself:
+    somebody else's answer on its port does not count.
     """
 
     def __init__(self, name: str, options: dict[str, str], variables: dict[str, str] | None = None):
@@ -229,6 +230,21 @@ class Server:
         self.process.wait()
 
     def _answers(self) -> bool:
+        return self._listens() and self._is_healthy()
+
+    def _listens(self) -> bool:
+        """Whether the port is held by this very process."""
+        import psutil
+
+        try:
+            connections = psutil.Process(self.process.pid).net_connections("tcp")
+        except psutil.Error:
+            return False
+        return any(
+            connection.status == psutil.CONN_LISTEN and connection.laddr.port == self.port for connection in connections
+        )
+
+    def _is_healthy(self) -> bool:
         try:
             urllib.request.urlopen(f"{self.url}/web/health", timeout=5).close()
         except urllib.error.HTTPError:
