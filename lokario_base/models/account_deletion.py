@@ -5,7 +5,7 @@ import psycopg2.errors
 from dateutil.relativedelta import relativedelta
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
-from odoo.tools import hash_sign, verify_hash_signed
+from odoo.tools import email_normalize, hash_sign, verify_hash_signed
 
 from ..tools.deletion import DeletionStep
 from ..tools.nightly import first_night
@@ -152,7 +152,9 @@ class AccountDeletion(models.Model):
         self.notices_sent = [*(self.notices_sent or []), kind]
 
     def _due_notice(self, now) -> str | None:
-        """The notice that is due and not sent; a missed one is skipped when the next is due too."""
+        """The notice that is due and not sent; a missed one is skipped when the next is due too, or the deletion."""
+        if self.due_at <= now:
+            return None
         left = self.deletion_scheduled_at - now
         for days in sorted(NOTICE_DAYS):
             if left.total_seconds() <= days * 86400:
@@ -277,6 +279,11 @@ class AccountDeletion(models.Model):
         """The person's contacts: the user's partner and the addresses below it."""
         partner = self.partner_id.with_context(active_test=False)
         return partner.search([("id", "child_of", partner.ids)]) if partner else partner
+
+    def _addresses(self) -> set[str]:
+        """The person's e-mail addresses, normalized."""
+        texts = [*self._partners().mapped("email_normalized"), self.user_id.email, self.user_id.login]
+        return set(filter(None, (email_normalize(text or "") for text in texts)))
 
     def _anonymous_name(self) -> str:
         return self.env._("Deleted account %s", self.name)

@@ -1,12 +1,13 @@
 import json
+import re
 
-from odoo import SUPERUSER_ID, api, models
+from odoo import SUPERUSER_ID, Command, api, models
 from odoo.fields import Domain
 from odoo.http import root
 from odoo.tools import SQL
 
 from ..tools import session_files
-from ..tools.deletion import StepOutcome
+from ..tools.deletion import StepOutcome, addresses_without, names_address
 
 BATCH = 500
 CREDENTIALS = "(password|secret|token|oauth)"  # columns of res_users that open something
@@ -117,6 +118,7 @@ class DeletionPlan(models.AbstractModel):
             rows = find(deletion)
             erased[rows._name] = rows.ids
             rows.unlink()
+        self._leave_mails_to_others(deletion)
         self._forget_notifications(deletion.user_id)
         messages = self._messages_of(deletion)
         held = messages.filtered(self._is_message_held)
@@ -160,18 +162,53 @@ class DeletionPlan(models.AbstractModel):
     def _forget_notifications(self, user):
         """Browsers that still wait for one of these reload what it was about."""
         self.env.flush_all()
-        words = {json.dumps(word)[1:-1].lower() for word in (user.name, user.login, user.email) if word}
-        self.env.cr.execute(
-            "DELETE FROM bus_bus WHERE EXISTS (SELECT FROM unnest(%s) word WHERE position(word IN lower(message)) > 0)",
-            [list(words)],
-        )
+        words = {json.dumps(word)[1:-1] for word in (user.name, user.login, user.email) if word}
+        whole = [rf"(^|[^\w@.-]){re.escape(word)}($|[^\w@-])" for word in words]  # Ann is not in Joanna
+        self.env.cr.execute("DELETE FROM bus_bus WHERE message ~* ANY(%s)", [whole])
 
     @api.model
     def _queued_mails_of(self, deletion):
-        domain = Domain("recipient_ids", "in", deletion._partners().ids)
-        for email in filter(None, {deletion.partner_id.email_normalized, deletion.user_id.login}):
-            domain |= Domain("email_to", "ilike", email)
-        return self.env["mail.mail"].search(domain)
+        """The mails to nobody else."""
+        partners, addresses = deletion._partners(), deletion._addresses()
+        return self._mails_to(deletion).filtered(
+            lambda mail: (
+                mail.recipient_ids <= partners
+                and not addresses_without(mail.email_to, addresses)
+                and not addresses_without(mail.email_cc, addresses)
+            )
+        )
+
+    @api.model
+    def _mails_to(self, deletion):
+        """The mails that name the person among their recipients, by whole addresses."""
+        partners, addresses = deletion._partners(), deletion._addresses()
+        domain = Domain("recipient_ids", "in", partners.ids)
+        for address in addresses:  # contained in the text; which ones are meant is seen below
+            domain |= Domain("email_to", "ilike", address) | Domain("email_cc", "ilike", address)
+        return (
+            self.env["mail.mail"]
+            .search(domain)
+            .filtered(
+                lambda mail: (
+                    mail.recipient_ids & partners
+                    or names_address(mail.email_to, addresses)
+                    or names_address(mail.email_cc, addresses)
+                )
+            )
+        )
+
+    @api.model
+    def _leave_mails_to_others(self, deletion):
+        """What goes to other people too goes to them alone."""
+        addresses = deletion._addresses()
+        for mail in self._mails_to(deletion):
+            mail.write(
+                {
+                    "recipient_ids": [Command.unlink(partner.id) for partner in deletion._partners()],
+                    "email_to": addresses_without(mail.email_to, addresses),
+                    "email_cc": addresses_without(mail.email_cc, addresses),
+                }
+            )
 
     @api.model
     def _blacklist_of(self, deletion):

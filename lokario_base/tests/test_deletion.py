@@ -246,6 +246,42 @@ class TestErasure(DeletionCase):
         self.assertFalse(notification.exists() or personal.exists())
         self.assertTrue(shared.exists())
 
+    def test_mails_to_others_stay(self):
+        """Addresses are compared whole, and a mail to several people goes to the others."""
+        ann = self.make_user("ann@alpha.test", "Ann", "ann@alpha.test")
+        joann = self.make_user("joann@alpha.test", "Joann", "joann@alpha.test")
+        mails = self.env["mail.mail"]
+        own = mails.create({"email_to": "Ann <ANN@alpha.test>", "body_html": "x"})
+        own |= mails.create({"recipient_ids": ann.partner_id.ids, "body_html": "x"})
+        others = mails.create({"email_to": "joann@alpha.test", "body_html": "x"})
+        others |= mails.create({"email_to": "x@ann@alpha.test.example", "body_html": "x"})
+        shared = mails.create(
+            {
+                "email_to": "Joann <joann@alpha.test>, ann@alpha.test",
+                "email_cc": "ann@alpha.test",
+                "recipient_ids": (ann | joann).partner_id.ids,
+                "body_html": "x",
+            }
+        )
+        notification = self.env["bus.bus"].create({"channel": "x", "message": '{"to": "joann@alpha.test"}'})
+        deletion = self.request(ann)
+        self.run_job(deletion.due_at + relativedelta(minutes=1))
+        self.assertEqual(deletion.state, "done", deletion.error_message)
+        self.assertFalse(own.exists())
+        self.assertEqual(others.exists(), others)
+        self.assertEqual((shared.email_to, shared.email_cc), ("Joann <joann@alpha.test>", ""))
+        self.assertEqual(shared.recipient_ids, joann.partner_id)
+        self.assertTrue(notification.exists())
+
+    def test_no_warning_in_the_run_that_deletes(self):
+        """The job was late: what it announced would already have happened."""
+        deletion, at = self.due()
+        mails = [("model", "=", deletion._name), ("subject", "like", "tomorrow")]
+        self.run_job(at + relativedelta(days=2))
+        self.assertEqual(deletion.state, "done", deletion.error_message)
+        self.assertEqual(deletion.notices_sent, ["requested"])
+        self.assertFalse(self.env["mail.mail"].search(mails))
+
     def test_private_conversations_keep_no_name(self):
         employee = self.make_user("e@example.org", "Employée Canari", "e@example.org", "base.group_user")
         channels = self.env["discuss.channel"].with_user(employee)

@@ -1,0 +1,17 @@
+"""A sample of `./lokario chaos secrets`: every way in, at debug level."""
+
+import os
+
+from benchmarks import chaos_secrets
+
+SEED = 20261129
+
+
+def test_no_secret_in_the_log(world, suite_database):
+    database = world.clone(suite_database, f"secrets_{os.getpid()}")
+    world.cluster.psql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true')
+    try:
+        leaks = chaos_secrets.plant(world, database, 4 * len(chaos_secrets.WAYS), SEED)
+    finally:
+        world.drop(database)
+    assert leaks == []
