@@ -101,7 +101,7 @@ class _Point:
         return self.world.fork(self._work, fresh, quiet=True)
 
     def _work(self, fresh):
-        """``fresh``: as if the lease of a dead worker had run out."""
+        """``fresh``: due at once, whatever the last look said."""
         from odoo.addons.lokario_inbox.models import inbox_integration_sync
         from odoo.addons.lokario_inbox.tools import fetch_batches
 
@@ -110,7 +110,7 @@ class _Point:
         with self.world.env() as env:
             box = env["inbox.integration"].browse(self.box_id)
             if fresh:
-                box.write({"lease_until": False, "next_sync_at": False})
+                box.write({"next_sync_at": False})
                 env.cr.commit()
             env["inbox.integration"]._cron_sync_all()
             box.invalidate_recordset()

@@ -1,7 +1,6 @@
 """Bounds and vocabulary that several parts of the inbox share."""
 
 SYNC_INTERVAL = 5  # minutes between two looks at a healthy mailbox
-LEASE_SECONDS = 180  # an account held longer without a sign of life belongs to a dead worker
 BACKOFF_MAX = 6 * 3600  # seconds between two tries of a failing mailbox, at most
 TOMBSTONE_DAYS = 365  # a mail deleted at the server is remembered so long, so that nothing brings it back
 

@@ -56,8 +56,13 @@ class IrCron(models.Model):
             return super()._run_job(job)
         with cls.pool["lokario.scheduled.run"]._recording(job["id"]) as outcome:
             status = super()._run_job(job)
-            outcome["state"] = RUN_STATES[status]
+            outcome["state"] = cls._run_outcome(job, RUN_STATES[status])
         return status
+
+    @classmethod
+    def _run_outcome(cls, job, state: str) -> str:
+        """Hook: how a run ended; also one that raised nothing may have failed."""
+        return state
 
     @api.model
     def _reschedule_later(self, job):
@@ -96,6 +101,7 @@ class IrCron(models.Model):
             while (left := deadline - time.monotonic()) > 0:
                 if single_flight.is_free(cr, self.id):
                     cr.rollback()  # who runs it needs the lock
+                    self._prepare_endpoint_run()
                     self._start_endpoint_run__()
                 if not single_flight.take_place(cr, self.id, self._endpoint_places()):
                     return "running"
@@ -107,6 +113,9 @@ class IrCron(models.Model):
                 cr.rollback()
                 time.sleep(ENDPOINT_PAUSE)
         return "running"
+
+    def _prepare_endpoint_run(self) -> None:
+        """Hook: somebody asks for a run now, whatever the timetable of what it works on says."""
 
     def _endpoint_places(self) -> int:
         """How many callers may wait: never all the processes that serve people."""

@@ -8,6 +8,7 @@ from . import inbox_quarantine
 from . import inbox_folder_store
 from . import inbox_integration_sync
 from . import inbox_integration_jobs
+from . import ir_cron
 from . import inbox_integration_health
 from . import inbox_integration_oauth
 from . import inbox_integration_form

@@ -100,7 +100,6 @@ class InboxIntegration(models.Model):
     last_error_at = fields.Datetime(readonly=True, copy=False)
     failure_count = fields.Integer(readonly=True, copy=False)
     next_sync_at = fields.Datetime(string="Next try", readonly=True, copy=False, index=True)
-    lease_until = fields.Datetime(readonly=True, copy=False)
     folder_ids = fields.One2many("inbox.folder", "integration_id", string="Folders")
 
     retention_days = fields.Integer(

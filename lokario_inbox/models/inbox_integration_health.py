@@ -1,7 +1,9 @@
 import random
 from datetime import timedelta
 
-from odoo import fields, models
+from odoo import api, fields, models
+
+from odoo.addons.lokario_base.tools.transaction import transaction
 
 from ..const import BACKOFF_MAX
 from .inbox_integration_oauth import PREFIXES
@@ -16,13 +18,20 @@ STORE_OUTCOMES = """
        SET state = v.state, last_sync_at = v.done_at::timestamp, last_sync_status = v.status,
            last_sync_error = v.error, failure_count = v.failures::int, last_error_class = v.class,
            last_error_at = v.error_at::timestamp, next_sync_at = v.next_at::timestamp,
-           lease_until = NULL, lease_token = NULL,
+           lease_token = NULL,
            backfill_pending = EXISTS (
                SELECT 1 FROM inbox_folder f
                 WHERE f.integration_id = i.id AND f.sync_enabled AND f.backfill_uid > 0)
       FROM (VALUES %s)
         AS v(id, token, state, done_at, status, error, failures, class, error_at, next_at)
      WHERE i.id = v.id::int AND i.lease_token = v.token
+"""
+MAKE_HEALTHY_DUE = """
+    UPDATE inbox_integrations SET next_sync_at = NULL
+     WHERE id IN (SELECT id FROM inbox_integrations
+                   WHERE active AND state != 'paused' AND COALESCE(failure_count, 0) = 0 AND lease_token IS NULL
+                     AND next_sync_at > %s
+                     FOR UPDATE SKIP LOCKED)
 """
 
 
@@ -32,21 +41,24 @@ class InboxIntegration(models.Model):
     _inherit = "inbox.integration"
 
     def _store_outcomes(self, outcomes, started_at):
-        """Health and due time of all finished accounts, in one UPDATE; alerts for the few."""
+        """Health and due time of all finished accounts, in one UPDATE; returns (account, error class) to alert of."""
         before = {i.id: i for i in self.browse([outcome.account_id for outcome in outcomes])}
         rows, alerts = [], []
         for outcome in outcomes:
             integration = before[outcome.account_id]
             rows.append(integration._outcome_row(outcome, started_at))
-            if outcome.error_class != "stopped" and (outcome.error_class or integration.state == "error"):
-                alerts.append((integration, outcome, integration._is_alert_due(outcome.error_class)))
+            if integration._is_alert_due(outcome.error_class):
+                alerts.append((integration.id, outcome.error_class))
         self.env.cr.execute_values(STORE_OUTCOMES, rows, page_size=len(rows) or 1)
         self.browse(list(before)).invalidate_recordset()
-        for integration, outcome, is_due in alerts:
-            if not outcome.error_class:
-                integration._withdraw_warnings()
-            elif is_due:
-                integration._warn_owner(outcome.error_class)
+        return alerts
+
+    def _alert(self, error_class):
+        """Tell the owner of a failure, or that nothing is to be done any more."""
+        if error_class:
+            self._warn_owner(error_class)
+        else:
+            self._withdraw_warnings()
 
     def _outcome_row(self, outcome, started_at):
         """A row of STORE_OUTCOMES; what the outcome says nothing about stays as it is."""
@@ -97,10 +109,28 @@ class InboxIntegration(models.Model):
         }
 
     def _is_alert_due(self, error_class):
-        """Whether this failure is the one after which the owner is asked: once for each cause."""
+        """Whether this is the failure after which the owner is asked (once for each cause), or a recovery."""
+        if error_class in ("", "stopped"):
+            return not error_class and self.state == "error"
         if error_class in ALERT_AT_ONCE:
             return not self.failure_count or self.last_error_class != error_class
         return self.failure_count + 1 == ALERT_AFTER
+
+    # === ALL MAILBOXES TOGETHER === #
+
+    @api.model
+    def _make_healthy_due(self):
+        """Have every mailbox looked at by the next run, but for those in back-off, paused or being looked at."""
+        with transaction(self.env) as cr:
+            cr.execute(MAKE_HEALTHY_DUE, [fields.Datetime.now()])
+
+    @api.model
+    def _all_fail(self):
+        """Whether there are mailboxes to synchronise and none of them works."""
+        mailboxes = self.sudo()
+        return bool(mailboxes.search_count([("state", "=", "error")], limit=1)) and not mailboxes.search_count(
+            [("state", "=", "connected")], limit=1
+        )
 
     # === THE OWNER IS ASKED, EVERYBODY SEES WHY === #
 

@@ -1,33 +1,28 @@
 import os
 import socket
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools import SQL
 
-from ..const import IMAP_PORTS, LEASE_SECONDS
+from ..const import IMAP_PORTS
 from ..tools.host_policy import HostPolicy
 from ..tools.sync_plan import AccountPlan, FolderState, Push
+from . import worker_locks
 
 TICK_LIMIT = 500  # messages a folder delivers in one tick; the rest is the backfill's
 BACKFILL_LIMIT = 20_000
 CLAIM_LIMIT = 2000  # accounts a run takes
 FOLDERS_EVERY = timedelta(hours=24)
 
-DUE = """
-    SELECT i.id FROM inbox_integrations i
-     WHERE i.active AND i.integration_type = 'imap' AND i.imap_host IS NOT NULL
-       AND (i.lease_until IS NULL OR i.lease_until < %(now)s)
-       AND {condition}
-     ORDER BY i.next_sync_at NULLS FIRST, i.id
-     LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-"""
-LEASE = """
-    UPDATE inbox_integrations SET lease_until = %(until)s, lease_token = %(token)s WHERE id IN ({due}) RETURNING id
-"""
+DUE = "i.active AND i.integration_type = 'imap' AND i.imap_host IS NOT NULL AND {condition}"
+CANDIDATES = "SELECT i.id FROM inbox_integrations i WHERE {due} ORDER BY i.next_sync_at NULLS FIRST, i.id"
+CLAIM = "UPDATE inbox_integrations i SET lease_token = %s WHERE i.id = ANY(%s) AND {due} RETURNING i.id"
 CONDITIONS = {
-    "sync": """i.state != 'paused' AND (i.next_sync_at IS NULL OR i.next_sync_at <= %(now)s)
+    "sync": """i.state != 'paused'
+               AND (i.next_sync_at IS NULL OR i.next_sync_at <= clock_timestamp() AT TIME ZONE 'UTC')
                AND (i.state != 'draft' OR i.email_password IS NOT NULL
                     OR i.google_gmail_refresh_token IS NOT NULL
                     OR i.microsoft_outlook_refresh_token IS NOT NULL)""",
@@ -35,7 +30,7 @@ CONDITIONS = {
     "audit": """i.state = 'connected' AND EXISTS (
         SELECT 1 FROM inbox_folder f WHERE f.integration_id = i.id AND f.sync_enabled
            AND f.uidvalidity IS NOT NULL AND COALESCE(f.backfill_uid, 0) = 0
-           AND (f.audit_at IS NULL OR f.audit_at < %(now)s - interval '1 day'))""",
+           AND (f.audit_at IS NULL OR f.audit_at < (clock_timestamp() AT TIME ZONE 'UTC') - interval '1 day'))""",
 }
 
 
@@ -108,50 +103,39 @@ class InboxIntegration(models.Model):
 
     @api.model
     def _sync_due(self, purpose, fetch_limit, claim=CLAIM_LIMIT):
-        """Lease at most ``claim`` due accounts, oldest first, and run them. Returns {id: Finished}."""
-        token = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
-        integrations = self.with_context(inbox_lease=token)._lease(purpose, claim=claim)
-        self.env["ir.cron"]._commit_progress(remaining=len(integrations))
-        if not integrations:
-            return {}
-        return integrations.env["inbox.sync"]._run(integrations, purpose, fetch_limit)
+        """Take at most ``claim`` due accounts, oldest first, and run them. Returns {id: Finished}."""
+        self.env["ir.cron"]._commit_progress()  # the locks' session sees what is committed
+        with worker_locks.WorkerLocks(self.env, worker_locks.SYNC) as locks:
+            integrations = self._claim(locks, purpose, claim)
+            self.env["ir.cron"]._commit_progress(remaining=len(integrations))
+            if not integrations:
+                return {}
+            return integrations.env["inbox.sync"]._run(integrations, locks, purpose, fetch_limit)
 
     @api.model
-    def _lease(self, purpose, ids=None, claim=CLAIM_LIMIT):
-        """Take the due accounts for this worker; two workers never get the same one."""
-        condition = CONDITIONS[purpose] if ids is None else "i.id = ANY(%(ids)s)"
-        now = fields.Datetime.now()
-        self.env.cr.execute(
-            LEASE.format(due=DUE.format(condition=condition)),  # two constants of this file
-            {
-                "now": now,
-                "until": now + timedelta(seconds=LEASE_SECONDS),
-                "token": self.env.context["inbox_lease"],
-                "limit": claim,
-                "ids": list(ids or ()),
-            },
-        )
-        found = [row[0] for row in self.env.cr.fetchall()]
-        integrations = self.sudo().search([("id", "in", found)], order="next_sync_at, id")
-        integrations.invalidate_recordset(["lease_until", "lease_token"])
-        return integrations
+    def _claim(self, locks, purpose, limit):
+        """Take the due accounts for this worker; two living workers never have the same one.
+
+        The locks end with the session, so nobody waits for a worker that died. The token is written into the account
+        and checked with everything that is stored: who was paused and lost his session stores nothing any more.
+        """
+        due = DUE.format(condition=CONDITIONS[purpose])  # constants of this file
+        locked = locks.take_first(SQL(CANDIDATES.format(due=due)), limit)
+        token = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
+        claimed = [row[0] for row in locks.query(SQL(CLAIM.format(due=due), token, locked))]
+        locks.release(set(locked) - set(claimed))  # another worker has just looked at them
+        integrations = self.with_context(inbox_lease=token).sudo().browse(claimed)
+        integrations.invalidate_recordset()
+        return integrations.sorted(lambda i: (i.next_sync_at or datetime.min, i.id))
 
     def _holds_lease(self):
-        """Still ours? Prolongs the lease when a third of it is used up."""
+        """Whether this worker is the last that took the account; nobody takes it before this transaction ends."""
         self.env.cr.execute(
-            "SELECT lease_until FROM inbox_integrations WHERE id = %s AND lease_token = %s",
+            "SELECT 1 FROM inbox_integrations WHERE id = %s AND lease_token = %s FOR SHARE",
             [self.id, self.env.context["inbox_lease"]],
+            log_exceptions=False,  # a lost race is tried again
         )
-        row = self.env.cr.fetchone()
-        if not row or not row[0]:
-            return False
-        now = fields.Datetime.now()
-        if row[0] - now < timedelta(seconds=LEASE_SECONDS * 2 // 3):
-            self.env.cr.execute(
-                "UPDATE inbox_integrations SET lease_until = %s WHERE id = %s",
-                [now + timedelta(seconds=LEASE_SECONDS), self.id],
-            )
-        return True
+        return bool(self.env.cr.fetchone())
 
     # === PLANS === #
 

@@ -18,6 +18,11 @@ from .steps import run_step
 
 _logger = logging.getLogger(__name__)
 
+TAKEN_OVER = "taken over"  # a mail that another worker has now: nothing is to be recorded
+INTEND = """
+    UPDATE inbox_outgoing SET handed_over_at = %s
+     WHERE id = %s AND state = 'sending' AND attempts = %s AND handed_over_at IS NULL RETURNING id
+"""
 LOOK_EVERY = 20  # seconds between two looks for evidence, at first
 MIN_LOOKS = 2  # absence must be seen twice
 UNCERTAIN_AFTER = timedelta(hours=24)  # a mailbox that cannot be asked for so long leaves the mail uncertain
@@ -36,7 +41,8 @@ class InboxOutgoing(models.Model):
         """Recover what a dead worker left, verify what is unclear, send what is due."""
         self._cancel_answered()
         with worker_locks.WorkerLocks(self.env, worker_locks.MAILBOX) as locks:
-            Desk(self._hand_over, self._record).serve(OutboxRun(self, locks).further)
+            run = OutboxRun(self, locks)
+            Desk(partial(self._hand_over, run.attempts), self._record).serve(run.further)
 
     @api.model
     def _cancel_answered(self):
@@ -75,19 +81,19 @@ class InboxOutgoing(models.Model):
         The worker holds the mailbox: a mail that is "sending" belongs to one that died.
         """
         try:
-            if self.state == "sending":
-                self._recover()
-            if not self.filtered_domain(self._due_domain()):
-                return None  # changed meanwhile
-            if self.state == "unsettled":
-                return self._search_for_evidence()
-            return self._letter() if self._claim() else None
+            return run_step(self.env, self._next_piece)
         except Exception:
-            self.env.cr.rollback()
             _logger.exception("Outgoing mail %s", self.id)
             return None
-        finally:
-            self._commit()
+
+    def _next_piece(self):
+        if self.state == "sending":
+            self._recover()
+        if not self.filtered_domain(self._due_domain()):
+            return None  # changed meanwhile
+        if self.state == "unsettled":
+            return self._search_for_evidence()
+        return self._letter() if self._claim() else None
 
     def _recover(self):
         """A mail in the hands of a worker that died: one that had not begun to leave goes back to the queue."""
@@ -158,14 +164,19 @@ class InboxOutgoing(models.Model):
         return base64.b64decode(self.with_context(bin_size=False).raw)
 
     @api.model
-    def _hand_over(self, mail_id):
+    def _hand_over(self, attempts, mail_id):
         """The last moment to stay, seen with fresh eyes; from here on the mail may be delivered."""
-        run_step(self.env, self.browse(mail_id)._mark_handed_over)
+        run_step(self.env, partial(self.browse(mail_id)._mark_handed_over, attempts[mail_id]))
 
-    def _mark_handed_over(self):
+    def _mark_handed_over(self, attempt):
+        """Write the intent, unless another worker took the mail over while this one was paused."""
         if cause := self._reason_to_stay():
             raise Withheld(cause)
-        self.handed_over_at = fields.Datetime.now()
+        self.flush_recordset()
+        self.env.cr.execute(INTEND, [fields.Datetime.now(), self.id, attempt], log_exceptions=False)
+        if not self.env.cr.fetchone():
+            raise Withheld(TAKEN_OVER)
+        self.invalidate_recordset(["handed_over_at"])
 
     # === WHAT CAME OF IT === #
 
@@ -188,7 +199,8 @@ class InboxOutgoing(models.Model):
         elif isinstance(outcome, smtp_client.SubmissionFailed):
             self._after_failure(outcome)
         elif isinstance(outcome, Withheld):
-            self._set_cancelled(outcome.cause)
+            if outcome.cause != TAKEN_OVER:
+                self._set_cancelled(outcome.cause)
         elif isinstance(outcome, MailboxUnavailable):
             self._look_later(str(outcome), reachable=False)
         elif outcome == "present":

@@ -1,9 +1,12 @@
 import logging
 import time
+from functools import partial
 
 import psycopg2
 from odoo import api, fields, models
-from psycopg2.errors import DeadlockDetected, SerializationFailure
+from odoo.exceptions import UserError
+
+from odoo.addons.lokario_base.tools.transaction import LOST_RACES, own_transaction, retrying
 
 from ..tools.sync_plan import (
     Audited,
@@ -23,7 +26,6 @@ from ..tools.sync_runner import SyncRunner
 
 _logger = logging.getLogger(__name__)
 
-ATTEMPTS = 5  # of an event that lost a race in the database
 PASSES_MAX = 12  # of one account in one run
 FLUSH_SECONDS = 5  # at most this long does a finished account wait for its health to be written
 
@@ -35,9 +37,12 @@ class InboxSync(models.AbstractModel):
     _description = "Mailbox synchronisation"
 
     @api.model
-    def _run(self, integrations, purpose="sync", fetch_limit=500):
-        """Synchronise leased integrations; commits as it goes. Returns {integration id: Finished}."""
-        run = _Run(purpose, fetch_limit)
+    def _run(self, integrations, locks, purpose="sync", fetch_limit=500):
+        """Synchronise claimed integrations, whose ``locks`` are released one by one as they end; commits as it goes.
+
+        Returns {integration id: Finished}.
+        """
+        run = _Run(locks, purpose, fetch_limit)
         with self._get_runner__() as runner:
             for plan in integrations._plan_sync__(purpose, fetch_limit):
                 run.passes[plan.id] = 1
@@ -79,30 +84,29 @@ class InboxSync(models.AbstractModel):
 
     def _write(self, event, runner, run):
         """One event in one transaction, tried again when it lost a race."""
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                integration = self.env["inbox.integration"].browse(event.account_id)
-                if not integration._holds_lease():
-                    raise _LeaseLost
-                if self._handle(integration, event):
-                    run.again.add(event.account_id)
-                self.env["ir.cron"]._commit_progress()
-                return
-            except (SerializationFailure, DeadlockDetected):
-                self._forget_transaction()
-                if attempt == ATTEMPTS:
-                    self._lose(event, runner, run, "The database is too busy.")
-            except _LeaseLost:
-                self._forget_transaction()
-                self._lose(event, runner, run, "Another worker took this mailbox over.")
-                return
-            except (psycopg2.OperationalError, psycopg2.InterfaceError):
-                raise  # the database is gone: the next run takes up where the cursors are
-            except Exception as err:  # one account never stops the others
-                self._forget_transaction()
-                _logger.exception("Mailbox %s: a batch could not be stored", event.account_id)
-                self._lose(event, runner, run, f"A batch could not be stored: {type(err).__name__}")
-                return
+        try:
+            retrying(partial(self._write_once, event, run))
+        except LOST_RACES:
+            self._lose(event, runner, run, "The database is too busy.")
+        except _LeaseLost:
+            self._lose(event, runner, run, "Another worker took this mailbox over.")
+        except (psycopg2.OperationalError, psycopg2.InterfaceError):
+            raise  # the database is gone: the next run takes up where the cursors are
+        except Exception as err:  # one account never stops the others
+            _logger.exception("Mailbox %s: a batch could not be stored", event.account_id)
+            self._lose(event, runner, run, f"A batch could not be stored: {type(err).__name__}")
+
+    def _write_once(self, event, run):
+        try:
+            integration = self.env["inbox.integration"].browse(event.account_id)
+            if not integration._holds_lease():
+                raise _LeaseLost
+            if self._handle(integration, event):
+                run.again.add(event.account_id)
+            self.env["ir.cron"]._commit_progress()
+        except BaseException:
+            self._forget_transaction()
+            raise
 
     def _forget_transaction(self):
         self.env.cr.rollback()
@@ -138,13 +142,31 @@ class InboxSync(models.AbstractModel):
         return handlers[type(event)](event)
 
     def _flush_health(self, run):
-        """Write the health of the finished accounts in one UPDATE."""
-        done = len(run.unwritten)
+        """Write the health of the finished accounts in one UPDATE, and let others take them."""
+        done = list(run.unwritten)
         if done:
-            self.env["inbox.integration"]._store_outcomes(run.unwritten.values(), run.started_at)
+            outcomes = list(run.unwritten.values())
+            alerts = retrying(lambda: self._store_outcomes(outcomes, run.started_at))
+            for account_id, error_class in alerts:
+                self._alert(account_id, error_class)
+            run.locks.release(done)
         run.unwritten = {}
         run.flushed_at = time.monotonic()
-        run.seconds_left = self.env["ir.cron"]._commit_progress(done)
+        run.seconds_left = self.env["ir.cron"]._commit_progress(len(done))
+
+    def _store_outcomes(self, outcomes, started_at):
+        with own_transaction(self.env["inbox.integration"]) as integrations:
+            return integrations._store_outcomes(outcomes, started_at)
+
+    def _alert(self, account_id, error_class):
+        def alert():
+            with own_transaction(self.env["inbox.integration"].browse(account_id)) as integration:
+                integration._alert(error_class)
+
+        try:
+            retrying(alert)
+        except UserError as err:  # its owner may not even see it any more
+            _logger.warning("Mailbox %s: nobody could be told of its state: %s", account_id, err)
 
 
 class _LeaseLost(Exception):
@@ -154,8 +176,8 @@ class _LeaseLost(Exception):
 class _Run:
     """What one run remembers, all of it in the writer's thread."""
 
-    def __init__(self, purpose, fetch_limit):
-        self.purpose, self.fetch_limit = purpose, fetch_limit
+    def __init__(self, locks, purpose, fetch_limit):
+        self.locks, self.purpose, self.fetch_limit = locks, purpose, fetch_limit
         self.started_at = fields.Datetime.now()
         self.flushed_at = time.monotonic()
         self.passes, self.lost, self.outcomes, self.unwritten = {}, {}, {}, {}

@@ -17,6 +17,7 @@ class OutboxRun:
         self.outbox, self.locks = outbox, locks
         self.begun_at = time.monotonic()
         self.begun, self.served = set(), set()
+        self.attempts = {}  # of each mail: by its number a worker that was paused knows whether it is still his
 
     def further(self, busy):
         """Return the lanes of mailboxes that have something due; None when all is done."""
@@ -45,9 +46,13 @@ class OutboxRun:
             self.served.discard(integration.id)
             self.locks.release(integration.ids)
 
-        return Lane(
-            integration._session_opener__(), mails.ids, lambda key: self.outbox.browse(key)._prepare_piece(), closed
-        )
+        return Lane(integration._session_opener__(), mails.ids, self._prepare, closed)
+
+    def _prepare(self, mail_id):
+        mail = self.outbox.browse(mail_id)
+        piece = mail._prepare_piece()
+        self.attempts[mail_id] = mail.attempts
+        return piece
 
     def _leave(self):
         """Another run takes what is left."""

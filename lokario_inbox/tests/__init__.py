@@ -22,3 +22,4 @@ from . import test_loop_simulator
 from . import test_answer_rights
 from . import test_problems
 from . import test_links
+from . import test_committed

@@ -31,7 +31,29 @@ def make_mail(number, **headers):
     return mail.as_bytes()
 
 
-class MailboxCase(TransactionCase):
+class Postman:
+    """Puts mails into mailboxes of ``self.world``."""
+
+    def fill(self, address, raws, folder="INBOX", batch=100):
+        """Put bytes into a mailbox as they are (imaplib would change their line ends)."""
+        with socket.create_connection(("127.0.0.1", self.world.imap_port)) as connection:
+            stream = connection.makefile("rwb")
+            stream.readline()
+            quoted = PASSWORD.replace("\\", "\\\\").replace('"', '\\"')
+            self._say(stream, f'LOGIN "{address}" "{quoted}"'.encode())
+            for start in range(0, len(raws), batch):
+                parts = [b"() {%d+}\r\n%s" % (len(raw), raw) for raw in raws[start : start + batch]]
+                self._say(stream, f'APPEND "{folder}" '.encode() + b" ".join(parts))
+
+    def _say(self, stream, command):
+        stream.write(b"a " + command + b"\r\n")
+        stream.flush()
+        while not (line := stream.readline()).startswith(b"a "):
+            self.assertTrue(line, "Dovecot cut the connection")
+        self.assertTrue(line.startswith(b"a OK"), line)
+
+
+class MailboxCase(Postman, TransactionCase):
     """``self.world`` is a Dovecot of the class, ``self.box()`` an integration with its own mailbox."""
 
     driver = "sdbox"
@@ -82,24 +104,6 @@ class MailboxCase(TransactionCase):
         self.addCleanup(client.shutdown)
         client.login(self.own(address), PASSWORD)
         return client
-
-    def fill(self, address, raws, folder="INBOX", batch=100):
-        """Put bytes into a mailbox as they are (imaplib would change their line ends)."""
-        with socket.create_connection(("127.0.0.1", self.world.imap_port)) as connection:
-            stream = connection.makefile("rwb")
-            stream.readline()
-            quoted = PASSWORD.replace("\\", "\\\\").replace('"', '\\"')
-            self._say(stream, f'LOGIN "{address}" "{quoted}"'.encode())
-            for start in range(0, len(raws), batch):
-                parts = [b"() {%d+}\r\n%s" % (len(raw), raw) for raw in raws[start : start + batch]]
-                self._say(stream, f'APPEND "{folder}" '.encode() + b" ".join(parts))
-
-    def _say(self, stream, command):
-        stream.write(b"a " + command + b"\r\n")
-        stream.flush()
-        while not (line := stream.readline()).startswith(b"a "):
-            self.assertTrue(line, "Dovecot cut the connection")
-        self.assertTrue(line.startswith(b"a OK"), line)
 
     def append(self, client, raws, folder="INBOX", flags=""):
         for raw in raws:

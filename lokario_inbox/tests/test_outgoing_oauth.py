@@ -59,7 +59,7 @@ class TestOutgoingOauth(OutgoingCase):
         self.assertEqual((mail.state, self.integration.sending_hold_cause), ("scheduled", "login"))
         self.assertIn("connect again", self.integration.sending_hold_text)
         note = self.env["mail.message"].search([("message_type", "=", "user_notification")], order="id desc", limit=1)
-        self.assertIn("is held", note.subject)
+        self.assertIn("est suspendu", note.subject)  # in the language of the owner
         self.assertNotIn("refresh-", f"{note.body} {self.integration.sending_hold_text}")
         self.tokens.mode = "rotate"
         self.integration.action_release_hold()

@@ -380,13 +380,3 @@ class TestSync(MailboxCase):
         self.assertEqual(bad.failure_count, 0)
         self.sync(bad)
         self.assertEqual((bad.state, len(bad.activity_ids)), ("connected", 0))
-
-    def test_a_leased_account_is_left_alone(self):
-        box = self.box()
-        self.append(self.imap(), [make_mail(1)])
-        box.lease_until = "2099-01-01 00:00:00"
-        self.sync(box)
-        self.assertEqual(self.subjects(box), [])
-        box.lease_until = "2001-01-01 00:00:00"
-        self.sync(box)
-        self.assertEqual(self.subjects(box), ["Question 1"])
