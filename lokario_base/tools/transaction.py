@@ -208,7 +208,8 @@ def _session(env):
     """Yield a cursor on a READ COMMITTED session that may have ended when the block does."""
     cr = env.registry.cursor()
     try:
-        cr.connection.set_isolation_level(ISOLATION_LEVEL_READ_COMMITTED)
+        if isinstance(cr, Cursor):  # not Odoo's test cursor, see `transaction`
+            cr.connection.set_isolation_level(ISOLATION_LEVEL_READ_COMMITTED)
         yield cr
     finally:
         with suppress(psycopg2.Error):

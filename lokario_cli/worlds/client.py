@@ -20,17 +20,22 @@ class OdooClient:
         self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
         self.uid: int | None = None
         self._context = {}
+        self._password = ""
 
     def login(self, database: str, login: str, password: str) -> int:
         params = {"db": database, "login": login, "password": password}
         session = self.json("/web/session/authenticate", params)
-        self.uid, self._context = session["uid"], session["user_context"]
+        self.uid, self._context, self._password = session["uid"], session["user_context"], password
         return self.uid
 
     def call(self, model: str, method: str, *args, **kwargs):
         kwargs["context"] = {**self._context, **kwargs.get("context", {})}
         params = {"model": model, "method": method, "args": list(args), "kwargs": kwargs}
-        return self.json(f"/web/dataset/call_kw/{model}/{method}", params)
+        answer = self.json(f"/web/dataset/call_kw/{model}/{method}", params)
+        if isinstance(answer, dict) and answer.get("res_model") == "res.users.identitycheck":
+            context = {"password": self._password}  # what the person types into the window that asks for it again
+            return self.call(answer["res_model"], "run_check", [answer["res_id"]], context=context)
+        return answer
 
     def create(self, model: str, values: dict) -> int:
         return self.call(model, "create", [values])[0]

@@ -34,6 +34,8 @@ class FakeMailWizz:
         email = form.get("EMAIL", "")
         if list_uid not in self.lists or "@" not in email:
             return 422, {"status": "error", "error": "Please provide a valid email address."}
+        if email.startswith("blocked-"):  # on the customer's blacklist: known, but in no list
+            return 409, {"status": "error", "error": "This email address is blacklisted."}
         if (list_uid, email) in self.subscribers:
             return 409, {"status": "error", "error": "The subscriber already exists in this list."}
         record = {**form, "subscriber_uid": uuid.uuid4().hex[:13], "status": "confirmed"}

@@ -74,7 +74,15 @@ def environment() -> dict[str, str]:
     """
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
     path = os.pathsep.join([str(venv.venv() / "bin"), os.environ.get("PATH", os.defpath)])
-    return {**TEST_SECRETS, **inherited, "PATH": path, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    development = {"LOKARIO_DEVELOPMENT": "1"}  # links to this machine may stand in mails
+    return {
+        **TEST_SECRETS,
+        **development,
+        **inherited,
+        "PATH": path,
+        "PYTHONPATH": str(ROOT),
+        "PYTHONUNBUFFERED": "1",
+    }
 
 
 def command(*arguments) -> list[str]:

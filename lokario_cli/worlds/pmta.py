@@ -62,10 +62,12 @@ _ADDRESS = re.compile(rb"<([^>]*)>")
 class FakePowerMta:
     """State shared by the connections: known VirtualMTAs, what was received, the accounting file."""
 
-    def __init__(self, accounting: Path, vmtas=None, record_receipts=True, delay=0):
+    def __init__(self, accounting: Path, vmtas=None, record_receipts=True, delay=0, pipelining=True):
         self.accounting = Path(accounting)
         self.vmtas = vmtas  # None: any name is known
         self.record_receipts = record_receipts
+        self.pipelining = pipelining
+        self.greeting = "220 pmta.test ESMTP"
         self.delay = delay  # seconds that taking a message blocks the server
         self.received = Counter()  # message ids
         self.by_vmta = Counter()
@@ -92,6 +94,13 @@ class FakePowerMta:
         rows = [self._row("r", "", "", "", "", *common)] if self.record_receipts else []
         self._write(*rows, self._row(*fate, *common))
         return "250 2.6.0 message received"
+
+    @contextmanager
+    def refusing(self, greeting):
+        """Greet new connections with a refusal."""
+        former, self.greeting = self.greeting, greeting
+        yield
+        self.greeting = former
 
     def _row(self, kind, action, status, diagnostic, category, sender, rcpt, vmta, job, message_id, size):
         now = time.strftime("%Y-%m-%d %H:%M:%S+0000", time.gmtime())
@@ -124,7 +133,9 @@ class _Session(asyncio.Protocol):
 
     def connection_made(self, transport):
         self.transport = transport
-        self._answer("220 pmta.test ESMTP")
+        self._answer(self.mta.greeting)
+        if not self.mta.greeting.startswith("220"):
+            self.transport.close()
 
     def data_received(self, data):
         self.buffer += data
@@ -154,6 +165,10 @@ class _Session(asyncio.Protocol):
         if not end:
             return False
         self.buffer = rest
+        if rest and not self.mta.pipelining:
+            self._answer("503 5.5.0 pipelining was not announced")
+            self.transport.close()
+            return False
         verb = line[:4].upper()
         handler = getattr(self, f"_{verb.decode('ascii', 'replace').strip().lower()}", None)
         if handler is None:
@@ -163,7 +178,8 @@ class _Session(asyncio.Protocol):
         return True
 
     def _ehlo(self, _line):
-        self._answer("250-pmta.test", "250-PIPELINING", "250-8BITMIME", "250 SIZE 0")
+        pipelining = ["250-PIPELINING"] if self.mta.pipelining else []
+        self._answer("250-pmta.test", *pipelining, "250-8BITMIME", "250 SIZE 0")
 
     def _mail(self, line):
         self.sender, self.rcpt = _ADDRESS.search(line)[1].decode(), None
