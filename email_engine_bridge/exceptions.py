@@ -27,6 +27,10 @@ class EngineRejected(EngineError):
     """The other side, or a rule, refused: trying again changes nothing."""
 
 
+class SubscriberRejected(EngineRejected):
+    """MailWizz does not take this one person: the others are not concerned."""
+
+
 class ApiProblem(Exception):
     """An answer of the REST API that is not a success (RFC 9457 problem document).
 

@@ -40,7 +40,8 @@ class Engagement(http.Controller):
         recipient_sudo = self._recipient("unsubscribe", token)
         if request.httprequest.method == "POST":
             recipient_sudo._set_lists(request.httprequest.form.getlist("list"))
-        values = {"recipient": recipient_sudo, "token": token, "saved": request.httprequest.method == "POST"}
+            return request.redirect(f"/engine/p/{token}?saved=1", code=303)  # read again what is stored now
+        values = {"recipient": recipient_sudo, "token": token, "saved": "saved" in form}
         return request.render("email_engine_bridge.preferences_page", values)
 
     @http.route("/engine/o/<string:token>.gif", methods=["GET"], **PUBLIC)

@@ -3,10 +3,11 @@ import logging
 import secrets
 
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 from odoo.tools import SQL
 
 from odoo.addons.lokario_base.identity import confirm_identity
+from odoo.addons.lokario_base.tools.transaction import transaction
 
 from ..exceptions import ApiProblem
 
@@ -53,6 +54,27 @@ class EngineApiKey(models.Model):
             if key.tenant_ids.company_id - key.company_id:
                 raise ValidationError(self.env._("Tenants: all of them must belong to the company of the key."))
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        keys = super().create(vals_list)
+        keys._admit_companies()
+        return keys
+
+    def write(self, vals):
+        done = super().write(vals)
+        if "company_id" in vals:
+            self._admit_companies()
+        return done
+
+    def _admit_companies(self):
+        """Let the user of API calls work in the companies of these keys; its rules show it their tenants only."""
+        self.env.ref("email_engine_bridge.user_api").sudo().company_ids |= self.sudo().company_id
+
+    @api.model
+    def _admit_all_companies(self):
+        """Called at each update: keys of earlier releases."""
+        self.sudo().search([])._admit_companies()
+
     def _issue_token(self):
         """Give the key a new secret and return the token, which is shown only now."""
         self.ensure_one()
@@ -61,7 +83,6 @@ class EngineApiKey(models.Model):
             {
                 "key_hash": self._hash_token(token),
                 "key_index": token[: len(TOKEN_PREFIX) + 1 + INDEX_LENGTH],
-                "revoked": False,
             }
         )
         return token
@@ -70,6 +91,8 @@ class EngineApiKey(models.Model):
     def action_issue_token(self):
         """Give the key a secret (a new one: the former stops working) and show it once."""
         self.check_access("write")
+        if self.revoked:
+            raise UserError(self.env._("Key %s is revoked for good. Create another key.", self.name))
         token = self._issue_token()
         _logger.info("API key %s: new token issued by user #%s", self.id, self.env.uid)
         message = self.env._("Key %s: copy it now, it is not shown again.", self.name)
@@ -103,7 +126,7 @@ class EngineApiKey(models.Model):
 
     def _count_call__(self):
         """Return how many calls this key made in the current minute, this one included."""
-        with self.env["engine.quota"]._counter_cursor__() as cr:
+        with transaction(self.env) as cr:
             cr.execute(
                 SQL(
                     """UPDATE engine_api_key

@@ -163,6 +163,12 @@ class EngineCampaign(models.Model):
     def action_cancel(self):
         self._set_state("cancelled")
 
+    def _refuse_delivery(self, why):
+        """Pause until a person has mended what the other system refuses, and say so; called by jobs."""
+        if self.state == "sending":
+            self._set_state("paused")
+        self.message_post(body=why)
+
     def action_view_recipients(self):
         self.ensure_one()
         return {
@@ -187,6 +193,10 @@ class EngineCampaign(models.Model):
                 raise UserError(self.env._("Subject B: %(why)s", why=message))
         if self.tenant_id.is_stopped:
             raise UserError(self.env._("%(tenant)s is stopped: no mail leaves.", tenant=self.tenant_id.name))
+        if not self.tenant_id.active:
+            raise UserError(self.env._("%(tenant)s is archived: no mail leaves.", tenant=self.tenant_id.name))
+        if self.transport == "powermta":
+            self.tenant_id._get_addresses()
 
     def _freeze_content(self):
         """Fix what is sent, so that a later change of the template changes no campaign on its way."""

@@ -4,6 +4,8 @@ import hmac
 from odoo import api, fields, models
 from odoo.tools import formatLang
 
+from odoo.addons.lokario_base.tools.transaction import own_transaction, transaction
+
 from ..tools import verp
 from ..tools.bounce import provider_of
 
@@ -56,37 +58,50 @@ class EngineCampaignRecipient(models.Model):
         return self.browse(recipient_id or []).exists()
 
     def _unsubscribe(self):
-        """Suppress the address for this tenant, effective for the next chunk of any campaign."""
+        """Suppress the address for this tenant, effective for the next chunk of any campaign.
+
+        All of it is one transaction of its own: the event is counted on rows that other requests change too.
+        """
         self.ensure_one()
+        with own_transaction(self) as mine:
+            mine._withdraw()
+
+    def _withdraw(self):
+        """`_unsubscribe` within the transaction of the caller."""
         note = self.env._("Campaign %(name)s", name=self.campaign_id.name)
         self.env["engine.suppression"]._suppress(self.tenant_id, [self.email], "unsubscribe", note)
         if self.contact_id.consent == "given":
             self.contact_id.consent = "withdrawn"
         if not self.unsubscribed_at:
             self.unsubscribed_at = fields.Datetime.now()
-            self._record_event("unsubscribe")
+            self._record_event_on(self.env.cr, "unsubscribe")
 
     def _set_lists(self, kept):
         """Keep only the lists whose ids (texts) are given; of this tenant's lists the contact is in."""
-        lists = self.contact_id.list_ids
-        leaving = lists.filtered(lambda one: str(one.id) not in kept)
-        self.contact_id.list_ids -= leaving
-        if leaving and leaving == lists:
-            self._unsubscribe()
+        self.ensure_one()
+        with own_transaction(self) as mine:
+            lists = mine.contact_id.list_ids
+            leaving = lists.filtered(lambda one: str(one.id) not in kept)
+            mine.contact_id.list_ids -= leaving
+            if leaving and leaving == lists:
+                mine._withdraw()
 
     def _record_engagement(self, kind):
         """Count the first opening; only where the campaign says that opens are counted."""
         if self.campaign_id.track_opens:
-            self._record_event(kind)
+            with transaction(self.env) as cr:
+                self._record_event_on(cr, kind)
 
     def _follow_link(self, position):
         """The link of the campaign at this position, its click counted once a person."""
         link = self.campaign_id.link_ids.filtered(lambda one: one.position == position)
-        if link and self.campaign_id.track_clicks and self._record_event("click", link.url, f"-{position}"):
-            self.env.cr.execute("UPDATE engine_campaign_link SET clicks = clicks + 1 WHERE id = %s", (link.id,))
+        if link and self.campaign_id.track_clicks:
+            with transaction(self.env) as cr:
+                if self._record_event_on(cr, "click", link.url, f"-{position}"):
+                    cr.execute("UPDATE engine_campaign_link SET clicks = clicks + 1 WHERE id = %s", (link.id,))
         return link
 
-    def _record_event(self, kind, diagnostic="", detail=""):
+    def _record_event_on(self, cr, kind, diagnostic="", detail=""):
         """Whether this is the first time; no address of the reader's machine is kept."""
         self.env.flush_all()
         named = kind == "unsubscribe" or self.tenant_id.engagement_privacy == "person"
@@ -104,7 +119,7 @@ class EngineCampaignRecipient(models.Model):
             None,
             diagnostic,
         )
-        _known, fresh = self.env["engine.event.ingest"]._store_rows([row], self.tenant_id.ids)
+        _known, fresh = self.env["engine.event.ingest"]._store_rows_on(cr, [row], self.tenant_id.ids)
         self.invalidate_recordset()
         return bool(fresh)
 

@@ -2,7 +2,7 @@ from odoo import api, fields, models
 
 STATES = [
     ("queued", "Waiting"),
-    ("handing", "Being handed over"),
+    ("handing", "At MailWizz"),
     ("unknown", "Unknown"),
     ("sent", "Sent"),
     ("delivered", "Delivered"),

@@ -1,10 +1,14 @@
+import logging
 from datetime import timedelta
 
 from odoo import api, fields, models
 
-from ..const import SENDING_STATUSES
+from odoo.addons.lokario_base.tools.transaction import LOST_RACES, transaction
+
 from ..exceptions import ApiProblem
 from .engine_campaign_chunk import OPEN_LEASES
+
+_logger = logging.getLogger(__name__)
 
 CHUNK = 2000  # recipients of one job
 FORECAST_DAYS = 366
@@ -74,7 +78,7 @@ class EngineCampaign(models.Model):
         Today's part is reserved here and now. Raises 409 when nothing fits today.
         """
         self.ensure_one()
-        self.lock_for_update()
+        self._wait_for_lock()
         if self.send_answer:
             return self._repeat_answer(idempotency_key)
         self._check_ready()
@@ -93,6 +97,13 @@ class EngineCampaign(models.Model):
         chunks._enqueue()
         self.send_answer = self._build_answer(grants)
         return self.send_answer
+
+    def _wait_for_lock(self):
+        """Let calls at the same time come one after another: who waited is repeated by Odoo and finds the answer."""
+        self.flush_recordset()
+        lock = "SELECT 1 FROM engine_campaign WHERE id = %s FOR NO KEY UPDATE"
+        self.env.cr.execute(lock, (self.id,), log_exceptions=False)
+        self.invalidate_recordset()
 
     def _repeat_answer(self, idempotency_key):
         if idempotency_key and self.idempotency_key and idempotency_key != self.idempotency_key:
@@ -134,6 +145,7 @@ class EngineCampaign(models.Model):
         """Reserve what fits today of those who wait and cut it into chunks; returns (grants, chunks)."""
         purpose = f"campaign/{self.id}"
         grants = self.env["engine.quota"]._reserve(self.tenant_id, waiting, partial=True, purpose=purpose)
+        self.env["engine.quota"]._release_on_rollback(grants)
         self.fully_sent_on = self._forecast(waiting - sum(grant["granted"] for grant in grants))
         values = [values for grant in grants for values in self._cut(grant)]
         return grants, self.env["engine.campaign.chunk"].create(values)
@@ -158,7 +170,7 @@ class EngineCampaign(models.Model):
     def _forecast(self, waiting):
         """The day on which the last of `waiting` recipients is sent, as the quotas are planned."""
         day, left = self.tenant_id._get_today(), waiting
-        ips = self.tenant_id.ip_ids.filtered(lambda ip: ip.status in SENDING_STATUSES)
+        ips = self.tenant_id.ip_ids.filtered("is_sending")
         for _day in range(FORECAST_DAYS):
             if left <= 0:
                 return day
@@ -204,8 +216,7 @@ class EngineCampaign(models.Model):
 
     def _close_leases(self):
         """Give back what is left of reservations whose chunks are done and without doubt."""
-        self.env.flush_all()
-        with self.env["engine.quota"]._counter_cursor__() as cr:
+        with transaction(self.env) as cr:
             cr.execute(OPEN_LEASES, {"campaign_id": self.id})
             tokens = [token for (token,) in cr.fetchall()]
         for lease in self.env["engine.lease"].sudo().search([("token", "in", tokens)]):
@@ -213,7 +224,7 @@ class EngineCampaign(models.Model):
 
     def _after_chunk(self):
         """Called by a chunk at its end, with the journal committed elsewhere: the last one goes on."""
-        with self.env["engine.quota"]._counter_cursor__() as cr:
+        with transaction(self.env) as cr:
             cr.execute(IS_BUSY, {"campaign_id": self.id})
             is_busy = cr.rowcount
         if is_busy:
@@ -224,12 +235,12 @@ class EngineCampaign(models.Model):
     def _go_on(self):
         """Finish, or queue what follows."""
         self._close_leases()
-        with self.env["engine.quota"]._counter_cursor__() as cr:
+        with transaction(self.env) as cr:
             cr.execute(FINISH, {"campaign_id": self.id})
             finished = cr.rowcount
         self.invalidate_recordset()
         if not finished:
-            self.with_delay(
+            self.sudo().with_delay(
                 channel="root.email_engine", identity_key=f"email_engine_bridge.campaign.{self.id}"
             )._job_continue()
 
@@ -272,3 +283,5 @@ class EngineCampaign(models.Model):
         except ApiProblem as problem:
             if self.state == "scheduled":
                 self.message_post(body=problem.detail)
+        except LOST_RACES:
+            _logger.info("Campaign %s is being changed by somebody else", self.id)

@@ -25,12 +25,14 @@ class EngineCampaign(models.Model):
             raise UserError(self.env._("This is no address: %(addresses)s", addresses=", ".join(wrong)))
         if self.template_id.error:
             raise UserError(self.template_id.error)
+        self.tenant_id._get_addresses()
         grants = self.env["engine.quota"]._reserve(self.tenant_id, len(addresses), purpose=f"campaign/{self.id}/trial")
         if not grants:
             raise ApiProblem(409, NO_QUOTA, extra={"success": False, "error": NO_QUOTA})
+        self.env["engine.quota"]._release_on_rollback(grants)
         ip = self.env["engine.ip"].browse(grants[0]["ip_id"])
         leases = [grant["lease"] for grant in grants]
-        self.with_delay(channel="root.email_engine")._job_send_trial(addresses, sample, ip.id, leases)
+        self.sudo().with_delay(channel="root.email_engine")._job_send_trial(addresses, sample, ip.id, leases)
         return {"queued": addresses, "ip_used": ip.address}
 
     def _job_send_trial(self, addresses, sample, ip_id, leases):
@@ -39,7 +41,7 @@ class EngineCampaign(models.Model):
         try:
             with self.tenant_id._get_feeder__() as feeder:
                 deliveries = self._get_trial_sender(ip, feeder).send(self._get_trial_addressees(addresses, sample))
-        except EngineError as error:
+        except (EngineError, UserError) as error:
             self.message_post(body=self.env._("Trial not sent: %(why)s", why=error))
         else:
             results = ", ".join(f"{addresses[one.id]}: {one.outcome} ({one.answer})" for one in deliveries)

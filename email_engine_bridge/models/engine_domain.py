@@ -67,7 +67,7 @@ class EngineDomain(models.Model):
 
     def _enqueue_check(self):
         """Ask the name servers in a job, for they may be slow to answer."""
-        self.with_delay(identity_key=f"email_engine_bridge.dns.{self.id}").action_check_dns()
+        self.sudo().with_delay(identity_key=f"email_engine_bridge.dns.{self.id}").action_check_dns()
 
     def _get_records(self):
         """Return (name, type, value) of all this domain has to publish."""

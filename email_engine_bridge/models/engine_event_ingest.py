@@ -3,6 +3,8 @@ from itertools import islice
 
 from odoo import api, models
 
+from odoo.addons.lokario_base.tools.transaction import transaction
+
 from ..tools import verp
 from ..tools.accounting import read_records
 from ..tools.bounce import classify, provider_of
@@ -189,16 +191,21 @@ class EngineEventIngest(models.AbstractModel):
 
     @api.model
     def _store_rows(self, rows, tenant_ids):
+        """(rows that are ours, rows that are new), stored in a transaction of their own."""
+        with transaction(self.env) as cr:
+            return self._store_rows_on(cr, rows, tenant_ids)
+
+    @api.model
+    def _store_rows_on(self, cr, rows, tenant_ids):
         """(rows that are ours, rows that are new); rows: values of engine_event_stage."""
         copied = "".join("\t".join(map(_copied, row)) + "\n" for row in rows)
-        with self.env["engine.quota"]._counter_cursor__() as cr:
-            cr.execute(STAGE)
-            cr._obj.copy_expert("COPY engine_event_stage FROM STDIN", io.StringIO(copied))
-            cr.execute(STORE, {"tenant_ids": list(tenant_ids)})
-            known, fresh = cr.fetchone()
-            if fresh:
-                for step in STEPS:
-                    cr.execute(step)
+        cr.execute(STAGE)
+        cr._obj.copy_expert("COPY engine_event_stage FROM STDIN", io.StringIO(copied))
+        cr.execute(STORE, {"tenant_ids": list(tenant_ids)})
+        known, fresh = cr.fetchone()
+        if fresh:
+            for step in STEPS:
+                cr.execute(step)
         return known, fresh
 
 

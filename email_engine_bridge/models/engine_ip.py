@@ -91,10 +91,10 @@ class EngineIp(models.Model):
         for ip in self:
             ip.vmta_name = f"{ip.tenant_id.slug}-{(ip.address or '').replace(':', '-').strip('-')}"
 
-    @api.depends("status")
+    @api.depends("status", "active")
     def _compute_is_sending(self):
         for ip in self:
-            ip.is_sending = ip.status in SENDING_STATUSES
+            ip.is_sending = ip.active and ip.status in SENDING_STATUSES
 
     @api.depends("stage", "plan_id.stage_ids.quota", "plan_id.active_quota")
     def _compute_phase(self):
@@ -117,10 +117,10 @@ class EngineIp(models.Model):
             word, _dash, number = ip.phase.partition("_")
             ip.phase_label = f"{words.get(word, word)} {number}".strip()
 
-    @api.depends("status", "health", "stage", "plan_id.stage_ids.quota", "plan_id.active_quota")
+    @api.depends("status", "active", "health", "stage", "plan_id.stage_ids.quota", "plan_id.active_quota")
     def _compute_daily_quota(self):
         for ip in self:
-            share = health.share_of_quota(ip.health) if ip.status in SENDING_STATUSES else 0
+            share = health.share_of_quota(ip.health) if ip.is_sending else 0
             ip.daily_quota = int(ip.plan_quota * share)
 
     @api.depends("status_finding", "warmup_finding", "health_finding", "consolidated_on")

@@ -1,5 +1,7 @@
 from odoo import models
 
+from odoo.addons.lokario_base.tools.transaction import transaction
+
 # What may have left: the journal's word for it, a recipient in doubt included.
 COUNT = """
 SELECT l.id, greatest(0, count(r.id) - l.sent)
@@ -19,6 +21,6 @@ class EngineLease(models.Model):
 
     def _sent_without_report(self):
         known = super()._sent_without_report()
-        with self.env["engine.quota"]._counter_cursor__() as cr:
+        with transaction(self.env) as cr:
             cr.execute(COUNT, (self.ids,))
             return known | dict(cr.fetchall())

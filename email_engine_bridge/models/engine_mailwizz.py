@@ -3,16 +3,17 @@ import logging
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from odoo.addons.lokario_base.tools.transaction import transaction
 from odoo.addons.queue_job.exception import RetryableJobError
 
 from ..exceptions import EngineError, EngineRejected, EngineUnavailable
 from ..tools.mailwizz_client import MailWizzClient
+from .engine_mailwizz_part import ON_ITS_WAY
 
 _logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 120
 FOLLOWED_DAYS = 60  # after its start: how long MailWizz is asked who left a campaign's list
-ON_ITS_WAY = ("pending-sending", "processing", "sending")  # MailWizz's words
 
 
 class EngineCampaign(models.Model):
@@ -50,7 +51,7 @@ class EngineCampaign(models.Model):
         }
 
     def _enqueue_mailwizz(self):
-        self.with_delay(
+        self.sudo().with_delay(
             channel="root.email_engine", identity_key=f"email_engine_bridge.mailwizz.{self.id}"
         )._job_mailwizz()
 
@@ -64,10 +65,7 @@ class EngineCampaign(models.Model):
         except EngineUnavailable as error:
             raise RetryableJobError(str(error), seconds=RETRY_SECONDS, ignore_retry=True) from error
         except EngineRejected as error:
-            self._journal(
-                "UPDATE engine_campaign SET state = 'paused' WHERE id = %(campaign_id)s AND state = 'sending'"
-            )
-            self.message_post(body=str(error))
+            self._refuse_delivery(str(error))
             return str(error)
         return "Handed over to MailWizz."
 
@@ -86,7 +84,7 @@ class EngineCampaign(models.Model):
         return self.from_name or tenant.from_name, sender, self.reply_to or tenant.reply_to or sender
 
     def _is_sending(self):
-        with self.env["engine.quota"]._counter_cursor__() as cr:
+        with transaction(self.env) as cr:
             cr.execute(
                 """SELECT c.state = 'sending' AND t.is_stopped IS NOT TRUE
                      FROM engine_campaign c JOIN engine_tenant t ON t.id = c.tenant_id WHERE c.id = %s""",
@@ -96,8 +94,7 @@ class EngineCampaign(models.Model):
 
     def _journal(self, statement, **values):
         """Write on a short transaction of its own: it stays whatever becomes of the job."""
-        self.env.flush_all()
-        with self.env["engine.quota"]._counter_cursor__() as cr:
+        with transaction(self.env) as cr:
             cr.execute(statement, {"campaign_id": self.id, **values})
         self.env.invalidate_all(flush=False)
 
@@ -164,8 +161,7 @@ class EngineCampaign(models.Model):
 
     def _follow_mailwizz(self, client):
         self._pull_unsubscribed(client)
-        handed_over = self.state == "sending" and not self.waiting_count
-        if handed_over and all(part._is_sent(client) for part in self.mailwizz_part_ids):
+        if self.state == "sending" and all([part._is_sent(client) for part in self.mailwizz_part_ids]):
             self._set_state("sent")
             self.finished_at = fields.Datetime.now()
 

@@ -4,10 +4,13 @@ from zoneinfo import ZoneInfo
 
 from odoo import api, fields, models
 
-from ..exceptions import EngineRejected
+from odoo.addons.lokario_base.tools.transaction import transaction
+
+from ..exceptions import EngineRejected, SubscriberRejected
 from ..tools.campaign_content import COMPANY_ADDRESS, before_body_end
 from ..tools.template_renderer import TemplateRenderer
 
+ON_ITS_WAY = ("pending-sending", "processing", "sending")  # MailWizz's words
 BATCH = 200  # subscribers sent between two looks at the pause button
 # Variables of a person, and those MailWizz demands as tags, are left to MailWizz.
 TAGS = {"first_name": "FNAME", "last_name": "LNAME", "email": "EMAIL", "unsubscribe_url": "UNSUBSCRIBE_URL"}
@@ -24,10 +27,21 @@ SELECT r.id, r.email, c.first_name, c.last_name
                           AND coalesce(s.company_id, r.company_id) = r.company_id)))
  ORDER BY r.id LIMIT %(limit)s
 """
+STORE_LIST = "UPDATE engine_mailwizz_part SET list_uid = %(uid)s WHERE id = %(part_id)s"
+STORE_PERSON = "UPDATE engine_campaign_recipient SET state = %(state)s, answer = %(answer)s WHERE id = %(id)s"
+# Who still waits when all are handed over was suppressed meanwhile.
 HANDED_OVER = """
 UPDATE engine_mailwizz_part SET campaign_uid = %(uid)s WHERE id = %(part_id)s;
-UPDATE engine_campaign_recipient SET state = CASE state WHEN 'handing' THEN 'sent' ELSE 'suppressed' END
- WHERE campaign_id = %(campaign_id)s AND variant = %(variant)s AND state IN ('handing', 'queued')
+UPDATE engine_campaign_recipient SET state = 'suppressed'
+ WHERE campaign_id = %(campaign_id)s AND variant = %(variant)s AND state = 'queued'
+"""
+SENT = """
+UPDATE engine_campaign_recipient SET state = 'sent', handed_at = clock_timestamp() AT TIME ZONE 'UTC'
+ WHERE campaign_id = %(campaign_id)s AND variant = %(variant)s AND state = 'handing'
+"""
+HAS_PEOPLE = """
+SELECT FROM engine_campaign_recipient
+ WHERE campaign_id = %(campaign_id)s AND variant = %(variant)s AND state = ANY(%(states)s) LIMIT 1
 """
 
 
@@ -62,46 +76,65 @@ class EngineMailwizzPart(models.Model):
         letter = f" {'AB'[self.variant]}" if self.campaign_id.subject_b else ""
         return f"{self.campaign_id.name} (c{self.campaign_id.id}{letter})"
 
+    def _get_uids(self):
+        """(list, campaign) at MailWizz as they are committed: the snapshot of a job is older than what it stored."""
+        with transaction(self.env) as cr:
+            cr.execute("SELECT list_uid, campaign_uid FROM engine_mailwizz_part WHERE id = %s", (self.id,))
+            return cr.fetchone()
+
     def _push_list(self, client):
-        if self.list_uid:
+        list_uid, _campaign_uid = self._get_uids()
+        if list_uid:
             return
         sender = self.campaign_id._get_mailwizz_sender()
         name = self._get_name()
         uid = client.create_list(name, name, *sender, self.tenant_id._get_mailwizz_company())
-        self._journal("UPDATE engine_mailwizz_part SET list_uid = %(uid)s WHERE id = %(part_id)s", uid=uid)
+        self._journal(STORE_LIST, uid=uid)
 
     def _push_subscribers(self, client):
         """Whether all of them are there; a subscriber sent twice is updated, so a crash doubles nobody."""
+        list_uid, _campaign_uid = self._get_uids()
         while self.campaign_id._is_sending() and (rows := self._take_subscribers()):
             for row_id, email, first_name, last_name in rows:
-                client.upsert_subscriber(self.list_uid, email, {"FNAME": first_name or "", "LNAME": last_name or ""})
-                self._journal("UPDATE engine_campaign_recipient SET state = 'handing' WHERE id = %(id)s", id=row_id)
+                self._push_subscriber(client, list_uid, row_id, email, {"FNAME": first_name, "LNAME": last_name})
         return self.campaign_id._is_sending()
+
+    def _push_subscriber(self, client, list_uid, row_id, email, names):
+        """One whom MailWizz does not take is refused; the others are handed over all the same."""
+        state, answer = "handing", None
+        try:
+            client.upsert_subscriber(list_uid, email, {tag: name or "" for tag, name in names.items()})
+        except SubscriberRejected as error:
+            state, answer = "refused", str(error)
+        self._journal(STORE_PERSON, id=row_id, state=state, answer=answer)
 
     def _take_subscribers(self):
         values = {"campaign_id": self.campaign_id.id, "variant": self.variant, "limit": BATCH}
-        with self.env["engine.quota"]._counter_cursor__() as cr:
+        with transaction(self.env) as cr:
             cr.execute(TAKE, values)
             return cr.fetchall()
 
     def _push_campaign(self, client):
         """Create the campaign, unless a try before a crash did or nobody is left to write to."""
         campaign, name = self.campaign_id, self._get_name()
-        uid = self.campaign_uid or client.find_campaign(name)
-        if not uid and self._has_subscribers():
+        list_uid, uid = self._get_uids()
+        uid = uid or client.find_campaign(name)
+        if not uid and self._has_people("handing"):
             subject, html, text = self._render()
             from_name, from_email, reply_to = campaign._get_mailwizz_sender()
             values = {"name": name, "subject": subject, "send_at": self._get_send_time()}
             values |= {"from_name": from_name, "from_email": from_email, "reply_to": reply_to}
             template_uid = self._push_template(client, html)
-            uid = client.create_campaign(self.list_uid, values, template_uid, text, track_clicks=campaign.track_clicks)
+            uid = client.create_campaign(list_uid, values, template_uid, text, track_clicks=campaign.track_clicks)
         self._journal(HANDED_OVER, uid=uid, variant=self.variant)
+        if not campaign._is_sending():  # paused or cancelled while it was created
+            self._toggle(client, ON_ITS_WAY)
 
-    def _has_subscribers(self):
-        return self.env["engine.campaign.recipient"].search_count(
-            [("campaign_id", "=", self.campaign_id.id), ("variant", "=", self.variant), ("state", "=", "handing")],
-            limit=1,
-        )
+    def _has_people(self, *states):
+        values = {"campaign_id": self.campaign_id.id, "variant": self.variant, "states": list(states)}
+        with transaction(self.env) as cr:
+            cr.execute(HAS_PEOPLE, values)
+            return bool(cr.rowcount)
 
     def _push_template(self, client, html):
         """uid of the template both subjects share; the version in its name tells later changes apart."""
@@ -132,12 +165,19 @@ class EngineMailwizzPart(models.Model):
 
     def _toggle(self, client, statuses):
         """Pause or resume the campaign when it is in one of MailWizz's `statuses`."""
-        if self.campaign_uid and client.campaign_status(self.campaign_uid) in statuses:
-            client.pause_or_resume(self.campaign_uid)
+        _list_uid, uid = self._get_uids()
+        if uid and client.campaign_status(uid) in statuses:
+            client.pause_or_resume(uid)
 
     def _is_sent(self, client):
-        """A part without a campaign had nobody left to write to."""
-        return not self.campaign_uid or client.campaign_status(self.campaign_uid) == "sent"
+        """Whether MailWizz says so; its people are sent then. A part without a campaign had nobody to write to."""
+        _list_uid, uid = self._get_uids()
+        if not uid:
+            return not self._has_people("queued", "handing")
+        if client.campaign_status(uid) != "sent":
+            return False
+        self._journal(SENT, variant=self.variant)
+        return True
 
     def _pull_unsubscribed(self, client):
         """Suppress for the tenant who left this part's list."""

@@ -1,9 +1,9 @@
 import uuid
-from contextlib import contextmanager
 
 from odoo import api, fields, models
-from odoo.sql_db import Cursor
-from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT, ISOLATION_LEVEL_READ_COMMITTED
+from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
+
+from odoo.addons.lokario_base.tools.transaction import transaction
 
 from ..const import LEASE_SECONDS, MAX_INT, SENDING_STATUSES
 
@@ -17,7 +17,7 @@ WITH locked AS (
       JOIN engine_ip ip ON ip.id = d.ip_id
      CROSS JOIN LATERAL (SELECT CASE WHEN d.quota_by_hand THEN d.quota ELSE ip.daily_quota END AS quota) now
      WHERE d.tenant_id = %(tenant_id)s AND d.day = %(day)s
-       AND ip.status IN %(statuses)s
+       AND ip.active AND ip.status IN %(statuses)s
        AND (%(ip_ids)s IS NULL OR d.ip_id = ANY(%(ip_ids)s))
      ORDER BY d.id
        FOR UPDATE OF d
@@ -51,7 +51,7 @@ INSERT INTO engine_ip_day
 SELECT ip.id, ip.tenant_id, ip.company_id, %(day)s, ip.daily_quota,
        false, 0, 0, 0, 0, 0, %(uid)s, %(uid)s, %(now)s, %(now)s
   FROM engine_ip ip
- WHERE ip.tenant_id = %(tenant_id)s AND ip.status IN %(statuses)s
+ WHERE ip.tenant_id = %(tenant_id)s AND ip.active AND ip.status IN %(statuses)s
    AND NOT EXISTS (SELECT FROM engine_ip_day d WHERE d.ip_id = ip.id AND d.day = %(day)s)
  ORDER BY ip.id
     ON CONFLICT (ip_id, day) DO NOTHING
@@ -142,25 +142,12 @@ class EngineQuota(models.AbstractModel):
     _name = "engine.quota"
     _description = "Quotas"
 
-    @contextmanager
-    def _counter_cursor__(self, isolation=ISOLATION_LEVEL_READ_COMMITTED):
-        """Open a short READ COMMITTED transaction, committed at the end.
-
-        AUTOCOMMIT is the same for one statement, without the round trips of BEGIN and COMMIT.
-        The connection's next cursor sets its isolation level anew.
-        """
-        with self.env.registry.cursor() as cr:
-            if isinstance(cr, Cursor):  # in tests, the test's own transaction is used
-                cr.connection.set_isolation_level(isolation)
-            yield cr
-
     @api.model
     def _change(self, statement, **values):
-        """Run one statement on a counter cursor and return its rows as dictionaries."""
-        self.env.flush_all()
+        """Run one statement in a transaction of its own and return its rows as dictionaries."""
         values.setdefault("now", fields.Datetime.now())
         values.setdefault("lease_seconds", LEASE_SECONDS)
-        with self._counter_cursor__(ISOLATION_LEVEL_AUTOCOMMIT) as cr:
+        with transaction(self.env, ISOLATION_LEVEL_AUTOCOMMIT) as cr:
             cr.execute(statement, values)
             rows = cr.dictfetchall()
         self.env["engine.ip.day"].invalidate_model(flush=False)
@@ -172,7 +159,8 @@ class EngineQuota(models.AbstractModel):
         """Return {ip id: row of today}, fresh, created or corrected where the plan says so.
 
         A row: id, ip_id, quota, reserved, sent, delivered, bounced, complained, remaining. Each
-        tenant has its own today. `ips` narrows it to some of the tenants' IPs.
+        tenant has its own today. `ips` narrows it to some of the tenants' IPs. An IP that may not send has a
+        quota of 0, also on a day whose quota was set by hand.
         """
         ips = (tenants.ip_ids if ips is None else ips).filtered(lambda ip: ip.id and ip.tenant_id in tenants)
         if not ips:
@@ -180,7 +168,6 @@ class EngineQuota(models.AbstractModel):
         today = {tenant: tenant._get_today() for tenant in tenants}
         days = {ip.id: today[ip.tenant_id] for ip in ips}
         planned = {ip.id: ip.daily_quota for ip in ips}
-        self.env.flush_all()
         values = {
             "ip_ids": list(days),
             "days": list(days.values()),
@@ -188,13 +175,14 @@ class EngineQuota(models.AbstractModel):
             "uid": self.env.uid,
             "now": fields.Datetime.now(),
         }
-        with self._counter_cursor__() as cr:
+        with transaction(self.env) as cr:
             rows = self._fetch_days(cr, values)
             if any(not self._follows_plan(rows.get(ip_id), planned[ip_id]) for ip_id in planned):
                 cr.execute(FOLLOW_PLAN, values)
                 rows = self._fetch_days(cr, values)
         # An IP that this transaction just created has no committed row yet.
-        return {ip.id: rows.get(ip.id) or self._unused_day(ip, planned[ip.id]) for ip in ips}
+        days = {ip.id: rows.get(ip.id) or self._unused_day(ip, planned[ip.id]) for ip in ips}
+        return {ip.id: days[ip.id] if ip.is_sending else {**days[ip.id], "quota": 0, "remaining": 0} for ip in ips}
 
     @api.model
     def _fetch_days(self, cr, values):
@@ -238,6 +226,17 @@ class EngineQuota(models.AbstractModel):
     @api.model
     def _take(self, emails, values):
         return self._change(RESERVE, emails=emails, token=uuid.uuid4().hex, **values)
+
+    @api.model
+    def _release_on_rollback(self, grants):
+        """Give the grants back when the caller's transaction is rolled back: nothing else knows of them then."""
+
+        def release():
+            for grant in grants:
+                self._release(grant["lease"])
+
+        if grants:
+            self.env.cr.postrollback.add(release)
 
     @api.model
     def _get_available_ips(self, tenant, emails):

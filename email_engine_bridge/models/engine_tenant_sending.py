@@ -2,8 +2,10 @@ import hashlib
 import hmac
 
 from odoo import fields, models
+from odoo.exceptions import UserError
 
 from ..tools.campaign_sender import Addresses
+from ..tools.public_address import is_reachable
 from ..tools.smtp_feeder import SmtpFeeder
 
 
@@ -38,7 +40,7 @@ class EngineTenant(models.Model):
         self.is_stopped = True
         campaigns = self.env["engine.campaign"].search([("tenant_id", "in", self.ids), ("state", "=", "sending")])
         for campaign in campaigns.filtered("mailwizz_part_ids.campaign_uid"):
-            campaign.with_delay(channel="root.email_engine")._job_halt_at_mailwizz()
+            campaign.sudo().with_delay(channel="root.email_engine")._job_halt_at_mailwizz()
 
     def action_allow(self):
         """Let go on what was stopped; campaigns at MailWizz are resumed there or by their own buttons."""
@@ -50,11 +52,20 @@ class EngineTenant(models.Model):
         return self.bounce_domain or self.from_email.rpartition("@")[2]
 
     def _get_addresses(self):
-        """Where this tenant's messages point back to."""
+        """Where this tenant's messages point back to; raises when recipients could not get there."""
         self.ensure_one()
         parameters_sudo = self.env["ir.config_parameter"].sudo()  # any worker or API user signs tokens
+        base_url = parameters_sudo.get_param("email_engine.public_url") or self.get_base_url()
+        if not is_reachable(base_url):
+            raise UserError(
+                self.env._(
+                    "Recipients cannot open %(url)s, where the unsubscribe links lead. Give “Address of links in mails”"
+                    " in Settings → Lokario → Email Engine.",
+                    url=base_url,
+                )
+            )
         return Addresses(
-            base_url=parameters_sudo.get_param("email_engine.public_url") or self.get_base_url(),
+            base_url=base_url,
             bounce_domain=self._get_bounce_domain(),
             secret=self._get_token_secret(),
         )

@@ -12,7 +12,7 @@ WITH stage AS (
            coalesce((SELECT min(d.day) FROM engine_ip_day d WHERE d.ip_id = ip.id), current_date) AS day,
            coalesce((SELECT max(until) FROM stage WHERE stage.plan_id = ip.plan_id), 0)::int + 6 AS last
       FROM engine_ip ip JOIN engine_warmup_plan p ON p.id = ip.plan_id
-     WHERE ip.status <> 'retired'
+     WHERE ip.active AND ip.status <> 'retired'
 ), curve AS (
     SELECT start.ip_id, start.day + n AS day, 'planned' AS series, coalesce(stage.quota, active_quota) AS emails
       FROM start CROSS JOIN LATERAL generate_series(0, start.last) n

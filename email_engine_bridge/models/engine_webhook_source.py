@@ -8,6 +8,7 @@ from odoo.exceptions import ValidationError
 
 from odoo.addons.lokario_base.fields import Secret
 from odoo.addons.lokario_base.identity import confirm_identity
+from odoo.addons.lokario_base.tools.transaction import transaction
 
 from ..exceptions import ApiProblem
 from ..tools import standard_webhooks
@@ -122,7 +123,7 @@ class EngineWebhookSource(models.Model):
 
     def _first_time(self, message_id):
         """The source, unless this delivery was taken before; its id stays even if the delivery fails later."""
-        with self.env["engine.quota"]._counter_cursor__() as cr:
+        with transaction(self.env) as cr:
             cr.execute(
                 "SELECT 1 FROM engine_webhook_receipt WHERE source_id = %s AND message_id = %s", (self.id, message_id)
             )

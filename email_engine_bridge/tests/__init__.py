@@ -14,6 +14,7 @@ from . import test_pacing
 from . import test_pmta_config
 from . import test_pmta_lint
 from . import test_quota
+from . import test_real_connections
 from . import test_remote_calls
 from . import test_retention
 from . import test_rights

@@ -1,18 +1,24 @@
 """What the engine's tests start from: two tenants with IPs that may send."""
 
 from contextlib import contextmanager
+from unittest.mock import patch
 
+from odoo import SUPERUSER_ID, api, models
 from odoo.tests import HttpCase, TransactionCase
 
+from odoo.addons.lokario_base.tests.committed import CommittedCase
 
-@contextmanager
-def _test_counter_cursor(quota, isolation=None):
-    """Stand in for the cursor of its own: the test's transaction is the only one here.
 
-    FastAPI runs routes in other threads, where a test may not open a second cursor.
-    Real concurrency is proved by `./lokario chaos quotas`.
-    """
-    yield quota.env.cr
+class _OpenLock:
+    """FastAPI runs routes in other threads, which open further test cursors while the request's thread waits."""
+
+    count = 1
+
+    def acquire(self, *_args, **_options):
+        return True
+
+    def release(self):
+        pass
 
 
 class EngineCommon:
@@ -61,22 +67,56 @@ class EngineCommon:
 
 
 class EngineCase(EngineCommon, TransactionCase):
+    """For what runs within one transaction: connections of their own are Odoo's test cursors here.
+
+    What is to show commits, locks or races is an `EngineCommittedCase`.
+    """
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.registry_enter_test_mode_cls()
         cls.setUpEngine()
 
-        cls.classPatch(cls.registry["engine.quota"], "_counter_cursor__", _test_counter_cursor)
+    @contextmanager
+    def enter_registry_test_mode(self):
+        """The whole class is in it."""
+        self.env.flush_all()
+        yield
+        self.env.invalidate_all()
+
+
+class EngineCommittedCase(EngineCommon, CommittedCase):
+    """The tenants and IPs of `setUpEngine` are committed, and so is what the tests of a class commit."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        with cls.registry.cursor() as cr:
+            cls.env = api.Environment(cr, SUPERUSER_ID, {})
+            cls.setUpEngine()
+            cls.setUpData()
+        del cls.env
+
+    @classmethod
+    def setUpData(cls):
+        """Further records of the class."""
+
+    def setUp(self):
+        super().setUp()
+        for name, value in vars(type(self)).items():
+            if isinstance(value, models.BaseModel):
+                setattr(self, name, value.with_env(self.env))
 
 
 class EngineHttpCase(EngineCommon, HttpCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.startClassPatcher(patch("odoo.tests.common._registry_test_lock", _OpenLock()))
         cls.setUpEngine()
         cls.token_a = cls._create_token(cls.tenant_a)
         cls.token_b = cls._create_token(cls.tenant_b)
-        cls.classPatch(cls.registry["engine.quota"], "_counter_cursor__", _test_counter_cursor)
 
     def api(self, path, token=None, data=None, method=None, headers=None):
         """Call /api/v2 and return the response; `token=None` is tenant A's key."""

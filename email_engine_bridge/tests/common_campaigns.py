@@ -33,20 +33,18 @@ class CampaignCommon:
         host, port = self.enterContext(pmta.serving(self.mta))
         self.tenant_a.write({"delivery_host": host, "delivery_port": port})
 
-    @classmethod
-    def _add_contacts(cls, addresses, contact_list=None):
-        contact_list = contact_list or cls.list
+    def _add_contacts(self, addresses, contact_list=None):
+        contact_list = contact_list or self.list
         body = "email,first_name,city\n" + "".join(f"{one},N{i},Lyon\n" for i, one in enumerate(addresses))
-        return cls.ingest._ingest(contact_list.tenant_id, body.encode(), "text/csv", lists=[contact_list.name])
+        return self.ingest._ingest(contact_list.tenant_id, body.encode(), "text/csv", lists=[contact_list.name])
 
-    @classmethod
-    def _create_campaign(cls, **values):
-        return cls.env["engine.campaign"].create(
+    def _create_campaign(self, **values):
+        return self.env["engine.campaign"].create(
             {
                 "name": "Autumn",
-                "tenant_id": cls.tenant_a.id,
-                "template_id": cls.template.id,
-                "list_ids": cls.list.ids,
+                "tenant_id": self.tenant_a.id,
+                "template_id": self.template.id,
+                "list_ids": self.list.ids,
                 **values,
             }
         )

@@ -1,5 +1,7 @@
+import os
 import time
 from datetime import timedelta
+from unittest.mock import patch
 
 from odoo import fields
 from odoo.exceptions import UserError, ValidationError
@@ -9,7 +11,7 @@ from odoo.addons.queue_job.exception import RetryableJobError
 from odoo.addons.queue_job.tests.common import trap_jobs
 
 from ..exceptions import ApiProblem
-from ..models.engine_campaign_chunk import MAX_ATTEMPTS
+from ..models.campaign_run import MAX_ATTEMPTS, CampaignRun
 from ..tools.smtp_feeder import Outcome
 from .common import EngineCase
 from .common_campaigns import CampaignCommon
@@ -109,10 +111,11 @@ class TestCampaign(CampaignCommon, EngineCase):
         campaign = self._create_campaign()
         campaign._send()
         chunk = campaign.chunk_ids
-        rows, _refusal = chunk._take_window(20)
         self.mta.delay = 0.1
-        with self.tenant_a._get_feeder__() as feeder:
-            sent = chunk._send_window(chunk._get_sender(feeder), rows, time.monotonic() + 0.3)
+        with chunk._hold() as held, self.tenant_a._get_feeder__() as feeder:
+            run = CampaignRun(chunk, held)
+            rows, _refusal = run.take_window(20)
+            sent = run.send_window(chunk._get_sender(feeder), rows, time.monotonic() + 0.3)
         self.assertLess(sent, 10)
         self.assertEqual(sorted(self._states(campaign).values()), ["queued"] * (20 - sent) + ["sent"] * sent)
         self.assertEqual(sum(campaign.recipient_ids.mapped("attempts")), sent)
@@ -142,11 +145,12 @@ class TestCampaign(CampaignCommon, EngineCase):
         campaign = self._create_campaign()
         campaign._send()
         chunk = campaign.chunk_ids
-        [first], _refusal = chunk._take_window(1)
-        with self.tenant_a._get_feeder__() as feeder:
+        with chunk._hold() as held, self.tenant_a._get_feeder__() as feeder:
+            run = CampaignRun(chunk, held)
+            [first], _refusal = run.take_window(1)
             [delivery] = chunk._get_sender(feeder).send([first])
-        self._feed_back()
-        chunk._record([delivery._replace(outcome=Outcome.UNKNOWN)], 1)
+            self._feed_back()
+            run.record([delivery._replace(outcome=Outcome.UNKNOWN)], 1)
         self.assertEqual(self._states(campaign), {"a@x.test": "delivered", "b@x.test": "queued"})
         self.assertTrue(campaign.recipient_ids[0].handed_at)
         self._run_chunks(campaign)
@@ -182,7 +186,8 @@ class TestCampaign(CampaignCommon, EngineCase):
         campaign._send()
         gone = [f"gone{number}@x.test" for number in range(3)]
         self.env["engine.suppression"]._suppress(self.tenant_a, gone, "unsubscribe")
-        rows, refusal = campaign.chunk_ids._take_window(1)
+        with campaign.chunk_ids._hold() as held:
+            rows, refusal = CampaignRun(campaign.chunk_ids, held).take_window(1)
         self.assertEqual(([one.email for one in rows], refusal), (["stays@x.test"], None))
         self.assertEqual(self._states(campaign), {**dict.fromkeys(gone, "suppressed"), "stays@x.test": "queued"})
 
@@ -233,7 +238,8 @@ class TestCampaign(CampaignCommon, EngineCase):
         campaign = self._create_campaign()
         campaign._send()
         chunk = campaign.chunk_ids
-        rows, refusal = chunk._take_window(1)
+        with chunk._hold() as held:
+            rows, refusal = CampaignRun(chunk, held).take_window(1)
         self.assertEqual((len(rows), refusal), (1, None))
         self._run_chunks(campaign)
         self.assertEqual(sorted(self._states(campaign).values()), ["sent", "unknown"])
@@ -292,6 +298,38 @@ class TestCampaign(CampaignCommon, EngineCase):
             self._create_campaign(list_ids=other.ids)
         with self.assertRaises(ValidationError):
             self._create_campaign(from_email="x@elsewhere.test")
+
+    def test_links_to_this_machine_are_refused_in_production(self):
+        """By the button, the trial and the schedule; nothing is reserved."""
+        self._add_contacts(["a@x.test"])
+        self.enterContext(patch.dict(os.environ, LOKARIO_DEVELOPMENT=""))
+        parameters = self.env["ir.config_parameter"]
+        campaign = self._create_campaign(scheduled_at=fields.Datetime.now())
+        for url in ("http://localhost:8069", "http://127.0.0.1", "http://[::1]:80", "http://odoo.localhost", "odoo"):
+            parameters.set_param("email_engine.public_url", url)
+            for action in (
+                campaign.action_send,
+                campaign.action_schedule,
+                lambda: campaign._send_trial(["a@x.test"], {}),
+            ):
+                with self.assertRaisesRegex(UserError, "Address of links in mails"):
+                    action()
+        self.assertFalse(self.env["engine.lease"].search([("tenant_id", "=", self.tenant_a.id)]))
+        parameters.set_param("email_engine.public_url", "https://engine.example.com")
+        campaign.action_send()
+        self._run_chunks(campaign)
+        self.assertEqual(campaign.state, "sent")
+
+    def test_an_archived_ip_gets_back_what_it_did_not_send(self):
+        self._add_contacts([f"u{number}@x.test" for number in range(3)])
+        campaign = self._create_campaign()
+        campaign._send()
+        campaign.chunk_ids.ip_id.active = False
+        self._run_chunks(campaign)
+        self.assertEqual(campaign.chunk_ids.mapped("state"), ["returned"])
+        campaign._continue()
+        self._run_chunks(campaign)
+        self.assertEqual((campaign.state, campaign.sent_count), ("sent", 3))
 
     def test_foreign_rows_change_nothing(self):
         """Rows of tenant A handed in by tenant B are counted as foreign."""

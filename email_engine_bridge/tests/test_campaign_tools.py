@@ -17,7 +17,7 @@ from odoo.tools import file_open
 from lokario_cli.worlds import mailwizz as mailwizz_world
 from lokario_cli.worlds import pmta
 
-from ..exceptions import EngineRejected, EngineUnavailable
+from ..exceptions import EngineRejected, EngineUnavailable, SubscriberRejected
 from ..tools import accounting, bounce, standard_webhooks, verp
 from ..tools.campaign_message import CampaignHeaders, MessageBuilder, Recipient, encoded_words
 from ..tools.mailwizz_client import MailWizzClient
@@ -262,6 +262,16 @@ class TestMessages(BaseCase):
         self.assertEqual([record.type for record in records], ["r", "d"] * 4)
         self.assertEqual({record.job for record in records}, {"t1-c2-k3"})
 
+    def test_a_server_without_pipelining_gets_one_command_at_a_time(self):
+        addresses = ["a@x.test", "reject-b@x.test", "c@x.test", "lost-d@x.test", "e@x.test"]
+        with tempfile.TemporaryDirectory() as folder:
+            mta = pmta.FakePowerMta(Path(folder) / "acct.csv", pipelining=False)
+            with pmta.serving(mta) as (host, port), SmtpFeeder(host, port) as feeder:
+                outcomes = self._feed(feeder, addresses)
+                self.assertEqual(outcomes, ["accepted", "refused", "accepted", "unknown", "unsent"])
+                self.assertEqual(self._feed(feeder, ["e@x.test"]), ["accepted"])
+        self.assertEqual(sum(mta.received.values()), 4)
+
     def _feed(self, feeder, addresses):
         recipients = [self._recipient(number, address) for number, address in enumerate(addresses)]
         results = feeder.feed(Outgoing(one.key, one.sender, one.address, self._build(one)) for one in recipients)
@@ -315,3 +325,12 @@ class TestMailWizzClient(BaseCase):
             self.client.delivery_servers()
         with self.assertRaises(EngineUnavailable):
             MailWizzClient("http://127.0.0.1:9/api", "key").delivery_servers()
+
+    def test_a_refused_subscriber_is_told_from_a_refused_call(self):
+        list_uid = self.client.create_list("N", "d", "A", "a@a.test", "a@a.test", {"name": "A"})
+        for address in ("no address", "blocked-a@x.test"):
+            with self.assertRaises(SubscriberRejected):
+                self.client.upsert_subscriber(list_uid, address, {})
+        with self.assertRaises(EngineRejected) as caught:
+            MailWizzClient(self.url, "wrong").upsert_subscriber(list_uid, "a@x.test", {})
+        self.assertNotIsInstance(caught.exception, SubscriberRejected)

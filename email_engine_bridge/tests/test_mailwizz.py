@@ -50,6 +50,9 @@ class TestMailWizzCampaign(CampaignCommon, EngineCase):
         self.assertIn("[UNSUBSCRIBE_URL]", self.mailwizz.campaigns[uid]["html"])
         self.assertEqual(self.mailwizz.campaigns[uid]["campaign[options][url_tracking]"], "no")
         self.assertEqual((self.campaign.state, self.campaign.mailwizz_part_ids.campaign_uid), ("sending", uid))
+        self.assertEqual(set(self._states(self.campaign).values()), {"handing", "suppressed"})
+        self.mailwizz.campaigns[uid]["status"] = "sent"
+        self._follow()
         self.assertEqual(set(self._states(self.campaign).values()), {"sent", "suppressed"})
 
     def test_each_subject_is_a_campaign_of_its_own(self):

@@ -3,8 +3,15 @@ from datetime import timedelta
 from odoo import fields
 from odoo.tests import tagged
 
-from ..quota_checker import QuotaChecker
-from ..vmta_selector import VMTASelector
+from odoo.addons.email_engine_bridge import (
+    MailWizzClient,
+    PowerMTAConfigGenerator,
+    QuotaChecker,
+    TemplateRenderer,
+    VMTASelector,
+    WarmupEngine,
+)
+
 from .common import EngineCase
 
 
@@ -30,6 +37,15 @@ class TestQuota(EngineCase):
         self.assertEqual(config["total_ips"], 2)
         document = {"pool_name", "total_ips", "active_ips", "warming_ips", "ips", "delivery_server_host"}
         self.assertLessEqual(document | {"delivery_server_port"}, config.keys())
+
+    def test_documented_names(self):
+        """All of them come from the addon's root."""
+        self.assertIn("alpha-pool", PowerMTAConfigGenerator(self.env).generate_config(self.tenant_a.id))
+        engine = WarmupEngine(self.env)
+        self.assertEqual((engine.get_phase(self.ip_a1.id), engine.get_daily_quota(self.ip_a1.id)), ("week_1", 50))
+        engine.consolidate(self.ip_a1.id)
+        self.assertEqual(TemplateRenderer().render_subject("Hello {{ name }}", {"name": "Jean"}), "Hello Jean")
+        self.assertTrue(MailWizzClient("https://mailwizz.test/api", "key"))
 
     def test_reservation_is_split_most_left_first(self):
         self.quota._reserve(self.tenant_a, 10, ips=self.ip_a1)
@@ -69,6 +85,26 @@ class TestQuota(EngineCase):
         self.assertEqual(self._used(self.ip_a1), (0, 0))
         lease.invalidate_recordset()
         self.assertEqual(lease.state, "returned")
+
+    def test_ips_that_may_not_send_are_neither_reserved_nor_recommended(self):
+        """Archived or paused, also when the quota of the day was set by hand; they come back with it."""
+        for values in ({"active": False}, {"status": "paused"}):
+            for ip in (self.ip_a1, self.ip_b1):
+                tenant = ip.tenant_id
+                ip._set_quota_today(500, "test")
+                self.assertEqual(tenant._check_quota(400)["recommended_ip"]["ip_id"], ip.id)
+                ip.sudo().write(values)
+                self.env.flush_all()
+                self.assertEqual(self.quota._reserve(tenant, 400, ips=ip), [])
+                self.assertNotIn(ip.id, [grant["ip_id"] for grant in self.quota._reserve(tenant, 1, partial=True)])
+                answer = tenant._check_quota(400)
+                self.assertFalse(answer["can_send"])
+                self.assertNotEqual((answer["recommended_ip"] or {}).get("ip_id"), ip.id)
+                self.assertNotIn(ip.id, [one["ip_id"] for one in tenant._get_capacity()["ips"] if one["remaining"]])
+                self.assertFalse(QuotaChecker(self.env).get_available_ips_for_sending(tenant.id, 400))
+                ip.sudo().write({"active": True, "status": "warming"})
+                self.env.flush_all()
+                self.assertEqual(tenant._check_quota(400)["recommended_ip"]["ip_id"], ip.id)
 
     def test_other_tenants_ips_and_stopped_ips_give_nothing(self):
         self.assertEqual(self.quota._reserve(self.tenant_a, 1, ips=self.ip_b1), [])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from ..exceptions import EngineUnavailable
+from ..exceptions import EngineError
 from . import verp
 from .campaign_content import Content
 from .campaign_message import MessageBuilder, Recipient
@@ -127,7 +127,7 @@ class CampaignSender:
     def _feed(self, batch, messages, deliveries):
         try:
             deliveries += [Delivery(*result) for result in self._feeder.feed(messages)]
-        except EngineUnavailable as error:
+        except EngineError as error:
             if not any(one.outcome != FAILED for one in deliveries):
                 raise
             told = {one.id for one in deliveries}

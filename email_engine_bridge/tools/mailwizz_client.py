@@ -7,11 +7,13 @@ import base64
 
 import requests
 
-from ..exceptions import EngineRejected, EngineUnavailable
+from ..exceptions import EngineRejected, EngineUnavailable, SubscriberRejected
 
 TIMEOUT = 30  # seconds to connect and between two packets of the answer
 MAX_ANSWER = 8 * 1024 * 1024
 CONFLICT = 409
+NOT_FOUND = 404
+PERSONAL = (400, CONFLICT, 422)  # refusals of a subscriber that are about the address
 PAGE = 100  # records asked for at once
 
 
@@ -30,15 +32,30 @@ class MailWizzClient:
         return self._call("POST", "/lists", data)["list_uid"]
 
     def upsert_subscriber(self, list_uid, email, fields):
-        """uid of the subscriber; one that exists already is updated, so a repeated call is harmless."""
+        """uid of the subscriber; one that exists already is updated, so a repeated call is harmless.
+
+        Raises `SubscriberRejected` when MailWizz does not take this address: it is invalid, or on its blacklist.
+        """
         data = {"EMAIL": email, **fields}
         try:
             return self._call("POST", f"/lists/{list_uid}/subscribers", data)["data"]["record"]["subscriber_uid"]
-        except _Conflict:
+        except _Refused as error:
+            if error.status == CONFLICT:
+                return self._update_subscriber(list_uid, email, data)
+            if error.status in PERSONAL:
+                raise SubscriberRejected(str(error)) from error
+            raise
+
+    def _update_subscriber(self, list_uid, email, data):
+        try:
             found = self._call("GET", f"/lists/{list_uid}/subscribers/search-by-email", {"EMAIL": email})
             uid = found["data"]["subscriber_uid"]
             self._call("PUT", f"/lists/{list_uid}/subscribers/{uid}", data)
-            return uid
+        except _Refused as error:
+            if error.status in (NOT_FOUND, *PERSONAL):  # known there, yet not in the list: blacklisted
+                raise SubscriberRejected(str(error)) from error
+            raise
+        return uid
 
     def unsubscribed(self, list_uid):
         """Yield the addresses that left the list."""
@@ -107,17 +124,19 @@ class MailWizzClient:
             answer = response.json() if len(response.content) <= MAX_ANSWER else None
         except ValueError:
             answer = None
-        if response.status_code == CONFLICT:
-            raise _Conflict("The subscriber exists already")
         if not isinstance(answer, dict):
             raise EngineRejected(f"MailWizz answers {response.status_code} without JSON; is the address its API?")
         if not response.ok or answer.get("status") != "success":
-            raise EngineRejected(f"MailWizz refuses: {str(answer.get('error') or answer)[:300]}")
+            raise _Refused(f"MailWizz refuses: {str(answer.get('error') or answer)[:300]}", response.status_code)
         return answer
 
 
-class _Conflict(EngineRejected):
-    pass
+class _Refused(EngineRejected):
+    """Answered with an error; status: that of HTTP."""
+
+    def __init__(self, text, status):
+        super().__init__(text)
+        self.status = status
 
 
 def _form(prefix, values):

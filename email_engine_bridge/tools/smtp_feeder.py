@@ -1,11 +1,13 @@
 """Hand messages to an MTA over one kept SMTP connection, the next envelope pipelined with each body.
 
-RFC 5321 (SMTP), RFC 2920 (pipelining: DATA ends a group). An answer is never assumed: a message whose
-end was sent and whose answer did not come is UNKNOWN, and only the MTA's own records can settle it.
+RFC 5321 (SMTP), RFC 2920 (pipelining: DATA ends a group); a server without PIPELINING gets one command at a time. An
+answer is never assumed: a message whose end was sent and whose answer did not come is UNKNOWN, and only the MTA's own
+records can settle it.
 """
 
 import socket
 import ssl
+import time
 from collections import deque
 from enum import StrEnum
 from itertools import islice
@@ -14,6 +16,7 @@ from typing import NamedTuple
 from ..exceptions import EngineRejected, EngineUnavailable
 
 TIMEOUT = 60.0  # seconds for one answer
+FRESH = 240.0  # seconds after which a worker that was paused hands over nothing more: longer than three answers
 RECEIVE = 65536
 MAX_LINE = 8192
 
@@ -67,8 +70,10 @@ class SmtpFeeder:
         self._connect()
         messages, results = iter(messages), []
         self._ending, pending = False, deque()
+        self._stale_at = time.monotonic() + FRESH
+        feed = self._feed_pipelined if self._pipelining else self._feed_stepwise
         try:
-            self._feed_into(messages, pending, results)
+            feed(messages, pending, results)
         except (OSError, EngineUnavailable) as error:
             self._drop()
             self._add_lost((*pending, *messages), results, str(error))
@@ -83,7 +88,7 @@ class SmtpFeeder:
                 return
             self._drop()
 
-    def _feed_into(self, messages, pending, results):
+    def _feed_pipelined(self, messages, pending, results):
         """pending: the message that is handed over, and the one whose envelope follows it."""
         pending.extend(islice(messages, 2))
         if pending:
@@ -97,13 +102,39 @@ class SmtpFeeder:
                 self._socket.sendall(envelope)
                 results.append(_result(pending.popleft(), *refusal))
             else:
-                self._ending = True
-                self._socket.sendall(pending[0].data + envelope)
+                self._send_data(pending[0].data + envelope)
                 pending.extend(islice(messages, 1))
                 answer = self._read()
                 self._ending = False
                 results.append(_result(pending.popleft(), *answer))
             pending.extend(islice(messages, 2 - len(pending)))
+
+    def _feed_stepwise(self, messages, pending, results):
+        for message in messages:
+            pending.append(message)
+            answer = self._hand_over(message)
+            results.append(_result(pending.popleft(), *answer))
+
+    def _hand_over(self, message):
+        """(code, text) of the answer that decides about one message."""
+        for command in _envelope(message).splitlines(keepends=True):
+            self._socket.sendall(command)
+            code, text = self._read()
+            if code == 421:
+                raise EngineUnavailable(text)
+            if code >= 400:
+                self._reset()
+                return code, text
+        self._send_data(message.data)
+        answer = self._read()
+        self._ending = False
+        return answer
+
+    def _send_data(self, data):
+        if time.monotonic() > self._stale_at:
+            raise EngineUnavailable("This worker was paused while handing over")
+        self._ending = True
+        self._socket.sendall(data)
 
     def _read_envelope(self):
         """None when the body may follow, else (code, text) of the refusal."""
@@ -147,9 +178,7 @@ class SmtpFeeder:
         except (EngineUnavailable, EngineRejected):
             self._drop()
             raise
-        if "PIPELINING" not in extensions.upper():
-            self._drop()
-            raise EngineRejected("The delivery server does not announce PIPELINING")
+        self._pipelining = "PIPELINING" in extensions.upper()
 
     def _start_tls(self):
         self._expect(220, "STARTTLS")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from lokario_cli.odoo_log import unexpected_lines
 from lokario_cli.paths import ROOT
 from lokario_cli.worlds import name_server, pmta
 from lokario_cli.worlds.browser import Browser
@@ -47,6 +48,7 @@ def journey(world, suite_database, tmp_path_factory):
         client = OdooClient(server.url)
         client.login(database, "admin", "admin")
         yield Journey(server, client, accounting, host, port)
+        assert unexpected_lines(server.log.read_text()) == []
     world.drop(database)
 
 
