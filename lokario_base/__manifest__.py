@@ -25,5 +25,6 @@
         "views/lokario_base_menus.xml",
     ],
     "assets": {"web.assets_backend": ["lokario_base/static/src/**/*"]},
+    "uninstall_hook": "uninstall_hook",
     "installable": True,
 }

@@ -1,4 +1,4 @@
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessDenied, UserError
 
 
 class LokarioError(UserError):
@@ -11,6 +11,10 @@ class NoSecretKey(LokarioError):
 
 class SecretUnreadable(LokarioError):
     """A stored secret cannot be decrypted: its key is gone, or it was copied from another record."""
+
+
+class TooManyTries(AccessDenied):
+    """Too many wrong passwords; the text says when to try again."""
 
 
 class NotAccepted(LokarioError):

@@ -22,6 +22,7 @@ SCHEDULED = (
     "/users/process-account-deletions",
     "/cron/check-overdue-and-reminders",
 )
+LOST = (None, "57P01", "57P02", "57P03")  # no answer any more, or PostgreSQL's own word that it goes down or comes up
 AWAY = "La base de données est inaccessible. Réessayez plus tard."
 
 
@@ -31,15 +32,21 @@ def answer_when_away(serve_db):
     def serve(request):
         try:
             return serve_db(request)
-        except RegistryError as error:
+        except (RegistryError, psycopg2.OperationalError, psycopg2.InterfaceError) as error:
             path = request.httprequest.path
-            is_away = isinstance(error.__cause__, psycopg2.OperationalError)
-            if not is_away or path == HEALTH or path.startswith(DATABASE_MANAGER):
+            if not _is_away(error) or path == HEALTH or path.startswith(DATABASE_MANAGER):
                 raise
-            _logger.warning("Database %s cannot be reached: %s", request.db, str(error.__cause__).strip())
+            _logger.warning("Database %s cannot be reached: %s", request.db, str(error.__cause__ or error).strip())
             return _answer(request.httprequest.environ, path)
 
     return serve
+
+
+def _is_away(error: Exception) -> bool:
+    """Whether the database could not be opened, or its connection was lost during the request."""
+    if isinstance(error, RegistryError):
+        return isinstance(error.__cause__, psycopg2.OperationalError)
+    return error.pgcode in LOST
 
 
 def _answer(environ: dict, path: str) -> Response:

@@ -1,7 +1,9 @@
 from odoo import http
 from odoo.http import request
+from odoo.tools import config
 
 from ..exceptions import NotAccepted
+from ..tools.client_address import client_network
 from ..tools.contact import HONEYPOT, LIMITS, InvalidMessage, parse_message
 
 MAX_BODY = 64 * 1024  # bytes of a posted form
@@ -20,7 +22,8 @@ class ContactForm(http.Controller):
             return request.redirect("/contact?sent=1")  # a program: it learns nothing
         try:
             message, contact = parse_message(form), request.env["lokario.contact"]
-            contact._submit(message, request.httprequest.remote_addr, request.env.company)
+            network = client_network(request.httprequest.environ, config["proxy_mode"])
+            contact._submit(message, network, request.env.company)
         except InvalidMessage as err:
             return self._page(form, status=422, errors=self._texts(err.errors))
         except NotAccepted as err:

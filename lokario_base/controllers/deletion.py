@@ -4,6 +4,7 @@ from odoo.http import request
 
 from odoo.addons.portal.controllers.portal import CustomerPortal
 
+from ..exceptions import TooManyTries
 from .scheduled import SCHEDULED_ROUTE, run_scheduled
 
 
@@ -19,12 +20,15 @@ class AccountDeletion(CustomerPortal):
         return self._deletion_page()
 
     @http.route("/my/account/deletion", type="http", auth="user", website=True, methods=["POST"], private_page=True)
-    def deletion_request(self, password="", **params):
+    def deletion_request(self, password="", request_blacklist="", **params):
         user = request.env.user
         try:
             credential = {"login": user.login, "password": password, "type": "password"}
             request.env["res.users"]._check_credentials(credential, {"interactive": True})
-            deletion_sudo = request.env["lokario.account.deletion"]._request(user).sudo()
+            deletions = request.env["lokario.account.deletion"]
+            deletion_sudo = deletions._request(user, request_blacklist=bool(request_blacklist)).sudo()
+        except TooManyTries as err:
+            return self._deletion_page(error=str(err))
         except AccessDenied:
             return self._deletion_page(error=request.env._("The password is not correct."))
         except UserError as err:
@@ -34,8 +38,10 @@ class AccountDeletion(CustomerPortal):
         return request.redirect("/users/deletion/requested")
 
     @http.route("/my/deactivate_account", type="http", auth="user", website=True, methods=["POST"], private_page=True)
-    def deactivate_account(self, validation="", password="", **post):
-        return self.deletion_request(password)
+    def deactivate_account(self, validation="", password="", request_blacklist="", **post):
+        if validation != request.env.user.login:
+            return self._deletion_page(error=request.env._("Enter your login to confirm."))
+        return self.deletion_request(password, request_blacklist)
 
     @http.route("/users/deletion/requested", type="http", auth="public", website=True, methods=["GET"])
     def deletion_requested(self, **params):

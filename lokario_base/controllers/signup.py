@@ -1,9 +1,14 @@
 from urllib.parse import urlencode
 
 from odoo import http
+from odoo.exceptions import AccessDenied
 from odoo.http import request
+from odoo.tools import config
 
 from odoo.addons.auth_signup.controllers.main import AuthSignupHome
+
+from ..exceptions import TooManyTries
+from ..tools.client_address import client_network
 
 
 class VerificationPending(Exception):
@@ -18,7 +23,11 @@ class Signup(AuthSignupHome):
         target = "/web/signup" if request.httprequest.path.endswith("/auth/signup") else "/web/reset_password"
         return request.redirect(f"{target}?{urlencode(params)}" if params else target)
 
-    @http.route()
+    @http.route(private_page=True)
+    def web_auth_reset_password(self, *args, **kw):
+        return super().web_auth_reset_password(*args, **kw)
+
+    @http.route(private_page=True)
     def web_auth_signup(self, *args, **kw):
         try:
             return super().web_auth_signup(*args, **kw)
@@ -26,10 +35,14 @@ class Signup(AuthSignupHome):
             return self._verification_page("sent")
 
     def do_signup(self, qcontext, do_login=True):
-        super().do_signup(qcontext, do_login=do_login and bool(qcontext.get("token")))
-        if not qcontext.get("token"):
-            request.env["res.users"]._send_verification(qcontext.get("login"))
-            raise VerificationPending
+        if qcontext.get("token"):
+            return super().do_signup(qcontext, do_login=do_login)
+        users = request.env["res.users"]
+        network = client_network(request.httprequest.environ, config["proxy_mode"])
+        qcontext["login"] = users._check_signup(qcontext.get("login"), network)
+        super().do_signup(qcontext, do_login=False)
+        users._send_verification(qcontext["login"])
+        raise VerificationPending
 
     @http.route(
         "/auth/verify",
@@ -40,14 +53,20 @@ class Signup(AuthSignupHome):
         methods=["GET", "POST"],
         private_page=True,
     )
-    def auth_verify(self, token="", **params):
+    def auth_verify(self, token="", password="", **params):
         """GET shows the button: programs that open the links of mails must not use the link up."""
         user_sudo = request.env["res.users"]._by_verification_token(token)
         if not user_sudo:
             return self._verification_page("invalid", status=410)
         if request.httprequest.method == "GET":
             return self._verification_page("confirm", token=token)
-        user_sudo._set_verified()
+        try:
+            user_sudo._verify_with_password(password)
+        except TooManyTries as err:
+            return self._verification_page("confirm", status=429, token=token, error=str(err))
+        except AccessDenied:
+            error = request.env._("The password is not correct.")
+            return self._verification_page("confirm", status=403, token=token, error=error)
         return self._verification_page("verified", login=user_sudo.login)
 
     @http.route(
@@ -65,7 +84,7 @@ class Signup(AuthSignupHome):
 
     def _verification_page(self, step, status=200, **values):
         request.session.touch()  # kept, so that the form's token is still good when it comes back
-        values = {"step": step, "login": "", "disable_database_manager": True, **values}
+        values = {"step": step, "login": "", "error": "", "disable_database_manager": True, **values}
         response = request.render("lokario_base.signup_verification", values)
         response.status_code = status
         return response

@@ -16,6 +16,7 @@ from . import rate_limit
 from . import res_company
 from . import res_config_settings
 from . import res_users
+from . import res_users_password
 from . import res_users_signup
 from . import scheduled_run
 from . import secret_mixin

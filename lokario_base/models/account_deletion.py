@@ -7,6 +7,9 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import email_normalize, hash_sign, verify_hash_signed
 
+from odoo.addons.base.models.res_users import check_identity
+
+from ..audit import audit
 from ..tools.deletion import DeletionStep
 from ..tools.nightly import first_night
 
@@ -14,17 +17,19 @@ _logger = logging.getLogger(__name__)
 
 DELAY_DAYS = 30  # between the request and the deletion
 NOTICE_DAYS = (7, 1)  # before the deletion
-MANAGER = "lokario_base.group_lokario_base_manager"
+ADMINISTRATOR = "base.group_system"
 UNDO_SCOPE = "lokario_base.deletion.undo"
 STEP_ATTEMPTS = 3  # of a step that meets a concurrent change
-OPEN_STATES = ("scheduled", "erasing")
+OPEN_STATES = ("waiting", "scheduled", "erasing")
+DUE_STATES = ("scheduled", "erasing")
 
 
 class AccountDeletion(models.Model):
     """One person's request to have the account deleted, from the request to the certificate.
 
     scheduled → erasing → done, or scheduled → cancelled. Nothing is removed while it is scheduled, so that undo is
-    exact; from the first step on there is no way back, only the end.
+    exact; from the first step on there is no way back, only the end. Whoever asks for the deletion of an
+    administrator's account needs a second administrator: waiting → scheduled, or waiting → cancelled.
     """
 
     _name = "lokario.account.deletion"
@@ -39,7 +44,13 @@ class AccountDeletion(models.Model):
     requested_by_id = fields.Many2one("res.users", ondelete="set null", readonly=True)
     company_id = fields.Many2one("res.company", required=True, readonly=True)
     state = fields.Selection(
-        [("scheduled", "Scheduled"), ("erasing", "Being Deleted"), ("done", "Deleted"), ("cancelled", "Undone")],
+        [
+            ("waiting", "Waiting for a Second Administrator"),
+            ("scheduled", "Scheduled"),
+            ("erasing", "Being Deleted"),
+            ("done", "Deleted"),
+            ("cancelled", "Undone"),
+        ],
         required=True,
         readonly=True,
         default="scheduled",
@@ -48,7 +59,7 @@ class AccountDeletion(models.Model):
     requested_at = fields.Datetime(
         "Requested", required=True, readonly=True, default=lambda self: fields.Datetime.now()
     )
-    deletion_scheduled_at = fields.Datetime("Undo Until", required=True, readonly=True)
+    deletion_scheduled_at = fields.Datetime("Undo Until", readonly=True)
     due_at = fields.Datetime(
         "Deletion Due",
         compute="_compute_due_at",
@@ -58,8 +69,10 @@ class AccountDeletion(models.Model):
     cancelled_at = fields.Datetime("Undone On", readonly=True)
     done_at = fields.Datetime("Deleted On", readonly=True)
     suspended = fields.Boolean("Access Suspended", readonly=True)
+    approved_by_id = fields.Many2one("res.users", "Second Administrator", ondelete="set null", readonly=True)
+    request_blacklist = fields.Boolean("Never Contact Again", readonly=True)
     notices_sent = fields.Json(default=list, readonly=True)
-    undo_nonce = fields.Char(readonly=True, copy=False, groups="base.group_system")
+    undo_nonce = fields.Char(readonly=True, copy=False, groups=fields.NO_ACCESS)
     error_message = fields.Char("Last Problem", readonly=True)
     checkpoint_ids = fields.One2many("lokario.account.deletion.checkpoint", "deletion_id", "Steps", readonly=True)
     certificate = fields.Json(readonly=True, copy=False)
@@ -67,7 +80,7 @@ class AccountDeletion(models.Model):
     hold_until = fields.Date("Legal Hold Until", readonly=True)
     released_at = fields.Datetime("Legal Hold Finished On", readonly=True)
 
-    _one_open_per_user = models.UniqueIndex("(user_id) WHERE state IN ('scheduled', 'erasing')")
+    _one_open_per_user = models.UniqueIndex("(user_id) WHERE state IN ('waiting', 'scheduled', 'erasing')")
 
     @api.model
     def _new_reference(self) -> str:
@@ -82,49 +95,101 @@ class AccountDeletion(models.Model):
     # === REQUEST AND UNDO === #
 
     @api.model
-    def _request(self, user):
+    def _request(self, user, request_blacklist=False):
         """Schedule the deletion of ``user``; the caller has confirmed who asks.
 
+        An administrator's account waits for a second administrator, unless it is one's own.
+
+        :param request_blacklist: the person wants never to be contacted again, as Odoo's portal offers
+        :raises AccessError: who asks is neither the person nor a manager with all of the person's rights
         :raises UserError: the account cannot be deleted now; the text says why and what to do
         """
+        user._check_may_end()
         user_sudo = user.sudo()
-        if user_sudo.deletion_scheduled_at:
+        if user_sudo.deletion_ids.filtered(lambda deletion: deletion.state in OPEN_STATES):
             raise UserError(self.env._("The deletion of this account is already scheduled."))
         if obstacles := self.env["lokario.deletion.plan"].sudo()._obstacles(user_sudo):
             raise UserError("\n".join(obstacles))
-        now = fields.Datetime.now()
         deletion_sudo = self.sudo().create(
             {
                 "user_id": user.id,
                 "partner_id": user_sudo.partner_id.id,
                 "requested_by_id": self.env.uid,
                 "company_id": user_sudo.company_id.id,
-                "requested_at": now,
+                "request_blacklist": request_blacklist,
+                "state": "waiting",
+            }
+        )
+        audit(self.env, "deletion requested", user)
+        if user == self.env.user or not user_sudo.has_group(ADMINISTRATOR):
+            deletion_sudo._set_scheduled()
+        else:
+            deletion_sudo._ask_administrators()
+        return deletion_sudo.sudo(False)
+
+    def _ask_administrators(self):
+        """Give every administrator who may approve an activity.
+
+        :raises UserError: there is none
+        """
+        administrators = self.env.ref(ADMINISTRATOR).all_user_ids.filtered("active")
+        approving = administrators - self.requested_by_id - self.user_id - self.env.ref("base.user_root")
+        if not approving:
+            raise UserError(
+                self.env._("Another administrator has to approve the deletion of an administrator, and there is none.")
+            )
+        for administrator in approving:
+            self.partner_id.activity_schedule(
+                "mail.mail_activity_data_todo",
+                summary=self.env._("Approve or undo the deletion of this account: Lokario › Account Deletions"),
+                user_id=administrator.id,
+            )
+
+    def _set_scheduled(self):
+        """Begin the delay: suspend the access and send the link that undoes it."""
+        self.ensure_one()
+        now = fields.Datetime.now()
+        self.write(
+            {
+                "state": "scheduled",
                 "deletion_scheduled_at": now + relativedelta(days=DELAY_DAYS),
-                "suspended": user_sudo.company_id.deletion_suspends_access,
+                "suspended": self.company_id.deletion_suspends_access,
                 "undo_nonce": secrets.token_hex(16),
             }
         )
-        user_sudo._set_deletion_suspended(deletion_sudo.suspended and now)
-        deletion_sudo._send_notice("requested")
-        _logger.info("deletion %s of user #%s requested by user #%s", deletion_sudo.name, user.id, self.env.uid)
-        return deletion_sudo.sudo(False)
+        self.user_id._set_deletion_suspended(self.suspended and now)
+        self._send_notice("requested")
+
+    @check_identity
+    def action_approve(self):
+        """The second administrator's button: another one than who asked and than whom it is about."""
+        self.ensure_one()
+        self.check_access("read")
+        if not self.env.user.has_group(ADMINISTRATOR) or self.env.user in self.requested_by_id | self.user_id:
+            raise AccessError(self.env._("Another administrator has to approve the deletion of an administrator."))
+        self.lock_for_update()
+        if self.state != "waiting":
+            raise UserError(self.env._("This deletion is not waiting for an administrator."))
+        self.sudo().approved_by_id = self.env.user
+        self.sudo()._set_scheduled()
+        audit(self.env, "deletion approved", self.user_id)
 
     def _set_cancelled(self):
         """Undo: nothing was removed yet, so giving the access back restores the account exactly."""
         self.lock_for_update()
         for deletion in self:
-            if deletion.state != "scheduled":
+            if deletion.state not in ("waiting", "scheduled"):
                 raise UserError(self.env._("This deletion can no longer be undone."))
             deletion.sudo().write({"state": "cancelled", "cancelled_at": fields.Datetime.now(), "undo_nonce": False})
             deletion.sudo().user_id._set_deletion_suspended(False)
-            _logger.info("deletion %s undone", deletion.name)
+            audit(self.env, "deletion undone", deletion.sudo().user_id)
 
+    @check_identity
     def action_undo(self):
         """The manager's button; the person's own way is the link in the mail."""
         self.check_access("read")
-        if not self.env.user.has_group(MANAGER):
-            raise AccessError(self.env._("Only a manager can undo the deletion of somebody else's account."))
+        for user in self.user_id:
+            user._check_may_end()
         self.sudo()._set_cancelled()
 
     def _undo_url(self) -> str:
@@ -178,7 +243,7 @@ class AccountDeletion(models.Model):
         return self.search(domain).filtered(lambda deletion: deletion._due_notice(now))
 
     def _to_erase(self):
-        return self.search([("state", "in", OPEN_STATES), ("due_at", "<=", fields.Datetime.now())], order="due_at, id")
+        return self.search([("state", "in", DUE_STATES), ("due_at", "<=", fields.Datetime.now())], order="due_at, id")
 
     def _to_release(self):
         today = fields.Date.context_today(self)
@@ -208,7 +273,7 @@ class AccountDeletion(models.Model):
 
     def _erase(self):
         """Do the steps that no checkpoint remembers, each in its own transaction, then seal the certificate."""
-        if self.state not in OPEN_STATES:
+        if self.state not in DUE_STATES:
             return  # undone since the search
         plan = self.env["lokario.deletion.plan"]
         if self.state == "scheduled":

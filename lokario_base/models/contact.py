@@ -5,7 +5,7 @@ from odoo import api, models
 from odoo.tools import email_normalize, formataddr, plaintext2html
 
 from ..exceptions import NotAccepted
-from ..tools.contact import ContactMessage, network_of
+from ..tools.contact import ContactMessage
 
 _logger = logging.getLogger(__name__)
 
@@ -21,16 +21,17 @@ class Contact(models.AbstractModel):
     _description = "Contact Form"
 
     @api.model
-    def _submit(self, message: ContactMessage, remote_address: str, company):
+    def _submit(self, message: ContactMessage, network: str, company):
         """Take what a visitor wrote.
 
         :raises NotAccepted: nobody would get it, or too much came from there; the text is for the visitor
         """
         if not self._recipient(company):
             raise NotAccepted(503, self.env._("This form reaches nobody yet. Please use another way to contact us."))
-        if not self._may_send(message, remote_address):
+        if not self._may_send(message, network):
             raise NotAccepted(429, self.env._("Too many messages were sent from here. Please try again in an hour."))
-        self._receive(message, company)
+        language = company.sudo().partner_id.lang or self.env.lang
+        self.with_context(lang=language)._receive(message, company)
 
     @api.model
     def _recipient(self, company) -> str | None:
@@ -38,10 +39,10 @@ class Contact(models.AbstractModel):
         return company_sudo.contact_email or company_sudo.email or self.env["ir.mail_server"]._global_address()
 
     @api.model
-    def _may_send(self, message: ContactMessage, remote_address: str) -> bool:
+    def _may_send(self, message: ContactMessage, network: str) -> bool:
         """Whether neither the visitor's address nor the network has sent too much this hour."""
         limits = self.env["lokario.rate.limit"].sudo()
-        return limits._take("contact-network", network_of(remote_address), PER_NETWORK, HOUR) and limits._take(
+        return limits._take("contact-network", network, PER_NETWORK, HOUR) and limits._take(
             "contact-address", message.email.lower(), PER_ADDRESS, HOUR
         )
 

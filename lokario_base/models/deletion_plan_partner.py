@@ -23,6 +23,7 @@ class DeletionPlan(models.AbstractModel):
     def _step_partner(self, deletion):
         """Remove the personal data of the contacts now; whether their rows may go is known once the user is gone."""
         partners = deletion._partners()
+        kept = self._finish_portal(deletion)
         banks = (
             self.env["res.partner.bank"].with_context(active_test=False).search([("partner_id", "in", partners.ids)])
         )
@@ -38,7 +39,18 @@ class DeletionPlan(models.AbstractModel):
                 "partner_longitude": 0,
             }
         )
-        return StepOutcome(erased)
+        return StepOutcome(erased, kept)
+
+    @api.model
+    def _finish_portal(self, deletion) -> dict[str, int]:
+        """Apply the rules of Odoo's own deletion, the wish never to be contacted again among them."""
+        user, addresses = deletion.user_id, deletion._addresses()
+        if not user._is_portal():
+            return {}
+        user._finish_portal_deletion(request_blacklist=deletion.request_blacklist)
+        blocked = self.env["mail.blacklist"].search([("email", "in", list(addresses))])
+        blocked.message_ids.unlink()  # they name the person; the address stays, as was wished
+        return {"mail.blacklist": len(blocked)}
 
     @api.model
     def _blank_values(self, records, kept) -> dict:

@@ -10,13 +10,10 @@ class IrHttp(models.AbstractModel):
     _inherit = "ir.http"
 
     @classmethod
-    def _pre_dispatch(cls, rule, args):
-        if rule.endpoint.routing.get("private_page"):
-            request.future_response.headers.update(private_page.HEADERS)
-        super()._pre_dispatch(rule, args)
-
-    @classmethod
     def _dispatch(cls, endpoint):
-        if endpoint.routing.get("private_page"):
-            request.params = private_page.text_parameters(request.params)
-        return super()._dispatch(endpoint)
+        if not endpoint.routing.get("private_page"):
+            return super()._dispatch(endpoint)
+        request.params = private_page.text_parameters(request.params)
+        response = super()._dispatch(endpoint)
+        response.headers.update(private_page.HEADERS)
+        return response

@@ -4,7 +4,7 @@ from contextlib import ExitStack
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import email_normalize, email_split
+from odoo.tools import email_normalize, email_split, ormcache
 
 from odoo.addons.base.models.ir_mail_server import SMTP_TIMEOUT
 
@@ -12,6 +12,7 @@ from ..server_settings import server_setting
 
 STARTTLS_PORT = 587  # RFC 6409, submission
 TLS_PORT = 465  # RFC 8314, submission over implicit TLS
+CHOOSING = {"is_global", "active"}  # the fields that say which server is the global one
 ENCRYPTIONS = ("starttls", "ssl", "none")
 
 
@@ -29,9 +30,31 @@ class IrMailServer(models.Model):
 
     _one_global = models.UniqueIndex("(is_global) WHERE is_global", "There is one global server.")
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        servers = super().create(vals_list)
+        self.env.registry.clear_cache()
+        return servers
+
+    def write(self, vals):
+        result = super().write(vals)
+        if not CHOOSING.isdisjoint(vals):
+            self.env.registry.clear_cache()
+        return result
+
+    def unlink(self):
+        self.env.registry.clear_cache()
+        return super().unlink()
+
     @api.model
     def _global_server(self):
-        return self.sudo().search([("is_global", "=", True)], limit=1)
+        """Return the server that is marked; each mail asks several times, so this costs no query."""
+        return self.sudo().browse(self._global_server_ids())
+
+    @api.model
+    @ormcache()
+    def _global_server_ids(self) -> tuple[int, ...]:
+        return tuple(self.sudo().search([("is_global", "=", True)], limit=1).ids)
 
     @api.model
     def _environment_server(self) -> dict | None:

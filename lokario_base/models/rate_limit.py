@@ -3,6 +3,9 @@ import hmac
 from datetime import timedelta
 
 from odoo import api, fields, models
+from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
+
+from ..tools.transaction import transaction
 
 GC_LIMIT = 10_000
 KEEP = timedelta(days=2)
@@ -29,7 +32,7 @@ class RateLimit(models.Model):
         """
         key_hash = self._key_hash(scope, key)
         seconds = int(period.total_seconds())
-        with self.pool.cursor() as cr:
+        with transaction(self.env, ISOLATION_LEVEL_AUTOCOMMIT) as cr:
             cr.execute(
                 """INSERT INTO lokario_rate_limit (key_hash, period_start, count)
                    VALUES (%s, to_timestamp(floor(extract(epoch FROM now()) / %s) * %s) AT TIME ZONE 'UTC', 1)
@@ -40,14 +43,10 @@ class RateLimit(models.Model):
             return cr.fetchone() is not None
 
     @api.model
-    def _use_once(self, scope: str, key: str, until) -> bool:
-        """Whether ``key``, good until then, is used for the first time; part of the caller's transaction."""
-        self.env.cr.execute(
-            """INSERT INTO lokario_rate_limit (key_hash, period_start, count) VALUES (%s, %s, 1)
-               ON CONFLICT DO NOTHING RETURNING 1""",
-            [self._key_hash(scope, key), until],
-        )
-        return self.env.cr.fetchone() is not None
+    def _forget(self, scope: str, key: str):
+        """Begin anew for ``key``, as after a password that was right."""
+        with transaction(self.env, ISOLATION_LEVEL_AUTOCOMMIT) as cr:
+            cr.execute("DELETE FROM lokario_rate_limit WHERE key_hash = %s", [self._key_hash(scope, key)])
 
     @api.model
     def _key_hash(self, scope: str, key: str) -> str:

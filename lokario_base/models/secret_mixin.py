@@ -1,17 +1,17 @@
 import logging
+from functools import partial
 
-import psycopg2.errors
 from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..exceptions import SecretUnreadable
 from ..fields import Secret, get_vault
+from ..tools.transaction import retrying, transaction
 from ..tools.vault import PREFIX, NoKey, VaultError
 
 _logger = logging.getLogger(__name__)
 
 ROTATION_BATCH = 2000  # rows re-encrypted in one transaction
-ROTATION_ATTEMPTS = 5  # of a batch whose rows somebody else changes meanwhile
 
 
 class SecretMixin(models.AbstractModel):
@@ -122,19 +122,13 @@ class SecretMixin(models.AbstractModel):
     def _rotate_field(self, field: Secret, result: dict[str, int]):
         last_id = 0
         while last_id is not None:
-            rotated, unreadable, last_id = self._rotate_batch_with_retries(field, last_id)
+            rotated, unreadable, last_id = retrying(partial(self._rotate_next_batch, field, last_id))
             result["rotated"] += rotated
             result["unreadable"] += unreadable
 
-    def _rotate_batch_with_retries(self, field: Secret, last_id: int):
-        for attempt in range(1, ROTATION_ATTEMPTS + 1):
-            try:
-                with self.pool.cursor() as cr:
-                    return self._rotate_batch(cr, field, last_id)
-            except psycopg2.errors.SerializationFailure:
-                if attempt == ROTATION_ATTEMPTS:
-                    raise
-        return None
+    def _rotate_next_batch(self, field: Secret, last_id: int) -> tuple[int, int, int | None]:
+        with transaction(self.env) as cr:
+            return self._rotate_batch(cr, field, last_id)
 
     def _rotate_batch(self, cr, field: Secret, last_id: int) -> tuple[int, int, int | None]:
         """Re-encrypt the next rows after ``last_id``; return how many, how many cannot be read, and the last id."""

@@ -1,6 +1,7 @@
 from . import test_contact
 from . import test_deletion
 from . import test_install
+from . import test_password
 from . import test_private_page
 from . import test_redaction
 from . import test_scheduled

@@ -1,10 +1,14 @@
 import random
+import re
+from unittest.mock import patch
 
 from odoo import http
 from odoo.tests import BaseCase, HttpCase, tagged
-from odoo.tools import mute_logger
+from odoo.tools import config, mute_logger
 
+from lokario_cli.worlds.odoo import VISITED_HOST
 from odoo.addons.lokario_base.tools import contact
+from odoo.addons.lokario_base.tools.client_address import client_network, network_of
 
 GOOD = {"name": "Zoé Client", "email": "zoe@example.org", "company": "SARL Été", "message": "Bonjour,\nun devis ?"}
 
@@ -30,9 +34,17 @@ class TestContactMessage(BaseCase):
             self.assertEqual(caught.exception.errors, expected)
 
     def test_networks(self):
-        self.assertEqual(contact.network_of("203.0.113.77"), "203.0.113.0/24")
-        self.assertEqual(contact.network_of("2001:db8:1:2::3"), "2001:db8:1::/48")
-        self.assertEqual(contact.network_of("x"), "unknown")
+        self.assertEqual(network_of("203.0.113.77"), "203.0.113.0/24")
+        self.assertEqual(network_of("::ffff:203.0.113.77"), "203.0.113.0/24")
+        self.assertEqual(network_of("2001:db8:1:2::3"), "2001:db8:1::/48")
+        self.assertEqual(network_of("x"), "unknown")
+
+    def test_behind_a_proxy_the_visitor_counts(self):
+        environ = {"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "1.1.1.1, 203.0.113.77"}
+        self.assertEqual(client_network(environ, proxy_mode=True), "203.0.113.0/24")
+        self.assertEqual(client_network(environ, proxy_mode=False), "127.0.0.0/24", "anybody can write the header")
+        self.assertEqual(client_network({"REMOTE_ADDR": "198.51.100.7"}, proxy_mode=True), "198.51.100.0/24")
+        self.assertEqual(client_network({}, proxy_mode=True), "unknown")
 
 
 @tagged("post_install", "-at_install")
@@ -42,6 +54,7 @@ class TestContactForm(HttpCase):
         self.env["lokario.rate.limit"].search([]).unlink()
         self.company = self.env.ref("base.main_company")
         self.company.email = "contact@alpha.test"
+        self.company.partner_id.lang = "en_US"
         self.authenticate(None, None)
         self.env["res.lang"]._activate_lang("en_US")
         self.opener.headers["Accept-Language"] = "en-US"
@@ -116,6 +129,28 @@ class TestContactForm(HttpCase):
         self.assertEqual(len(self.mails()), 5)
         statuses = [self.post({**GOOD, "email": f"a{n}@example.org"}).status_code for n in range(20)]
         self.assertEqual(set(statuses[-3:]), {429})
+
+    def test_the_limit_counts_each_visitor_of_a_proxy(self):
+        self.startPatcher(patch.dict(config.options, {"proxy_mode": True}))
+        self.assertEqual({self.send_through_a_proxy(f"203.0.{number}.9", number) for number in range(22)}, {303})
+        statuses = [self.send_through_a_proxy("203.0.0.77", 100 + number) for number in range(20)]
+        self.assertEqual(statuses, [303] * 19 + [429])
+
+    def send_through_a_proxy(self, address, number):
+        """Send the form as this visitor, who claims another address on top."""
+        headers = {"X-Forwarded-For": f"6.6.6.6, {address}", "Host": VISITED_HOST}
+        page = self.opener.get(self.base_url() + "/contact", headers=headers, timeout=20)
+        token = re.search(r'name="csrf_token" value="([^"]+)"', page.text)[1]
+        form = {**GOOD, "email": f"v{number}@example.org", "csrf_token": token}
+        return self.post(form, token=False, headers=headers, allow_redirects=False).status_code
+
+    def test_the_mail_has_the_companys_language(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.company.partner_id.lang = "fr_FR"
+        self.post(GOOD)
+        mail = self.env["mail.mail"].search([("email_to", "=", "contact@alpha.test")])
+        self.assertEqual(mail.subject, "Formulaire de contact : Zoé Client")
+        self.assertEqual(mail.reply_to, '"Zoé Client" <zoe@example.org>')
 
     def test_in_french(self):
         self.env["res.lang"]._activate_lang("fr_FR")

@@ -11,6 +11,7 @@ from odoo.tests import TransactionCase, new_test_user, tagged
 from odoo.tools import mute_logger
 
 from ..tools.deletion import DeletionStep, LegalHold, StepOutcome
+from .common import identity_confirmed
 
 NAME, EMAIL = "Zoé Canari-Unique", "zoe.canari@example.org"
 
@@ -136,6 +137,75 @@ class TestDeletionRequest(DeletionCase):
                 ).read(["obstacles"])
         own = self.env["lokario.account.deletion.request"].with_user(colleague).create({})
         self.assertTrue(own.is_own)
+
+    def manager(self, name, groups="", **values):
+        return new_test_user(self.env, name, groups=f"lokario_base.group_lokario_base_manager{groups}", **values)
+
+    def ask(self, asking, user):
+        """Press the wizard's button; the identity has just been confirmed."""
+        wizards = self.env["lokario.account.deletion.request"].with_user(asking)
+        with identity_confirmed():
+            wizards.create({"user_id": user.id}).action_confirm()
+        return user.sudo().deletion_ids[:1]
+
+    def test_a_manager_never_ends_who_may_do_more(self):
+        manager, peer = self.manager("m1"), self.manager("m2")
+        administrator = self.make_user("a@example.org", "A", "a@example.org", "base.group_system")
+        access = self.make_user("r@example.org", "R", "r@example.org", "base.group_erp_manager")
+        creator = self.make_user("p@example.org", "P", "p@example.org", "base.group_user,base.group_partner_manager")
+        for stronger in (administrator, access, creator):
+            with self.assertRaisesRegex(AccessError, "rights that you do not have"):
+                self.ask(manager, stronger)
+            self.assertFalse(stronger.sudo().deletion_suspended_at)
+            with self.assertRaises(AccessError), identity_confirmed():
+                self.request(stronger).with_user(manager).action_undo()
+            with self.assertRaises(AccessError):
+                stronger.with_user(access).write({"deletion_suspended_at": fields.Datetime.now()})
+        self.assertEqual(self.ask(manager, peer).state, "scheduled")
+        self.assertEqual(self.ask(self.manager("m3", ",base.group_partner_manager"), self.user).state, "scheduled")
+
+    def test_an_administrator_needs_a_second_one(self):
+        groups = "base.group_system,lokario_base.group_lokario_base_manager"
+        first, second, target = (self.make_user(f"{n}@a.test", n, f"{n}@a.test", groups) for n in ("one", "two", "six"))
+        deletion = self.ask(first, target)
+        self.assertEqual(deletion.state, "waiting")
+        self.assertFalse(target.sudo().deletion_suspended_at or deletion.due_at or deletion.notices_sent)
+        self.assertIn(second, target.partner_id.activity_ids.user_id)
+        for wrong in (first, target, self.manager("m")):
+            with self.assertRaisesRegex(AccessError, "Another administrator"), identity_confirmed():
+                deletion.with_user(wrong).action_approve()
+        with self.assertLogs("lokario.audit") as logs, identity_confirmed():
+            deletion.with_user(second).action_approve()
+        self.assertIn(f"deletion approved: res.users [{target.id}] by user #{second.id}", logs.output[0])
+        self.assertEqual((deletion.state, deletion.approved_by_id), ("scheduled", second))
+        self.assertTrue(target.sudo().deletion_suspended_at)
+        with self.assertRaises(UserError), identity_confirmed():
+            deletion.with_user(second).action_approve()
+        self.assertEqual(self.request(second).state, "scheduled", "one's own account needs nobody")
+
+    def test_nobody_to_approve(self):
+        groups = "base.group_system,lokario_base.group_lokario_base_manager"
+        first, target = (self.make_user(f"{n}@a.test", n, f"{n}@a.test", groups) for n in ("one", "six"))
+        others = self.env.ref("base.group_system").all_user_ids - first - target - self.env.ref("base.user_root")
+        others.write({"active": False})
+        with self.assertRaisesRegex(UserError, "there is none"):
+            self.ask(first, target)
+
+    def test_the_portals_button_keeps_odoos_rules(self):
+        employee = self.make_user("e@example.org", "E", "e@example.org", "base.group_user")
+        with self.assertRaisesRegex(AccessDenied, "Only portal users"):
+            employee._deactivate_portal_user()
+        self.assertFalse(employee.deletion_scheduled_at)
+        other = self.make_user("other@example.org", "Other", "other@example.org")
+        self.user._deactivate_portal_user(request_blacklist=True)
+        other._deactivate_portal_user()
+        blacklisted = [("email", "in", [EMAIL, "other@example.org"])]
+        self.assertFalse(self.env["mail.blacklist"].search(blacklisted), "undo stays exact")
+        self.run_job(self.user.deletion_ids.due_at + relativedelta(minutes=1))
+        self.assertFalse(self.user.exists() | other.exists())
+        blocked = self.env["mail.blacklist"].search(blacklisted)
+        self.assertEqual(blocked.mapped("email"), [EMAIL])
+        self.assertFalse(blocked.message_ids)
 
     def test_one_open_request_per_account(self):
         self.request()

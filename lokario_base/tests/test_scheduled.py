@@ -11,6 +11,7 @@ from odoo.exceptions import ValidationError
 from odoo.tests import HttpCase, TransactionCase, tagged
 from odoo.tools import mute_logger
 
+from lokario_cli.worlds.odoo import VISITED_HOST
 from odoo.addons.lokario_gate import redaction
 
 from ..controllers import scheduled
@@ -88,7 +89,7 @@ class TestEndpoint(HttpCase):
     def test_the_development_switch_opens_for_loopback_only(self):
         with environment(CRON_SECRET="", LOKARIO_OPEN_ENDPOINTS="1"):
             self.assertEqual(self.call()[0], 200)
-            self.assertEqual(self.call(**{"X-Forwarded-For": "203.0.113.9"})[0], 503)
+            self.assertEqual(self.call(**{"X-Forwarded-For": "203.0.113.9", "Host": VISITED_HOST})[0], 503)
         with environment(LOKARIO_OPEN_ENDPOINTS="1"):
             self.assertEqual(self.call()[0], 403, "a configured secret is always asked for")
 

@@ -73,8 +73,51 @@ class TestSignup(HttpCase):
         token = self.verification_token()
         self.assertIn("Confirm and open my account", self.url_open(f"/auth/verify?token={token}").text)
         self.assertFalse(self.can_log_in(), "opening the link is not enough: programs do that")
-        self.assertIn("Your account is open", self.post("/auth/verify", token=token).text)
+        self.assertIn("Your account is open", self.post("/auth/verify", token=token, password=PASSWORD).text)
         self.assertTrue(self.can_log_in())
+
+    def test_the_link_alone_opens_nothing(self):
+        """A stranger may have chosen the password of an account in my name."""
+        self.sign_up()
+        token = self.verification_token()
+        for password in ("", "guessed"):
+            response = self.post("/auth/verify", token=token, password=password)
+            self.assertEqual(response.status_code, 403)
+            self.assertIn("The password is not correct", response.text)
+        self.assertFalse(self.can_log_in())
+        statuses = [self.post("/auth/verify", token=token, password=f"guess {n}").status_code for n in range(9)]
+        self.assertEqual(statuses, [403] * 8 + [429])
+        response = self.post("/auth/verify", token=token, password=PASSWORD)
+        self.assertEqual(response.status_code, 429, "the right one neither, until the period is over")
+        self.assertFalse(self.can_log_in())
+
+    def test_an_invalid_address_is_refused(self):
+        for login in ("pas-une-adresse", "a@b", "a@b.fr, c@d.fr", "a b@c.fr", "é@b.fr", ""):
+            page = self.sign_up(login=login).text
+            self.assertIn("is not a valid e-mail address", page, login)
+            self.assertIn("Neuve", page, "what was written stays")
+        self.assertFalse(self.env["res.users"].search([("name", "=", "Neuve")]))
+
+    def test_case_makes_no_second_account(self):
+        self.sign_up(login="Neuve@Example.ORG")
+        self.assertEqual(self.user.login, LOGIN)
+        page = self.sign_up(login="NEUVE@example.org")
+        self.assertIn("account with this e-mail address already", page.text)
+        legacy = self.env["res.users"].create({"name": "Old", "login": "Old@example.org"})
+        self.assertIn("already", self.sign_up(login="old@example.org").text)
+        self.assertEqual(
+            self.env["res.users"].search(self.env["res.users"]._get_login_domain("Old@example.org")), legacy
+        )
+        self.post("/auth/verify", token=self.verification_token(), password=PASSWORD)
+        page = self.post("/web/login", login="NEUVE@Example.org", password=PASSWORD)
+        self.assertNotIn("Wrong login/password", page.text)
+        self.assertEqual(self.env["res.users"].search_count([("login", "=ilike", LOGIN)]), 1)
+
+    def test_accounts_from_one_network_are_limited(self):
+        pages = [self.sign_up(login=f"n{number}@example.org").text for number in range(12)]
+        self.assertEqual([("Check your mail" in page) for page in pages], [True] * 10 + [False] * 2)
+        self.assertIn("Too many accounts", pages[-1])
+        self.assertEqual(self.env["res.users"].search_count([("name", "=", "Neuve")]), 10)
 
     def test_link_used_twice_expired_or_forged(self):
         self.sign_up()
@@ -86,8 +129,8 @@ class TestSignup(HttpCase):
         with freeze_time(fields.Datetime.add(fields.Datetime.now(), hours=25)):
             self.assertFalse(self.env["res.users"]._by_verification_token(token))
         self.assertFalse(self.can_log_in())
-        self.assertEqual(self.post("/auth/verify", token=token).status_code, 200)
-        self.assertEqual(self.post("/auth/verify", token=token).status_code, 410)
+        self.assertEqual(self.post("/auth/verify", token=token, password=PASSWORD).status_code, 200)
+        self.assertEqual(self.post("/auth/verify", token=token, password=PASSWORD).status_code, 410)
 
     def test_sending_again_is_limited_and_tells_nothing(self):
         self.sign_up()

@@ -2,6 +2,7 @@ import os
 import ssl
 import subprocess
 import tempfile
+from contextlib import nullcontext
 from email import message_from_bytes, policy
 from pathlib import Path
 from unittest.mock import patch
@@ -12,6 +13,8 @@ from odoo.tools import mute_logger
 
 from lokario_cli.worlds.mail import SmtpServer
 from odoo.addons.base.models.ir_mail_server import IrMail_Server
+
+from ..hooks import uninstall_hook
 
 ENVIRONMENT = {
     "SMTP_HOST": "127.0.0.1",
@@ -140,6 +143,34 @@ class TestSystemMail(TransactionCase):
         self.assertEqual(mail.state, "exception")
         self.assertFalse(self.smtp.received)
 
+    def test_asking_for_the_global_server_costs_no_query(self):
+        """Each mail asks several times."""
+        servers = self.env["ir.mail_server"]
+        self.assert_asked_without_query(servers)
+        expected = self.make_server(is_global=True, from_filter="noreply@lokario.test")
+        self.assert_asked_without_query(expected)
+        expected.active = False
+        self.assertFalse(servers._global_server())
+        expected.active = True
+        self.assertEqual(servers._global_server(), expected)
+        expected.unlink()
+        self.assertFalse(servers._global_server())
+
+    def assert_asked_without_query(self, expected):
+        servers = self.env["ir.mail_server"]
+        for first in (True, False):
+            with nullcontext() if first else self.assertQueryCount(0):
+                self.assertEqual(servers._global_server(), expected)
+                servers._global_address()
+                servers._environment_server()
+
+    def test_uninstalled_the_global_server_sends_nobodys_mail(self):
+        server = self.make_server(is_global=True, from_filter=False, sequence=1)
+        self.assertEqual(self.env["ir.mail_server"]._find_mail_server("someone@else.test")[0], server)
+        uninstall_hook(self.env)
+        self.assertFalse(server.active)
+        self.assertFalse(self.env["ir.mail_server"]._find_mail_server("someone@else.test")[0])
+
     def test_settings_choose_the_global_server(self):
         first, second = self.make_server(is_global=True), self.make_server(name="Second")
         settings = self.env["res.config.settings"].create({})
@@ -151,6 +182,7 @@ class TestSystemMail(TransactionCase):
         self.make_server(is_global=True)
         for query in get_neutralization_queries(["base", "mail", "lokario_base"]):
             self.env.cr.execute(query)
+        self.env.registry.clear_cache()  # in life the copy is a database that no server has loaded yet
         self.env["ir.config_parameter"].set_param("database.is_neutralized", True)
         self.env.invalidate_all()
         mail = self.env["mail.mail"].create({"subject": "x", "email_to": "client@example.org", "body_html": "x"})

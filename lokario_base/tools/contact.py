@@ -3,13 +3,11 @@
 import re
 import unicodedata
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
 
 LIMITS = {"name": 100, "email": 254, "company": 100, "message": 5000}  # characters; e-mail: RFC 5321 §4.5.3.1.3
 REQUIRED = ("name", "email", "message")
 EMAIL = re.compile(r"[^\s@<>\"',;:()\[\]\\]{1,64}@[^\s@<>\"',;:()\[\]\\]+\.[^\s@<>\"',;:()\[\]\\.]{2,}")
 HONEYPOT = "website"  # a field that people do not see and programs fill
-IPV4_NETWORK, IPV6_NETWORK = 24, 48  # bits that count as one network for the rate limit
 
 
 @dataclass(frozen=True)
@@ -36,6 +34,17 @@ def clean(text, multiline: bool = False) -> str:
     return "".join(char for char in kept if char == "\n" or unicodedata.category(char)[0] != "C").strip()
 
 
+def is_address(text) -> bool:
+    """Whether the text is one e-mail address and nothing else."""
+    return (
+        isinstance(text, str)
+        and len(text) <= LIMITS["email"]
+        and text.isascii()
+        and text.isprintable()
+        and bool(EMAIL.fullmatch(text))
+    )
+
+
 def parse_message(form: dict) -> ContactMessage:
     """Return what the visitor wrote, cleaned.
 
@@ -44,19 +53,8 @@ def parse_message(form: dict) -> ContactMessage:
     values = {name: clean(form.get(name), multiline=name == "message") for name in LIMITS}
     errors = {name: "too_long" for name, limit in LIMITS.items() if len(values[name]) > limit}
     errors |= {name: "missing" for name in REQUIRED if not values[name]}
-    if "email" not in errors and (
-        not EMAIL.fullmatch(values["email"]) or not values["email"].isascii() or re.search(r"[\r\n\t]", form["email"])
-    ):
+    if "email" not in errors and not is_address(form["email"].strip()):
         errors["email"] = "invalid"
     if errors:
         raise InvalidMessage(errors)
     return ContactMessage(**values)
-
-
-def network_of(address: str) -> str:
-    """Return the network that an address counts for."""
-    try:
-        ip = ip_address(address)
-    except ValueError:
-        return "unknown"
-    return str(ip_network((ip, IPV4_NETWORK if ip.version == 4 else IPV6_NETWORK), strict=False))

@@ -1,10 +1,7 @@
 from markupsafe import Markup
 from odoo import api, fields, models
-from odoo.exceptions import AccessError
 
 from odoo.addons.base.models.res_users import check_identity
-
-MANAGER = "lokario_base.group_lokario_base_manager"
 
 
 class AccountDeletionRequest(models.TransientModel):
@@ -22,24 +19,17 @@ class AccountDeletionRequest(models.TransientModel):
     def _compute_explanation(self):
         plan_sudo = self.env["lokario.deletion.plan"].sudo()
         for request in self:
-            request._check_may_ask()
+            request.user_id._check_may_end()
             user_sudo = request.user_id.sudo()
             request.is_own = request.user_id == self.env.user
             request.obstacles = "\n".join(plan_sudo._obstacles(user_sudo))
             items = Markup().join(Markup("<li>%s</li>") % text for text in plan_sudo._consequences(user_sudo))
             request.consequences = Markup("<ul>%s</ul>") % items
 
-    def _check_may_ask(self):
-        """What is in the way of a deletion, and the deletion itself, are for the person and the company's managers."""
-        asking, company = self.env.user, self.user_id.sudo().company_id
-        if self.user_id != asking and not (asking.has_group(MANAGER) and company in asking.company_ids):
-            raise AccessError(self.env._("Only a manager can request the deletion of somebody else's account."))
-
     @check_identity
     def action_confirm(self):
         """Schedule the deletion; whoever deletes the own account is logged out when access is suspended."""
         self.ensure_one()
-        self._check_may_ask()
         deletion = self.env["lokario.account.deletion"]._request(self.user_id)
         if self.is_own and deletion.sudo().suspended:
             return {"type": "ir.actions.act_url", "url": "/users/deletion/requested", "target": "self"}
@@ -48,7 +38,12 @@ class AccountDeletionRequest(models.TransientModel):
             "tag": "display_notification",
             "params": {
                 "type": "success",
-                "message": self.env._("The deletion is scheduled; a mail with an undo link is on its way."),
+                "message": self._outcome(deletion.sudo()),
                 "next": {"type": "ir.actions.act_window_close"},
             },
         }
+
+    def _outcome(self, deletion) -> str:
+        if deletion.state == "waiting":
+            return self.env._("A second administrator has to approve it: Lokario › Account Deletions.")
+        return self.env._("The deletion is scheduled; a mail with an undo link is on its way.")

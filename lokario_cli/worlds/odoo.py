@@ -24,6 +24,7 @@ from ..setup.postgres import ODOO_ROLE, Cluster
 
 LANGUAGES = "fr_FR"
 PORTS = range(11_000, 32_000)  # browsers refuse 10080 and some lower ones
+VISITED_HOST = "manager.test"  # under which tests are visitors that come through a proxy
 EVERYWHERE = "0.0.0.0"  # noqa: S104  asked for with --host, never a default
 _given: set[int] = set()  # by this process
 # The keys of throw-away worlds. They protect nothing: real ones come from the environment of the real server.
@@ -165,9 +166,8 @@ class World:
 
     def call_odoo(self, database: str, *arguments, log: Path) -> int:
         log.parent.mkdir(parents=True, exist_ok=True)
-        conf = write_configuration(
-            STATE / "conf" / f"{database}.conf", self.options(**{"lokario/manager_db": database})
-        )
+        names = {"lokario/manager_db": database, "lokario/manager_hosts": VISITED_HOST}
+        conf = write_configuration(STATE / "conf" / f"{database}.conf", self.options(**names))
         arguments = ("-c", conf, "-d", database, "-p", free_port(), "--gevent-port", free_port(), *arguments)
         with log.open("w") as stream:
             return subprocess.run(

@@ -6,6 +6,8 @@ import urllib.error
 import urllib.request
 import uuid
 
+import psycopg2
+
 from lokario_cli.worlds.odoo import Server
 
 ROUTES = """
@@ -56,6 +58,14 @@ class Fleet:
 
     def sql(self, statement):
         return self.world.cluster.psql(statement, self.manager, role="odoo")
+
+    def connect(self):
+        """A connection to the manager's database, as another process has it."""
+        options = self.world.cluster.odoo_options()
+        names = {"host": "db_host", "port": "db_port", "user": "db_user", "password": "db_password"}
+        return psycopg2.connect(
+            dbname=self.manager, **{key: options[name] for key, name in names.items() if name in options}
+        )
 
     def get(self, host, path="/web/login", **headers):
         request = urllib.request.Request(self.server.url + path, headers={"Host": host, **headers})

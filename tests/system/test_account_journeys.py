@@ -112,6 +112,7 @@ def test_1_sign_up(site):
     subject, link = site.mailed_link(r"http[^\"]*/auth/verify\?token=[\w-]+")
     assert subject == "Confirmez votre adresse e-mail"
     browser.open(link)
+    browser.fill("#verify_password", PASSWORD)
     browser.click("button", "Confirmer et ouvrir mon compte")
     browser.see("h4", "Votre compte est ouvert")
     browser.open(link)

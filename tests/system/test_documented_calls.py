@@ -5,6 +5,7 @@ import json
 import re
 import urllib.parse
 import urllib.request
+from contextlib import closing
 
 import pytest
 from fleet import Fleet, wait_until
@@ -18,6 +19,25 @@ ENDPOINTS = {
     "/cron/check-overdue-and-reminders": "Vérification des éléments en retard et des rappels terminée avec succès",
 }
 SECRET = TEST_SECRETS["CRON_SECRET"]
+RUN_LOCK, PLACE_LOCK, MAX_PLACES = 0x4C4B_0001, 0x4C4B_0002, 16  # lokario_base/tools/single_flight.py
+LOG_LINES = {  # people look for them in their log
+    "/inbox/integrations/sync-all": "🔄 Déclenchement de la synchronisation inbox via API...",
+    "/followups/process-automatic": "🔄 Déclenchement du traitement des relances automatiques via API...",
+    "/users/process-account-deletions": "🔄 Déclenchement du traitement des suppressions de comptes via API...",
+    "/cron/check-overdue-and-reminders": "🔄 Déclenchement de la vérification des retards et rappels via API...",
+}
+FAILED = {
+    "/inbox/integrations/sync-all": "La synchronisation inbox a échoué",
+    "/followups/process-automatic": "Le traitement des relances automatiques a échoué",
+    "/users/process-account-deletions": "Le traitement des suppressions de comptes a échoué",
+    "/cron/check-overdue-and-reminders": "La vérification des éléments en retard et des rappels a échoué",
+}
+RUNNING = {
+    "/inbox/integrations/sync-all": "Synchronisation inbox en cours",
+    "/followups/process-automatic": "Traitement des relances automatiques en cours",
+    "/users/process-account-deletions": "Traitement des suppressions de comptes en cours",
+    "/cron/check-overdue-and-reminders": "Vérification des éléments en retard et des rappels en cours",
+}
 
 
 @pytest.fixture(scope="module", params=[0, 2], ids=["threaded", "workers"])
@@ -45,6 +65,40 @@ def test_scheduled_endpoint_refuses_a_wrong_secret(fleet, path):
     for wrong in ("", "?secret=", f"?secret={SECRET.upper()}", f"?secret={SECRET}x"):
         assert fleet.get("localhost", path + wrong)[0] == 403
     assert SECRET not in fleet.server.log.read_text()
+
+
+@pytest.mark.parametrize("path", ENDPOINTS)
+def test_scheduled_endpoint_leaves_its_line_in_the_log(fleet, path):
+    fleet.get("localhost", f"{path}?secret={SECRET}")
+    wait_until(lambda: LOG_LINES[path] in fleet.server.log.read_text(), 5)
+
+
+@pytest.mark.parametrize("path", ENDPOINTS)
+def test_scheduled_endpoint_tells_that_its_job_failed(fleet, path):
+    action = f"(SELECT ir_actions_server_id FROM ir_cron WHERE endpoint_path = '{path}')"
+    code = fleet.sql(f"SELECT code FROM ir_act_server WHERE id = {action}")
+    try:
+        fleet.sql(f"UPDATE ir_act_server SET code = 'raise UserError(\"internal detail\")' WHERE id = {action}")
+        status, body, _headers = fleet.get("localhost", f"{path}?secret={SECRET}")
+    finally:
+        fleet.sql(f"UPDATE ir_act_server SET code = $${code}$$ WHERE id = {action}")
+    assert (status, json.loads(body)["success"]) == (500, False)
+    assert json.loads(body)["message"] == FAILED[path]
+    assert "internal" not in body
+
+
+@pytest.mark.parametrize("path", ENDPOINTS)
+def test_scheduled_endpoint_says_en_cours_when_others_wait_already(fleet, path):
+    """Another process runs the job, and all places to wait for its end are taken."""
+    job = int(fleet.sql(f"SELECT id FROM ir_cron WHERE endpoint_path = '{path}'"))
+    with closing(fleet.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s, %s)", [RUN_LOCK, job])
+        for place in range(MAX_PLACES):
+            number = job * MAX_PLACES + place
+            cursor.execute("SELECT pg_advisory_lock(%s, %s)", [PLACE_LOCK, number])
+        status, body, _headers = fleet.get("localhost", f"{path}?secret={SECRET}")
+    assert (status, json.loads(body)["success"]) == (200, True)
+    assert json.loads(body)["message"] == RUNNING[path]
 
 
 @pytest.mark.parametrize("path", ["/api/v2/quotas/1", "/api/v2/powermta/config/download"])

@@ -8,6 +8,7 @@ import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from fleet import wait_until
@@ -22,6 +23,7 @@ ENDPOINTS = (
     "/users/process-account-deletions",
     "/cron/check-overdue-and-reminders",
 )
+SLEEPING = "SELECT pg_sleep(60)"
 TICKING = """
 CREATE TABLE tick (at timestamptz DEFAULT clock_timestamp());
 ALTER TABLE tick OWNER TO odoo;
@@ -62,6 +64,10 @@ def server(cluster):
         yield server
 
 
+def restart(cluster):
+    cluster._run("pg_ctl", "-w", "-s", "-D", cluster.data, "-m", "fast", "-l", cluster.data / "server.log", "restart")
+
+
 def get(server, path, opener=None):
     try:
         with (opener or urllib.request.build_opener()).open(server.url + path, timeout=60) as answer:
@@ -92,10 +98,24 @@ def log_in(server):
 
 def test_scheduled_actions_run_after_a_restart(cluster, server):
     ticks_when_woken(server)
-    cluster._run("pg_ctl", "-w", "-s", "-D", cluster.data, "-m", "fast", "-l", cluster.data / "server.log", "restart")
+    restart(cluster)
     for _both_threads in range(2):
         ticks_when_woken(server)
     wait_until(lambda: server.log.read_text().count("has stopped and starts again") >= 2, 60)
+
+
+def test_a_restart_during_a_job_is_a_500(cluster, server):
+    action = "(SELECT ir_actions_server_id FROM ir_cron WHERE endpoint_path = '/users/process-account-deletions')"
+    code = server.sql(f"SELECT code FROM ir_act_server WHERE id = {action}")
+    server.sql(f"UPDATE ir_act_server SET code = 'env.cr.execute(\"{SLEEPING}\")' WHERE id = {action}")
+    with ThreadPoolExecutor(1) as caller:
+        called = caller.submit(get, server, f"{ENDPOINTS[2]}?secret={TEST_SECRETS['CRON_SECRET']}")
+        wait_until(lambda: server.sql(f"SELECT 1 FROM pg_stat_activity WHERE query = '{SLEEPING}'"), 30)
+        restart(cluster)
+        status, body = called.result(60)
+    server.sql(f"UPDATE ir_act_server SET code = $${code}$$ WHERE id = {action}")
+    assert (status, json.loads(body)["success"]) == (500, False)
+    assert get(server, f"{ENDPOINTS[2]}?secret={TEST_SECRETS['CRON_SECRET']}")[0] == 200
 
 
 def test_an_absent_database_is_500_and_nobody_is_logged_out(cluster, server):
