@@ -8,7 +8,7 @@
     "category": "Lokario",
     "depends": ["lokario_base", "mail", "queue_job", "fastapi"],
     "external_dependencies": {
-        "python": ["cryptography", "dnspython", "fastapi", "jinja2", "pydantic", "requests"],
+        "python": ["cryptography", "dnspython", "fastapi", "idna", "jinja2", "pydantic", "requests"],
     },
     "data": [
         "security/email_engine_bridge_groups.xml",

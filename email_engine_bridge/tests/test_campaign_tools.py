@@ -66,6 +66,20 @@ class TestAccounting(BaseCase):
             self.assertEqual(self._read(gzip.compress(body), 7), expected)
             self.assertEqual(self._read(b"\xef\xbb\xbf" + body), expected)
 
+    def test_gzip_of_several_members(self):
+        """Joined files, a member a flush, an empty member, padding (RFC 1952 §2.2); a damaged one is said."""
+        names = list(ROWS[0])
+        expected = self._read(as_csv(ROWS, names))
+        body = as_csv(ROWS, names)
+        middle = len(body) // 2
+        joined = gzip.compress(body[:middle]) + gzip.compress(b"") + gzip.compress(body[middle:])
+        for size in (1, 7, 100_000):
+            self.assertEqual(self._read(joined, size), expected)
+            self.assertEqual(self._read(joined + bytes(600), size), expected)
+            for broken in (joined[:-3], joined + b"rubbish", joined + joined[:20]):
+                with self.assertRaises(accounting.Unreadable):
+                    self._read(broken, size)
+
     def test_times_become_utc(self):
         cases = {
             "2019-02-08 21:54:05+0000": "2019-02-08 21:54:05",
@@ -114,6 +128,32 @@ class TestBounce(BaseCase):
     def test_delays_and_temporary_answers_kill_no_address(self):
         self.assertEqual(bounce.classify("4.0.0", "smtp;450 user unknown", "bad-mailbox", "delayed").kind, "ignored")
         self.assertEqual(bounce.classify("4.1.1", "smtp;450 4.1.1 user unknown", "bad-mailbox").kind, "soft")
+
+    def test_our_own_faults_kill_no_address(self):
+        """The receiver does not find our names, our sender or our patience; an address that is echoed says nothing."""
+        for diagnostic, category in (
+            ("smtp;550 5.7.1 <mta.ours.test>: Helo command rejected: Host not found", "policy-related"),
+            ("smtp;550 EHLO argument does not match: domain not found", "other"),
+            ("smtp;553 5.1.8 Domain of sender address x@ours.test does not exist", "bad-domain"),
+            ("smtp;550 Sender's domain ours.test doesn't resolve", "other"),
+            ("smtp;550 5.7.27 Sender address has null MX", "invalid-sender"),
+            ("smtp;550 cannot find your domain: no such domain", "invalid-sender"),
+            ("smtp;550-5.2.1 The user you are trying to contact is receiving mail too quickly", "inactive-mailbox"),
+            ("smtp;550 5.2.1 mailbox is temporarily disabled", "inactive-mailbox"),
+            ("smtp;451 user unknown", "bad-mailbox"),
+            ("smtp;550 5.1.1 unknown user, try again later", "bad-mailbox"),
+            ("smtp;550 5.7.1 Ip frequency limited", "other"),
+        ):
+            self.assertNotEqual(bounce.classify("5.0.0", diagnostic, category).kind, "hard", diagnostic)
+        for diagnostic in (
+            "smtp;550 5.1.1 <p.junker@x.test>: user unknown",
+            "smtp;550 5.1.1 <vacation@x.test> mailbox not found",
+            "smtp;550 spamhaus@x.test... No such user",
+            "smtp;550 5.5.0 Requested action not taken: mailbox unavailable",
+            "smtp;550 5.5.0 Boite archivee. Archived recipient. LPN007_420",
+            "smtp;550 No user found",
+        ):
+            self.assertEqual(bounce.classify("5.0.0", diagnostic, "other").kind, "hard", diagnostic)
 
     def test_providers(self):
         names = [bounce.provider_of(name) for name in ("gmail.com", "hotmail.fr", "yahoo.fr", "orange.fr", "a.test")]

@@ -4,6 +4,8 @@ import json
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 
+from ..exceptions import EngineRejected
+from ..tools.contact_rows import read_contacts
 from .common import EngineCase
 
 
@@ -54,6 +56,69 @@ class TestContacts(EngineCase):
         self._ingest('{"email": "a@x.test", "age": 40}')
         contact.invalidate_recordset()
         self.assertEqual((contact.first_name, contact.attributes), (contact.first_name, {"city": "Paris", "age": 40}))
+
+    def test_a_postal_address_is_no_email(self):
+        """As Mailchimp and our API's users send it; two columns for one field add up or are reported."""
+        bodies = {
+            "Email Address,First Name,Address\nanna@x.test,Anna,12 rue des lilas\n": "text/csv",
+            '[{"email": "anna@x.test", "first_name": "Anna", "address": "12 rue des lilas"}]': "",
+            "email,prénom,e-mail,address\nanna@x.test,Anna,,12 rue des lilas\n": "text/csv",
+        }
+        for body, content_type in bodies.items():
+            self.assertEqual(self._ingest(body, content_type)["error_count"], 0)
+            contact = self._contacts()
+            self.assertEqual((contact.email, contact.first_name, contact.flag), ("anna@x.test", "Anna", False))
+            self.assertEqual(contact.attributes, {"address": "12 rue des lilas"})
+        for body, content_type in (
+            ("email,mail\na@x.test,b@x.test\n", "text/csv"),
+            ('{"email": "a@x.test", "mail": "b@x.test"}', ""),
+        ):
+            [error] = self._ingest(body, content_type)["errors"]
+            self.assertIn("two columns", error["error"])
+        self.assertEqual(len(self._contacts()), 1)
+
+    def test_every_encoding_is_read_or_refused(self):
+        text = "email;first_name;ville\nh@x.test;Hélène;Besançon\n"
+        for encoding, content_type in (
+            ("cp1252", "text/csv"),
+            ("cp1252", "text/csv; charset=windows-1252"),
+            ("latin-1", "text/csv; charset=iso-8859-1"),
+            ("utf-16", "text/csv"),
+            ("utf-8-sig", "text/csv; charset=utf-8"),
+        ):
+            self._ingest(text.encode(encoding), content_type)
+            contact = self._contacts()
+            self.assertEqual((contact.first_name, contact.attributes), ("Hélène", {"ville": "Besançon"}))
+            contact.unlink()
+        for body, content_type in (
+            (text.encode("cp1252") + b"\x81", "text/csv"),
+            (text.encode("cp1252"), "text/csv; charset=ascii"),
+            (text.encode(), "text/csv; charset=klingon"),
+        ):
+            with self.assertRaises(EngineRejected):
+                list(read_contacts(body, content_type))
+        self.assertFalse(self._contacts())
+
+    def test_one_address_has_one_spelling(self):
+        """Whatever a page copied with it, and however its domain is written; a local part needs ASCII."""
+        spelled = (
+            "anna@exämple.test",
+            "\u200bAnna@exa\u0308mple.test",
+            "\ufeffanna@xn--exmple-cua.test",
+            "an\u00adna@EXÄMPLE.test",
+        )
+        for address in spelled:
+            self._ingest(json.dumps({"email": address}))
+        self.assertEqual([(one.email, one.flag) for one in self._contacts()], [("anna@xn--exmple-cua.test", False)])
+        self._ingest('{"email": "müller@x.test"}')
+        self.assertEqual(self._contacts().filtered(lambda one: one.email.startswith("m")).flag, "invalid")
+        self.env["engine.suppression"]._suppress(self.tenant_a, [spelled[1]], "unsubscribe")
+        self.assertTrue(self.env["engine.suppression"].search([("email", "=", "anna@xn--exmple-cua.test")]))
+
+    def test_lines_before_the_header(self):
+        for start in ("sep=;\n", '"sep=;"\r\n', "\n\n"):
+            self.assertEqual(self._ingest(f"{start}email;city\na@x.test;Lyon, 3e\n", "text/csv")["error_count"], 0)
+            self.assertEqual(self._contacts().attributes, {"city": "Lyon, 3e"})
 
     def _upload(self, body, name):
         wizard = self.env["engine.contact.import"].create({"tenant_id": self.tenant_a.id, "file_name": name})

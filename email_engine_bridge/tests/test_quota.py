@@ -12,6 +12,7 @@ from odoo.addons.email_engine_bridge import (
     WarmupEngine,
 )
 
+from ..tools.template_renderer import shared_sandbox
 from .common import EngineCase
 
 
@@ -40,6 +41,7 @@ class TestQuota(EngineCase):
 
     def test_documented_names(self):
         """All of them come from the addon's root."""
+        self.addCleanup(lambda: shared_sandbox().close())
         self.assertIn("alpha-pool", PowerMTAConfigGenerator(self.env).generate_config(self.tenant_a.id))
         engine = WarmupEngine(self.env)
         self.assertEqual((engine.get_phase(self.ip_a1.id), engine.get_daily_quota(self.ip_a1.id)), ("week_1", 50))

@@ -110,10 +110,14 @@ def _inflated(chunks):
         yield head
         yield from chunks
         return
-    inflate, size, read = zlib.decompressobj(wbits=31), 0, 0
+    inflate, size, read, is_open = None, 0, 0, False
     for chunk in _joined(head, chunks):
         read += len(chunk)
         while chunk:
+            if not is_open:  # RFC 1952 §2.2: a file is a series of members, and may be padded with zeros
+                chunk = chunk.lstrip(b"\0") if inflate else chunk
+                inflate, is_open = zlib.decompressobj(wbits=31), bool(chunk)
+                continue
             try:
                 data = inflate.decompress(chunk, READ * 4)
             except zlib.error as error:
@@ -122,8 +126,9 @@ def _inflated(chunks):
             if size > MAX_INFLATED or size > max(RATIO_FROM, MAX_RATIO * (read - len(inflate.unconsumed_tail))):
                 raise Unreadable("The body inflates beyond all measure")
             yield data
-            chunk = inflate.unconsumed_tail
-    if not inflate.eof:
+            is_open = not inflate.eof
+            chunk = inflate.unconsumed_tail if is_open else inflate.unused_data
+    if is_open:
         raise Unreadable("The compressed body is cut short")
 
 

@@ -49,6 +49,14 @@ _BY_CATEGORY = {
 # The first pattern that matches decides; blocks come before mailboxes, because a blocking host often
 # says "user" or "recipient" too.
 _PATTERNS = [
+    # What the other host does not find is our name, not the recipient's: that kills no address.
+    (
+        Kind.TECHNICAL,
+        "our name",
+        r"\b(helo|ehlo)\b|sender('s)? (address|domain|host).{0,80}(null mx|not (be )?(found|resol)|(does not|doesn.?t) "
+        r"(exist|resol)|rejected|unverif|has no)|sender (address )?verif\w* fail|(un|not )able to verify( the)? sender|"
+        r"(bad|invalid) sender|sender verify|\b5\.7\.27\b|\b5\.1\.[78]\b",
+    ),
     (
         Kind.IGNORED,
         "auto-reply",
@@ -65,13 +73,15 @@ _PATTERNS = [
         "reputation",
         r"reputation|\[TSS?0\d\]|\bTS0[1-4]\b|4\.7\.650|RBL:|unusual rate|rate.?limit|"
         r"too many (messages|connections|recip)|unsolicited|deferred due to user complaints|user complaints|"
-        r"likely (spam|suspicious)|suspicious|temporarily deferred|greylist",
+        r"likely (spam|suspicious)|suspicious|temporarily deferred|greylist|frequency (is )?limit|blocked ip\b|"
+        r"\bip\b.{0,20}\bblocked|lpn\d+_510",
     ),
     (
         Kind.BLOCK,
         "authentication",
         r"\b(spf|dkim|dmarc)\b|5\.7\.26|5\.7\.515|unauthenticated|not authenticated|sender policy|"
-        r"authentication (requirement|level)|no ptr|reverse dns|\bptr\b|forward.?confirmed",
+        r"authentication (requirement|level)|no ptr|reverse dns|\bptr\b|forward.?confirmed|"
+        r"mismatches? client ip",
     ),
     (
         Kind.BLOCK,
@@ -81,9 +91,9 @@ _PATTERNS = [
         r"banned (content|attachment)|url .* listed",
     ),
     (
-        Kind.TECHNICAL,
-        "our sender",
-        r"sender (address )?rejected|sender verify|invalid sender|bad sender|\b5\.1\.[78]\b",
+        Kind.SOFT,
+        "rate",
+        r"receiving mail (at a rate|too quickly)",
     ),
     (
         Kind.SOFT,
@@ -96,7 +106,8 @@ _PATTERNS = [
         "inactive",
         r"(account|mailbox|user|address|recipient)( \S+){0,3} (is |has been )?(disabled|inactive|"
         r"suspended|deactivated|discontinued|closed|locked|expired)|"
-        r"no longer (active|available|in use|valid|with|works|monitored)|disabled due to inactivity",
+        r"no longer (active|available|in use|valid|with|works|monitored)|disabled due to inactivity|"
+        r"(recipient )?account is blocked|archived recipient|lpn\d+_42[06]",
     ),
     (
         Kind.HARD,
@@ -105,7 +116,8 @@ _PATTERNS = [
         r"not (be )?found|doesn.?t exist|does not exist|not exist|invalid|unavailable: unknown|not known|"
         r"unrouteable|undeliverable)|"
         r"unknown (user|recipient|mailbox|local part|address|account)|"
-        r"no such (user|mailbox|recipient|address|account|person)|no mailbox( here)?|"
+        r"no such (user|mailbox|recipient|address|account|person)|no mailbox( here)?|no (user|recipient) found|"
+        r"requested action not taken: mailbox unavailable|"
         r"not a (valid|known) (user|mailbox|recipient)|"
         r"(invalid|bad|nonexistent|non-existent) (recipient|mailbox|user|address|destination)|not listed in|"
         r"recipientnotfound|resolver\.adr|doesn.?t have (a|an) .*account|does not have an? .*account|"
@@ -122,8 +134,8 @@ _PATTERNS = [
     (
         Kind.TECHNICAL,
         "our side",
-        r"relay(ing)? (access )?denied|not permitted to relay|unable to relay|helo|syntax error|"
-        r"bad sequence|line too long|message (size )?(exceeds|too (big|large))|5\.3\.4|5\.5\.\d|"
+        r"relay(ing)? (access )?denied|not permitted to relay|unable to relay|syntax error|"
+        r"bad sequence|line too long|message (size )?(exceeds|too (big|large))|5\.3\.4|"
         r"must issue a starttls|tls required",
     ),
     (
@@ -141,6 +153,12 @@ _PATTERNS = [
 ]
 _COMPILED = [(kind, reason, re.compile(pattern, re.IGNORECASE)) for kind, reason, pattern in _PATTERNS]
 _LONGEST = 1000  # characters of a diagnostic that are read
+# Echoed addresses are no words of the host: <p.junker@…>, <vacation@…>.
+_ADDRESS = re.compile(r"<?[^\s<>()\[\]:,;\"]+@[^\s<>()\[\]:,;\"]+>?")
+_NOT_FINAL = re.compile(
+    r"^4\.|(^|[\s;])4\d\d[ -]|temporar|(try|retry) (again|later)|\blater\b|veuillez (essayer|r[ée]essayer)|greylist",
+    re.IGNORECASE,
+)
 _CODE = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
 
 
@@ -149,18 +167,22 @@ def classify(status="", diagnostic="", category="", action=""):
     """Verdict on one failure: the words of the other host, then PowerMTA's category, then the code."""
     if action in ("delayed", "delivered", "relayed", "expanded"):
         return Verdict(Kind.IGNORED, action)
-    text = f"{status} {diagnostic}"[:_LONGEST]
+    text = f"{status} {_ADDRESS.sub('addr', diagnostic)}"[:_LONGEST]
     for kind, reason, pattern in _COMPILED:
         if pattern.search(text):
-            return Verdict(_transient(kind, status), reason)
+            return Verdict(_tempered(kind, text, category), reason)
     if category in _BY_CATEGORY and category != "other":
-        return Verdict(_BY_CATEGORY[category], category)
+        return Verdict(_tempered(_BY_CATEGORY[category], text, category), category)
     return _by_code(text)
 
 
-def _transient(kind, status):
-    """A 4.x.y answer never kills an address."""
-    return Kind.SOFT if kind is Kind.HARD and status.startswith("4") else kind
+def _tempered(kind, text, category):
+    """An address dies by a final answer about itself: not by 4xx or words of time, nor by what PowerMTA calls ours."""
+    if kind is not Kind.HARD:
+        return kind
+    if _NOT_FINAL.search(text):
+        return Kind.SOFT
+    return Kind.TECHNICAL if category == "invalid-sender" else kind
 
 
 def _by_code(text):
