@@ -46,9 +46,7 @@ class AccountMove(models.Model):
 
     def action_view_followup(self):
         self.ensure_one()
-        if not self.followup_ids:
-            self.env["lokario.followup"].create(self._followup_values())._refresh_plan()
-        return self.followup_ids[:1].get_formview_action()
+        return self.env["lokario.followup"]._open_for(self)
 
     def message_update(self, msg_dict, update_vals=None):
         """A mail came in on the invoice: its reminders wait until somebody has read it."""

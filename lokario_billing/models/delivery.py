@@ -2,6 +2,7 @@ import base64
 from datetime import timedelta
 
 from odoo import api, fields, models, modules
+from odoo.exceptions import AccessError
 from odoo.tools import SQL
 
 HOLD = timedelta(minutes=5)  # mails behind one that failed, when nothing better is known
@@ -55,7 +56,16 @@ class Delivery(models.Model):
     told_uncertain = fields.Boolean()
     eml = fields.Binary(string="Mail as sent", attachment=True)
 
+    can_open_document = fields.Boolean(compute="_compute_can_open_document")
+
     _mail_uniq = models.UniqueIndex("(mail_id) WHERE mail_id IS NOT NULL")
+
+    @api.depends_context("uid")
+    @api.depends("res_model", "res_id")
+    def _compute_can_open_document(self):
+        for delivery in self:
+            document = delivery._document()
+            delivery.can_open_document = bool(document) and document.has_access("read")
 
     def _document(self):
         self.ensure_one()
@@ -150,14 +160,16 @@ class Delivery(models.Model):
                 and hasattr(document, "activity_schedule")
                 and delivery.res_model != "lokario.followup.reminder"
             ):
-                people = (document[name] for name in ("user_id", "invoice_user_id") if name in document)
-                user = next(filter(None, people), self.env.ref("base.user_admin"))
-                document.activity_schedule(
-                    "mail.mail_activity_data_warning",
-                    summary=self.with_context(lang=user.lang).env._("The mail was not delivered"),
-                    note=cause,
-                    user_id=user.id,
-                )
+                names = [name for name in ("user_id", "invoice_user_id") if name in document]
+                people = self.env["res.users"].concat(*(document[name] for name in names))
+                user = delivery.company_id._person_for(document, people)
+                if user:
+                    document.activity_schedule(
+                        "mail.mail_activity_data_warning",
+                        summary=self.with_context(lang=user.lang).env._("The mail was not delivered"),
+                        note=cause,
+                        user_id=user.id,
+                    )
 
     def _lang(self):
         """The language in which a company reads what became of its mails."""
@@ -169,25 +181,24 @@ class Delivery(models.Model):
 
     def action_try_again(self):
         """A person has mended what was wrong."""
-        failed_sudo = self._decided_by_hand().filtered(
-            lambda delivery: delivery.mail_id and delivery.state in ("failed", "retry", "hold")
-        )
-        failed_sudo.mail_id.write({"state": "outgoing", "scheduled_date": False})
-        failed_sudo.write({"state": "queued", "attempts": 0, "cause": False, "next_try_at": False})
+        deliveries_sudo = self._handled_by_hand()
+        failed = deliveries_sudo.filtered(lambda each: each.mail_id and each.state in ("failed", "retry", "hold"))
+        failed.mail_id.write({"state": "outgoing", "scheduled_date": False})
+        failed.write({"attempts": 0})
+        failed._set_queued()
+        failed._tell_documents()
         self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()
 
     def action_was_delivered(self):
         """A person knows that it arrived."""
-        for delivery in self._decided_by_hand().filtered(lambda delivery: delivery.state == "uncertain"):
+        for delivery in self._handled_by_hand().filtered(lambda delivery: delivery.state == "uncertain"):
             delivery._settle_sent(self.env._("Confirmed by hand"))
 
-    def _decided_by_hand(self):
-        """Return the deliveries sudoed: whoever may see one and change its document decides about it."""
+    def _handled_by_hand(self):
+        """Return the deliveries (sudo) for a person who works with them: only the buttons change their state."""
         self.check_access("read")
-        for delivery in self:
-            document = delivery._document()
-            if document:
-                document.check_access("write")
+        if not self.env.user.has_group("lokario_billing.group_lokario_billing_user"):
+            raise AccessError(self.env._("Only people who work with follow-ups may change deliveries."))
         return self.sudo()
 
     def _queue_sent_copies(self, skipped):

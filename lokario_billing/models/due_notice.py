@@ -1,8 +1,14 @@
+import logging
 from collections import defaultdict
+from contextlib import contextmanager
 from datetime import timedelta
 
 from markupsafe import Markup
 from odoo import api, fields, models
+from odoo.tools import format_date, format_datetime
+from psycopg2.errors import UniqueViolation
+
+_logger = logging.getLogger(__name__)
 
 NOTICE_KINDS = [
     ("invoice", "Overdue invoice"),
@@ -14,7 +20,7 @@ DIGEST_PAUSE = timedelta(minutes=55)  # one digest per person and hour; the job 
 
 
 class DueNotice(models.Model):
-    """Something a person was told about, once: the unique index holds however often the check runs."""
+    """Something a person was told about, once while it lasts: the unique index holds however often the check runs."""
 
     _name = "lokario.due.notice"
     _description = "Notice of something late or coming"
@@ -32,7 +38,7 @@ class DueNotice(models.Model):
     activity_id = fields.Many2one("mail.activity", ondelete="set null")
     digest_at = fields.Datetime(string="In the digest of")
 
-    _event_uniq = models.UniqueIndex("(kind, res_model, res_id, user_id, occurrence)")
+    _event_uniq = models.UniqueIndex("(kind, res_model, res_id, user_id, occurrence) WHERE state = 'open'")
 
     @api.model
     def _cron_check_due(self):
@@ -43,109 +49,34 @@ class DueNotice(models.Model):
         self._send_digests()
 
     @api.model
-    def _wanted_now(self):
-        """Return {key: values} of everything that should be known to somebody now."""
-        wanted = {}
-        for values in (*self._late_invoices(), *self._tasks(), *self._appointments()):
-            wanted[self._key(values)] = values
-        return wanted
-
-    @api.model
     def _key(self, values):
         return tuple(values[name] for name in ("kind", "res_model", "res_id", "user_id", "occurrence"))
 
-    # === WHAT IS LATE OR COMING === #
-
-    @api.model
-    def _late_invoices(self):
-        companies = self.env["res.company"].search([])  # pylint: disable=no-search-all  # each has its own today
-        late = fields.Domain.OR(
-            fields.Domain("company_id", "=", company.id)
-            & fields.Domain("invoice_date_due", "<", company._followup_today())
-            for company in companies
-        )
-        unpaid = fields.Domain(
-            [
-                ("move_type", "=", "out_invoice"),
-                ("state", "=", "posted"),
-                ("payment_state", "in", ("not_paid", "partial")),
-            ]
-        )
-        for move in self.env["account.move"].search(unpaid & late):
-            user = move.invoice_user_id or self.env.ref("base.user_admin")
-            yield self._values("invoice", move, user, str(move.invoice_date_due))
-
-    @api.model
-    def _tasks(self, tasks=None):
-        """Late tasks, and critical ones whose deadline is near, to each of their assignees."""
-        horizon = fields.Datetime.now() + timedelta(hours=self._setting("critical_hours", 48))
-        domain = fields.Domain("date_deadline", "<", horizon) & fields.Domain("is_closed", "=", False)
-        if tasks is not None:
-            domain &= fields.Domain("id", "in", tasks.ids)
-        for task in self.env["project.task"].search(domain):
-            late = task.date_deadline < fields.Datetime.now()
-            if not late and task.priority not in ("2", "3"):
-                continue
-            for user in task.user_ids.filtered(lambda user: not user.share):
-                yield self._values("task_late" if late else "task_critical", task, user, str(task.date_deadline))
-
-    @api.model
-    def _appointments(self):
-        """Each coming appointment at its nearest lead, to the attendees; events with alarms are left alone."""
-        now = fields.Datetime.now()
-        leads = sorted(self._leads())
-        events = (
-            self.env["calendar.event"].search(
-                [
-                    ("start", ">", now),
-                    ("start", "<=", now + timedelta(hours=leads[-1])),
-                    ("alarm_ids", "=", False),
-                ]
-            )
-            if leads
-            else self.env["calendar.event"]
-        )
-        for event in events:
-            lead = next(hours for hours in leads if event.start - timedelta(hours=hours) <= now)
-            coming = event.attendee_ids.filtered(lambda attendee: attendee.state != "declined").partner_id
-            for user in coming.user_ids.filtered(lambda user: not user.share):
-                yield self._values("appointment", event, user, f"{event.start} -{lead}h")
-
-    @api.model
-    def _leads(self):
-        text = self.env["ir.config_parameter"].sudo().get_param("lokario_billing.appointment_hours", "24,1")
-        return [int(part) for part in text.split(",") if part.strip().isdigit()]
-
-    @api.model
-    def _setting(self, name, default):
-        return int(self.env["ir.config_parameter"].sudo().get_param(f"lokario_billing.{name}", default))
-
-    @api.model
-    def _values(self, kind, record, user, occurrence):
-        company = record.company_id if "company_id" in record and record.company_id else user.company_id
-        return {
-            "kind": kind,
-            "res_model": record._name,
-            "res_id": record.id,
-            "user_id": user.id,
-            "company_id": company.id,
-            "occurrence": occurrence,
-            "title": record.display_name,
-        }
+    @contextmanager
+    def _apart(self, what):
+        """What fails for one thing or one person is undone and logged; the others are told."""
+        try:
+            with self.env.cr.savepoint():
+                yield
+        except UniqueViolation:
+            _logger.info("Hourly check: %s was told by another run", what)
+        except Exception:
+            _logger.exception("Hourly check: %s failed", what)
 
     # === TELL AND CLOSE === #
 
     @api.model
     def _open_missing(self, wanted):
         known = self._known(wanted.values())
-        missing = [values for key, values in wanted.items() if key not in known]
-        notices = self.create(missing)
-        for notice in notices:
-            notice.activity_id = notice._schedule_activity()
-        return notices
+        for key, values in wanted.items():
+            if key not in known:
+                with self._apart(key):
+                    notice = self.create(values)
+                    notice.activity_id = notice._schedule_activity()
 
     @api.model
     def _known(self, values_list):
+        """Return the keys of what has been told: what was cured is told again when it comes back, an hour is not."""
         ids = defaultdict(set)
         for values in values_list:
             ids[values["res_model"]].add(values["res_id"])
@@ -153,17 +84,19 @@ class DueNotice(models.Model):
             fields.Domain("res_model", "=", model) & fields.Domain("res_id", "in", list(res_ids))
             for model, res_ids in ids.items()
         )
-        return {
-            (notice.kind, notice.res_model, notice.res_id, notice.user_id.id, notice.occurrence)
-            for notice in self.search(domain)
-        }
+        lasting = fields.Domain("state", "=", "open") | fields.Domain("kind", "=", "appointment")
+        return {notice._own_key() for notice in self.search(domain & lasting)}
+
+    def _own_key(self):
+        self.ensure_one()
+        return (self.kind, self.res_model, self.res_id, self.user_id.id, self.occurrence)
 
     def _schedule_activity(self):
         """Late work is an activity of its record; an appointment is only announced."""
         self.ensure_one()
-        record = self.env[self.res_model].browse(self.res_id)
         if self.kind == "appointment":
             return False
+        record = self.env[self.res_model].browse(self.res_id)
         kinds = dict(self._fields["kind"]._description_selection(self.with_context(lang=self.user_id.lang).env))
         return record.with_context(mail_activity_quick_update=True).activity_schedule(
             "mail.mail_activity_data_todo", summary=kinds[self.kind], user_id=self.user_id.id
@@ -172,8 +105,7 @@ class DueNotice(models.Model):
     @api.model
     def _close_cured(self, wanted):
         """What is no longer true closes itself, with its activity."""
-        notices = self.search([("state", "=", "open")])
-        cured = notices.filtered(lambda n: (n.kind, n.res_model, n.res_id, n.user_id.id, n.occurrence) not in wanted)
+        cured = self.search([("state", "=", "open")]).filtered(lambda notice: notice._own_key() not in wanted)
         cured.activity_id.unlink()
         cured.write({"state": "closed"})
 
@@ -190,28 +122,55 @@ class DueNotice(models.Model):
         for user, notices in fresh.grouped("user_id").items():
             if latest.get(user) and latest[user] > now - DIGEST_PAUSE:
                 continue
-            notices._send_digest(user.with_context(lang=user.lang))
-            notices.digest_at = now
+            with self._apart(f"digest of user {user.id}"):
+                notices._send_digest(user.with_context(lang=user.lang, tz=user.tz))
+                notices.digest_at = now
 
     def _send_digest(self, user):
-        kinds = dict(self._fields["kind"]._description_selection(user.env))
+        """In the reader's language, with the titles he may read, from his own company."""
+        notices = self.with_env(user.env)
         rows = Markup("").join(
-            Markup("<li>{}: <a href='{}/odoo/{}/{}'>{}</a></li>").format(
-                kinds[notice.kind], self.get_base_url(), notice.res_model, notice.res_id, notice.title
-            )
-            for notice in self
+            Markup("<li>{}: <a href='{}/odoo/{}/{}'>{}</a>{}</li>").format(*notice._digest_line(user))
+            for notice in notices
         )
+        sender = user.company_id.partner_id
         user.env["mail.thread"].message_notify(
             partner_ids=user.partner_id.ids,
-            subject=user.env._("%(count)s things to look at", count=len(self)),
+            author_id=sender.id,
+            email_from=sender.email_formatted or user.env["ir.mail_server"]._get_default_from_address(),
+            subject=notices._digest_subject(),
             body=Markup("<ul>{}</ul>").format(rows),
         )
+
+    def _digest_subject(self):
+        if len(self) == 1:
+            return self.env._("1 thing to look at")
+        return self.env._("%(count)s things to look at", count=len(self))
+
+    def _digest_line(self, user):
+        """Return (kind, base address, model, id, title, what else the reader wants to know)."""
+        self.ensure_one()
+        kinds = dict(self._fields["kind"]._description_selection(self.env))
+        companies = user.company_id | user.company_ids
+        record = self.env[self.res_model].browse(self.res_id).with_user(user)
+        record = record.with_context(allowed_company_ids=companies.ids)
+        where = (kinds[self.kind], self.get_base_url(), self.res_model, self.res_id)
+        return *where, record.display_name, record._notice_details() if self.kind == "appointment" else ""
 
     @api.model
     def _check_at_once(self, tasks):
         """A task that is late when it is written: told now, under the key the hourly check uses."""
-        wanted = {self._key(values): values for values in self._tasks(tasks)}
-        return self.sudo()._open_missing(wanted) if wanted else self
+        self._open_missing(self._addressed(list(self._tasks(tasks))))
+
+
+class CalendarEvent(models.Model):
+    _inherit = "calendar.event"
+
+    def _notice_details(self):
+        """When and where, in the reader's language and time zone."""
+        self.ensure_one()
+        when = format_date(self.env, self.start_date) if self.allday else format_datetime(self.env, self.start)
+        return "".join(f" · {detail}" for detail in (when, self.location) if detail)
 
 
 class ProjectTask(models.Model):
@@ -225,7 +184,7 @@ class ProjectTask(models.Model):
 
     def write(self, vals):
         result = super().write(vals)
-        if vals.keys() & {"date_deadline", "user_ids", "priority", "state", "stage_id"}:
+        if vals.keys() & {"date_deadline", "user_ids", "priority", "state", "stage_id", "project_id", "active"}:
             self._notice_if_late()
         return result
 

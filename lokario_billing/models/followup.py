@@ -88,7 +88,7 @@ class Followup(models.Model):
     claim_amount = fields.Monetary(
         string="Amount of the document", currency_field="claim_currency_id", readonly=True, copy=False
     )
-    claim_currency_id = fields.Many2one("res.currency", compute="_compute_claim_currency")
+    claim_currency_id = fields.Many2one("res.currency", compute="_compute_claim_currency", compute_sudo=True)
     next_level_id = fields.Many2one("lokario.followup.level", readonly=True, copy=False)
     next_at = fields.Datetime(string="Next reminder", readonly=True, copy=False, index=True)
     why = fields.Selection(WHY_NOT, string="Why not now", readonly=True, copy=False)
@@ -102,7 +102,8 @@ class Followup(models.Model):
     step_ids = fields.One2many("lokario.followup.step", "followup_id", string="History", readonly=True)
     promise_ids = fields.One2many("lokario.followup.promise", "followup_id", string="Promises")
     dispute_ids = fields.One2many("lokario.followup.dispute", "followup_id", string="Disputes")
-    step_count = fields.Integer(compute="_compute_step_count")
+    step_count = fields.Integer(compute="_compute_step_count", compute_sudo=True)
+    can_open_document = fields.Boolean(compute="_compute_can_open_document")
     days_late = fields.Integer(compute="_compute_days_late", search="_search_days_late")
 
     _move_uniq = models.UniqueIndex("(move_id) WHERE move_id IS NOT NULL", "This invoice already has its follow-up.")
@@ -163,6 +164,13 @@ class Followup(models.Model):
         for followup in self:
             followup.step_count = counts.get(followup, 0)
 
+    @api.depends_context("uid")
+    @api.depends("move_id", "order_id", "task_id", "event_id", "conversation_id")
+    def _compute_can_open_document(self):
+        for followup in self:
+            document = followup._document()
+            followup.can_open_document = bool(document) and document.has_access("read")
+
     @api.depends("due_date")
     def _compute_days_late(self):
         today = fields.Date.context_today(self)
@@ -215,20 +223,34 @@ class Followup(models.Model):
         """Send the next level without waiting for its day; every other guard holds."""
         self.ensure_one()
         self.check_access("write")
-        reminder = self._send_by_hand()
+        reminder = self.sudo()._send_by_hand()  # who works with follow-ups need not read invoices
         return reminder._notify_outcome()
 
     def action_view_document(self):
         self.ensure_one()
-        document = self.move_id or self.order_id or self.task_id or self.event_id or self.conversation_id
+        document = self._document()
         if not document:
             raise UserError(self.env._("This follow-up was made by hand: it has no document."))
         return document.get_formview_action()
 
+    @api.model
+    def _open_for(self, document):
+        """Open the follow-up of a document that the user may read; a missing one is made."""
+        document.check_access("read")
+        followup_sudo = document.sudo().followup_ids[:1]
+        if not followup_sudo:
+            followup_sudo = self.sudo().create(document.sudo()._followup_values())
+            followup_sudo._refresh_plan()
+        return followup_sudo.with_env(self.env).get_formview_action()
+
+    def _document(self):
+        self.ensure_one()
+        return self.move_id or self.order_id or self.task_id or self.event_id or self.conversation_id
+
     def _document_label(self):
         """What a customer calls the document."""
         self.ensure_one()
-        document = self.move_id or self.order_id
+        document = self.sudo().move_id or self.sudo().order_id
         return document.name if document else self.name
 
     # === STATE === #

@@ -41,7 +41,9 @@ class Followup(models.Model):
     def _ask_responsible(self, question, detail=None):
         """Give the responsible person something to do, in the language he reads."""
         self.ensure_one()
-        user = self.user_id or self.env.ref("base.user_admin")
+        user = self.company_id._person_for(self, self.user_id)
+        if not user:
+            return
         summary = self.with_context(lang=user.lang)._question_in_words(question, detail)
         known = self.activity_search(["mail.mail_activity_data_todo"], user_id=user.id)
         if summary not in known.mapped("summary"):

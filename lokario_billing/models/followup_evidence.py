@@ -22,7 +22,7 @@ class Followup(models.Model):
             .create(
                 {
                     "name": f"{self._document_label().replace('/', '-')}-evidence.zip",
-                    "raw": self._evidence_zip(),
+                    "raw": self.sudo()._evidence_zip(),
                     "mimetype": "application/zip",
                     "res_model": self._name,
                     "res_id": self.id,

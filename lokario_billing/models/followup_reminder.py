@@ -154,7 +154,7 @@ class FollowupReminder(models.Model):
     def _letter_body(self):
         """The text of the reminder on paper: the template of its level, in the language of its recipient."""
         self.ensure_one()
-        template = self.level_id._template()
+        template = self.level_id._template().sudo()  # the text names documents the reader may not open
         return template._render_field("body_html", self.ids, compute_lang=True)[self.id]
 
     def _send_claimed(self):

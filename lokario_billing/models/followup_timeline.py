@@ -12,7 +12,7 @@ class Followup(models.Model):
 
     _inherit = "lokario.followup"
 
-    timeline = fields.Html(compute="_compute_timeline", sanitize=False)
+    timeline = fields.Html(compute="_compute_timeline", compute_sudo=True, sanitize=False)
 
     @api.depends("step_ids.state", "next_at", "why", "auto_enabled", "promised_until", "disputed", "answer_pending")
     def _compute_timeline(self):

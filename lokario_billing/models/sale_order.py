@@ -33,9 +33,7 @@ class SaleOrder(models.Model):
 
     def action_view_followup(self):
         self.ensure_one()
-        if not self.followup_ids:
-            self.env["lokario.followup"].create(self._followup_values())._refresh_plan()
-        return self.followup_ids[:1].get_formview_action()
+        return self.env["lokario.followup"]._open_for(self)
 
     def _deliveries_changed(self, deliveries):
         """Reminders of a quote count from the day its mail was accepted, not from the click."""

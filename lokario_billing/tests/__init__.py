@@ -1,5 +1,6 @@
 from . import test_delivery
 from . import test_due_notice
+from . import test_due_people
 from . import test_followup_plan
 from . import test_followup_run
 from . import test_followup_sources
@@ -16,3 +17,4 @@ from . import test_pdf
 from . import test_time_travel
 from . import test_ai_facts
 from . import test_receivables
+from . import test_roles

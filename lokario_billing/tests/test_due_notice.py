@@ -21,7 +21,7 @@ class TestDueNotice(BillingCase):
         cls.ann = new_test_user(
             cls.env,
             "ann",
-            "base.group_user,project.group_project_user",
+            "base.group_user,project.group_project_user,sales_team.group_sale_salesman",
             company_id=cls.company.id,
             company_ids=[fields.Command.set(cls.company.ids)],
             email="ann@alpha.test",
