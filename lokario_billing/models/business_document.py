@@ -44,6 +44,8 @@ class Delivery(models.Model):
     def _problem_in_words(self):
         """Return the cause and the next try of a mail that has not arrived, False when there is nothing to tell."""
         self.ensure_one()
+        if self.state == "sent" and self.refused_recipients:
+            return self.cause
         if self.state not in ("failed", "retry", "hold", "uncertain", "bounced"):
             return False
         cause = self.cause or dict(self._fields["state"]._description_selection(self.env))[self.state]

@@ -3,7 +3,7 @@ from datetime import timedelta
 
 from odoo import api, fields, models, modules
 from odoo.exceptions import AccessError
-from odoo.tools import SQL
+from odoo.tools import SQL, config
 
 HOLD = timedelta(minutes=5)  # mails behind one that failed, when nothing better is known
 
@@ -42,6 +42,7 @@ class Delivery(models.Model):
     )
     sender = fields.Char()
     recipients = fields.Char()
+    refused_recipients = fields.Char(string="Refused", help="Addresses of this mail that the server did not take")
     state = fields.Selection(DELIVERY_STATES, required=True, default="queued", index=True)
     attempts = fields.Integer()
     sent_at = fields.Datetime()
@@ -124,10 +125,24 @@ class Delivery(models.Model):
         self.invalidate_recordset(["handed_over_at", "attempts"])
         return bool(row)
 
-    def _set_accepted(self, answer):
-        """The server said 250."""
+    def _set_accepted(self, answer, refused=()):
+        """The server said 250; `refused`: (address, its words) of those who did not get the mail beside the others."""
         accepted = {"state": "sent", "sent_at": fields.Datetime.now(), "server_answer": answer}
-        self.write(accepted | {"cause": False, "next_try_at": False})
+        names = ", ".join(address for address, _words in refused)
+        cause = refused and self.with_context(lang=self._lang()).env._(
+            "Not everybody got the mail: %(answers)s", answers="; ".join(f"{name}: {words}" for name, words in refused)
+        )
+        self.write(accepted | {"refused_recipients": names, "cause": cause or False, "next_try_at": False})
+        if refused:
+            self._ask_somebody(cause)
+
+    def _siblings(self):
+        """Return those that share their Message-ID with an earlier one: a mailbox cannot tell them apart."""
+        firsts = dict(self._read_group([("message_id", "in", self.mapped("message_id"))], ["message_id"], ["id:min"]))
+        return self.filtered(lambda delivery: firsts[delivery.message_id] != delivery.id)
+
+    def _has_siblings(self):
+        return self.search_count([("message_id", "=", self.message_id)], limit=2) > 1
 
     def _set_queued(self):
         self.write({"state": "queued", "cause": False, "next_try_at": False} | NOT_HANDED_OVER)
@@ -244,7 +259,16 @@ class Delivery(models.Model):
         return {delivery.res_id: delivery for delivery in deliveries}
 
 
+def is_real(env):
+    """Whether the transaction is a real one: a test's own, on the database under test, is never ended."""
+    return not modules.module.current_test or env.cr.dbname not in config["db_name"]
+
+
+def may_commit(env):
+    return is_real(env) or bool(env.context.get("ir_cron_progress_id"))
+
+
 def commit(env):
-    """End a step: what follows may be interrupted for ever. A test's own transaction is never ended."""
-    if not modules.module.current_test or env.context.get("ir_cron_progress_id"):
+    """End a step: what follows may be interrupted for ever."""
+    if may_commit(env):
         env.cr.commit()  # pylint: disable=invalid-commit  # intent, act and record are separate transactions

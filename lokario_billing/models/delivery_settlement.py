@@ -1,9 +1,13 @@
+import logging
 from datetime import timedelta
 
 from odoo import api, fields, models
 
+from odoo.addons.lokario_base.tools.transaction import own_transaction, retrying
 from odoo.addons.lokario_inbox.models import worker_locks
 from odoo.addons.lokario_inbox.tools.sent_mailbox import MailboxUnavailable
+
+_logger = logging.getLogger(__name__)
 
 LOOK_EVERY = timedelta(seconds=20)  # between two looks for evidence
 MIN_LOOKS = 2  # absence must be seen twice
@@ -22,15 +26,27 @@ class Delivery(models.Model):
         with worker_locks.WorkerLocks(self.env, worker_locks.MAIL) as locks:
             for delivery in self.search(["|", ("state", "=", "sending"), *UNFINISHED]):
                 for mail_id in locks.take(delivery.mail_id.ids):
-                    delivery.invalidate_recordset()
-                    delivery._settle()
+                    delivery._step(type(self)._settle)
                     self.env["lokario.followup"]._commit_progress(1)
                     locks.release([mail_id])
         now = fields.Datetime.now()
         for delivery in self.search([("state", "=", "uncertain"), ("next_try_at", "<=", now)]):
-            delivery._verify()
+            evidence = delivery._evidence()
+            delivery._step(lambda mine, evidence=evidence: mine._take_evidence(evidence))
             if not self.env["lokario.followup"]._commit_progress(1):
                 break
+
+    def _step(self, act):
+        """Record in a transaction of its own, again after a lost race; what fails for one delivery stops no other."""
+
+        def step():
+            with own_transaction(self) as mine:
+                act(mine)
+
+        try:
+            retrying(step)
+        except Exception:
+            _logger.exception("Delivery %s could not be settled", self.id)
 
     def _settle(self):
         """The worker died: before the hand-over, after it, or between the 250 and its paperwork."""
@@ -54,14 +70,20 @@ class Delivery(models.Model):
         self._set_accepted(answer)
         self.mail_id._finish_accepted()
 
-    def _verify(self):
-        """Ask the mailbox whether the mail left; send it again only when it proves that it did not."""
-        if self.route != "mailbox" or not self.integration_id:
-            self._look_later()
-            return
+    def _evidence(self):
+        """Ask the mailbox whether the mail left; None when it cannot say."""
+        if self.route != "mailbox" or not self.integration_id or self._has_siblings():
+            return None
         try:
-            evidence = self.integration_id._find_evidence__(self.message_id)
+            return self.integration_id._find_evidence__(self.message_id)
         except MailboxUnavailable:
+            return None
+
+    def _take_evidence(self, evidence):
+        """Send again only what the mailbox proves not to have left."""
+        if self.state != "uncertain":  # somebody was faster
+            return
+        if evidence is None:
             self._look_later()
             return
         if evidence == "present":
@@ -82,6 +104,8 @@ class Delivery(models.Model):
         self.next_try_at = at
         self.env.ref("lokario_billing.ir_cron_settle_deliveries").sudo()._trigger(at)
         since = self.handed_over_at or self.create_date
-        if not self.told_uncertain and (self.route != "mailbox" or since < fields.Datetime.now() - UNCERTAIN_AFTER):
+        if not self.told_uncertain and (
+            self.route != "mailbox" or self._has_siblings() or since < fields.Datetime.now() - UNCERTAIN_AFTER
+        ):
             self.told_uncertain = True
             self._ask_somebody(self.cause)

@@ -117,7 +117,7 @@ class Dispatch:
         elif isinstance(outcome, Withheld):
             mail._cancel_business(delivery)
         else:
-            delivery._set_accepted(outcome.text)
+            delivery._set_accepted(outcome.text, outcome.refused)
             self._accepted[mail_id] = outcome.skipped
         commit(self._env)
         if mail_id not in self._accepted:

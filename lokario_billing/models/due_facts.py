@@ -23,7 +23,7 @@ class DueNotice(models.Model):
 
     @api.model
     def _addressed(self, facts):
-        """Return {key: values} of facts: (kind, record, who is told, who is told where nobody of these can be, occurrence).
+        """Return {key: values} of facts: (kind, record, who is told, who else if none of these can be, occurrence).
 
         Nobody is told who has left or who may not read the record.
         """
@@ -105,7 +105,7 @@ class DueNotice(models.Model):
 
     @api.model
     def _longest_wait(self):
-        """Return after what time the next run has surely come: what would fall between two runs is told by the first."""
+        """Return after what time the next run has surely come: what falls between two runs is told by the first."""
         cron = self.env.ref("lokario_billing.ir_cron_check_due")
         planned = timedelta(minutes=MINUTES[cron.interval_type] * cron.interval_number)
         starts = cron.endpoint_run_ids[:GAPS].mapped("started_at")
@@ -122,6 +122,12 @@ class DueNotice(models.Model):
         return int(self.env["ir.config_parameter"].sudo().get_param(f"lokario_billing.{name}", default))
 
     @api.model
+    def _title(self, record):
+        """What the record's environment may read: a private appointment has another name for each reader."""
+        record.invalidate_recordset(["display_name"])
+        return record.display_name
+
+    @api.model
     def _values(self, kind, record, user, occurrence):
         company = record.company_id if "company_id" in record and record.company_id else user.company_id
         return {
@@ -131,5 +137,5 @@ class DueNotice(models.Model):
             "user_id": user.id,
             "company_id": company.id,
             "occurrence": occurrence,
-            "title": record.display_name,
+            "title": self._title(record),
         }

@@ -155,7 +155,7 @@ class DueNotice(models.Model):
         record = self.env[self.res_model].browse(self.res_id).with_user(user)
         record = record.with_context(allowed_company_ids=companies.ids)
         where = (kinds[self.kind], self.get_base_url(), self.res_model, self.res_id)
-        return *where, record.display_name, record._notice_details() if self.kind == "appointment" else ""
+        return *where, self._title(record), record._notice_details() if self.kind == "appointment" else ""
 
     @api.model
     def _check_at_once(self, tasks):

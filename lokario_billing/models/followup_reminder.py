@@ -159,7 +159,7 @@ class FollowupReminder(models.Model):
 
     def _send_claimed(self):
         """Hand the mails to their mailboxes and return the companies whose mailbox did not take them."""
-        self.mail_id.sudo().send()
+        self.mail_id.sudo().send(auto_commit=True)
         self._log_on_documents()
         self.step_ids.followup_id._refresh_plan()
         return self.filtered(lambda reminder: reminder.state in ("prepared", "retry")).company_id

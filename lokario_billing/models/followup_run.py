@@ -2,11 +2,12 @@ import logging
 from collections import defaultdict
 from contextlib import contextmanager
 
-from odoo import api, fields, models, modules
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import split_every
 
 from ..tools import followup_plan
+from .delivery import may_commit
 
 _logger = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ class Followup(models.Model):
     @api.model
     def _commit_progress(self, processed=0, remaining=None):
         """Commit between the steps of a run; inside a test's own transaction there is nothing to commit."""
-        if modules.module.current_test and not self.env.context.get("ir_cron_progress_id"):
+        if not may_commit(self.env):
             self.env.flush_all()
             return float("inf")
         return self.env["ir.cron"]._commit_progress(processed, remaining=remaining)

@@ -58,7 +58,7 @@ class MailMail(models.Model):
 
         A mailbox that is configured but does not work still is the route: its mail waits.
         """
-        mailbox = company._business_mailbox()
+        mailbox = self.env["inbox.integration"]._primary_for_company(company)
         if mailbox:
             address = email_normalize(mailbox.email_address) or mailbox.email_address
             return Route("mailbox", company, mailbox, address, address)
@@ -95,7 +95,9 @@ class MailMail(models.Model):
     # === THE MESSAGE === #
 
     def _business_message(self, route):
-        """Return (envelope recipients, raw bytes): one message to everybody, nothing foreign in its headers."""
+        """Return (envelope recipients, raw bytes): one message to all addresses of this mail, nothing foreign in its
+        headers.
+        """
         self.ensure_one()
         parts = self._prepare_outgoing_list(mail_server=route.kind != "mailbox" and route.carrier)
         recipients = list(dict.fromkeys(address for part in parts for address in part["email_to"]))
@@ -106,7 +108,7 @@ class MailMail(models.Model):
             email_from=self._business_name(route, route.address),
             email_to=recipients,
             email_cc=copies,
-            reply_to=self._business_name(route, route.reply_to or route.address),
+            reply_to=self._business_reply_to(route),
             subject=first["subject"],
             body=first["body"],
             body_alternative=first["body_alternative"],
@@ -120,6 +122,19 @@ class MailMail(models.Model):
         envelope = email_split(", ".join(recipients + copies))
         return tuple(envelope), message.as_bytes(policy=SMTP)
 
+    def _business_reply_to(self, route):
+        """The mailbox; without one, what Odoo or the writer chose, so that answers reach the document."""
+        chosen = email_normalize(self.reply_to or "")
+        if route.kind != "mailbox" and chosen and chosen != email_normalize(self.email_from or ""):
+            return self.reply_to
+        return self._business_name(route, route.reply_to or route.address)
+
+    def _business_envelope(self, route):
+        """The mailbox; by the global server Odoo's address for bounces, where there is one."""
+        if route.kind != "global":
+            return route.address
+        return self.record_alias_domain_id.bounce_email or route.company.bounce_email or route.address
+
     def _business_name(self, route, address):
         """The writer's name before the address."""
         author = self.author_id
@@ -127,4 +142,5 @@ class MailMail(models.Model):
         return formataddr((name, address))
 
 
-_FOREIGN_HEADERS = frozenset(["return-path", "x-odoo-objects", "list-unsubscribe", "list-id", "sender"])
+# "x-msg-to-add" names the other recipients
+_FOREIGN_HEADERS = frozenset(["return-path", "x-odoo-objects", "x-msg-to-add", "list-id", "sender"])

@@ -1,13 +1,14 @@
 from datetime import timedelta
 
-from odoo import api, fields, models
+from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import UserError
 
 from odoo.addons.base.models.ir_mail_server import MailDeliveryException
+from odoo.addons.lokario_inbox.models import worker_locks
 from odoo.addons.lokario_inbox.tools import smtp_retry
 from odoo.addons.lokario_inbox.tools.lanes import Letter
 
-from .delivery import commit
+from .delivery import commit, is_real
 from .dispatch import Dispatch, Parcel
 
 
@@ -17,16 +18,34 @@ class MailMail(models.Model):
     _inherit = "mail.mail"
 
     def send(self, auto_commit=False, raise_exception=False, post_send_callback=None):
+        """Business mail needs transactions of its own: unless the caller lets us commit, it leaves after his commit.
+
+        What he rolls back is never sent then, and nothing of his work is kept by sending. `raise_exception` can tell
+        of failures only where the mail leaves at once; the delivery tells of them in any case.
+        """
         business = self.filtered(lambda mail: mail._is_business_mail())
         if self - business:
             super(MailMail, self - business).send(auto_commit, raise_exception, post_send_callback)
-        if business and not self.env["ir.mail_server"]._disable_send():
-            business._send_business()
-            if post_send_callback:
-                post_send_callback(business.ids)
-            if raise_exception:
-                business._raise_failure()
+        if not business or self.env["ir.mail_server"]._disable_send():
+            return True
+        if not auto_commit and is_real(self.env):
+            business._send_after_callers_commit()
+            return True
+        business._send_business()
+        if post_send_callback:
+            post_send_callback(business.ids)
+        if raise_exception:
+            business._raise_failure()
         return True
+
+    def _send_after_callers_commit(self):
+        """Leave once the mails are committed, on a connection of their own; the queue takes what a crash leaves."""
+        ids, registry, context = self.ids, self.env.registry, self.env.context
+
+        @self.env.cr.postcommit.add
+        def send():
+            with registry.cursor() as cr:
+                api.Environment(cr, SUPERUSER_ID, context)["mail.mail"].browse(ids).exists().send(auto_commit=True)
 
     def _raise_failure(self):
         failed = self.exists().filtered(lambda mail: mail.state == "exception")
@@ -35,7 +54,49 @@ class MailMail(models.Model):
 
     def _send_business(self):
         outgoing = self.filtered(lambda mail: mail.state == "outgoing")
-        Dispatch(self.env).send(_by_route(outgoing))
+        parts = outgoing._divide()
+        business = parts.filtered(lambda mail: mail._is_business_mail())
+        Dispatch(self.env).send(_by_route(outgoing | business))
+        if parts - business:  # to colleagues: system mail
+            self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()
+
+    def _divide(self):
+        """Give every contact a mail of his own: nobody reads the others' addresses, and each has his own delivery.
+
+        Return the new mails. The addresses of `email_to` and `email_cc` stay together, as they were written.
+        """
+        if not any(len(mail.recipient_ids) + bool(mail.email_to) > 1 for mail in self):
+            return self.browse()
+        commit(self.env)  # the newest state: another worker may just have divided them
+        crowded = self.exists().try_lock_for_update()
+        with worker_locks.WorkerLocks(self.env, worker_locks.MAIL) as locks:  # nobody is handing them over
+            free = locks.take(crowded.filtered(lambda mail: mail.state == "outgoing").ids)
+            parts = [part for mail in self.browse(free) for part in mail._divide_one()]
+            commit(self.env)
+        return self.browse().concat(*parts)
+
+    def _divide_one(self):
+        outsiders_first = self.recipient_ids.sorted("partner_share", reverse=True)
+        own = outsiders_first[: 0 if self.email_to else 1]
+        others = self.recipient_ids - own
+        if not others:
+            return []
+        shared = ("mail_message_id", "body_html", "headers", "references", "auto_delete", "scheduled_date")
+        values = {name: self._fields[name].convert_to_write(self[name], self) for name in shared}
+        self.write({"recipient_ids": [fields.Command.set(own.ids)], "is_notification": True})
+        parts = self.create(
+            [
+                {**values, "recipient_ids": [fields.Command.link(partner.id)], "is_notification": True}
+                for partner in others
+            ]
+        )
+        notifications = self.env["mail.notification"].sudo().search([("mail_mail_id", "=", self.id)])
+        for part in parts:
+            mine = notifications.filtered(
+                lambda notification, part=part: notification.res_partner_id in part.recipient_ids
+            )
+            mine.mail_mail_id = part
+        return [parts]
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -102,10 +163,10 @@ class MailMail(models.Model):
     def _parcels(self, route):
         """Write the intent to send and return {mail id: Parcel}."""
         deliveries = {delivery.mail_id: delivery for delivery in self._deliveries()}
-        letters = {}
+        letters, siblings = {}, self.env["lokario.delivery"].sudo().concat(*deliveries.values())._siblings()
         for mail in self:
             try:
-                letters[deliveries[mail]] = mail._letter(route)
+                letters[deliveries[mail]] = mail._letter(route, deliveries[mail] not in siblings)
             except (UserError, ValueError, LookupError) as error:  # one bad mail never stops the rest
                 mail._fail_business(deliveries[mail], str(error))
         ready = self.env["lokario.delivery"].sudo().concat(*letters)
@@ -116,12 +177,17 @@ class MailMail(models.Model):
             for delivery, letter in letters.items()
         }
 
-    def _letter(self, route):
+    def _letter(self, route, wants_copy):
+        """Return the Letter; `wants_copy`: whether a hidden copy to the mailbox may prove that it left."""
         recipients, raw = self._business_message(route)
         if not recipients:
             raise UserError(self.env._("There is no valid recipient address."))
-        hidden = route.carrier._hidden_copy_address(recipients) if route.kind == "mailbox" else ""
-        return Letter(self.id, route.address, recipients, raw, (hidden,) if hidden else ())
+        hidden = ""
+        if wants_copy and route.kind == "mailbox":
+            hidden = route.carrier._hidden_copy_address(recipients)
+        return Letter(
+            self.id, self._business_envelope(route), recipients, raw, (hidden,) if hidden else (), is_divisible=True
+        )
 
     # === OUTCOME === #
 

@@ -56,16 +56,6 @@ class ResCompany(models.Model):
                     )
                 )
 
-    def _business_mailbox(self):
-        """Return the primary mailbox of the company, a branch having its parent's (sudo)."""
-        mailboxes = (
-            self.env["inbox.integration"]
-            .sudo()
-            .search([("company_id", "parent_of", self.id), ("is_primary", "=", True), ("active", "=", True)])
-        )
-        own = mailboxes.filtered(lambda mailbox: mailbox.company_id == self)
-        return (own or mailboxes)[:1]
-
     def _followup_window(self):
         """Return the SendWindow of the company."""
         self.ensure_one()

@@ -36,7 +36,7 @@ class ResCompany(models.Model):
         return users
 
     def _person_for(self, record, named):
-        """Return who is asked about a record of the company: a colleague named for it, else one who answers for billing.
+        """Return who is asked about a record: a colleague named for it, else one who answers for the company's billing.
 
         Whoever has left or may not read the record is passed over.
         """

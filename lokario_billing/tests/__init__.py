@@ -9,6 +9,7 @@ from . import test_neutralize
 from . import test_penalties
 from . import test_scheduled
 from . import test_statement
+from . import test_transactions
 from . import test_wall
 from . import test_deletion
 from . import test_dry_run

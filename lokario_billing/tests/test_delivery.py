@@ -10,7 +10,7 @@ from pathlib import Path
 from freezegun import freeze_time
 from odoo import fields
 from odoo.exceptions import UserError
-from odoo.tests import tagged
+from odoo.tests import new_test_user, tagged
 
 from lokario_cli.worlds.smtp_sink import SmtpSink
 from odoo.addons.lokario_inbox.tests.outgoing_common import MailOffice
@@ -87,7 +87,8 @@ class MailboxCase(MailOffice, BillingCase):
         delivery.search([]).write({"next_try_at": fields.Datetime.now()})
         delivery.mail_id.search([("state", "=", "outgoing")]).scheduled_date = False
         with self.sending():
-            delivery._cron_settle()
+            with self.committing():
+                delivery._cron_settle()
             self.env["mail.mail"].sudo().process_email_queue()
         self.env.invalidate_all()
 
@@ -168,6 +169,77 @@ class TestDelivery(MailboxCase):
             self.env["mail.mail"].sudo().create({**values, "email_to": "compta@beta.test"}).send()
         self.env.invalidate_all()
         self.assertIn("address was refused", move.delivery_problem)
+
+    def quote_to(self, *partners):
+        """Return the deliveries of a quote that its salesperson sends to these contacts, in their order."""
+        seller = self.env["res.users"].search([("login", "=", "seller")]) or new_test_user(
+            self.env,
+            "seller",
+            "base.group_user,sales_team.group_sale_salesman",
+            company_id=self.company.id,
+            company_ids=[fields.Command.set(self.company.ids)],
+            email="seller@alpha.test",
+        )
+        order = self.env["sale.order"].create({"partner_id": self.customer.id, "user_id": seller.id})
+        with self.sending():
+            order.with_user(seller).with_context(mark_so_as_sent=True).message_post(
+                body="Our quote",
+                partner_ids=[partner.id for partner in partners],
+                message_type="comment",
+                subtype_xmlid="mail.mt_comment",
+                email_layout_xmlid="mail.mail_notification_layout",
+            )
+        self.env.invalidate_all()
+        self.assertEqual(order.state, "sent")
+        domain = [("res_model", "=", "sale.order"), ("res_id", "=", order.id)]
+        deliveries = self.env["lokario.delivery"].sudo().search(domain)
+        return deliveries.sorted(lambda each: [partner.email for partner in partners].index(each.recipients))
+
+    def test_a_quote_to_the_customer_and_one_more_contact(self):
+        contact = self.customer.copy({"name": "Architect", "email": "architect@gamma.test"})
+        deliveries = self.quote_to(self.customer, contact)
+        self.assertEqual(deliveries.mapped("state"), ["sent", "sent"])
+        self.assertEqual(len(set(deliveries.mapped("message_id"))), 1)
+        for delivery, partner, other in zip(
+            deliveries, (self.customer, contact), (contact, self.customer), strict=True
+        ):
+            [arrived] = self.arrived(partner.email)
+            self.assertNotIn(other.email, arrived.raw)
+            self.assertEqual(delivery.mail_id.state, "sent")
+        self.assertEqual(len(self.arrived(MAILBOX)), 1)  # one hidden copy
+        copies = self.env["inbox.sent.copy"].sudo().search([("message_id_header", "=", deliveries[0].message_id)])
+        self.assertEqual(len(copies), 1)
+
+    def test_one_refused_contact_does_not_stop_the_other(self):
+        self.sink.rejects["gone@gamma.test"] = "550 5.1.1 No such user"
+        self.addCleanup(self.sink.rejects.clear)
+        gone = self.customer.copy({"name": "Gone", "email": "gone@gamma.test"})
+        deliveries = self.quote_to(gone, self.customer)
+        self.assertEqual(deliveries.mapped("state"), ["failed", "sent"])
+        self.assertEqual(len(self.arrived()), 1)
+
+    def test_one_refused_address_of_a_mail_to_several_is_on_record(self):
+        self.sink.rejects["gone@gamma.test"] = "550 5.1.1 No such user"
+        self.addCleanup(self.sink.rejects.clear)
+        move = self.invoice()
+        values = {"model": move._name, "res_id": move.id, "subject": "Invoice", "body_html": "<p>Hi</p>"}
+        mail = self.env["mail.mail"].sudo().create({**values, "email_to": "gone@gamma.test, compta@beta.test"})
+        with self.sending():
+            mail.send()
+        delivery = mail._deliveries()
+        self.assertEqual((delivery.state, delivery.refused_recipients), ("sent", "gone@gamma.test"))
+        self.env.invalidate_all()
+        self.assertIn("No such user", move.delivery_problem)
+        self.assertEqual(len(self.arrived()), 1)
+        self.assertTrue(move.activity_ids)
+
+    def test_mails_of_one_message_are_not_proved_by_each_other(self):
+        """The mailbox has the Message-ID of the first: that says nothing of the second."""
+        contact = self.customer.copy({"name": "Architect", "email": "architect@gamma.test"})
+        deliveries = self.quote_to(self.customer, contact)
+        deliveries[1].mail_id._wait(deliveries[1], "uncertain", 1, "cut")
+        self.settle()
+        self.assertEqual(deliveries.mapped("state"), ["sent", "uncertain"])
 
     def test_the_providers_limit_is_learned(self):
         """After the first "too many" nothing more is offered before the provider's day is over."""

@@ -48,17 +48,22 @@ class DuePeopleCase(PeopleCase):
     def appointment(self, minutes, *users, **values):
         start = fields.Datetime.now() + timedelta(minutes=minutes)
         partners = self.env["res.users"].concat(*users).partner_id
-        return self.env["calendar.event"].with_user(users[0]).create(
-            {
-                "name": "Dentist",
-                "start": start,
-                "stop": start + timedelta(hours=1),
-                "user_id": users[0].id,
-                "partner_ids": [Command.set(partners.ids)],
-                "alarm_ids": [Command.clear()],
-                **values,
-            }
-        ).with_env(self.env)
+        return (
+            self.env["calendar.event"]
+            .with_user(users[0])
+            .create(
+                {
+                    "name": "Dentist",
+                    "start": start,
+                    "stop": start + timedelta(hours=1),
+                    "user_id": users[0].id,
+                    "partner_ids": [Command.set(partners.ids)],
+                    "alarm_ids": [Command.clear()],
+                    **values,
+                }
+            )
+            .with_env(self.env)
+        )
 
     def notices(self, record):
         return self.env["lokario.due.notice"].search([("res_model", "=", record._name), ("res_id", "=", record.id)])

@@ -86,6 +86,24 @@ class TestWall(BillingCase):
             foreign.with_user(manager).action_approve_followups()
         self.assertFalse(foreign.followup_approved_at)
 
-    def test_a_branch_uses_its_parents_mailbox(self):
+    def test_a_branch_uses_the_nearest_mailbox(self):
+        """Its own, then its parent's, then its grandparent's, whatever their names."""
         branch = self.env["res.company"].create({"name": "Branch", "parent_id": self.company.id})
-        self.assertEqual(branch._business_mailbox().company_id, self.company)
+        twig = self.env["res.company"].create({"name": "Twig", "parent_id": branch.id})
+        route = self.env["mail.mail"]._route_of
+        self.assertEqual(route(twig).carrier.company_id, self.company)
+        for name, company in (("Zz of the branch", branch), ("Zzz of the twig", twig)):
+            nearest = self.company_mailbox(name, company)
+            self.assertEqual(route(twig).carrier, nearest)
+        nearest.active = False
+        self.assertEqual(route(twig).carrier.company_id, branch)
+
+    def company_mailbox(self, name, company):
+        values = {
+            "name": name,
+            "company_id": company.id,
+            "email_address": f"{name[-4:]}@alpha.test",
+            "is_primary": True,
+        }
+        hosts = {"imap_host": "127.0.0.1", "smtp_host": "127.0.0.1", "email_password": "x", "visibility": "shared"}
+        return self.env["inbox.integration"].sudo().create(values | hosts)

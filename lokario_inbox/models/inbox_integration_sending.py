@@ -249,9 +249,12 @@ class InboxIntegration(models.Model):
     def _queue_sent_copies(self, copies):
         """The same for many mails: (message_id, raw, hidden_copy) of each."""
         self.ensure_one()
+        raws = {message_id: raw for message_id, raw, _hidden in reversed(copies)}  # one for all who got the same mail
+        hidden = {message_id for message_id, _raw, hidden_copy in copies if hidden_copy}
         copies_sudo = self.env["inbox.sent.copy"].sudo()
-        names = [message_id for message_id, _raw, _hidden in copies]
-        known = copies_sudo.search([("integration_id", "=", self.id), ("message_id_header", "in", names)])
+        known = copies_sudo.search([("integration_id", "=", self.id), ("message_id_header", "in", list(raws))])
+        later = known.filtered(lambda copy: copy.message_id_header in hidden)
+        later.write({"hidden_copy": True, "next_look_at": fields.Datetime.now()})
         taken = set(known.mapped("message_id_header"))
         copies_sudo.create(
             [
@@ -259,9 +262,9 @@ class InboxIntegration(models.Model):
                     "integration_id": self.id,
                     "message_id_header": message_id,
                     "raw": base64.b64encode(raw),
-                    "hidden_copy": hidden_copy,
+                    "hidden_copy": message_id in hidden,
                 }
-                for message_id, raw, hidden_copy in copies
+                for message_id, raw in raws.items()
                 if message_id not in taken
             ]
         )

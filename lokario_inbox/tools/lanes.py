@@ -37,6 +37,7 @@ class Letter:
     raw: bytes
     hidden: tuple[str, ...] = ()
     data_timeout: float = DATA_TIMEOUT
+    is_divisible: bool = False  # whether some may get it although the server refuses others for good
 
     def carry(self, lane: "Lane", desk: "Desk"):
         """Hand the mail over, over the lane's session; return Accepted, or the SubmissionFailed or Withheld."""
@@ -50,6 +51,7 @@ class Letter:
                 self.recipients,
                 self.raw,
                 optional=self.hidden,
+                divisible=self.is_divisible,
                 before_end=lambda: desk.announce(self.key),
                 data_timeout=self.data_timeout,
             )

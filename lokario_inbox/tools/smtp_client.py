@@ -28,10 +28,13 @@ class SubmissionFailed(Exception):
 
 @dataclass(frozen=True)
 class Accepted:
-    """The server's words after 250; skipped: optional recipients it did not want."""
+    """The server's words after 250; skipped: optional recipients it did not want; refused: (recipient, its words) of
+    those who do not get a divisible mail.
+    """
 
     text: str
     skipped: tuple[str, ...] = ()
+    refused: tuple[tuple[str, str], ...] = ()
 
 
 class _PinnedSMTP(smtplib.SMTP):
@@ -83,10 +86,20 @@ def connect(
 
 
 def submit(
-    session, sender: str, recipients, raw: bytes, *, optional=(), before_end=None, data_timeout: float = DATA_TIMEOUT
+    session,
+    sender: str,
+    recipients,
+    raw: bytes,
+    *,
+    optional=(),
+    divisible=False,
+    before_end=None,
+    data_timeout: float = DATA_TIMEOUT,
 ) -> Accepted:
-    """Send raw to all recipients in one transaction; nobody gets it when one of them is refused.
+    """Send raw to all recipients in one transaction; nobody gets it when one of them is refused, unless divisible.
 
+    divisible: those who are refused for good do not keep the mail from the others; who is refused for now does, since
+    the mail is then tried again for all of them.
     optional: further recipients that may be refused without harm (the hidden copy to the mailbox itself).
     before_end: called when everything left but the final dot, without which no server may deliver (RFC 5321 4.1.1.4);
     after it, a failure without a clear answer may mean that the mail was delivered. What it raises ends the session:
@@ -95,8 +108,7 @@ def submit(
     with _failing_at("mail"):
         _expect(session, "mail", *session.mail(sender, ["BODY=8BITMIME"] if session.has_extn("8bitmime") else []))
     with _failing_at("rcpt"):
-        for recipient in recipients:
-            _expect(session, "rcpt", *session.rcpt(recipient), refused=(recipient,))
+        refused = _name_recipients(session, recipients, divisible)
         skipped = tuple(recipient for recipient in optional if not _is_wanted(session, recipient))
     _send_body(session, raw, data_timeout)
     try:
@@ -108,7 +120,21 @@ def submit(
     with _failing_at("sent"):
         session.send(b".\r\n")
         text = _expect(session, "sent", *session.getreply())
-    return Accepted(text, skipped)
+    return Accepted(text, skipped, refused)
+
+
+def _name_recipients(session, recipients, divisible):
+    """Return (recipient, the server's words) of those it refuses for good while it takes others."""
+    refused = {}
+    for recipient in recipients:
+        code, text = session.rcpt(recipient)
+        if divisible and 500 <= code < 600:
+            refused[recipient] = (code, text)
+        else:
+            _expect(session, "rcpt", code, text, refused=(recipient,))
+    if refused and len(refused) == len(set(recipients)):
+        _expect(session, "rcpt", *next(iter(refused.values())), refused=tuple(refused))
+    return tuple((recipient, f"{code} {_words(text)}") for recipient, (code, text) in refused.items())
 
 
 def _is_wanted(session, recipient):

@@ -1,0 +1,129 @@
+"""Business mail and the transaction of whoever sends it, with real commits."""
+
+from email import message_from_bytes, policy
+from unittest.mock import patch
+
+from odoo.fields import Command
+from odoo.tests import tagged
+
+from lokario_cli.worlds.mail import SmtpServer
+from odoo.addons.base.models.ir_mail_server import IrMail_Server
+from odoo.addons.lokario_base.tests.committed import CommittedCase
+
+
+@tagged("-at_install", "post_install")
+class TestCallersTransaction(CommittedCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.smtp = cls.enterClassContext(SmtpServer())
+        cls.startClassPatcher(patch.object(IrMail_Server, "_disable_send", classmethod(lambda cls: False)))
+
+    def setUp(self):
+        super().setUp()
+        self.smtp.received.clear()
+        self.env["ir.mail_server"].search([]).active = False
+        self.env["ir.mail_server"].create(
+            {
+                "name": "Loopback",
+                "smtp_host": "127.0.0.1",
+                "smtp_port": self.smtp.port,
+                "smtp_encryption": "none",
+            }
+        )
+        self.env.company.email = "contact@alpha.test"
+        self.anne, self.bob = self.env["res.partner"].create(
+            [{"name": name, "email": f"{name.lower()}@beta.test"} for name in ("Anne", "Bob")]
+        )
+        self.order = self.env["sale.order"].create({"partner_id": self.anne.id, "client_order_ref": "before"})
+        self.cr.commit()
+
+    def mail(self, *partners, **values):
+        return self.env["mail.mail"].create(
+            {
+                "model": "sale.order",
+                "res_id": self.order.id,
+                "subject": "Quote",
+                "body_html": "<p>Hi</p>",
+                "auto_delete": False,
+                "recipient_ids": [Command.link(partner.id) for partner in partners or (self.anne,)],
+                **values,
+            }
+        )
+
+    def elsewhere(self, record):
+        """Return the record as others see it."""
+        return self.connect()[record._name].browse(record.id)
+
+    def recipients(self):
+        return sorted(address for _sender, to, _raw, _login in self.smtp.received for address in to)
+
+    def test_nothing_is_kept_and_nothing_leaves_when_the_caller_rolls_back(self):
+        self.order.client_order_ref = "HALF DONE"
+        self.mail().send()
+        self.assertEqual(self.elsewhere(self.order).client_order_ref, "before")
+        self.cr.rollback()
+        self.assertEqual(self.elsewhere(self.order).client_order_ref, "before")
+        self.assertEqual(self.recipients(), [])
+
+    def test_it_leaves_once_with_the_callers_commit(self):
+        self.order.client_order_ref = "done"
+        mail = self.mail()
+        mail.send()
+        self.assertEqual(self.recipients(), [])
+        self.cr.commit()
+        self.assertEqual(self.recipients(), ["anne@beta.test"])
+        self.cr.commit()
+        self.assertEqual((self.elsewhere(mail).state, len(self.recipients())), ("sent", 1))
+
+    def test_a_savepoint_of_the_caller_stays_whole(self):
+        with self.cr.savepoint():
+            self.order.client_order_ref = "in the savepoint"
+            self.mail().send()
+        with self.assertRaises(ZeroDivisionError), self.cr.savepoint():
+            self.mail(self.bob).send()
+            raise ZeroDivisionError
+        self.cr.commit()
+        self.assertEqual(self.elsewhere(self.order).client_order_ref, "in the savepoint")
+        self.assertEqual(self.recipients(), ["anne@beta.test"])
+
+    def test_sent_after_commit_and_by_a_template(self):
+        self.mail().send_after_commit()
+        template = self.env["mail.template"].create(
+            {
+                "name": "Quote",
+                "model_id": self.env["ir.model"]._get_id("sale.order"),
+                "subject": "Quote",
+                "body_html": "<p>Hi</p>",
+                "partner_to": "{{ object.partner_id.id }}",
+            }
+        )
+        template.send_mail(self.order.id, force_send=True)
+        self.cr.commit()
+        self.assertEqual(self.recipients(), ["anne@beta.test"] * 2)
+
+    def test_every_contact_gets_a_mail_of_his_own(self):
+        mail = self.mail(self.anne, self.bob, email_cc="copy@beta.test")
+        mail.send()
+        self.cr.commit()
+        self.assertEqual(self.recipients(), ["anne@beta.test", "bob@beta.test", "copy@beta.test"])
+        mails = [message_from_bytes(raw, policy=policy.default) for _from, _to, raw, _login in self.smtp.received]
+        self.assertEqual(len(mails), 2)
+        for message in mails:
+            self.assertFalse("anne@" in message.as_string() and "bob@" in message.as_string())
+        self.assertEqual(len({message["Message-ID"] for message in mails}), 1)
+        deliveries = self.connect()["lokario.delivery"].search([("res_id", "=", self.order.id)])
+        self.assertEqual(deliveries.mapped("state"), ["sent", "sent"])
+
+    def test_settling_survives_a_lost_race(self):
+        mail = self.mail()
+        delivery = mail._deliveries()
+        delivery.write({"state": "sending"})
+        self.cr.commit()
+        cron = self.connect()
+        self.assertEqual(cron["lokario.delivery"].browse(delivery.id).state, "sending")  # its snapshot
+        other = self.connect()
+        other["lokario.delivery"].browse(delivery.id).subject = "changed meanwhile"
+        other.cr.commit()
+        cron["lokario.delivery"]._cron_settle()
+        self.assertEqual(self.elsewhere(delivery).state, "queued")
