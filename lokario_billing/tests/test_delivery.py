@@ -205,7 +205,7 @@ class TestDelivery(MailboxCase):
         ):
             [arrived] = self.arrived(partner.email)
             self.assertNotIn(other.email, arrived.raw)
-            self.assertEqual(delivery.mail_id.state, "sent")
+            self.assertEqual(delivery.state, "sent")
         self.assertEqual(len(self.arrived(MAILBOX)), 1)  # one hidden copy
         copies = self.env["inbox.sent.copy"].sudo().search([("message_id_header", "=", deliveries[0].message_id)])
         self.assertEqual(len(copies), 1)
