@@ -12,8 +12,10 @@ import pytest
 from lokario_cli.console import Failure
 from lokario_cli.demo.stage import binding, refuse_taken_port
 from lokario_cli.figures import Figure, p95
-from lokario_cli.odoo_log import read_outcome
+from lokario_cli.odoo_log import Outcome, read_outcome, unexpected_lines
 from lokario_cli.setup.ensure import make_writable
+from lokario_cli.verbs import test as tests
+from lokario_cli.worlds import odoo as odoo_world
 from lokario_cli.worlds.odoo import Server
 
 ROOT = Path(__file__).parent.parent
@@ -42,7 +44,7 @@ def test_wrong_input_is_refused_in_a_sentence(arguments):
     assert "nonsense" in done.stderr or "no_such_addon" in done.stderr
 
 
-@pytest.mark.parametrize("verb", [verb for verb in verbs() if verb != "python"])
+@pytest.mark.parametrize("verb", [verb for verb in verbs() if verb not in ("odoo", "python")])
 def test_every_verb_has_its_help(verb):
     done = lokario(verb, "--help")
     assert done.returncode == 0
@@ -128,3 +130,50 @@ def test_figures_know_whether_they_hold():
     assert Figure("x", 30, None, "ours >= 20").holds
     assert not Figure("x", 3, None, "ratio <= 1").holds
     assert p95([float(value) for value in range(1, 21)]) == 19
+
+
+def test_log_shows_what_python_wrote_past_every_logger(tmp_path):
+    lines = [
+        LINE.format("INFO", "tests.suite", "Starting TestX.test_y ..."),
+        "Exception in thread Thread-3:",
+        "Traceback (most recent call last):",
+        LINE.format("ERROR", "tests.result", "FAIL: TestX.test_y"),
+        "Traceback (most recent call last):",
+    ]
+    assert unexpected_lines("\n".join(lines)) == [f"[TestX.test_y] {lines[1]} | {lines[2]}"]
+
+
+def test_a_reason_may_stand_in_any_line_of_a_record():
+    lost = LINE.format("ERROR", "sql_db", "bad query: b'UPDATE x'\nERROR: could not serialize access due to y")
+    broken = LINE.format("ERROR", "http", "Exception during request\nTraceback (most recent call last):\nKeyError: 1")
+    assert [line.partition(" | ")[2] for line in unexpected_lines(f"{lost}\n{broken}")] == ["KeyError: 1"]
+
+
+def test_each_log_of_our_servers_is_read_once(tmp_path, monkeypatch):
+    log = log_file(tmp_path, LINE.format("WARNING", "addons.x", "provoked"), LINE.format("ERROR", "addons.x", "odd"))
+    monkeypatch.setattr(odoo_world, "LOGS", {log: 0})
+    assert [line[-3:] for line in odoo_world.unexpected_in_logs((r"provoked$",))] == ["odd"]
+    assert odoo_world.unexpected_in_logs() == []
+
+
+def test_the_longest_runs_first_and_what_was_measured_counts(tmp_path, monkeypatch):
+    monkeypatch.setattr(tests, "SECONDS", tmp_path / "seconds.json")
+    tasks = [tests.Task("short", Outcome, 1), tests.Task("long", Outcome, 9), tests.Task("guessed", Outcome, 5)]
+    assert [task.name for task in tests.longest_first(tasks)] == ["long", "guessed", "short"]
+    (tmp_path / "seconds.json").write_text('{"short": 60}')
+    assert [task.name for task in tests.longest_first(tasks)] == ["short", "long", "guessed"]
+
+
+def test_every_test_file_belongs_to_exactly_one_task():
+    tasks = [task.name for task in tests.pytest_tasks("tests")]
+    files = [path.stem for path in (ROOT / "tests" / "system").glob("test_*.py")]
+    alone = [name for name in files if not name.startswith(tests.TOGETHER)]
+    assert sorted(tasks) == sorted([*alone, *tests.TOGETHER, "tests"])
+
+
+def test_the_project_s_files_call_the_documented_commands():
+    assert "entry: ./lokario lint" in (ROOT / ".pre-commit-config.yaml").read_text()
+    workflow = (ROOT / ".github" / "workflows" / "test.yml").read_text()
+    for command in ("./lokario demo --once", "./lokario test"):
+        assert f"- run: {command}" in workflow
+    assert "GNU LESSER GENERAL PUBLIC LICENSE" in (ROOT / "LICENSE").read_text()

@@ -99,8 +99,8 @@ def unpack(deb: Path, target: Path, exclude: tuple[str, ...] = (), only: tuple[s
 
 
 def missing_packages(packages: dict[str, str]) -> list[str]:
-    """The Debian packages of those commands that this machine lacks, from ``{command: package}``."""
-    return sorted({package for command, package in packages.items() if not find_command(command)})
+    """The Debian packages of those commands that this machine lacks, from ``{command: packages}``."""
+    return sorted({name for command, names in packages.items() if not find_command(command) for name in names.split()})
 
 
 def install_system_packages(missing: list[str]) -> None:

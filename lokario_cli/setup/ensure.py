@@ -10,9 +10,9 @@ from ..paths import STATE, cache
 from . import odoo_source, venv
 from .apt import install_system_packages, missing_packages
 
-# need -> {command: Debian package}
+# need -> {command: Debian packages}; without its sandbox, Chromium makes no PDF for ordinary users in containers
 SYSTEM_PACKAGES = {
-    "browser": {"chromium": "chromium"},
+    "browser": {"chromium": "chromium chromium-sandbox"},
     "curl": {"curl": "curl"},
     "mail": {"dovecot": "dovecot-imapd"},
     "postfix": {"postfix": "postfix"},

@@ -12,10 +12,13 @@ from .odoo import TEST_SECRETS, World, write_configuration
 
 @contextlib.contextmanager
 def fresh_database(name: str, addons: str, cluster=None):
-    """Yield (world, database): a clone of the dependency template with these addons; dropped afterwards."""
+    """Yield (world, database): a clone of the dependency template with these addons; dropped afterwards.
+
+    The process's number is part of its name: tests and benchmarks run side by side.
+    """
     with cluster or Cluster.for_tests() as cluster:
         world = World(cluster)
-        database = world.clone(world.template(), name)
+        database = world.clone(world.template(), f"{name}_{os.getpid()}")
         try:
             world.run_odoo(database, "-i", addons, "--stop-after-init")
             yield world, database

@@ -18,6 +18,7 @@ import urllib.request
 from pathlib import Path
 
 from ..console import Failure, say
+from ..odoo_log import unexpected_lines
 from ..paths import ADDONS, ROOT, STATE, memory_folder
 from ..setup import odoo_source, venv
 from ..setup.postgres import ODOO_ROLE, Cluster
@@ -27,6 +28,8 @@ PORTS = range(11_000, 32_000)  # browsers refuse 10080 and some lower ones
 VISITED_HOST = "manager.test"  # under which tests are visitors that come through a proxy
 EVERYWHERE = "0.0.0.0"  # noqa: S104  asked for with --host, never a default
 _given: set[int] = set()  # by this process
+LOGS: dict[Path, int] = {}
+"""Log of each Odoo that this process started → how much of it was read by :func:`unexpected_in_logs`."""
 # The keys of throw-away worlds. They protect nothing: real ones come from the environment of the real server.
 TEST_SECRETS = {
     "LOKARIO_SECRET_KEYS": "1:" + "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
@@ -114,17 +117,37 @@ class World:
         """The database with all dependencies installed; built when none fits what it would be built from."""
         return self.cached_database(external_dependencies())
 
+    def suite_database(self, name: str) -> str:
+        """The database of this name with the whole suite, to be cloned; built for the first who asks."""
+
+        def build(building: str) -> None:
+            self.clone(self.template(), building)
+            self.run_odoo(building, "-i", ",".join(ADDONS), "--stop-after-init")
+
+        return self._built_once(name, build)
+
     def cached_database(self, modules: list[str], languages: str = LANGUAGES) -> str:
         oca = [line for line in venv.REQUIREMENTS.read_text().splitlines() if line.startswith("odoo-addon")]
         built_from = "\0".join([*modules, languages, str(odoo_source.home()), *oca])
         name = f"lokario_deps_{hashlib.sha256(built_from.encode()).hexdigest()[:12]}"
+
+        def build(building: str) -> None:
+            say(f"      building the template database ({len(modules)} modules and what they need)")
+            self.run_odoo(building, "-i", ",".join(modules), "--load-language", languages, "--stop-after-init")
+
+        return self._built_once(name, build)
+
+    def _built_once(self, name: str, build) -> str:
+        """The database of this name; `build(other name)` makes it under another one, so that it is complete or absent.
+
+        Nobody connects to it any more: it is cloned.
+        """
         with _named_lock(name):
             if self.cluster.psql(f"SELECT 1 FROM pg_database WHERE datname = '{name}'"):
                 return name
-            say(f"      building the template database ({len(modules)} modules and what they need)")
             building = f"{name}_building"
             self.drop(building)
-            self.run_odoo(building, "-i", ",".join(modules), "--load-language", languages, "--stop-after-init")
+            build(building)
             filestore = data_folder() / "filestore"
             (filestore / building).mkdir(parents=True, exist_ok=True)
             shutil.rmtree(filestore / name, ignore_errors=True)
@@ -169,6 +192,7 @@ class World:
         names = {"lokario/manager_db": database, "lokario/manager_hosts": VISITED_HOST}
         conf = write_configuration(STATE / "conf" / f"{database}.conf", self.options(**names))
         arguments = ("-c", conf, "-d", database, "-p", free_port(), "--gevent-port", free_port(), *arguments)
+        LOGS[log] = 0
         with log.open("w") as stream:
             return subprocess.run(
                 command(*arguments), env=environment(), stdin=subprocess.DEVNULL, stdout=stream, stderr=stream
@@ -206,6 +230,7 @@ class Server:
 
     def start(self, timeout: float = 120):
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        LOGS[self.log] = 0
         with self.log.open("w") as stream:
             self.process = subprocess.Popen(
                 command("-c", self.conf),
@@ -260,6 +285,18 @@ class Server:
         except OSError:
             return False
         return True
+
+
+def unexpected_in_logs(expected: tuple[str, ...] = ()) -> list[str]:
+    """What our Odoos have logged since the last call and nobody expected (patterns; see lokario_cli/odoo_log.py)."""
+    found = []
+    for log, read in LOGS.items():
+        with log.open("rb") as stream:
+            stream.seek(read)
+            fresh = stream.read()
+        LOGS[log] = read + len(fresh)
+        found += [f"{log.name}: {line}" for line in unexpected_lines(fresh.decode(errors="replace"), expected)]
+    return found
 
 
 @contextlib.contextmanager

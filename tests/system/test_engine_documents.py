@@ -114,6 +114,7 @@ def test_no_token_of_a_path_is_logged(engine):
     assert token not in log
 
 
+@pytest.mark.expects_log("The state of an IP address is changed with")
 def test_the_model_is_reachable_by_json_2_and_xml_rpc(engine):
     import xmlrpc.client
 

@@ -9,6 +9,9 @@ from fleet import Fleet, wait_until
 from lokario_cli.console import Failure
 from lokario_cli.worlds.odoo import Server
 
+# Refused calls are what is tried here.
+pytestmark = pytest.mark.expects_log(r"odoo\.http: Access Denied")
+
 
 @pytest.fixture(scope="module", params=[0, 2], ids=["threaded", "workers"])
 def fleet(request, world, instance_template):
@@ -86,6 +89,7 @@ def test_cookies_of_https_are_secure(fleet):
             assert ("Secure" in cookie, "SameSite=Lax" in cookie) == (secure, secure), cookie
 
 
+@pytest.mark.expects_log("The gate cannot be put up")
 @pytest.mark.parametrize("modules", ["base,web,rpc,queue_job,lokario_gate,no_such_module"])
 def test_a_missing_server_wide_module_ends_the_start(world, modules):
     server = Server("gate-missing", world.options(server_wide_modules=modules, max_cron_threads="0"))

@@ -33,6 +33,11 @@ UPDATE ir_act_server SET code = 'env.cr.execute("INSERT INTO tick DEFAULT VALUES
     WHERE id = (SELECT ir_actions_server_id FROM ir_cron WHERE active);
 """
 
+# The database goes away here, and everything that needs it says so.
+pytestmark = pytest.mark.expects_log(
+    r"PGSQL|shutting down|terminating connection|connection|lokario_gate\.outage|jobrunner"
+)
+
 
 @pytest.fixture(scope="module")
 def cluster(world, suite_database):
