@@ -39,6 +39,13 @@ class ServerFault(MailboxError):
     """The server answers, but wrongly."""
 
     error_class = "server"
+    ends_connection = False  # said by a BYE, or the dialogue is out of step: nothing more can be asked
+
+
+class ConnectionEnded(ServerFault):
+    """The server said goodbye, or what it says cannot be followed any more."""
+
+    ends_connection = True
 
 
 class AddressRefused(MailboxError):

@@ -67,7 +67,7 @@ class InboxIntegration(models.Model):
         elif outcome.error_class:
             changes = self._outcome_failed(outcome, started_at)
         else:
-            changes = self._outcome_done(started_at)
+            changes = self._outcome_done(started_at, outcome.warning)
         values = {
             "state": self.state,
             "done_at": self.last_sync_at or None,
@@ -81,12 +81,12 @@ class InboxIntegration(models.Model):
         }
         return (self.id, self.env.context["inbox_lease"], *values.values())
 
-    def _outcome_done(self, started_at):
+    def _outcome_done(self, started_at, warning=""):
         return {
             "state": "connected",
             "done_at": fields.Datetime.now(),
             "status": "success",
-            "error": None,
+            "error": warning[:500] or None,
             "failures": 0,
             "class": None,
             "next_at": started_at + timedelta(minutes=max(self.sync_interval_minutes, 1)) - SLACK,

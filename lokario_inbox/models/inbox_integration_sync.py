@@ -257,7 +257,7 @@ class InboxIntegration(models.Model):
                         "path": path,
                     }
                 )
-        gone = self.folder_ids.filtered(lambda folder: folder.path not in rows)
+        gone = self.folder_ids.filtered(lambda folder: event.complete and folder.path not in rows)
         gone.filtered("is_selectable").write({"is_selectable": False})
         self.write(
             {

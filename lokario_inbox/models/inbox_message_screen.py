@@ -2,6 +2,7 @@ from markupsafe import Markup
 from odoo import fields, models
 from odoo.tools import plaintext2html
 
+from ..tools.mail_addresses import pairs
 from ..tools.mime_html import without_own_links
 from ..tools.quoted_html import fold_html
 from ..tools.quoted_text import fold_text
@@ -11,8 +12,8 @@ class InboxMessage(models.Model):
     _inherit = "inbox.message"
 
     def _author_name(self):
-        name = (self.email_from or "").split("<")[0].strip().strip('"')
-        return name or self.from_address or ""
+        people = pairs(self.email_from)
+        return (people[0][0] if people else self.email_from) or self.from_address or ""
 
     def _reader_values(self, *, with_body):
         values = {

@@ -1,9 +1,10 @@
 from datetime import timedelta
-from email.utils import getaddresses
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import email_normalize, is_html_empty
+
+from ..tools.mail_addresses import mailboxes
 
 KINDS = [("reply", "Reply"), ("reply_all", "Reply all"), ("forward", "Forward"), ("new", "New mail")]
 STATES = [
@@ -115,7 +116,7 @@ class InboxOutgoing(models.Model):
         """Return the (name, address) pairs of fields such as "email_to"."""
         self.ensure_one()
         lines = [(self[name] or "").replace("\n", ",").replace(";", ",") for name in names]
-        return [(name, address.strip()) for name, address in getaddresses(lines) if address.strip()]
+        return [person for line in lines for person in mailboxes(line)]
 
     def _check_ready(self):
         """Refuse what could not be sent, in words that say what to do."""

@@ -1,12 +1,12 @@
 import base64
 import re
-from email.utils import getaddresses
 
 from odoo import api, fields, models
 from odoo.tools import html2plaintext
 
 from ..tools import mime_builder
 from ..tools.loop_guard import answer_headers
+from ..tools.mail_addresses import joined, pairs
 
 _REPLY_PREFIX = re.compile(r"^\s*((re|aw|sv|antw|odp|rif|res)\s?(\[\d+\])?\s?:\s*)+", re.IGNORECASE)
 _FORWARD_PREFIX = re.compile(r"^\s*((fwd?|tr|wg|rv|i)\s?:\s*)+", re.IGNORECASE)
@@ -41,22 +41,19 @@ class InboxOutgoing(models.Model):
         if kind == "forward":
             return "", ""
         if parent.direction == "out":  # writing again to the people of our own mail
-            author = getaddresses([parent.email_to or ""])
+            author = pairs(parent.email_to)
         else:
-            author = getaddresses([parent.reply_to or ""]) or getaddresses([parent.email_from or ""])
+            author = pairs(parent.reply_to) or pairs(parent.email_from)
         to = [pair for pair in author if pair[1]]
         cc = []
         if kind == "reply_all":
             known = own | {address.lower() for __, address in to}
-            others = getaddresses([parent.email_to or "", parent.email_cc or ""])
+            others = pairs(parent.email_to, parent.email_cc)
             for name, address in others:
                 if address and address.lower() not in known:
                     known.add(address.lower())
                     cc.append((name, address))
-        return self._join(to), self._join(cc)
-
-    def _join(self, pairs):
-        return ", ".join(f'"{name}" <{address}>'.replace("\\", "") if name else address for name, address in pairs)
+        return joined(to), joined(cc)
 
     # === THE BYTES === #
 

@@ -23,3 +23,5 @@ from . import test_answer_rights
 from . import test_problems
 from . import test_links
 from . import test_committed
+from . import test_odd_servers
+from . import test_kinds

@@ -88,9 +88,9 @@ class TestWriting(OutgoingCase):
         return self.env["inbox.outgoing"].with_user(user).browse(draft)
 
     def test_recipients_of_each_kind(self):
-        self.assertEqual(self._compose(self.ann).email_to, '"Anne" <anne@client.example>')
+        self.assertEqual(self._compose(self.ann).email_to, "Anne <anne@client.example>")
         everybody = self._compose(self.ann, "reply_all")
-        self.assertEqual(everybody.email_cc, '"Paul" <paul@client.example>, "Luc" <luc@client.example>')
+        self.assertEqual(everybody.email_cc, "Paul <paul@client.example>, Luc <luc@client.example>")
         forward = self._compose(self.ann, "forward")
         self.assertEqual((forward.email_to, forward.subject), ("", "Fwd: Devis"))
         self.assertEqual(self._compose(self.ann), self._compose(self.ann), "one draft a person and kind")

@@ -44,7 +44,7 @@ RETRY_TABLE = [
     (450, "4.2.0 Greylisted", "rcpt", "retry", "busy"),
     (450, "4.1.8 Sender domain not found", "mail", "retry", "busy"),
     (451, "4.7.1 Greylisting", "rcpt", "retry", "busy"),
-    (452, "4.5.3 Too many recipients", "rcpt", "hold", "limit"),
+    (452, "4.5.3 Too many recipients", "rcpt", "retry", "too_many_recipients"),
     (552, "Too many recipients", "rcpt", "retry", "too_many_recipients"),
     (550, "5.1.1 No such user", "rcpt", "refused", "recipient"),
     (550, "User unknown", "rcpt", "refused", "recipient"),

@@ -35,6 +35,8 @@ KEPT = (
     "On Monday Anna wrote:\n> her question\n\nmy answer below",
     "He wrote: come at 10:00.\nI will come.",
     "Le prix est de 10 euros :\n- bois\n- métal",
+    "Bonjour,\n\nLe 3 mars, votre collègue nous a écrit :\n\nLa remise est acquise.\n\nMerci de confirmer.",
+    "Am 3. März schrieb Ihr Kollege:\n\nDer Rabatt gilt.\n\nStimmt das?",
     "Objet : devis\nDate : lundi\nmerci",
 )
 HTML_QUOTED = (

@@ -1,15 +1,21 @@
 """What the receiving server says about the author of a mail (RFC 8601, RFC 7489)."""
 
 import re
+from dataclasses import dataclass
 from email.parser import HeaderParser
 
-_METHOD = re.compile(r"\b(dmarc|dkim|spf)\s*=\s*(\w+)([^;]*)", re.IGNORECASE)
-_PROPERTY = re.compile(r"(header\.(?:d|i|from)|smtp\.mailfrom)\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE)
+from .mail_addresses import comment_end
+
+_TOKEN = re.compile(r"\"((?:[^\"\\]|\\.)*+)\"?|\(|[^\"(]++", re.DOTALL)
+_RESULT = re.compile(r"\s*([a-z0-9-]+)(?:\s*/\s*\d+)?\s*=\s*([a-z]+)(?![\w.=-])(.*)", re.IGNORECASE | re.DOTALL)
+_PROPERTY = re.compile(r"\b(header\.(?:d|i|from)|smtp\.mailfrom)\s*=\s*(\S+)", re.IGNORECASE)
+_STRING = re.compile("\x00(\\d+)\x00")
+MICROSOFT = "protection.outlook.com"  # writes its results without naming itself
 # Receiving services whose authserv-id is not under the domain of their IMAP host.
 KNOWN_AUTHSERV = {
     "imap.gmail.com": ("mx.google.com",),
     "imap.googlemail.com": ("mx.google.com",),
-    "outlook.office365.com": ("protection.outlook.com", "outlook.com"),
+    "outlook.office365.com": (MICROSOFT, "outlook.com"),
 }
 
 
@@ -33,29 +39,73 @@ def authentication_verdict(headers: str | None, sender: str, trusted: tuple[str,
     if not headers or "authentication-results" not in headers.lower():
         return "none"
     domain, passed = sender.rpartition("@")[2], False
-    for result in map(str, HeaderParser().parsestr(headers).get_all("Authentication-Results", [])):
-        verdicts = {name.lower(): value.lower() for name, value, _rest in _METHOD.findall(result)}
-        if verdicts.get("dmarc") == "fail":
+    for index, field in enumerate(map(str, HeaderParser().parsestr(headers).get_all("Authentication-Results", []))):
+        server, results = parse_results(field)
+        verdicts = {(result.method, result.value) for result in results}
+        if ("dmarc", "fail") in verdicts:
             return "fail"
-        if "dmarc" not in verdicts and verdicts.get("spf") == "fail" and (verdicts.get("dkim") != "pass"):
+        has_dmarc = any(result.method == "dmarc" for result in results)
+        if not has_dmarc and ("spf", "fail") in verdicts and ("dkim", "pass") not in verdicts:
             return "fail"
-        passed = passed or (_is_trusted(result, trusted) and _aligned_pass(result, domain))
+        is_own = MICROSOFT in trusted and index == 0 if not server else _is_trusted(server, trusted)
+        passed = passed or (is_own and any(_proves(result, domain) for result in results))
     return "pass" if passed else "none"
 
 
-def _is_trusted(result: str, trusted: tuple[str, ...]) -> bool:
-    server = result.strip().split(";", 1)[0].split()[0].lower() if result.strip() else ""
+@dataclass(frozen=True)
+class Result:
+    """One ``method=value`` of a field; ``domains``: those it was found for."""
+
+    method: str
+    value: str
+    domains: tuple[str, ...]
+
+
+def parse_results(field: str) -> tuple[str, list[Result]]:
+    """Return (the server's identifier, "" when there is none; its results) of RFC 8601's grammar.
+
+    What stands in comments says nothing; what stands in quoted strings is a value, whatever it looks like.
+    """
+    text, strings = _without_comments(field.replace("\0", ""))
+
+    def restored(value):
+        return _STRING.sub(lambda match: strings[int(match[1])], value)
+
+    first, *others = text.split(";")
+    server = "" if "=" in first else (first.split() or [""])[0].lower()
+    results = []
+    for part in others if server else [first, *others]:
+        if found := _RESULT.match(part):
+            values = (restored(value) for _name, value in _PROPERTY.findall(found[3]))
+            domains = tuple(value.rpartition("@")[2].lower().rstrip(".>") for value in values)
+            results.append(Result(found[1].lower(), found[2].lower(), domains))
+    return server, results
+
+
+def _without_comments(text):
+    """(text with numbers in place of its quoted strings and without comments, the strings)."""
+    kept, strings, position = [], [], 0
+    while position < len(text):
+        token = _TOKEN.match(text, position)
+        position = token.end()
+        if token[0] == "(":
+            position = comment_end(text, position)
+            kept.append(" ")
+        elif token[1] is not None:
+            kept.append(f"\0{len(strings)}\0")
+            strings.append(token[1])
+        else:
+            kept.append(token[0])
+    return "".join(kept), strings
+
+
+def _is_trusted(server: str, trusted: tuple[str, ...]) -> bool:
     return any(server == name or server.endswith("." + name) for name in trusted)
 
 
-def _aligned_pass(result: str, domain: str) -> bool:
-    for _method, value, rest in _METHOD.findall(result):
-        if value.lower() != "pass":
-            continue
-        claimed = [found.rpartition("@")[2].lower() for _name, found in _PROPERTY.findall(rest)]
-        if any(_aligned(name, domain) for name in claimed):
-            return True
-    return False
+def _proves(result: Result, domain: str) -> bool:
+    is_method = result.method in ("dmarc", "dkim", "spf") and result.value == "pass"
+    return is_method and any(_aligned(name, domain) for name in result.domains)
 
 
 def _aligned(claimed: str, domain: str) -> bool:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
+from .imap_wire import number as as_number
 from .mime_text import decode_bytes, decode_field
 
 DEPTH_MAX = 60
@@ -65,6 +66,8 @@ def _is_part(node):
 
 
 def _leaf(node, number):
+    if len(node) < 7:
+        raise ValueError("unreadable body structure")
     params = _params(node[2])
     disposition, disposition_params = "", {}
     for item in node[7:]:
@@ -78,7 +81,7 @@ def _leaf(node, number):
         mimetype=f"{_text(node[0])}/{_text(node[1])}".lower(),
         charset=params.get("charset", ""),
         encoding=_text(node[5]).lower(),
-        size=int(node[6] or 0),
+        size=as_number(node[6]),
         name=name,
         content_id=_text(node[3]).strip("<> "),
         disposition=disposition,
@@ -98,5 +101,5 @@ def _params(values):
 def _name(params, key):
     if f"{key}*" in params:
         charset, _lang, quoted = [*params[f"{key}*"].split("'", 2), "", ""][:3]
-        return decode_bytes(unquote_to_bytes(quoted), charset)
+        return decode_bytes(unquote_to_bytes(quoted.encode("utf-8", "surrogateescape")), charset)
     return decode_field(params.get(key, ""))

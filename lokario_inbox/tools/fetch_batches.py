@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 
 from ..exceptions import ServerFault
 from .body_structure import leaves
-from .imap_wire import format_uids
+from .imap_wire import format_uids, number
 from .mime_message import parse_partial
-from .mime_parts import Part, attachment_name, files_inside
+from .mime_parts import Part, attachment_name, files_inside, shown_inline
 from .mime_text import decode_bytes, decode_transfer
 from .sync_plan import ARCHIVED, RawItem
 from .tnef import Tnef, is_tnef, read_tnef
@@ -20,6 +20,7 @@ FULL_MAX = 1024 * 1024  # bytes: a bigger mail is read by its parts, attachments
 GROUP_BYTES = 2560 * 1024
 GROUP_COUNT = 400
 IN_FLIGHT = 2
+CONTENT = "UID BODY.PEEK[]"
 INFO_COUNT = 1000
 TEXT_PART_MAX = 512 * 1024
 TNEF_MAX = 8 * 1024 * 1024  # encoded bytes of a winmail.dat that is read to list its files
@@ -52,7 +53,8 @@ async def _announced(session, uids, ask_stored):
     chunks = deque(_chunks(uids))
     tag = _ask_infos(session, chunks[0]) if chunks else None
     while chunks:
-        chunk, infos = chunks.popleft(), _infos(await session.receive(tag))
+        chunk = chunks.popleft()
+        infos = _infos(await _answered(session, tag, chunk, info_items(session)))
         tag = _ask_infos(session, chunks[0]) if chunks else None
         await _mark_stored(infos, ask_stored)
         for group in _groups(chunk, infos):
@@ -68,8 +70,27 @@ async def _mark_stored(infos, ask_stored):
 
 
 async def _items(session, group, infos, tag):
-    bodies = _bodies(await session.receive(tag)) if tag else {}
+    bodies = _bodies(await _answered(session, tag, _wanted(group, infos), CONTENT)) if tag else {}
     return tuple([item for uid in group if (item := await _item(session, uid, infos, bodies))])
+
+
+async def _answered(session, tag, uids, items):
+    """FETCH data of a command under way; when the server refuses it, of smaller ones, down to a mail each.
+
+    A mail that is refused even alone is missing in what is returned.
+    """
+    try:
+        return (await session.receive(tag)).fetches()
+    except ServerFault as err:
+        if err.ends_connection:
+            raise
+    if len(uids) == 1:
+        return []
+    middle = len(uids) // 2
+    rows = []
+    for half in (uids[:middle], uids[middle:]):
+        rows += await _answered(session, session.send(f"UID FETCH {format_uids(half)} ({items})"), half, items)
+    return rows
 
 
 def _chunks(uids):
@@ -101,10 +122,13 @@ def _bytes_to_come(info):
 
 
 def _request(session, group, infos):
-    wanted = [uid for uid in group if uid in infos and not infos[uid]["is_stored"] and infos[uid]["size"] <= FULL_MAX]
-    if not wanted:
-        return None
-    return session.send(f"UID FETCH {format_uids(wanted)} (UID BODY.PEEK[])")
+    wanted = _wanted(group, infos)
+    return session.send(f"UID FETCH {format_uids(wanted)} ({CONTENT})") if wanted else None
+
+
+def _wanted(group, infos):
+    """The mails of a group that are downloaded whole."""
+    return [uid for uid in group if uid in infos and not infos[uid]["is_stored"] and infos[uid]["size"] <= FULL_MAX]
 
 
 def _ask_infos(session, uids):
@@ -117,9 +141,9 @@ def info_items(session, *more):
     return " ".join(filter(None, items))
 
 
-def _infos(reply):
+def _infos(rows):
     """{uid: what RawItem says of it}; what other commands and other clients caused to be said is left out."""
-    return {uid: info for uid, info in map(_info, filter(_is_info, reply.fetches())) if uid}
+    return {uid: info for uid, info in map(_info, filter(_is_info, rows)) if uid}
 
 
 def _is_info(row):
@@ -127,10 +151,10 @@ def _is_info(row):
 
 
 def _info(row):
-    return int(row.get(b"UID") or 0), {
+    return number(row.get(b"UID")), {
         "flags": flags_of(row),
         "internaldate": parse_internaldate(row.get(b"INTERNALDATE")),
-        "size": int(row.get(b"RFC822.SIZE") or 0),
+        "size": number(row.get(b"RFC822.SIZE")),
         "server_ref": server_ref_of(row),
         "is_stored": False,
     }
@@ -138,7 +162,8 @@ def _info(row):
 
 def flags_of(row):
     """The flags in FETCH data as text; a mail that has lost Gmail's label of the inbox is ``ARCHIVED``."""
-    flags = [flag.decode("utf-8", "replace") for flag in row.get(b"FLAGS") or ()]
+    found = row.get(b"FLAGS")
+    flags = [flag.decode("utf-8", "replace") for flag in found if flag] if isinstance(found, list) else []
     labels = row.get(b"X-GM-LABELS")
     archived = [ARCHIVED] if isinstance(labels, list) and b"\\Inbox" not in labels else []
     return " ".join(sorted([*flags, *archived]))
@@ -153,7 +178,7 @@ def server_ref_of(row):
 
 def parse_internaldate(value):
     """INTERNALDATE (``17-Jul-1996 02:44:25 -0700``) as naive UTC; None when unreadable."""
-    found = _INTERNALDATE.fullmatch(value or b"")
+    found = _INTERNALDATE.fullmatch(value if isinstance(value, bytes) else b"")
     with contextlib.suppress(ValueError, OverflowError):  # strptime would take longer than the rest of a mail's data
         if found and found[2].upper() in _MONTHS:
             day, year, hour, minute, second, zone_hours, zone_minutes = map(int, found.group(1, 3, 4, 5, 6, 8, 9))
@@ -162,42 +187,51 @@ def parse_internaldate(value):
     return None
 
 
-def _bodies(reply):
+def _bodies(rows):
     found = {}
-    for row in reply.fetches():
-        body = row.get(b"BODY[]")
-        if row.get(b"UID") and body is not None:
-            uid = int(row[b"UID"])
-            if len(body) >= len(found.get(uid, b"")):
-                found[uid] = body
+    for row in rows:
+        uid, body = number(row.get(b"UID")), row.get(b"BODY[]")
+        if uid and isinstance(body, bytes) and len(body) >= len(found.get(uid, b"")):
+            found[uid] = body
     return found
 
 
 async def _item(session, uid, infos, bodies):
     info = infos.get(uid)
     if info is None:
-        info = _infos(await session.receive(_ask_infos(session, [uid]))).get(uid)
+        info, refusal = await _alone(session, uid, info_items(session), lambda rows: _infos(rows).get(uid))
         if info is None:
-            return await _absent(session, uid, _UNANNOUNCED)
+            return await _absent(session, uid, _UNANNOUNCED, refusal)
     if info["is_stored"]:
         return RawItem(uid, **info)
     if info["size"] > FULL_MAX:
         return await _big_item(session, uid, info)
     body = bodies.get(uid)
     if body is None or len(body) != info["size"]:
-        again = _bodies(await session.run(f"UID FETCH {uid} (UID BODY.PEEK[])")).get(uid)
+        again, refusal = await _alone(session, uid, CONTENT, lambda rows: _bodies(rows).get(uid))
         # Sizes of some servers are never right (Exchange): keep the longest, the audit decides.
         body = max((data for data in (body, again) if data is not None), key=len, default=None)
     if body is None:
-        return await _absent(session, uid, info)
+        return await _absent(session, uid, info, refusal)
     return RawItem(uid, **info, raw=body)
 
 
-async def _absent(session, uid, info):
+async def _alone(session, uid, items, pick):
+    """(what ``pick`` finds in the answer for this mail alone, the server's words when it refused)."""
+    try:
+        return pick((await session.run(f"UID FETCH {uid} ({items})")).fetches()), ""
+    except ServerFault as err:
+        if err.ends_connection:
+            raise
+        return None, str(err)
+
+
+async def _absent(session, uid, info, refusal=""):
     """None when SEARCH proves that the mail is gone, else an item that says what is wrong."""
     reply = await session.run(f"UID SEARCH UID {uid}")
     present = any(str(uid).encode() in row for row in reply.rows(b"SEARCH"))
-    return RawItem(uid, **info, problem=_UNDELIVERED) if present else None
+    problem = f"{_UNDELIVERED} {refusal}".strip()
+    return RawItem(uid, **info, problem=problem) if present else None
 
 
 # === BIG MAILS === #
@@ -212,12 +246,14 @@ async def _big_item(session, uid, info):
         parts = leaves(row[b"BODYSTRUCTURE"])
         bodies = await _text_parts(session, uid, [leaf for leaf in parts if leaf.is_body])
         attachments, unpacked = await _files(session, uid, [leaf for leaf in parts if not leaf.is_body])
-    except (StopIteration, ValueError, ServerFault) as err:
+    except (StopIteration, ValueError, TypeError, AttributeError, IndexError, LookupError, ServerFault) as err:
+        if getattr(err, "ends_connection", False):
+            raise
         problem = f"This big mail cannot be read: {str(err) or 'no structure'}"
         return RawItem(uid, **info, problem=problem)
     if not "".join(bodies).strip():
         bodies = unpacked.text, unpacked.html
-    mail = parse_partial(header or b"", info["size"], bodies, attachments)
+    mail = parse_partial(header or b"", info["size"], bodies, shown_inline(attachments, bodies[1]))
     return RawItem(uid, **info, mail=mail)
 
 

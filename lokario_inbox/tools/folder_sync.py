@@ -1,13 +1,12 @@
 """What changed in one folder, the cheapest way its server offers."""
 
 import asyncio
-import re
 from dataclasses import dataclass
 
 from ..exceptions import ServerFault
 from .fetch_batches import fetch_groups, flags_of, info_items, parse_internaldate, server_ref_of
 from .imap_session import CLIENT_NAME
-from .imap_wire import format_uids, parse_uids, quote
+from .imap_wire import format_uids, number, parse_uids, quote
 from .mime_message import message_ids
 from .mime_text import decode_field
 from .sync_plan import (
@@ -79,18 +78,12 @@ async def examine(session, folder, quick=False):
         command += b" (QRESYNC (%s %s))" % (folder.uidvalidity.encode(), folder.highestmodseq.encode())
     session.shows_labels = folder.special_use == "all" and "X-GM-EXT-1" in session.capabilities
     reply = await session.run(command)
-    words = b" ".join(word for row in reply.data for word in row if isinstance(word, bytes))
-
-    def number(code):
-        found = re.search(rb"\[%s (\d+)\]" % code, words, re.IGNORECASE)
-        return int(found[1]) if found else 0
-
-    exists = next((int(row[1]) for row in reply.data if len(row) == 3 and row[2] == b"EXISTS"), 0)
-    uidvalidity = number(b"UIDVALIDITY")
+    exists = next((number(row[1]) for row in reply.data if len(row) == 3 and row[2] == b"EXISTS"), 0)
+    uidvalidity = reply.code(b"UIDVALIDITY")
     if not uidvalidity:
         raise ServerFault("The server gives no UIDVALIDITY: this mailbox cannot be synchronised.")
-    modseq = number(b"HIGHESTMODSEQ")
-    return Opened(str(uidvalidity), number(b"UIDNEXT"), exists, str(modseq or ""), reply)
+    modseq = reply.code(b"HIGHESTMODSEQ")
+    return Opened(str(uidvalidity), reply.code(b"UIDNEXT"), exists, str(modseq or ""), reply)
 
 
 async def _tell(plan, folder, opened, complete, emit):
@@ -118,7 +111,7 @@ async def _search(session, criterion, exists):
                 return parse_uids(row[row.index(b"ALL") + 1].decode())
         return []
     reply = await session.run(f"UID SEARCH {criterion}")
-    return [int(uid) for row in reply.rows(b"SEARCH") for uid in row]
+    return [uid for row in reply.rows(b"SEARCH") for uid in map(number, row) if uid]
 
 
 # === FIRST SYNC, NEWEST FIRST === #
@@ -212,7 +205,8 @@ async def _changes(session, plan, folder, opened, quick, emit):
         lowest = max(folder.cursor_uid - FLAG_WINDOW, 1)
         reply = await session.run(f"UID FETCH {lowest}:{max(folder.cursor_uid, 1)} (UID {session.flag_items})")
         rows = reply.fetches()
-    flags = {int(row[b"UID"]): flags_of(row) for row in rows if row.get(b"UID") and isinstance(row.get(b"FLAGS"), list)}
+    flags = {number(row.get(b"UID")): flags_of(row) for row in rows if isinstance(row.get(b"FLAGS"), list)}
+    flags.pop(0, None)  # what came without a UID
     if flags:
         await emit(FlagsSeen(plan.id, folder.id, opened.uidvalidity, flags))
 
@@ -245,12 +239,12 @@ async def _identities(session, exists):
 
 
 def _identity(row):
-    header = next((v for k, v in row.items() if k.startswith(b"BODY[HEADER.FIELDS")), b"") or b""
+    header = next((v for k, v in row.items() if k.startswith(b"BODY[HEADER.FIELDS") and isinstance(v, bytes)), b"")
     _name, _colon, value = header.partition(b":")
     return (
-        int(row.get(b"UID") or 0),
+        number(row.get(b"UID")),
         message_ids(decode_field(value.decode("utf-8", "surrogateescape")), first=True),
-        int(row.get(b"RFC822.SIZE") or 0),
+        number(row.get(b"RFC822.SIZE")),
         parse_internaldate(row.get(b"INTERNALDATE")),
         flags_of(row),
         server_ref_of(row),
@@ -273,6 +267,6 @@ async def audit_folder(session, plan, folder, emit):
     for start in range(0, len(uids), SWEEP):
         reply = await session.run(f"UID FETCH {format_uids(uids[start : start + SWEEP])} (UID RFC822.SIZE)")
         for row in reply.fetches():
-            if row.get(b"UID") and row.get(b"RFC822.SIZE"):
-                sizes[int(row[b"UID"])] = int(row[b"RFC822.SIZE"])
+            if number(row.get(b"UID")) in sizes:
+                sizes[number(row[b"UID"])] = number(row.get(b"RFC822.SIZE"))
     await emit(Audited(plan.id, folder.id, opened.uidvalidity, sizes))

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import itertools
+import logging
 import re
 import ssl
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from functools import lru_cache
 
 from ..exceptions import (
     CertificateRefused,
+    ConnectionEnded,
     LoginRefused,
     MailboxError,
     NetworkFailure,
@@ -19,6 +21,8 @@ from ..exceptions import (
 )
 from .host_policy import PinnedHost
 from .imap_wire import BUFFER_SIZE, pairs, parse, quote, read_response
+
+_logger = logging.getLogger(__name__)
 
 COMMAND_TIMEOUT = 60  # seconds for one command or one byte-bounded batch
 CLIENT_NAME = "Lokario"
@@ -34,6 +38,9 @@ class Credentials:
     method: str = "password"
 
 
+_STATUSES = (b"OK", b"NO", b"BAD", b"BYE", b"PREAUTH")
+
+
 @dataclass
 class Reply:
     """The tagged answer of one command with the untagged data that came while it ran."""
@@ -45,6 +52,12 @@ class Reply:
     def rows(self, kind):
         """Untagged responses of one kind, such as ``* SEARCH``, without star and kind."""
         return [row[2:] for row in self.data if len(row) > 1 and _upper(row[1]) == kind]
+
+    def code(self, name):
+        """The number that a response code of the status lines gives: ``[UIDVALIDITY 7]``; 0 without."""
+        pattern = re.compile(rb"\[%s (\d{1,19})\]" % name, re.IGNORECASE)
+        found = (pattern.match(row[2]) for row in self.data if len(row) == 3 and row[1] in _STATUSES)
+        return next((int(match[1]) for match in found if match), 0)
 
     def fetches(self):
         """FETCH data as dicts, in the order the server sent them."""
@@ -78,6 +91,7 @@ class ImapSession:
         self.capabilities = frozenset()
         self.has_qresync = self.is_named = self.shows_labels = False
         self.bytes_in = self.bytes_out = 0
+        self.skipped = 0  # responses that could not be read
 
     @classmethod
     async def connect(cls, pinned, security, *, timeout=COMMAND_TIMEOUT, context=None):
@@ -135,13 +149,28 @@ class ImapSession:
         if credentials.method == "oauth":
             token = f"user={credentials.login}\1auth=Bearer {credentials.secret}\1\1"
             command = b"AUTHENTICATE XOAUTH2 " + base64.b64encode(token.encode())
+        elif "LOGINDISABLED" in self.capabilities:
+            raise CertificateRefused("The server takes no password on this connection: use SSL/TLS or STARTTLS.")
         else:
-            command = b"LOGIN %s %s" % (quote(credentials.login), quote(credentials.secret))
+            command = self._password_command(credentials)
         (reply,) = await self.pipeline(command)
         if reply.status != b"OK":
             raise _refusal(reply, LoginRefused)
         self.capabilities = frozenset()  # those before the login are others
         self._learn(reply)
+
+    def _password_command(self, credentials):
+        """LOGIN; what is no ASCII goes as a literal or by SASL where the server offers it (RFC 9051 6.2.3)."""
+        login, secret = credentials.login, credentials.secret
+        if (login + secret).isascii():
+            return b"LOGIN %s %s" % (quote(login), quote(secret))
+        if {"AUTH=PLAIN", "SASL-IR"} <= self.capabilities:
+            return b"AUTHENTICATE PLAIN " + base64.b64encode(f"\0{login}\0{secret}".encode())
+        if self.capabilities & {"LITERAL+", "LITERAL-"}:
+            return b"LOGIN " + b" ".join(
+                b"{%d+}\r\n%s" % (len(text), text) for text in (login.encode(), secret.encode())
+            )
+        return b"LOGIN %s %s" % (quote(login), quote(secret))
 
     async def run(self, command, timeout=COMMAND_TIMEOUT):
         """One command; raises ServerFault (or its kin) unless the server says OK."""
@@ -207,9 +236,14 @@ class ImapSession:
         return self._replies.pop(tag)
 
     def _take_untagged(self, line, literals):
-        row = parse(line, literals)
+        try:
+            row = parse(line, literals)
+        except (ServerFault, ValueError, IndexError):  # one bad response is not the end of all others
+            self.skipped += 1
+            _logger.warning("A response of %s cannot be read: %r", self._pinned and self._pinned.host, line[:200])
+            return
         if len(row) > 1 and _upper(row[1]) == b"BYE" and not self._leaving:
-            raise _refusal(Reply(b"BYE", line.decode("utf-8", "replace"), []), ServerFault)
+            raise _refusal(Reply(b"BYE", line.decode("utf-8", "replace"), []), ConnectionEnded)
         for data in self._waiting.values():
             data.append(row)
 
@@ -278,5 +312,5 @@ def _translated(timeout):
         raise CertificateRefused(err.reason or "TLS failed") from err
     except (OSError, asyncio.IncompleteReadError) as err:
         raise NetworkFailure(getattr(err, "strerror", None) or "The connection was cut.") from err
-    except (ValueError, IndexError, KeyError) as err:
-        raise ServerFault("The server's answer is not IMAP.") from err
+    except (ValueError, IndexError, KeyError, TypeError, AttributeError) as err:
+        raise ConnectionEnded("The server's answer is not IMAP.") from err

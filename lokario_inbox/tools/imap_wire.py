@@ -16,8 +16,10 @@ DEPTH_MAX = 200
 
 _TOKEN = re.compile(
     rb"\s*(?:(?P<open>\()|(?P<close>\))|\"(?P<quoted>(?:[^\"\\]|\\.)*)\"|(?P<literal>\x00(\d+)\x00)"
-    rb"|(?P<atom>(?:[^\s()\[\]\"\x00]|\[[^\]]*\])+(?:<\d+>)?))"
+    rb"|(?P<atom>(?:BODY|BINARY)(?:\.[A-Z]+)?\[[^\]\"]*\](?:<\d+>)?|[^\s()\"\x00]+))",
+    re.IGNORECASE,
 )
+_STATUS = re.compile(rb"(\*) (OK|NO|BAD|BYE|PREAUTH)(?: (.*))?$", re.IGNORECASE | re.DOTALL)
 _LITERAL_AT_END = re.compile(rb"\{(\d+)\+?\}$")
 
 
@@ -62,7 +64,12 @@ def parse(line, literals):
 
     >>> parse(b'* 1 FETCH (UID 7 FLAGS (\\\\Seen))', [])
     [b'*', b'1', b'FETCH', [b'UID', b'7', b'FLAGS', [b'\\\\Seen']]]
+
+    What a server says to people after OK, NO, BAD, BYE is one text, never data (RFC 9051 7.1).
     """
+    status = _STATUS.match(line)
+    if status:
+        return [status[1], status[2].upper(), status[3] or b""]
     stack = [[]]
     position = 0
     while position < len(line):
@@ -108,7 +115,13 @@ def _skip_text(stack, line, position):
 
 def pairs(items):
     """FETCH data items as a dict with upper-case keys: ``[b'UID', b'7']`` -> ``{b'UID': b'7'}``."""
-    return {bytes(items[index]).upper(): items[index + 1] for index in range(0, len(items) - 1, 2)}
+    couples = zip(items[::2], items[1::2], strict=False)
+    return {key.upper(): value for key, value in couples if isinstance(key, bytes)}
+
+
+def number(value):
+    """A number of the server's answer; 0 when it is none."""
+    return int(value) if isinstance(value, bytes) and value.isdigit() and len(value) < 20 else 0
 
 
 def quote(text):

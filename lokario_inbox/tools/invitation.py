@@ -1,11 +1,18 @@
 """What a calendar invitation (iCalendar, RFC 5545 and 5546) says, for people."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import vobject
+from babel.core import get_global
+
+from .charsets import decode
 
 SIZE_MAX = 128 * 1024  # bytes; an invitation is small, and parsing is not
+_FOLD = re.compile(rb"\r?\n[ \t]")  # may stand inside a character (RFC 5545 3.1)
+_ZONE = re.compile(r";TZID=\"?([^\":;\r\n]{1,100})\"?")
+_DESCRIBED = re.compile(r"^TZID:(.{1,100})", re.MULTILINE)
 _TEXT = 500  # characters kept of a field
 
 
@@ -29,7 +36,7 @@ def read_invitation(data):
     if len(data) > SIZE_MAX:
         return None
     try:
-        calendar = vobject.readOne(data.decode("utf-8", "replace"))
+        calendar = vobject.readOne(_with_known_zones(decode(_FOLD.sub(b"", data))))
         event = calendar.vevent
         start = event.dtstart.value
         end = _end(event, start)
@@ -49,6 +56,18 @@ def read_invitation(data):
         organiser=_person(getattr(event, "organizer", None)),
         attendees=tuple(filter(None, map(_person, event.contents.get("attendee", ())[:50]))),
     )
+
+
+def _with_known_zones(text):
+    """The calendar with IANA's names in place of Windows' where it does not describe its zones itself."""
+    described = {name.strip() for name in _DESCRIBED.findall(text)}
+    names = get_global("windows_zone_mapping")  # of the Unicode CLDR
+
+    def known(match):
+        name = match[1].strip()
+        return f";TZID={names[name]}" if name in names and name not in described else match[0]
+
+    return _ZONE.sub(known, text)
 
 
 def _end(event, start):

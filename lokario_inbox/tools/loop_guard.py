@@ -4,7 +4,9 @@ Pure: takes the headers of the mail that came in and says why it may not be answ
 """
 
 import re
-from email.utils import getaddresses, parseaddr
+
+from .mail_addresses import addresses
+from .mime_text import decode_field
 
 _ROBOT_LOCAL_PART = re.compile(
     r"^(mailer-daemon|postmaster|no[-_.]?reply.*|do[-_.]?not[-_.]?reply.*|ne[-_.]?pas[-_.]?repondre.*|nepasrepondre.*"
@@ -34,7 +36,10 @@ _LIST_HEADERS = (
     "x-csa-complaints",
 )
 _ROBOT_HEADERS = (
+    "x-auto-reply",
     "x-autoreply",
+    "x-autoresponder",
+    "x-vacation",
     "x-autorespond",
     "x-autoresponse",
     "x-auto-reply-from",
@@ -122,26 +127,29 @@ def _marked_automatic(values) -> str | None:
 def _sent_by_list(values) -> str | None:
     if any(name in values for name in _LIST_HEADERS):
         return "mailing_list"
-    if any(value.lower() in _PRECEDENCE for value in values.get("precedence", ())):
+    if any(value.lower() in _PRECEDENCE for value in [*values.get("precedence", ()), *values.get("x-precedence", ())]):
         return "bulk"
     return None
 
 
 def _from_robot(values) -> str | None:
-    if any(name in values for name in _ROBOT_HEADERS):
+    delivered = values.get("delivered-to", ())
+    if any(name in values for name in _ROBOT_HEADERS) or any(
+        to.lower().startswith("autoresponder") for to in delivered
+    ):
         return "robot_header"
     senders = _addresses(values, "from") | _addresses(values, "sender") | _addresses(values, "return-path")
     if any(_ROBOT_LOCAL_PART.match(address.rpartition("@")[0]) for address in senders):
         return "robot_address"
-    if any(_AUTOMATIC_SUBJECT.match(value) for value in values.get("subject", ())):
+    if any(_AUTOMATIC_SUBJECT.match(decode_field(value)) for value in values.get("subject", ())):
         return "automatic_subject"
     return None
 
 
 def _badly_addressed(values, own, max_recipients) -> str | None:
-    sender = parseaddr((values.get("from") or [""])[0])[1].lower()
-    if not sender or "@" not in sender or len(_addresses(values, "from")) != 1:
+    if len(_addresses(values, "from")) != 1:
         return "no_sender"
+    (sender,) = _addresses(values, "from")
     reply_to = _addresses(values, "reply-to")
     if sender in own or reply_to & own:
         return "own_address"
@@ -156,7 +164,7 @@ def _badly_addressed(values, own, max_recipients) -> str | None:
 
 
 def _addresses(values, name) -> set[str]:
-    return {address.lower() for __, address in getaddresses(values.get(name, [])) if address}
+    return set(addresses(*values.get(name, ())))
 
 
 def answer_headers() -> dict[str, str]:

@@ -1,10 +1,70 @@
-"""The addresses in an address header (RFC 5322 §3.4); ordinary headers are read without the full grammar."""
+"""The people in an address header (RFC 5322 3.4): taken apart first, decoded afterwards.
+
+Written here because what `email.utils` answers for the same header depends on Python's patch level (CVE-2023-27043):
+Debian 12 and 13 must read the same sender. The address of a person is what stands in the last angle brackets, never
+what is written in a name or a comment. One pass over the text, whatever it is.
+"""
 
 import re
-from email.utils import getaddresses
 
-_ORDINARY = re.compile(r"[^\"(\\]*")
-_BARE = re.compile(r"[^\s<>,;:]+@[^\s<>,;:]+")
+from .mime_text import decode_field, unescape_bytes
+
+HEADER_MAX = 100_000  # characters of one header that are read
+_NAME_MAX, _ADDRESS_MAX = 300, 320
+_QUOTED = r'"((?:[^"\\]|\\.)*+)"?'
+_TOKEN = re.compile(
+    rf"(?P<quoted>{_QUOTED})|(?P<angle><((?:\"(?:[^\"\\]|\\.)*+\"|[^\">,;]|,(?=[^<>]*>))*+)>?)"
+    r"|(?P<open>\()|(?P<end>[,;])|(?P<colon>:)|(?P<text>(?:[^\"<(,;:\[\\]|\[[^\]\s]*\]|\\.)++)|(?P<other>.)",
+    re.DOTALL,
+)
+_COMMENT_PART = re.compile(r"[()]|(?:[^()\\]|\\.)++|\\", re.DOTALL)
+_ADDRESS = re.compile(r"[^\s<>,;:\"()]+@[^\s<>,;:\"()]+")
+_SPECIAL = re.compile(r"[()<>@,:;\".\\\[\]]")
+
+
+def pairs(*headers: str | None) -> list[tuple[str, str]]:
+    """Return (decoded name, address) of everybody in headers as they were written, encoded words and all.
+
+    >>> pairs("=?utf-8?Q?Dupont=2C_Jean?= <jean@client.com>, info@b.fr")
+    [('Dupont, Jean', 'jean@client.com'), ('', 'info@b.fr')]
+    """
+    found = []
+    for header in filter(None, headers):
+        before = ""  # a name with a comma that nobody quoted: Dupont, Jean <jean@client.com>
+        for name, address in mailboxes(header):
+            if "@" not in address:
+                before = f"{before}{name or address}, "
+            else:
+                found.append(((before + name if name else name)[:_NAME_MAX], address[:_ADDRESS_MAX]))
+                before = ""
+    return found
+
+
+def mailboxes(header: str) -> list[tuple[str, str]]:
+    """The same for one header, with what is no address as its writer wrote it: ``("", "somebody")``."""
+    people, item = [], _Item()
+    text = unescape_bytes(header)[:HEADER_MAX]
+    position = 0
+    while position < len(text):
+        token = _TOKEN.match(text, position)
+        position = token.end()
+        if token["open"]:
+            start, position = position, comment_end(text, position)
+            item.comments.append(text[start:position].removesuffix(")"))
+        elif token["end"]:
+            people += item.people()
+            item = _Item()
+        elif token["colon"]:  # the name of a group
+            item = _Item()
+        elif token["quoted"] is not None:
+            item.words.append(re.sub(r"\\(.)", r"\1", token[2]))
+            item.quoted.append(token["quoted"])
+        elif token["angle"]:
+            item.angles.append(token[4])
+        else:
+            item.words.append(token[0])
+            item.bare.append(token[0])
+    return people + item.people()
 
 
 def addresses(*headers: str | None) -> list[str]:
@@ -13,10 +73,45 @@ def addresses(*headers: str | None) -> list[str]:
     >>> addresses("Anna <Anna@client.com>, info@b.fr")
     ['anna@client.com', 'info@b.fr']
     """
-    found = []
-    for header in filter(None, headers):
-        if _ORDINARY.fullmatch(header):
-            found += _BARE.findall(header)
-        else:
-            found += [address for _name, address in getaddresses([header]) if "@" in address]
-    return [address.lower() for address in found]
+    return [address.lower() for _name, address in pairs(*headers)]
+
+
+def joined(people: list[tuple[str, str]]) -> str:
+    """Return people as one header text that reads the same way again."""
+    return ", ".join(f"{_quoted_name(name)} <{address}>" if name else address for name, address in people)
+
+
+def _quoted_name(name):
+    return '"' + re.sub(r'(["\\])', r"\\\1", name) + '"' if _SPECIAL.search(name) else name
+
+
+def comment_end(text: str, position: int) -> int:
+    """Return where a comment ends that was opened right before ``position``; comments nest."""
+    depth = 1
+    while depth and position < len(text):
+        part = _COMMENT_PART.match(text, position)
+        position = part.end()
+        depth += {"(": 1, ")": -1}.get(part[0], 0)
+    return position
+
+
+class _Item:
+    """What stands between two commas."""
+
+    def __init__(self):
+        self.words, self.quoted, self.bare, self.comments, self.angles = [], [], [], [], []
+
+    def people(self):
+        """The one person of this item, nobody when it is empty."""
+        name = decode_field("".join(self.words))
+        if self.angles:
+            address = re.sub(r"\s+", "", self.angles[-1]).strip("<")
+            address = address.rpartition(":")[2] if address.startswith("@") else address  # an old route
+            if "@" in address or not name:
+                return [(name, address)] if address else []
+        found = _ADDRESS.findall("".join(self.bare))
+        if self.quoted and self.bare and self.bare[-1].startswith("@"):  # "anna b"@client.com
+            return [("", self.quoted[-1] + self.bare[-1].strip())]
+        if found:
+            return [(decode_field(" ".join(self.comments)), found[-1])]
+        return [("", name)] if name else []

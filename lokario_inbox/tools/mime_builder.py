@@ -20,7 +20,11 @@ from email.mime.multipart import MIMEMultipart
 from email.mime.nonmultipart import MIMENonMultipart
 from email.utils import format_datetime, formataddr
 from io import BytesIO
+from urllib.parse import quote
 
+CRLF = "\r\n"
+LINE_MAX = 900  # characters of a word that may stand in a line; RFC 5322 2.1.1 allows lines of 998
+ADDRESS_MAX = 320
 MAX_REFERENCES = 200  # identifiers; a longer chain keeps its first and its last ones
 _UNSAFE = re.compile(r"[\r\n\0]")
 _FILETIME_EPOCH = 116444736000000000  # 1970-01-01 in 100 ns steps since 1601 (MS-OXOMSG 2.2.1.3)
@@ -104,25 +108,30 @@ def _headers(mail):
         yield "Cc", _addresses("Cc", mail.cc)
     yield "Subject", _encoded(mail.subject, "Subject")
     yield "Message-ID", _identifier(mail.message_id)
-    if mail.in_reply_to:
-        yield "In-Reply-To", _identifier(mail.in_reply_to)
-    if mail.references:
-        yield "References", "\r\n ".join(_identifier(item) for item in mail.references)
+    if _is_identifier(mail.in_reply_to):
+        yield "In-Reply-To", mail.in_reply_to
+    if references := list(filter(_is_identifier, mail.references)):
+        yield "References", "\r\n ".join(references)
     if mail.thread_index:
         yield "Thread-Index", mail.thread_index
     for name, value in sorted(mail.headers.items()):
         yield name, _encoded(value, name)
 
 
+def _is_identifier(value: str) -> bool:
+    """Whether a Message-ID of others can stand in a header as it is; one that cannot is left out."""
+    return bool(re.fullmatch(r"<[!-;=?-~]{1,990}>", value))
+
+
 def _identifier(value: str) -> str:
-    if not re.fullmatch(r"<[^<>\s]{1,990}>", value):
+    if not _is_identifier(value):
         raise ValueError(f"Not a Message-ID: {value[:80]!r}")
     return value
 
 
 def _encoded(value: str, name: str) -> str:
     clean = _UNSAFE.sub(" ", value)
-    if clean.isascii():
+    if clean.isascii() and all(len(word) < LINE_MAX for word in clean.split(" ")):
         return "\r\n ".join(_folded(clean, 76 - len(name)))
     return Header(clean, "utf-8", header_name=name, maxlinelen=76).encode(linesep="\r\n")
 
@@ -145,13 +154,22 @@ def _addresses(name: str, pairs) -> str:
 
 def _address(name: str, address: str) -> str:
     local, at, domain = _UNSAFE.sub("", address).strip().rpartition("@")
-    if not (local and at and domain and local.isascii()) or re.search(r"[\s<>,;:\"()\[\]\\]", local + domain):
+    if (
+        not (local and at and domain and local.isascii())
+        or len(address) > ADDRESS_MAX
+        or re.search(r"[\s<>,;:\"()\[\]\\]", local + domain)
+    ):
         raise BadAddress(address)
     try:
         bare = f"{local}@{domain.encode('idna').decode()}"
     except UnicodeError as err:
         raise BadAddress(address) from err
-    return formataddr((_UNSAFE.sub(" ", name or "").strip(), bare), "utf-8")
+    clean = _UNSAFE.sub(" ", name or "").strip()
+    if clean.isascii() and len(clean) < LINE_MAX // 2:
+        return formataddr((clean, bare))
+    encoded = Header(clean, "utf-8", maxlinelen=76).encode(linesep=CRLF)
+    blank = " " if len(encoded) + len(bare) < 70 else f"{CRLF} "
+    return f"{encoded}{blank}<{bare}>"
 
 
 def _body(mail):
@@ -200,15 +218,23 @@ def _file(part: Part):
     item.set_payload(part.content)
     encoders.encode_base64(item)
     del item["MIME-Version"]
-    name = _UNSAFE.sub(" ", part.name) or "file"
-    item.add_header(
-        "Content-Disposition",
-        "inline" if part.content_id else "attachment",
-        filename=name if name.isascii() else ("utf-8", "", name),
-    )
+    disposition = "inline" if part.content_id else "attachment"
+    names = _file_name(_UNSAFE.sub(" ", part.name) or "file")
+    item["Content-Disposition"] = (f";{CRLF} " if len(names) > 1 else "; ").join([disposition, *names])
     if part.content_id:
         item["Content-ID"] = _identifier(f"<{part.content_id}>")
     return item
+
+
+def _file_name(name: str) -> list[str]:
+    """The parameters that name a file: plain, or percent-encoded and in pieces (RFC 2231)."""
+    if name.isascii() and name.isprintable() and len(name) <= 200:
+        return ['filename="' + re.sub(r'(["\\])', r"\\\1", name) + '"']
+    encoded = "utf-8''" + quote(name, safe="")
+    pieces = re.findall(r"(?:%..|[^%]){1,18}", encoded)  # at most 54 characters
+    if len(encoded) <= 200:  # some mail programs know no pieces
+        return [f"filename*={encoded}"]
+    return [f"filename*{index}*={piece}" for index, piece in enumerate(pieces)]
 
 
 def _name_boundaries(root, message_id: str):

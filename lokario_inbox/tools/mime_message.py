@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC
 
 from ..exceptions import UnreadableMail
+from .mail_addresses import addresses, joined, pairs
 from .mime_html import sanitise, to_text
 from .mime_parts import collect
 from .mime_text import decode_bytes, decode_field
@@ -19,8 +20,8 @@ BODY_MAX = 1_000_000  # characters of plain text kept
 PREVIEW_LENGTH = 140
 _ORDINARY_HEADER = re.compile(rb"((?:[!-9;-~]+:[^\r\n]*+\r?\n(?:[ \t][^\r\n]*+\r?\n)*+)++)\r?\n")
 _HEADER_FIELD = re.compile(r"([!-9;-~]+):(.*(?:\r?\n[ \t].*)*)")
+_BLANK_BEFORE_COLON = re.compile(rb"(?m)^([!-9;-~]+)[ \t]+:")
 _MESSAGE_ID = re.compile(r"<[^<>\s]+>")
-_PLAIN_ADDRESS = re.compile(r"(?:[^<>\"(),:;@\\]*|\"[^\"\\]*\") ?<([^\s<>\"(),:;@]+@[^\s<>\"(),:;@]+)>")
 _BARE_ADDRESS = re.compile(r"[^\s<>\"(),;:]+@[^\s<>\"(),;:]+")
 
 
@@ -54,7 +55,7 @@ class Mail:
 def parse_mail(raw):
     """Parse a whole mail (bytes). Raises UnreadableMail with a reason for people."""
     try:
-        message = parse_structure(raw)
+        message = parse_structure(without_odd_fields(raw))
         bodies, attachments = collect(message)
     except RecursionError as err:
         raise UnreadableMail("The parts of this mail are nested too deeply.") from err
@@ -80,6 +81,13 @@ def parse_structure(raw):
     return email.message_from_bytes(raw, policy=email.policy.compat32)
 
 
+def without_odd_fields(raw):
+    """The mail without blanks before the colons of its fields: old mailers wrote them (RFC 5322 4.5)."""
+    header = raw_header(raw)
+    mended = _BLANK_BEFORE_COLON.sub(rb"\1:", header)
+    return raw if mended == header else mended + raw[len(header) :]
+
+
 def raw_header(raw):
     """The header block of a mail, without the empty line."""
     found = re.search(rb"\r?\n\r?\n", raw[: 4 * HEADERS_MAX])
@@ -88,7 +96,7 @@ def raw_header(raw):
 
 def parse_partial(header, size, bodies, attachments):
     """A mail too big to be downloaded whole: header bytes, decoded (plain, html) and parts."""
-    message = email.message_from_bytes(header, policy=email.policy.compat32)
+    message = email.message_from_bytes(without_odd_fields(header), policy=email.policy.compat32)
     mail = _with_body(parse_headers(message, header), *bodies)
     digest = hashlib.sha256(b"partial\0%d\0" % size + header).hexdigest()
     return replace(mail, identity=digest, size=size, attachments=tuple(attachments))
@@ -106,18 +114,26 @@ def parse_headers(message, header):
     def all_of(name):
         return ", ".join(filter(None, map(decode_field, fields.get(name.lower(), ()))))
 
-    sender = get("From") or get("Sender")
+    def people(name):
+        values = fields.get(name.lower(), ())
+        found = pairs(*values)
+        return found, joined(found) or all_of(name)
+
+    sender, email_from = people("From")
+    if not email_from:
+        sender, email_from = people("Sender")
     return Mail(
         identity="",
         message_id=message_ids(get("Message-ID"), first=True),
-        in_reply_to=message_ids(get("In-Reply-To"), first=True),
+        in_reply_to=" ".join(_MESSAGE_ID.findall(get("In-Reply-To"))[:20])[:20_000]
+        or message_ids(get("In-Reply-To"), first=True),
         references=" ".join(dict.fromkeys(_MESSAGE_ID.findall(all_of("References"))))[:20_000],
         subject=get("Subject")[:2000],
-        email_from=sender[:1000],
-        from_address=bare_address(sender),
-        email_to=all_of("To"),
-        email_cc=all_of("Cc"),
-        reply_to=get("Reply-To")[:1000],
+        email_from=email_from[:1000],
+        from_address=sender[0][1].lower() if sender else bare_address(email_from),
+        email_to=people("To")[1],
+        email_cc=people("Cc")[1],
+        reply_to=people("Reply-To")[1][:1000],
         date_header=parse_date(get("Date")),
         auto_submitted=get("Auto-Submitted")[:200],
         list_id=(get("List-Id") or ("yes" if get("List-Unsubscribe") else ""))[:500],
@@ -137,14 +153,8 @@ def message_ids(text, first=False):
 
 def bare_address(text):
     """The address in a From field, lower case; "" when there is none."""
-    plain = _PLAIN_ADDRESS.fullmatch(text)
-    if plain:
-        return plain[1].lower()[:320]
-    _name, address = email.utils.parseaddr(text)
-    if "@" not in address:
-        found = _BARE_ADDRESS.findall(text)
-        address = found[-1] if found else ""
-    return address.strip().lower()[:320]
+    found = addresses(text) or _BARE_ADDRESS.findall(text)[-1:]
+    return found[0].lower()[:320] if found else ""
 
 
 def parse_date(text):

@@ -1,13 +1,24 @@
 """The parts of a mail: which of them people read as its text, which are files."""
 
+import email
 import email.policy
 import html
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from urllib.parse import unquote
+
+from asn1crypto import cms
 
 from ..exceptions import UnreadableMail
+from .charsets import label_of_html
 from .mime_text import clean, decode_bytes, decode_field, decode_transfer, unescape_bytes
 from .tnef import Tnef, is_tnef, read_tnef
+
+_MEDIA_TYPE = re.compile(r"\s*([\w!#$&^.+-]+/[\w!#$&^.+-]+)")
+_CHARSET = re.compile(r"\bcharset\s*=\s*[\"']?\s*([^\s\"';()]+)", re.IGNORECASE)
+
+_CID = re.compile(r"cid:([^\"'\s<>)]+)", re.IGNORECASE)
+_DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # turn "exe.pdf" round
 
 DEPTH_MAX = 60
 PARTS_MAX = 2000
@@ -46,7 +57,15 @@ def collect(message):
                 unpacked = read_tnef(attachments[-1].content)
                 attachments += files_inside(unpacked, number)
     bodies = "\n".join(plain), "\n".join(markup)
-    return bodies if "".join(bodies).strip() else (unpacked.text, unpacked.html), attachments
+    if not "".join(bodies).strip():
+        bodies = unpacked.text, unpacked.html
+    return bodies, shown_inline(attachments, bodies[1])
+
+
+def shown_inline(attachments, markup):
+    """The attachments, of which only those are inline that the HTML shows: others would be seen nowhere."""
+    shown = {unquote(name).lower() for name in _CID.findall(markup)}
+    return [replace(part, is_inline=part.is_inline and part.content_id.lower() in shown) for part in attachments]
 
 
 def files_inside(unpacked, number):
@@ -75,12 +94,28 @@ def _leaves(message):
             raise UnreadableMail("This mail has too many or too deeply nested parts.")
         if not _is_container(part):
             yield part, number or "1", is_alternative
+            if signed := _signed_content(part):  # the words are inside the signature
+                inside = email.message_from_bytes(signed, policy=email.policy.compat32)
+                stack.append((inside, f"{number or '1'}#", depth + 1, is_alternative))
             continue
         inner = is_alternative or part.get_content_subtype() == "alternative"
         children = enumerate(part.get_payload(), 1)
         stack.extend(
             reversed([(child, f"{number}.{index}".lstrip("."), depth + 1, inner) for index, child in children])
         )
+
+
+def _signed_content(part):
+    """The mail in an opaque S/MIME signature (RFC 8551 3.5.2); None for anything else, and for what is encrypted."""
+    if media_type(part) not in ("application/pkcs7-mime", "application/x-pkcs7-mime"):
+        return None
+    try:
+        content = cms.ContentInfo.load(_part_bytes(part))
+        if content["content_type"].native != "signed_data":
+            return None
+        return content["content"]["encap_content_info"]["content"].native
+    except (ValueError, TypeError, KeyError, AttributeError):  # it only says so
+        return None
 
 
 def _as_html(text):
@@ -98,7 +133,7 @@ def _is_container(part):
 
 def _body_kind(part):
     """ "plain" or "html" for a part that people read as the body, else None."""
-    content_type = part.get_content_type()
+    content_type = media_type(part)
     if content_type.startswith("multipart/") and not part.is_multipart():
         return "plain"  # a container that holds no part: its raw text is all there is
     if content_type not in ("text/plain", "text/html") or part.is_multipart():
@@ -110,29 +145,42 @@ def _body_kind(part):
 
 
 def _part_text(part):
-    return decode_bytes(_part_bytes(part), _charset(part))
+    data, label = _part_bytes(part), _charset(part)
+    if not label and media_type(part) == "text/html":
+        label = label_of_html(data)
+    return decode_bytes(data, label)
+
+
+def media_type(part):
+    """``text/html`` of a Content-Type, whatever stands behind it; what the email package thinks when there is none."""
+    found = _MEDIA_TYPE.match(str(part.get("Content-Type") or ""))
+    return found[1].lower() if found else part.get_content_type()
 
 
 def _charset(part):
     try:
         value = part.get_param("charset")
     except (ValueError, IndexError, TypeError):
-        return None
+        value = None
     if isinstance(value, tuple):
         value = value[2]
+    if not value:  # a semicolon is missing, say
+        found = _CHARSET.search(str(part.get("Content-Type") or ""))
+        value = found and found[1]
     return unescape_bytes(value) if value else None
 
 
 def _part_bytes(part):
+    encoding = str(part.get("Content-Transfer-Encoding") or "")
     payload = part._payload  # get_payload() would guess a charset for 8-bit bodies
     if isinstance(payload, list):
-        return b"\r\n".join(child.as_bytes(policy=email.policy.compat32) for child in payload)
-    data = (payload or "").encode("utf-8", "surrogateescape")
-    return decode_transfer(data, str(part.get("Content-Transfer-Encoding") or ""))
+        data = b"\r\n".join(child.as_bytes(policy=email.policy.compat32) for child in payload)
+        return decode_transfer(data, encoding) if encoding.strip().lower().startswith("base64") else data
+    return decode_transfer((payload or "").encode("utf-8", "surrogateescape"), encoding)
 
 
 def _attachment(part, number, index):
-    content_type = part.get_content_type()
+    content_type = media_type(part)
     data = _part_bytes(part)
     content_id = decode_field(part.get("Content-ID")).strip("<> ")
     disposition = str(part.get("Content-Disposition") or "").strip().lower()
@@ -172,7 +220,7 @@ _NAMES = {"message/rfc822": "message.eml", "text/calendar": "invite.ics", "appli
 
 def attachment_name(name, content_type, index):
     """A file name without path or control characters; one is made up when there is none."""
-    name = clean(name).replace("\n", " ").replace("\\", "/").rsplit("/", 1)[-1].strip(" .")
+    name = _DIRECTION.sub("", clean(name)).replace("\n", " ").replace("\\", "/").rsplit("/", 1)[-1].strip(" .")
     if name:
         return name[:200]
     if content_type in _NAMES:

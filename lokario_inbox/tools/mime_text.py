@@ -2,75 +2,20 @@
 
 import base64
 import binascii
-import codecs
-import quopri
 import re
-from email.header import decode_header
 from itertools import takewhile
 
-# What the field writes against what Python calls it (seen in RFC 1345 aliases and real mail).
-_ALIASES = {
-    "x-unknown": "utf-8",
-    "unknown": "utf-8",
-    "unknown-8bit": "utf-8",
-    "default": "utf-8",
-    "utf8mb4": "utf-8",
-    "utf-8mb4": "utf-8",
-    "unicode-1-1-utf-8": "utf-8",
-    "binary": "utf-8",
-    "8bit": "utf-8",
-    "ansi_x3.110-1983": "latin-1",
-    "iso-8859-8-i": "iso-8859-8",
-    "iso-8859-8-e": "iso-8859-8",
-    "x-mac-roman": "mac-roman",
-    "macintosh": "mac-roman",
-    "gb2312": "gb18030",
-    "x-gbk": "gb18030",
-    "gbk": "gb18030",
-    "x-sjis": "cp932",
-    "shift_jis": "cp932",
-    "ks_c_5601-1987": "cp949",
-    "euc-kr": "cp949",
-    "windows-874": "cp874",
-    "iso-8859-1": "cp1252",
-    "latin1": "cp1252",
-    "latin-1": "cp1252",
-    "us-ascii": "utf-8",
-    "ascii": "utf-8",
-    "ansi": "cp1252",
-}
-_FORBIDDEN = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"}
+from . import charsets
+
 _ASCII_CONTROL = bytes({*range(32), 0x7F} - {*b"\t\n\r"})
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
-_ENCODED_WORD = re.compile(r"=\?[^?\s]+\?[bqBQ]\?[^?]*\?=")
-_GLUED_WORDS = re.compile(r"(=\?[^?\s]+\?[bqBQ]\?[^?]*\?=)(?==\?)")
+_ENCODED_WORD = re.compile(r"=\?([^?\s=]+)\?([bqBQ])\?([^?]*+)\?=")
+_FOLD = re.compile(r"[\r\n]+[ \t]*")
 
 
 def decode_bytes(data, charset=None):
-    """Text of ``data``: the declared charset, else UTF-8, else Windows-1252; never an error."""
-    name = _ALIASES.get((charset or "").strip().strip("\"'").lower(), (charset or "").strip().lower())
-    for candidate in (name, "utf-8"):
-        codec = _text_codec(candidate)
-        if not codec:
-            continue
-        try:
-            return clean(codec.decode(data)[0])
-        except UnicodeDecodeError as err:
-            if err.start and len(data) - err.start < 4:  # only the last character is cut
-                return clean(codec.decode(data[: err.start], "replace")[0])
-        except (UnicodeError, ValueError):
-            continue
-    return clean(data.decode("cp1252", "replace"))
-
-
-def _text_codec(name):
-    if not name or name in _FORBIDDEN:
-        return None
-    try:
-        codec = codecs.lookup(name)
-    except (LookupError, ValueError, UnicodeError):
-        return None
-    return codec if codec._is_text_encoding else None
+    """Text of ``data`` that PostgreSQL and XML can hold; never an error."""
+    return clean(charsets.decode(data, charset))
 
 
 def clean(text):
@@ -84,15 +29,15 @@ def clean(text):
 
 
 def decode_field(value):
-    """A header value as people read it: encoded words decoded, 8-bit bytes guessed, one line."""
+    """A header value as people read it, one line: unfolded, then words and 8-bit bytes decoded. Never raises."""
     if not value:
         return ""
     text = unescape_bytes(str(value))
+    if "\n" in text or "\r" in text:
+        text = _FOLD.sub(" ", text)
     if "=?" in text:
         text = _decode_words(text)
-    if "\n" in text or "\r" in text:
-        text = re.sub(r"[ \t]*[\r\n]+[ \t]*", " ", text)
-    return clean(text).strip()
+    return " ".join(clean(text).split("\n")).strip()
 
 
 def unescape_bytes(value):
@@ -103,29 +48,24 @@ def unescape_bytes(value):
 
 
 def _decode_words(text):
-    text = _GLUED_WORDS.sub(r"\1 ", text)  # some mailers forget the blank between two words
-    try:
-        chunks = decode_header(text)
-    except (ValueError, binascii.Error):
-        return _ENCODED_WORD.sub(lambda match: _decode_one(match[0]), text)
-    pieces = []
-    pending, pending_charset = b"", None
-    for chunk, charset in chunks:
-        data = chunk.encode("utf-8", "surrogateescape") if isinstance(chunk, str) else chunk
-        if pending and charset != pending_charset:
+    """RFC 2047: blanks between two encoded words are none; a character may be cut between two of one charset."""
+    pieces, position, pending, pending_charset = [], 0, b"", None
+    for word in _ENCODED_WORD.finditer(text):
+        gap, position = text[position : word.start()], word.end()
+        charset, data = word[1].partition("*")[0].lower(), _decode_word(word[2], word[3])
+        if gap.strip() or charset != pending_charset:
             pieces.append(decode_bytes(pending, pending_charset))
             pending = b""
-        # A character may be cut between two words of one charset: decode them together.
+        if gap.strip() or pending_charset is None:
+            pieces.append(gap)
         pending, pending_charset = pending + data, charset
-    pieces.append(decode_bytes(pending, pending_charset))
+    pieces += (decode_bytes(pending, pending_charset), text[position:])
     return "".join(pieces)
 
 
-def _decode_one(word):
-    _start, charset, encoding, payload, _end = word.split("?")
-    if encoding.lower() == "b":
-        return decode_bytes(decode_base64(payload.encode("ascii", "ignore")), charset)
-    return decode_bytes(quopri.decodestring(payload.encode(), header=True), charset)
+def _decode_word(encoding, payload):
+    data = payload.encode("utf-8", "replace")
+    return decode_base64(data) if encoding in "bB" else binascii.a2b_qp(data, header=True)
 
 
 def decode_base64(data):
@@ -139,14 +79,21 @@ def decode_base64(data):
 
 def decode_transfer(data, encoding):
     """Undo the Content-Transfer-Encoding; an unknown or wrong one leaves the bytes as they are."""
-    encoding = (encoding or "").strip().lower()
+    found = re.match(r"[\s\"']*([a-z0-9-]+)", (encoding or "").lower())
+    encoding = found[1] if found else ""
     if encoding == "base64":
         return decode_base64(data)
     if encoding == "quoted-printable":
-        return quopri.decodestring(data)
+        return binascii.a2b_qp(b"\n".join(map(_without_padding, data.split(b"\n"))))
     if encoding in ("x-uuencode", "uuencode", "x-uue", "uue"):
         return _decode_uu(data)
     return data
+
+
+def _without_padding(line):
+    """A soft line break with the blanks that gateways put behind it (RFC 2045 6.7, transport padding)."""
+    bare = line.rstrip(b" \t\r")
+    return bare + (b"\r" if line.endswith(b"\r") else b"") if bare.endswith(b"=") else line
 
 
 def _decode_uu(data):

@@ -21,6 +21,7 @@ _UNOPENED = re.compile(
     r"[^::]{0,80}[::]\s*$",
     re.IGNORECASE | re.DOTALL,
 )
+_BY_A_PROGRAM = re.compile(r"@|\b\d{1,2} ?[:h.] ?\d{2}\b")  # an address or the time of day
 SEPARATOR = re.compile(
     r"^\s*[-_]{2,}\s*(original message|message d'origine|message d’origine|message original"
     r"|ursprüngliche nachricht|mensaje original|mensagem original|messaggio originale"
@@ -90,7 +91,7 @@ def _quote_start(lines):
         if SEPARATOR.match(line) or is_header_block(lines[index : index + 9]):
             return _with_rule_above(lines, index)
         length = _attribution_length(lines, index)
-        if length and _only_quotes(lines[index + length :]):
+        if length and _only_quotes(lines[index + length :], " ".join(lines[index : index + length])):
             return index
     return _bare_quote_start(lines)
 
@@ -112,12 +113,13 @@ def _attribution_length(lines, index):
     return 1 if len(lines[index]) < 400 and _UNOPENED.match(lines[index]) else 0
 
 
-def _only_quotes(rest):
+def _only_quotes(rest, head):
+    """Whether a quotation follows: of marked lines, or of others below a head that only a mail program writes."""
     written = [line for line in rest if line.strip()]
     if not written:
         return False
     quoted = [line for line in written if line.lstrip().startswith(">")]
-    return len(quoted) == len(written) or not quoted
+    return len(quoted) == len(written) or (not quoted and bool(_BY_A_PROGRAM.search(head)))
 
 
 def _bare_quote_start(lines):

@@ -4,10 +4,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .mail_addresses import addresses
 from .search_terms import fold
 
 FIELDS = ("sender", "recipient", "subject", "content", "header", "attachment")
 OPERATORS = ("contains", "not_contains", "equals", "starts_with", "ends_with", "matches_domain", "is_set", "is_not_set")
+_ADDRESS = r"[^\s<>,;\"]+@[^\s<>,;\"]+"
 _HEADER = r"(?im)^%s:[ \t]*(.*(?:\r?\n[ \t].*)*)"
 
 
@@ -53,7 +55,8 @@ def _holds(condition, mail):
         return False
     if condition.operator == "not_contains":
         return not any(value in text for value in wanted)
-    return any(_compare(condition.operator, text, value) for value in wanted)
+    people = addresses(text) if condition.field in ("sender", "recipient") else None
+    return any(_compare(condition.operator, text, value, people) for value in wanted)
 
 
 def _text_of(condition, mail):
@@ -63,14 +66,16 @@ def _text_of(condition, mail):
     return found.group(1) if found and condition.header.strip() else ""
 
 
-def _compare(operator, text, value):
+def _compare(operator, text, value, people=None):
+    """``people``: the addresses of a field that holds some; what is written in names is none."""
     if operator == "contains":
         return value in text
     if operator == "equals":
-        return text == value or value in re.findall(r"[^\s<>,;\"]+@[^\s<>,;\"]+", text)
+        return text == value or value in (people if people is not None else re.findall(_ADDRESS, text))
     if operator == "starts_with":
         return text.startswith(value)
     if operator == "ends_with":
         return text.endswith(value)
     domain = value.rpartition("@")[2]
-    return any(found == domain or found.endswith("." + domain) for found in re.findall(r"@([\w.-]+)", text))
+    domains = re.findall(r"@([\w.-]+)", text if people is None else " ".join(people))
+    return any(found == domain or found.endswith("." + domain) for found in domains)

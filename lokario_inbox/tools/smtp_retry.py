@@ -32,11 +32,11 @@ HOLD_LOGIN = 3600  # seconds between two tries with credentials that were refuse
 HOLD_LIMIT = 21600  # seconds: daily limits open again within a day
 
 _ENHANCED = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
-_LIMIT_CODES = {"5.4.5", "4.7.28", "5.1.90", "5.2.121", "4.5.3"}
+_LIMIT_CODES = {"5.4.5", "4.7.28", "5.1.90"}  # of the sender
 _LIMIT_WORDS = re.compile(
-    r"(daily|hourly|sending|rate)[\w \-]{0,20}(limit|quota)|quota exceeded|too many (messages|mails)|limit exceeded",
-    re.IGNORECASE,
+    r"(daily|hourly|sending|rate)[\w \-]{0,20}(limit|quota)|too many (messages|mails)", re.IGNORECASE
 )
+_FULL_WORDS = re.compile(r"(quota|limit) exceeded|mailbox( is)? full|over ?quota", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -70,13 +70,27 @@ def classify(code: int | None, text: str = "", stage: str = "connect", attempt: 
         return _later(attempt, "network")
     if stage == "login" or code in (530, 534, 535, 538):
         return _login(code, attempt)
-    if enhanced in _LIMIT_CODES or (_LIMIT_WORDS.search(text or "") and code != 552):
+    if _is_our_limit(code, enhanced, text or "", stage):
         return Verdict(HOLD, HOLD_LIMIT, "limit")
-    if code == 552 and stage == "rcpt":  # RFC 5321 4.5.3.1.10: old servers mean 452
-        return _later(attempt, "too_many_recipients")
+    if enhanced[1:] == ".5.3" or (code == 552 and stage == "rcpt" and enhanced[1:] != ".2.2"):
+        return _later(attempt, "too_many_recipients")  # RFC 5321 4.5.3.1.10: old servers say 552 for 452
     if code < 500:
         return _later(attempt, "busy")
     return Verdict(REFUSED, 0, _refusal_cause(code, enhanced, stage))
+
+
+def _is_our_limit(code: int, enhanced: str, text: str, stage: str) -> bool:
+    """Whether it is our own mailbox that may send no more: by the class (RFC 3463), by words only without one.
+
+    A full mailbox (X.2.2) is that of whom the stage speaks of: ours after MAIL, the recipient's after RCPT.
+    """
+    if enhanced in _LIMIT_CODES:
+        return True
+    if enhanced[1:] == ".2.2" or (not enhanced and _FULL_WORDS.search(text) and not _LIMIT_WORDS.search(text)):
+        return stage == "mail"
+    if enhanced[1:] in (".5.3", ".2.1", ".2.3", ".1.1") or code == 552:
+        return False
+    return bool(_LIMIT_WORDS.search(text))
 
 
 def _login(code: int, attempt: int) -> Verdict:

@@ -4,14 +4,17 @@ Runs in the network loop. All it knows is in its AccountPlan, all it finds goes 
 """
 
 import asyncio
+import logging
 
 from ..exceptions import ConfigurationFault, MailboxError, ServerFault
 from .folder_sync import audit_folder, sync_folder
 from .imap_session import Credentials, ImapSession, verified_context
-from .imap_wire import decode_mailbox, quote
+from .imap_wire import decode_mailbox, number, pairs, quote
 from .oauth_token import is_fresh, renew
 from .push_changes import push_changes
 from .sync_plan import Finished, FoldersListed, TokensRenewed
+
+_logger = logging.getLogger(__name__)
 
 _SPECIAL = {
     b"\\SENT": "sent",
@@ -56,7 +59,7 @@ _USUAL_NAMES = {
 
 async def sync_account(plan, emit):
     """Run one plan; always ends with exactly one Finished event, whatever happens."""
-    session, is_healthy, outcome = None, False, {}
+    session, is_healthy, outcome = None, False, {"error_class": "stopped"}
     try:
         credentials = await credentials_of(plan, emit)
         async with asyncio.timeout(plan.check_timeout):
@@ -68,6 +71,9 @@ async def sync_account(plan, emit):
         outcome = {"error_class": err.error_class, "error": str(err)}
     except TimeoutError:
         outcome = {"error_class": "network", "error": "The server is too slow."}
+    except Exception as err:  # a fault of ours: the loop goes on, this account says so
+        _logger.exception("Mailbox %s: unexpected fault while synchronising", plan.id)
+        outcome = {"error_class": "server", "error": f"Unexpected fault, see the log: {type(err).__name__}"}
     finally:
         moved = session.bytes_in + session.bytes_out if session else 0
         try:
@@ -124,34 +130,51 @@ def _parse_status(reply, path):
     if reply.status != b"OK" or not named or not isinstance(named[-1][-1], list):
         return None
     values = named[-1][-1]
-    return {key.upper().decode(): int(value) for key, value in zip(values[::2], values[1::2], strict=False)}
+    return {key.decode("ascii", "replace"): number(value) for key, value in pairs(values).items()}
 
 
 def _same_folder(found, path):
-    text = found.decode("utf-8", "surrogateescape") if isinstance(found, bytes) else ""
+    text = _path(found)
     return text == path or (path.upper() == "INBOX" and text.upper() == "INBOX")
+
+
+def _path(name):
+    """The name of a folder as text; a folder may be called NIL, which reads as nothing."""
+    return "NIL" if name is None else name.decode("utf-8", "surrogateescape") if isinstance(name, bytes) else ""
 
 
 async def _work(session, plan, statuses, emit):
     if plan.list_folders:
+        skipped = session.skipped
         rows = await list_folders(session)
-        await emit(FoldersListed(plan.id, rows, session.capabilities))
+        await emit(FoldersListed(plan.id, rows, session.capabilities, complete=session.skipped == skipped))
         if not plan.folders:
             return {"again": True}
-    again = False
     await push_changes(session, plan, emit)
-    for folder, status in zip(plan.folders, statuses, strict=True):
-        if status is None:
-            continue
-        if plan.purpose == "audit":
-            if folder.audit:
-                await audit_folder(session, plan, folder, emit)
-            continue
-        if _is_unchanged(folder, status, plan):
-            continue
-        result = await sync_folder(session, plan, folder, emit)
-        again |= result.again or (result.backfill and plan.purpose == "backfill")
-    return {"again": again}
+    again, faults = False, []
+    present = [(folder, status) for folder, status in zip(plan.folders, statuses, strict=True) if status is not None]
+    for folder, status in present:
+        try:
+            again |= await _work_on_folder(session, plan, folder, status, emit)
+        except ServerFault as err:  # ends this folder, the others go on
+            if err.ends_connection:
+                raise
+            faults.append(f"{folder.path}: {err}")
+    if faults and len(faults) == len(present):
+        raise ServerFault("; ".join(faults))
+    return {"again": again, "warning": "; ".join(faults)}
+
+
+async def _work_on_folder(session, plan, folder, status, emit):
+    """Look at one folder as the plan wants; returns whether there is more to fetch at once."""
+    if plan.purpose == "audit":
+        if folder.audit:
+            await audit_folder(session, plan, folder, emit)
+        return False
+    if _is_unchanged(folder, status, plan):
+        return False
+    result = await sync_folder(session, plan, folder, emit)
+    return result.again or (result.backfill and plan.purpose == "backfill")
 
 
 def _is_unchanged(folder, status, plan):
@@ -175,14 +198,17 @@ async def list_folders(session):
     reply = await session.run(command)
     rows = []
     for row in reply.rows(b"LIST"):
-        if len(row) < 3 or not isinstance(row[0], list) or not isinstance(row[2], bytes):
-            raise ServerFault("The server's list of folders cannot be read.")
-        flags = {flag.upper() for flag in row[0]}
+        if len(row) < 3 or not isinstance(row[0], list) or isinstance(row[1], list) or isinstance(row[2], list):
+            session.skipped += 1
+            continue
+        flags = {flag.upper() for flag in row[0] if isinstance(flag, bytes)}
         delimiter = (row[1] or b"/").decode("ascii", "replace")
-        path = row[2].decode("utf-8", "surrogateescape")
-        name = decode_mailbox(row[2])
+        path = _path(row[2])
+        name = decode_mailbox(path.encode("utf-8", "surrogateescape"))
         selectable = not flags & {b"\\NOSELECT", b"\\NONEXISTENT"}
         rows.append((path, name, _special_use(flags, name, delimiter), selectable))
+    if not rows:
+        raise ServerFault("The server's list of folders cannot be read.")
     return tuple(dict((row[0], row) for row in rows).values())
 
 

@@ -117,6 +117,7 @@ class FoldersListed(Event):
 
     rows: tuple
     capabilities: frozenset
+    complete: bool = True  # False: the server named folders in a way that could not be read
 
 
 @dataclass(frozen=True)
@@ -198,6 +199,7 @@ class Finished(Event):
     """The last event of an account; ``again``: another pass right away has work to do."""
 
     error_class: str = ""
+    warning: str = ""  # folders that could not be read, while others could
     error: str = ""
     again: bool = False
     bytes_moved: int = 0

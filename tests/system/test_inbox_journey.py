@@ -119,6 +119,7 @@ def test_first_day(journey):
     _watch_first_sync(journey)
     _read(journey)
     _search_and_assign(journey)
+    _type_an_answer(journey)
     _new_mail_by_itself(journey)
     assert not browser.errors, browser.errors
 
@@ -196,6 +197,36 @@ def _search_and_assign(journey):
     browser.see(".lokario_note_body", "garde-corps")
     journey.picture("assigned")
     assert journey.sql("SELECT count(*) FROM inbox_conversation WHERE user_id IS NOT NULL").strip() == "1"
+
+
+def _type_an_answer(journey):
+    """Real keys: letters that are shortcuts go into the answer; outside of it they work, and can be taken back."""
+    browser = journey.browser
+    states = "SELECT string_agg(state, ',' ORDER BY id) FROM inbox_conversation"
+    browser.fill(".lokario_inbox_search input", "")
+    browser.click(".lokario_row .lokario_subject", "Facture")
+    browser.see(".lokario_reader_header h1", "Facture")
+    before = journey.sql(states)
+    browser.click(".lokario_reply")
+    browser.wait("document.activeElement?.closest('.lokario_editor')")
+    for letter in "Merci, je vous dis demain":
+        browser.press(letter)
+    browser.see(".lokario_editor", "Merci, je vous dis demain")
+    browser.evaluate("document.activeElement.blur()")
+    for key in "edjsxmuzio":  # the composer is open: still no shortcuts
+        browser.press(key)
+    assert browser.evaluate("document.querySelector('.lokario_reader_header h1').innerText.includes('Facture')")
+    assert journey.sql(states) == before
+    browser.click(".lokario_composer .lokario_close")
+    browser.see(".lokario_reply")
+    browser.evaluate("document.activeElement.blur()")
+    browser.press("e")
+    browser.click(".o_notification .btn", "Annuler")
+    browser.see(".lokario_row .lokario_subject", "Facture")
+    deadline = time.monotonic() + 20
+    while journey.sql(states) != before and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert journey.sql(states) == before
 
 
 def _new_mail_by_itself(journey):

@@ -1,0 +1,244 @@
+"""Kinds of mail that other programs were reported to read, or write, wrongly: properties and right values."""
+
+from base64 import b64encode
+from datetime import datetime
+from email import message_from_bytes, policy
+
+from asn1crypto import cms
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from odoo.tests import BaseCase, tagged
+
+from ..tools import mime_builder, rule_match, smtp_retry
+from ..tools.authentication import authentication_verdict
+from ..tools.charsets import decode
+from ..tools.invitation import read_invitation
+from ..tools.loop_guard import refusal
+from ..tools.mail_addresses import addresses, joined, pairs
+from ..tools.mime_message import parse_mail
+from ..tools.mime_text import decode_field
+
+NAMES = st.text(
+    alphabet=st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp"), exclude_characters="\u0085\ufffe\uffff"),
+    min_size=1,
+    max_size=40,
+).map(lambda name: " ".join(name.split()))
+VICTIM, SENDER = "anna@client.example", "mallory@evil.example"
+
+
+@tagged("post_install", "-at_install")
+class TestPeople(BaseCase):
+    """The address of a person is what stands in the last angle brackets, whatever the name says."""
+
+    @settings(max_examples=300, deadline=None)
+    @given(st.lists(st.tuples(NAMES, st.sampled_from([SENDER, "b@b.fr", "c+d@sub.example"])), min_size=1, max_size=4))
+    def test_what_is_stored_reads_the_same_again(self, people):
+        people = [(decode_field(name), address) for name, address in people]
+        self.assertEqual(pairs(joined(people)), people)
+
+    @settings(max_examples=300, deadline=None)
+    @given(NAMES, st.sampled_from(["{0}", '"{0}"', "({0})", "=?utf-8?q?{1}?=", '{0} "{0}"', "{0},", "(({0}) x)"]))
+    def test_no_name_is_an_address(self, name, shape):
+        encoded = "".join(f"={byte:02X}" for byte in VICTIM.encode())
+        for inside in (VICTIM, f"{VICTIM} {name}".replace("<", "").replace(">", "")):
+            plain = "".join(char for char in inside if char not in '"()\\,;:<>[]')
+            header = f"{shape.format(plain, encoded)} <{SENDER}>"
+            self.assertEqual(addresses(header)[-1:], [SENDER], header)
+            self.assertNotIn(VICTIM, addresses(header)[-1])
+
+    def test_spellings(self):
+        for header, expected in (
+            ("=?utf-8?Q?Martin=2C_Paul?= <paul@c.fr>, luc@c.fr", [("Martin, Paul", "paul@c.fr"), ("", "luc@c.fr")]),
+            ('"Martin, Paul" <paul@c.fr>', [("Martin, Paul", "paul@c.fr")]),
+            ("Martin, Paul <paul@c.fr>", [("Martin, Paul", "paul@c.fr")]),
+            ("paul@c.fr (Paul)", [("Paul", "paul@c.fr")]),
+            ("Équipe: a@c.fr, Luc <b@c.fr>; d@c.fr", [("", "a@c.fr"), ("Luc", "b@c.fr"), ("", "d@c.fr")]),
+            ("undisclosed-recipients:;", []),
+            ("<@relay.fr:paul@c.fr>", [("", "paul@c.fr")]),
+            (f"<{SENDER}> (=?utf-8?q?=29_anna=40client=2Eexample?=)", [("", SENDER)]),
+        ):
+            self.assertEqual(pairs(header), expected, header)
+
+    def test_rules_look_at_addresses(self):
+        mail = rule_match.RuleMail(sender=f'"compta@banque.example" <{SENDER}>', recipient='"a@b.fr" <c@d.fr>')
+        for field, operator, value in (
+            ("sender", "equals", "compta@banque.example"),
+            ("sender", "matches_domain", "banque.example"),
+            ("recipient", "matches_domain", "b.fr"),
+        ):
+            self.assertFalse(rule_match.matches([rule_match.Condition(field, operator, value)], mail, match_all=True))
+        for field, value in (("sender", "evil.example"), ("recipient", "d.fr")):
+            condition = rule_match.Condition(field, "matches_domain", value)
+            self.assertTrue(rule_match.matches([condition], mail, match_all=True))
+
+    def test_verdicts_are_read_by_their_grammar(self):
+        trusted = ("mx.google.com",)
+        for field, verdict in (
+            (f"mx.google.com; dkim=pass header.d={'client.example'}", "pass"),
+            ('mx.google.com; spf=pass smtp.mailfrom="a dkim=pass header.d=client.example"@evil.example', "none"),
+            ("mx.google.com; spf=none (dkim=pass header.d=client.example)", "none"),
+            ("mx.google.com; spf=none (a (b) ; dkim=pass header.d=client.example)", "none"),
+            ("mx.evil.example; dkim=pass header.d=client.example", "none"),
+            ("mx.google.com; dkim=fail header.d=x.fr; dkim=pass (ok) header.d=client.example", "pass"),
+            ("mx.google.com 1; dmarc=fail header.from=client.example; dkim=pass header.d=client.example", "fail"),
+            ('mx.google.com; dkim=pass reason="header.d=client.example" header.d=evil.example', "none"),
+        ):
+            self.assertEqual(
+                authentication_verdict(f"Authentication-Results: {field}\n", VICTIM, trusted), verdict, field
+            )
+        headers = "Authentication-Results: dkim=pass header.d=client.example;dmarc=pass header.from=client.example\n"
+        microsoft = ("protection.outlook.com", "outlook.com")
+        self.assertEqual(authentication_verdict(headers, VICTIM, microsoft), "pass")
+        self.assertEqual(authentication_verdict(headers, VICTIM, trusted), "none")
+        self.assertEqual(
+            authentication_verdict("Authentication-Results: spf=none\n" + headers, VICTIM, microsoft), "none"
+        )
+
+    def test_robots(self):
+        ours = ("To", "contact@ours.fr")
+        for mark in (
+            ("Subject", "=?utf-8?Q?R=C3=A9ponse_automatique?="),
+            ("X-Auto-Reply", "yes"),
+            ("X-Precedence", "bulk"),
+            ("Delivered-To", "autoresponder@c.fr"),
+        ):
+            self.assertTrue(refusal([("From", "a@c.fr"), ours, mark], {"contact@ours.fr"}), mark)
+        self.assertFalse(refusal([("From", "a@c.fr"), ours, ("Subject", "Devis")], {"contact@ours.fr"}))
+
+
+@tagged("post_install", "-at_install")
+class TestText(BaseCase):
+    def test_words_of_headers(self):
+        for value, expected in (
+            ("Devis de la\r\n =?utf-8?q?s=C3=A9rie?= 12", "Devis de la série 12"),
+            ("=?utf-8?b?w6k=?= =?utf-8?b?dMOp?=", "été"),
+            ("=?utf-8?b?w6l0?==?utf-8?b?w6k=?=", "été"),
+            ("=?utf-8?b?4?= reste", "reste"),
+            ("=?x-nothing?q?=E9t=E9?=", "été"),
+            ("=?iso-2022-jp?b?GyRCRnxLXBsoQg==?=", "日本"),
+        ):
+            self.assertEqual(decode_field(value)[-len(expected) :], expected, value)
+
+    def test_charsets(self):
+        for data, label, expected in (
+            ("été à ".encode() + b"\xff" + "Noël".encode(), "utf-8", "été à \ufffdNoël"),
+            ("été".encode("cp1252"), "utf-8", "été"),
+            ("été".encode("cp1252"), None, "été"),
+            ("“devis”".encode("cp1252"), "iso-8859-1", "“devis”"),
+            ("한글 똠".encode("cp949"), "ks_c_5601-1987", "한글 똠"),
+            ("①日本".encode("cp932"), "shift_jis", "①日本"),
+            (b"\x1b$B-!F|K\\\x1b(B", "iso-2022-jp", "①日本"),
+            (b"\x1b$BF|K\\\x1b(B", None, "日本"),
+            ("Привет".encode("koi8-r"), "KOI8-R", "Привет"),
+            (b"\xef\xbb\xbf" + "été".encode(), "iso-8859-1", "été"),
+            ("été".encode("utf-16"), "utf-8", "été"),
+            (b"\xed\xa0\xbd\xed\xb8\x80 caf\xc3\xa9", "utf-8", "😀 café"),
+        ):
+            self.assertEqual(decode(data, label), expected, (data, label))
+
+    def test_bodies(self):
+        page = '<html><head><meta charset="windows-1251"></head><p>Привет</p>'.encode("cp1251")
+        for content_type, encoding, body, expected in (
+            (b"text/html", b"8bit", page, "Привет"),
+            (b"text/html charset=utf-8", b"8bit", "<p>été</p>".encode(), "été"),
+            (b"text/plain; charset=utf-8", b"quoted-printable (as usual)", b"=C3=A9t= \t\r\n=C3=A9", "été"),
+            (b"text/plain (words); charset=utf-8", b"BASE64 ", b"w6l0w6k=", "été"),
+        ):
+            raw = b"From : a@b.fr\r\nContent-Type: %s\r\nContent-Transfer-Encoding: %s\r\n\r\n%s"
+            mail = parse_mail(raw % (content_type, encoding, body))
+            self.assertEqual((mail.body_text.strip(), mail.attachments), (expected, ()), content_type)
+            self.assertEqual(mail.from_address, "a@b.fr")
+
+    def test_files(self):
+        part = (
+            "From: a@b.fr\r\nContent-Type: multipart/related; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n"
+            '<p>voir <img src="cid:logo"></p>\r\n'
+            + "".join(
+                f"--b\r\nContent-Type: {kind}\r\nContent-ID: <{cid}>\r\n"
+                f'Content-Disposition: inline; filename="{name}"\r\n\r\nx\r\n'
+                for kind, cid, name in (
+                    ("image/png", "logo", "logo.png"),
+                    ("application/pdf", "f", "devis\u202efdp.exe"),
+                )
+            )
+            + "--b--\r\n"
+        )
+        found = parse_mail(part.encode()).attachments
+        self.assertEqual([(file.name, file.is_inline) for file in found], [("logo.png", True), ("devisfdp.exe", False)])
+
+    def test_words_inside_an_opaque_signature_are_shown(self):
+        inner = b"Content-Type: text/plain; charset=utf-8\r\n\r\n" + "C'est signé.".encode()
+        content = {
+            "version": "v1",
+            "digest_algorithms": [],
+            "encap_content_info": {"content_type": "data", "content": inner},
+            "signer_infos": [],
+        }
+        signed = cms.ContentInfo({"content_type": "signed_data", "content": cms.SignedData(content)}).dump()
+        head = b"From: a@b.fr\r\nContent-Type: application/pkcs7-mime; name=smime.p7m\r\n\r\n"
+        mail = parse_mail(
+            head.replace(b"\r\n\r\n", b"\r\nContent-Transfer-Encoding: base64\r\n\r\n") + b64encode(signed)
+        )
+        self.assertEqual((mail.body_text, [part.name for part in mail.attachments]), ("C'est signé.", ["smime.p7m"]))
+        for broken in (signed[:40], b"", b"\x30\x80" * 50):
+            self.assertFalse(parse_mail(head + broken).body_text)
+
+    def test_invitations(self):
+        frame = (
+            b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\nUID:1\r\n"
+            b"DTSTAMP:20260301T000000Z\r\nSUMMARY:%s\r\nDTSTART%s\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+        )
+        winter, summer = b":20260110T090000", b":20260710T090000"
+        for summary, start, expected, hour in (
+            (b"D\xc3\r\n \xa9jeuner", winter + b"Z", "Déjeuner", 9),
+            ("Déjeuner".encode("cp1252"), winter + b"Z", "Déjeuner", 9),
+            (b"x", b";TZID=Romance Standard Time" + winter, "x", 8),
+            (b"x", b';TZID="Romance Standard Time"' + summer, "x", 7),
+            (b"x", b";TZID=Europe/Paris" + summer, "x", 7),
+        ):
+            found = read_invitation(frame % (summary, start))
+            self.assertEqual((found.summary, found.start.hour, found.is_floating), (expected, hour, False), start)
+        self.assertEqual(read_invitation(b"\xef\xbb\xbf" + frame % (b"x", winter + b"Z")).summary, "x")
+
+
+@tagged("post_install", "-at_install")
+class TestSent(BaseCase):
+    LONG = st.one_of(
+        NAMES, st.text(alphabet="aé日", min_size=200, max_size=1500), st.just("https://x.fr/" + "a" * 1500)
+    )
+
+    @settings(max_examples=100, deadline=None)
+    @given(LONG, LONG, LONG, st.lists(st.one_of(st.text(max_size=20), st.just("a" * 1200)), max_size=40))
+    def test_no_line_is_too_long_for_any_server(self, name, subject, file_name, ids):
+        mail = mime_builder.OutgoingMail(
+            "<n@a.example>",
+            (name, "a@a.example"),
+            ((name, "b@b.example"),),
+            subject,
+            "x",
+            "<p>x</p>",
+            datetime(2026, 3, 2),
+            in_reply_to=f"<{ids[0]}@c.fr>" if ids else "",
+            references=tuple(f"<{item}@c.fr>" for item in ids),
+            parts=(mime_builder.Part(file_name, "application/pdf", b"x"),),
+        )
+        raw = mime_builder.build(mail)
+        self.assertLessEqual(max(map(len, raw.split(b"\r\n"))), 998)
+        read = message_from_bytes(raw, policy=policy.default)
+        self.assertEqual(" ".join(parse_mail(raw).subject.split()), " ".join(subject.split())[:2000].strip())
+        wanted = " ".join(file_name.split())
+        self.assertEqual(" ".join(next(read.iter_attachments()).get_filename().split()), wanted)
+
+    def test_whose_fault_a_refusal_is(self):
+        for code, text, stage, action in (
+            (452, "4.2.2 Mailbox of j@c.fr is over quota", "rcpt", smtp_retry.RETRY),
+            (550, "5.2.2 quota exceeded", "rcpt", smtp_retry.REFUSED),
+            (552, "5.2.2 Mailbox full", "data", smtp_retry.REFUSED),
+            (550, "User quota exceeded", "rcpt", smtp_retry.REFUSED),
+            (452, "4.5.3 Too many recipients", "rcpt", smtp_retry.RETRY),
+            (452, "4.2.2 Over quota", "mail", smtp_retry.HOLD),
+            (550, "5.4.5 Daily user sending limit exceeded", "data", smtp_retry.HOLD),
+            (450, "Too many messages, slow down", "mail", smtp_retry.HOLD),
+            (535, "5.7.8 Bad credentials", "login", smtp_retry.HOLD),
+        ):
+            self.assertEqual(smtp_retry.classify(code, text, stage).action, action, text)
