@@ -2,7 +2,7 @@ from dataclasses import dataclass
 from email.policy import SMTP
 
 from odoo import api, models
-from odoo.tools.mail import email_normalize, email_split, formataddr
+from odoo.tools.mail import email_domain_extract, email_normalize, email_split, formataddr
 
 
 @dataclass(frozen=True)
@@ -123,9 +123,13 @@ class MailMail(models.Model):
         return tuple(envelope), message.as_bytes(policy=SMTP)
 
     def _business_reply_to(self, route):
-        """The mailbox; without one, what Odoo or the writer chose, so that answers reach the document."""
-        chosen = email_normalize(self.reply_to or "")
-        if route.kind != "mailbox" and chosen and chosen != email_normalize(self.email_from or ""):
+        """The door's own address; by the global server Odoo's catch-all where there is one, else the company's."""
+        domain = email_domain_extract(self.reply_to or "")
+        if (
+            route.kind == "global"
+            and domain
+            and self.env["mail.alias.domain"].sudo().search_count([("name", "=", domain)], limit=1)
+        ):
             return self.reply_to
         return self._business_name(route, route.reply_to or route.address)
 

@@ -107,3 +107,30 @@ class TestWall(BillingCase):
         }
         hosts = {"imap_host": "127.0.0.1", "smtp_host": "127.0.0.1", "email_password": "x", "visibility": "shared"}
         return self.env["inbox.integration"].sudo().create(values | hosts)
+
+
+@tagged("post_install", "-at_install")
+class TestWithoutMailbox(BillingCase):
+    def test_answers_bounces_and_unsubscribing_are_odoos_own(self):
+        values = {"name": "alpha.test", "bounce_alias": "bounce", "catchall_alias": "catchall"}
+        domain = self.env["mail.alias.domain"].create(values)
+        self.company.alias_domain_id = domain
+        move = self.invoice()
+        mail = self.env["mail.mail"].create(
+            {
+                "model": move._name,
+                "res_id": move.id,
+                "subject": "Invoice",
+                "body_html": "<p>Hi</p>",
+                "email_to": "compta@beta.test",
+                "reply_to": domain.catchall_email,
+                "headers": repr({"List-Unsubscribe": "<https://alpha.test/u>"}),
+            }
+        )
+        with self.sending():
+            mail.send()
+        [(envelope, _to, _raw, _login)] = self.smtp.received
+        [message] = self.mails()
+        self.assertEqual(envelope, "bounce@alpha.test")
+        self.assertIn("catchall@alpha.test", message["Reply-To"])
+        self.assertEqual(message["List-Unsubscribe"], "<https://alpha.test/u>")
