@@ -6,6 +6,7 @@ from . import test_campaign
 from . import test_campaign_tools
 from . import test_configuration
 from . import test_contacts
+from . import test_dns_rules
 from . import test_engagement
 from . import test_findings
 from . import test_install

@@ -76,8 +76,33 @@ domain-macro big $gmail, yahoo.com
 </source>
 """
 
+# Documented forms the guide shows: what is replaced in the good file, by what. None of them is an error or a warning.
+DOCUMENTED = [
+    ("default-virtual-mta b-pool", "default-virtual-mta by-smtp-source-ip"),
+    ("* virtual-mta=b-pool", "* virtual-mta=b-pool,recipient-priority=50"),
+    ("* virtual-mta=b-pool", "* call-to: senders"),
+    ("    move-interval 5m", "    delete-after never"),
+    ("        dkim-sign yes", '        dkim-sign yes\n        dkim-headers ""'),
+    ("    smtp-source-host 198.51.100.1", "    enable-signals true\n    smtp-source-host 198.51.100.1"),
+    ("    virtual-mta b1\n", "    virtual-mta b1\n    enable-signals false\n"),
+    ("run-as-root no", "run-as-root no\nmx-connection-limit *.example.net 20\nip-connection-limit 173.194/16 50"),
+    ("http-access 127.0.0.1 admin", "http-access 10/8 monitor"),
+    ("    max-smtp-out 10", "    max-smtp-out 10\n    max-data-volume-rate 1048576/1h"),
+    ("    process-x-virtual-mta yes", "    max-message-size 40M"),
+    ("<source 127.0.0.1>", "<source 0/0>\n    require-auth true"),
+    (
+        "<source 127.0.0.1>",
+        "<address-list traps>\n    address /^b@/\n</address-list>\n<source 127.0.0.1>\n    suppression-lists traps",
+    ),
+]
+
 # code, what is replaced in the good file, by what, and the text of the line to be reported
 MUTATIONS = [
+    ("E5", "        max-smtp-out 2", "        smtp-pattern-list errrors", "smtp-pattern-list errrors"),
+    ("E5", "    process-x-virtual-mta yes", "    rewrite-list nobody", "    rewrite-list nobody"),
+    ("E5", "    process-x-virtual-mta yes", "    suppression-lists traps,more", "    suppression-lists traps,more"),
+    ("E5", "* virtual-mta=b-pool", "* call-to:nobody", "* call-to:nobody"),
+    ("E5", "<source 127", "<smtp-user u>\n    source {u}\n</smtp-user>\n<source 127", "    source {u}"),
     ("E1", "max-msg-rate 83/10m", "max-message-rate 83/10m", "max-message-rate"),
     (
         "E1",
@@ -139,6 +164,12 @@ MUTATIONS = [
 
 @tagged("post_install", "-at_install")
 class TestPmtaLint(BaseCase):
+    def test_documented_forms_are_clean(self):
+        for before, after in DOCUMENTED:
+            with self.subTest(after):
+                self.assertIn(before, GOOD)
+                self.assertEqual(lint(GOOD.replace(before, after, 1)), [])
+
     def test_good_file_is_clean(self):
         self.assertEqual(lint(GOOD), [])
 

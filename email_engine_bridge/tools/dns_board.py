@@ -59,6 +59,10 @@ def guarded(kind):
     return wrap
 
 
+STRANGER = "203.0.113.254"  # of a network for documentation (RFC 5737): nobody sends from there
+REPORT_ADDRESS = re.compile(r"mailto:[^\s@]+@[^\s@!]+\.[^\s@!]+(![0-9]+[kmgt]?)?|https://\S+", re.I)
+
+
 @guarded("spf")
 def check_domain_spf(lookup, domain, addresses):
     """SPF must pass for every address, within ten lookups."""
@@ -72,7 +76,7 @@ def check_domain_spf(lookup, domain, addresses):
         return Check("spf", "error", found, finding("spf_broken", why=worst.wrong), wanted)
     if addresses and worst.result != "pass":
         return Check("spf", "error", found, finding("spf_not_passed", result=worst.result), wanted)
-    if re.search(r"(^|\s)\+?all\b", found):
+    if check_spf(lookup, domain, STRANGER).result == "pass":  # by +all, 0.0.0.0/0, or whatever is included
         return Check("spf", "error", found, finding("spf_allows_all"), wanted)
     if re.search(r"\bptr\b", found):
         return Check("spf", "warning", found, finding("spf_uses_ptr"), wanted)
@@ -98,9 +102,18 @@ def check_domain_dkim(lookup, domain, selector, record):
         return Check("dkim", "error", records[0], finding("dkim_revoked"), wanted)
     if re.sub(r"\s+", "", found["p"]) != expected["p"] or found.get("k", "rsa") != expected.get("k", "rsa"):
         return Check("dkim", "error", records[0], finding("dkim_other_key"), wanted)
-    if "y" in found.get("t", "").split(":"):
+    if "sha256" not in _listed(found.get("h", "sha256")):
+        return Check("dkim", "error", records[0], finding("dkim_other_hash", hashes=found["h"]), wanted)
+    if not {"*", "email"} & _listed(found.get("s", "*")):
+        return Check("dkim", "error", records[0], finding("dkim_other_service", service=found["s"]), wanted)
+    if "y" in _listed(found.get("t", "")):
         return Check("dkim", "warning", records[0], finding("dkim_test"), wanted)
     return Check("dkim", "ok", records[0], finding("dkim_right"))
+
+
+def _listed(text):
+    """The words of a colon-separated tag (RFC 6376 §3.6.1)."""
+    return {word.strip().lower() for word in text.split(":")}
 
 
 def find_dmarc(lookup, domain):
@@ -126,12 +139,16 @@ def check_domain_dmarc(lookup, domain, signing_domain, report_to=""):
             "dmarc", "error", " | ".join(records), finding("dmarc_several", name=name, count=len(records)), wanted
         )
     policy = tags(records[0])
-    if policy is None or policy.get("p", "none").lower() not in ("none", "quarantine", "reject"):
+    policies = {policy[name].lower() for name in ("p", "sp", "np") if name in policy} if policy else {""}
+    if not policies <= {"none", "quarantine", "reject"}:
         return Check("dmarc", "error", records[0], finding("dmarc_unreadable"), wanted)
     if "p" not in policy:
         return Check("dmarc", "error", records[0], finding("dmarc_no_policy"), wanted)
     if not _aligned(domain, signing_domain, policy.get("adkim", "r").lower(), name):
         return Check("dmarc", "error", records[0], finding("dmarc_not_aligned", domain=signing_domain), wanted)
+    reports = [part.strip() for name in ("rua", "ruf") for part in policy.get(name, "").split(",") if part.strip()]
+    if wrong := next((part for part in reports if not REPORT_ADDRESS.fullmatch(part)), None):
+        return Check("dmarc", "warning", records[0], finding("dmarc_no_report_address", address=wrong), wanted)
     return Check("dmarc", "ok", records[0], finding("dmarc_right", name=name, policy=policy["p"]))
 
 

@@ -106,10 +106,14 @@ def _name(state, domain, text):
 def _parse(record):
     """Return ([(qualifier, mechanism, argument)], redirect target); every term is checked first."""
     terms, redirects, has_all = [], [], False
-    for word in record.split()[1:]:
+    if not record.isascii():
+        raise SpfPermError("spf_unknown_term", term=next(word for word in record.split(" ") if not word.isascii()))
+    for word in [word for word in record.split(" ") if word][1:]:  # RFC 7208 §12: a space, and nothing else
         if MODIFIER.fullmatch(word):
             name, _equals, value = word.partition("=")
             if name.lower() == "redirect":
+                if not value:
+                    raise SpfPermError("spf_no_argument", term=word)
                 redirects.append(value)
             continue
         match = TERM.fullmatch(word)

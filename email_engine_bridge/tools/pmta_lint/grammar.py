@@ -16,7 +16,7 @@ DOMAIN_PARENTS = ("Global", "virtual-mta", "virtual-mta-pool")
 # Blocks that live inside others; every other block belongs to the top of the file.
 NESTED_BLOCKS = {
     "domain": DOMAIN_PARENTS,
-    "address-list": ("bounce-processor", "feedback-loop-processor"),
+    "address-list": ("Global", "bounce-processor", "feedback-loop-processor"),
     "email-patterns": ("bounce-processor", "feedback-loop-processor"),
     "pattern-list": ("Global", "pattern-list"),
 }

@@ -9,7 +9,8 @@ from .findings import _, error
 REGEX = r"/(?:[^/\\]|\\.)*/"
 PATTERN_LINE = re.compile(rf"(?:(?:mail-from|rcpt-to)\s+{REGEX}|header\s+\S+\s+{REGEX}|\*)(?:\s+(.+))?", re.I)
 CATEGORY_LINE = re.compile(rf"{REGEX}\s+[a-z0-9-]+", re.I)
-RESULT = re.compile(r"virtual-mta=\S+|recipient-priority=\d{1,3}|call-to:\S+", re.I)
+SETTING = r"(?:virtual-mta=[^\s,]+|recipient-priority=\d{1,3})"
+RESULT = re.compile(rf"{SETTING}(?:,{SETTING})*|call-to:\s*\S+", re.I)
 REPLY = re.compile(rf"({REGEX})\s+(\S+)")
 ACTION = re.compile(
     r"mode=(normal|backoff)|backoff-to-normal-after=(0|never|(\d+[wdhms])+)|skip-mx|bounce-queue|bounce-rcpt"
@@ -33,10 +34,10 @@ def check_pattern_list(block):
     return findings
 
 
-def pattern_targets(block):
-    """Yield (line, name) of the VMTAs a pattern list leads to."""
+def pattern_targets(block, result=r"virtual-mta="):
+    """Yield (line, name) of the VMTAs, or of another `result`, a pattern list leads to."""
     for line in block.directives():
-        match = re.search(r"\bvirtual-mta=(\S+)", line.value)
+        match = re.search(rf"\b{result}([^\s,]+)", line.value, re.I)
         if match:
             yield line.line, match[1]
 

@@ -17,6 +17,15 @@ REROUTES = (
     "backoff-reroute-to-virtual-mta",
     "invalid-virtual-mta-fallback",
 )
+BY_LOCAL_ADDRESS = "by-smtp-source-ip"  # documented in the place of a VMTA's name
+# directive: the blocks its value, one name or several, must name
+NAMES = {
+    "smtp-pattern-list": "smtp-pattern-list",
+    "rewrite-list": "rewrite-list",
+    "suppression-lists": "address-list",
+    "source-group": "source-group",
+    "source": "source",
+}
 DIRECTIVES, LEGACY = FACTS["directives"], frozenset(FACTS["legacy"])
 
 
@@ -53,7 +62,7 @@ def _line(block, directive):
     if fact is None:
         return [_misplaced(block, directive, scopes)]
     findings = check_value(directive, fact) or check_webhook_url(directive)
-    if fact.get("deprecated"):
+    if fact.get("deprecated") is True or (fact.get("deprecated") == "number" and directive.value.isdigit()):
         findings.append(warning(line, "W6", _("%(directive)s is deprecated"), directive=name))
     if name == "reply":
         findings += check_reply(directive)
@@ -101,11 +110,17 @@ def _references(root):
     vmtas = {block.name.lower() for block in root.blocks("virtual-mta")}
     targets = vmtas | {block.name.lower() for block in root.blocks("virtual-mta-pool")}
     lists = {block.name.lower(): block.line for block in root.blocks("pattern-list")}
-    findings = []
+    findings = _undefined_names(root)
     for block, _parent in root.walk():
-        used = [(item.line, item.keyword, item.value) for item in block.directives(*REROUTES) if item.value != '""']
+        used = [
+            (item.line, item.keyword, item.value)
+            for item in block.directives(*REROUTES)
+            if item.value != '""' and item.value.lower() != BY_LOCAL_ADDRESS
+        ]
         if block.tag == "pattern-list":
             used += [(line, "pattern-list", name) for line, name in pattern_targets(block)]
+            calls = pattern_targets(block, r"call-to:\s*")
+            findings += [_undefined(line, "call-to", name) for line, name in calls if name.lower() not in lists]
         findings += [_undefined(*use) for use in used if use[2].lower() not in targets]
         if block.tag == "virtual-mta-pool":
             members = [(item.line, f"pool {block.name}", item.value) for item in block.directives("virtual-mta")]
@@ -113,6 +128,18 @@ def _references(root):
         if block.tag == "source":
             findings += _late_lists(block, lists)
     return findings
+
+
+def _undefined_names(root):
+    defined = {(tag, block.name.lower()) for tag in NAMES.values() for block in root.blocks(tag)}
+    return [
+        _undefined(item.line, item.keyword, name)
+        for block, _parent in root.walk()
+        if block.tag not in PATTERN_BLOCKS
+        for item in block.directives(*NAMES)
+        for name in re.split(r"[\s,]+", item.value.strip('"'))
+        if name and (NAMES[item.keyword], name.lower()) not in defined
+    ]
 
 
 def _late_lists(source, lists):
@@ -222,7 +249,7 @@ def _relaying(root):
     """W3 and W4, which are errors for us: open relays and open administration."""
     findings = []
     for block in [root, *root.blocks("source")]:
-        if block is root or is_any_network(block.name):
+        if (block is root or is_any_network(block.name)) and not _asks_password(block):
             for relaying in block.directives("always-allow-relaying"):
                 if relaying.value.lower() in ("yes", "true"):
                     findings.append(error(relaying.line, "W3", _("this is an open relay for everybody")))
@@ -231,6 +258,10 @@ def _relaying(root):
         if len(words) == 2 and is_any_network(words[0]) and words[1].lower() == "admin":
             findings.append(error(access.line, "W4", _("everybody may administer this server")))
     return findings
+
+
+def _asks_password(block):
+    return any(item.value.lower() in ("yes", "true") for item in block.directives("require-auth"))
 
 
 def _keys(root):

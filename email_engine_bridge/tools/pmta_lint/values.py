@@ -14,7 +14,8 @@ SIZE = re.compile(r"0|unlimited|\d+[bkmgt]", re.I)
 INT = re.compile(r"\d+|unlimited|auto", re.I)
 UNIT = r"(\d*)(d|day|h|hr|m|min|s|sec)"
 RATE = re.compile(rf"(\d+)/{UNIT}", re.I)
-VOLUME_RATE = re.compile(rf"(\d+)[bkmgt]/{UNIT}", re.I)
+VOLUME_RATE = re.compile(rf"(\d+)[bkmgt]?/{UNIT}", re.I)
+SHORT_NETWORK = re.compile(r"(\d{1,3}(?:\.\d{1,3}){0,2})/(\d{1,2})")  # 10/8, 173.194/16
 HOST = re.compile(
     r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?)*"
 )
@@ -40,6 +41,8 @@ def check_value(directive, fact):
 
 
 def is_ip(text):
+    if short := SHORT_NETWORK.fullmatch(text):
+        text = f"{short[1]}{'.0' * (3 - short[1].count('.'))}/{short[2]}"
     try:
         ipaddress.ip_network(text, strict=False)
     except ValueError:
@@ -143,6 +146,13 @@ def _network_and(valid, code, text):
     return check
 
 
+def _name_and_number(directive):
+    words = directive.args
+    if len(words) == 2 and INT.fullmatch(words[1]):
+        return []
+    return _refuse(directive, "E10", _("%(directive)s: NAME NUMBER expected, found %(found)s"))
+
+
 def _check_by_prefix(kind):
     if not kind.startswith("enum:"):
         return None
@@ -175,6 +185,12 @@ CHECKS = {
     ),
     "time-list": _times,
     "size": _fits(SIZE, "E10", _("%(directive)s: a size such as 10M expected, found %(found)s")),
+    "size|int": _fits(
+        re.compile(rf"{SIZE.pattern}|\d+", re.I),
+        "E10",
+        _("%(directive)s: a size such as 10M expected, found %(found)s"),
+    ),
+    "name+int": _name_and_number,
     "int": _fits(INT, "E10", NUMBER),
     "int|unlimited": _fits(INT, "E10", NUMBER),
     "rate": _rate,

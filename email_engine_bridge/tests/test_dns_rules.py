@@ -1,0 +1,70 @@
+from odoo.tests import BaseCase, tagged
+
+from ..tools import dkim_keys, dns_board
+from ..tools.spf import check_spf
+
+
+class Zone:
+    """A name server in a dictionary: {name: TXT record}."""
+
+    def __init__(self, records):
+        self._records = records
+
+    def txt(self, name):
+        return [self._records[name]] if name in self._records else []
+
+    def addresses(self, _name, *_kinds):
+        return []
+
+
+@tagged("post_install", "-at_install")
+class TestDnsRules(BaseCase):
+    """What receivers refuse is not green, with the same records for two domains."""
+
+    def test_spf_terms_are_separated_by_spaces_and_say_something(self):
+        for domain in ("a.test", "b.test"):
+            for record in (
+                "v=spf1 ip4:192.0.2.10\xa0-all",
+                "v=spf1 ip4:192.0.2.10\t-all",
+                "v=spf1 redirect=",
+                "v=spf1 ip4:192.0.2.10 -äll",
+            ):
+                self.assertEqual(check_spf(Zone({domain: record}), domain, "192.0.2.10").result, "permerror")
+            self.assertEqual(
+                check_spf(Zone({domain: "v=spf1  ip4:192.0.2.10  -all "}), domain, "192.0.2.10").result, "pass"
+            )
+
+    def test_spf_for_everybody_is_found_wherever_it_stands(self):
+        for records in (
+            {"a.test": "v=spf1 +ALL"},
+            {"a.test": "v=spf1 include:b.test -all", "b.test": "v=spf1 ip4:0.0.0.0/0 -all"},
+            {"a.test": "v=spf1 redirect=b.test", "b.test": "v=spf1 all"},
+        ):
+            check = dns_board.check_domain_spf(Zone(records), "a.test", ["192.0.2.10"])
+            self.assertEqual((check.verdict, check.finding["code"]), ("error", "spf_allows_all"))
+        check = dns_board.check_domain_spf(Zone({"a.test": "v=spf1 ip4:192.0.2.10 -all"}), "a.test", ["192.0.2.10"])
+        self.assertEqual(check.verdict, "ok")
+
+    def test_dkim_keys_that_receivers_may_not_use(self):
+        record = dkim_keys.generate("rsa").record
+        for tag, verdict in (
+            ("", "ok"),
+            ("h=sha1:sha256; ", "ok"),
+            ("s=*; ", "ok"),
+            ("h=sha1; ", "error"),
+            ("h=rsa-sha256; ", "error"),
+            ("s=tlsrpt; ", "error"),
+        ):
+            published = record.replace("k=rsa; ", f"{tag}k=rsa; ")
+            zone = Zone({"s1._domainkey.a.test": published})
+            self.assertEqual(dns_board.check_domain_dkim(zone, "a.test", "s1", record).verdict, verdict, published)
+
+    def test_dmarc_policies_of_subdomains_and_report_addresses(self):
+        for record, verdict in (
+            ("v=DMARC1; p=none; rua=mailto:a@a.test,mailto:b@b.test!10m", "ok"),
+            ("v=DMARC1; p=none; sp=bogus", "error"),
+            ("v=DMARC1; p=none; rua=mailto:nobody", "warning"),
+            ("v=DMARC1; p=none; rua=a@a.test", "warning"),
+        ):
+            zone = Zone({"_dmarc.a.test": record})
+            self.assertEqual(dns_board.check_domain_dmarc(zone, "a.test", "a.test").verdict, verdict, record)
