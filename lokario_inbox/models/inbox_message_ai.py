@@ -3,7 +3,7 @@ from email.parser import HeaderParser
 from odoo import fields, models
 
 from ..tools.authentication import authentication_verdict, trusted_authserv
-from ..tools.visible_text import visible_text
+from ..tools.fenced_reader import reader
 
 
 class InboxMessage(models.Model):
@@ -81,7 +81,7 @@ class InboxMessage(models.Model):
 
     def _visible_text(self):
         """Return what a person sees of the mail; hidden text lends nothing to an answer."""
-        return visible_text(self.body_html) if self.body_html else self.body_text or ""
+        return reader.visible_text(self.body_html) if self.body_html else self.body_text or ""
 
     def _header_pairs(self):
         """Return the (name, value) pairs of the mail's headers, for loop protection."""

@@ -6,7 +6,7 @@ from odoo.exceptions import UserError
 
 from ..const import TOMBSTONE_DAYS
 from ..exceptions import UnreadableMail
-from ..tools.mime_message import parse_mail
+from ..tools.fenced_reader import reader
 from ..tools.sync_plan import Fetched, RawItem
 
 
@@ -107,7 +107,7 @@ class InboxQuarantine(models.Model):
             return
         raw = base64.b64decode(self.raw)
         try:
-            parsed = parse_mail(raw)
+            parsed = reader.parse_mail(raw)
         except UnreadableMail as err:
             raise UserError(self.env._("Still unreadable: %s", err)) from err
         item = RawItem(self.uid, "", self.received_at or None, self.size, raw=raw)

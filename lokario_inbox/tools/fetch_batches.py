@@ -7,10 +7,10 @@ from collections import deque
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from ..exceptions import ServerFault
+from ..exceptions import ServerFault, UnreadableMail
 from .body_structure import leaves
+from .fenced_reader import reader
 from .imap_wire import format_uids, number
-from .mime_message import parse_partial
 from .mime_parts import Part, attachment_name, files_inside, shown_inline
 from .mime_text import decode_bytes, decode_transfer
 from .sync_plan import ARCHIVED, RawItem
@@ -253,7 +253,11 @@ async def _big_item(session, uid, info):
         return RawItem(uid, **info, problem=problem)
     if not "".join(bodies).strip():
         bodies = unpacked.text, unpacked.html
-    mail = parse_partial(header or b"", info["size"], bodies, shown_inline(attachments, bodies[1]))
+    try:
+        parts = shown_inline(attachments, bodies[1])
+        mail = await asyncio.to_thread(reader.parse_partial, header or b"", info["size"], bodies, parts)
+    except UnreadableMail as err:
+        return RawItem(uid, **info, problem=str(err))
     return RawItem(uid, **info, mail=mail)
 
 

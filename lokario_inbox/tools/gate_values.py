@@ -13,11 +13,11 @@ from .gate_words import PROMISES
 _SCHEME = r"(?:h[tx]{2}ps?|ftp|mailto|tel|sms|javascript|data|file|whatsapp|tg|skype|callto|bitcoin)"
 _URL = re.compile(rf"\b{_SCHEME}\s?:\s?/{{0,2}}\s?[^\s<>\"')\]]+", re.IGNORECASE)
 _DOMAIN = re.compile(
-    r"(?<![\w@.-])(?:[a-z0-9¡-￿](?:[a-z0-9¡-￿-]*[a-z0-9¡-￿])?\.)+[a-z¡-￿]{2,24}(?![\w-])(?:[/:?#][^\s<>\"')\]]*)?",
+    r"(?<![\w@.¡-￿-])(?:[a-z0-9¡-￿](?:[a-z0-9¡-￿-]*[a-z0-9¡-￿])?\.)+[a-z¡-￿]{2,24}(?![\w-])(?:[/:?#][^\s<>\"')\]]*)?",
     re.IGNORECASE,
 )
 _WORDED_DOMAIN = re.compile(
-    r"\b[\w-]+\s*[\[({]?\s*(?:\bdot\b|\bpoint\b|\bpunto\b|\bpunkt\b|\bponto\b|\[\.\]|\(\.\)|\{\.\}|\s\.\s|。|．|․)\s*[\])}]?\s*"
+    r"(?<![\w-])[\w-]++\s{0,9}[\[({]?\s{0,9}(?:\bdot\b|\bpoint\b|\bpunto\b|\bpunkt\b|\bponto\b|\[\.\]|\(\.\)|\{\.\}|\s\.\s|。|．|․)\s*[\])}]?\s*"
     r"(?:com|net|org|fr|io|co|info|biz|eu|de|uk|ru|cn|app|shop|online|site|xyz|top|me|example|test|invalid|tk|link|page)\b",
     re.IGNORECASE,
 )
@@ -25,9 +25,9 @@ _OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _IP = re.compile(
     rf"(?<![\d.]){_OCTET}(?:\.{_OCTET}){{3}}(?!\.?\d)|\b(?:[0-9a-f]{{1,4}}:){{3,7}}[0-9a-f]{{1,4}}\b", re.IGNORECASE
 )
-_EMAIL = re.compile(r"[\w.+'-]+\s?@\s?[\w-]+(?:\s?\.\s?[\w-]+)+", re.UNICODE)
+_EMAIL = re.compile(r"(?<![\w.+'-])[\w.+'-]++\s?@\s?[\w-]+(?:\s?\.\s?[\w-]+)+", re.UNICODE)
 _WORDED_EMAIL = re.compile(
-    r"\b[\w.+-]+\s*(?:[\[({<]\s*(?:at|arobase|chez|a)\s*[\])}>]|\b(?:at|arobase|chiocciola|arroba)\b)\s*[\w-]+"
+    r"(?<![\w.+-])[\w.+-]++\s*+(?:[\[({<]\s*(?:at|arobase|chez|a)\s*[\])}>]|\b(?:at|arobase|chiocciola|arroba)\b)\s*[\w-]+"
     r"\s*(?:[\[({<]?\s*(?:dot|point|punto|punkt)\s*[\])}>]?|\.)\s*\w+",
     re.IGNORECASE,
 )
@@ -60,13 +60,13 @@ _IBAN_LENGTHS = {  # ISO 13616 registry
     "SE": 24,
 }
 _DIGITS = re.compile(r"(?<![\w])\+?\d(?:[ .\-/()·_]{0,3}\d)*")
-_GROUPED = re.compile(r"\d{1,3}(?:[ .,' ’]\d{3})+(?:[.,]\d{1,2})?|\d+(?:[.,]\d+)?")
+_GROUPED = re.compile(r"\d{1,3}(?:[ .,' ’]\d{3})+(?:[.,]\d{1,2})?|\d++(?:[.,]\d++)?")
 _CURRENCY = (
     r"(?:€|\$|£|¥|₿|chf|eur(?:o|os)?|usd|gbp|jpy|cad|btc|eth|usdt|dollars?|pounds?|livres? sterling|francs?|balles"
     r"|bitcoins?|centimes?|cents?(?= )|k€|m€|keur|%|pour ?cents?|per ?cent|percent|prozent|por ?ciento|per ?cento)"
 )
 _AMOUNT = re.compile(
-    rf"(?:(?<!\w){_CURRENCY}\s?({_GROUPED.pattern}))|(?:({_GROUPED.pattern})\s?(?:k|m)?\s?{_CURRENCY}(?!\w))",
+    rf"(?:(?<!\w){_CURRENCY}\s?({_GROUPED.pattern}))|(?:(?<!\d)({_GROUPED.pattern})\s?(?:k|m)?\s?{_CURRENCY}(?!\w))",
     re.IGNORECASE,
 )
 _WORDED_CURRENCY = re.compile(

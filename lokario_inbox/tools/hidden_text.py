@@ -12,7 +12,12 @@ _FAINT = 0.2  # opacity
 _FAR = 100  # pixels out of the page
 _CLOSE = 48  # of 441: colours that no eye tells apart on a screen
 _PAGE = (255, 255, 255)  # where nothing else is said
-_RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
+_COMMENT = re.compile(r"/\*(?:[^*]|\*(?!/))*+(?:\*/)?")
+VALUE_MAX = 200  # characters of one value; no honest colour or length is longer
+_DECIDING = re.compile(
+    r"display|visibility|mso-hide|font|font-size|opacity|transform|height|max-height|width|max-width|line-height"
+    r"|left|top|right|bottom|text-indent|margin(?:-\w{1,6})?|clip|clip-path|background|background-color|color"
+)
 _COLOUR = re.compile(r"#[0-9a-f]{3,8}\b|rgba?\([^)]*\)|[a-z]+")
 SHEET_MAX = 100_000  # characters of one style block that are read
 _LENGTH = re.compile(r"(-?\d*\.?\d+)\s*(px|pt|em|rem|ex|ch|in|cm|mm|vw|vh|%)?")
@@ -75,9 +80,11 @@ def _rules(root):
     """
     rules = {}
     for sheet in root.iter("style"):
-        plain = re.sub(r"/\*.*?\*/", "", (sheet.text or "")[:SHEET_MAX], flags=re.DOTALL).lower()
-        for selectors, body in _RULE.findall(plain):
-            declarations = _declarations(body)
+        plain = _COMMENT.sub("", (sheet.text or "")[:SHEET_MAX]).lower()
+        for block in plain.split("}")[:-1]:
+            before, brace, body = block.rpartition("{")
+            selectors = before.rpartition("{")[2]  # behind what opens a media query
+            declarations = _declarations(body) if brace else {}
             for selector in selectors.split(","):
                 if key := _key(selector.split()):
                     rules.setdefault(key, {}).update(declarations)
@@ -92,7 +99,11 @@ def _key(parts):
 
 def _declarations(text):
     pairs = (item.partition(":") for item in text.lower().replace("!important", "").split(";"))
-    return {name.strip(): value.strip() for name, colon, value in pairs if colon}
+    return {
+        name.strip(): value.strip()[: VALUE_MAX + 1]
+        for name, colon, value in pairs
+        if colon and _DECIDING.fullmatch(name.strip())
+    }
 
 
 def _style_of(element, rules):
@@ -144,6 +155,7 @@ def _is_away(style):
     clipped = re.search(r"rect\(\s*0|inset\(\s*(100|50)%", f"{style.get('clip', '')} {style.get('clip-path', '')}")
     shifted = re.search(r"translate[xy3d]*\(\s*-\d{3,}", style.get("transform", ""))
     far = any(value is not None and abs(value) >= 5 * _FAR for value in moved)
+    far |= any(len(style.get(name, "")) > VALUE_MAX for name in ("clip", "clip-path", "transform"))  # not read whole
     return far or any(value is not None and value <= -_FAR for value in margins) or bool(clipped or shifted)
 
 
@@ -177,7 +189,7 @@ def _colours(element, style, ink, behind):
 
 def _colour(text):
     """Return (red, green, blue), "transparent", or None for what is not known."""
-    for word in _COLOUR.findall((text or "").lower()):
+    for word in _COLOUR.findall((text or "")[:VALUE_MAX].lower()):
         if word == "transparent":
             return word
         if word.startswith("rgb"):

@@ -117,10 +117,12 @@ _STORED_CLEANER = nh3.Cleaner(
     **{**_CLEANER_OPTIONS, "attributes": {**_ATTRIBUTES, "img": _ATTRIBUTES["img"] | {"data-remote-src"}}}
 )
 _TEXT_CLEANER = nh3.Cleaner(tags=set(), clean_content_tags={"script", "style", "title", "template", "head"})
-_REMOTE_SRC = re.compile(r'(<img\b[^>]*?) src="(?:https?:)?//', re.IGNORECASE)
-_ANY_SRC = re.compile(r' src="(?!cid:|data:image/)[^"]*"')
-_MSO = re.compile(r"<!--\[if[\s\S]*?<!\[endif\]-->", re.IGNORECASE)
-_BREAKS = re.compile(r"<(?:br|/p|/div|/tr|/li|/h[1-6]|/blockquote|hr)\b[^>]*>", re.IGNORECASE)
+_TAG = re.compile(r'<(?:[^"<>]|"[^"]*+")*+>')  # as nh3 writes them: values may hold what looks like another tag
+_ATTRIBUTE = re.compile(r' ([\w-]+)="([^"]*+)"')
+_REMOTE = re.compile(r"(?:https?:)?//", re.IGNORECASE)
+_MSO_START = re.compile(r"<!--\[if", re.IGNORECASE)
+_MSO_END = re.compile(r"<!\[endif\]-->", re.IGNORECASE)
+_BREAKS = re.compile(r"<(?:br|/p|/div|/tr|/li|/h[1-6]|/blockquote|hr)\b[^<>]*+>", re.IGNORECASE)
 _CELLS = re.compile(r"</t[dh]>", re.IGNORECASE)
 HTML_MAX = 2_000_000  # characters of one body that are kept
 
@@ -131,11 +133,31 @@ def sanitise(markup):
     The reader turns ``data-remote-src`` back into ``src`` when the user asks for the images. What its author hid by
     means that are taken away here keeps the class ``hidden_text.MARK``.
     """
-    cleaned = _CLEANER.clean(mark_hidden(_MSO.sub("", markup[:HTML_MAX])))
-    if "src=" in cleaned:
-        cleaned = _REMOTE_SRC.sub(lambda match: match[0].replace(" src=", " data-remote-src="), cleaned)
-        cleaned = _ANY_SRC.sub("", cleaned)
-    return cleaned
+    cleaned = _CLEANER.clean(mark_hidden(_without_mso(markup[:HTML_MAX])))
+    return _TAG.sub(_without_loads, cleaned) if " src=" in cleaned else cleaned
+
+
+def _without_loads(tag):
+    return _ATTRIBUTE.sub(_waiting_source, tag[0]) if " src=" in tag[0] else tag[0]
+
+
+def _waiting_source(attribute):
+    name, value = attribute.groups()
+    if name != "src" or value.startswith(("cid:", "data:image/")):
+        return attribute[0]
+    return f' data-remote-src="{value}"' if _REMOTE.match(value) else ""
+
+
+def _without_mso(markup):
+    """Without what is for Outlook alone; one look for each end, so that starts without one cost nothing."""
+    pieces, position = [], 0
+    while start := _MSO_START.search(markup, position):
+        end = _MSO_END.search(markup, start.end())
+        if not end:
+            break
+        pieces.append(markup[position : start.start()])
+        position = end.end()
+    return "".join(pieces) + markup[position:]
 
 
 def without_own_links(stored):

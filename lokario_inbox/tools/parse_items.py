@@ -4,7 +4,7 @@ import logging
 from dataclasses import replace
 
 from ..exceptions import UnreadableMail
-from .mime_message import parse_mail
+from .fenced_reader import reader
 
 _logger = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ def _parsed_item(item):
     if item.problem or item.mail or item.is_stored:
         return item
     try:
-        return replace(item, mail=parse_mail(item.raw))
+        return replace(item, mail=reader.parse_mail(item.raw))
     except UnreadableMail as err:
         return replace(item, problem=str(err))
     except Exception as err:

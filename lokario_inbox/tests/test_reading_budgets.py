@@ -1,0 +1,107 @@
+import base64
+import time
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from odoo.tests import BaseCase, tagged
+
+from ..exceptions import UnreadableMail
+from ..tools import mime_html
+from ..tools.fenced_child import PROCESSOR
+from ..tools.fenced_reader import SMALL, FencedReader
+from ..tools.gate_values import amounts, emails, links
+from ..tools.mail_addresses import addresses
+from ..tools.mime_message import parse_mail, parse_partial
+from ..tools.mime_parts import Part
+from .mime_corpus import ordinary
+
+HEADER = b"From: a@x.test\r\nTo: b@y.test\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
+BUDGET = 4 * PROCESSOR + 10  # seconds on the clock: the machine of the tests is shared
+
+UNITS = [
+    *(
+        "<div>",
+        "<style>",
+        "<font color=c{n}><p>",
+        "<table><tr><td>",
+        "<b>",
+        "<a href=x{n}>",
+        "<svg>",
+        "<select>",
+        "</p>",
+    ),
+    *("<!--[if", "<!--", "<br ", "<img ", "<p hidden>", "/*", "{{", "&amp", "<style>p{{color:rgb(", "a{n}=1 ", "\n"),
+]
+
+
+@tagged("post_install", "-at_install")
+class TestReadingBudgets(BaseCase):
+    """Nothing that a stranger writes occupies a worker longer than its budget."""
+
+    def setUp(self):
+        super().setUp()
+        self.reader = FencedReader()
+        self.addCleanup(self.reader.close)
+
+    def read(self, raw):
+        """The mail, or None when it goes to quarantine; within the budget either way."""
+        started = time.monotonic()
+        try:
+            mail = self.reader.parse_mail(raw)
+        except UnreadableMail:
+            mail = None
+        self.assertLess(time.monotonic() - started, BUDGET)
+        return mail
+
+    def test_the_fence_changes_nothing_of_ordinary_mail(self):
+        attached = b"--b\r\nContent-Type: application/pdf; name=a.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        attached += base64.b64encode(bytes(range(256)) * 60) + b"\r\n--b--\r\n"
+        long = HEADER + b"<p>h\xc3\xa9llo <img src=https://x.test/a.png></p>" * 500
+        parts = HEADER.replace(b"text/html", b"multipart/mixed; boundary=b") + b"--b\r\n\r\nhi\r\n" + attached
+        for raw in (long, parts, ordinary(1)):
+            self.assertEqual(self.reader.parse_mail(raw), parse_mail(raw))
+        self.assertGreater(min(len(long), len(parts)), SMALL)
+        waiting, bodies = [Part("n", "text/x", 3, None, part="2")], ("plain", "<p>é</p>")
+        self.assertEqual(
+            self.reader.parse_partial(HEADER, 9, bodies, waiting), parse_partial(HEADER, 9, bodies, waiting)
+        )
+
+    def test_quadratic_html_goes_to_quarantine_and_the_next_mail_is_read(self):
+        for markup in ("<div>" * 100_000, "".join(f"<font color=c{n}><p>" for n in range(90_000))):
+            self.assertIsNone(self.read(HEADER + markup.encode()), markup[:20])
+            self.assertTrue(self.read(HEADER + b"<p>good</p>" * 1000))
+
+    def test_25_megabytes_of_anything(self):
+        for unit in (b"<div>", b"\n", b"<p x='"):
+            self.read(HEADER + unit * (25_000_000 // len(unit)))
+
+    @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+    @given(st.lists(st.sampled_from(UNITS), min_size=1, max_size=3), st.sampled_from([30_000, 400_000]))
+    def test_any_repetition(self, units, size):
+        pattern = "".join(units)
+        count = size // len(pattern)
+        self.read(HEADER + "".join(pattern.format(n=n) for n in range(count)).encode())
+
+    def test_what_a_request_reads_is_linear(self):
+        for run, unit in (
+            (mime_html.to_text, "<br "),
+            (mime_html._without_mso, "<!--[if"),
+            (emails, "a."),
+            (emails, "at "),
+            (links, "a-"),
+            (links, "€"),
+            (amounts, "1"),
+            (addresses, "x"),
+            (addresses, "("),
+        ):
+            times = []
+            for count in (20_000, 80_000):
+                started = time.process_time()
+                run(unit * (count // len(unit)))
+                times.append(time.process_time() - started)
+            self.assertLess(times[1], 12 * times[0] + 0.2, unit)
+
+    def test_words_that_look_like_sources_stay(self):
+        found = mime_html.sanitise('<p title=" src=">x src="https://a.test/b" y</p><img alt=" src=" src="//c.test/d">')
+        self.assertIn('x src="https://a.test/b" y', found)
+        self.assertIn('data-remote-src="https://c.test/d"', found)
