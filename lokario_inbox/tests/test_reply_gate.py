@@ -167,9 +167,9 @@ class TestReplyGate(BaseCase):
     def test_a_hostile_style_block_costs_little(self):
         rules = "".join(f".c{index % 7}.d{index}{{display:block}}" for index in range(20_000))
         markup = f"<style>{rules}</style>" + "".join(f"<p class='c{index % 7}'>x" for index in range(40_000))
-        begun = time.monotonic()
+        begun = time.process_time()  # the clock says little on a shared machine
         sanitise(markup)
-        self.assertLess(time.monotonic() - begun, 10)
+        self.assertLess(time.process_time() - begun, 10)
 
 
 @tagged("post_install", "-at_install")

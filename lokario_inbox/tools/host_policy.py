@@ -9,6 +9,7 @@ import socket
 from dataclasses import dataclass
 
 from ..exceptions import AddressRefused, HostUnresolved
+from .public_address import effective_address, is_public
 
 REFUSED = "This server address or port is not allowed, or its name does not exist."
 
@@ -56,7 +57,7 @@ class HostPolicy:
     def _accepts(self, host, address, port):
         if self._is_listed(host, address, port):
             return True
-        return port in self.ports and _is_public(address)
+        return port in self.ports and is_public(address)
 
     def _is_listed(self, host, address, port):
         for entry in self.allowed:
@@ -74,25 +75,6 @@ class HostPolicy:
 
 def _in_network(address, entry):
     try:
-        return _effective(address) in ipaddress.ip_network(entry.strip("[]"), strict=False)
+        return effective_address(address) in ipaddress.ip_network(entry.strip("[]"), strict=False)
     except ValueError:
         return False
-
-
-def _effective(address):
-    """The address that is really reached: IPv4 hidden in IPv6 forms is unwrapped."""
-    ip = ipaddress.ip_address(address.split("%")[0])
-    if ip.version == 6:
-        if ip.ipv4_mapped:
-            return ip.ipv4_mapped
-        if ip.sixtofour:
-            return ip.sixtofour
-        if ip in ipaddress.ip_network("64:ff9b::/96"):  # NAT64, RFC 6052
-            return ipaddress.ip_address(int(ip) & 0xFFFFFFFF)
-    return ip
-
-
-def _is_public(address):
-    """Globally reachable unicast only (IANA special-purpose registries, as Python knows them)."""
-    ip = _effective(address)
-    return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
