@@ -14,11 +14,11 @@ _NAME_MAX, _ADDRESS_MAX = 300, 320
 _QUOTED = r'"((?:[^"\\]|\\.)*+)"?'
 _TOKEN = re.compile(
     rf"(?P<quoted>{_QUOTED})|(?P<angle><((?:\"(?:[^\"\\]|\\.)*+\"|[^\">,;]|,(?=[^<>]*>))*+)>?)"
-    r"|(?P<open>\()|(?P<end>[,;])|(?P<colon>:)|(?P<text>(?:[^\"<(,;:\[\\]|\[[^\]\s]*\]|\\.)++)|(?P<other>.)",
+    r"|(?P<open>\()|(?P<end>[,;])|(?P<colon>:)|(?P<text>(?:[^\"<(,;:\[\\]|\[[^\[\]\s]*+\]|\\.)++)|(?P<other>.)",
     re.DOTALL,
 )
 _COMMENT_PART = re.compile(r"[()]|(?:[^()\\]|\\.)++|\\", re.DOTALL)
-_ADDRESS = re.compile(r"[^\s<>,;:\"()]+@[^\s<>,;:\"()]+")
+_ADDRESS = re.compile(r"(?<![^\s<>,;:\"()])[^\s<>,;:\"()@]++(?:@[^\s<>,;:\"()@]++)+")  # starts once a word: linear
 _SPECIAL = re.compile(r"[()<>@,:;\".\\\[\]]")
 
 
