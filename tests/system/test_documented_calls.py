@@ -73,6 +73,7 @@ def test_scheduled_endpoint_leaves_its_line_in_the_log(fleet, path):
     wait_until(lambda: LOG_LINES[path] in fleet.server.log.read_text(), 5)
 
 
+@pytest.mark.expects_log(r"server action #\d+ failed|internal detail")
 @pytest.mark.parametrize("path", ENDPOINTS)
 def test_scheduled_endpoint_tells_that_its_job_failed(fleet, path):
     action = f"(SELECT ir_actions_server_id FROM ir_cron WHERE endpoint_path = '{path}')"

@@ -35,7 +35,7 @@ UPDATE ir_act_server SET code = 'env.cr.execute("INSERT INTO tick DEFAULT VALUES
 
 # The database goes away here, and everything that needs it says so.
 pytestmark = pytest.mark.expects_log(
-    r"PGSQL|shutting down|terminating connection|connection|lokario_gate\.outage|jobrunner"
+    r"PGSQL|shutting down|terminating connection|connection|lokario_gate\.outage|jobrunner|cursor already closed"
 )
 
 
