@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import time
+from datetime import date
 from pathlib import Path
 
 from lokario_cli.console import Failure
@@ -123,7 +124,7 @@ def _prepare_ours(port):
     addresses = Addresses("https://a.test", "bounce.a.test", b"k" * 32)
     people = [Addressee(n, f"p{n}@x.test", f"N{n}", "Dupont", {"city": "Lyon"}, 0) for n in range(1, MESSAGES + 1)]
     feeder = SmtpFeeder("127.0.0.1", port)
-    sender = CampaignSender(content, MessageBuilder(headers, "=_b"), addresses, {}, feeder=feeder)
+    sender = CampaignSender(content, MessageBuilder(headers, "=_b"), addresses, {}, date.today(), feeder=feeder)
 
     def send():
         for start in range(0, MESSAGES, WINDOW):

@@ -225,7 +225,8 @@ class EngineCampaign(models.Model):
             list_id=f"t{tenant.id}.{addresses.bounce_domain}",
         )
         builder = MessageBuilder(headers, f"=_lokario_{uuid.uuid4().hex}")
-        return CampaignSender(content, builder, addresses, self._get_common_values(), feeder=feeder)
+        common, today = self._get_common_values(), tenant._get_today()
+        return CampaignSender(content, builder, addresses, common, today, feeder=feeder)
 
     def _get_common_values(self):
         """What templates may use besides the contact's own values."""

@@ -5,13 +5,14 @@ from unittest.mock import patch
 
 from odoo import fields
 from odoo.exceptions import UserError, ValidationError
-from odoo.tests import tagged
+from odoo.tests import freeze_time, tagged
 
 from odoo.addons.queue_job.exception import RetryableJobError
 from odoo.addons.queue_job.tests.common import trap_jobs
 
 from ..exceptions import ApiProblem
 from ..models.campaign_run import MAX_ATTEMPTS, CampaignRun
+from ..tools.campaign_sender import Addressee
 from ..tools.smtp_feeder import Outcome
 from .common import EngineCase
 from .common_campaigns import CampaignCommon
@@ -330,6 +331,16 @@ class TestCampaign(CampaignCommon, EngineCase):
         campaign._continue()
         self._run_chunks(campaign)
         self.assertEqual((campaign.state, campaign.sent_count), ("sent", 3))
+
+    def test_dates_in_a_message_are_the_tenants(self):
+        self._add_contacts(["a@x.test"])
+        self.template.subject = "[CURRENT_YEAR] {{ current_date }}"
+        for zone, expected in (("Pacific/Auckland", "2026 01/01/2026"), ("America/New_York", "2025 31/12/2025")):
+            self.tenant_a.tz = zone
+            with freeze_time("2025-12-31 12:30:00"):
+                sender = self._create_campaign()._get_trial_sender(self.ip_a1, None)
+                [message] = sender.build([Addressee(1, "a@x.test", "A", "B", {}, 0)])
+            self.assertIn(f"Subject: {expected}".encode(), message.data)
 
     def test_foreign_rows_change_nothing(self):
         """Rows of tenant A handed in by tenant B are counted as foreign."""

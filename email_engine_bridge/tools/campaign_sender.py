@@ -4,7 +4,6 @@ import contextlib
 import math
 import time
 from dataclasses import dataclass
-from datetime import date
 from typing import NamedTuple
 
 from ..exceptions import EngineError
@@ -69,11 +68,12 @@ class Addresses:
 class CampaignSender:
     """Sends windows of one chunk; built from scalars, so that it runs without a database."""
 
-    def __init__(self, content: Content, builder: MessageBuilder, addresses: Addresses, common: dict, **parts):
+    def __init__(self, content: Content, builder: MessageBuilder, addresses: Addresses, common: dict, today, **parts):
+        """common: values of all recipients; today: the date where the tenant is."""
         self._content = content
         self._builder = builder
         self._addresses = addresses
-        self._common = {**common, **_dates(date.today())}
+        self._common = {**common, **_dates(today)}
         self._tracked = "open_url" in content.html or "click_url" in content.html
         self._feeder: SmtpFeeder = parts["feeder"]
         self._renderer = parts.get("renderer") or TemplateRenderer()
