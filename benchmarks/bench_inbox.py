@@ -255,9 +255,9 @@ def _look_at_all(world, ids, healthy, port, bad_ports):
     with world.env() as env:
         boxes = env["inbox.integration"].browse(ids)
         boxes.write({"next_sync_at": False, "failure_count": 0})
-        boxes[:healthy].write({"imap_port": port})
+        boxes[:healthy].write({"imap_port": port, "email_password": PASSWORD})
         for index, bad in enumerate(bad_ports):
-            boxes[healthy:][index :: len(bad_ports)].write({"imap_port": bad})
+            boxes[healthy:][index :: len(bad_ports)].write({"imap_port": bad, "email_password": PASSWORD})
         env.cr.commit()
         finished, sizes = {}, {}
         sync = type(env["inbox.sync"])

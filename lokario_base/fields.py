@@ -41,12 +41,16 @@ class Secret(fields.Char):
     The column holds the ciphertext, bound to model, field and row. The ORM, and with it views, RPC, exports and copies,
     only ever sees "set" or "not set". Writing a text sets it, a false value clears it, and writing one of the two
     status words back changes nothing. The model inherits ``lokario.secret.mixin``, whose ``_reveal_secret__`` decrypts.
+
+    ``destination`` names the fields that say where the secret is sent (host, port, encryption, login, URL): a write
+    that changes one of them and does not set the secret anew clears it, so that nobody receives what he did not type.
     """
 
     copy = False
     exportable = False
     prefetch = False
     trim = False
+    destination = ()
 
     @property
     def _column_type(self):

@@ -1,3 +1,4 @@
+from . import access_mixin
 from . import engine_outcome
 from . import engine_printed
 from . import engine_powermta_server

@@ -10,6 +10,7 @@ class EngineAlert(models.Model):
     """A message to the people behind a tenant, kept until Telegram and the mail queue have it."""
 
     _name = "engine.alert"
+    _inherit = ["lokario.access.mixin"]
     _description = "Alert"
     _order = "id desc"
     _rec_name = "text"

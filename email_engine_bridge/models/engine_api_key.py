@@ -22,6 +22,7 @@ class EngineApiKey(models.Model):
     """A bearer key of the REST API, scoped to tenants; only its hash is kept."""
 
     _name = "engine.api.key"
+    _inherit = ["lokario.access.mixin"]
     _description = "API key"
     _order = "revoked, name, id"
 

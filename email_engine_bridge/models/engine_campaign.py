@@ -32,7 +32,7 @@ class EngineCampaign(models.Model):
 
     _name = "engine.campaign"
     _description = "Campaign"
-    _inherit = ["mail.thread"]
+    _inherit = ["mail.thread", "lokario.access.mixin"]
     _order = "id desc"
 
     name = fields.Char(required=True, tracking=True)
@@ -207,7 +207,7 @@ class EngineCampaign(models.Model):
         content = prepare(subjects, template.html, template.text, **tracked)
         self.content = {"subjects": content.subjects, "html": content.html, "text": content.text}
         self.template_version = template.version
-        self.link_ids = [fields.Command.clear()] + [
+        self.sudo().link_ids = [fields.Command.clear()] + [
             fields.Command.create({"position": position, "url": url}) for position, url in enumerate(content.links)
         ]
 
@@ -246,13 +246,14 @@ class EngineCampaignLink(models.Model):
     """A target of a campaign whose clicks are counted; nothing else is ever redirected to."""
 
     _name = "engine.campaign.link"
+    _inherit = ["lokario.access.mixin"]
     _description = "Campaign link"
     _order = "campaign_id, position"
     _rec_name = "url"
 
-    campaign_id = fields.Many2one("engine.campaign", required=True, ondelete="cascade")
-    position = fields.Integer(required=True)
-    url = fields.Char(required=True)
+    campaign_id = fields.Many2one("engine.campaign", required=True, readonly=True, ondelete="cascade")
+    position = fields.Integer(required=True, readonly=True)
+    url = fields.Char(required=True, readonly=True)
     clicks = fields.Integer(default=0, required=True, readonly=True)
 
     _position_uniq = models.UniqueIndex("(campaign_id, position)")

@@ -34,6 +34,7 @@ class EngineCampaignChunk(models.Model):
     """
 
     _name = "engine.campaign.chunk"
+    _inherit = ["lokario.access.mixin"]
     _description = "Campaign chunk"
     _order = "id desc"
 

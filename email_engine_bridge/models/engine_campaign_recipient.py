@@ -29,6 +29,7 @@ class EngineCampaignRecipient(models.Model):
     """
 
     _name = "engine.campaign.recipient"
+    _inherit = ["lokario.access.mixin"]
     _description = "Campaign recipient"
     _order = "id"
     _rec_name = "email"

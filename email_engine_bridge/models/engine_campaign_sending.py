@@ -148,7 +148,7 @@ class EngineCampaign(models.Model):
         self.env["engine.quota"]._release_on_rollback(grants)
         self.fully_sent_on = self._forecast(waiting - sum(grant["granted"] for grant in grants))
         values = [values for grant in grants for values in self._cut(grant)]
-        return grants, self.env["engine.campaign.chunk"].create(values)
+        return grants, self.env["engine.campaign.chunk"].sudo().create(values).sudo(self.env.su)
 
     def _cut(self, grant):
         """The values of a grant's chunks."""

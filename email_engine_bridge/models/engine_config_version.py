@@ -13,6 +13,7 @@ class EngineConfigVersion(models.Model):
     """One text of a server's configuration: what changed, whether the machine took it."""
 
     _name = "engine.config.version"
+    _inherit = ["lokario.access.mixin"]
     _description = "Configuration version"
     _order = "id desc"
     _rec_name = "number"
@@ -81,6 +82,7 @@ class EngineConfigVersion(models.Model):
         """Have the next cron run push this version; older ones no longer wait."""
         self.ensure_one()
         self.check_access("read")
+        self.server_id.check_access("write")
         if not self.server_id.api_url:
             raise UserError(self.env._("Management API: give its address on the server first."))
         if any(finding.severity == "error" for finding in lint(self.content)):
@@ -93,6 +95,7 @@ class EngineConfigVersion(models.Model):
     def action_rollback(self):
         """Make this version's text the newest one again and push it."""
         self.ensure_one()
+        self.server_id.check_access("write")
         reason = self.env._("Rollback to version %(number)s by %(user)s", number=self.number, user=self.env.user.name)
         version = self._append(self.server_id, self.content, reason)
         if self.server_id.api_url:

@@ -10,6 +10,7 @@ class EngineContact(models.Model):
     """A person a tenant may write to, with the proof that it may."""
 
     _name = "engine.contact"
+    _inherit = ["lokario.access.mixin"]
     _description = "Contact"
     _order = "id desc"
     _rec_name = "email"

@@ -5,6 +5,7 @@ class EngineContactList(models.Model):
     """People of a tenant who asked for the same kind of mail."""
 
     _name = "engine.contact.list"
+    _inherit = ["lokario.access.mixin"]
     _description = "Contact list"
     _order = "name, id"
 
@@ -29,6 +30,7 @@ class EngineContactTag(models.Model):
     """A word to choose contacts by."""
 
     _name = "engine.contact.tag"
+    _inherit = ["lokario.access.mixin"]
     _description = "Contact tag"
     _order = "name, id"
 

@@ -17,7 +17,7 @@ class EngineDkimKey(models.Model):
 
     _name = "engine.dkim.key"
     _description = "DKIM key"
-    _inherit = ["lokario.secret.mixin", "engine.printed"]
+    _inherit = ["lokario.secret.mixin", "engine.printed", "lokario.access.mixin"]
     _order = "domain_id, id desc"
     _rec_name = "selector"
     _printed_fields = frozenset(("selector", "state"))

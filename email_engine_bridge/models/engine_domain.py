@@ -13,7 +13,7 @@ class EngineDomain(models.Model):
 
     _name = "engine.domain"
     _description = "Domain"
-    _inherit = ["mail.thread", "engine.printed"]
+    _inherit = ["mail.thread", "engine.printed", "lokario.access.mixin"]
     _order = "name"
     _printed_fields = frozenset(("name", "tenant_id", "active"))
 

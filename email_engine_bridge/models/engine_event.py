@@ -25,6 +25,7 @@ class EngineEvent(models.Model):
     """
 
     _name = "engine.event"
+    _inherit = ["lokario.access.mixin"]
     _description = "E-mail event"
     _order = "id desc"
     _log_access = False

@@ -9,6 +9,7 @@ class EngineIpDay(models.Model):
     """
 
     _name = "engine.ip.day"
+    _inherit = ["lokario.access.mixin"]
     _description = "Day of an IP address"
     _order = "day desc, ip_id"
 

@@ -5,6 +5,7 @@ class EngineLease(models.Model):
     """A part of an IP's day that one worker holds until it reports or falls silent."""
 
     _name = "engine.lease"
+    _inherit = ["lokario.access.mixin"]
     _description = "Reservation"
     _order = "id desc"
     _rec_name = "token"

@@ -52,6 +52,7 @@ class EngineMailwizzPart(models.Model):
     """
 
     _name = "engine.mailwizz.part"
+    _inherit = ["lokario.access.mixin"]
     _description = "Campaign at MailWizz"
     _order = "campaign_id, variant"
     _rec_name = "campaign_uid"

@@ -19,7 +19,7 @@ class EnginePowermtaServer(models.Model):
 
     _name = "engine.powermta.server"
     _description = "PowerMTA server"
-    _inherit = ["mail.thread", "lokario.secret.mixin", "engine.printed"]
+    _inherit = ["mail.thread", "lokario.secret.mixin", "engine.printed", "lokario.access.mixin"]
     _order = "sequence, id"
     _printed_fields = frozenset(
         (
@@ -57,7 +57,7 @@ class EnginePowermtaServer(models.Model):
     )
     webhook_url = fields.Char("Accounting webhook", help="Where PowerMTA posts its accounting records")
     api_url = fields.Char("Management API", help="Such as https://mta1.example.com:8080")
-    api_key = Secret("Management API key")
+    api_key = Secret("Management API key", destination=("api_url",))
     auto_push = fields.Boolean("Push every change", help="Otherwise somebody presses “Push”.")
     pull_token_hash = fields.Char(readonly=True, copy=False, groups="base.group_system")
     is_stale = fields.Boolean("Data changed", readonly=True, copy=False)

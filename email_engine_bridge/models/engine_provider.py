@@ -11,7 +11,7 @@ class EngineProvider(models.Model):
 
     _name = "engine.provider"
     _description = "Mailbox provider"
-    _inherit = ["engine.printed"]
+    _inherit = ["engine.printed", "lokario.access.mixin"]
     _order = "name"
     _printed_fields = frozenset(
         (

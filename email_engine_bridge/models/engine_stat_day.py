@@ -9,6 +9,7 @@ class EngineStatDay(models.Model):
     """What happened on one day, by tenant, campaign, IP and mailbox provider; kept for ever."""
 
     _name = "engine.stat.day"
+    _inherit = ["lokario.access.mixin"]
     _description = "Day statistics"
     _order = "day desc"
     _log_access = False

@@ -15,6 +15,7 @@ class EngineSuppression(models.Model):
     """An address that must not be written to: by one tenant, by all of a company, or by anybody."""
 
     _name = "engine.suppression"
+    _inherit = ["lokario.access.mixin"]
     _description = "Suppression"
     _order = "id desc"
     _rec_name = "email"

@@ -16,6 +16,7 @@ class EngineTemplate(models.Model):
     """A message written in Jinja2 and MailWizz merge tags, checked when it is saved."""
 
     _name = "engine.template"
+    _inherit = ["lokario.access.mixin"]
     _description = "Message template"
     _order = "name, id"
 

@@ -19,7 +19,7 @@ class EngineTenant(models.Model):
 
     _name = "engine.tenant"
     _description = "Tenant"
-    _inherit = ["mail.thread", "lokario.secret.mixin", "engine.printed"]
+    _inherit = ["mail.thread", "lokario.secret.mixin", "engine.printed", "lokario.access.mixin"]
     _order = "name, id"
     _printed_fields = frozenset(("slug", "server_id", "active"))
 
@@ -53,7 +53,7 @@ class EngineTenant(models.Model):
         ondelete="restrict",
     )
     mailwizz_url = fields.Char("MailWizz address", help="The API of this tenant's own MailWizz")
-    mailwizz_key = Secret("MailWizz API key")
+    mailwizz_key = Secret("MailWizz API key", destination=("mailwizz_url",))
     max_bounce_rate = fields.Float("Bounces at most (%)", required=True, default=health.MAX_BOUNCE_RATE * 100)
     max_complaint_rate = fields.Float(
         "Complaints at most (%)", required=True, default=health.MAX_COMPLAINT_RATE * 100, digits=(6, 3)

@@ -30,6 +30,7 @@ class EngineWarmupCurve(models.Model):
     """What an IP was to send on each day of its warm-up, and what it sent."""
 
     _name = "engine.warmup.curve"
+    _inherit = ["lokario.access.mixin"]
     _description = "Warm-up curve"
     _auto = False
     _order = "ip_id, day, series"

@@ -8,7 +8,7 @@ class EngineWarmupPlan(models.Model):
 
     _name = "engine.warmup.plan"
     _description = "Warm-up plan"
-    _inherit = ["engine.printed"]
+    _inherit = ["engine.printed", "lokario.access.mixin"]
     _order = "sequence, id"
     _printed_fields = frozenset(("active_quota",))
 

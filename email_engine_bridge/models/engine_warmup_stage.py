@@ -4,7 +4,7 @@ from odoo import fields, models
 class EngineWarmupStage(models.Model):
     _name = "engine.warmup.stage"
     _description = "Stage of a warm-up plan"
-    _inherit = ["engine.printed"]
+    _inherit = ["engine.printed", "lokario.access.mixin"]
     _order = "plan_id, sequence, id"
     _printed_fields = frozenset(("plan_id", "sequence", "quota", "days", "hourly"))
 

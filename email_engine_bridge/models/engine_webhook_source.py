@@ -27,7 +27,7 @@ class EngineWebhookSource(models.Model):
 
     _name = "engine.webhook.source"
     _description = "Event source"
-    _inherit = ["lokario.secret.mixin"]
+    _inherit = ["lokario.secret.mixin", "lokario.access.mixin"]
     _order = "name, id"
 
     name = fields.Char(required=True)
@@ -166,6 +166,7 @@ class EngineWebhookReceipt(models.Model):
     """A signed delivery that was taken; a second one with its id is refused."""
 
     _name = "engine.webhook.receipt"
+    _inherit = ["lokario.access.mixin"]
     _description = "Received delivery"
 
     source_id = fields.Many2one("engine.webhook.source", required=True, ondelete="cascade")

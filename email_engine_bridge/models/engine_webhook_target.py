@@ -37,7 +37,7 @@ class EngineWebhookTarget(models.Model):
 
     _name = "engine.webhook.target"
     _description = "Outgoing webhook"
-    _inherit = ["lokario.secret.mixin"]
+    _inherit = ["lokario.secret.mixin", "lokario.access.mixin"]
     _order = "tenant_id, id"
     _rec_name = "url"
 
@@ -45,7 +45,11 @@ class EngineWebhookTarget(models.Model):
     active = fields.Boolean(default=True)
     tenant_id = fields.Many2one("engine.tenant", required=True, index=True, ondelete="cascade")
     company_id = fields.Many2one(related="tenant_id.company_id", store=True, index=True)
-    signing_secret = Secret("Signing secret", help="whsec_…; the receiver verifies with it (standardwebhooks.com)")
+    signing_secret = Secret(
+        "Signing secret",
+        destination=("url",),
+        help="whsec_…; the receiver verifies with it (standardwebhooks.com)",
+    )
     last_event_id = fields.Integer(readonly=True, copy=False, default=lambda self: self._newest_event_id())
     horizon_id = fields.Integer(readonly=True, copy=False, default=lambda self: self._newest_event_id())
     delivery_ids = fields.One2many("engine.webhook.delivery", "target_id", "Deliveries")
@@ -64,6 +68,11 @@ class EngineWebhookTarget(models.Model):
         for vals in vals_list:
             vals["signing_secret"] = vals.get("signing_secret") or standard_webhooks.new_secret()
         return super().create(vals_list)
+
+    def _secret_cleared(self, field):
+        """Another receiver gets a secret of its own; the button shows it."""
+        for target in self:
+            target.signing_secret = standard_webhooks.new_secret()
 
     @api.model
     def _newest_event_id(self):
@@ -129,6 +138,7 @@ class EngineWebhookDelivery(models.Model):
     """One delivery to a tenant: what was sent, how often, with what answer."""
 
     _name = "engine.webhook.delivery"
+    _inherit = ["lokario.access.mixin"]
     _description = "Webhook delivery"
     _order = "id desc"
     _rec_name = "message_id"

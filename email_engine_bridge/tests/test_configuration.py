@@ -114,7 +114,7 @@ class TestConfiguration(EngineCase):
     def test_push_rollback_and_refusals(self):
         fake = pmta_api.FakeManagement("k" * 32)
         with pmta_api.serving(fake) as url:
-            self.server.api_url = url
+            self.server.write({"api_url": url, "api_key": "k" * 32})
             first = self.server._generate("Start")
             first.action_push()
             self._run_cron("push_configuration")
@@ -169,7 +169,7 @@ class TestConfiguration(EngineCase):
         self.tenant_a._add_domain("mail3.alpha.test", "192.0.2.3")._set_status("warming", "Test")
         fake = pmta_api.FakeManagement("k" * 32)
         with pmta_api.serving(fake) as url:
-            self.server.write({"api_url": url, "auto_push": True})
+            self.server.write({"api_url": url, "api_key": "k" * 32, "auto_push": True})
             self.server._generate("Start")
             self._run_cron("push_configuration")
         self.assertIn("BEGIN PRIVATE KEY", fake.files["dkim/mail3.alpha.test.default.pem"])

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from odoo import fields
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 from odoo.tests import HttpCase, new_test_user, tagged
 
 from .common import EngineCase
@@ -96,3 +96,40 @@ class TestIdentity(EngineCase, HttpCase):
             headers={"Authorization": f"Bearer {key}"},
         )
         self.assertTrue(answer.json()["context"]["engine_token"])
+
+
+@tagged("post_install", "-at_install")
+class TestReferences(EngineCase):
+    def test_nothing_of_a_tenant_refers_to_or_moves_to_another_company(self):
+        other = self.env["res.company"].create({"name": "Other SARL"})
+        foreign = self._create_tenant("Gamma", "gamma", company_id=other.id, server_id=False)
+        user = new_test_user(self.env, "engine-user", "email_engine_bridge.group_email_engine_bridge_user")
+        templates = self.env["engine.template"].with_user(user)
+        values = {"name": "T", "subject": "S", "html": "<p>x</p>", "tenant_id": self.tenant_a.id}
+        template = templates.create(values)
+        with self.assertRaises(UserError):
+            template.tenant_id = foreign
+        with self.assertRaises(UserError):
+            templates.create({**values, "tenant_id": foreign.id})
+        self.assertEqual(template.tenant_id, self.tenant_a)
+
+    def test_no_caller_makes_the_target_of_a_click(self):
+        user = new_test_user(self.env, "engine-user", "email_engine_bridge.group_email_engine_bridge_manager")
+        with self.assertRaises(AccessError):
+            self.env["engine.campaign.link"].with_user(user).create({"position": 0, "url": "javascript:alert(1)"})
+
+    def test_keys_do_not_follow_to_another_address(self):
+        manager = new_test_user(self.env, "engine-m", "email_engine_bridge.group_email_engine_bridge_manager")
+        server = self.tenant_a.server_id.with_user(manager)
+        server.write({"api_url": "https://mta.test:8080", "api_key": "k" * 32})
+        server.api_url = "https://evil.test:8080"
+        self.assertIsNone(server._reveal_secret__("api_key"))
+        tenant = self.tenant_a.with_user(manager)
+        tenant.write({"mailwizz_url": "https://mw.test/api", "mailwizz_key": "key"})
+        tenant.mailwizz_url = "https://evil.test/api"
+        self.assertIsNone(tenant._reveal_secret__("mailwizz_key"))
+        target = self.env["engine.webhook.target"].with_user(manager)
+        target = target.create({"url": "https://hook.test/", "tenant_id": self.tenant_a.id})
+        before = target._reveal_secret__("signing_secret")
+        target.url = "https://evil.test/"
+        self.assertNotIn(target._reveal_secret__("signing_secret"), (before, None))

@@ -9,6 +9,7 @@ class EngineCampaignTry(models.TransientModel):
     """Send a campaign's message to a few addresses before everybody gets it."""
 
     _name = "engine.campaign.try"
+    _inherit = ["lokario.access.mixin"]
     _description = "Try out a campaign"
 
     campaign_id = fields.Many2one(

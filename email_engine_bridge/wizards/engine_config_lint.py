@@ -7,6 +7,7 @@ class EngineConfigLint(models.TransientModel):
     """Paste any PowerMTA configuration, see what is wrong with it."""
 
     _name = "engine.config.lint"
+    _inherit = ["lokario.access.mixin"]
     _description = "Check a PowerMTA configuration"
 
     content = fields.Text("Configuration")

@@ -10,6 +10,7 @@ class EngineContactImport(models.TransientModel):
     """Upload a file of contacts."""
 
     _name = "engine.contact.import"
+    _inherit = ["lokario.access.mixin"]
     _description = "Import contacts"
 
     tenant_id = fields.Many2one("engine.tenant", required=True)

@@ -5,6 +5,7 @@ class EngineIpAdd(models.TransientModel):
     """Add a domain with its IP, as the API call and scripts/add_domain.py do."""
 
     _name = "engine.ip.add"
+    _inherit = ["lokario.access.mixin"]
     _description = "Add a domain and its IP address"
 
     tenant_id = fields.Many2one("engine.tenant", required=True)

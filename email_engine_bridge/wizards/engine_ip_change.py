@@ -15,6 +15,7 @@ class EngineIpChange(models.TransientModel):
     """A change of an IP's state or quota by hand, with the reason it asks for."""
 
     _name = "engine.ip.change"
+    _inherit = ["lokario.access.mixin"]
     _description = "Change an IP address"
 
     ip_ids = fields.Many2many("engine.ip", string="IP addresses", required=True)

@@ -5,6 +5,7 @@ class EngineSecretShown(models.TransientModel):
     """Shows a token once; the row holds no secret, it travels in the form's defaults only."""
 
     _name = "engine.secret.shown"
+    _inherit = ["lokario.access.mixin"]
     _description = "Token shown once"
 
     message = fields.Char(readonly=True)

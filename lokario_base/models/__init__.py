@@ -1,3 +1,4 @@
+from . import access_mixin
 from . import account_deletion
 from . import account_deletion_checkpoint
 from . import contact

@@ -33,6 +33,7 @@ class AccountDeletion(models.Model):
     """
 
     _name = "lokario.account.deletion"
+    _inherit = ["lokario.access.mixin"]
     _description = "Account Deletion"
     _order = "id desc"
 
@@ -354,4 +355,5 @@ class AccountDeletion(models.Model):
         return self.env._("Deleted account %s", self.name)
 
     def action_print_certificate(self):
+        self.check_access("read")
         return self.env.ref("lokario_base.action_report_deletion_certificate").report_action(self, config=False)

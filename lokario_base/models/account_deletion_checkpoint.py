@@ -10,6 +10,7 @@ class AccountDeletionCheckpoint(models.Model):
     """What one step of a deletion has done so far: numbers and seals, never personal data."""
 
     _name = "lokario.account.deletion.checkpoint"
+    _inherit = ["lokario.access.mixin"]
     _description = "Step of an Account Deletion"
     _order = "id"
 

@@ -18,6 +18,7 @@ class FormToken(models.Model):
     """
 
     _name = "lokario.form.token"
+    _inherit = ["lokario.access.mixin"]
     _description = "Used One-Time Form Token"
     _log_access = False
 

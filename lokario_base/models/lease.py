@@ -5,6 +5,7 @@ class Lease(models.Model):
     """Who may act under a name, see `tools.transaction.lease`; written by SQL only."""
 
     _name = "lokario.lease"
+    _inherit = ["lokario.access.mixin"]
     _description = "Lease of a Worker"
     _log_access = False
     _rec_name = "name"

@@ -15,6 +15,7 @@ class RateLimit(models.Model):
     """Counts what strangers do, per key and period; keys are stored as keyed hashes, so no address is kept."""
 
     _name = "lokario.rate.limit"
+    _inherit = ["lokario.access.mixin"]
     _description = "Rate Limit"
     _log_access = False
 

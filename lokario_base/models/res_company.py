@@ -10,11 +10,16 @@ class ResCompany(models.Model):
         "Suspend Access During the Delay",
         default=True,
         help="Whoever asked for the deletion of the account cannot log in any more, except to undo it.",
+        groups="base.group_user",
     )
 
-    contact_email = fields.Char("Contact Form E-mail", help="Where the messages of the page /contact go.")
+    contact_email = fields.Char(
+        "Contact Form E-mail", help="Where the messages of the page /contact go.", groups="base.group_user"
+    )
     contact_creates_partner = fields.Boolean(
-        "Create Contacts From the Form", help="Whoever writes by the page /contact becomes a contact."
+        "Create Contacts From the Form",
+        help="Whoever writes by the page /contact becomes a contact.",
+        groups="base.group_user",
     )
 
     def _lokario_time_zone(self) -> str:

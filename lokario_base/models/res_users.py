@@ -5,12 +5,13 @@ from odoo.tools import SQL
 from odoo.addons.base.models.res_users import check_identity
 
 MANAGER = "lokario_base.group_lokario_base_manager"
+MANAGERS = f"base.group_erp_manager,{MANAGER}"
 
 
 class ResUsers(models.Model):
     _inherit = "res.users"
 
-    deletion_ids = fields.One2many("lokario.account.deletion", "user_id", "Account Deletions")
+    deletion_ids = fields.One2many("lokario.account.deletion", "user_id", "Account Deletions", groups=MANAGERS)
     deletion_scheduled_at = fields.Datetime("Deletion Scheduled", compute="_compute_deletion_scheduled_at")
     deletion_suspended_at = fields.Datetime(
         "Access Suspended Since", readonly=True, copy=False, groups=fields.NO_ACCESS

@@ -18,6 +18,7 @@ class ScheduledRun(models.Model):
     """One run of a job that has an endpoint, whoever started it."""
 
     _name = "lokario.scheduled.run"
+    _inherit = ["lokario.access.mixin"]
     _description = "Run of a Scheduled Job"
     _order = "id desc"
     _log_access = False

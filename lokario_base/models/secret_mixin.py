@@ -50,6 +50,35 @@ class SecretMixin(models.AbstractModel):
             record.modified(names & vals.keys())
         return records
 
+    def write(self, vals):
+        """A secret does not follow its record to another destination."""
+        moved = {field: self._moved_elsewhere(field, vals) for field in self._secret_fields()}
+        result = super().write(vals)
+        for field, records in moved.items():
+            if records:
+                super(SecretMixin, records).write({field.name: False})
+                records._secret_cleared(field)
+        return result
+
+    def _moved_elsewhere(self, field: Secret, vals: dict):
+        """Return the records whose secret would be sent to a new destination without having been typed again."""
+        if vals.get(field.name) and not field.is_status(vals[field.name]):
+            return self.browse()
+        changed = [self._fields[name] for name in field.destination if name in vals]
+        return self.filtered(
+            lambda record: (
+                record.sudo()[field.name]
+                and any(
+                    place.convert_to_cache(vals[place.name], record)
+                    != place.convert_to_cache(record[place.name], record)
+                    for place in changed
+                )
+            )
+        )
+
+    def _secret_cleared(self, field: Secret):
+        """Hook: the secret was cleared because its destination changed; a person has to be told."""
+
     @api.model
     def _get_view(self, view_id=None, view_type="form", **options):
         """Views show whether a secret is set, and an empty box to type another."""

@@ -10,3 +10,4 @@ from . import test_signup
 from . import test_system_mail
 from . import test_vault
 from . import test_transaction
+from . import test_access

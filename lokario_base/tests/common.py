@@ -55,6 +55,9 @@ class SecretCase(TransactionCase):
             name = odoo_fields.Char()
             password = Secret("Password")
             token = Secret("Token")
+            host = odoo_fields.Char()
+            port = odoo_fields.Integer()
+            api_key = Secret("API key", destination=("host", "port"))
 
         cls.make_model(Safe)
         cls.Safe = cls.env["lokario.test.safe"]

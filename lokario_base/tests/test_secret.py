@@ -53,6 +53,24 @@ class TestSecret(SecretCase):
         self.assertEqual(self.Safe._read_group([], ["password"]), [("set",)])
         self.assertFalse(self.safe.fields_get(["password"])["password"]["exportable"])
 
+    def test_a_secret_follows_its_record_to_no_other_destination(self):
+        first, second = self.Safe.create(
+            [{"name": name, "host": f"{name}.test", "port": 993, "api_key": PLAIN, "password": PLAIN} for name in "ab"]
+        )
+        both = first + second
+        for unchanged in ({"name": "c"}, {"port": 993}, {"host": "a.test", "api_key": "set"}):
+            first.write(unchanged)
+            self.assertEqual(first._reveal_secret__("api_key"), PLAIN)
+        both.write({"host": "a.test"})
+        self.assertEqual((first.api_key, second.api_key), ("set", "not set"))
+        first.write({"host": "evil.test", "api_key": "set"})
+        self.assertIsNone(first._reveal_secret__("api_key"))
+        first.write({"host": "b.test", "port": 465, "api_key": "another"})
+        self.assertEqual(first._reveal_secret__("api_key"), "another")
+        first.port = 994
+        self.assertIsNone(first._reveal_secret__("api_key"))
+        self.assertEqual(both.mapped("password"), ["set", "set"], "what has no destination stays")
+
     def test_search_cannot_guess(self):
         self.assertFalse(self.Safe.search([("password", "like", self.column(self.safe)[:8])]))
         self.assertEqual(self.Safe.search([("password", "=", "set")]), self.safe)

@@ -8,6 +8,7 @@ class AccountDeletionRequest(models.TransientModel):
     """What a deletion means, before it is asked for."""
 
     _name = "lokario.account.deletion.request"
+    _inherit = ["lokario.access.mixin"]
     _description = "Request an Account's Deletion"
 
     user_id = fields.Many2one("res.users", "Account", required=True, default=lambda self: self.env.user)

@@ -20,17 +20,17 @@ class BusinessDocument(models.AbstractModel):
 
 class AccountMove(models.Model):
     _name = "account.move"
-    _inherit = ["account.move", "lokario.business.document"]
+    _inherit = ["account.move", "lokario.business.document", "lokario.access.mixin"]
 
 
 class SaleOrder(models.Model):
     _name = "sale.order"
-    _inherit = ["sale.order", "lokario.business.document"]
+    _inherit = ["sale.order", "lokario.business.document", "lokario.access.mixin"]
 
 
 class AccountPayment(models.Model):
     _name = "account.payment"
-    _inherit = ["account.payment", "lokario.business.document"]
+    _inherit = ["account.payment", "lokario.business.document", "lokario.access.mixin"]
 
 
 class FollowupReminder(models.Model):

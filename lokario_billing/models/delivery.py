@@ -26,6 +26,7 @@ class Delivery(models.Model):
     """What became of one business mail. "Sent" means that the server said 250."""
 
     _name = "lokario.delivery"
+    _inherit = ["lokario.access.mixin"]
     _description = "Delivery of a business mail"
     _order = "id desc"
     _rec_name = "subject"

@@ -23,6 +23,7 @@ class DueNotice(models.Model):
     """Something a person was told about, once while it lasts: the unique index holds however often the check runs."""
 
     _name = "lokario.due.notice"
+    _inherit = ["lokario.access.mixin"]
     _description = "Notice of something late or coming"
     _order = "id desc"
     _rec_name = "title"

@@ -12,7 +12,7 @@ DEFAULT_DELAY = 7  # days
 class Followup(models.Model):
     _name = "lokario.followup"
     _description = "Follow-up"
-    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _inherit = ["mail.thread", "mail.activity.mixin", "lokario.access.mixin"]
     _order = "next_at, due_date, id"
     _check_company_auto = True
 

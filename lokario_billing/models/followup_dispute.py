@@ -3,6 +3,7 @@ from odoo import api, fields, models
 
 class FollowupDispute(models.Model):
     _name = "lokario.followup.dispute"
+    _inherit = ["lokario.access.mixin"]
     _description = "Dispute"
     _order = "id desc"
 

@@ -18,6 +18,7 @@ class FollowupDraft(models.Model):
     """A reminder in words of its own, written by a person or by the model; it leaves when a person presses Send."""
 
     _name = "lokario.followup.draft"
+    _inherit = ["lokario.access.mixin"]
     _description = "Reminder in own words"
     _order = "id desc"
     _rec_name = "followup_id"

@@ -5,6 +5,7 @@ from ..tools import followup_plan
 
 class FollowupLevel(models.Model):
     _name = "lokario.followup.level"
+    _inherit = ["lokario.access.mixin"]
     _description = "Follow-up level"
     _order = "policy_id, sequence, id"
 

@@ -6,6 +6,7 @@ from ..tools import followup_plan
 
 class FollowupPolicy(models.Model):
     _name = "lokario.followup.policy"
+    _inherit = ["lokario.access.mixin"]
     _description = "Follow-up policy"
     _order = "company_id, kind, sequence, id"
     _check_company_auto = True

@@ -6,6 +6,7 @@ LONGEST_PROMISE = 60  # days
 
 class FollowupPromise(models.Model):
     _name = "lokario.followup.promise"
+    _inherit = ["lokario.access.mixin"]
     _description = "Promise to pay"
     _order = "promised_for desc, id desc"
 

@@ -17,7 +17,7 @@ class FollowupReminder(models.Model):
 
     _name = "lokario.followup.reminder"
     _description = "Reminder"
-    _inherit = ["mail.thread"]
+    _inherit = ["mail.thread", "lokario.access.mixin"]
     _order = "id desc"
     _rec_name = "subject"
 

@@ -32,7 +32,7 @@ class FollowupSource(models.AbstractModel):
 
 class InboxConversation(models.Model):
     _name = "inbox.conversation"
-    _inherit = ["inbox.conversation", "lokario.followup.source"]
+    _inherit = ["inbox.conversation", "lokario.followup.source", "lokario.access.mixin"]
     _followup_link = "conversation_id"
 
     def action_follow_up(self):
@@ -53,7 +53,7 @@ class InboxConversation(models.Model):
 
 class ProjectTask(models.Model):
     _name = "project.task"
-    _inherit = ["project.task", "lokario.followup.source"]
+    _inherit = ["project.task", "lokario.followup.source", "lokario.access.mixin"]
     _followup_link = "task_id"
 
     def _followup_defaults(self):
@@ -68,7 +68,7 @@ class ProjectTask(models.Model):
 
 class CalendarEvent(models.Model):
     _name = "calendar.event"
-    _inherit = ["calendar.event", "lokario.followup.source"]
+    _inherit = ["calendar.event", "lokario.followup.source", "lokario.access.mixin"]
     _followup_link = "event_id"
 
     def _followup_defaults(self):
@@ -85,7 +85,7 @@ class CalendarEvent(models.Model):
 
 class ResPartner(models.Model):
     _name = "res.partner"
-    _inherit = ["res.partner", "lokario.followup.source"]
+    _inherit = ["res.partner", "lokario.followup.source", "lokario.access.mixin"]
     _followup_link = "partner_id"
 
     def _followup_defaults(self):

@@ -19,6 +19,7 @@ class FollowupStep(models.Model):
     """One document reminded at one level: the unique index is what makes a level impossible to send twice."""
 
     _name = "lokario.followup.step"
+    _inherit = ["lokario.access.mixin"]
     _description = "Follow-up history"
     _order = "sent_at desc, id desc"
 

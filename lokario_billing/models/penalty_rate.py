@@ -8,6 +8,7 @@ from ..tools.penalties import HalfYearRate
 
 class PenaltyRate(models.Model):
     _name = "lokario.penalty.rate"
+    _inherit = ["lokario.access.mixin"]
     _description = "Late-payment rates of a half-year"
     _order = "starts_on desc"
     _rec_name = "starts_on"

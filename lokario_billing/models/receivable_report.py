@@ -6,6 +6,7 @@ class ReceivableReport(models.Model):
     """One row per customer invoice, for the charts: overdue by age, recovered by level, days outstanding, forecast."""
 
     _name = "lokario.receivable.report"
+    _inherit = ["lokario.access.mixin"]
     _description = "Receivables"
     _auto = False
     _order = "due_date desc"

@@ -12,36 +12,47 @@ SHORTEST_WINDOW = 2  # hours; the job runs once an hour and must meet the window
 class ResCompany(models.Model):
     _inherit = "res.company"
 
-    followup_enabled = fields.Boolean(string="Automatic follow-ups")
-    followup_auto_default = fields.Boolean(string="Follow up new documents automatically", default=True)
-    followup_approved_at = fields.Datetime(string="First run approved on", copy=False)
-    followup_paused_until = fields.Date(string="Pause follow-ups until")
-    followup_opens = fields.Float(string="Send from", default=8.0)
-    followup_closes = fields.Float(string="Send until", default=18.0)
+    followup_enabled = fields.Boolean(string="Automatic follow-ups", groups="base.group_user")
+    followup_auto_default = fields.Boolean(
+        string="Follow up new documents automatically", default=True, groups="base.group_user"
+    )
+    followup_approved_at = fields.Datetime(string="First run approved on", copy=False, groups="base.group_user")
+    followup_paused_until = fields.Date(string="Pause follow-ups until", groups="base.group_user")
+    followup_opens = fields.Float(string="Send from", default=8.0, groups="base.group_user")
+    followup_closes = fields.Float(string="Send until", default=18.0, groups="base.group_user")
     followup_days = fields.Selection(
         [("week", "Monday to Friday"), ("saturday", "Monday to Saturday"), ("all", "Every day")],
         string="Sending days",
         required=True,
         default="week",
+        groups="base.group_user",
     )
-    followup_holidays = fields.Boolean(string="Respect public holidays", default=True)
+    followup_holidays = fields.Boolean(string="Respect public holidays", default=True, groups="base.group_user")
     followup_minimum_amount = fields.Monetary(
-        string="Minimum amount", currency_field="currency_id", help="Smaller claims are not followed up."
+        string="Minimum amount",
+        currency_field="currency_id",
+        help="Smaller claims are not followed up.",
+        groups="base.group_user",
     )
-    followup_hold_credit = fields.Boolean(string="Hold while the customer has unmatched payments", default=True)
+    followup_hold_credit = fields.Boolean(
+        string="Hold while the customer has unmatched payments", default=True, groups="base.group_user"
+    )
     followup_bank_max_age = fields.Integer(
         string="Days the bank journal may be old",
         help="Reminders wait while the last bank transaction is older. 0 switches the check off.",
+        groups="base.group_user",
     )
     followup_penalty_rate = fields.Float(
         string="Contractual late-payment rate (%)",
         help="Yearly rate printed on your invoices. 0 = statutory rate: ECB refinancing rate plus 10 points.",
+        groups="base.group_user",
     )
 
     followup_print_mentions = fields.Boolean(
         string="Print the late-payment mentions on invoices",
         default=True,
         help="French law asks for them on every invoice to a professional (C. com. L441-9, L441-10, D441-5).",
+        groups="base.group_user",
     )
 
     @api.constrains("followup_opens", "followup_closes")

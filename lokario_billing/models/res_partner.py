@@ -12,13 +12,24 @@ class ResPartner(models.Model):
         required=True,
         default="default",
         help="As usual: the company's setting decides.",
+        groups="base.group_user",
     )
-    followup_opt_out = fields.Boolean(string="No reminders", help="This customer is never sent a reminder.")
+    followup_opt_out = fields.Boolean(
+        string="No reminders", help="This customer is never sent a reminder.", groups="base.group_user"
+    )
     followup_contact_id = fields.Many2one(
-        "res.partner", string="Reminder contact", help="Empty: the invoice address, then the customer."
+        "res.partner",
+        string="Reminder contact",
+        help="Empty: the invoice address, then the customer.",
+        groups="base.group_user",
     )
     followup_cc_ids = fields.Many2many(
-        "res.partner", "res_partner_followup_cc_rel", "partner_id", "cc_id", string="Copy of reminders to"
+        "res.partner",
+        "res_partner_followup_cc_rel",
+        "partner_id",
+        "cc_id",
+        string="Copy of reminders to",
+        groups="base.group_user",
     )
 
     def _followup_contact(self):

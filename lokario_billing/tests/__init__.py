@@ -19,3 +19,4 @@ from . import test_time_travel
 from . import test_ai_facts
 from . import test_receivables
 from . import test_roles
+from . import test_rights

@@ -6,6 +6,7 @@ from ..tools.followup_simulation import simulate
 
 class FollowupPreview(models.TransientModel):
     _name = "lokario.followup.preview"
+    _inherit = ["lokario.access.mixin"]
     _description = "Dry run of the follow-ups"
 
     company_id = fields.Many2one("res.company", required=True, default=lambda self: self.env.company)
@@ -70,6 +71,7 @@ class FollowupPreview(models.TransientModel):
 
 class FollowupPreviewLine(models.TransientModel):
     _name = "lokario.followup.preview.line"
+    _inherit = ["lokario.access.mixin"]
     _description = "Dry run line"
     _order = "at, id"
 

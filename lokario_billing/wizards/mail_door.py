@@ -25,6 +25,7 @@ class MailDoors(models.TransientModel):
     """The table “kind of mail / leaves from” of a company, with a test mail for each line."""
 
     _name = "lokario.mail.doors"
+    _inherit = ["lokario.access.mixin"]
     _description = "Which mail leaves from where"
 
     company_id = fields.Many2one("res.company", required=True, default=lambda self: self.env.company)
@@ -69,6 +70,7 @@ class MailDoors(models.TransientModel):
 
 class MailDoor(models.TransientModel):
     _name = "lokario.mail.door"
+    _inherit = ["lokario.access.mixin"]
     _description = "Kind of mail and its way out"
     _sends_business_mail = True  # the test mail of a business kind goes the way of business mail
 

@@ -1,3 +1,4 @@
+from . import access_mixin
 from . import inbox_integration
 from . import inbox_folder
 from . import inbox_conversation

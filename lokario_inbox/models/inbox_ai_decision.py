@@ -87,6 +87,7 @@ class InboxAiDecision(models.Model):
     """What AI was asked about a mail, what it said, what the gate said, what became of it. Never changed afterwards."""
 
     _name = "inbox.ai.decision"
+    _inherit = ["lokario.access.mixin"]
     _description = "AI Decision"
     _order = "id desc"
     _rec_name = "message_id"

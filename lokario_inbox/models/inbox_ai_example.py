@@ -8,6 +8,7 @@ class InboxAiExample(models.Model):
     """A correction by a person: this mail belongs there. Shown to the model, or made a rule with one click."""
 
     _name = "inbox.ai.example"
+    _inherit = ["lokario.access.mixin"]
     _description = "AI Filing Example"
     _order = "id desc"
     _rec_name = "text"

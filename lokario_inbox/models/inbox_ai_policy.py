@@ -16,6 +16,7 @@ class InboxAiPolicy(models.Model):
     """What AI may do with the mail of a mailbox and folder. "Auto" is earned, and lost again."""
 
     _name = "inbox.ai.policy"
+    _inherit = ["lokario.access.mixin"]
     _description = "AI Policy"
     _order = "integration_id, category_id"
     _rec_name = "integration_id"

@@ -13,7 +13,7 @@ class InboxAiProvider(models.Model):
 
     _name = "inbox.ai.provider"
     _description = "AI Provider"
-    _inherit = ["lokario.secret.mixin"]
+    _inherit = ["lokario.secret.mixin", "lokario.access.mixin"]
     _order = "name, id"
 
     name = fields.Char(required=True)
@@ -22,7 +22,7 @@ class InboxAiProvider(models.Model):
     base_url = fields.Char(
         "URL", required=True, help="Ends before /chat/completions, such as https://api.example.com/v1."
     )
-    api_key = Secret("API key")
+    api_key = Secret("API key", destination=("base_url",))
     model_name = fields.Char("Model", required=True)
     timeout = fields.Integer("Timeout (s)", default=60, required=True)
     prompt_price = fields.Float("Price of 1,000 prompt tokens", digits=(12, 6))

@@ -9,6 +9,7 @@ class InboxAttachment(models.Model):
     """A part of a mail; above a size its content stays at the server until somebody asks."""
 
     _name = "inbox.attachment"
+    _inherit = ["lokario.access.mixin"]
     _description = "Attachment of an e-mail"
     _order = "message_id, sequence, id"
 

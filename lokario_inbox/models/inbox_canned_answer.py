@@ -5,6 +5,7 @@ class InboxCannedAnswer(models.Model):
     """A text that people insert into answers."""
 
     _name = "inbox.canned.answer"
+    _inherit = ["lokario.access.mixin"]
     _description = "Canned Answer"
     _order = "sequence, name, id"
 

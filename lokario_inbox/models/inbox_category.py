@@ -5,6 +5,7 @@ class InboxCategory(models.Model):
     """A folder of the inbox that rules, AI and people fill; the mailbox itself is not touched."""
 
     _name = "inbox.category"
+    _inherit = ["lokario.access.mixin"]
     _description = "Inbox folder"
     _order = "sequence, name, id"
 

@@ -12,10 +12,11 @@ _DERIVED_FIELDS = frozenset({"integration_id", "company_id", "owner_id", "merged
 class InboxConversation(models.Model):
     _name = "inbox.conversation"
     _description = "Conversation"
-    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _inherit = ["mail.thread", "mail.activity.mixin", "lokario.access.mixin"]
     _order = "last_message_date desc, id desc"
     _rec_name = "subject"
     _mail_post_access = "read"
+    _machine_writes_as_sudo = True
 
     integration_id = fields.Many2one(
         "inbox.integration", string="Mailbox", required=True, index=True, ondelete="cascade"
@@ -84,7 +85,7 @@ class InboxConversation(models.Model):
     preview = fields.Char(readonly=True)
     last_author = fields.Char(string="From", readonly=True, help="The last person who wrote to us.")
     last_direction = fields.Selection([("in", "Received"), ("out", "Sent")], readonly=True)
-    last_message_date = fields.Datetime(string="Last e-mail", index=True, readonly=True)
+    last_message_date = fields.Datetime(string="Last e-mail", index=True, readonly=True, default=fields.Datetime.now)
     first_message_date = fields.Datetime(string="First e-mail", readonly=True)
     first_inbound_date = fields.Datetime(readonly=True)
     first_response_date = fields.Datetime(readonly=True)
@@ -136,9 +137,11 @@ class InboxConversation(models.Model):
         return categories | categories.search([("company_id", "in", self.env.companies.ids)])
 
     @api.depends("subject")
+    @api.depends_context("uid", "lang")
     def _compute_display_name(self):
         for conversation in self:
             conversation.display_name = conversation.subject or self.env._("(no subject)")
+        self._hide_unreadable_names()
 
     # === WRITING === #
 
@@ -149,19 +152,19 @@ class InboxConversation(models.Model):
             integration.check_access("read")
             vals["company_id"] = integration.sudo().company_id.id
             vals["owner_id"] = integration.sudo().owner_id.id
-            vals.setdefault("last_message_date", fields.Datetime.now())
         return super().create(vals_list)
 
     def write(self, vals):
         if not self.env.su and _DERIVED_FIELDS & set(vals):
             raise AccessError(self.env._("This follows from the mailbox of the conversation and cannot be changed."))
-        if "category_id" in vals and "classified_by" not in vals:
-            vals = {**vals, "classified_by": "person", "rule_id": False}
         if "state" in vals:
             if not self.env.context.get("inbox_never_waited"):
                 self._stamp_resolution(vals["state"])
             self._push_state(vals["state"])
-        return super().write(vals)
+        result = super().write(vals)
+        if "category_id" in vals and "classified_by" not in vals:
+            super(InboxConversation, self.sudo()).write({"classified_by": "person", "rule_id": False})
+        return result
 
     def _push_state(self, state):
         """Where the mailbox is two-way, what is archived or spam here moves there, too."""
@@ -187,9 +190,9 @@ class InboxConversation(models.Model):
             if closed and not conversation.resolved_date:
                 start = conversation.first_inbound_date or conversation.first_message_date or now
                 hours = max(0.0, (now - start).total_seconds() / 3600)
-                super(InboxConversation, conversation).write({"resolved_date": now, "resolution_hours": hours})
+                super(InboxConversation, conversation.sudo()).write({"resolved_date": now, "resolution_hours": hours})
             elif not closed and conversation.resolved_date:
-                super(InboxConversation, conversation).write({"resolved_date": False, "resolution_hours": 0})
+                super(InboxConversation, conversation.sudo()).write({"resolved_date": False, "resolution_hours": 0})
 
     # === ACTIONS === #
 

@@ -10,7 +10,7 @@ class InboxConversation(models.Model):
     _inherit = "inbox.conversation"
 
     def _customer_values(self):
-        partner = self.partner_id.sudo()
+        partner = self.partner_id._filtered_access("read")
         first = self._first_received()
         if not partner:
             return {

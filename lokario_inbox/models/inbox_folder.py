@@ -9,6 +9,7 @@ SEQUENCES = {"inbox": 1, "sent": 2, "archive": 3, "all": 4, "drafts": 20, "junk"
 
 class InboxFolder(models.Model):
     _name = "inbox.folder"
+    _inherit = ["lokario.access.mixin"]
     _description = "Mailbox folder"
     _order = "integration_id, sequence, path"
 

@@ -17,12 +17,17 @@ MENDS_READING = {
     "login",
 }
 
+MAIL_SERVERS = (
+    *("imap_host", "imap_port", "imap_security", "smtp_host", "smtp_port", "smtp_security"),
+    *("login", "email_address", "auth_method"),
+)
+
 
 class InboxIntegration(models.Model):
     _name = "inbox.integration"
     _description = "Inbox integration"
     _table = "inbox_integrations"
-    _inherit = ["mail.thread", "mail.activity.mixin", "lokario.secret.mixin"]
+    _inherit = ["mail.thread", "mail.activity.mixin", "lokario.secret.mixin", "lokario.access.mixin"]
     _order = "is_primary desc, name, id"
     _mail_post_access = "read"
 
@@ -51,7 +56,7 @@ class InboxIntegration(models.Model):
         help="Set for a private mailbox: only this user reads its mail.",
     )
     email_address = fields.Char(required=True, tracking=True)
-    email_password = Secret("Password")
+    email_password = Secret("Password", destination=MAIL_SERVERS)
     alias_addresses = fields.Text(string="Aliases", help="Other addresses this mailbox may send as, one per line.")
     integration_type = fields.Selection([("imap", "IMAP mailbox")], required=True, default="imap")
     is_primary = fields.Boolean(

@@ -8,6 +8,7 @@ from odoo.tools.urls import urljoin
 from odoo.addons.lokario_base.fields import Secret
 
 from ..tools.sync_plan import TokenSource
+from .inbox_integration import MAIL_SERVERS
 
 GOOGLE_TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105  an address
 PREFIXES = {"gmail": "google_gmail", "outlook": "microsoft_outlook"}
@@ -22,11 +23,11 @@ class InboxIntegration(models.Model):
     _email_field = "email_address"
     _OUTLOOK_SCOPE = "https://outlook.office.com/IMAP.AccessAsUser.All https://outlook.office.com/SMTP.Send"
 
-    google_gmail_refresh_token = Secret("Google refresh token", groups=None)
-    google_gmail_access_token = Secret("Google access token", groups=None)
+    google_gmail_refresh_token = Secret("Google refresh token", groups=None, destination=MAIL_SERVERS)
+    google_gmail_access_token = Secret("Google access token", groups=None, destination=MAIL_SERVERS)
     google_gmail_access_token_expiration = fields.Integer(groups=None, copy=False)
-    microsoft_outlook_refresh_token = Secret("Microsoft refresh token", groups=None)
-    microsoft_outlook_access_token = Secret("Microsoft access token", groups=None)
+    microsoft_outlook_refresh_token = Secret("Microsoft refresh token", groups=None, destination=MAIL_SERVERS)
+    microsoft_outlook_access_token = Secret("Microsoft access token", groups=None, destination=MAIL_SERVERS)
     microsoft_outlook_access_token_expiration = fields.Integer(groups=None, copy=False)
 
     def action_connect_provider(self):

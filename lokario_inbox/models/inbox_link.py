@@ -6,6 +6,7 @@ class InboxLink(models.Model):
     """A conversation belongs to a record of Odoo: a quotation, a task, a vehicle…"""
 
     _name = "inbox.link"
+    _inherit = ["lokario.access.mixin"]
     _description = "Link of a conversation to a record"
     _order = "id desc"
     _rec_name = "record_name"

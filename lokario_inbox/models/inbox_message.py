@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 
 
 class InboxMessage(models.Model):
@@ -9,6 +9,7 @@ class InboxMessage(models.Model):
     """
 
     _name = "inbox.message"
+    _inherit = ["lokario.access.mixin"]
     _description = "Synchronised e-mail"
     _order = "date desc, id desc"
     _rec_name = "subject"
@@ -60,6 +61,11 @@ class InboxMessage(models.Model):
     _identity_uniq = models.Constraint("UNIQUE(integration_id, identity)", "This mail is already stored.")
     _server_ref_idx = models.Index("(integration_id, server_ref) WHERE server_ref IS NOT NULL")
     _conversation_date_idx = models.Index("(conversation_id, date)")
+
+    @api.depends_context("uid")
+    def _compute_display_name(self):
+        super()._compute_display_name()
+        self._hide_unreadable_names()
 
     def _after_store(self):
         """Hook: called once per stored batch, in its transaction, with the new messages only.

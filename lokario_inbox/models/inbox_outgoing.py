@@ -37,9 +37,11 @@ class InboxOutgoing(models.Model):
     """One mail on its way out of a mailbox. Its Message-ID is fixed before the first attempt and never changes."""
 
     _name = "inbox.outgoing"
+    _inherit = ["lokario.access.mixin"]
     _description = "Outgoing E-mail"
     _order = "id desc"
     _rec_name = "subject"
+    _machine_writes_as_sudo = True
 
     integration_id = fields.Many2one(
         "inbox.integration",
@@ -103,6 +105,11 @@ class InboxOutgoing(models.Model):
         mailboxes = self.env["inbox.integration"].search([("company_id", "parent_of", self.env.company.id)])
         return (mailboxes.filtered("is_primary") or mailboxes)[:1]
 
+    @api.depends_context("uid")
+    def _compute_display_name(self):
+        super()._compute_display_name()
+        self._hide_unreadable_names()
+
     # === CHECKS === #
 
     @api.constrains("integration_id", "conversation_id", "parent_id")
@@ -120,6 +127,7 @@ class InboxOutgoing(models.Model):
 
     def _check_ready(self):
         """Refuse what could not be sent, in words that say what to do."""
+        self.parent_id.check_access("read")  # what is quoted leaves
         for outgoing in self:
             recipients = outgoing._addresses("email_to", "email_cc", "email_bcc")
             if not outgoing._addresses("email_to"):
@@ -147,24 +155,14 @@ class InboxOutgoing(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        given = set().union(*vals_list)  # what decides about sending is never a caller's value
-        if not self.env.su and self._fields_of_the_machine() & given:
-            raise UserError(self.env._("The state of a mail cannot be set from outside."))
         outgoings = super().create(vals_list)
         outgoings.integration_id.check_access("read")
         return outgoings
 
     def write(self, vals):
-        if not self.env.su and self._fields_of_the_machine() & set(vals):
-            raise UserError(self.env._("The state of a mail cannot be set from outside."))
         if not self.env.su and CONTENT & set(vals) and self.filtered(lambda outgoing: outgoing.state != "draft"):
             raise UserError(self.env._("Only a draft can be changed. Take the mail back first, if it has not left."))
         return super().write(vals)
-
-    def _fields_of_the_machine(self):
-        """What no caller sets: everything that is stored, read-only, and not derived from another record."""
-        names = {name for name, field in self._fields.items() if field.readonly and field.store and not field.related}
-        return names.difference(models.MAGIC_COLUMNS)
 
     # === WHAT PEOPLE DO === #
 

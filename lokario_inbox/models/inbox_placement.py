@@ -7,6 +7,7 @@ class InboxPlacement(models.Model):
     """A message in a folder: (folder, UIDVALIDITY, UID) is its identity at the server."""
 
     _name = "inbox.placement"
+    _inherit = ["lokario.access.mixin"]
     _description = "Place of an e-mail in a folder"
     _order = "folder_id, uid desc"
     _rec_name = "uid"

@@ -14,6 +14,7 @@ class InboxQuarantine(models.Model):
     """A mail that could not be read: kept raw, with the reason, blocking nothing."""
 
     _name = "inbox.quarantine"
+    _inherit = ["lokario.access.mixin"]
     _description = "Quarantined e-mail"
     _order = "id desc"
     _rec_name = "reason"

@@ -9,6 +9,7 @@ _SHOWN = 8
 
 class InboxRule(models.Model):
     _name = "inbox.rule"
+    _inherit = ["lokario.access.mixin"]
     _description = "Inbox rule"
     _order = "sequence, id"
 

@@ -4,6 +4,7 @@ from odoo.exceptions import ValidationError
 
 class InboxRuleCondition(models.Model):
     _name = "inbox.rule.condition"
+    _inherit = ["lokario.access.mixin"]
     _description = "Condition of an inbox rule"
     _order = "rule_id, id"
     _rec_name = "value"

@@ -19,6 +19,7 @@ class InboxSentCopy(models.Model):
     """The copy of one sent mail in the Sent folder: filed once, by the provider or by us; hidden copies removed."""
 
     _name = "inbox.sent.copy"
+    _inherit = ["lokario.access.mixin"]
     _description = "Copy of a Sent E-mail"
     _order = "id"
     _rec_name = "message_id_header"

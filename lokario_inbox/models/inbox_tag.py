@@ -5,6 +5,7 @@ from odoo import fields, models
 
 class InboxTag(models.Model):
     _name = "inbox.tag"
+    _inherit = ["lokario.access.mixin"]
     _description = "Inbox tag"
     _order = "name, id"
 

@@ -6,9 +6,13 @@ class ResCompany(models.Model):
     _inherit = "res.company"
 
     inbox_create_partners = fields.Boolean(
-        string="Create unknown customers", help="A person who writes for the first time becomes a contact."
+        string="Create unknown customers",
+        help="A person who writes for the first time becomes a contact.",
+        groups="base.group_user",
     )
-    inbox_reclassify_before = fields.Integer(help="Conversations below this id still wait for the changed rules.")
+    inbox_reclassify_before = fields.Integer(
+        help="Conversations below this id still wait for the changed rules.", groups="base.group_user"
+    )
 
     def _reclassify_inbox(self):
         """Start over: every conversation of the companies meets the rules again, in the background."""

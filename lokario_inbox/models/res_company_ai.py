@@ -6,6 +6,8 @@ from odoo.addons.base.models.res_partner import _tz_get
 from ..tools.ai_prompt import canary
 from ..tools.quiet_hours import Opening, french_holidays
 
+MANAGERS = "base.group_system,lokario_inbox.group_lokario_inbox_manager"
+
 
 class ResCompany(models.Model):
     _inherit = "res.company"
@@ -14,36 +16,57 @@ class ResCompany(models.Model):
         "inbox.ai.provider",
         "AI provider",
         domain="[('company_id', '=', id)]",
-        groups="base.group_system,lokario_inbox.group_lokario_inbox_manager",
+        groups=MANAGERS,
     )
-    inbox_ai_stopped = fields.Boolean("AI answers stopped", help="Kill switch: nothing leaves by itself any more.")
-    inbox_ai_prompt = fields.Text("Instructions for AI")
+    inbox_ai_stopped = fields.Boolean(
+        "AI answers stopped", help="Kill switch: nothing leaves by itself any more.", groups="base.group_user"
+    )
+    inbox_ai_prompt = fields.Text("Instructions for AI", groups=MANAGERS)
     inbox_ai_knowledge = fields.Text(
-        "Knowledge for AI", help="Opening hours, prices, procedures: what answers may use."
+        "Knowledge for AI", help="Opening hours, prices, procedures: what answers may use.", groups=MANAGERS
     )
     inbox_ai_allowlist = fields.Text(
         "Allowed links, accounts and numbers",
         help="One per line: what an automatic answer may contain besides what stands in the conversation.",
+        groups=MANAGERS,
     )
     inbox_ai_facts = fields.Boolean(
         "Tell AI the customer's open documents",
         help="Open quotes and invoices of the customer who wrote, once his address is proved; nobody else's.",
+        groups="base.group_user",
     )
-    inbox_ai_classify = fields.Boolean("File mail by AI", help="What no rule matched is filed by folder descriptions.")
-    inbox_ai_confidence = fields.Float("Confidence to file", default=0.7)
+    inbox_ai_classify = fields.Boolean(
+        "File mail by AI", help="What no rule matched is filed by folder descriptions.", groups="base.group_user"
+    )
+    inbox_ai_confidence = fields.Float("Confidence to file", default=0.7, groups="base.group_user")
     inbox_ai_summary_from = fields.Integer(
         "Summarise from",
         help="Mails after which a conversation is summarised by itself, again with each mail; 0: on request only.",
+        groups="base.group_user",
     )
-    inbox_ai_start = fields.Float("Answers from", default=0.0, help="The same hour twice: around the clock.")
-    inbox_ai_end = fields.Float("Answers until", default=0.0)
-    inbox_ai_weekdays = fields.Char("Days", default="1234567", help="1 is Monday, 7 is Sunday.")
-    inbox_ai_holidays = fields.Boolean("Closed on French public holidays")
-    inbox_ai_timezone = fields.Selection(_tz_get, "Time zone of the answers", default="Europe/Paris")
-    inbox_ai_sender_hours = fields.Integer("Hours between two answers to a sender", default=24)
-    inbox_ai_thread_limit = fields.Integer("Automatic answers in a conversation", default=3)
-    inbox_ai_day_limit = fields.Integer("Automatic answers a day", default=100)
-    inbox_ai_minutes = fields.Float("Minutes a draft saves", default=4.0)
+    inbox_ai_start = fields.Float(
+        "Answers from", default=0.0, help="The same hour twice: around the clock.", groups="base.group_user"
+    )
+    inbox_ai_end = fields.Float("Answers until", default=0.0, groups="base.group_user")
+    inbox_ai_weekdays = fields.Char(
+        "Days", default="1234567", help="1 is Monday, 7 is Sunday.", groups="base.group_user"
+    )
+    inbox_ai_holidays = fields.Boolean("Closed on French public holidays", groups="base.group_user")
+    inbox_ai_timezone = fields.Selection(
+        _tz_get, "Time zone of the answers", default="Europe/Paris", groups="base.group_user"
+    )
+    inbox_ai_sender_hours = fields.Integer(
+        "Hours between two answers to a sender", default=24, groups="base.group_user"
+    )
+    inbox_ai_thread_limit = fields.Integer("Automatic answers in a conversation", default=3, groups="base.group_user")
+    inbox_ai_day_limit = fields.Integer("Automatic answers a day", default=100, groups="base.group_user")
+    inbox_ai_minutes = fields.Float("Minutes a draft saves", default=4.0, groups="base.group_user")
+
+    @api.constrains("inbox_ai_provider_id")
+    def _check_inbox_ai_provider(self):
+        for company in self.sudo():
+            if company.inbox_ai_provider_id.company_id - company.parent_ids:
+                raise ValidationError(self.env._("AI provider: choose one of this company."))
 
     @api.constrains("inbox_ai_start", "inbox_ai_end", "inbox_ai_weekdays")
     def _check_inbox_opening(self):

@@ -27,3 +27,4 @@ from . import test_links
 from . import test_committed
 from . import test_odd_servers
 from . import test_kinds
+from . import test_rights

@@ -7,7 +7,7 @@ from odoo.exceptions import UserError
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
-from .outgoing_common import CUSTOMER, MAILBOX, OutgoingCase
+from .outgoing_common import CUSTOMER, MAILBOX, PASSWORD, OutgoingCase
 
 
 @tagged("post_install", "-at_install")
@@ -209,10 +209,10 @@ class TestOutgoing(OutgoingCase):
         mail.action_send()
         self.faults.append("drop_after")
         self.run_cron(self.cron_send, seconds=11)
-        self.integration.imap_port = 1  # nobody listens there, and the policy refuses it
+        self.integration.write({"imap_port": 1, "email_password": PASSWORD})
         self.run_cron(self.cron_send, seconds=3600)
         self.assertEqual(mail.state, "unsettled")
-        self.integration.imap_port = self.world.imap_port
+        self.integration.write({"imap_port": self.world.imap_port, "email_password": PASSWORD})
         self.run_cron(self.cron_send, seconds=7200)
         self.assertEqual((mail.state, len(self.received())), ("sent", 1))
 
@@ -352,11 +352,11 @@ class TestProviderFiledSent(OutgoingCase):
         mail = self.draft()
         mail.action_send()
         self.run_cron(self.cron_send, seconds=11)
-        self.integration.imap_port = 1  # nobody listens there, and the policy refuses it
+        self.integration.write({"imap_port": 1, "email_password": PASSWORD})
         self.run_cron(self.cron_file, seconds=100)
         copy = self.env["inbox.sent.copy"].search([("message_id_header", "=", mail.message_id_header)])
         self.assertEqual((copy.state, bool(copy.error)), ("pending", True))
-        self.integration.imap_port = self.world.imap_port
+        self.integration.write({"imap_port": self.world.imap_port, "email_password": PASSWORD})
         self.run_cron(self.cron_file, seconds=1000)
         self.assertEqual(copy.state, "provider")
 

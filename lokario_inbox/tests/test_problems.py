@@ -89,7 +89,7 @@ class TestProblems(MailboxCase):
         self.assertEqual(self.mailbox.failure_count, 1)
         self.patch(type(self.mailbox), "_open_smtp__", lambda mailbox: _Session())
         self.patch(type(self.mailbox), "_plan_credentials__", lambda mailbox: {"secret": self.password})
-        self.mailbox.smtp_host = "127.0.0.1"
+        self.mailbox.write({"smtp_host": "127.0.0.1", "email_password": self.password})
         self.hold(535, "5.7.8 Bad credentials", "login")
         action = self.mailbox.with_user(self.owner).action_test_connection()
         steps = self.env[action["res_model"]].browse(action["res_id"]).step_ids
@@ -102,7 +102,7 @@ class TestProblems(MailboxCase):
     def test_details_of_the_test_are_whole(self):
         detail = "x" * 450
         self.patch(type(self.mailbox), "_open_smtp__", lambda mailbox: _refuse(detail))
-        self.mailbox.smtp_host = "127.0.0.1"
+        self.mailbox.write({"smtp_host": "127.0.0.1", "email_password": self.password})
         action = self.mailbox.with_user(self.owner).action_test_connection()
         step = self.env[action["res_model"]].browse(action["res_id"]).step_ids.filtered(lambda s: not s.is_ok)
         self.assertEqual(step.detail, detail)

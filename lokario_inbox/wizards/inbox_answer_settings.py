@@ -6,6 +6,7 @@ class InboxAnswerSettings(models.TransientModel):
     """The company's settings of answers and AI, for managers of the inbox who are no administrators."""
 
     _name = "inbox.answer.settings"
+    _inherit = ["lokario.access.mixin"]
     _description = "Settings of Answers and AI"
     _rec_name = "company_id"
 

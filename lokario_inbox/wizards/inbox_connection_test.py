@@ -19,6 +19,7 @@ class InboxConnectionTest(models.TransientModel):
     """How far a mailbox can be reached, step by step, with cause and remedy in plain words."""
 
     _name = "inbox.connection.test"
+    _inherit = ["lokario.access.mixin"]
     _description = "Connection test of a mailbox"
 
     integration_id = fields.Many2one("inbox.integration", required=True, ondelete="cascade", readonly=True)
@@ -149,6 +150,7 @@ class InboxConnectionTest(models.TransientModel):
 
 class InboxConnectionTestStep(models.TransientModel):
     _name = "inbox.connection.test.step"
+    _inherit = ["lokario.access.mixin"]
     _description = "Step of a connection test"
     _order = "id"
 

@@ -6,6 +6,7 @@ class InboxLinkWizard(models.TransientModel):
     """Link a conversation to any record, and copy chosen mails into its chatter."""
 
     _name = "inbox.link.wizard"
+    _inherit = ["lokario.access.mixin"]
     _description = "Link a conversation to a record"
 
     conversation_id = fields.Many2one("inbox.conversation", required=True, readonly=True)

@@ -8,6 +8,7 @@ class InboxTakeOver(models.TransientModel):
     """Odoo's own incoming servers become mailboxes: read by one reader only, the password no longer in clear text."""
 
     _name = "inbox.take.over"
+    _inherit = ["lokario.access.mixin"]
     _description = "Take over of incoming mail servers"
 
     line_ids = fields.One2many("inbox.take.over.line", "wizard_id", default=lambda self: self._default_lines())
@@ -28,6 +29,7 @@ class InboxTakeOver(models.TransientModel):
 
 class InboxTakeOverLine(models.TransientModel):
     _name = "inbox.take.over.line"
+    _inherit = ["lokario.access.mixin"]
     _description = "Incoming mail server to take over"
 
     wizard_id = fields.Many2one("inbox.take.over", required=True, ondelete="cascade")

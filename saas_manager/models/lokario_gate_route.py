@@ -8,6 +8,7 @@ class LokarioGateRoute(models.Model):
     """
 
     _name = "lokario.gate.route"
+    _inherit = ["lokario.access.mixin"]
     _table = "lokario_gate_route"
     _description = "Route of a Host to its Database"
     _rec_name = "host"

@@ -19,7 +19,13 @@ class SaasInstance(models.Model):
     """A client's Odoo: one database, one address, one life from draft to terminated."""
 
     _name = "saas.instance"
-    _inherit = ["mail.thread", "mail.activity.mixin", "lokario.secret.mixin", "saas.transaction.mixin"]
+    _inherit = [
+        "mail.thread",
+        "mail.activity.mixin",
+        "lokario.secret.mixin",
+        "saas.transaction.mixin",
+        "lokario.access.mixin",
+    ]
     _description = "SaaS Instance"
     _order = "id desc"
 

@@ -7,6 +7,7 @@ class SaasInstanceMail(models.Model):
     """One attempt to send a mail to a client: what, to whom, when, with which outcome. No content."""
 
     _name = "saas.instance.mail"
+    _inherit = ["lokario.access.mixin"]
     _description = "Mail about a SaaS Instance"
     _order = "id desc"
     _rec_name = "kind"

@@ -7,7 +7,7 @@ from ..tools.customizer import Relay
 
 class SaasPlan(models.Model):
     _name = "saas.plan"
-    _inherit = ["mail.thread", "lokario.secret.mixin"]
+    _inherit = ["mail.thread", "lokario.secret.mixin", "lokario.access.mixin"]
     _description = "SaaS Plan"
     _order = "sequence, id"
 
@@ -48,7 +48,7 @@ class SaasPlan(models.Model):
         default="starttls_strict",
     )
     relay_user = fields.Char("User")
-    relay_password = Secret("Password")
+    relay_password = Secret("Password", destination=("relay_host", "relay_port", "relay_encryption", "relay_user"))
     relay_sender = fields.Char("Sender Address", help="The address that invitations and resets come from.")
 
     instance_ids = fields.One2many("saas.instance", "plan_id")

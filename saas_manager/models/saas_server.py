@@ -27,7 +27,7 @@ EVERYWHERE = {None, False, "", "0.0.0.0", "::"}  # noqa: S104  as Odoo's http_in
 
 class SaasServer(models.Model):
     _name = "saas.server"
-    _inherit = ["mail.thread", "lokario.secret.mixin"]
+    _inherit = ["mail.thread", "lokario.secret.mixin", "lokario.access.mixin"]
     _description = "SaaS Server"
     _order = "sequence, id"
 
@@ -78,7 +78,7 @@ class SaasServer(models.Model):
     )
     db_port = fields.Integer("PostgreSQL Port")
     db_user = fields.Char("PostgreSQL Role")
-    db_password = Secret("PostgreSQL Password")
+    db_password = Secret("PostgreSQL Password", destination=("db_host", "db_port", "db_user"))
     http_host = fields.Char("Odoo Host", help="Where the proof of a new instance connects. Empty: this Odoo.")
     http_port = fields.Integer("Odoo Port", help="0: the port of this Odoo.")
 

@@ -25,7 +25,7 @@ class SaasTemplate(models.Model):
     """
 
     _name = "saas.template"
-    _inherit = ["mail.thread", "saas.transaction.mixin"]
+    _inherit = ["mail.thread", "saas.transaction.mixin", "lokario.access.mixin"]
     _description = "SaaS Template"
     _order = "sequence, id"
 

@@ -3,6 +3,7 @@ from odoo import fields, models
 
 class SaasInstanceSuspend(models.TransientModel):
     _name = "saas.instance.suspend"
+    _inherit = ["lokario.access.mixin"]
     _description = "Suspend a SaaS Instance"
 
     instance_id = fields.Many2one("saas.instance", required=True)

@@ -4,6 +4,7 @@ from odoo.exceptions import UserError
 
 class SaasInstanceTerminate(models.TransientModel):
     _name = "saas.instance.terminate"
+    _inherit = ["lokario.access.mixin"]
     _description = "Delete a SaaS Instance for Good"
 
     instance_id = fields.Many2one("saas.instance", required=True)

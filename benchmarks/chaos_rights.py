@@ -1,0 +1,319 @@
+"""The rights matrix: a marker in every text of every record, every role at every door of every model.
+
+Zones: ``a`` is the company of the roles, ``p`` what one of its people keeps private, ``b`` another company and tenant.
+Every role reads, lists, names, groups, exports, asks onchanges with, refers to, writes and presses whatever there is,
+in a database of its own; afterwards the scheduled actions run and every role reads again. A marker that a role saw, a
+record that it changed or planted elsewhere, is a broken promise unless ``rights_allowed.csv`` lists it: default is no.
+"""
+
+import base64
+import contextlib
+import csv
+import email
+import fnmatch
+import random
+from pathlib import Path
+from unittest import mock
+
+from lokario_cli.console import say
+from lokario_cli.paths import ADDONS
+from lokario_cli.worlds.loaded import LoadedOdoo, fresh_database
+
+from .rights_records import MARKER, Records
+
+POINTS = 100_000  # more than there are: all of them
+TABLE = Path(__file__).with_name("rights_allowed.csv")
+ADDRESS = "evil@chosen.test"  # where every role has mail sent
+ROLES = {
+    "public": None,
+    "portal": "base.group_portal",
+    "plain": "base.group_user",
+    "sales": "sales_team.group_sale_salesman",
+    "accountant": "account.group_account_invoice",
+    "base_manager": "lokario_base.group_lokario_base_manager",
+    "inbox_user": "lokario_inbox.group_lokario_inbox_user",
+    "inbox_manager": "lokario_inbox.group_lokario_inbox_manager",
+    "billing_user": "lokario_billing.group_lokario_billing_user",
+    "billing_manager": "lokario_billing.group_lokario_billing_manager",
+    "engine_user": "email_engine_bridge.group_email_engine_bridge_user",
+    "engine_manager": "email_engine_bridge.group_email_engine_bridge_manager",
+    "saas_user": "saas_manager.group_saas_manager_user",
+    "saas_manager": "saas_manager.group_saas_manager_manager",
+}
+REFERENCES = ("many2one", "many2many", "reference")
+LEFT_OUT = {  # they reach other machines or other databases, which this database has not
+    "action_provision_instance",
+    "action_build",
+    "action_check_dns",
+    "action_run_now",
+    "action_sync",
+    "action_audit",
+    "action_test_connection",
+}
+
+
+def run(points, seed):
+    with fresh_database("chaos_rights", ",".join(ADDONS)) as (world, database):
+        odoo = LoadedOdoo(world, database, log_level="critical")
+        try:
+            return attack(odoo, points, random.Random(seed))
+        finally:
+            odoo.close()
+
+
+def attack(odoo, points, dice):
+    with odoo.env() as env:
+        # what waits for our own open transaction is a refusal like others
+        env.cr.execute(f"ALTER DATABASE \"{odoo.database}\" SET lock_timeout = '2s'")
+        records = Records(env)
+        records.fill()
+        say(f"      {records.summary()}")
+        matrix = Matrix(env, records)
+    calls = [(role, call) for role in ROLES for call in matrix.calls(role)]
+    chosen = dice.sample(calls, points) if points < len(calls) else calls
+    with odoo.env() as env:
+        matrix = Matrix(env, records)
+        for role, (kind, *arguments) in chosen:
+            getattr(matrix, f"do_{kind}")(role, *arguments)
+    with odoo.env() as env:
+        last = Matrix(env, records)
+        for role in ROLES:
+            last.take_over_an_instance(role)
+    with odoo.env() as env:
+        after = Matrix(env, records)
+        run_scheduled_actions(env)
+        for role in ROLES:
+            for model in records.models:
+                after.do_read(role, model)
+        after.check_mail_that_left()
+    say(f"      {len(chosen)} of {len(calls)} calls as {len(ROLES)} roles")
+    return sorted(matrix.broken | last.broken | after.broken)
+
+
+def run_scheduled_actions(env):
+    for cron in env["ir.cron"].with_context(active_test=False).search([]):
+        if cron.model_id.model.split(".")[0] in {"inbox", "lokario", "engine", "saas"}:
+            with contextlib.suppress(Exception):  # what fails is another test's matter; what it made is read afterwards
+                cron.method_direct_trigger()
+                env.cr.commit()
+            env.cr.rollback()
+
+
+class Matrix:
+    """One environment's calls, and the promises they broke."""
+
+    def __init__(self, env, records):
+        self.env, self.records, self.broken = env, records, set()
+        with TABLE.open() as file:
+            self.allowed = list(csv.DictReader(file))
+        self.users = {role: self._user(role, group) for role, group in ROLES.items()}
+
+    def _user(self, role, group):
+        if not group:
+            return self.env.ref("base.public_user")
+        users = self.env["res.users"].with_context(no_reset_password=True)
+        company = self.env["res.company"].browse(self.records.company["a"])
+        values = {"name": role, "login": f"rights-{role}", "email": ADDRESS, "company_id": company.id}
+        groups = {"group_ids": [(6, 0, self.env.ref(group).ids)], "company_ids": [(6, 0, company.ids)]}
+        return users.search([("login", "=", values["login"])]) or users.create({**values, **groups})
+
+    def as_role(self, role, model):
+        """The model as an ordinary caller of the web client has it: his companies, his rights."""
+        user = self.users[role]
+        return self.env[model].with_user(user).with_context(allowed_company_ids=user.company_ids.ids)
+
+    def is_allowed(self, role, model, zone):
+        return any(
+            row["role"] == role and fnmatch.fnmatch(model, row["models"]) and zone in row["zones"]
+            for row in self.allowed
+        )
+
+    def check(self, role, what, answer):
+        """Note every marker in an answer that the table does not allow."""
+        for zone, model in set(MARKER.findall(text_of(answer))):
+            if not self.is_allowed(role, model, zone):
+                self.broken.add(f"{role}: {what} shows {model} of zone {zone}")
+
+    # === WHAT IS CALLED === #
+
+    def calls(self, role):
+        """Yield (kind, *arguments) of all that this role tries; its own writes come last, so that nothing hides."""
+        for model in self.records.models:
+            yield ("read", model)
+            yield ("press", model)
+            for field in self.references(model):
+                for target in self.records.targets(self.env[model]._fields[field]):
+                    yield ("onchange", model, field, target)
+                    yield ("create", model, field, target)
+                    yield ("write", model, field, target)
+
+    def references(self, model):
+        fields = self.env[model]._fields.values()
+        return [
+            field.name
+            for field in fields
+            if field.type in REFERENCES and self.records.is_ours(field) and (field.store or field.inverse)
+        ]
+
+    @contextlib.contextmanager
+    def attempt(self, keep=False):
+        """A call that may be refused in whichever way; its changes stay only if it succeeds and `keep`."""
+        savepoint = self.env.cr.savepoint(flush=False)
+        try:
+            yield
+            self.env.flush_all()
+            savepoint.close(rollback=not keep)
+        except Exception:  # noqa: BLE001 a refusal: what matters is what was seen and changed
+            savepoint.close(rollback=True)
+        self.env.transaction.clear()
+
+    def do_read(self, role, model):
+        records = self.as_role(role, model)
+        names = []
+        with self.attempt():
+            names = list(records.fields_get(attributes=["type"]))
+        with self.attempt():
+            for record in records.search([], limit=200):
+                self.check_record(role, record, names)
+        for record_id in self.records.ids(model):
+            with self.attempt():
+                self.check_record(role, records.browse(record_id), names)
+        with self.attempt():
+            self.check(role, f"{model}.name_search", records.name_search("", limit=200))
+        for name in self.references(model):
+            with self.attempt():
+                rows = records.formatted_read_group([], [name], ["__count"])
+                self.check(role, f"{model}.formatted_read_group({name})", rows)
+
+    def check_record(self, role, record, names):
+        """Read each field by itself: one that is refused hides no other."""
+        try:
+            self.check(role, f"{record._name}.read", record.read(names))
+        except Exception:  # noqa: BLE001 whatever refuses one field may show another
+            for name in names:
+                with self.attempt():
+                    self.check(role, f"{record._name}.read", record.read([name]))
+
+    def do_onchange(self, role, model, field, target):
+        with self.attempt():
+            spec = {field: {"fields": {"display_name": {}}}} if field else {}
+            value = [[4, target]] if self.env[model]._fields[field].type == "many2many" else target
+            answer = self.as_role(role, model).onchange({field: value}, [field], spec)
+            self.check(role, f"{model}.onchange({field})", answer)
+
+    def do_create(self, role, model, field, target):
+        with self.attempt(keep=True):
+            values = {**self.records.values(model, "a"), **self.reference_value(model, field, target)}
+            if "email_to" in self.env[model]._fields:
+                values |= {"email_to": ADDRESS, "kind": "forward"}
+            record = self.as_role(role, model).create(values)
+            self.check_own(role, record, f"create({field})")
+            if hasattr(record, "action_send"):
+                record.action_send()
+
+    def do_write(self, role, model, field, target):
+        for record_id in self.records.ids(model, "a"):
+            with self.attempt():
+                record = self.as_role(role, model).browse(record_id)
+                record.write(self.reference_value(model, field, target))
+                self.check_own(role, record, f"write({field})")
+                for name in self.methods(model):
+                    with self.attempt():
+                        self.check(role, f"{model}.{name} after write({field})", getattr(record, name)())
+
+    def check_own(self, role, record, what):
+        """What a role made or changed is still where it may write, and shows nothing of others."""
+        self.env.flush_all()
+        self.env.invalidate_all()
+        if not record.has_access("read"):
+            self.broken.add(f"{role}: {record._name}.{what} plants a record elsewhere")
+        names = list(record.fields_get(attributes=["type"]))
+        self.check_record(role, record, names)
+
+    def reference_value(self, model, field, target):
+        definition = self.env[model]._fields[field]
+        if definition.type == "many2many":
+            return {field: [(4, target)]}
+        return {field: f"{target[0]},{target[1]}" if definition.type == "reference" else target}
+
+    def methods(self, model):
+        return self.records.public_methods(model)
+
+    def do_press(self, role, model):
+        """Call every public method on every record; a row of where the role may not be stays as it was."""
+        for name in self.methods(model):
+            if name in LEFT_OUT:
+                continue
+            for zone in "abp":
+                for record_id in self.records.ids(model, zone)[:1]:
+                    before = self.row(model, record_id)
+                    with self.attempt():
+                        record = self.as_role(role, model).browse(record_id)
+                        answer = getattr(record, name)(*self.records.arguments(model, name))
+                        self.check(role, f"{model}.{name}", answer)
+                        self.env.flush_all()
+                        if not self.is_allowed(role, model, zone) and self.row(model, record_id) != before:
+                            self.broken.add(f"{role}: {model}.{name} changes a record of zone {zone}")
+
+    def row(self, model, record_id):
+        self.env.cr.execute(f"SELECT md5(t::text) FROM {self.env[model]._table} t WHERE id = %s", [record_id])
+        return self.env.cr.fetchone()
+
+    def take_over_an_instance(self, role):
+        """Name oneself the client of a running instance and have its credentials sent."""
+        (instance_id,) = self.records.ids("saas.instance", "a") or [0]
+        instance = self.env["saas.instance"].browse(instance_id)
+        if not instance.exists():
+            self.broken.add("the matrix has no instance to take over")
+            return
+        client = self.env["res.partner"].browse(self.records.ids("res.partner", "a")[0])
+        client.email = "client@zone.test"
+        pinned = {"credentials_email": client.email} if "credentials_email" in instance._fields else {}
+        instance.partner_id = client
+        instance._set_guarded(state="active", is_deployed=True, **pinned)
+        self.env["saas.instance.mail"].search([]).unlink()
+        self.env.cr.commit()
+        with contextlib.suppress(Exception), quiet_instances(self.env):
+            own = self.as_role(role, "saas.instance").browse(instance_id)
+            own.partner_id = self.users[role].partner_id
+            self.env.flush_all()
+            self.env.cr.commit()
+            own.action_send_credentials()
+        self.env.cr.rollback()
+        self.env.transaction.clear()
+        mails = self.env["saas.instance.mail"].search([("kind", "=", "provisioned"), ("email_to", "=", ADDRESS)])
+        if mails and role != "saas_manager":
+            self.broken.add(f"{role}: credentials of a client's instance leave to an address it chose")
+
+    # === AFTERWARDS === #
+
+    def check_mail_that_left(self):
+        """No marker stands in a mail to the address that the roles chose, as it left or would have left."""
+        for role, user in self.users.items():
+            for mail in self.env["inbox.outgoing"].search([("author_id", "=", user.id)]):
+                self.check(role, "inbox.outgoing, as it leaves,", [mail.raw, mail._full_html()])
+
+
+@contextlib.contextmanager
+def quiet_instances(env):
+    """The databases of instances are not there: what is done in them is not what is tried."""
+    kind = env.registry["saas.instance"]
+    with (
+        mock.patch.object(kind, "_renew_password", lambda instance: None),
+        mock.patch.object(kind, "_alone", lambda instance, *given: contextlib.nullcontext(instance)),
+    ):
+        yield
+
+
+def text_of(answer):
+    """Everything of an answer as text, files and mails decoded."""
+    if isinstance(answer, dict):
+        return " ".join(text_of(item) for pair in answer.items() for item in pair)
+    if isinstance(answer, list | tuple | set):
+        return " ".join(map(text_of, answer))
+    if isinstance(answer, bytes):
+        with contextlib.suppress(ValueError):
+            answer = base64.b64decode(answer, validate=True)
+        parts = [part.get_payload(decode=True) or b"" for part in email.message_from_bytes(answer).walk()]
+        return b" ".join([answer, *parts]).decode(errors="replace")
+    return str(answer)
