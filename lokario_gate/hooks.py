@@ -16,6 +16,7 @@ from odoo.addons.bus import websocket as bus
 
 from . import outage, redaction
 from .gate import Gate
+from .pace import paced
 
 _logger = logging.getLogger(__name__)
 GATE = "lokario_gate"
@@ -52,6 +53,8 @@ def _install(gate: Gate) -> None:
     bus.Websocket.onopen(gate.close_if_suspended)
     _keep_jobs_in(gate.manager)
     odoo.http.Request._serve_db = outage.answer_when_away(odoo.http.Request._serve_db)
+    handler = odoo.service.server.CommonRequestHandler  # of threads and of workers
+    handler.setup = paced(handler.setup)
     server = odoo.service.server.ThreadedServer
     server.cron_thread = outage.restart_cron_thread(server.cron_thread)
 

@@ -3,7 +3,10 @@
 Pages are complete in themselves: everything they show comes from `resolve`, they have no network and run no scripts.
 """
 
+import base64
+import mimetypes
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -12,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import astuple, dataclass, replace
 from io import BytesIO
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from lxml import etree, html
 from odoo.tools.pdf import PdfFileReader, PdfFileWriter
@@ -127,7 +131,12 @@ def _with_style(page, style):
 
 # === NOTHING COMES FROM OUTSIDE === #
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data: file:; font-src data: file:"
+# No picture by its address, whoever asks (srcset, CSS, SVG): those of the report are put in. Fonts show nothing.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data: file:"
+_STYLE_FILE = re.compile(r"url\('(file:[^']+\.(?:png|jpe?g|gif|svg|webp|ico))'\)", re.IGNORECASE)
+# A length of six figures is no layout but kilometres of paper, which take minutes.
+_ENDLESS = re.compile(r"(?<![#\w.])(?:\d{6,}(?:\.\d*)?|\d+(?:\.\d*)?e\+?\d+)", re.IGNORECASE)
+MAX_PAGE = 8 * 1024 * 1024  # characters of one document
 
 
 def _complete(page, resolve):
@@ -139,19 +148,34 @@ def _complete(page, resolve):
         css = resolve(link.get("href") or "") if "stylesheet" in (link.get("rel") or "") else None
         if css:
             style = etree.Element("style")
-            style.text = css
+            style.text = _STYLE_FILE.sub(lambda found: f"url('{_embedded(found[1])}')", css)
             link.getparent().replace(link, style)
         else:
             link.drop_tree()
     for node in page.xpath("//*[@src]"):
         source = node.get("src")
-        node.set("src", source if source.startswith("data:") else resolve(source) or "data:,")
+        node.set("src", source if source.startswith("data:") else _embedded(resolve(source) or "data:,"))
+    for node in page.xpath("//*[@style or @width or @height]"):
+        for name in ("style", "width", "height"):
+            if name in node.attrib:
+                node.set(name, _ENDLESS.sub("0", node.get(name)))
+
+
+def _embedded(url):
+    """A data: url of a file of ours; any other url as it is."""
+    if not url.startswith("file:"):
+        return url
+    path = Path(unquote(urlsplit(url).path))
+    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
 
 
 # === THE PROGRAM === #
 
 
 def _print(page: str) -> bytes:
+    if len(page) > MAX_PAGE:
+        raise PrintFailed(f"the document has more than {MAX_PAGE} characters")
     with tempfile.TemporaryDirectory(prefix="lokario-pdf-") as folder:
         source, target = Path(folder, "page.html"), Path(folder, "page.pdf")
         source.write_text(page, encoding="utf-8")

@@ -1,7 +1,10 @@
 """The gate in front of a real server: which database answers for which host, without any cookie."""
 
+import contextlib
 import socket
 import struct
+import threading
+import time
 
 import pytest
 from fleet import Fleet, wait_until
@@ -168,3 +171,28 @@ def is_closed(connection):
     except TimeoutError:
         return False
     return not head or struct.unpack("!B", head[:1])[0] & 0x0F == 8
+
+
+def test_a_byte_a_second_holds_no_worker(fleet):
+    """As many slow visitors as workers, in their head and in their body: the next one is served all the same."""
+    body = b"POST /contact HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 60000\r\n\r\n"
+    started, done = time.monotonic(), threading.Event()
+    slow = [
+        threading.Thread(target=drip, args=(fleet, begin, done)) for begin in (body, body, b"GET / HTTP/1.1\r\nX: ")
+    ]
+    for thread in slow:
+        thread.start()
+    try:
+        assert fleet.get("localhost", "/web/health")[0] == 200
+        assert time.monotonic() - started < 30
+    finally:
+        done.set()
+        for thread in slow:
+            thread.join()
+
+
+def drip(fleet, begin, done):
+    with socket.create_connection(("127.0.0.1", fleet.server.port)) as connection, contextlib.suppress(OSError):
+        connection.sendall(begin)
+        while not done.wait(0.5):
+            connection.sendall(b"a")
