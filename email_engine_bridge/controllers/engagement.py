@@ -5,14 +5,16 @@ from odoo.http import request
 
 # The smallest transparent GIF
 PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
-PUBLIC = {"type": "http", "auth": "public", "csrf": False, "save_session": False}
+# private_page: headers of pages behind a link, small bodies. No cookie is set, so no CSRF token can be asked for.
+PUBLIC = {"type": "http", "auth": "public", "csrf": False, "save_session": False, "private_page": True}
 
 
 class Engagement(http.Controller):
     """What recipients of a campaign reach from its message. Tokens are all that is needed, and all that is shown."""
 
     def _recipient(self, purpose, token):
-        recipient_sudo = request.env["engine.campaign.recipient"].sudo()._find_by_token(purpose, token)
+        recipients_sudo = request.env["engine.campaign.recipient"].sudo()
+        recipient_sudo = recipients_sudo._find_by_token(purpose, token.replace("\0", ""))
         if not recipient_sudo:
             raise request.not_found()
         request.update_context(lang=recipient_sudo.company_id.partner_id.lang)
@@ -38,10 +40,12 @@ class Engagement(http.Controller):
     def preferences(self, token, **form):
         """Leave or keep single lists."""
         recipient_sudo = self._recipient("unsubscribe", token)
-        if request.httprequest.method == "POST":
+        form_tokens, is_sent = request.env["lokario.form.token"], request.httprequest.method == "POST"
+        if is_sent and form_tokens._redeem(token, form.get("form_token", "")):
             recipient_sudo._set_lists(request.httprequest.form.getlist("list"))
             return request.redirect(f"/engine/p/{token}?saved=1", code=303)  # read again what is stored now
-        values = {"recipient": recipient_sudo, "token": token, "saved": "saved" in form}
+        values = {"recipient": recipient_sudo, "token": token, "saved": "saved" in form, "refused": is_sent}
+        values["form_token"] = form_tokens._issue(token)
         return request.render("email_engine_bridge.preferences_page", values)
 
     @http.route("/engine/o/<string:token>.gif", methods=["GET"], **PUBLIC)

@@ -1,3 +1,4 @@
+import re
 import uuid
 
 from odoo import api, fields, models
@@ -9,6 +10,7 @@ from ..tools.campaign_message import CampaignHeaders, MessageBuilder
 from ..tools.campaign_sender import CampaignSender
 from ..tools.template_renderer import TemplateRenderer
 
+WEB_LINK = re.compile(r"https?://[^/\\\s]", re.IGNORECASE)
 STATES = [
     ("draft", "Draft"),
     ("scheduled", "Scheduled"),
@@ -257,3 +259,13 @@ class EngineCampaignLink(models.Model):
     clicks = fields.Integer(default=0, required=True, readonly=True)
 
     _position_uniq = models.UniqueIndex("(campaign_id, position)")
+
+    @api.constrains("url")
+    def _check_url(self):
+        for link in self:
+            if not link._is_web():
+                raise ValidationError(self.env._("A link of a campaign begins with http:// or https://: %s", link.url))
+
+    def _is_web(self):
+        """Whether the click redirect may lead there; asked again at each click, for links older than the check."""
+        return bool(WEB_LINK.match(self.url))

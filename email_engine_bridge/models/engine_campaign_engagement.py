@@ -94,7 +94,7 @@ class EngineCampaignRecipient(models.Model):
 
     def _follow_link(self, position):
         """The link of the campaign at this position, its click counted once a person."""
-        link = self.campaign_id.link_ids.filtered(lambda one: one.position == position)
+        link = self.campaign_id.link_ids.filtered(lambda one: one.position == position and one._is_web())
         if link and self.campaign_id.track_clicks:
             with transaction(self.env) as cr:
                 if self._record_event_on(cr, "click", link.url, f"-{position}"):

@@ -2,7 +2,10 @@ import email
 import email.policy
 import re
 
+from odoo.exceptions import ValidationError
 from odoo.tests import tagged
+
+from odoo.addons.lokario_base.tools.private_page import HEADERS
 
 from .common import EngineHttpCase
 from .common_campaigns import CampaignCommon
@@ -99,12 +102,43 @@ class TestEngagement(CampaignCommon, EngineHttpCase):
         self.assertEqual([one for event in events for one in (event.rcpt, event.recipient_id) if one], [])
         self.assertFalse([event.key for event in events if event.key.startswith(("open-", "click-"))])
 
+    def _form_token(self, url):
+        return {"form_token": re.search(r'name="form_token" value="([^"]+)"', self._get(url).text)[1]}
+
+    def test_pages_behind_a_link_are_protected(self):
+        url = re.findall(r"<(https?://[^>]+)>", self.message["List-Unsubscribe"])[0]
+        for page in (url, url.replace("/u/", "/p/")):
+            answer = self._get(page)
+            for name, value in HEADERS.items():
+                self.assertEqual(answer.headers[name], value, page)
+            answer = self.opener.post(page, data={"list": "x" * 1_000_000}, timeout=30)
+            self.assertEqual(answer.status_code, 413, page)
+            for value in ("²", "1" * 5000, "\0", "a/../b"):
+                data = {"list": value, "form_token": value}
+                self.assertEqual(self.opener.post(page, data=data, timeout=30).status_code, 200, (page, value))
+            self.assertEqual(self._get(page.rpartition("/")[0] + "/%00%ff").status_code, 404)
+
+    def test_a_link_leads_to_the_web_alone(self):
+        link = self.campaign.link_ids[:1]
+        for target in ("javascript:alert(1)", "data:text/html,x", "//evil.test", "/web", "https:/x", " https://x.test"):
+            with self.assertRaises(ValidationError), self.env.cr.savepoint():
+                link.url = target
+                link.flush_recordset()
+        self.env.cr.execute("UPDATE engine_campaign_link SET url = 'javascript:x' WHERE id = %s", (link.id,))
+        link.invalidate_recordset()
+        click = re.search(r'href=[\'"]([^\'"]*/engine/c/[^\'"]+)', self.message.get_body(("html",)).get_content())[1]
+        self.assertEqual(self._get(click).status_code, 404)
+
     def test_preferences(self):
         url = re.findall(r"<(https?://[^>]+)>", self.message["List-Unsubscribe"])[0].replace("/u/", "/p/")
         self.assertIn("News", self._get(url).text)
-        self.opener.post(url, data={"list": str(self.list.id)}, timeout=30)
+        self.opener.post(url, data={"list": str(self.list.id), **self._form_token(url)}, timeout=30)
         self.assertEqual(self.recipient.contact_id.list_ids, self.list)
+        form = self._form_token(url)
         self.opener.post(url, data={}, timeout=30)
+        self.recipient.contact_id.invalidate_recordset()
+        self.assertEqual(self.recipient.contact_id.list_ids, self.list, "no form, no change")
+        self.opener.post(url, data=form, timeout=30)
         self.recipient.contact_id.invalidate_recordset()
         self.assertFalse(self.recipient.contact_id.list_ids)
         self.assertEqual(self._suppressed(), ["jean@x.test"])

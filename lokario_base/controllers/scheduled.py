@@ -25,6 +25,7 @@ SCHEDULED_ROUTE = {
     "methods": ["GET", "POST"],
     "csrf": False,
     "save_session": False,
+    "max_content_length": 64 * 1024,
 }
 SECRET_SETTING = "CRON_SECRET"  # noqa: S105  its name
 OPEN_SETTING = "LOKARIO_OPEN_ENDPOINTS"  # development only: no secret needed on loopback

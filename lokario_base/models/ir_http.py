@@ -10,6 +10,12 @@ class IrHttp(models.AbstractModel):
     _inherit = "ir.http"
 
     @classmethod
+    def _pre_dispatch(cls, rule, args):
+        super()._pre_dispatch(rule, args)
+        if rule.endpoint.routing.get("private_page"):
+            request.httprequest.max_content_length = private_page.MAX_BODY
+
+    @classmethod
     def _dispatch(cls, endpoint):
         if not endpoint.routing.get("private_page"):
             return super()._dispatch(endpoint)

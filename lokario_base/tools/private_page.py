@@ -14,6 +14,9 @@ HEADERS = {
 }
 
 
+MAX_BODY = 64 * 1024  # bytes of a form on such a page
+
+
 def text_parameters(parameters: dict) -> dict:
     """Return the parameters that are texts, without the NUL that PostgreSQL refuses; uploaded files are left out."""
     texts = {name: value for name, value in parameters.items() if not hasattr(value, "stream")}

@@ -1,53 +1,63 @@
+import re
+from datetime import timedelta
+
 from odoo import http
 from odoo.exceptions import UserError, ValidationError
 from odoo.http import request
+
+PAGE = {"type": "http", "auth": "public", "website": True, "private_page": True}
+CHANGES = 20  # by one link in an hour
+RECORD_ID = re.compile(r"[0-9]{1,9}")
 
 
 class FollowupStatement(http.Controller):
     """The page behind a reminder's link. The token is the only key; nothing else of the database is reachable."""
 
-    @http.route(
-        "/followups/statement/<string:token>", type="http", auth="public", methods=["GET"], website=True, sitemap=False
-    )
-    def statement(self, token, **params):
+    @http.route("/followups/statement/<string:token>", methods=["GET"], sitemap=False, **PAGE)
+    def statement(self, token, done="", **_params):
         self._reminder(token)._set_read()
-        return self._page(token, notice=params.get("done"))
+        return self._page(token, notice=done)
 
-    @http.route(
-        "/followups/statement/<string:token>/promise", type="http", auth="public", methods=["POST"], website=True
-    )
-    def promise(self, token, day="", **_params):
-        return self._act(token, "promise", lambda reminder, ids: reminder._promise_by_customer(ids, day))
+    @http.route("/followups/statement/<string:token>/promise", methods=["POST"], **PAGE)
+    def promise(self, token, day="", **form):
+        return self._act(token, form, "promise", lambda reminder, ids: reminder._promise_by_customer(ids, day))
 
-    @http.route(
-        "/followups/statement/<string:token>/dispute", type="http", auth="public", methods=["POST"], website=True
-    )
-    def dispute(self, token, reason="", line="", **_params):
-        line_id = int(line) if line.isdigit() else None
-        return self._act(token, "dispute", lambda reminder, ids: reminder._dispute_by_customer(ids, reason, line_id))
+    @http.route("/followups/statement/<string:token>/dispute", methods=["POST"], **PAGE)
+    def dispute(self, token, reason="", line="", **form):
+        line_id = int(line) if RECORD_ID.fullmatch(line) else None
+        return self._act(
+            token, form, "dispute", lambda reminder, ids: reminder._dispute_by_customer(ids, reason, line_id)
+        )
 
-    def _act(self, token, done, action):
+    def _act(self, token, form, done, action):
         reminder = self._reminder(token)
         if not reminder:
             raise request.not_found()
-        chosen = [int(value) for value in request.httprequest.form.getlist("followup") if value.isdigit()]
+        chosen = [int(value) for value in request.httprequest.form.getlist("followup") if RECORD_ID.fullmatch(value)]
         try:
             with request.env.cr.savepoint():
+                self._check_form(token, form.get("form_token", ""))
                 action(reminder, chosen)
         except (UserError, ValidationError) as refusal:
             return self._page(token, error=refusal.args[0])
         return request.redirect(f"/followups/statement/{token}?done={done}")
+
+    def _check_form(self, token, form_token):
+        if not request.env["lokario.form.token"]._redeem(token, form_token):
+            raise UserError(request.env._("This form was sent already or is too old. Please fill it in again."))
+        limits_sudo = request.env["lokario.rate.limit"].sudo()
+        if not limits_sudo._take("lokario_billing.statement", token, CHANGES, timedelta(hours=1)):
+            raise UserError(request.env._("This page took many messages within the hour. Please try again later."))
 
     def _page(self, token, **context):
         reminder = self._reminder(token)
         if not reminder:
             raise request.not_found()
         request.update_context(lang=reminder.env.lang)  # the page speaks the customer's language, as the mail does
-        response = request.render("lokario_billing.statement_page", {**reminder._statement_values(), **context})
-        response.headers["Cache-Control"] = "no-store"
-        response.headers["Referrer-Policy"] = "no-referrer"
-        return response
+        form_token = request.env["lokario.form.token"]._issue(token)
+        values = {**reminder._statement_values(), "form_token": form_token, **context}
+        return request.render("lokario_billing.statement_page", values)
 
     def _reminder(self, token):
-        reminder = request.env["lokario.followup.reminder"]._of_token(token)
+        reminder = request.env["lokario.followup.reminder"]._of_token(token.replace("\0", ""))
         return reminder.with_context(lang=reminder.partner_id.lang or reminder.env.lang)

@@ -4,6 +4,9 @@ from datetime import timedelta
 from odoo import fields
 from odoo.tests import HttpCase, tagged
 
+from odoo.addons.lokario_base.tools.private_page import HEADERS
+
+from ..controllers.statement import CHANGES
 from .common import BillingCase
 
 
@@ -21,9 +24,11 @@ class TestStatement(BillingCase, HttpCase):
         self.path = f"/followups/statement/{self.reminder.access_token}"
 
     def post(self, action, **data):
+        return self.url_open(f"{self.path}/{action}", data={**self.tokens(), **data})
+
+    def tokens(self):
         page = self.url_open(self.path).text
-        token = re.search(r'name="csrf_token" value="([^"]+)"', page).group(1)
-        return self.url_open(f"{self.path}/{action}", data={"csrf_token": token, **data})
+        return dict(re.findall(r'name="(csrf_token|form_token)" value="([^"]+)"', page))
 
     def page(self):
         return self.url_open(self.path).text.replace(",", ".")  # figures in any language
@@ -36,7 +41,8 @@ class TestStatement(BillingCase, HttpCase):
         self.assertIn(self.move.name, page.text)
         self.assertIn(self.other.name, page.text)
         self.assertIn(f"/my/invoices/{self.move.id}?access_token=", page.text)
-        self.assertEqual(page.headers["Referrer-Policy"], "no-referrer")
+        for name, value in HEADERS.items():
+            self.assertEqual(page.headers[name], value)
         self.env.invalidate_all()
         self.assertEqual(self.move.followup_ids.step_ids.state, "read")
         delivery = self.env["lokario.delivery"].sudo().search([("mail_id", "=", self.reminder.mail_id.id)])
@@ -84,3 +90,30 @@ class TestStatement(BillingCase, HttpCase):
             self.assertEqual(self.url_open(f"/followups/statement/{token}").status_code, 404)
         self.reminder.sudo().token_expires_at = fields.Datetime.now() - timedelta(seconds=1)
         self.assertEqual(self.url_open(self.path).status_code, 404)
+
+    def test_no_input_is_a_server_error(self):
+        for value in ("²", "1" * 5000, "-1", "x", "\0", "٣"):
+            for action in ("dispute", "promise"):
+                answer = self.post(action, followup=value, line=value, day=value, reason=value)
+                self.assertEqual(answer.status_code, 200, value)
+        chosen = self.move.followup_ids.id
+        answer = self.post("dispute", followup=chosen, line="9" * 9, reason="Not delivered")
+        self.assertIn("done=dispute", answer.url)
+        files = {"reason": ("x.bin", b"x"), "line": ("y.bin", b"y")}
+        answer = self.opener.post(self.base_url() + f"{self.path}/dispute", data=self.tokens(), files=files, timeout=20)
+        self.assertEqual(answer.status_code, 200)
+
+    def test_a_form_is_good_for_one_change_and_a_link_for_some(self):
+        fields_ = {**self.tokens(), "followup": self.move.followup_ids.id, "reason": "Not delivered"}
+        first, second = (self.url_open(f"{self.path}/dispute", data=fields_) for _time in range(2))
+        self.assertIn("alert-success", first.text)
+        self.assertIn("alert-danger", second.text)
+        self.assertEqual(len(self.move.followup_ids.dispute_ids), 1)
+        for _time in range(CHANGES + 3):
+            answer = self.post("dispute", followup=self.move.followup_ids.id, reason="Again")
+        self.assertIn("alert-danger", answer.text)
+        self.assertLessEqual(len(self.move.followup_ids.dispute_ids), CHANGES)
+
+    def test_a_body_beyond_a_form_is_not_read(self):
+        data = {**self.tokens(), "followup": self.move.followup_ids.id, "reason": "x" * 1_000_000}
+        self.assertEqual(self.url_open(f"{self.path}/dispute", data=data).status_code, 413)
