@@ -4,6 +4,7 @@ Every second host loses its database sessions meanwhile, as a virtual machine th
 them and are taken over when their lease has run out.
 """
 
+import contextlib
 import csv
 import os
 import random
@@ -52,13 +53,31 @@ def _pause(world, campaign_id, accounting, chaos, *, ends_sessions):
     if ends_sessions:
         with world.env() as env:
             env.cr.execute(END_SESSIONS)
-    successor = world.fork(_work, world, campaign_id, quiet=True)
+    successor = world.fork(_take_over, world, _find_running(world, campaign_id), quiet=True)
     _wait_for_rows(accounting, chaos.randint(20, 100), successor)
     os.kill(paused, signal.SIGCONT)
     _wait_for_rows(accounting, chaos.randint(20, 100), successor)
     for pid in (paused, successor):
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
+
+
+def _find_running(world, campaign_id):
+    with world.env() as env:
+        return env["engine.campaign.chunk"].search([("campaign_id", "=", campaign_id), ("state", "=", "running")]).ids
+
+
+def _take_over(world, chunk_ids):
+    """What the job runner does with the chunk of the paused host until it is sent."""
+    from odoo.addons.queue_job.exception import RetryableJobError
+
+    for chunk_id in chunk_ids:
+        state = "running"
+        while state in ("pending", "running"):
+            with contextlib.suppress(RetryableJobError), world.env() as env:
+                env["engine.campaign.chunk"].browse(chunk_id)._job_send()
+            with world.env() as env:
+                state = env["engine.campaign.chunk"].browse(chunk_id).state
 
 
 def _wait_for_rows(accounting, number, pid):
