@@ -22,9 +22,8 @@ WORDS = (
 )
 NAMES_SECRET = re.compile(WORDS, re.IGNORECASE)
 PARAMETER = re.compile(  # of an address, also of one that stands, encoded, in another address
-    r"""(?:[?&;]|%(?:25)*(?:3F|26|3B))((?:(?!%(?:25)*3D)[^\s=&?;"'#<>]){1,100}?)(?:=|%(?:25)*3D)""", re.IGNORECASE
+    r"""(?:[?&;]|%(?:25)*(?:3F|26|3B))((?:(?!%(?:25)*3D)[^\s=&?;"'#<>]){1,100}?)(=|%(?:25)*3D)""", re.IGNORECASE
 )
-PARAMETER_VALUE = re.compile(r"(?:(?!%(?:25)*26)[^\s&])*")  # quotes too: a request line may hold them as they are
 NAMED = re.compile(  # name = value, 'name': 'value', "name"=value, ('name', '=', value)
     rf"""(?P<word>{WORDS})[\w.\[\]-]{{0,60}}(?:\\*["'])?"""
     r"""\s*(?:[:=]=?|,\s*["'](?:=|!=|in|not in|=?i?like)["']\s*,)\s*""",
@@ -102,7 +101,16 @@ def _end_of_parameter(name: re.Match) -> int:
     decoded = name[1]
     while (once_more := unquote(decoded)) != decoded:
         decoded = once_more
-    return PARAMETER_VALUE.match(name.string, name.end()).end() if NAMES_SECRET.search(decoded) else name.end()
+    if not NAMES_SECRET.search(decoded):
+        return name.end()
+    return _parameter_value(name[2].count("25") + 1 if "%" in name[2] else 0).match(name.string, name.end()).end()
+
+
+@cache
+def _parameter_value(encoded: int) -> re.Pattern:
+    """What follows the name up to the next parameter, in an address that was encoded so many times; a separator that
+    was encoded more often belongs to the value, and so do quotes: a request line may hold them as they are."""
+    return re.compile(rf"(?:(?!%(?:25){{0,{encoded - 1}}}26)[^\s&])*" if encoded else r"[^\s&]*")
 
 
 def _end_of_value(name: re.Match) -> int:

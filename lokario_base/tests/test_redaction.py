@@ -17,6 +17,8 @@ LINES = (  # (line, logger)
     (f"GET /x?secret%5B%5D={SECRET}", ""),
     (f"GET /x?%73ecret={SECRET}", ""),
     (f"/web?redirect=%2Fauth%2Fverify%3Ftoken%3D{SECRET}%26x%3D1&u=1", ""),
+    (f"/web?redirect=%2Fauth%3Ftoken%3Da%2526{SECRET}%26x%3D1", ""),
+    (f"/x?secret=a%26{SECRET}&b=1", ""),
     (f"/web?redirect=%252Fauth%253Ftoken%253D{SECRET}%2526x", ""),
     (f'"/my/invoices/3?access_token={SECRET}"', ""),
     (f"call inbox.integration(3,).write({{'email_password': '{SECRET}', 'name': 'x'}})", MODEL),
