@@ -154,7 +154,7 @@ class Records:
                 core = model in ("res.company", "res.users") and not self.is_ours(field)
                 if not ids or not wanted or core or field.translate or MEANT_FOR_PROGRAMS.search(field.name):
                     continue
-                if field.related or not field.column_type:
+                if field.related or not field.column_type or field.column_type[0] not in ("varchar", "text"):
                     continue
                 text = f"zq{zone}[{model}]"
                 self.env.cr.execute(f'UPDATE "{table}" SET "{field.name}" = %s WHERE id = ANY(%s)', [text, ids])
