@@ -21,7 +21,16 @@ class Followup(models.Model):
     source = fields.Selection(FOLLOWUP_SOURCES, required=True, default="manual")
     company_id = fields.Many2one("res.company", required=True, index=True, default=lambda self: self.env.company)
     currency_id = fields.Many2one(related="company_id.currency_id")
-    partner_id = fields.Many2one("res.partner", "Contact", required=True, check_company=True)
+    partner_id = fields.Many2one(
+        "res.partner",
+        "Contact",
+        compute="_compute_partner_id",
+        store=True,
+        readonly=False,
+        precompute=True,
+        required=True,
+        check_company=True,
+    )
     customer_id = fields.Many2one(
         "res.partner",
         related="partner_id.commercial_partner_id",
@@ -115,6 +124,13 @@ class Followup(models.Model):
             document = followup.move_id or followup.order_id or followup.task_id or followup.event_id
             if document or not followup.name:
                 followup.name = (document or followup.partner_id).display_name or ""
+
+    @api.depends("move_id.partner_id", "order_id.partner_id")
+    def _compute_partner_id(self):
+        """A corrected document is followed up with the customer it has now."""
+        for followup in self:
+            document = followup.move_id or followup.order_id
+            followup.partner_id = document.partner_id or followup.partner_id
 
     @api.depends("move_id.currency_id", "order_id.currency_id", "company_id")
     def _compute_claim_currency(self):

@@ -52,10 +52,17 @@ class Followup(models.Model):
     def _policy_in(self, context):
         """Policies are shared between documents: the decision groups by them."""
         stops = (self.auto_stop_on_response, self.auto_stop_on_paid, self.auto_stop_on_refused)
-        key = (self.policy_id, stops, self.auto_frequency_days)
+        policy = self._policy_in_force()
+        key = (policy, stops, self.auto_frequency_days)
         if key not in context["policies"]:
-            context["policies"][key] = self.policy_id._plan_policy(context["company"], stops, self.auto_frequency_days)
+            context["policies"][key] = policy._plan_policy(context["company"], stops, self.auto_frequency_days)
         return context["policies"][key]
+
+    def _policy_in_force(self):
+        """Return the follow-up's policy, the company's where that one was archived; perhaps none."""
+        if self.policy_id.active:
+            return self.policy_id
+        return self.env["lokario.followup.policy"]._get_for(self.company_id, self.kind)
 
     def _claim_facts(self, context):
         if self.move_id:

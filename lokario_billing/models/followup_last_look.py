@@ -36,7 +36,10 @@ class FollowupReminder(models.Model):
 
     def _is_decided_again(self):
         """Facts have changed since the mail was built: ask the decision itself, without our own steps."""
-        decisions = self.step_ids.followup_id._decide(without=self.step_ids)
+        followups = self.step_ids.followup_id
+        if any((each.customer_id, each._recipient()) != (self.customer_id, self.partner_id) for each in followups):
+            return False
+        decisions = followups._decide(without=self.step_ids)
         amounts = {step.followup_id: step.amount for step in self.step_ids}
         return all(
             decision.send
@@ -68,7 +71,8 @@ class Followup(models.Model):
                            SELECT move_id FROM lokario_followup WHERE id IN %(ids)s) FOR UPDATE SKIP LOCKED),
                  orders AS (SELECT * FROM sale_order WHERE id IN (
                             SELECT order_id FROM lokario_followup WHERE id IN %(ids)s) FOR UPDATE SKIP LOCKED)
-            SELECT f.id, concat_ws('|', f.auto_enabled, f.answered_at, f.answer_pending, f.refused, f.closed_by_hand,
+            SELECT f.id, concat_ws('|', f.partner_id, f.customer_id,
+                   f.auto_enabled, f.answered_at, f.answer_pending, f.refused, f.closed_by_hand,
                    f.promised_until, f.disputed, f.policy_id, m.state, m.payment_state, m.amount_residual,
                    o.state, o.signed_on, o.validity_date, o.amount_total, p.followup_opt_out, r.email,
                    c.followup_enabled, c.followup_approved_at, c.followup_paused_until,

@@ -47,7 +47,7 @@ class FollowupLevel(models.Model):
 
     def _of_decision(self, followup, decision):
         """Return the record of a pure level."""
-        return followup.policy_id.level_ids.filtered(lambda level: level.sequence == decision.level.sequence)
+        return followup._policy_in_force().level_ids.filtered(lambda level: level.sequence == decision.level.sequence)
 
     def _template(self):
         self.ensure_one()

@@ -40,12 +40,11 @@ class FollowupPolicy(models.Model):
         return (policies.filtered("company_id") or policies)[:1]
 
     def _plan_policy(self, company, stops, spacing_days=0):
-        """Return the pure policy.
+        """Return the pure policy; without a policy it has no level.
 
         :param stops: (on answer, on paid, on refused) of the follow-up
         :param spacing_days: the follow-up's own frequency, 0 = the policy's
         """
-        self.ensure_one()
         assumed = self.env.context.get("followup_assume_enabled")
         on_answer, on_paid, on_refused = stops
         return followup_plan.Policy(

@@ -11,6 +11,7 @@ from .delivery import may_commit
 
 _logger = logging.getLogger(__name__)
 
+OPEN_INVOICES = ("not_paid", "partial", "blocked")
 CHUNK = 100  # reminders prepared together; facts are read once for all of them
 
 
@@ -55,7 +56,7 @@ class Followup(models.Model):
         """Plan the company and return the ids of what is due, in chunks; the first one is last."""
         self._create_missing(company)
         self._commit_progress()
-        groups = self.search([("company_id", "=", company.id), ("state", "!=", "done")])._plan_and_store()
+        groups = self.search(self._to_decide(company))._plan_and_store()
         self._commit_progress(remaining=len(groups))
         chunks = split_every(CHUNK, groups, list)
         return [[followup.id for group in chunk for followup, _decision in group] for chunk in chunks][::-1]
@@ -96,7 +97,7 @@ class Followup(models.Model):
     def _level_of(self, decision, levels):
         if not decision.level:
             return self.env["lokario.followup.level"]
-        key = (self.policy_id, decision.level.sequence)
+        key = (self._policy_in_force(), decision.level.sequence)
         if key not in levels:
             levels[key] = self.env["lokario.followup.level"]._of_decision(self, decision)
         return levels[key]
@@ -136,14 +137,25 @@ class Followup(models.Model):
     # === KEEPING UP WITH THE DOCUMENTS === #
 
     @api.model
+    def _to_decide(self, company):
+        """Return the domain of what is decided each hour: the end of an open document's follow-up may not be the last
+        word (posted again, sent again, extended, the next instalment, a payment that came back).
+        """
+        may_come_back = fields.Domain("closed_by_hand", "=", False) & (
+            fields.Domain("move_id", "any", [("state", "=", "posted"), ("payment_state", "in", OPEN_INVOICES)])
+            | fields.Domain("order_id", "any", [("state", "=", "sent")])
+        )
+        return fields.Domain("company_id", "=", company.id) & (fields.Domain("state", "!=", "done") | may_come_back)
+
+    @api.model
     def _create_missing(self, company):
-        """Give every open invoice and every quote that was sent its follow-up, and reopen what came back."""
+        """Give every open invoice and every quote that was sent its follow-up."""
         moves = self.env["account.move"].search(
             [
                 ("company_id", "=", company.id),
                 ("move_type", "=", "out_invoice"),
                 ("state", "=", "posted"),
-                ("payment_state", "in", ("not_paid", "partial", "blocked")),
+                ("payment_state", "in", OPEN_INVOICES),
                 ("followup_ids", "=", False),
             ]
         )
@@ -154,17 +166,36 @@ class Followup(models.Model):
                 ("followup_ids", "=", False),
             ]
         )
+        self._create_for([*moves, *orders])
+
+    @api.model
+    def _create_for(self, documents):
+        """Create the follow-ups of documents; one that has none by its own fault costs the others nothing."""
         quiet = self.with_context(tracking_disable=True, mail_create_nolog=True, mail_create_nosubscribe=True)
-        quiet.create([move._followup_values() for move in moves] + [order._followup_values() for order in orders])
-        self.search(
-            [
-                ("company_id", "=", company.id),
-                ("state", "=", "done"),
-                ("why", "in", ("paid", "in_payment", "reversed")),
-                ("move_id.payment_state", "in", ("not_paid", "partial")),
-                ("closed_by_hand", "=", False),
-            ]
-        )._set_planned()
+        try:
+            with self.env.cr.savepoint():
+                quiet.create([document._followup_values() for document in documents])
+        except (UserError, ValueError) as error:  # inconsistent companies, say
+            if len(documents) == 1:
+                self._report_unfollowed(documents[0], error)
+                return
+            half = len(documents) // 2
+            self._create_for(documents[:half])
+            self._create_for(documents[half:])
+
+    @api.model
+    def _report_unfollowed(self, document, error):
+        """Give the document's responsible person the cause, once."""
+        seller = document.invoice_user_id if document._name == "account.move" else document.user_id
+        user = document.company_id._person_for(document, seller)
+        if not user:
+            return
+        summary = self.with_context(lang=user.lang).env._("This document cannot be followed up")
+        known = document.activity_search(["mail.mail_activity_data_warning"], user_id=user.id)
+        if summary not in known.mapped("summary"):
+            document.activity_schedule(
+                "mail.mail_activity_data_warning", summary=summary, note=str(error), user_id=user.id
+            )
 
 
 # holds that a person may overrule by pressing the button

@@ -221,3 +221,85 @@ class TestFollowupRun(BillingCase):
         lines = preview.line_ids.filtered(lambda line: line.followup_id == move.followup_ids)
         self.assertEqual(len(lines.filtered("at")), 3)
         self.assertEqual(lines.filtered(lambda line: not line.at).why, "exhausted")
+
+    def test_one_bad_document_does_not_stop_the_company(self):
+        """Its customer was given to another company; its person is told why it is not followed up."""
+        other = self.env["res.company"].create({"name": "Other"})
+        stranger = self.env["res.partner"].create({"name": "Gamma", "email": "compta@gamma.test"})
+        good = self.invoice() | self.invoice(12)
+        bad = self.invoice(partner=stranger)
+        stranger.company_id = other
+        self.run_cron()
+        self.run_cron()
+        self.assertEqual(len(self.mails()), 1)
+        self.assertEqual(set(good.followup_ids.step_ids.mapped("state")), {"sent"})
+        self.assertFalse(bad.followup_ids)
+        self.assertEqual(bad.activity_ids.mapped("summary"), ["This document cannot be followed up"])
+
+    def test_an_archived_policy_falls_to_the_companys(self):
+        kept, bare = self.invoice(), self.invoice(partner=self.customer.copy({"email": "b@beta.test"}))
+        kept.action_view_followup()
+        default = self.env.ref("lokario_billing.policy_invoice")
+        own = default.copy({"company_id": self.company.id})
+        kept.followup_ids.policy_id = own
+        own.active = False
+        self.run_cron()
+        self.assertEqual((kept | bare).followup_ids.step_ids.mapped("level_id.policy_id"), default)
+        default.active = False
+        late = self.invoice(partner=self.customer.copy({"email": "c@beta.test"}))
+        self.run_cron()
+        self.assertEqual(late.followup_ids.why, "no_level")
+
+    def test_a_corrected_invoice_is_followed_up_with_its_new_customer(self):
+        """Also when it is corrected between the making of the mail and its sending."""
+        right = self.customer.copy({"name": "Right SA", "email": "r@right.test"})
+        move = self.invoice()
+        move.action_view_followup()
+        followup = move.followup_ids
+        reminder = self.env["lokario.followup.reminder"]._prepare(followup._plan_and_store())
+        move.button_draft()
+        move.partner_id = right
+        move.action_post()
+        with self.sending():
+            reminder.mail_id.send()
+        self.assertFalse(self.mails())
+        self.assertEqual(reminder.state, "cancelled")
+        self.run_cron()
+        self.assertEqual([mail["To"] for mail in self.mails()], ["Right SA <r@right.test>"])
+        self.assertEqual(followup.customer_id, right)
+
+    def test_what_came_back_is_reminded_again(self):
+        move = self.invoice()
+        move.action_view_followup()
+        followup = move.followup_ids
+        move.button_draft()
+        self.run_cron()
+        self.assertEqual((followup.state, followup.why), ("done", "cancelled"))
+        move.action_post()
+        self.run_cron()
+        self.assertEqual(followup.step_ids.mapped("state"), ["sent"])
+        wanted = self.invoice(partner=self.customer.copy({"email": "w@beta.test", "followup_opt_out": True}))
+        self.run_cron()
+        self.assertEqual(wanted.followup_ids.why, "opted_out")
+        notes = len(wanted.followup_ids.message_ids)
+        self.run_cron()
+        self.assertEqual(len(wanted.followup_ids.message_ids), notes)  # nothing flaps
+        wanted.partner_id.followup_opt_out = False
+        self.run_cron()
+        self.assertEqual(wanted.followup_ids.step_ids.mapped("state"), ["sent"])
+
+    def test_a_quote_that_is_extended_is_reminded_again(self):
+        order = self.env["sale.order"].create(
+            {
+                "partner_id": self.customer.id,
+                "validity_date": fields.Date.today() - timedelta(days=1),
+                "order_line": [fields.Command.create({"product_id": self.product_a.id})],
+            }
+        )
+        order.action_quotation_sent()
+        self.run_cron()
+        followup = order.followup_ids
+        self.assertEqual((followup.state, followup.why), ("done", "expired"))
+        order.validity_date = fields.Date.today() + timedelta(days=30)
+        self.run_cron()
+        self.assertNotEqual(followup.state, "done")

@@ -52,9 +52,9 @@ class FollowupPreview(models.TransientModel):
         return {"type": "ir.actions.act_window_close"}
 
     def _followups(self):
-        domain = [("company_id", "=", self.company_id.id), ("state", "!=", "done")]
+        domain = self.env["lokario.followup"]._to_decide(self.company_id)
         if self.customer_id:
-            domain.append(("customer_id", "=", self.customer_id.commercial_partner_id.id))
+            domain &= fields.Domain("customer_id", "=", self.customer_id.commercial_partner_id.id)
         return self.env["lokario.followup"].sudo().search(domain)
 
     def _line(self, decision):
