@@ -25,7 +25,10 @@ class TestRights(BillingCase):
     def test_a_salesperson_sees_the_follow_ups_of_his_own_documents(self):
         his = self.invoice(invoice_user_id=self.users["salesman"].id)
         others = self.invoice(invoice_user_id=self.users["head"].id)
+        for move in his | others:
+            move.action_view_followup()
         both = self.followup(his) | self.followup(others)
+        self.assertEqual(len(both), 2)
         seen = {
             name: self.env["lokario.followup"].with_user(user).search([("id", "in", both.ids)])
             for name, user in self.users.items()
