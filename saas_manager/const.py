@@ -38,6 +38,12 @@ OTHER_STEPS = (
 )
 STEP_CODES = [(code, label) for code, label, _method in PROVISIONING_STEPS] + list(OTHER_STEPS)
 
+# What a person asks for and a killed process leaves half-done; written down first, see saas_instance_lifecycle.
+OPERATIONS = [("suspend", "Suspending"), ("reactivate", "Reactivating"), ("terminate", "Deleting")]
+OPERATION_MAILS = {"suspend": "suspended", "reactivate": "reactivated", "terminate": "terminated"}
+RESUME_AFTER = 20  # seconds until a job looks whether an operation was interrupted
+ADMINISTRATORS = "saas_manager.group_saas_manager_manager"
+
 MAIL_TEMPLATES = {
     "provisioned": "saas_manager.mail_template_instance_provisioned",
     "suspended": "saas_manager.mail_template_instance_suspended",

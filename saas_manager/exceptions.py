@@ -2,6 +2,8 @@
 
 import psycopg2
 
+from odoo.addons.lokario_base.tools.transaction import LeaseLost
+
 
 class SaasError(Exception):
     """Base of the addon's errors; the text is meant for a log, not for a client."""
@@ -24,6 +26,10 @@ class NotOurs(SaasError):
     """The database does not carry this manager's ownership mark: never touch it."""
 
 
+class Busy(SaasError):
+    """Somebody else works on this instance at this moment: try again."""
+
+
 class DatabaseInTheWay(SaasError):
     """A database or folder of that name exists already and is not this instance's."""
 
@@ -41,4 +47,4 @@ class BuildFailed(SaasError):
 
 
 # What work on databases and their folders may fail with; anything else is a fault of ours.
-TECHNICAL = (SaasError, psycopg2.Error, OSError)
+TECHNICAL = (SaasError, LeaseLost, psycopg2.Error, OSError)

@@ -27,7 +27,7 @@ if "iap_enrich_auto_done" in company:  # else Odoo asks odoo.com about this addr
 env["ir.mail_server"].create({{"name": "sink", "smtp_host": "127.0.0.1", "smtp_port": {smtp_port},
                               "smtp_encryption": "none"}})
 server = env["saas.server"].create({{"name": "Here", "database_prefix": {prefix!r}, "base_domain": "localhost",
-                                    "protocol": "http", "public_port": {port}, "http_port": {port},
+                                    "protocol": "http", "public_port": {port},
                                     "max_instances": {places}, "state": "active"}})
 template = env["saas.template"].create({{"name": "Small company", "code": "base", "server_id": server.id,
                                         "modules": {modules!r},

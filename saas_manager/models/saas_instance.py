@@ -1,17 +1,21 @@
+import re
 import uuid
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.tools.mail import email_normalize_all
 
 from odoo.addons.lokario_base.fields import Secret
 
-from ..const import MAIL_STATES, PROVISIONING_STEPS, STATES, TRANSITIONS
+from ..const import MAIL_STATES, OPERATIONS, PROVISIONING_STEPS, STATES, TRANSITIONS
 from ..exceptions import InvalidName
 from ..tools import naming
 
 # Only code of this process can name this object: a call from outside cannot move an instance's state.
 TRANSITION = object()
 GUARDED = {"state", "is_deployed", "uuid", "template_version", "pending_password", "credentials_email"}
+GUARDED |= {"operation", "operation_reason"}
+LOGIN = re.compile(r"[^\s,;]+")
 FIXED = {"subdomain", "server_id", "template_id", "admin_login", "protocol"}
 
 
@@ -28,6 +32,7 @@ class SaasInstance(models.Model):
     ]
     _description = "SaaS Instance"
     _order = "id desc"
+    _check_company_auto = True
 
     name = fields.Char(required=True, tracking=True)
     uuid = fields.Char(default=lambda self: str(uuid.uuid4()), required=True, readonly=True, copy=False)
@@ -35,12 +40,15 @@ class SaasInstance(models.Model):
     active = fields.Boolean(default=True)
     company_id = fields.Many2one("res.company", required=True, default=lambda self: self.env.company)
     user_id = fields.Many2one("res.users", "Responsible", default=lambda self: self.env.user, tracking=True)
-    partner_id = fields.Many2one("res.partner", "Client", required=True, tracking=True, ondelete="restrict")
+    partner_id = fields.Many2one(
+        "res.partner", "Client", required=True, tracking=True, ondelete="restrict", check_company=True
+    )
     partner_email = fields.Char(related="partner_id.email")
-    plan_id = fields.Many2one("saas.plan", required=True, tracking=True, ondelete="restrict")
+    plan_id = fields.Many2one("saas.plan", required=True, tracking=True, ondelete="restrict", check_company=True)
     template_id = fields.Many2one(
         "saas.template",
         required=True,
+        check_company=True,
         compute="_compute_from_plan",
         store=True,
         readonly=False,
@@ -50,6 +58,7 @@ class SaasInstance(models.Model):
     server_id = fields.Many2one(
         "saas.server",
         required=True,
+        check_company=True,
         compute="_compute_from_plan",
         store=True,
         readonly=False,
@@ -82,6 +91,14 @@ class SaasInstance(models.Model):
         group_expand=True,
     )
     is_deployed = fields.Boolean("Has a Database", readonly=True, copy=False)
+    operation = fields.Selection(
+        OPERATIONS,
+        "Under Way",
+        readonly=True,
+        copy=False,
+        help="What has been begun; it is finished even after a crash.",
+    )
+    operation_reason = fields.Char(readonly=True, copy=False)
     takes_place = fields.Boolean(compute="_compute_takes_place", store=True, help="Counts against its server's places.")
     template_version = fields.Integer(readonly=True, copy=False)
     error_message = fields.Text("Problem", readonly=True, copy=False)
@@ -127,9 +144,9 @@ class SaasInstance(models.Model):
     @api.depends("plan_id")
     def _compute_from_plan(self):
         for instance in self:
-            plan = instance.plan_id
-            instance.template_id = instance.template_id or plan.template_id
-            instance.server_id = instance.server_id or plan.server_id or instance.template_id.server_id
+            plan = instance.plan_id if instance._is_open() else self.env["saas.plan"]
+            instance.template_id = plan.template_id or instance.template_id
+            instance.server_id = plan.server_id or plan.template_id.server_id or instance.server_id
 
     @api.depends("server_id")
     def _compute_protocol(self):
@@ -149,10 +166,14 @@ class SaasInstance(models.Model):
             instance.url = ready and f"{instance.protocol}://{instance.domain}"
             instance.database_name = ready and f"{server.database_prefix}{instance.subdomain}"
 
-    @api.depends("partner_id")
+    @api.depends("partner_id.email")
     def _compute_admin_login(self):
         for instance in self:
-            instance.admin_login = instance.admin_login or (instance.partner_id.email or "").strip().lower() or "admin"
+            if instance._is_open():
+                addresses = email_normalize_all(instance.partner_id.email)
+                instance.admin_login = [*addresses, instance.partner_id.name and "admin"][0]
+            else:
+                instance.admin_login = instance.admin_login  # of what exists it changes inside the instance only
 
     @api.depends("state", "is_deployed")
     def _compute_takes_place(self):
@@ -192,6 +213,21 @@ class SaasInstance(models.Model):
             self.name = self.partner_id.commercial_partner_id.name
 
     # === RULES === #
+
+    def _is_open(self):
+        """Whether nothing exists yet: the form still follows its client and plan."""
+        return self.state in {"draft", "error"} and not self.is_deployed
+
+    @api.constrains("admin_login")
+    def _check_admin_login(self):
+        for instance in self:
+            if not LOGIN.fullmatch(instance.admin_login):
+                raise ValidationError(
+                    self.env._(
+                        "“%s” cannot be a login: it is one address or name, without spaces or commas.",
+                        instance.admin_login,
+                    )
+                )
 
     @api.constrains("subdomain", "server_id")
     def _check_subdomain(self):
@@ -244,6 +280,8 @@ class SaasInstance(models.Model):
             raise UserError(self.env._("The address, server and template of an instance are fixed once it exists."))
         if "partner_id" in vals:
             self._check_transfer(vals["partner_id"])
+        if vals.get("active") is False and self.filtered("takes_place"):
+            raise UserError(self.env._("An instance that has a database stays in sight: delete the database first."))
         return super().write(vals)
 
     def _check_transfer(self, partner_id):
@@ -252,9 +290,9 @@ class SaasInstance(models.Model):
             raise AccessError(self.env._("Only a SaaS administrator gives an existing instance to another client."))
 
     def _is_fixed(self, changed, vals):
-        if self.state in {"draft", "error"} and not self.is_deployed:
-            return False
-        return any(self._fields[name].convert_to_write(self[name], self) != vals[name] for name in changed)
+        return not self._is_open() and any(
+            self._fields[name].convert_to_write(self[name], self) != vals[name] for name in changed
+        )
 
     def _refuse_guarded(self, vals, allowed=frozenset()):
         guarded = (GUARDED & vals.keys()) - allowed

@@ -2,6 +2,7 @@ import logging
 
 from odoo import models
 from odoo.exceptions import UserError
+from odoo.tools.mail import email_normalize_all
 
 from ..const import MAIL_ATTEMPTS, MAIL_TEMPLATES
 from ..exceptions import SaasError
@@ -64,10 +65,15 @@ class SaasInstance(models.Model):
                 "instance_id": self.id,
                 "kind": kind,
                 "occasion": occasion,
-                "email_to": self.partner_id.email,
+                "email_to": self._recipient(kind),
                 "template_id": template and template.id,
             }
         ).id
+
+    def _recipient(self, kind):
+        """The client's address; one alone for credentials, also of a client who has several."""
+        addresses = email_normalize_all(self.partner_id.email) if kind == "provisioned" else []
+        return addresses[0] if addresses else self.partner_id.email
 
     def _occasion_date(self, kind):
         dates = {
@@ -195,10 +201,12 @@ class SaasInstance(models.Model):
         """What was done, and what became of the mail."""
         with self._own_transaction() as own:
             lines = [f"{instance.name}: {instance._mail_sentence()}" for instance in own]
-            all_sent = set(own.mapped("mail_state")) <= {"sent"}
+            all_sent = set(own.filtered("activation_date").mapped("mail_state")) <= {"sent"}
         return self._notification(title, "\n".join(lines), "success" if all_sent else "warning")
 
     def _mail_sentence(self):
+        if not self.activation_date:
+            return self.env._("The client has never been told of it, and is not now.")
         if self.mail_state == "sent":
             return self.env._("The e-mail to %s has been sent.", self.partner_id.email)
         return self.env._("No e-mail could be sent (%s).", self.mail_problem or self.env._("unknown reason"))

@@ -6,15 +6,18 @@ from contextlib import ExitStack, contextmanager
 from odoo import fields, models
 from odoo.exceptions import UserError
 
+from odoo.addons.lokario_base.tools.transaction import LeaseLost, lease
 from odoo.addons.queue_job.exception import RetryableJobError
 
 from ..const import BUS_TYPE, PROVISIONING_STEPS
-from ..exceptions import TECHNICAL
+from ..exceptions import TECHNICAL, Busy
 from ..tools import admin_credentials
 
 _logger = logging.getLogger(__name__)
 
-LOCK_WAIT = 10  # seconds; a provisioning takes two
+LEASE = 120  # seconds without a sign of life until a worker that hangs loses its instance to another
+LEASE_WAIT = 10  # seconds; a provisioning takes two
+LEASE_PAUSE = 0.1  # seconds between two looks
 JOB_RETRY = 5  # seconds until another worker may take over an instance that is being worked on
 # What a step may fail with; anything else is logged with its traceback.
 EXPECTED = (UserError, *TECHNICAL)
@@ -62,6 +65,8 @@ class SaasInstance(models.Model):
     def _check_startable(self):
         """Refuse another state, and a database that a client has worked in: a failed termination may have left it."""
         holds_data = self.is_deployed and self.activation_date
+        if self.operation:
+            raise UserError(self.server_id._problem_text(Busy(self.name)))
         if self.state not in {"draft", "error"} or holds_data:
             raise UserError(self._transition_problem("provisioning"))
 
@@ -78,11 +83,21 @@ class SaasInstance(models.Model):
         if self.server_id.free_places < 1:
             raise UserError(self.env._("The server “%s” is full: it has no free place.", self.server_id.name))
         self._set_state("provisioning", error_message=False, warning_message=False, attempt=str(uuid.uuid4()))
+        self._queue_provisioning()
+
+    def _queue_provisioning(self):
         self.with_delay(
             channel="root.provision",
             identity_key=f"saas.instance:provision:{self.uuid}:{self.attempt}",
             description=f"Provision {self.database_name}",
         )._job_provision()
+
+    def _cron_resume(self):
+        """Queue again what was begun and has no job any more; one that is still there is not doubled."""
+        for instance in self.search([("state", "=", "provisioning")]):
+            instance._queue_provisioning()
+        for instance in self.search([("operation", "!=", False)]):
+            instance._queue_resumption()
 
     # === JOB === #
 
@@ -93,28 +108,42 @@ class SaasInstance(models.Model):
         a killed one removes it and starts afresh; the mail is never sent twice.
         """
         self.ensure_one()
-        with self._alone() as mine:
-            if not mine:
-                raise RetryableJobError("another worker has this instance", seconds=JOB_RETRY, ignore_retry=True)
-            if self._committed(lambda own: own.state == "provisioning"):
-                self._provision()
+        try:
+            with self._alone() as mine:
+                if not mine:
+                    raise LeaseLost(self.uuid)
+                if self._committed(lambda own: own.state == "provisioning"):
+                    self._provision(mine)
+        except LeaseLost as err:
+            reason = "another worker has this instance"
+            raise RetryableJobError(reason, seconds=JOB_RETRY, ignore_retry=True) from err
         # Also when the instance was suspended in the meantime, or when this is a second run.
         if self._committed(lambda own: own.is_deployed and own.sudo().pending_password):
             self._send_provisioning_email()
             self._tell_outcome()
         admin_credentials.RESERVE.refill()
 
+    @contextmanager
     def _alone(self):
-        """Whether, after some waiting, nobody else works on this instance; holds for the block."""
-        return self.server_id._get_postgres__().exclusive(f"instance:{self.uuid}", LOCK_WAIT)
+        """A lease of this instance; None when, after some waiting, somebody else still works on it."""
+        deadline = time.monotonic() + LEASE_WAIT
+        while True:
+            with lease(self.env, f"saas.instance:{self.uuid}", LEASE) as mine:
+                if mine or time.monotonic() > deadline:
+                    yield mine
+                    return
+            time.sleep(LEASE_PAUSE)
 
     def _committed(self, question):
         """Answer ``question`` from what others see; a job's own transaction still shows its beginning."""
         with self._own_transaction() as own:
             return question(own)
 
-    def _provision(self):
-        """Run the steps; on any failure remove every trace and record the reason."""
+    def _provision(self, mine):
+        """Run the steps; on any failure remove every trace and record the reason.
+
+        A worker that has lost its lease ``mine`` leaves everything to its successor.
+        """
         started = time.monotonic()
         with ExitStack() as stack:
             try:
@@ -122,15 +151,20 @@ class SaasInstance(models.Model):
                 self._remove_leftovers()
                 run = self._start_run(stack)
                 for code, _label, method in PROVISIONING_STEPS:
+                    mine.renew()
                     with self._step(code):
                         getattr(self, method)(run)
+                mine.renew()
                 self._activate(run, time.monotonic() - started)
-            except EXPECTED as err:
-                _logger.info("instance %s: provisioning failed: %s", self.id, type(err).__name__)
-                self._roll_back(err, stack)
+            except LeaseLost:
+                raise
             except Exception as err:
-                _logger.exception("instance %s: provisioning failed", self.id)
-                self._roll_back(err, stack)
+                level = logging.INFO if isinstance(err, EXPECTED) else logging.ERROR
+                _logger.log(level, "instance %s: provisioning failed", self.id, exc_info=level == logging.ERROR and err)
+                stack.close()
+                mine.renew()
+                with self._own_transaction() as own:  # what failed may be the job's own connection
+                    own._roll_back(err)
 
     def _activate(self, run, seconds):
         with self._own_transaction() as own:
@@ -144,9 +178,8 @@ class SaasInstance(models.Model):
             own.sudo()._set_guarded(pending_password=run.password.text, credentials_email=own.partner_id.email)
             own._tell_progress()
 
-    def _roll_back(self, err, stack):
+    def _roll_back(self, err):
         """Undo everything; what cannot be undone is said on the record."""
-        stack.close()
         problem = self.server_id._problem_text(err)
         try:
             with self._step("rollback"):

@@ -3,6 +3,7 @@ import dataclasses
 from contextlib import ExitStack
 
 from odoo import models
+from odoo.tools.mail import email_normalize_all
 
 from ..const import PROBE_TIMEOUT
 from ..exceptions import DatabaseInTheWay, NotClean
@@ -108,7 +109,11 @@ class SaasInstance(models.Model):
         """Give the template's administrator the client's name, login and password."""
         partner = self.partner_id
         administrator = Administrator(
-            login=self.admin_login, name=partner.name, email=partner.email, lang=partner.lang or "", tz=partner.tz or ""
+            login=self.admin_login,
+            name=partner.name,
+            email=(email_normalize_all(partner.email) or [partner.email])[0],
+            lang=partner.lang or "",
+            tz=partner.tz or "",
         )
         admin_credentials.write_administrator(run.connection, administrator, run.password.hash())
 
@@ -123,7 +128,7 @@ class SaasInstance(models.Model):
 
     def _prove_instance(self, run):
         """Log in through the public name, open the web client, load an asset; leave no trace of it."""
-        probe = self.server_id._get_probe__(self.host, timeout=PROBE_TIMEOUT)
-        probe.prove(self.admin_login, run.password.text)
+        with self.server_id._get_probe__(self.host, timeout=PROBE_TIMEOUT) as probe:
+            probe.prove(self.admin_login, run.password.text)
         with run.postgres.session(self.database_name) as connection:
             admin_credentials.forget_visits(connection)

@@ -1,5 +1,7 @@
 import uuid
+from contextlib import ExitStack, contextmanager
 
+import odoo.http
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import config
@@ -9,6 +11,7 @@ from odoo.addons.lokario_base.fields import Secret
 from ..exceptions import (
     TECHNICAL,
     BuildFailed,
+    Busy,
     DatabaseInTheWay,
     InvalidName,
     NotClean,
@@ -18,11 +21,11 @@ from ..exceptions import (
 )
 from ..tools import naming
 from ..tools.filestore import Filestore
+from ..tools.loopback import serving
 from ..tools.postgres_admin import CLUSTER, OwnerMark, PostgresAdmin
 from ..tools.probe import Probe
 
 MANAGER_PARAMETER = "saas.manager_uuid"
-EVERYWHERE = {None, False, "", "0.0.0.0", "::"}  # noqa: S104  as Odoo's http_interface: not one address
 
 
 class SaasServer(models.Model):
@@ -80,7 +83,7 @@ class SaasServer(models.Model):
     db_user = fields.Char("PostgreSQL Role")
     db_password = Secret("PostgreSQL Password", destination=("db_host", "db_port", "db_user"))
     http_host = fields.Char("Odoo Host", help="Where the proof of a new instance connects. Empty: this Odoo.")
-    http_port = fields.Integer("Odoo Port", help="0: the port of this Odoo.")
+    http_port = fields.Integer("Odoo Port", help="0: the job that makes the instance serves the proof itself.")
 
     instance_ids = fields.One2many("saas.instance", "server_id")
     used_places = fields.Integer(compute="_compute_capacity")
@@ -172,6 +175,7 @@ class SaasServer(models.Model):
         """What went wrong on this server, for the person who looks at the record."""
         sentences = {
             UserError: str(err),
+            Busy: self.env._("“%s” is being worked on: try again in a moment.", err),
             NotClean: self.env._("The copy was not clean and has been removed: %s", err),
             DatabaseInTheWay: self.env._("“%s” exists already and does not belong to this instance.", err),
             NotOurs: self.env._("The database “%s” does not belong to this manager: nothing was changed in it.", err),
@@ -202,13 +206,18 @@ class SaasServer(models.Model):
         """Return the folders of attachments of this server's databases."""
         return Filestore(config.filestore(""))
 
-    def _get_probe__(self, host, *, timeout):
-        """Return a visitor of ``host`` on this server."""
+    @contextmanager
+    def _get_probe__(self, host, timeout):
+        """Yield a visitor of ``host``: at the named Odoo, or at this very process, which needs no other worker for it.
+
+        A job that waited for a worker of its own server would wait for ever where jobs keep all of them busy.
+        """
         self.ensure_one()
-        bound = config["http_interface"]
-        here = "127.0.0.1" if bound in EVERYWHERE else bound
-        address = (self.http_host or here, self.http_port or config["http_port"])
-        return Probe(address, host, timeout=timeout, https=self.protocol == "https")
+        with ExitStack() as stack:
+            address = (self.http_host or "127.0.0.1", self.http_port or config["http_port"])
+            if not self.http_host and not self.http_port:
+                address = stack.enter_context(serving(odoo.http.root))
+            yield Probe(address, host, timeout=timeout, https=self.protocol == "https")
 
     # === IDENTITY === #
 

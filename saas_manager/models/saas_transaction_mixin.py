@@ -1,7 +1,6 @@
-from contextlib import contextmanager
-
 from odoo import models
-from odoo.sql_db import Cursor
+
+from odoo.addons.lokario_base.tools.transaction import own_transaction
 
 
 class SaasTransactionMixin(models.AbstractModel):
@@ -11,16 +10,10 @@ class SaasTransactionMixin(models.AbstractModel):
     _name = "saas.transaction.mixin"
     _description = "Short Transactions beside the Current One"
 
-    @contextmanager
     def _own_transaction(self):
         """Yield these records in a transaction of their own, committed at the end of the block.
 
         It waits for others that change the same rows instead of failing: what follows from a step
         that has happened must be written down.
         """
-        self.env.flush_all()
-        with self.env.registry.cursor() as cr:
-            if isinstance(cr, Cursor):  # the tests' cursor is in the middle of its transaction
-                cr.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
-            yield self.with_env(self.env(cr=cr))
-        self.invalidate_recordset()
+        return own_transaction(self)

@@ -7,3 +7,4 @@ from . import test_instance_guard
 from . import test_instance_mail
 from . import test_manager_copy
 from . import test_rights
+from . import test_interrupted

@@ -1,4 +1,4 @@
-from contextlib import contextmanager
+from contextlib import nullcontext
 from unittest.mock import patch
 
 from odoo.tests import TransactionCase
@@ -16,12 +16,33 @@ class QuietPostgres:
     def hide(self, name, mark):
         """There is nobody to hide it from."""
 
-    @contextmanager
-    def exclusive(self, key, wait):
-        yield True
+    def publish(self, name, mark):
+        """There is nobody to show it to."""
 
     def drop(self, name, mark, unmarked_is_ours=False):
         return False
+
+
+def make_offer(env, name="small"):
+    """A server, a template that counts as built, a plan and a client."""
+    server = env["saas.server"].create(
+        {"name": name, "state": "active", "max_instances": 2, "base_domain": "example.test", "protocol": "https"}
+    )
+    code = name.replace("-", "")
+    template = env["saas.template"].create({"name": name, "code": code, "server_id": server.id})
+    template.write({"state": "ready", "template_db": f"t-tpl_{code}_v1", "version": 1})
+    plan = env["saas.plan"].create({"name": "Standard", "template_id": template.id})
+    partner = env["res.partner"].create(
+        {"name": "Martin", "email": "Marie@Martin.test", "is_company": True, "lang": "en_US"}
+    )
+    return server, template, plan, partner
+
+
+class QuietLease:
+    """Stands for a lease in a test whose only connection is its own; real ones are for the committed tests."""
+
+    def renew(self):
+        """Nobody else is there."""
 
 
 class SaasCase(TransactionCase):
@@ -30,21 +51,16 @@ class SaasCase(TransactionCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.server = cls.env["saas.server"].create(
-            {"name": "Here", "state": "active", "max_instances": 2, "base_domain": "example.test", "protocol": "https"}
-        )
-        cls.template = cls.env["saas.template"].create({"name": "Small", "code": "small", "server_id": cls.server.id})
-        cls.template.write({"state": "ready", "template_db": "t-tpl_small_v1", "version": 1})
-        cls.plan = cls.env["saas.plan"].create({"name": "Standard", "template_id": cls.template.id})
-        cls.partner = cls.env["res.partner"].create(
-            {"name": "Martin", "email": "Marie@Martin.test", "is_company": True, "lang": "en_US"}
-        )
+        cls.server, cls.template, cls.plan, cls.partner = make_offer(cls.env)
 
     def setUp(self):
         super().setUp()
         self.registry_enter_test_mode()
         self.startPatcher(
             patch.object(self.registry["saas.server"], "_get_postgres__", lambda _server: QuietPostgres())
+        )
+        self.startPatcher(
+            patch.object(self.registry["saas.instance"], "_alone", lambda _instance: nullcontext(QuietLease()))
         )
 
     def new_instance(self, subdomain="martin", **values):

@@ -64,6 +64,14 @@ class TestInstanceGuard(SaasCase):
         with self.assertRaises(UserError):
             instance.unlink()
 
+    def test_an_instance_with_a_database_stays_in_sight(self):
+        instance = self.new_instance()
+        self.force_state(instance, "active")
+        with self.assertRaisesRegex(UserError, "stays in sight"):
+            instance.action_archive()
+        self.assertTrue(instance.active)
+        self.new_instance("draft").action_archive()
+
     def test_a_failed_deletion_is_said_and_can_be_done_again(self):
         instance = self.new_instance()
         self.force_state(instance, "active")

@@ -3,9 +3,10 @@ from unittest.mock import patch
 
 import psycopg2
 from odoo.exceptions import UserError, ValidationError
-from odoo.tests import tagged
+from odoo.tests import Form, tagged
 from odoo.tools import mute_logger
 
+from odoo.addons.mail.tests.common import MailCommon
 from odoo.addons.queue_job.tests.common import trap_jobs
 
 from ..exceptions import ServerUnreachable
@@ -13,7 +14,7 @@ from .common import SaasCase
 
 
 @tagged("post_install", "-at_install")
-class TestInstanceRequests(SaasCase):
+class TestInstanceRequests(SaasCase, MailCommon):
     """What the button refuses, and what it queues."""
 
     @contextlib.contextmanager
@@ -31,6 +32,44 @@ class TestInstanceRequests(SaasCase):
         self.assertEqual(instance.url, "https://martin.example.test:8069")
         self.assertEqual(instance.database_name, "t-martin")
         self.assertEqual(instance.admin_login, "marie@martin.test")
+
+    def test_the_form_follows_client_and_plan_until_something_exists(self):
+        other = self.env["res.partner"].create({"name": "Alpha", "email": "info@alpha.test, b@alpha.test"})
+        small = self.env["saas.template"].create({"name": "L", "code": "large", "server_id": self.server.id})
+        large = self.env["saas.plan"].create({"name": "Large", "template_id": small.id})
+        form = Form(self.env["saas.instance"])
+        form.name = form.subdomain = "alpha"
+        form.plan_id = self.plan
+        self.assertFalse(form.admin_login, "no client, no login")
+        form.partner_id = self.partner
+        self.assertEqual((form.admin_login, form.template_id), ("marie@martin.test", self.template))
+        form.partner_id, form.plan_id = other, large
+        instance = form.save()
+        self.assertEqual((instance.admin_login, instance.template_id), ("info@alpha.test", small))
+        self.assertEqual(instance._recipient("provisioned"), "info@alpha.test")
+        instance.write({"partner_id": self.partner.id, "plan_id": self.plan.id})
+        self.assertEqual((instance.admin_login, instance.template_id), ("marie@martin.test", self.template))
+        self.partner.email = "new@martin.test"
+        self.assertEqual(instance.admin_login, "new@martin.test")
+        self.force_state(instance, "active")
+        instance.write({"partner_id": other.id, "plan_id": large.id})
+        self.assertEqual((instance.admin_login, instance.template_id), ("new@martin.test", self.template))
+
+    def test_a_login_is_one_word(self):
+        instance = self.new_instance()
+        for login in ("a@x.test, b@x.test", "a b", "a;b"):
+            with self.subTest(login), self.assertRaisesRegex(ValidationError, "one address or name"):
+                instance.admin_login = login
+
+    def test_an_instance_that_never_lived_mails_nobody(self):
+        for state in ("draft", "error"):
+            instance = self.new_instance(state)
+            if state == "error":
+                self.force_state(instance, state)
+            with self.mock_mail_gateway():
+                answer = instance.action_terminate()
+            self.assertEqual((instance.state, instance.mail_ids.ids, self._mails), ("terminated", [], []))
+            self.assertEqual(answer["params"]["type"], "success")
 
     def test_a_new_server_starts_with_the_settings(self):
         settings = {"saas_base_domain": "clients.example", "saas_protocol": "https", "saas_public_port": 8443}

@@ -6,7 +6,6 @@ cursor. A database is ours only while its comment says so: see :class:`OwnerMark
 
 import contextlib
 import dataclasses
-import hashlib
 
 import psycopg2
 from psycopg2 import errors, sql
@@ -14,7 +13,6 @@ from psycopg2 import errors, sql
 from ..exceptions import DatabaseInTheWay, NotOurs, ServerUnreachable
 
 CONNECT_TIMEOUT = 5  # seconds
-LOCK_CLASS = 0x5AA5  # first half of our advisory lock keys
 DROP_ATTEMPTS = 5
 MARK = "lokario-saas"
 CLUSTER = "SELECT system_identifier FROM pg_control_system()"
@@ -79,23 +77,6 @@ class PostgresAdmin:
                 yield cursor
         finally:
             connection.close()
-
-    @contextlib.contextmanager
-    def exclusive(self, key, wait):
-        """Hold the advisory lock named ``key``; yields False when somebody else holds it for ``wait`` seconds.
-
-        The lock lives as long as the connection: it goes away with a killed process.
-        """
-        digest = hashlib.sha256(key.encode()).digest()
-        half = int.from_bytes(digest[:4], "big", signed=True)
-        with self._autocommit() as cursor:
-            cursor.execute("SELECT set_config('lock_timeout', %s, false)", [f"{max(1, round(wait * 1000))}ms"])
-            try:
-                cursor.execute("SELECT pg_advisory_lock(%s, %s)", [LOCK_CLASS, half])
-            except errors.LockNotAvailable:
-                yield False
-            else:
-                yield True
 
     # -- looking ---------------------------------------------------------------------------
 

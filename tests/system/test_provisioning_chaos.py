@@ -1,8 +1,10 @@
 """A small sample of `./lokario chaos provisioning`."""
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks.chaos_provisioning import kill_at_random, watch_in_the_dark
+from lokario_cli.worlds.provisioning import ProvisioningWorld
 
 SEED = 20260314
 
@@ -13,3 +15,30 @@ def test_nothing_unfinished_is_seen(provisioning):
 
 def test_killing_the_server_leaves_an_instance_or_nothing(provisioning):
     assert kill_at_random(provisioning, 2, random.Random(SEED)) == []
+
+
+def test_provisions_do_not_wait_for_each_others_workers(world):
+    """The documented minimum of two workers, both busy with provisions: each proves its instance by itself."""
+    with ProvisioningWorld(world, workers="2") as manager:
+        manager.build_template()
+        instances = [manager.create_instance(f"busy{number}") for number in range(6)]
+        for instance in instances:
+            manager.call("saas.instance", "action_provision_instance", [instance])
+        states = [manager.wait_for("saas.instance", instance, {"active", "error"}, 240) for instance in instances]
+        assert states == ["active"] * 6
+        kill_in_the_middle_of(manager, {"action_suspend": instances[0], "action_terminate": instances[1]})
+        assert manager.wait_for("saas.instance", instances[0], {"suspended"}, 90)
+        assert manager.wait_for("saas.instance", instances[1], {"terminated"}, 90)
+        assert manager.database("busy1") not in manager.databases()
+
+
+def kill_in_the_middle_of(manager, actions):
+    """SIGKILL the server as soon as each of these actions has written down what it is going to do."""
+    begun = "SELECT count(*) FROM saas_instance WHERE operation IS NOT NULL OR state IN ('suspended', 'terminated')"
+    with ThreadPoolExecutor() as pool:
+        calls = [pool.submit(manager.call, "saas.instance", action, [one]) for action, one in actions.items()]
+        while int(manager.world.cluster.psql(begun, manager.manager)) < len(actions):
+            assert not all(call.done() for call in calls)
+        manager.server.kill()
+    manager.server.start()
+    manager.log_in()

@@ -68,14 +68,6 @@ def test_a_database_in_the_way_is_kept(postgres, tools, mark, hidden, instance_t
     assert postgres.find(hidden).comment == str(mark)
 
 
-def test_one_worker_at_a_time(postgres):
-    key = f"instance:{uuid.uuid4()}"
-    with postgres.exclusive(key, 0) as first, postgres.exclusive(key, 0.1) as second:
-        assert (first, second) == (True, False)
-    with postgres.exclusive(key, 10) as again:  # PostgreSQL ends a closed connection a moment later
-        assert again
-
-
 def test_drops_under_reconnecting_clients(world, postgres, mark, instance_template):
     """20 of 20 succeed, each within a second, while clients come back as fast as they can."""
     durations = []
