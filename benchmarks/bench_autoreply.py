@@ -4,7 +4,7 @@ among robots, lists and vacation responders.
 
 import os
 
-from lokario_cli.figures import Figure
+from lokario_testing.results import Result
 
 from .full_length import prove
 
@@ -20,6 +20,6 @@ GOALS = {
 }
 
 
-def run() -> list[Figure]:
+def run() -> list[Result]:
     os.environ["LOKARIO_FULL_CORPUS"] = "1"
     return prove("autoreply", "lokario_inbox", PROOFS, GOALS)

@@ -2,21 +2,21 @@
 
 import time
 
-from lokario_cli.figures import ROUNDS, Figure, median
+from lokario_testing.results import ROUNDS, Result, median
 
-from .engine_world import engine_world
+from .engine_environment import engine_environment
 
 TENANTS, IPS_EACH = 50, 10
 GOAL = 300  # milliseconds
 
 
 def run():
-    with engine_world("lokario_bench_configuration") as world:
-        with world.env() as env:
+    with engine_environment("lokario_bench_configuration") as environment:
+        with environment.env() as env:
             server_id, tenant_ids = _prepare(env)
         timings, queries = [], 0
         for _round in range(ROUNDS + 1):
-            with world.env() as env:
+            with environment.env() as env:
                 server, tenants = (
                     env["engine.powermta.server"].browse(server_id),
                     env["engine.tenant"].browse(tenant_ids),
@@ -27,8 +27,8 @@ def run():
                 queries = env.cr.sql_log_count - count
         assert text.count("<virtual-mta ") == TENANTS * IPS_EACH
     return [
-        Figure("configuration of 500 IPs", median(timings[1:]), None, f"ours <= {GOAL}", "ms"),
-        Figure("its queries", queries, None, "ours <= 20", "queries"),
+        Result("configuration of 500 IPs", median(timings[1:]), None, f"ours <= {GOAL}", "ms"),
+        Result("its queries", queries, None, "ours <= 20", "queries"),
     ]
 
 

@@ -10,9 +10,10 @@ import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
-from lokario_cli.figures import Figure, p95
+from lokario_cli.odoo_process import TEST_SECRETS, Server
 from lokario_cli.setup.postgres import Cluster
-from lokario_cli.worlds.odoo import TEST_SECRETS, Server, World
+from lokario_testing.environments.databases import Databases
+from lokario_testing.results import Result, p95
 
 CALLS, AT_A_TIME = 200, 16
 WORKERS = (0, 2)
@@ -22,23 +23,23 @@ PATH = "/users/process-account-deletions"
 JOB = "ir_cron_account_deletions"
 
 
-def run() -> list[Figure]:
+def run() -> list[Result]:
     with Cluster.for_tests() as cluster:
-        world = World(cluster)
-        database = world.clone(world.template(), "lokario_bench_endpoints")
+        environment = Databases(cluster)
+        database = environment.clone(environment.template(), "lokario_bench_endpoints")
         try:
-            world.run_odoo(database, "-i", "lokario_base", "--stop-after-init")
+            environment.run_odoo(database, "-i", "lokario_base", "--stop-after-init")
             _slow_job(cluster, database)
-            return [figure for workers in WORKERS for figure in _with_workers(world, database, workers)]
+            return [result for workers in WORKERS for result in _with_workers(environment, database, workers)]
         finally:
-            world.drop(database)
+            environment.drop(database)
 
 
-def _with_workers(world, database, workers):
+def _with_workers(environment, database, workers):
     bound = {"lokario/manager_db": database, "db_name": database, "max_cron_threads": "0", "workers": str(workers)}
-    world.cluster.psql("DELETE FROM lokario_scheduled_run", database)
-    with Server(f"bench-endpoints-{workers}", world.options(**bound)) as server:
-        return _measure(world.cluster, database, server, f"{workers} workers" if workers else "threads")
+    environment.cluster.psql("DELETE FROM lokario_scheduled_run", database)
+    with Server(f"bench-endpoints-{workers}", environment.options(**bound)) as server:
+        return _measure(environment.cluster, database, server, f"{workers} workers" if workers else "threads")
 
 
 def _slow_job(cluster, database):
@@ -51,7 +52,7 @@ def _slow_job(cluster, database):
     )
 
 
-def _measure(cluster, database, server, how) -> list[Figure]:
+def _measure(cluster, database, server, how) -> list[Result]:
     for _process in range(WARM_CALLS):
         _call(server, {})  # loads the registry; refused, so it runs nothing
     answers, lock = [], threading.Lock()
@@ -68,9 +69,9 @@ def _measure(cluster, database, server, how) -> list[Figure]:
     runs = int(cluster.psql("SELECT count(*) FROM lokario_scheduled_run", database))
     wrong = sum(status != 200 for _elapsed, status, _message in answers)
     return [
-        Figure(f"endpoints, {how}: runs of {CALLS} calls", runs, None, "ours <= 1", "runs"),
-        Figure(f"endpoints, {how}: answers that are not 200", wrong, None, "ours <= 0", ""),
-        Figure(f"endpoints, {how}: p95 of {len(quick)} calls that do not wait", p95(quick), None, "ours <= 0.15"),
+        Result(f"endpoints, {how}: runs of {CALLS} calls", runs, None, "ours <= 1", "runs"),
+        Result(f"endpoints, {how}: answers that are not 200", wrong, None, "ours <= 0", ""),
+        Result(f"endpoints, {how}: p95 of {len(quick)} calls that do not wait", p95(quick), None, "ours <= 0.15"),
     ]
 
 

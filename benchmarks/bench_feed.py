@@ -16,12 +16,12 @@ from datetime import date
 from pathlib import Path
 
 from lokario_cli.console import Failure
-from lokario_cli.figures import Figure, median
+from lokario_cli.odoo_process import free_port
 from lokario_cli.paths import STATE
 from lokario_cli.setup.apt import PrivateApt, find_command, unpack
-from lokario_cli.worlds.odoo import free_port
+from lokario_testing.results import Result, median
 
-from .engine_world import engine_world
+from .engine_environment import engine_environment
 
 MESSAGES = 4000
 ODOO_MESSAGES = 200
@@ -34,20 +34,20 @@ PARAGRAPHS = "".join(f"<p>Bonjour {{{{ first_name }}}}, ligne {n} : {'lorem ipsu
 
 def run():
     programs = _programs()
-    with engine_world("lokario_bench_feed") as world, _sink(programs["smtp-sink"]) as port:
+    with engine_environment("lokario_bench_feed") as environment, _sink(programs["smtp-sink"]) as port:
         send, size = _prepare_ours(port)
         timings = []
         for _round in range(ROUNDS):
             timings.append(
                 (_rate(MESSAGES, send), _rate(MESSAGES, lambda: _smtp_source(programs["smtp-source"], port, size)))
             )
-        odoo = _odoo_queue(world, port)
-        jobs = _campaign_jobs(world, port)
+        odoo = _odoo_queue(environment, port)
+        jobs = _campaign_jobs(environment, port)
     ours, source = (median(list(column)) for column in zip(*timings, strict=True))
     return [
-        Figure("feed, beside smtp-source", ours, source, "ratio >= 0.5", "mails/s"),
-        Figure("feed, beside Odoo's mail queue", ours, odoo, "ratio >= 100", "mails/s"),
-        Figure(f"campaign of {CAMPAIGN}, journal and {WORKERS} workers", jobs, odoo, "ratio >= 100", "mails/s"),
+        Result("feed, beside smtp-source", ours, source, "ratio >= 0.5", "mails/s"),
+        Result("feed, beside Odoo's mail queue", ours, odoo, "ratio >= 100", "mails/s"),
+        Result(f"campaign of {CAMPAIGN}, journal and {WORKERS} workers", jobs, odoo, "ratio >= 100", "mails/s"),
     ]
 
 
@@ -136,25 +136,27 @@ def _prepare_ours(port):
     return send, len(sample.data)
 
 
-def _odoo_queue(world, port):
+def _odoo_queue(environment, port):
     """Odoo's own queue as its cron works it off."""
-    with world.env() as env:
+    with environment.env() as env:
         env["ir.mail_server"].search([]).unlink()
         env["ir.mail_server"].create({"name": "sink", "smtp_host": "127.0.0.1", "smtp_port": port})
         values = {"email_from": "a@a.test", "subject": "s", "body_html": PARAGRAPHS}
         env["mail.mail"].search([]).unlink()
         env["mail.mail"].create([{**values, "email_to": f"p{n}@x.test"} for n in range(ODOO_MESSAGES)])
-    with world.env() as env:
+    with environment.env() as env:
         rate = _rate(ODOO_MESSAGES, env["mail.mail"].process_email_queue)
-    with world.env() as env:
+    with environment.env() as env:
         assert not env["mail.mail"].search_count([("state", "!=", "sent")])
         return rate
 
 
-def _campaign_jobs(world, port):
+def _campaign_jobs(environment, port):
     """A campaign's chunks as the job runner's workers send them: every window's intent and record are committed."""
-    with world.env() as env:
-        tenant = world.create_tenant(env, "feed", ips=1, quota=CAMPAIGN, delivery_host="127.0.0.1", delivery_port=port)
+    with environment.env() as env:
+        tenant = environment.create_tenant(
+            env, "feed", ips=1, quota=CAMPAIGN, delivery_host="127.0.0.1", delivery_port=port
+        )
         rows = "email,first_name,last_name\n" + "".join(f"p{n}@x.test,N{n},Dupont\n" for n in range(CAMPAIGN))
         env["engine.contact.ingest"]._ingest(tenant, rows.encode(), "text/csv", lists=["All"])
         template = {"name": "T", "tenant_id": tenant.id, "subject": "Bonjour {{ first_name }}", "html": PARAGRAPHS}
@@ -164,7 +166,7 @@ def _campaign_jobs(world, port):
         campaign_id, chunk_ids = campaign.id, campaign.chunk_ids.ids
 
     ready = multiprocessing.Barrier(WORKERS + 1)
-    pids = [world.fork(_work, world, chunk_ids[number::WORKERS], ready) for number in range(WORKERS)]
+    pids = [environment.fork(_work, environment, chunk_ids[number::WORKERS], ready) for number in range(WORKERS)]
     ready.wait()
 
     def work():
@@ -172,17 +174,17 @@ def _campaign_jobs(world, port):
             os.waitpid(pid, 0)
 
     rate = _rate(CAMPAIGN, work)
-    with world.env() as env:
+    with environment.env() as env:
         assert env["engine.campaign"].browse(campaign_id).sent_count == CAMPAIGN
     return rate
 
 
-def _work(world, chunk_ids, ready):
+def _work(environment, chunk_ids, ready):
     """A worker of a running server: its templates' child process is there already."""
     from odoo.addons.email_engine_bridge.tools.template_renderer import TemplateRenderer
 
     TemplateRenderer().render("{{ warm }}", {})
     ready.wait()
     for chunk_id in chunk_ids:
-        with world.env() as env:
+        with environment.env() as env:
             env["engine.campaign.chunk"].browse(chunk_id)._job_send()

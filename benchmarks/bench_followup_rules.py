@@ -4,7 +4,7 @@ through the cron, dead mailboxes with the time-outs of production.
 
 import os
 
-from lokario_cli.figures import Figure
+from lokario_testing.results import Result
 
 from .full_length import prove
 
@@ -15,6 +15,6 @@ PROOFS = {
 }
 
 
-def run() -> list[Figure]:
+def run() -> list[Result]:
     os.environ |= {"LOKARIO_FULL": "1", "LOKARIO_PORTFOLIOS": "200"}
     return prove("follow-ups", "lokario_billing", PROOFS)

@@ -9,11 +9,11 @@ import signal
 import time
 from pathlib import Path
 
-from lokario_cli.figures import Figure
-from lokario_cli.worlds.mail import SmtpServer
+from lokario_testing.environments.mail import SmtpServer
+from lokario_testing.results import Result
 
-from .billing_world import prepare_followups
-from .inbox_world import inbox_world
+from .billing_environment import prepare_followups
+from .inbox_environment import inbox_environment
 from .peer_credit_control import measure_peer
 
 INVOICES = 10_000
@@ -23,16 +23,18 @@ CORE_MAILS = 500  # mails of core's own kind, to know what a mail costs without 
 
 def run():
     peer = measure_peer()
-    with inbox_world(driver="maildir", name="lokario_bench_followups", addons="lokario_billing,account") as world:
+    with inbox_environment(
+        driver="maildir", name="lokario_bench_followups", addons="lokario_billing,account"
+    ) as environment:
         logging.getLogger("mail.log").setLevel(logging.ERROR)
         with SmtpServer() as smtp:
-            prepare_followups(world, smtp, INVOICES, CUSTOMERS)
-            return [*_decision(world, peer), *_sending(world, smtp, peer)]
+            prepare_followups(environment, smtp, INVOICES, CUSTOMERS)
+            return [*_decision(environment, peer), *_sending(environment, smtp, peer)]
 
 
-def _decision(world, peer):
+def _decision(environment, peer):
     """The decision on every invoice, facts read from the database, history included."""
-    with world.env() as env:
+    with environment.env() as env:
         followups = env["lokario.followup"].search([("state", "!=", "done")])
         count, start = _queries(), time.perf_counter()
         groups = followups._plan_and_store()
@@ -40,30 +42,30 @@ def _decision(world, peer):
         seconds = time.perf_counter() - start
         queries = (_queries() - count) / len(followups)
         assert len(groups) == CUSTOMERS, len(groups)
-    yield Figure(f"decision on {INVOICES} invoices", seconds, None, "ours <= 5")
-    yield Figure("decision: queries per document (OCA: per line)", queries, peer["decision"], "ours <= 0.1", "queries")
+    yield Result(f"decision on {INVOICES} invoices", seconds, None, "ours <= 5")
+    yield Result("decision: queries per document (OCA: per line)", queries, peer["decision"], "ours <= 0.1", "queries")
 
 
-def _sending(world, smtp, peer):
-    core = world.fork_and_report(lambda report: _core_mails(world, smtp, report))
+def _sending(environment, smtp, peer):
+    core = environment.fork_and_report(lambda report: _core_mails(environment, smtp, report))
     smtp.received.clear()
-    _kill_in_the_middle(world, smtp)
-    ours = world.fork_and_report(lambda report: _resumed(world, report))
+    _kill_in_the_middle(environment, smtp)
+    ours = environment.fork_and_report(lambda report: _resumed(environment, report))
     recipients = [to[0] for _sender, to, _raw, _login in smtp.received if to[0].endswith("@example.org")]
     reached = len(set(recipients))
-    yield Figure("core's own mail.mail: queries per mail", core["queries"], None, "ours <= 100", "queries")
-    yield Figure("built and sent: queries per mail", ours["queries"], peer["queries"], "ratio <= 1", "queries")
-    yield Figure("queries per mail above core", ours["queries"] - core["queries"], None, "ours <= 8", "queries")
-    yield Figure("per mail built and sent, beside core's mail.mail", ours["ms"], core["ms"], "ours <= 60", "ms")
-    yield Figure("per mail built and sent, beside OCA", ours["ms"], peer["ms"], "ratio <= 1", "ms")
-    yield Figure("memory of the run", ours["megabytes"], peer["megabytes"], "ours <= 150", "MB")
-    yield Figure("sent twice after kill -9 in the middle", len(recipients) - reached, None, "ours <= 0", "mails")
-    yield Figure("customers not reached", CUSTOMERS - reached, None, "ours <= 0", "customers")
+    yield Result("core's own mail.mail: queries per mail", core["queries"], None, "ours <= 100", "queries")
+    yield Result("built and sent: queries per mail", ours["queries"], peer["queries"], "ratio <= 1", "queries")
+    yield Result("queries per mail above core", ours["queries"] - core["queries"], None, "ours <= 8", "queries")
+    yield Result("per mail built and sent, beside core's mail.mail", ours["ms"], core["ms"], "ours <= 60", "ms")
+    yield Result("per mail built and sent, beside OCA", ours["ms"], peer["ms"], "ratio <= 1", "ms")
+    yield Result("memory of the run", ours["megabytes"], peer["megabytes"], "ours <= 150", "MB")
+    yield Result("sent twice after kill -9 in the middle", len(recipients) - reached, None, "ours <= 0", "mails")
+    yield Result("customers not reached", CUSTOMERS - reached, None, "ours <= 0", "customers")
 
 
-def _core_mails(world, smtp, report):
+def _core_mails(environment, smtp, report):
     """What core's own mail.mail costs per mail, built and sent."""
-    with world.env() as env:
+    with environment.env() as env:
         server = {"smtp_host": "127.0.0.1", "smtp_port": smtp.port, "smtp_encryption": "none"}
         env["ir.mail_server"].create({"name": "loopback", **server})
         partners = env["res.partner"].search([("email", "like", "%@example.org")], limit=CORE_MAILS)
@@ -84,9 +86,9 @@ def _core_mails(world, smtp, report):
             cost.mails = len(mails)
 
 
-def _resumed(world, report):
+def _resumed(environment, report):
     """What the ordinary jobs do after the worker was killed."""
-    with world.env() as env:
+    with environment.env() as env:
         sent = [("state", "=", "sent")]
         before = env["lokario.delivery"].search_count(sent)
         with Cost(report) as cost:
@@ -96,14 +98,14 @@ def _resumed(world, report):
             cost.mails = env["lokario.delivery"].search_count(sent) - before
 
 
-def _kill_in_the_middle(world, smtp):
+def _kill_in_the_middle(environment, smtp):
     """Start the job in a child and kill it after some hundred mails."""
 
     def work():
-        with world.env() as env:
+        with environment.env() as env:
             env["lokario.followup"]._cron_process_automatic()
 
-    pid = world.fork(work)
+    pid = environment.fork(work)
     while len(smtp.received) < CUSTOMERS // 10:
         time.sleep(0.01)
         assert os.waitpid(pid, os.WNOHANG) == (0, 0), "the job ended by itself"

@@ -10,9 +10,9 @@ from email.message import EmailMessage
 from functools import partial
 from pathlib import Path
 
-from lokario_cli.figures import Figure, median
+from lokario_testing.results import Result, median
 
-from .inbox_world import PASSWORD, SlowLine, inbox_world, make_mails
+from .inbox_environment import PASSWORD, SlowLine, inbox_environment, make_mails
 
 MESSAGES = 10_000
 STOCK_MESSAGES = 300
@@ -22,31 +22,31 @@ BAD_SHARE = 0.1
 
 
 def run():
-    with inbox_world() as world:
-        added = [*memory(world)]  # first: what this process has done before would count as the worker's
-        return [*first_sync(world), *renumbered(world), *added, *accounts(world)]
+    with inbox_environment() as environment:
+        added = [*memory(environment)]  # first: what this process has done before would count as the worker's
+        return [*first_sync(environment), *renumbered(environment), *added, *accounts(environment)]
 
 
 # === FIGURE 1: FIRST SYNC === #
 
 
-def first_sync(world):
+def first_sync(environment):
     mails = make_mails(MESSAGES)
-    visible, everything, queries = _first_sync(world, mails)
-    yield Figure("first sync: first 50 conversations", visible, None, "ours <= 2")
-    yield Figure(f"first sync: all {MESSAGES}", everything, None, "ours <= 15")
-    yield Figure("first sync: queries per message", queries, None, "ours <= 0.2", "queries")
+    visible, everything, queries = _first_sync(environment, mails)
+    yield Result("first sync: first 50 conversations", visible, None, "ours <= 2")
+    yield Result(f"first sync: all {MESSAGES}", everything, None, "ours <= 15")
+    yield Result("first sync: queries per message", queries, None, "ours <= 0.2", "queries")
     for name, round_trip, goal in (("loopback", 0, "ratio <= 0.05"), ("20 ms", 0.020, "ratio <= 0.01")):
-        ours, stock = _per_message(world, name, round_trip, everything)
-        yield Figure(f"per message at {name}, stock fetchmail", ours, stock, goal, "ms")
+        ours, stock = _per_message(environment, name, round_trip, everything)
+        yield Result(f"per message at {name}, stock fetchmail", ours, stock, goal, "ms")
 
 
-def _first_sync(world, mails, address="first@mail.test", port=None):
+def _first_sync(environment, mails, address="first@mail.test", port=None):
     import odoo.sql_db
 
-    world.fill(address, mails)
-    with world.env() as env:
-        box = world.add_box(env, address, port=port)
+    environment.fill(address, mails)
+    with environment.env() as env:
+        box = environment.add_box(env, address, port=port)
         env.cr.commit()
         start, queries = time.perf_counter(), odoo.sql_db.sql_counter
         env["inbox.integration"]._cron_sync_all()
@@ -63,23 +63,23 @@ def _first_sync(world, mails, address="first@mail.test", port=None):
     return visible, everything, queries / len(mails)
 
 
-def _per_message(world, name, round_trip, everything):
+def _per_message(environment, name, round_trip, everything):
     """Milliseconds per message: ours over the big mailbox, stock over STOCK_MESSAGES, same line."""
     if not round_trip:
-        stock = _stock(world, f"stock-{name}@mail.test", world.mail.imap_port)
+        stock = _stock(environment, f"stock-{name}@mail.test", environment.mail.imap_port)
         return 1000 * everything / MESSAGES, stock
-    with SlowLine(world.mail.imap_port, round_trip) as line:
-        world.allow(world.mail.imap_port, line.port)
+    with SlowLine(environment.mail.imap_port, round_trip) as line:
+        environment.allow(environment.mail.imap_port, line.port)
         _visible, ours, _queries = _first_sync(
-            world, make_mails(MESSAGES, seed=2), f"{round_trip}@mail.test", line.port
+            environment, make_mails(MESSAGES, seed=2), f"{round_trip}@mail.test", line.port
         )
-        stock = _stock(world, f"stock-{round_trip}@mail.test", line.port)
+        stock = _stock(environment, f"stock-{round_trip}@mail.test", line.port)
     return 1000 * ours / MESSAGES, stock
 
 
-def _stock(world, address, port):
-    world.fill(address, make_mails(STOCK_MESSAGES, seed=3))
-    with world.env() as env:
+def _stock(environment, address, port):
+    environment.fill(address, make_mails(STOCK_MESSAGES, seed=3))
+    with environment.env() as env:
         server = env["fetchmail.server"].create(
             {
                 "name": address,
@@ -105,13 +105,13 @@ def _stock(world, address, port):
 # === FIGURE 6: UIDVALIDITY === #
 
 
-def renumbered(world):
+def renumbered(environment):
     address = "renumbered@mail.test"
     mails = make_mails(MESSAGES, seed=4)
     total = sum(map(len, mails))
-    _first_sync(world, mails, address)
-    world.mail.doveadm("mailbox", "update", "-u", address, "--uid-validity", "4000000000", "INBOX")
-    with world.env() as env:
+    _first_sync(environment, mails, address)
+    environment.mail.doveadm("mailbox", "update", "-u", address, "--uid-validity", "4000000000", "INBOX")
+    with environment.env() as env:
         box = env["inbox.integration"].with_context(active_test=False).search([("email_address", "=", address)])
         messages = env["inbox.message"].search([("integration_id", "=", box.id)])
         _handle_some(env, box)
@@ -124,7 +124,7 @@ def renumbered(world):
         assert _handled(env, box) == before, "notes, assignments or links were lost"
         assert box.folder_ids.filtered(lambda f: f.special_use == "inbox").uidvalidity == "4000000000"
         box.active = False
-    yield Figure(f"renumbered folder of {MESSAGES}: bytes", moved / 1e6, total / 1e6, "ratio <= 0.05", "MB")
+    yield Result(f"renumbered folder of {MESSAGES}: bytes", moved / 1e6, total / 1e6, "ratio <= 0.05", "MB")
 
 
 def _handle_some(env, box):
@@ -171,7 +171,7 @@ def _bytes_of(env, action):
 # === FIGURE 8: MEMORY === #
 
 
-def memory(world):
+def memory(environment):
     address = "memory@mail.test"
     huge = EmailMessage()
     huge["From"], huge["Subject"], huge["Message-ID"] = "big@example.org", "60 MB", "<60mb@example.org>"
@@ -182,22 +182,22 @@ def memory(world):
     many.set_content("See the files.")
     for number in range(300):
         many.add_attachment(os.urandom(20_000), maintype="application", subtype="pdf", filename=f"{number}.pdf")
-    world.fill(address, [*make_mails(3000, seed=5), huge.as_bytes(), many.as_bytes(), *make_mails(50, seed=6)])
-    with world.env() as env:
-        world.add_box(env, address)
-    sync = partial(_cron_in, world, "_cron_sync_all", "_cron_backfill")
-    added = world.fork_and_report(lambda report: report.update(peak=_peak_of(sync)))["peak"]
-    with world.env() as env:
+    environment.fill(address, [*make_mails(3000, seed=5), huge.as_bytes(), many.as_bytes(), *make_mails(50, seed=6)])
+    with environment.env() as env:
+        environment.add_box(env, address)
+    sync = partial(_cron_in, environment, "_cron_sync_all", "_cron_backfill")
+    added = environment.fork_and_report(lambda report: report.update(peak=_peak_of(sync)))["peak"]
+    with environment.env() as env:
         stored = env["inbox.message"].search_count([("integration_id.email_address", "=", address)])
         failed = env["inbox.integration"].search([("last_sync_error", "!=", False)])
         kept = env["inbox.quarantine"].search([])
         assert stored == 3052, (stored, failed.mapped("last_sync_error"), kept.mapped("reason"))
         env["inbox.integration"].search([]).active = False
-    yield Figure("memory added by a sync with a 60 MB mail", added / 1e6, None, "ours <= 80", "MB")
+    yield Result("memory added by a sync with a 60 MB mail", added / 1e6, None, "ours <= 80", "MB")
 
 
-def _cron_in(world, *names):
-    with world.env() as env:
+def _cron_in(environment, *names):
+    with environment.env() as env:
         for name in names:
             getattr(env["inbox.integration"], name)()
 
@@ -228,31 +228,31 @@ def _peak_of(action):
 # === FIGURE 2: A THOUSAND ACCOUNTS === #
 
 
-def accounts(world):
+def accounts(environment):
     healthy = int(ACCOUNTS * (1 - BAD_SHARE))
-    with world.env() as env:
+    with environment.env() as env:
         boxes = env["inbox.integration"].browse()
         for number in range(ACCOUNTS):
-            boxes |= world.add_box(env, f"user{number}@mail.test")
+            boxes |= environment.add_box(env, f"user{number}@mail.test")
         env.cr.commit()
         env["inbox.integration"]._cron_sync_all()
-    target = world.mail.imap_port
+    target = environment.mail.imap_port
     with SlowLine(target, 0.080) as line, SlowLine(target, 0, "hang") as hang, SlowLine(target, 0, "drip") as drip:
         refusing = 9  # discard: nobody listens there
         ports = [hang.port, drip.port, refusing]
-        world.allow(line.port, *ports)
-        runs = [_look_at_all(world, boxes.ids, healthy, line.port, ports) for _round in range(3)]
-    yield Figure(
+        environment.allow(line.port, *ports)
+        runs = [_look_at_all(environment, boxes.ids, healthy, line.port, ports) for _round in range(3)]
+    yield Result(
         f"{healthy} healthy of {ACCOUNTS} mailboxes checked at 80 ms", median([r[0] for r in runs]), None, "ours <= 30"
     )
-    yield Figure("unchanged mailbox: IMAP bytes", max(r[1] for r in runs), None, "ours <= 2048", "bytes")
-    yield Figure(
+    yield Result("unchanged mailbox: IMAP bytes", max(r[1] for r in runs), None, "ours <= 2048", "bytes")
+    yield Result(
         "unchanged mailboxes: rows of folders and messages written", max(r[2] for r in runs), None, "ours <= 0", "rows"
     )
 
 
-def _look_at_all(world, ids, healthy, port, bad_ports):
-    with world.env() as env:
+def _look_at_all(environment, ids, healthy, port, bad_ports):
+    with environment.env() as env:
         boxes = env["inbox.integration"].browse(ids)
         boxes.write({"next_sync_at": False, "failure_count": 0})
         boxes[:healthy].write({"imap_port": port, "email_password": PASSWORD})

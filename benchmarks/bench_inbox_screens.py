@@ -8,38 +8,41 @@ import random
 import time
 from datetime import datetime, timedelta
 
-from benchmarks.inbox_world import WORDS, inbox_world
-from lokario_cli.figures import Figure, p95, seconds
-from lokario_cli.worlds.odoo import Server
+from lokario_cli.odoo_process import Server
+from lokario_testing.results import Result, p95, seconds
+
+from .inbox_environment import WORDS, inbox_environment
 
 MAILS, BATCH, ROUNDS = 100_000, 500, 60
 RARE = [f"reference{number}" for number in range(2000)]
 FRENCH = ["fenêtre", "réponse", "château", "délai", "hôtel", "garçon", "œuvre", "élève", "été", "noël"]
 
 
-def run() -> list[Figure]:
-    with inbox_world(name="lokario_bench_screens") as world:
-        stored, indexed = _fill(world)
-        figures = [
-            Figure("a mail is stored in its conversation", stored, None, "ours <= 2", "ms"),
-            Figure("a stored mail is indexed, in the background", indexed, None, "ours <= 2", "ms"),
-            *_searches(world),
+def run() -> list[Result]:
+    with inbox_environment(name="lokario_bench_screens") as environment:
+        stored, indexed = _fill(environment)
+        results = [
+            Result("a mail is stored in its conversation", stored, None, "ours <= 2", "ms"),
+            Result("a stored mail is indexed, in the background", indexed, None, "ours <= 2", "ms"),
+            *_searches(environment),
         ]
-        options = world.world.options(db_name=world.database, **{"lokario/manager_db": world.database})
+        options = environment.environment.options(
+            db_name=environment.database, **{"lokario/manager_db": environment.database}
+        )
         with Server("bench-screens", options) as server:
-            return figures + _round_trips(server, world)
+            return results + _round_trips(server, environment)
 
 
-def _fill(world):
+def _fill(environment):
     """Store all mails as the synchronisation does; return milliseconds a mail for storing and for indexing."""
     from odoo.addons.lokario_inbox.tools.sync_plan import Fetched
 
-    with world.env() as env:
+    with environment.env() as env:
         env["res.users"].create({
             "name": "Bench", "login": "bench", "password": "bench",
             "group_ids": [(4, env.ref("lokario_inbox.group_lokario_inbox_user").id)],
         })  # fmt: skip
-        box = world.add_box(env, "contact@mail.test", active=True)
+        box = environment.add_box(env, "contact@mail.test", active=True)
         folder = env["inbox.folder"].create(
             {"integration_id": box.id, "name": "INBOX", "path": "INBOX", "special_use": "inbox"}
         )
@@ -97,8 +100,8 @@ def _texts(count):
     return [kinds[number % len(kinds)]() for number in range(count)]
 
 
-def _searches(world):
-    with world.env() as env:
+def _searches(environment):
+    with environment.env() as env:
         user = env["res.users"].search([("login", "=", "bench")])
         Conversation = env["inbox.conversation"].with_user(user)
         texts = _texts(ROUNDS * 3)
@@ -120,7 +123,7 @@ def _searches(world):
     slowest = ", ".join(f"{text!r} {1000 * spent:.0f} ms" for spent, text in timings[-5:])
     print(f"      slowest searches: {slowest}")
     return [
-        Figure(
+        Result(
             "search of 100,000 mails, p95, record rules in",
             1000 * p95([spent for spent, _t in timings]),
             1000 * p95(plain),
@@ -130,12 +133,12 @@ def _searches(world):
     ]
 
 
-def _round_trips(server, world):
-    from lokario_cli.worlds.client import OdooClient
+def _round_trips(server, environment):
+    from lokario_testing.environments.client import OdooClient
 
     client = OdooClient(server.url)
-    client.login(world.database, "bench", "bench")
-    with world.env() as env:
+    client.login(environment.database, "bench", "bench")
+    with environment.env() as env:
         ids = env["inbox.conversation"].search([], order="message_count desc, id", limit=20).ids
         ids += env["inbox.conversation"].search([], limit=ROUNDS - 20).ids
     calls = {
@@ -145,7 +148,7 @@ def _round_trips(server, world):
         "open": lambda n: ("inbox_open", [[ids[n]]], {}),
         "sidebar": lambda n: ("inbox_sidebar", [], {}),
     }
-    figures = []
+    results = []
     for name, call in calls.items():
         timings = []
         for number in range(ROUNDS):
@@ -153,5 +156,5 @@ def _round_trips(server, world):
             start = time.perf_counter()
             client.call("inbox.conversation", method, *arguments, **keywords)
             timings.append(time.perf_counter() - start)
-        figures.append(Figure(f"{name}, JSON-RPC round trip, p95", 1000 * p95(timings), None, "ours <= 150", "ms"))
-    return figures
+        results.append(Result(f"{name}, JSON-RPC round trip, p95", 1000 * p95(timings), None, "ours <= 150", "ms"))
+    return results

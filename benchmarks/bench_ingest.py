@@ -7,9 +7,9 @@ import resource
 import time
 
 from lokario_cli.console import say
-from lokario_cli.figures import Figure
+from lokario_testing.results import Result
 
-from .engine_world import engine_world
+from .engine_environment import engine_environment
 
 ROWS = 1_000_000
 CONTACTS = 100_000
@@ -23,33 +23,33 @@ BOUNCES = [
 
 
 def run():
-    with engine_world("lokario_bench_ingest") as world:
-        with world.env() as env:
-            tenant = world.create_tenant(env, "bench", ips=5, quota=1_000_000)
+    with engine_environment("lokario_bench_ingest") as environment:
+        with environment.env() as env:
+            tenant = environment.create_tenant(env, "bench", ips=5, quota=1_000_000)
             tenant_id, vmtas = tenant.id, tenant.ip_ids.mapped("vmta_name")
-        world.fork_and_wait(_warm_up, world, tenant_id)
-        return [*_accounting(world, tenant_id, vmtas), *_purge(world), *_contacts(world, tenant_id)]
+        environment.fork_and_wait(_warm_up, environment, tenant_id)
+        return [*_accounting(environment, tenant_id, vmtas), *_purge(environment), *_contacts(environment, tenant_id)]
 
 
-def _warm_up(world, tenant_id):
-    with world.env() as env:
+def _warm_up(environment, tenant_id):
+    with environment.env() as env:
         env["engine.event.ingest"]._ingest(env["engine.tenant"].browse(tenant_id), [COLUMNS.encode()])
 
 
-def _accounting(world, tenant_id, vmtas):
+def _accounting(environment, tenant_id, vmtas):
     chance = random.Random(8)
     lines = [_line(number, chance, vmtas) for number in range(ROWS)]
-    rate, memory, first = _ingest(world, tenant_id, lines)
+    rate, memory, first = _ingest(environment, tenant_id, lines)
     wrong = 0
     for _replay in range(2):
         chance.shuffle(lines)
-        _rate, _memory, again = _ingest(world, tenant_id, lines)
+        _rate, _memory, again = _ingest(environment, tenant_id, lines)
         wrong += again["totals"] != first["totals"] or again["stored"] != 0
     say(f"  {first['stored']} events stored, totals {first['totals']}")
     return [
-        Figure("accounting rows", rate, None, "ours >= 30000", "rows/s"),
-        Figure("memory for them", memory, None, "ours <= 300", "MB"),
-        Figure("replays, shuffled, with other totals", wrong, None, "ours <= 0", "replays"),
+        Result("accounting rows", rate, None, "ours >= 30000", "rows/s"),
+        Result("memory for them", memory, None, "ours <= 300", "MB"),
+        Result("replays, shuffled, with other totals", wrong, None, "ours <= 0", "replays"),
     ]
 
 
@@ -62,43 +62,43 @@ def _line(number, chance, vmtas):
     return f"{start.format(**values)},{vmta},,{rcpt.rpartition('@')[2]}/{vmta},<m{number}@x.test>"
 
 
-def _ingest(world, tenant_id, lines):
+def _ingest(environment, tenant_id, lines):
     body = io.BytesIO("\r\n".join((COLUMNS, *lines)).encode())
 
     def work(report):
         before, start = _memory(), time.perf_counter()
-        with world.env() as env:
+        with environment.env() as env:
             tenant = env["engine.tenant"].browse(tenant_id)
             summary = env["engine.event.ingest"]._ingest(tenant, iter(lambda: body.read(1 << 18), b""))
             report["rate"] = summary["received"] / (time.perf_counter() - start)
             report["memory"] = _memory() - before
             report["stored"] = summary["stored"]
-        with world.env() as env:
+        with environment.env() as env:
             report["totals"] = env["engine.stat.day"]._totals([("tenant_id", "=", tenant_id)])
 
-    report = world.fork_and_report(work)
+    report = environment.fork_and_report(work)
     return report["rate"], report["memory"], report
 
 
-def _purge(world):
+def _purge(environment):
     """A day's events of 500,000 mails go as they came: receipt and delivery of each."""
     seconds, remaining = [], True
-    with world.env() as env:
+    with environment.env() as env:
         env["ir.config_parameter"].set_param("email_engine.event_days", "0")
     while remaining:
         start = time.perf_counter()
-        with world.env() as env:
+        with environment.env() as env:
             _deleted, remaining = env["engine.event"]._gc_events()
         seconds.append(time.perf_counter() - start)
-    with world.env() as env:
+    with environment.env() as env:
         assert not env["engine.event"].search_count([], limit=1)
     return [
-        Figure("purge of 1,000,000 events", sum(seconds), None, "ours <= 120", "s"),
-        Figure("longest transaction of it", max(seconds), None, "ours <= 20", "s"),
+        Result("purge of 1,000,000 events", sum(seconds), None, "ours <= 120", "s"),
+        Result("longest transaction of it", max(seconds), None, "ours <= 20", "s"),
     ]
 
 
-def _contacts(world, tenant_id):
+def _contacts(environment, tenant_id):
     rows = [
         {"email": f"c{n}@x{n % 7}.test", "first_name": f"N{n}", "last_name": f"L{n}", "city": "Lyon", "lists": ["All"]}
         for n in range(CONTACTS)
@@ -108,17 +108,17 @@ def _contacts(world, tenant_id):
 
     def work(report):
         before, start = _memory(), time.perf_counter()
-        with world.env() as env:
+        with environment.env() as env:
             tenant = env["engine.tenant"].browse(tenant_id)
             report["created"] = env["engine.contact.ingest"]._ingest(tenant, body)["created"]
         report["seconds"] = time.perf_counter() - start
         report["memory"] = _memory() - before
 
-    report = world.fork_and_report(work)
+    report = environment.fork_and_report(work)
     assert report["created"] == CONTACTS, report
     return [
-        Figure("100,000 contacts in one call", report["seconds"], None, "ours <= 30", "s"),
-        Figure("memory for them", report["memory"], None, "ours <= 150", "MB"),
+        Result("100,000 contacts in one call", report["seconds"], None, "ours <= 30", "s"),
+        Result("memory for them", report["memory"], None, "ours <= 150", "MB"),
     ]
 
 

@@ -4,10 +4,10 @@ import os
 import signal
 import time
 
-from lokario_cli.figures import Figure
-from lokario_cli.worlds import pmta
+from lokario_testing.environments import pmta
+from lokario_testing.results import Result
 
-from .engine_world import engine_world
+from .engine_environment import engine_environment
 
 RECIPIENTS = 400
 MESSAGE_SECONDS = 0.15  # the server takes for each message
@@ -15,22 +15,22 @@ ROUNDS = 3
 
 
 def run():
-    with engine_world("lokario_bench_pause") as world:
-        accounting = world.folder / "acct.csv"
+    with engine_environment("lokario_bench_pause") as environment:
+        accounting = environment.folder / "acct.csv"
         with pmta.process(accounting, delay=MESSAGE_SECONDS) as (host, port):
-            campaign_id, tenant_id = _prepare(world, host, port)
-            paused = [_time(world, campaign_id, accounting, _pause, _resume) for _round in range(ROUNDS)]
+            campaign_id, tenant_id = _prepare(environment, host, port)
+            paused = [_time(environment, campaign_id, accounting, _pause, _resume) for _round in range(ROUNDS)]
             stops = [_switch(tenant_id, stopped) for stopped in (True, False)]
-            stopped = [_time(world, campaign_id, accounting, *stops) for _round in range(ROUNDS)]
+            stopped = [_time(environment, campaign_id, accounting, *stops) for _round in range(ROUNDS)]
     return [
-        Figure(f"{name}, a server of {MESSAGE_SECONDS} s a mail", max(times), None, "ours <= 1", "s")
+        Result(f"{name}, a server of {MESSAGE_SECONDS} s a mail", max(times), None, "ours <= 1", "s")
         for name, times in (("pause", paused), ("kill switch", stopped))
     ]
 
 
-def _prepare(world, host, port):
-    with world.env() as env:
-        tenant = world.create_tenant(env, "slow", ips=1, quota=RECIPIENTS, delivery_host=host, delivery_port=port)
+def _prepare(environment, host, port):
+    with environment.env() as env:
+        tenant = environment.create_tenant(env, "slow", ips=1, quota=RECIPIENTS, delivery_host=host, delivery_port=port)
         rows = "email\n" + "".join(f"p{number}@x.test\n" for number in range(RECIPIENTS))
         env["engine.contact.ingest"]._ingest(tenant, rows.encode(), "text/csv", lists=["All"])
         template = env["engine.template"].create({"name": "T", "tenant_id": tenant.id, "html": "<p>Hi</p>"})
@@ -41,23 +41,23 @@ def _prepare(world, host, port):
         return campaign.id, tenant.id
 
 
-def _time(world, campaign_id, accounting, stop, start):
+def _time(environment, campaign_id, accounting, stop, start):
     """Seconds between the commit of the button's transaction and the last message taken."""
-    worker = world.fork(_work, world, campaign_id)
+    worker = environment.fork(_work, environment, campaign_id)
     begun = _wait_for(accounting, _size(accounting) + 1)
     assert begun, "the worker sends nothing"
-    with world.env() as env:
+    with environment.env() as env:
         stop(env["engine.campaign"].browse(campaign_id))
     pressed = time.time()
     os.waitpid(worker, 0)
-    with world.env() as env:
+    with environment.env() as env:
         start(env["engine.campaign"].browse(campaign_id))
     return max(0.0, accounting.stat().st_mtime - pressed)
 
 
-def _work(world, campaign_id):
+def _work(environment, campaign_id):
     signal.alarm(60)
-    with world.env() as env:
+    with environment.env() as env:
         env["engine.campaign"].browse(campaign_id).chunk_ids.filtered(lambda one: one.state != "done")._job_send()
 
 

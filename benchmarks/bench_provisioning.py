@@ -1,6 +1,6 @@
 """Provisioning against Odoo's own command and raw `createdb -T`, on one template, measured in turn.
 
-Cloning is kept apart from the button: the first figures compare what the databases cost, the others what people wait
+Cloning is kept apart from the button: the first results compare what the databases cost, the others what people wait
 for. The hash of the administrator's password (Odoo's 600,000 rounds) comes from the reserve, as in a server that has
 been idle for a moment; with nothing in reserve it is computed beside the clone, and alone takes about as long as the
 quarter of Odoo's command that is allowed: that time is shown against `createdb -T`.
@@ -12,77 +12,80 @@ import urllib.request
 import uuid
 
 from lokario_cli.console import say
-from lokario_cli.figures import Figure, median, p95, seconds
+from lokario_cli.odoo_process import command, process_environment, write_configuration
 from lokario_cli.paths import STATE
 from lokario_cli.setup.postgres import Cluster
-from lokario_cli.worlds.odoo import World, command, environment, write_configuration
-from lokario_cli.worlds.provisioning import ProvisioningWorld, instance_tools
+from lokario_testing.environments.databases import Databases
+from lokario_testing.environments.provisioning import ProvisioningEnvironment, instance_tools
+from lokario_testing.results import Result, median, p95, seconds
 
 ROUNDS = 7
 BUTTONS = 30
 BASE_MODULES = ["base", "web", "mail", "portal", "auth_signup"]
 
 
-def run() -> list[Figure]:
+def run() -> list[Result]:
     tools = instance_tools()
     with Cluster.for_tests() as cluster:
-        world = World(cluster)
-        unprepared = world.cached_database(BASE_MODULES)
-        with ProvisioningWorld(world) as manager:
+        environment = Databases(cluster)
+        unprepared = environment.cached_database(BASE_MODULES)
+        with ProvisioningEnvironment(environment) as manager:
             manager.build_template()
             template = manager.read("saas.template", manager.template_id, "template_db")
-            databases = _databases(world, tools, template)
-            return [*databases, *_buttons(manager), _first_visit(world, manager, template, unprepared)]
+            databases = _databases(environment, tools, template)
+            return [*databases, *_buttons(manager), _first_visit(environment, manager, template, unprepared)]
 
 
-def _databases(world, tools, template):
+def _databases(environment, tools, template):
     """Clone + neutralize + administrator + publish against both peers."""
     ours, cold, odoo, raw = [], [], [], []
-    plain = _plain_copy(world, template)
+    plain = _plain_copy(environment, template)
     try:
         for number in range(ROUNDS):
             say(f"  databases, round {number + 1} of {ROUNDS}")
             ready = tools.admin_credentials.FreshPassword()
             ready.hash()
-            ours.append(_timed(world, lambda name, ready=ready: _provision(world, tools, template, name, ready)))
-            odoo.append(_timed(world, lambda name: _duplicate(world, plain, name)))
-            cold.append(_timed(world, lambda name: _provision(world, tools, template, name)))
-            raw.append(_timed(world, lambda name: _create_raw(world, template, name)))
+            ours.append(
+                _timed(environment, lambda name, ready=ready: _provision(environment, tools, template, name, ready))
+            )
+            odoo.append(_timed(environment, lambda name: _duplicate(environment, plain, name)))
+            cold.append(_timed(environment, lambda name: _provision(environment, tools, template, name)))
+            raw.append(_timed(environment, lambda name: _create_raw(environment, template, name)))
     finally:
-        world.drop(plain)
+        environment.drop(plain)
     return [
-        Figure("database: ours / odoo db duplicate -n", median(ours), median(odoo), "ratio <= 0.25"),
-        Figure("database: ours - createdb -T", median(ours) - median(raw), None, "ours <= 0.5"),
-        Figure("database: nothing in reserve - createdb -T", median(cold) - median(raw), None, "ours <= 0.5"),
+        Result("database: ours / odoo db duplicate -n", median(ours), median(odoo), "ratio <= 0.25"),
+        Result("database: ours - createdb -T", median(ours) - median(raw), None, "ours <= 0.5"),
+        Result("database: nothing in reserve - createdb -T", median(cold) - median(raw), None, "ours <= 0.5"),
     ]
 
 
-def _create_raw(world, template, name):
-    world.cluster.psql(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+def _create_raw(environment, template, name):
+    environment.cluster.psql(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
 
 
-def _plain_copy(world, template):
+def _plain_copy(environment, template):
     """Odoo's command wants a source it can connect to."""
     name = f"bench_source_{uuid.uuid4().hex[:6]}"
-    world.clone(template, name)
+    environment.clone(template, name)
     return name
 
 
-def _timed(world, action):
+def _timed(environment, action):
     name = f"t-bench-{uuid.uuid4().hex[:8]}"
     try:
         return seconds(lambda: action(name))
     finally:
-        world.drop(name)
+        environment.drop(name)
 
 
-def _provision(world, tools, template, name, password=None):
-    options = world.cluster.odoo_options()
+def _provision(environment, tools, template, name, password=None):
+    options = environment.cluster.odoo_options()
     postgres = tools.postgres_admin.PostgresAdmin(options["db_host"], 0, options["db_user"])
     mark = tools.postgres_admin.OwnerMark("bench", name)
     password = password or tools.admin_credentials.FreshPassword()
     postgres.clone_hidden(template, name, mark)
-    tools.filestore.Filestore(f"{world.options()['data_dir']}/filestore").clone(template, name)
+    tools.filestore.Filestore(f"{environment.options()['data_dir']}/filestore").clone(template, name)
     with postgres.session(name) as connection:
         before = tools.armer.snapshot(connection)
         secret = tools.scrubber.current_secret(connection)
@@ -96,12 +99,12 @@ def _provision(world, tools, template, name, password=None):
     postgres.publish(name, mark)
 
 
-def _duplicate(world, source, name):
-    conf = write_configuration(STATE / "conf" / "bench-duplicate.conf", world.options(list_db="True"))
+def _duplicate(environment, source, name):
+    conf = write_configuration(STATE / "conf" / "bench-duplicate.conf", environment.options(list_db="True"))
     program, odoo = command()
     subprocess.run(
         [program, odoo, "db", "-c", str(conf), "duplicate", "-n", source, name],
-        env=environment(), check=True, capture_output=True,
+        env=process_environment(), check=True, capture_output=True,
     )  # fmt: skip
 
 
@@ -121,36 +124,36 @@ def _buttons(manager):
         if number % 10 == 9:
             say(f"  {number + 1} instances provisioned")
     return [
-        Figure(f"button to active with proof, p95 of {BUTTONS}", p95(waits), None, "ours <= 3"),
-        Figure("suspend, slowest", max(suspensions), None, "ours <= 1"),
-        Figure("reactivate, slowest", max(returns), None, "ours <= 1"),
+        Result(f"button to active with proof, p95 of {BUTTONS}", p95(waits), None, "ours <= 3"),
+        Result("suspend, slowest", max(suspensions), None, "ours <= 1"),
+        Result("reactivate, slowest", max(returns), None, "ours <= 1"),
     ]
 
 
-def _first_visit(world, manager, template, unprepared):
+def _first_visit(environment, manager, template, unprepared):
     """First login and web client on a new instance against those on a copy of an unprepared template."""
     ours, peer = [], []
     for _round in range(5):
-        ours.append(_visit_copy(world, manager, template))
-        peer.append(_visit_copy(world, manager, unprepared))
-    return Figure("first login and web client", median(ours), median(peer), "ratio <= 0.35")
+        ours.append(_visit_copy(environment, manager, template))
+        peer.append(_visit_copy(environment, manager, unprepared))
+    return Result("first login and web client", median(ours), median(peer), "ratio <= 0.35")
 
 
-def _visit_copy(world, manager, source):
+def _visit_copy(environment, manager, source):
     """Seconds that a first visitor waits for the web client and everything it loads, on a fresh copy."""
     tools = instance_tools()
     name = f"t-visit-{uuid.uuid4().hex[:8]}"
     host = f"{name.lower()}.localhost"
-    world.clone(source, name)
+    environment.clone(source, name)
     route = f"INSERT INTO lokario_gate_route (host, database, state) VALUES ('{host}', '{name}', 'active')"
     try:
-        world.cluster.psql(route, manager.manager, role="odoo")
+        environment.cluster.psql(route, manager.manager, role="odoo")
         _warm_gate(manager, host)
         probe = tools.probe.Probe(("127.0.0.1", manager.server.port), host, timeout=120)
         return seconds(lambda: probe.prove("admin", "admin"))
     finally:
-        world.cluster.psql(f"DELETE FROM lokario_gate_route WHERE host = '{host}'", manager.manager, role="odoo")
-        world.drop(name)
+        environment.cluster.psql(f"DELETE FROM lokario_gate_route WHERE host = '{host}'", manager.manager, role="odoo")
+        environment.drop(name)
 
 
 def _warm_gate(manager, host):

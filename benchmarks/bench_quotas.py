@@ -11,9 +11,9 @@ import time
 import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
 
-from lokario_cli.figures import Figure, median
+from lokario_testing.results import Result, median
 
-from .engine_world import engine_world
+from .engine_environment import engine_environment
 
 CLIENTS = 8
 SECONDS = 3.0
@@ -23,25 +23,25 @@ NAIVE_QUOTA = 200
 
 
 def run():
-    with engine_world("lokario_bench_quotas") as world:
-        with world.env() as env:
-            tenant = world.create_tenant(env, "bench", ips=5, quota=QUOTA).id
-            small = world.create_tenant(env, "naive", ips=0, quota=0)
+    with engine_environment("lokario_bench_quotas") as environment:
+        with environment.env() as env:
+            tenant = environment.create_tenant(env, "bench", ips=5, quota=QUOTA).id
+            small = environment.create_tenant(env, "naive", ips=0, quota=0)
             values = _statement_values(env, tenant)
             naive_ip = _naive_ip(env, small)
-        world.close()
+        environment.close()
         ours, bare = [], []
         for _round in range(ROUNDS):
-            ours.append(_rate(_reserve_by_engine, world.registry.db_name, tenant))
-            bare.append(_rate(_reserve_bare, world.registry.db_name, values))
-        naive_rate, granted, refused = _naive(world.registry.db_name, naive_ip)
+            ours.append(_rate(_reserve_by_engine, environment.registry.db_name, tenant))
+            bare.append(_rate(_reserve_bare, environment.registry.db_name, values))
+        naive_rate, granted, refused = _naive(environment.registry.db_name, naive_ip)
     return [
-        Figure(
+        Result(
             "reservations, 8 clients: engine.quota / bare psycopg2", median(ours), median(bare), "ratio >= 0.7", "/s"
         ),
-        Figure("naive ORM shape: grants a second", naive_rate, median(ours), "ours >= 0", "/s"),
-        Figure(f"naive ORM shape: sent of a quota of {NAIVE_QUOTA}", granted, NAIVE_QUOTA, "ratio >= 0", "mails"),
-        Figure("naive ORM shape: not counted after Odoo's 5 tries", refused, None, "ours >= 0", "mails"),
+        Result("naive ORM shape: grants a second", naive_rate, median(ours), "ours >= 0", "/s"),
+        Result(f"naive ORM shape: sent of a quota of {NAIVE_QUOTA}", granted, NAIVE_QUOTA, "ratio >= 0", "mails"),
+        Result("naive ORM shape: not counted after Odoo's 5 tries", refused, None, "ours >= 0", "mails"),
     ]
 
 

@@ -5,9 +5,9 @@ import time
 import jinja2
 
 from lokario_cli.console import say
-from lokario_cli.figures import Figure, median, seconds
+from lokario_testing.results import Result, median, seconds
 
-from .engine_world import make_importable
+from .engine_environment import make_importable
 
 BATCH = 100
 BATCHES = 20
@@ -61,8 +61,8 @@ def _speed(sandbox):
         timings.append((BATCH * BATCHES / ours, BATCH * BATCHES / theirs, COMPILES / seconds(compile_each)))
     ours, theirs, compiling = (median(list(column)) for column in zip(*timings, strict=True))
     return [
-        Figure("render, beside compiled Jinja2", ours, theirs, "ratio >= 0.8", "mails/s"),
-        Figure("render, beside compiling each time", ours, compiling, "ratio >= 25", "mails/s"),
+        Result("render, beside compiled Jinja2", ours, theirs, "ratio >= 0.8", "mails/s"),
+        Result("render, beside compiling each time", ours, compiling, "ratio >= 25", "mails/s"),
     ]
 
 
@@ -88,10 +88,10 @@ def _fences(renderer, sandbox, bombs, escapes):
         escaped += any(word in text for word in ("class", "object", "function", "root:", "/usr"))
     say(f"  {len(bombs)} bombs, {len(escapes)} escapes")
     return [
-        Figure("bombs not stopped", len(bombs) - stopped, None, "ours <= 0", "bombs"),
-        Figure("slowest bomb", slowest * 1000, None, "ours <= 200", "ms"),
-        Figure("memory above the idle worker", (_peak(sandbox) - idle) / 1024, None, "ours <= 64", "MB"),
-        Figure("escapes that got out", escaped, None, "ours <= 0", "escapes"),
+        Result("bombs not stopped", len(bombs) - stopped, None, "ours <= 0", "bombs"),
+        Result("slowest bomb", slowest * 1000, None, "ours <= 200", "ms"),
+        Result("memory above the idle worker", (_peak(sandbox) - idle) / 1024, None, "ours <= 64", "MB"),
+        Result("escapes that got out", escaped, None, "ours <= 0", "escapes"),
     ]
 
 

@@ -3,35 +3,35 @@
 import logging
 from contextlib import ExitStack
 
-from lokario_cli.figures import Figure
 from lokario_cli.setup.postgres import Cluster
-from lokario_cli.worlds.loaded import LoadedOdoo
-from lokario_cli.worlds.odoo import World
+from lokario_testing.environments.databases import Databases
+from lokario_testing.environments.loaded import LoadedOdoo
+from lokario_testing.results import Result
 
 from .child import in_a_child
 
 
-def run() -> list[Figure]:
+def run() -> list[Result]:
     odoo, ours = in_a_child(_matrix, ""), in_a_child(_matrix, "lokario_billing")
     return [
-        Figure("wall: mails of the matrix (peer: Odoo alone)", ours["cases"], odoo["cases"], "ours >= 300", "mails"),
+        Result("wall: mails of the matrix (peer: Odoo alone)", ours["cases"], odoo["cases"], "ours >= 300", "mails"),
         *(
-            Figure(f"wall: {what}", ours[what], odoo[what], "ours <= 0", "mails")
+            Result(f"wall: {what}", ours[what], odoo[what], "ours <= 0", "mails")
             for what in ("misrouted", "through another's server", "not aligned")
         ),
     ]
 
 
 def _matrix(addons):
-    from .routing_matrix import RoutingMatrix
+    from lokario_testing.routing_matrix import RoutingMatrix
 
     with Cluster.for_tests() as cluster:
-        world = World(cluster)
-        database = world.clone(world.template(), "lokario_bench_wall")
+        environment = Databases(cluster)
+        database = environment.clone(environment.template(), "lokario_bench_wall")
         try:
             if addons:
-                world.run_odoo(database, "-i", addons, "--stop-after-init")
-            loaded = LoadedOdoo(world, database, log_level="critical")
+                environment.run_odoo(database, "-i", addons, "--stop-after-init")
+            loaded = LoadedOdoo(environment, database, log_level="critical")
             logging.getLogger("mail.log").setLevel(logging.CRITICAL)
             with loaded.env() as env, ExitStack() as stack:
                 matrix = RoutingMatrix(env, stack, suite=bool(addons))
@@ -39,7 +39,7 @@ def _matrix(addons):
                 seen = [matrix.play(case) for case in matrix.cases()]
             loaded.close()
         finally:
-            world.drop(database)
+            environment.drop(database)
     return {
         "cases": len(seen),
         "misrouted": sum(each.is_misrouted() for each in seen),

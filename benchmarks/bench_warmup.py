@@ -8,9 +8,9 @@ its last 7 days and last 24 hours. Good senders: 2 % bounces, 0.03 % complaints.
 import math
 import random
 
-from lokario_cli.figures import Figure
+from lokario_testing.results import Result
 
-from .engine_world import make_importable
+from .engine_environment import make_importable
 
 RUNS = 10_000
 DAYS = 42
@@ -21,16 +21,16 @@ CHECKS_A_DAY = 4  # the emergency brake is asked during the day, too
 
 def run():
     good = simulate(GOOD, RUNS, seed=1)
-    figures = [
-        Figure("healthy IPs stopped in 42 days", 100 * good["ours"], 100 * good["naive"], "ours <= 5", "%"),
+    results = [
+        Result("healthy IPs stopped in 42 days", 100 * good["ours"], 100 * good["naive"], "ours <= 5", "%"),
     ]
     for name, rates in BAD.items():
         bad = simulate(rates, RUNS, seed=2)
-        figures.append(Figure(f"bad IPs missed ({name})", 100 * (1 - bad["ours"]), None, "ours <= 0.1", "%"))
-        figures.append(
-            Figure(f"mails before the stop, median ({name})", bad["mails"], bad["naive_mails"], "ours <= 5000", "mails")
+        results.append(Result(f"bad IPs missed ({name})", 100 * (1 - bad["ours"]), None, "ours <= 0.1", "%"))
+        results.append(
+            Result(f"mails before the stop, median ({name})", bad["mails"], bad["naive_mails"], "ours <= 5000", "mails")
         )
-    return figures
+    return results
 
 
 def simulate(rates, runs, seed):

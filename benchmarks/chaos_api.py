@@ -15,10 +15,11 @@ import urllib.request
 from pathlib import Path
 
 from lokario_cli.console import say
+from lokario_cli.odoo_process import Server
 from lokario_cli.setup.postgres import Cluster
-from lokario_cli.worlds.odoo import Server, World
+from lokario_testing.environments.databases import Databases
 
-from .engine_world import EngineWorld
+from .engine_environment import EngineEnvironment
 
 POINTS = 10_000
 SECRET = "zqxjkv"  # part of every name of tenant B
@@ -64,20 +65,22 @@ def call_at_random(served, points, seed):
 
 @contextlib.contextmanager
 def served_api():
-    """Yield (server, EngineWorld, ids, token of a key of tenant A) of a real server with two tenants."""
+    """Yield (server, EngineEnvironment, ids, token of a key of tenant A) of a real server with two tenants."""
     with Cluster.for_tests() as cluster, tempfile.TemporaryDirectory() as folder:
-        world = World(cluster)
-        database = world.clone(world.template(), "lokario_chaos_api")
+        environment = Databases(cluster)
+        database = environment.clone(environment.template(), "lokario_chaos_api")
         try:
-            world.run_odoo(database, "-i", "email_engine_bridge", "--stop-after-init")
-            engine = EngineWorld(world, database, Path(folder))
+            environment.run_odoo(database, "-i", "email_engine_bridge", "--stop-after-init")
+            engine = EngineEnvironment(environment, database, Path(folder))
             ids, token = _prepare(engine)
             engine.close()
-            with Server("chaos-api", world.options(db_name=database, **{"lokario/manager_db": database})) as server:
+            with Server(
+                "chaos-api", environment.options(db_name=database, **{"lokario/manager_db": database})
+            ) as server:
                 yield server, engine, ids, token
             engine.close()
         finally:
-            world.drop(database)
+            environment.drop(database)
 
 
 def _prepare(engine):

@@ -4,7 +4,7 @@ Points are cases of random data for each operation, beside the boundary cases of
 """
 
 from lokario_cli.console import say
-from lokario_cli.worlds import schemathesis
+from lokario_testing.environments import schemathesis
 
 from .chaos_api import served_api
 

@@ -13,9 +13,9 @@ import time
 from collections import Counter
 
 from lokario_cli.console import say
-from lokario_cli.worlds import pmta
+from lokario_testing.environments import pmta
 
-from .engine_world import engine_world
+from .engine_environment import engine_environment
 
 POINTS = 200
 WORKERS = 2
@@ -27,19 +27,19 @@ def run(points, seed):
     """The broken promises: messages lost or doubled, quotas exceeded, doubts left."""
     chaos = random.Random(seed)
     recipients = max(500, points * 50)
-    with engine_world("lokario_chaos_campaign") as world:
-        accounting = world.folder / "acct.csv"
+    with engine_environment("lokario_chaos_campaign") as environment:
+        accounting = environment.folder / "acct.csv"
         with pmta.process(accounting, delay=MESSAGE_SECONDS) as (host, port):
-            campaign_id, quota = _prepare(world, host, port, recipients)
-            kills = _kill_workers(world, campaign_id, accounting, points, chaos)
-            _finish(world, campaign_id, accounting)
-            return _judge(world, campaign_id, accounting, recipients, quota, kills)
+            campaign_id, quota = _prepare(environment, host, port, recipients)
+            kills = _kill_workers(environment, campaign_id, accounting, points, chaos)
+            _finish(environment, campaign_id, accounting)
+            return _judge(environment, campaign_id, accounting, recipients, quota, kills)
 
 
-def _prepare(world, host, port, recipients):
+def _prepare(environment, host, port, recipients):
     quota = recipients * 6 // 10
-    with world.env() as env:
-        tenant = world.create_tenant(
+    with environment.env() as env:
+        tenant = environment.create_tenant(
             env, "chaos", ips=2, quota=quota, delivery_host=host, delivery_port=port, settle_seconds=2
         )
         template = env["engine.template"].create(
@@ -59,12 +59,12 @@ def _prepare(world, host, port, recipients):
         return campaign.id, quota
 
 
-def _work(world, campaign_id):
+def _work(environment, campaign_id):
     """What the job runner does: one queued chunk after the other, until none is left."""
     from odoo.addons.queue_job.exception import RetryableJobError
 
     while True:
-        with world.env() as env:
+        with environment.env() as env:
             chunks = env["engine.campaign.chunk"].search(
                 [("campaign_id", "=", campaign_id), ("state", "in", ("pending", "running"))]
             )
@@ -73,15 +73,15 @@ def _work(world, campaign_id):
             return
         random.shuffle(ids)
         for chunk_id in ids:
-            with contextlib.suppress(RetryableJobError), world.env() as env:
+            with contextlib.suppress(RetryableJobError), environment.env() as env:
                 env["engine.campaign.chunk"].browse(chunk_id)._job_send()
 
 
-def _kill_workers(world, campaign_id, accounting, points, chaos):
+def _kill_workers(environment, campaign_id, accounting, points, chaos):
     workers, kills = [], 0
     while kills < points:
         while len(workers) < WORKERS:
-            workers.append(world.fork(_work, world, campaign_id))
+            workers.append(environment.fork(_work, environment, campaign_id))
         time.sleep(chaos.uniform(0.05, 0.5))
         victim = workers.pop(chaos.randrange(len(workers)))
         os.kill(victim, signal.SIGKILL)
@@ -89,7 +89,7 @@ def _kill_workers(world, campaign_id, accounting, points, chaos):
         kills += 1
         workers = [pid for pid in workers if os.waitpid(pid, os.WNOHANG) == (0, 0)]
         if kills % 20 == 0:
-            left = _settle(world, campaign_id, accounting)
+            left = _settle(environment, campaign_id, accounting)
             say(f"  {kills} kills, {left} recipients left")
             if not left:
                 break
@@ -99,38 +99,38 @@ def _kill_workers(world, campaign_id, accounting, points, chaos):
     return kills
 
 
-def _settle(world, campaign_id, accounting):
+def _settle(environment, campaign_id, accounting):
     """What the accounting pipe and the crons do; returns how many are not settled."""
-    with world.env() as env:
+    with environment.env() as env:
         campaign = env["engine.campaign"].browse(campaign_id)
         with accounting.open("rb") as stream:
             env["engine.event.ingest"]._ingest(campaign.tenant_id, stream)
-    with world.env() as env:
+    with environment.env() as env:
         campaign = env["engine.campaign"].browse(campaign_id)
         campaign._settle_unknown(campaign.tenant_id)
-    with world.env() as env:
+    with environment.env() as env:
         campaign = env["engine.campaign"].browse(campaign_id)
         campaign._continue()
         return campaign.waiting_count + campaign.unknown_count
 
 
-def _finish(world, campaign_id, accounting):
+def _finish(environment, campaign_id, accounting):
     for _round in range(MAX_ROUNDS):
-        pid = world.fork(_work, world, campaign_id)
+        pid = environment.fork(_work, environment, campaign_id)
         os.waitpid(pid, 0)
         # A later receipt is what proves that an older message never arrived: any mail gives one.
-        with world.env() as env:
+        with environment.env() as env:
             campaign = env["engine.campaign"].browse(campaign_id)
             ip = campaign.tenant_id.ip_ids[:1]
             campaign._job_send_trial(["probe@x.test"], {}, ip.id, [])
-        if not _settle(world, campaign_id, accounting):
+        if not _settle(environment, campaign_id, accounting):
             break
         time.sleep(0.5)
-    with world.env() as env:
+    with environment.env() as env:
         env["engine.campaign"].browse(campaign_id)._after_chunk()
 
 
-def _judge(world, campaign_id, accounting, recipients, quota, kills):
+def _judge(environment, campaign_id, accounting, recipients, quota, kills):
     with accounting.open(newline="") as stream:
         rows = [row for row in csv.DictReader(stream) if row["type"] == "r" and row["jobId"].startswith("t")]
     rows = [row for row in rows if not row["jobId"].startswith("trial")]
@@ -144,7 +144,7 @@ def _judge(world, campaign_id, accounting, recipients, quota, kills):
         broken.append(f"{len(doubled)} recipients got the message more than once")
     if max(by_vmta.values(), default=0) > quota:
         broken.append(f"{max(by_vmta.values())} messages through one IP, {quota} allowed")
-    with world.env() as env:
+    with environment.env() as env:
         campaign = env["engine.campaign"].browse(campaign_id)
         days = env["engine.ip.day"].search([])
         if any(day.sent + day.reserved > day.quota for day in days):

@@ -7,6 +7,6 @@ POINTS = 100_000  # more than there is: everything
 
 
 def run(points: int, seed: int) -> list[str]:
-    with crawl_world("lokario_chaos_crawl") as world:
-        world.found()
-        return broken_batches(world, points, seed)
+    with crawl_world("lokario_chaos_crawl") as environment:
+        environment.found()
+        return broken_batches(environment, points, seed)

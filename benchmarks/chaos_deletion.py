@@ -14,9 +14,9 @@ from itertools import product
 from unittest.mock import patch
 
 from lokario_cli.setup.postgres import ODOO_ROLE, binaries
-from lokario_cli.worlds.odoo import data_folder
+from lokario_testing.environments.databases import data_folder
 
-from .base_world import full_world
+from .base_environment import full_environment
 
 POINTS = 60
 ACCOUNTS = 3  # per point
@@ -33,30 +33,30 @@ def run(points: int, seed: int) -> list[str]:
     rng = random.Random(seed)
     planned = list(product(STEPS, MOMENTS))
     broken = []
-    with full_world("lokario_chaos_deletion") as world:
+    with full_environment("lokario_chaos_deletion") as environment:
         for point in range(points):
-            ids = world.due_deletions(ACCOUNTS, f"p{point}-")
-            with world.env() as env:
+            ids = environment.due_deletions(ACCOUNTS, f"p{point}-")
+            with environment.env() as env:
                 files = env["ir.attachment"].search([("name", "=", "canari.txt")]).mapped("store_fname")
             kill = planned[point] if point < len(planned) else rng.uniform(0, LONGEST_LIFE)
-            if not _kill_worker(world, kill) and isinstance(kill, tuple):
+            if not _kill_worker(environment, kill) and isinstance(kill, tuple):
                 broken.append(f"point {point} ({kill}): the worker was not killed, so nothing was tried")
-            broken += _half_done(world, ids, point, kill)
-            _resume(world, ids)
-            broken += _left_over(world, ids, files, point, kill)
-        broken += recoverable(world)
-        broken += _broken_chain(world)
+            broken += _half_done(environment, ids, point, kill)
+            _resume(environment, ids)
+            broken += _left_over(environment, ids, files, point, kill)
+        broken += recoverable(environment)
+        broken += _broken_chain(environment)
     return broken
 
 
-def _kill_worker(world, kill) -> bool:
+def _kill_worker(environment, kill) -> bool:
     """Let a forked worker delete and kill it; False when it had finished before."""
 
     def work():
-        with _suicide(world, *kill) if isinstance(kill, tuple) else patch.dict({}):
-            world.process()
+        with _suicide(environment, *kill) if isinstance(kill, tuple) else patch.dict({}):
+            environment.process()
 
-    child = world.fork(work)
+    child = environment.fork(work)
     if not isinstance(kill, tuple):
         time.sleep(kill)
         os.kill(child, signal.SIGKILL)
@@ -64,9 +64,9 @@ def _kill_worker(world, kill) -> bool:
     return os.WIFSIGNALED(status)
 
 
-def _suicide(world, step_name, moment):
+def _suicide(environment, step_name, moment):
     """Die at this moment of the step's first run."""
-    plan = world.registry["lokario.deletion.plan"]
+    plan = environment.registry["lokario.deletion.plan"]
     run_step = plan._run_step
     done = []
 
@@ -83,19 +83,19 @@ def _suicide(world, step_name, moment):
     return patch.object(plan, "_run_step", dying)
 
 
-def _resume(world, ids):
+def _resume(environment, ids):
     """Run the job again; a killed worker's database session may hold its row a little longer."""
     for _night in range(NIGHTS):
-        world.process()
-        with world.env() as env:
+        environment.process()
+        with environment.env() as env:
             deletions = env["lokario.account.deletion"].browse(ids)
             if set(deletions.mapped("state")) == {"done"}:
                 return
         time.sleep(PAUSE)
 
 
-def _half_done(world, ids, point, kill) -> list[str]:
-    with world.env() as env:
+def _half_done(environment, ids, point, kill) -> list[str]:
+    with environment.env() as env:
         deletions = env["lokario.account.deletion"].browse(ids)
         return [
             f"point {point} ({kill}): {deletion.name} is done with a user or an unfinished step"
@@ -104,9 +104,9 @@ def _half_done(world, ids, point, kill) -> list[str]:
         ]
 
 
-def _left_over(world, ids, files, point, kill) -> list[str]:
+def _left_over(environment, ids, files, point, kill) -> list[str]:
     where, broken = f"point {point} ({kill})", []
-    with world.env() as env:
+    with environment.env() as env:
         deletions = env["lokario.account.deletion"].browse(ids)
         for deletion in deletions:
             if deletion.state != "done" or deletion.error_message:
@@ -126,17 +126,24 @@ def _left_over(world, ids, files, point, kill) -> list[str]:
     return broken
 
 
-def recoverable(world) -> list[str]:
+def recoverable(environment) -> list[str]:
     """Where the name of a deleted account can still be read: tables, files of the database, sessions."""
-    program = [str(binaries() / "pg_dump"), "-h", world.world.cluster.socket, "-U", ODOO_ROLE, "--data-only"]
-    dumped = subprocess.run([*program, world.database], check=True, capture_output=True).stdout
+    program = [
+        str(binaries() / "pg_dump"),
+        "-h",
+        environment.environment.cluster.socket,
+        "-U",
+        ODOO_ROLE,
+        "--data-only",
+    ]
+    dumped = subprocess.run([*program, environment.database], check=True, capture_output=True).stdout
     found, table = set(), ""
     for line in dumped.splitlines():
         if line.startswith(b"COPY "):
             table = line.split()[1].decode()
         elif name := re.search(rb"p\d+-\d+canari", line):
             found.add(f"{name[0].decode()} can be read in table {table}")
-    for folder in (data_folder() / "filestore" / world.database, data_folder() / "sessions"):
+    for folder in (data_folder() / "filestore" / environment.database, data_folder() / "sessions"):
         for path in filter(os.path.isfile, folder.rglob("*")):
             content = path.read_bytes()
             if (name := re.search(rb"p\d+-\d+canari", content)) and not content.startswith(HELD_FILE):
@@ -144,9 +151,9 @@ def recoverable(world) -> list[str]:
     return sorted(found)
 
 
-def _broken_chain(world) -> list[str]:
+def _broken_chain(environment) -> list[str]:
     """Odoo's own check of the invoices' hashes."""
-    with world.env() as env:
+    with environment.env() as env:
         accountant = env.ref("base.user_admin")
         accountant.group_ids |= env.ref("account.group_account_user")
         results = env.company.with_user(accountant)._check_hash_integrity()["results"]

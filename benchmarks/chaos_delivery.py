@@ -13,10 +13,10 @@ import signal
 import time
 
 from lokario_cli.console import say
-from lokario_cli.worlds.smtp_sink import FAULTS, SmtpSink
+from lokario_testing.environments.smtp_sink import FAULTS, SmtpSink
 
-from .billing_world import CUSTOMER, add_company, add_mailbox, queue_mails
-from .inbox_world import PASSWORD, inbox_world
+from .billing_environment import CUSTOMER, add_company, add_mailbox, queue_mails
+from .inbox_environment import PASSWORD, inbox_environment
 
 POINTS = 300
 COMPANIES = 5
@@ -30,15 +30,15 @@ WEIGHTS = {"none": 8, "slow": 3}  # the other faults weigh 1
 def run(points: int, seed: int) -> list[str]:
     rng = random.Random(seed)
     logging.getLogger("imapclient").setLevel(logging.WARNING)
-    with inbox_world(driver="maildir", name="lokario_chaos_delivery", addons="lokario_billing") as world:
-        with _sink(world, seed) as sink:
-            companies = _prepare(world, sink)
+    with inbox_environment(driver="maildir", name="lokario_chaos_delivery", addons="lokario_billing") as environment:
+        with _sink(environment, seed) as sink:
+            companies = _prepare(environment, sink)
             broken, uncertain, total = [], 0, 0
             for point in range(points):
-                ids = _queue(world, companies)
-                _kill_workers(world, ids, rng)
-                _settle(world, ids)
-                found, unclear = _check(world, sink, ids, point)
+                ids = _queue(environment, companies)
+                _kill_workers(environment, ids, rng)
+                _settle(environment, ids)
+                found, unclear = _check(environment, sink, ids, point)
                 broken += found
                 uncertain += unclear
                 total += len(ids)
@@ -51,14 +51,14 @@ def run(points: int, seed: int) -> list[str]:
 
 
 @contextlib.contextmanager
-def _sink(world, seed):
+def _sink(environment, seed):
     faults = [fault for fault in FAULTS for _times in range(WEIGHTS.get(fault, 1))]
     addresses = [f"contact@alpha{number}.example" for number in range(COMPANIES)]
-    journal = world.mail.folder / "journal"
+    journal = environment.mail.folder / "journal"
     with SmtpSink(
         journal,
         choose=lambda dice: dice.choice(faults),
-        deliver=world.mail.deliver,
+        deliver=environment.mail.deliver,
         mailboxes=frozenset(addresses),
         filing=frozenset(addresses[: COMPANIES // 2]),
         slowness=0.1,
@@ -67,20 +67,20 @@ def _sink(world, seed):
         yield sink
 
 
-def _prepare(world, sink):
-    world.allow(world.mail.imap_port, sink.port)
-    with world.env() as env:
+def _prepare(environment, sink):
+    environment.allow(environment.mail.imap_port, sink.port)
+    with environment.env() as env:
         env["ir.config_parameter"].set_param("lokario_inbox.evidence_grace", "1")
         for number in range(COMPANIES):
             address = f"contact@alpha{number}.example"
-            world.mail.add_user(address, PASSWORD)
+            environment.mail.add_user(address, PASSWORD)
             for folder in ("INBOX", "Sent"):
-                world.mail.deliver(address, b"Subject: first\r\n\r\n", folder)
+                environment.mail.deliver(address, b"Subject: first\r\n\r\n", folder)
             company = add_company(env, f"alpha{number}")
             box = add_mailbox(
                 env,
                 address,
-                world.mail.imap_port,
+                environment.mail.imap_port,
                 sink.port,
                 company,
                 sent_filing="provider" if number < COMPANIES // 2 else "append",
@@ -89,17 +89,17 @@ def _prepare(world, sink):
         return env["res.company"].search([("name", "like", "alpha%")]).ids
 
 
-def _queue(world, company_ids):
-    with world.env() as env:
+def _queue(environment, company_ids):
+    with environment.env() as env:
         mails = env["mail.mail"]
         for company in env["res.company"].browse(company_ids):
             mails |= queue_mails(env, company, MAILS)
         return mails.ids
 
 
-def _kill_workers(world, ids, rng):
+def _kill_workers(environment, ids, rng):
     """Fork the workers with the registry loaded, and kill each of them at its own instant."""
-    lives = {world.fork(_send, world, ids): rng.uniform(0.02, LONGEST_LIFE) for _number in range(WORKERS)}
+    lives = {environment.fork(_send, environment, ids): rng.uniform(0.02, LONGEST_LIFE) for _number in range(WORKERS)}
     start = time.monotonic()
     for pid, life in sorted(lives.items(), key=lambda worker: worker[1]):
         time.sleep(max(0, start + life - time.monotonic()))
@@ -108,15 +108,15 @@ def _kill_workers(world, ids, rng):
         os.waitpid(pid, 0)
 
 
-def _send(world, ids):
-    with world.env() as env:
+def _send(environment, ids):
+    with environment.env() as env:
         env["mail.mail"].browse(ids).send()
 
 
-def _settle(world, ids):
+def _settle(environment, ids):
     """What the crons do in the hours after, without the waiting: every due time is now."""
     for _round in range(ROUNDS):
-        with world.env() as env:
+        with environment.env() as env:
             _make_due(env, ids)
             env["lokario.delivery"]._cron_settle()
             env["mail.mail"].process_email_queue(email_ids=ids)
@@ -133,13 +133,13 @@ def _make_due(env, ids):
     env.cr.commit()
 
 
-def _check(world, sink, ids, point):
+def _check(environment, sink, ids, point):
     """Return (broken promises, number of uncertain mails) of these mails, by the server's own journal."""
     arrived = collections.Counter(
         delivery.message_id for delivery in sink.deliveries() if delivery.recipient == CUSTOMER
     )
     broken, uncertain = [], 0
-    with world.env() as env:
+    with environment.env() as env:
         for mail in env["mail.mail"].browse(ids):
             state = env["lokario.delivery"].search([("mail_id", "=", mail.id)]).state
             count = arrived[mail.message_id]

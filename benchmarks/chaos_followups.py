@@ -9,10 +9,10 @@ import logging
 import random
 from datetime import date, timedelta
 
-from lokario_cli.worlds.mail import SmtpServer
+from lokario_testing.environments.mail import SmtpServer
 
-from .billing_world import prepare_followups
-from .inbox_world import inbox_world
+from .billing_environment import prepare_followups
+from .inbox_environment import inbox_environment
 
 POINTS = 2000
 MOMENTS = ("before planning", "after building", "while looking", "after sending")
@@ -22,42 +22,42 @@ def run(points: int, seed: int) -> list[str]:
     rng = random.Random(seed)
     for name in ("mail.log", "imapclient"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    with inbox_world(driver="maildir", name="lokario_chaos_followups", addons="lokario_billing") as world:
+    with inbox_environment(driver="maildir", name="lokario_chaos_followups", addons="lokario_billing") as environment:
         with SmtpServer() as smtp:
-            ids = prepare_followups(world, smtp, points, points)
-            return [broken for followup_id in ids if (broken := _point(world, smtp, followup_id, rng))]
+            ids = prepare_followups(environment, smtp, points, points)
+            return [broken for followup_id in ids if (broken := _point(environment, smtp, followup_id, rng))]
 
 
-def _point(world, smtp, followup_id, rng):
+def _point(environment, smtp, followup_id, rng):
     moment, event = rng.choice(MOMENTS), rng.choice(EVENTS)
     smtp.received.clear()
     if moment == "before planning":
-        _commit_event(world, event, followup_id)
-    with world.env() as env:
+        _commit_event(environment, event, followup_id)
+    with environment.env() as env:
         followup = env["lokario.followup"].browse(followup_id)
         groups = followup._plan_and_store()
         mail_ids = env["lokario.followup.reminder"]._prepare(groups).mail_id.ids
     if moment == "after building":
-        _commit_event(world, event, followup_id)
-    with _open_event(world, event, followup_id) if moment == "while looking" else contextlib.nullcontext():
-        with world.env() as env:
+        _commit_event(environment, event, followup_id)
+    with _open_event(environment, event, followup_id) if moment == "while looking" else contextlib.nullcontext():
+        with environment.env() as env:
             env["mail.mail"].browse(mail_ids).send()
     if moment == "after sending":
-        _commit_event(world, event, followup_id)
+        _commit_event(environment, event, followup_id)
     wanted = 1 if moment == "after sending" else 0
     count = sum("@example.org" in recipients[0] for _sender, recipients, _raw, _login in smtp.received)
     return None if count == wanted else f"{event.__name__} {moment}: {count} mails instead of {wanted}"
 
 
-def _commit_event(world, event, followup_id):
-    with world.env() as env:
+def _commit_event(environment, event, followup_id):
+    with environment.env() as env:
         event(env["lokario.followup"].browse(followup_id))
 
 
 @contextlib.contextmanager
-def _open_event(world, event, followup_id):
+def _open_event(environment, event, followup_id):
     """The event is written but not committed while the sender looks."""
-    with world.env() as env:
+    with environment.env() as env:
         event(env["lokario.followup"].browse(followup_id))
         env.flush_all()
         yield

@@ -14,7 +14,7 @@ import time
 from lokario_cli.paths import memory_folder
 from lokario_cli.setup.postgres import Cluster
 
-from .inbox_world import PASSWORD, SlowLine, inbox_world, make_mails
+from .inbox_environment import PASSWORD, SlowLine, inbox_environment, make_mails
 
 POINTS = 100
 FAULTS = ("kill", "kill", "kill", "cut", "cut", "database")
@@ -30,31 +30,31 @@ def run(points, seed, cluster=None):
     logging.getLogger("odoo").setLevel(logging.CRITICAL)  # the faults are ours, their traces say nothing
     restart = _restart if cluster is None else _end_connections
     cluster = cluster or Cluster("chaos", memory_folder() / "pg-chaos")
-    with cluster, inbox_world(name="lokario_chaos_inbox", cluster=_Open(cluster)) as world:
-        with SlowLine(world.mail.imap_port, 0.004) as line:
-            world.allow(world.mail.imap_port, line.port)
+    with cluster, inbox_environment(name="lokario_chaos_inbox", cluster=_Open(cluster)) as environment:
+        with SlowLine(environment.mail.imap_port, 0.004) as line:
+            environment.allow(environment.mail.imap_port, line.port)
             # A database that was just cloned takes its sequences back when the server crashes before a checkpoint.
             cluster.psql("CHECKPOINT")
             for point in range(points):
                 fault = dice.choice(FAULTS)
-                found = _Point(world, restart, line, point, random.Random(f"{seed}:{point}")).run(fault)
+                found = _Point(environment, restart, line, point, random.Random(f"{seed}:{point}")).run(fault)
                 broken += [f"point {point} ({fault}): {promise}" for promise in found]
     return broken
 
 
-def _restart(world):
-    world.world.cluster.restart_at_once()
+def _restart(environment):
+    environment.environment.cluster.restart_at_once()
 
 
-def _end_connections(world):
-    world.world.cluster.psql(
+def _end_connections(environment):
+    environment.environment.cluster.psql(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        f" WHERE datname = '{world.database}' AND pid != pg_backend_pid()"
+        f" WHERE datname = '{environment.database}' AND pid != pg_backend_pid()"
     )
 
 
 class _Open:
-    """A cluster that is already open: the world inside neither starts nor stops it."""
+    """A cluster that is already open: the environment inside neither starts nor stops it."""
 
     def __init__(self, cluster):
         self.cluster = cluster
@@ -67,24 +67,24 @@ class _Open:
 
 
 class _Point:
-    def __init__(self, world, restart, line, number, dice):
-        self.world, self.restart, self.line, self.dice = world, restart, line, dice
+    def __init__(self, environment, restart, line, number, dice):
+        self.environment, self.restart, self.line, self.dice = environment, restart, line, dice
         self.address = f"chaos{number}@mail.test"
 
     def run(self, fault):
         mails = make_mails(MAILS + SENT, seed=self.dice.random())
-        self.world.fill(self.address, mails[:MAILS])
-        self.world.fill(self.address, mails[MAILS:], folder="Sent")
-        with self.world.env() as env:
-            self.box_id = self.world.add_box(env, self.address, port=self.line.port).id
+        self.environment.fill(self.address, mails[:MAILS])
+        self.environment.fill(self.address, mails[MAILS:], folder="Sent")
+        with self.environment.env() as env:
+            self.box_id = self.environment.add_box(env, self.address, port=self.line.port).id
         pid = self._fork_worker()
         time.sleep(self.dice.uniform(0.01, LONGEST))
         self._strike(fault, pid)
         found = [f"after the fault: {text}" for text in self._compare(complete=False)]
-        self.world.fill(self.address, make_mails(5, seed=self.dice.random()))
+        self.environment.fill(self.address, make_mails(5, seed=self.dice.random()))
         os.waitpid(self._fork_worker(fresh=True), 0)
         found += [f"after recovery: {text}" for text in self._compare(complete=True)]
-        with self.world.env() as env:
+        with self.environment.env() as env:
             env["inbox.integration"].browse(self.box_id).active = False
         return found
 
@@ -94,11 +94,11 @@ class _Point:
         elif fault == "cut":
             self.line.cut()
         else:
-            self.restart(self.world)
+            self.restart(self.environment)
         os.waitpid(pid, 0)
 
     def _fork_worker(self, fresh=False):
-        return self.world.fork(self._work, fresh, quiet=True)
+        return self.environment.fork(self._work, fresh, quiet=True)
 
     def _work(self, fresh):
         """``fresh``: due at once, whatever the last look said."""
@@ -107,7 +107,7 @@ class _Point:
 
         fetch_batches.GROUP_COUNT = 8  # many small transactions: many places to be hit
         inbox_integration_sync.TICK_LIMIT, inbox_integration_sync.BACKFILL_LIMIT = 30, 25
-        with self.world.env() as env:
+        with self.environment.env() as env:
             box = env["inbox.integration"].browse(self.box_id)
             if fresh:
                 box.write({"next_sync_at": False})
@@ -123,7 +123,7 @@ class _Point:
     # === THE PROMISES === #
 
     def _compare(self, complete):
-        with self.world.env() as env:
+        with self.environment.env() as env:
             env.cr.execute(
                 "SELECT id, path, uidvalidity, COALESCE(cursor_uid, 0), COALESCE(backfill_uid, 0) FROM inbox_folder"
                 " WHERE integration_id = %s AND sync_enabled",
@@ -153,7 +153,7 @@ class _Point:
         return found
 
     def _server_uids(self, path):
-        client = imaplib.IMAP4("127.0.0.1", self.world.mail.imap_port)
+        client = imaplib.IMAP4("127.0.0.1", self.environment.mail.imap_port)
         client.login(self.address, PASSWORD)
         client.select(path, readonly=True)
         uids = {int(uid) for uid in client.uid("SEARCH", "ALL")[1][0].split()}

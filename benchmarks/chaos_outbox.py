@@ -17,9 +17,9 @@ from collections import Counter
 from imapclient import IMAPClient
 
 from lokario_cli.console import say
-from lokario_cli.worlds.smtp_sink import SmtpSink
+from lokario_testing.environments.smtp_sink import SmtpSink
 
-from .inbox_world import PASSWORD, inbox_world
+from .inbox_environment import PASSWORD, inbox_environment
 
 POINTS = 300
 BOXES = 10
@@ -44,22 +44,22 @@ WEIGHTS = {
 def run(points, seed):
     logging.getLogger("odoo").setLevel(logging.CRITICAL)  # the faults are ours, their traces say nothing
     addresses = [f"box{number}@alpha.example" for number in range(BOXES)]
-    with inbox_world(driver="maildir", name="lokario_chaos_outbox") as world:
+    with inbox_environment(driver="maildir", name="lokario_chaos_outbox") as environment:
         sink = SmtpSink(
-            world.mail.folder / "journal",
-            deliver=world.mail.deliver,
+            environment.mail.folder / "journal",
+            deliver=environment.mail.deliver,
             mailboxes=frozenset(addresses),
             filing=frozenset(addresses[::2]),
             slowness=SLOWNESS,
             seed=seed,
         )
         with sink:
-            return _Chaos(world, sink, addresses, random.Random(seed)).run(points)
+            return _Chaos(environment, sink, addresses, random.Random(seed)).run(points)
 
 
 class _Chaos:
-    def __init__(self, world, sink, addresses, dice):
-        self.world, self.sink, self.addresses, self.dice = world, sink, addresses, dice
+    def __init__(self, environment, sink, addresses, dice):
+        self.environment, self.sink, self.addresses, self.dice = environment, sink, addresses, dice
         self.mails = []  # (id, recipient)
 
     def run(self, points):
@@ -73,14 +73,14 @@ class _Chaos:
 
     def _prepare(self):
         """Mailboxes that have each sent one mail, as after “Test connection”: their evidence is proven."""
-        self.world.allow(self.world.mail.imap_port, self.sink.port)
-        with self.world.env() as env:
+        self.environment.allow(self.environment.mail.imap_port, self.sink.port)
+        with self.environment.env() as env:
             parameters = env["ir.config_parameter"]
             parameters.set_param("lokario_inbox.evidence_grace", str(GRACE))
             parameters.set_param("lokario_inbox.sent_copy_wait", "2")
             env.company.inbox_undo_seconds = 0
             self.boxes = [
-                self.world.add_box(
+                self.environment.add_box(
                     env, address, smtp_host="127.0.0.1", smtp_port=self.sink.port, smtp_security="none"
                 ).id
                 for address in self.addresses
@@ -95,13 +95,13 @@ class _Chaos:
             time.sleep(1)
             self._move_time()
         self.mails.clear()
-        with self.world.env() as env:
+        with self.environment.env() as env:
             kinds = Counter(env["inbox.integration"].browse(self.boxes).mapped("sent_filing"))
             say(f"  mailboxes learned: {dict(kinds)}")
 
     def _point(self, number):
         self._queue(self.dice.choice(self.boxes), f"p{number}@client.example")
-        pid = self.world.fork(self._work, quiet=True)
+        pid = self.environment.fork(self._work, quiet=True)
         time.sleep(self.dice.uniform(0, LONGEST))
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -109,7 +109,7 @@ class _Chaos:
         self._move_time()
 
     def _queue(self, box, recipient):
-        with self.world.env() as env:
+        with self.environment.env() as env:
             mail = env["inbox.outgoing"].create(
                 {"integration_id": box, "email_to": recipient, "subject": recipient, "body_html": "<p>Bonjour</p>"}
             )
@@ -118,12 +118,12 @@ class _Chaos:
 
     def _work(self):
         for model, cron in (("inbox.outgoing", "_cron_send"), ("inbox.sent.copy", "_cron_file")):
-            with self.world.env() as env:
+            with self.environment.env() as env:
                 getattr(env[model], cron)()
 
     def _move_time(self):
         """Everything that waits for a later moment is due now; the grace is real time."""
-        with self.world.env() as env:
+        with self.environment.env() as env:
             env.cr.execute(
                 "UPDATE inbox_outgoing SET send_at = now() AT TIME ZONE 'UTC' WHERE state IN ('scheduled', 'unsettled')"
             )
@@ -138,7 +138,7 @@ class _Chaos:
                 self.sink.choose = lambda rng: "none"
             self._move_time()
             self._work()
-            with self.world.env() as env:
+            with self.environment.env() as env:
                 open_mails = env["inbox.outgoing"].search_count(
                     [("state", "in", ("scheduled", "sending", "unsettled"))]
                 )
@@ -153,7 +153,7 @@ class _Chaos:
     def _judge(self):
         delivered = Counter((item.recipient, item.message_id) for item in self.sink.deliveries())
         filed, left = self._folders()
-        with self.world.env() as env:
+        with self.environment.env() as env:
             rows = (
                 env["inbox.outgoing"]
                 .browse([mail for mail, __ in self.mails])
@@ -189,6 +189,6 @@ class _Chaos:
         return filed, left
 
     def _imap(self, address):
-        client = IMAPClient("127.0.0.1", self.world.mail.imap_port, ssl=False)
+        client = IMAPClient("127.0.0.1", self.environment.mail.imap_port, ssl=False)
         client.login(address, PASSWORD)
         return client

@@ -11,10 +11,10 @@ import random
 import signal
 import time
 
-from lokario_cli.worlds import pmta
+from lokario_testing.environments import pmta
 
 from .chaos_campaign import MESSAGE_SECONDS, _finish, _judge, _prepare, _settle, _work
-from .engine_world import engine_world
+from .engine_environment import engine_environment
 
 POINTS = 40
 RECIPIENTS = 400  # a pause
@@ -29,31 +29,31 @@ def run(points, seed):
     """The broken promises of `points` paused hosts."""
     chaos = random.Random(seed)
     recipients = RECIPIENTS * points
-    with engine_world("lokario_chaos_paused_host") as world:
+    with engine_environment("lokario_chaos_paused_host") as environment:
         from odoo.addons.email_engine_bridge.models import engine_campaign_chunk
 
         engine_campaign_chunk.HOLD_SECONDS = HOLD_SECONDS
-        accounting = world.folder / "acct.csv"
+        accounting = environment.folder / "acct.csv"
         with pmta.process(accounting, delay=MESSAGE_SECONDS) as (host, port):
-            campaign_id, quota = _prepare(world, host, port, recipients)
+            campaign_id, quota = _prepare(environment, host, port, recipients)
             for number in range(points):
-                _pause(world, campaign_id, accounting, chaos, ends_sessions=number % 2 == 0)
-                if not _settle(world, campaign_id, accounting):
+                _pause(environment, campaign_id, accounting, chaos, ends_sessions=number % 2 == 0)
+                if not _settle(environment, campaign_id, accounting):
                     break
-            _finish(world, campaign_id, accounting)
-            return _judge(world, campaign_id, accounting, recipients, quota, points) + _judge_counters(
-                world, accounting
+            _finish(environment, campaign_id, accounting)
+            return _judge(environment, campaign_id, accounting, recipients, quota, points) + _judge_counters(
+                environment, accounting
             )
 
 
-def _pause(world, campaign_id, accounting, chaos, *, ends_sessions):
-    paused = world.fork(_work, world, campaign_id, quiet=True)
+def _pause(environment, campaign_id, accounting, chaos, *, ends_sessions):
+    paused = environment.fork(_work, environment, campaign_id, quiet=True)
     _wait_for_rows(accounting, chaos.randint(20, 100), paused)
     os.kill(paused, signal.SIGSTOP)
     if ends_sessions:
-        with world.env() as env:
+        with environment.env() as env:
             env.cr.execute(END_SESSIONS)
-    successor = world.fork(_take_over, world, _find_running(world, campaign_id), quiet=True)
+    successor = environment.fork(_take_over, environment, _find_running(environment, campaign_id), quiet=True)
     _wait_for_rows(accounting, chaos.randint(20, 100), successor)
     os.kill(paused, signal.SIGCONT)
     _wait_for_rows(accounting, chaos.randint(20, 100), successor)
@@ -62,21 +62,21 @@ def _pause(world, campaign_id, accounting, chaos, *, ends_sessions):
         os.waitpid(pid, 0)
 
 
-def _find_running(world, campaign_id):
-    with world.env() as env:
+def _find_running(environment, campaign_id):
+    with environment.env() as env:
         return env["engine.campaign.chunk"].search([("campaign_id", "=", campaign_id), ("state", "=", "running")]).ids
 
 
-def _take_over(world, chunk_ids):
+def _take_over(environment, chunk_ids):
     """What the job runner does with the chunk of the paused host until it is sent."""
     from odoo.addons.queue_job.exception import RetryableJobError
 
     for chunk_id in chunk_ids:
         state = "running"
         while state in ("pending", "running"):
-            with contextlib.suppress(RetryableJobError), world.env() as env:
+            with contextlib.suppress(RetryableJobError), environment.env() as env:
                 env["engine.campaign.chunk"].browse(chunk_id)._job_send()
-            with world.env() as env:
+            with environment.env() as env:
                 state = env["engine.campaign.chunk"].browse(chunk_id).state
 
 
@@ -93,9 +93,9 @@ def _count_rows(accounting):
     return accounting.read_bytes().count(b"\nr,")
 
 
-def _judge_counters(world, accounting):
+def _judge_counters(environment, accounting):
     """What the IPs' days count as sent is at least what the MTA has taken."""
-    with world.env() as env:
+    with environment.env() as env:
         counted = sum(env["engine.ip.day"].search([]).mapped("sent"))
     with accounting.open(newline="") as stream:
         taken = sum(row["type"] == "r" and not row["jobId"].startswith("trial") for row in csv.DictReader(stream))

@@ -14,8 +14,8 @@ import psycopg2
 
 from lokario_cli.console import say
 from lokario_cli.setup.postgres import Cluster
-from lokario_cli.worlds.odoo import World, data_folder
-from lokario_cli.worlds.provisioning import CronProcess, ProvisioningWorld
+from lokario_testing.environments.databases import Databases, data_folder
+from lokario_testing.environments.provisioning import CronProcess, ProvisioningEnvironment
 
 POINTS = 20
 WORKERS = "2"  # as in production; one of them runs the job, the other answers its proof
@@ -37,7 +37,7 @@ VISIBLE = "SELECT datname FROM pg_database WHERE NOT datistemplate AND datallowc
 
 
 def run(points: int, seed: int) -> list[str]:
-    with Cluster.for_tests() as cluster, ProvisioningWorld(World(cluster), workers=WORKERS) as manager:
+    with Cluster.for_tests() as cluster, ProvisioningEnvironment(Databases(cluster), workers=WORKERS) as manager:
         manager.build_template()
         broken = watch_in_the_dark(manager, DARK_PROVISIONS)
         say(f"  {DARK_PROVISIONS} provisions watched")
@@ -69,7 +69,7 @@ def settle(manager, instance: int, subdomain: str) -> list[str]:
     deadline = time.monotonic() + SETTLE
     while not at_rest(manager, instance) and time.monotonic() < deadline:
         # queue_job's runner looks for dead jobs (10 s old) each time something wakes it, else once a minute.
-        manager.world.cluster.psql("NOTIFY queue_job", manager.manager)
+        manager.environment.cluster.psql("NOTIFY queue_job", manager.manager)
         time.sleep(0.2)
     state, problems = manager.read("saas.instance", instance, "state"), []
     database, host = manager.database(subdomain), f"{subdomain}.localhost"
@@ -94,7 +94,7 @@ def at_rest(manager, instance: int) -> bool:
         f"SELECT count(*) FROM queue_job WHERE state NOT IN ('done', 'failed', 'cancelled')"
         f" AND records::text LIKE '%[{instance}]%'"
     )
-    return manager.world.cluster.psql(query, manager.manager) == "0"
+    return manager.environment.cluster.psql(query, manager.manager) == "0"
 
 
 # === NOTHING UNFINISHED IS SEEN === #
@@ -143,7 +143,7 @@ def marking_jobs(manager, template):
 
 @contextlib.contextmanager
 def _unsealed(manager, template):
-    psql = manager.world.cluster.psql
+    psql = manager.environment.cluster.psql
     psql(f'ALTER DATABASE "{template}" ALLOW_CONNECTIONS true')
     try:
         yield lambda statement: psql(statement, template, role="odoo")
@@ -153,12 +153,12 @@ def _unsealed(manager, template):
 
 def marks(manager, database: str) -> int:
     """How many jobs have run in an instance."""
-    return int(manager.world.cluster.psql("SELECT count(*) FROM chaos_mark", database))
+    return int(manager.environment.cluster.psql("SELECT count(*) FROM chaos_mark", database))
 
 
 def make_due(manager, database: str) -> None:
     """Let the jobs of an instance be due."""
-    manager.world.cluster.psql("UPDATE ir_cron SET nextcall = now() - interval '1 day' WHERE active", database)
+    manager.environment.cluster.psql("UPDATE ir_cron SET nextcall = now() - interval '1 day' WHERE active", database)
 
 
 def runs_what_is_due(manager, database: str) -> bool:
@@ -247,4 +247,4 @@ class Visitor(Watcher):
 
     def _is_hidden(self):
         query = f"SELECT datistemplate FROM pg_database WHERE datname = '{self.database}'"
-        return self.manager.world.cluster.psql(query) != "f"
+        return self.manager.environment.cluster.psql(query) != "f"

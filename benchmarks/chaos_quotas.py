@@ -12,7 +12,7 @@ import time
 
 from lokario_cli.console import say
 
-from .engine_world import engine_world
+from .engine_environment import engine_environment
 
 POINTS = 50_000  # reservations asked for
 WORKERS = 16
@@ -24,19 +24,19 @@ def run(points, seed):
     """The broken promises of `points` reservations."""
     dice = random.Random(seed)
     quota = points // IPS  # about half of what is asked: contention until the end
-    with engine_world("lokario_chaos_quotas") as world:
-        with world.env() as env:
-            tenant_id = world.create_tenant(env, "chaos", ips=IPS, quota=quota).id
-        world.close()
-        broken, killed = _storm(world, tenant_id, points, quota, dice)
-        with world.env() as env:
-            return broken + _judge(env, tenant_id, world.folder, quota, killed)
+    with engine_environment("lokario_chaos_quotas") as environment:
+        with environment.env() as env:
+            tenant_id = environment.create_tenant(env, "chaos", ips=IPS, quota=quota).id
+        environment.close()
+        broken, killed = _storm(environment, tenant_id, points, quota, dice)
+        with environment.env() as env:
+            return broken + _judge(env, tenant_id, environment.folder, quota, killed)
 
 
-def _storm(world, tenant_id, points, quota, dice):
+def _storm(environment, tenant_id, points, quota, dice):
     """Let the workers run, kill some, watch the counters; returns (broken promises, kills)."""
     share = points // WORKERS
-    start = lambda: world.fork(_worker, world, tenant_id, share, dice.getrandbits(32))  # noqa: E731
+    start = lambda: environment.fork(_worker, environment, tenant_id, share, dice.getrandbits(32))  # noqa: E731
     workers, broken, kills = {start() for _n in range(WORKERS)}, [], 0
     last_kill, looks = time.monotonic(), 0
     while workers:
@@ -48,14 +48,14 @@ def _storm(world, tenant_id, points, quota, dice):
             workers.discard(victim)
             workers.add(start())
             kills, last_kill = kills + 1, time.monotonic()
-        with world.env() as env:
+        with environment.env() as env:
             env.cr.execute(
                 "SELECT count(*) FROM engine_ip_day WHERE tenant_id = %s AND sent + reserved > quota", (tenant_id,)
             )
             looks += 1
             if env.cr.fetchone()[0]:
                 broken.append("more was granted than the quota at some instant")
-        world.close()
+        environment.close()
         time.sleep(0.02)
     say(f"      {kills} workers killed, counters looked at {looks} times, quota {quota} on each of {IPS} IPs")
     return broken, kills
@@ -69,12 +69,15 @@ def _reap(workers):
     return done
 
 
-def _worker(world, tenant_id, share, seed):
+def _worker(environment, tenant_id, share, seed):
     """Reserve random chunks, note what was granted, settle or forget it."""
     from odoo import SUPERUSER_ID, api
 
     dice = random.Random(seed)
-    with (world.folder / f"journal-{os.getpid()}").open("a", buffering=1) as journal, world.registry.cursor() as cr:
+    with (
+        (environment.folder / f"journal-{os.getpid()}").open("a", buffering=1) as journal,
+        environment.registry.cursor() as cr,
+    ):
         env = api.Environment(cr, SUPERUSER_ID, {})
         quota, tenant = env["engine.quota"], env["engine.tenant"].browse(tenant_id)
         for _number in range(share):

@@ -17,7 +17,7 @@ from unittest import mock
 
 from lokario_cli.console import say
 from lokario_cli.paths import ADDONS
-from lokario_cli.worlds.loaded import LoadedOdoo, fresh_database
+from lokario_testing.environments.loaded import LoadedOdoo, fresh_database
 
 from .rights_records import MARKER, Records
 
@@ -53,8 +53,8 @@ LEFT_OUT = {  # they reach other machines or other databases, which this databas
 
 
 def run(points, seed):
-    with fresh_database("chaos_rights", ",".join(ADDONS)) as (world, database):
-        odoo = LoadedOdoo(world, database, log_level="critical")
+    with fresh_database("chaos_rights", ",".join(ADDONS)) as (environment, database):
+        odoo = LoadedOdoo(environment, database, log_level="critical")
         try:
             return attack(odoo, points, random.Random(seed))
         finally:

@@ -13,9 +13,10 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+from lokario_cli.odoo_process import Server
 from lokario_cli.paths import ADDONS
 from lokario_cli.setup.postgres import Cluster
-from lokario_cli.worlds.odoo import Server, World
+from lokario_testing.environments.databases import Databases
 
 POINTS = 2000
 HALF = 12  # letters of each half of a secret; between them a character that some spelling has to escape
@@ -25,21 +26,21 @@ ENDPOINT = "/users/process-account-deletions"
 
 def run(points: int, seed: int) -> list[str]:
     with Cluster.for_tests() as cluster:
-        world = World(cluster)
-        database = world.clone(world.template(), f"secrets_{os.getpid()}")
+        environment = Databases(cluster)
+        database = environment.clone(environment.template(), f"secrets_{os.getpid()}")
         try:
-            world.run_odoo(database, "-i", ",".join(ADDONS), "--stop-after-init")
-            return plant(world, database, points, seed)
+            environment.run_odoo(database, "-i", ",".join(ADDONS), "--stop-after-init")
+            return plant(environment, database, points, seed)
         finally:
-            world.drop(database)
+            environment.drop(database)
 
 
-def plant(world: World, database: str, points: int, seed: int) -> list[str]:
+def plant(environment: Databases, database: str, points: int, seed: int) -> list[str]:
     """Send the secrets to a server of this database; return a promise broken for each way in that leaked."""
     rng = random.Random(seed)
     options = {"lokario/manager_db": database, "db_name": database, "max_cron_threads": "0", "log_level": "debug"}
     planted = []
-    with Server(f"secrets-{os.getpid()}", world.options(**options)) as server:
+    with Server(f"secrets-{os.getpid()}", environment.options(**options)) as server:
         client = Client(server.url, database)
         for number in range(points):
             way = WAYS[number % len(WAYS)]

@@ -30,11 +30,11 @@ class Call:
         return f"{self.model}.{self.method}"
 
 
-def broken_batches(world: CrawlWorld, points: int, seed: int) -> list[str]:
-    with world.env() as env:
+def broken_batches(environment: CrawlWorld, points: int, seed: int) -> list[str]:
+    with environment.env() as env:
         calls = sorted({*methods(env), *actions(env)}, key=str)
     chosen = calls if points >= len(calls) else random.Random(seed).sample(calls, points)
-    return [broken for call in chosen for size in SIZES if (broken := _broken(world, call, size))]
+    return [broken for call in chosen for size in SIZES if (broken := _broken(environment, call, size))]
 
 
 def methods(env):
@@ -85,20 +85,20 @@ def actions(env):
         yield Call(action.model_id.model, f"action {action.name}", action.code)
 
 
-def _broken(world: CrawlWorld, call: Call, size: int) -> str | None:
+def _broken(environment: CrawlWorld, call: Call, size: int) -> str | None:
     """What one call breaks, None when it works or refuses in a sentence."""
     from odoo.exceptions import UserError
 
     from odoo.addons.queue_job.exception import JobError
 
-    with world.registry.cursor() as cr, patch.object(socket.socket, "connect", _refuse_connection):
+    with environment.registry.cursor() as cr, patch.object(socket.socket, "connect", _refuse_connection):
         try:
-            _call(world, cr, call, size)
+            _call(environment, cr, call, size)
             cr.flush()
         except (UserError, JobError, OSError):
             return None
         except Exception as error:  # noqa: BLE001  that is what is looked for
-            if "Expected singleton" in str(error) and _is_for_one(world, call):
+            if "Expected singleton" in str(error) and _is_for_one(environment, call):
                 return None
             return f"{call} with {size} records: {type(error).__name__}: {str(error).strip()[:300]}"
         finally:
@@ -106,12 +106,12 @@ def _broken(world: CrawlWorld, call: Call, size: int) -> str | None:
     return None
 
 
-def _call(world: CrawlWorld, cr, call: Call, size: int) -> None:
+def _call(environment: CrawlWorld, cr, call: Call, size: int) -> None:
     from odoo import SUPERUSER_ID, api
     from odoo.tools.safe_eval import safe_eval
 
     cr.execute("SET LOCAL lock_timeout = %s", [LOCK_TIMEOUT])
-    env = api.Environment(cr, SUPERUSER_ID, {"allowed_company_ids": world.companies})
+    env = api.Environment(cr, SUPERUSER_ID, {"allowed_company_ids": environment.companies})
     records = env[call.model].with_context(active_test=False).search([], limit=size) if size else env[call.model]
     if call.source:
         names = {"env": env, "model": env[call.model], "records": records, "record": records[:1]}
@@ -120,10 +120,10 @@ def _call(world: CrawlWorld, cr, call: Call, size: int) -> None:
         getattr(records, call.method)()
 
 
-def _is_for_one(world: CrawlWorld, call: Call) -> bool:
+def _is_for_one(environment: CrawlWorld, call: Call) -> bool:
     if call.source:
         return False
-    return "ensure_one()" in inspect.getsource(inspect.unwrap(getattr(world.registry[call.model], call.method)))
+    return "ensure_one()" in inspect.getsource(inspect.unwrap(getattr(environment.registry[call.model], call.method)))
 
 
 def _refuse_connection(self, address):

@@ -6,7 +6,7 @@ from datetime import timedelta
 import psycopg2
 
 from lokario_cli.paths import ADDONS
-from lokario_cli.worlds.loaded import LoadedOdoo, fresh_database
+from lokario_testing.environments.loaded import LoadedOdoo, fresh_database
 
 COMPANIES = (("Atelier Lumière", "base.fr", "base.EUR"), ("Maison Étoile", "base.ch", "base.CHF"))
 RECORDS = 3
@@ -34,8 +34,8 @@ TEXTS = {
 def crawl_world(name: str):
     """Yield an open CrawlWorld on a database of its own with all addons."""
     with (
-        fresh_database(name, ",".join(ADDONS)) as (world, database),
-        contextlib.closing(CrawlWorld(world, database, log_level="critical")) as crawl,
+        fresh_database(name, ",".join(ADDONS)) as (environment, database),
+        contextlib.closing(CrawlWorld(environment, database, log_level="critical")) as crawl,
     ):
         yield crawl
 

@@ -5,11 +5,11 @@ import subprocess
 from lokario_cli.paths import ROOT, STATE
 from lokario_cli.setup.postgres import Cluster
 from lokario_cli.setup.venv import venv
-from lokario_cli.worlds.loaded import LoadedOdoo
-from lokario_cli.worlds.mail import SmtpServer
-from lokario_cli.worlds.odoo import World
+from lokario_testing.environments.databases import Databases
+from lokario_testing.environments.loaded import LoadedOdoo
+from lokario_testing.environments.mail import SmtpServer
 
-from .billing_world import make_ledger
+from .billing_environment import make_ledger
 from .child import in_a_child
 
 PACKAGE = "odoo-addon-account-credit-control==19.0.1.0.0.13"
@@ -17,7 +17,7 @@ INVOICES, CUSTOMERS = 2_000, 500
 FOLDER = STATE / "peers" / "credit-control"
 
 
-class PeerWorld(World):
+class PeerEnvironment(Databases):
     def options(self, **more):
         return super().options(addons_path=f"{ROOT},{FOLDER}/odoo/addons", **more)
 
@@ -37,13 +37,13 @@ def _install():
 
 def _measure():
     with Cluster.for_tests() as cluster, SmtpServer() as smtp:
-        world = PeerWorld(cluster)
-        database = world.clone(world.template(), "lokario_bench_credit_control")
+        environment = PeerEnvironment(cluster)
+        database = environment.clone(environment.template(), "lokario_bench_credit_control")
         try:
-            world.run_odoo(database, "-i", "account_credit_control", "--stop-after-init")
-            return _run(LoadedOdoo(world, database), smtp)
+            environment.run_odoo(database, "-i", "account_credit_control", "--stop-after-init")
+            return _run(LoadedOdoo(environment, database), smtp)
         finally:
-            world.drop(database)
+            environment.drop(database)
 
 
 def _run(loaded, smtp):

@@ -2,22 +2,34 @@
 
 import argparse
 import importlib
+import importlib.util
 import os
 import pkgutil
 import signal
 import sys
 
-from . import verbs
 from .console import Failure, fail
 from .paths import ROOT, venv_python
 
+PACKAGES = ("lokario_cli.verbs", "lokario_testing.verbs")  # the second is for those who develop the suite
+
+
+def _verbs() -> dict[str, str]:
+    """Module of each verb."""
+    packages = [importlib.import_module(name) for name in PACKAGES if importlib.util.find_spec(name.partition(".")[0])]
+    return {
+        module.name.replace("_", "-"): f"{package.__name__}.{module.name}"
+        for package in packages
+        for module in pkgutil.iter_modules(package.__path__)
+    }
+
 
 def verb_names() -> list[str]:
-    return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(verbs.__path__))
+    return sorted(_verbs())
 
 
 def load(verb: str):
-    return importlib.import_module(f"lokario_cli.verbs.{verb.replace('-', '_')}")
+    return importlib.import_module(_verbs()[verb])
 
 
 def build_parser() -> argparse.ArgumentParser:

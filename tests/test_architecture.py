@@ -88,7 +88,9 @@ def test_imports_follow_the_arrows(addon):
             named = name.removeprefix("odoo.addons.").split(".")[0]
             assert named not in SUITE - allowed, f"{path} imports {name}"
             inside_tests = "tests" in path.parts
-            assert inside_tests or not name.startswith(("lokario_cli", "benchmarks")), f"{path} imports {name}"
+            assert inside_tests or not name.startswith(("lokario_cli", "lokario_testing", "benchmarks")), (
+                f"{path} imports {name}"
+            )
 
 
 @pytest.mark.parametrize("addon", ADDONS)

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from lokario_cli import odoo_process as odoo_world
 from lokario_cli.console import Failure
-from lokario_cli.demo.stage import binding, refuse_taken_port
-from lokario_cli.figures import Figure, p95
 from lokario_cli.odoo_log import Outcome, read_outcome, unexpected_lines
+from lokario_cli.odoo_process import Server
 from lokario_cli.setup.ensure import make_writable
-from lokario_cli.verbs import test as tests
-from lokario_cli.worlds import odoo as odoo_world
-from lokario_cli.worlds.odoo import Server
+from lokario_testing.demo.stage import binding, refuse_taken_port
+from lokario_testing.results import Result, p95
+from lokario_testing.verbs import test as tests
 
 ROOT = Path(__file__).parent.parent
 LINE = "2026-11-21 01:02:03,456 12 {} db odoo.{}: {}"
@@ -27,7 +27,7 @@ def lokario(*arguments):
 
 
 def verbs():
-    return sorted(path.stem.replace("_", "-") for path in (ROOT / "lokario_cli" / "verbs").glob("[a-z]*.py"))
+    return sorted(path.stem.replace("_", "-") for path in ROOT.glob("lokario_*/verbs/[a-z]*.py"))
 
 
 def test_every_verb_explains_itself():
@@ -125,10 +125,10 @@ def test_run_that_died_is_a_failure(tmp_path):
 
 
 def test_figures_know_whether_they_hold():
-    assert Figure("x", 1, 10, "ratio <= 0.25").holds
-    assert not Figure("x", 3, 10, "ratio <= 0.25").holds
-    assert Figure("x", 30, None, "ours >= 20").holds
-    assert not Figure("x", 3, None, "ratio <= 1").holds
+    assert Result("x", 1, 10, "ratio <= 0.25").holds
+    assert not Result("x", 3, 10, "ratio <= 0.25").holds
+    assert Result("x", 30, None, "ours >= 20").holds
+    assert not Result("x", 3, None, "ratio <= 1").holds
     assert p95([float(value) for value in range(1, 21)]) == 19
 
 

@@ -10,8 +10,8 @@ from threading import Thread
 
 import pytest
 
-from lokario_cli.worlds.dovecot import Dovecot
-from lokario_cli.worlds.mail import MailWorld
+from lokario_testing.environments.dovecot import Dovecot
+from lokario_testing.environments.mail import MailEnvironment
 
 PASSWORD = 'correct"horse\\battery'
 
@@ -49,33 +49,33 @@ def introspection():
 
 @pytest.mark.parametrize("driver", ["maildir", "sdbox"])
 def test_users_folders_and_delivery(folder, driver):
-    with MailWorld(folder, driver=driver) as world:
-        world.folders["All Mail"] = r"\All"
-        world.add_user("ann@mail.test", "ann's")
-        world.add_user("Bob@mail.test", "bob's")
+    with MailEnvironment(folder, driver=driver) as environment:
+        environment.folders["All Mail"] = r"\All"
+        environment.add_user("ann@mail.test", "ann's")
+        environment.add_user("Bob@mail.test", "bob's")
         if driver == "maildir":
-            world.deliver("ann@mail.test", b"Subject: one\r\n\r\nbody\r\n")
-        client = imaplib.IMAP4("127.0.0.1", world.imap_port)
+            environment.deliver("ann@mail.test", b"Subject: one\r\n\r\nbody\r\n")
+        client = imaplib.IMAP4("127.0.0.1", environment.imap_port)
         with pytest.raises(imaplib.IMAP4.error):
             client.login("ann@mail.test", "bob's")
         client.login("ann@mail.test", "ann's")
         assert client.select()[1] == [b"1" if driver == "maildir" else b"0"]
         assert {b"Sent", b"Trash"} <= {line.split()[-1] for line in client.list()[1]}
         client.logout()
-        world.doveadm("mailbox", "update", "-u", "ann@mail.test", "--uid-validity", "4000000000", "INBOX")
+        environment.doveadm("mailbox", "update", "-u", "ann@mail.test", "--uid-validity", "4000000000", "INBOX")
 
 
 def test_everybody_special_folder_and_tokens(folder, introspection):
-    world = MailWorld(folder, everybody=PASSWORD, introspection=introspection)
-    world.folders["All Mail"] = r"\All"
-    with world:
-        client = imaplib.IMAP4("127.0.0.1", world.imap_port)
+    environment = MailEnvironment(folder, everybody=PASSWORD, introspection=introspection)
+    environment.folders["All Mail"] = r"\All"
+    with environment:
+        client = imaplib.IMAP4("127.0.0.1", environment.imap_port)
         client.login("stranger@mail.test", PASSWORD)
         assert any(rb"\All" in line for line in client.list()[1])
-        client = imaplib.IMAP4("127.0.0.1", world.imap_port)
+        client = imaplib.IMAP4("127.0.0.1", environment.imap_port)
         client.authenticate("XOAUTH2", lambda _challenge: b"user=ann@mail.test\1auth=Bearer good\1\1")
         with pytest.raises(imaplib.IMAP4.error):
-            imaplib.IMAP4("127.0.0.1", world.imap_port).authenticate(
+            imaplib.IMAP4("127.0.0.1", environment.imap_port).authenticate(
                 "XOAUTH2", lambda _challenge: b"user=ann@mail.test\1auth=Bearer bad\1\1"
             )
 
@@ -85,11 +85,11 @@ def test_tls(folder):
     made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
     subprocess.run([*made, "-keyout", key, "-out", certificate], check=True, capture_output=True)
     key.chmod(0o644)
-    with MailWorld(folder / "mail", certificate=certificate, key=key) as world:
-        world.add_user("ann@mail.test", "ann's")
+    with MailEnvironment(folder / "mail", certificate=certificate, key=key) as environment:
+        environment.add_user("ann@mail.test", "ann's")
         trusting = ssl._create_unverified_context()
-        imaplib.IMAP4_SSL("127.0.0.1", world.imaps_port, ssl_context=trusting).login("ann@mail.test", "ann's")
-        client = imaplib.IMAP4("127.0.0.1", world.imap_port)
+        imaplib.IMAP4_SSL("127.0.0.1", environment.imaps_port, ssl_context=trusting).login("ann@mail.test", "ann's")
+        client = imaplib.IMAP4("127.0.0.1", environment.imap_port)
         client.starttls(trusting)
         client.login("ann@mail.test", "ann's")
 

@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from lokario_cli.worlds import pmta
+from lokario_testing.environments import pmta
 
 from ..tools.template_renderer import shared_sandbox
 

@@ -14,8 +14,8 @@ import standardwebhooks
 from odoo.tests import BaseCase, tagged
 from odoo.tools import file_open
 
-from lokario_cli.worlds import mailwizz as mailwizz_world
-from lokario_cli.worlds import pmta
+from lokario_testing.environments import mailwizz as mailwizz_environment
+from lokario_testing.environments import pmta
 
 from ..exceptions import EngineRejected, EngineUnavailable, SubscriberRejected
 from ..tools import accounting, bounce, standard_webhooks, verp
@@ -328,8 +328,8 @@ class TestMessages(BaseCase):
 class TestMailWizzClient(BaseCase):
     def setUp(self):
         super().setUp()
-        self.mailwizz = mailwizz_world.FakeMailWizz("key")
-        url = self.enterContext(mailwizz_world.serving(self.mailwizz))
+        self.mailwizz = mailwizz_environment.FakeMailWizz("key")
+        url = self.enterContext(mailwizz_environment.serving(self.mailwizz))
         self.client = MailWizzClient(url, "key")
         self.url = url
 

@@ -8,7 +8,7 @@ from odoo.modules import neutralize
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
-from lokario_cli.worlds import pmta_api, telegram
+from lokario_testing.environments import pmta_api, telegram
 
 from .common import EngineCase, EngineHttpCase
 

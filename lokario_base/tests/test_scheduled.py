@@ -11,7 +11,7 @@ from odoo.exceptions import ValidationError
 from odoo.tests import HttpCase, TransactionCase, tagged
 from odoo.tools import mute_logger
 
-from lokario_cli.worlds.odoo import VISITED_HOST
+from lokario_cli.odoo_process import VISITED_HOST
 from odoo.addons.lokario_gate import redaction
 
 from ..controllers import scheduled

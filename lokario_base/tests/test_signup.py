@@ -8,7 +8,7 @@ from odoo.exceptions import AccessDenied
 from odoo.tests import HttpCase, tagged
 from odoo.tools import mute_logger
 
-from lokario_cli.worlds.mail import SmtpServer
+from lokario_testing.environments.mail import SmtpServer
 from odoo.addons.base.models.ir_mail_server import IrMail_Server
 
 LOGIN, PASSWORD = "neuve@example.org", "Long-Secret-42"

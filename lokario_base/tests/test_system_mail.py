@@ -11,7 +11,7 @@ from odoo.modules.neutralize import get_neutralization_queries
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import mute_logger
 
-from lokario_cli.worlds.mail import SmtpServer
+from lokario_testing.environments.mail import SmtpServer
 from odoo.addons.base.models.ir_mail_server import IrMail_Server
 
 from ..hooks import uninstall_hook

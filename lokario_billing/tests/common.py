@@ -7,7 +7,7 @@ from odoo import fields
 from odoo.fields import Command
 from odoo.tests import HttpCase
 
-from lokario_cli.worlds.mail import SmtpServer
+from lokario_testing.environments.mail import SmtpServer
 from odoo.addons.account.tests.common import AccountTestInvoicingCommon
 from odoo.addons.base.models.ir_mail_server import IrMail_Server
 

@@ -12,7 +12,7 @@ from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tests import new_test_user, tagged
 
-from lokario_cli.worlds.smtp_sink import SmtpSink
+from lokario_testing.environments.smtp_sink import SmtpSink
 from odoo.addons.lokario_inbox.tests.outgoing_common import MailOffice
 
 from .common import BillingCase
@@ -27,7 +27,7 @@ class MailboxCase(MailOffice, BillingCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.open_mail_office(MAILBOX, PASSWORD)
-        cls.allow(cls.world.imap_port, cls.sink.port)
+        cls.allow(cls.environment.imap_port, cls.sink.port)
         cls.mailbox = cls.add_mailbox(cls.company, MAILBOX, cls.sink.port)
         cls.mailbox.evidence_proven_at = fields.Datetime.now()
 
@@ -51,7 +51,7 @@ class MailboxCase(MailOffice, BillingCase):
                     "visibility": "shared",
                     "is_primary": True,
                     "imap_host": "127.0.0.1",
-                    "imap_port": cls.world.imap_port,
+                    "imap_port": cls.environment.imap_port,
                     "imap_security": "none",
                     "smtp_host": "127.0.0.1",
                     "smtp_port": smtp_port,
@@ -331,7 +331,7 @@ class TestIsolation(MailboxCase):
             SmtpSink(Path(self.sink.journal.parent) / "dropper", choose=lambda rng: "drop_mail", logins={}, slowness=0)
         )
         dead = [hole.getsockname()[1] for hole in holes] + [dropper.port] * 5
-        self.allow(self.world.imap_port, self.sink.port, *dead)
+        self.allow(self.environment.imap_port, self.sink.port, *dead)
         self.sink.logins.clear()
         self.addCleanup(self.sink.logins.update, {MAILBOX: PASSWORD})
         alone = self.slowest(self.quotes("alone", [self.sink.port] * 10), "alone")

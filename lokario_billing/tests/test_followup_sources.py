@@ -24,7 +24,7 @@ class TestFollowupSources(MailboxCase):
         for name, value in headers.items():
             mail[name.replace("_", "-")] = value
         mail.set_content("Here is what I can say.\n")
-        self.world.deliver(MAILBOX, mail.as_bytes())
+        self.environment.deliver(MAILBOX, mail.as_bytes())
         self.mailbox.next_sync_at = False
         self.env.flush_all()
         with self.committing():

@@ -13,7 +13,7 @@ from odoo.fields import Command
 from odoo.tests import HttpCase, tagged
 from odoo.tests.common import ChromeBrowser
 
-from lokario_cli.worlds.browser import fonts_file
+from lokario_testing.environments.browser import fonts_file
 
 from .test_delivery import MAILBOX, MailboxCase
 
@@ -148,7 +148,7 @@ class TestJourney(MailboxCase, HttpCase):
         mail["Message-ID"], mail["In-Reply-To"] = "<answer@beta.test>", delivery.message_id
         mail["References"], mail["Date"] = delivery.message_id, "Fri, 20 Nov 2026 10:00:00 +0100"
         mail.set_content("Bonjour,\n\nPouvez-vous le faire en frêne ?\n\nBêta SARL\n")
-        self.world.deliver(MAILBOX, mail.as_bytes())
+        self.environment.deliver(MAILBOX, mail.as_bytes())
         self.mailbox.next_sync_at = False
         self.env.flush_all()
         self.env.ref("lokario_inbox.ir_cron_sync_all").method_direct_trigger()

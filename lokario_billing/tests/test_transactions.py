@@ -6,7 +6,7 @@ from unittest.mock import patch
 from odoo.fields import Command
 from odoo.tests import tagged
 
-from lokario_cli.worlds.mail import SmtpServer
+from lokario_testing.environments.mail import SmtpServer
 from odoo.addons.base.models.ir_mail_server import IrMail_Server
 from odoo.addons.lokario_base.tests.committed import CommittedCase
 

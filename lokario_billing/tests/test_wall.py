@@ -9,7 +9,7 @@ from odoo.exceptions import AccessError
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
-from benchmarks.routing_matrix import GLOBAL_FILTERS, RoutingMatrix
+from lokario_testing.routing_matrix import GLOBAL_FILTERS, RoutingMatrix
 from odoo.addons.base.models.ir_mail_server import IrMail_Server
 
 from .common import BillingCase

@@ -14,12 +14,12 @@ def configure(parser):
 def run(args):
     import subprocess
 
+    from ..odoo_process import command, process_environment, serving_options, write_configuration
     from ..paths import STATE
     from ..setup.postgres import Cluster
-    from ..worlds.odoo import command, environment, serving_options, write_configuration
 
     with Cluster.for_serving() as cluster:
         conf = write_configuration(STATE / "conf" / f"rotate-{os.getpid()}.conf", serving_options(cluster))
         program, script = command()
         shell = [program, script, "shell", "-c", str(conf), "-d", args.db, "--log-level", "warn"]
-        return subprocess.run(shell, env=environment(), input=SCRIPT, text=True).returncode
+        return subprocess.run(shell, env=process_environment(), input=SCRIPT, text=True).returncode

@@ -11,10 +11,11 @@ def configure(parser):
 
 
 def run(args):
+    from lokario_testing.demo.stage import binding, demo_keys, home, install_manager, refuse_taken_port
+
     from ..console import say
-    from ..demo.stage import binding, demo_keys, home, install_manager, refuse_taken_port
+    from ..odoo_process import Server, serving_options
     from ..setup.postgres import Cluster
-    from ..worlds.odoo import Server, serving_options
 
     bound = {**binding(args.host, args.port), "workers": str(args.workers)}
     with Cluster.for_serving() as cluster:

@@ -3,7 +3,7 @@ from datetime import timedelta
 from freezegun import freeze_time
 from odoo import fields
 
-from lokario_cli.worlds.llm import LlmServer
+from lokario_testing.environments.llm import LlmServer
 
 from .outgoing_common import CUSTOMER, MAILBOX, OutgoingCase
 from .stored_mail import make_pair, store_pairs

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from odoo.tests import TransactionCase
 
-from lokario_cli.worlds.mail import MailWorld
+from lokario_testing.environments.mail import MailEnvironment
 
 PASSWORD = 'correct"horse\\battery'
 
@@ -32,11 +32,11 @@ def make_mail(number, **headers):
 
 
 class Postman:
-    """Puts mails into mailboxes of ``self.world``."""
+    """Puts mails into mailboxes of ``self.environment``."""
 
     def fill(self, address, raws, folder="INBOX", batch=100):
         """Put bytes into a mailbox as they are (imaplib would change their line ends)."""
-        with socket.create_connection(("127.0.0.1", self.world.imap_port)) as connection:
+        with socket.create_connection(("127.0.0.1", self.environment.imap_port)) as connection:
             stream = connection.makefile("rwb")
             stream.readline()
             quoted = PASSWORD.replace("\\", "\\\\").replace('"', '\\"')
@@ -54,7 +54,7 @@ class Postman:
 
 
 class MailboxCase(Postman, TransactionCase):
-    """``self.world`` is a Dovecot of the class, ``self.box()`` an integration with its own mailbox."""
+    """``self.environment`` is a Dovecot of the class, ``self.box()`` an integration with its own mailbox."""
 
     driver = "sdbox"
     password = PASSWORD
@@ -63,21 +63,21 @@ class MailboxCase(Postman, TransactionCase):
     def setUpClass(cls):
         super().setUpClass()
         folder = Path(tempfile.mkdtemp(prefix="lokario-mail-"))
-        world = MailWorld(folder, driver=cls.driver, everybody=PASSWORD)
-        cls._make_world(world)
-        cls.world = cls.enterClassContext(world)
-        cls._allow_hosts(cls.env, f"127.0.0.1:{cls.world.imap_port}")
+        environment = MailEnvironment(folder, driver=cls.driver, everybody=PASSWORD)
+        cls._make_environment(environment)
+        cls.environment = cls.enterClassContext(environment)
+        cls._allow_hosts(cls.env, f"127.0.0.1:{cls.environment.imap_port}")
 
     @classmethod
-    def _make_world(cls, world):
-        """Hook: change the world before it starts."""
+    def _make_environment(cls, environment):
+        """Hook: change the environment before it starts."""
 
     @staticmethod
     def _allow_hosts(env, *entries):
         env["ir.config_parameter"].sudo().set_param("lokario_inbox.allowed_hosts", ",".join(entries))
 
     def box(self, address="contact@mail.test", **values):
-        """An integration on a mailbox of the world that only this test uses."""
+        """An integration on a mailbox of the environment that only this test uses."""
         address = self.own(address)
         return self.env["inbox.integration"].create(
             {
@@ -85,7 +85,7 @@ class MailboxCase(Postman, TransactionCase):
                 "email_address": address,
                 "email_password": PASSWORD,
                 "imap_host": "127.0.0.1",
-                "imap_port": self.world.imap_port,
+                "imap_port": self.environment.imap_port,
                 "imap_security": "none",
                 "visibility": "shared",
                 **values,
@@ -100,7 +100,7 @@ class MailboxCase(Postman, TransactionCase):
 
     def imap(self, address="contact@mail.test"):
         """A plain client of the same mailbox: the user's phone."""
-        client = imaplib.IMAP4("127.0.0.1", self.world.imap_port)
+        client = imaplib.IMAP4("127.0.0.1", self.environment.imap_port)
         self.addCleanup(client.shutdown)
         client.login(self.own(address), PASSWORD)
         return client

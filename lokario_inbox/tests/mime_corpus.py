@@ -9,7 +9,7 @@ import random
 from email.message import EmailMessage
 from functools import reduce
 
-from lokario_cli.worlds.winmail import attached_mail, counts_without_end, file, tnef
+from lokario_testing.environments.winmail import attached_mail, counts_without_end, file, tnef
 
 CASES = []
 HEAD = b"From: Zo\xc3\xa9 <zoe@example.org>\r\nTo: a@b.test\r\nMessage-ID: <case@example.org>\r\n"

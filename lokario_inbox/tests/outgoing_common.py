@@ -9,15 +9,16 @@ from imapclient import IMAPClient
 from odoo import fields
 from odoo.tests import HttpCase, TransactionCase
 
-from lokario_cli.worlds.mail import MailWorld
-from lokario_cli.worlds.smtp_sink import SmtpSink
+from lokario_testing.environments.mail import MailEnvironment
+from lokario_testing.environments.smtp_sink import SmtpSink
 
 MAILBOX, PASSWORD = "contact@alpha.example", "alpha-mailbox-pw"
 CUSTOMER = "anne@client.example"
 
 
 class MailOffice:
-    """For test classes: `cls.world`, a real Dovecot with one mailbox, and `cls.sink`, a hostile SMTP server before it.
+    """For test classes: `cls.environment`, a real Dovecot with one mailbox, and `cls.sink`, a hostile SMTP
+    server before it.
 
     `cls.faults` is consumed one a connection of the sink.
     """
@@ -29,16 +30,16 @@ class MailOffice:
         folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(folder.cleanup)
         Path(folder.name).chmod(0o755)  # Dovecot reads as another user
-        world = MailWorld(Path(folder.name) / "mail")
-        cls._make_world(world)
-        cls.world = cls.enterClassContext(world)
-        cls.world.add_user(mailbox, password)
+        environment = MailEnvironment(Path(folder.name) / "mail")
+        cls._make_environment(environment)
+        cls.environment = cls.enterClassContext(environment)
+        cls.environment.add_user(mailbox, password)
         cls.faults = []
         cls.sink = cls.enterClassContext(
             SmtpSink(
                 Path(folder.name) / "journal",
                 choose=lambda rng: cls.faults.pop(0) if cls.faults else "none",
-                deliver=cls.world.deliver,
+                deliver=cls.environment.deliver,
                 mailboxes=frozenset({mailbox}),
                 filing=cls.filing,
                 logins={mailbox: password},
@@ -47,7 +48,7 @@ class MailOffice:
         )
 
     @classmethod
-    def _make_world(cls, world):
+    def _make_environment(cls, environment):
         """Hook: change Dovecot before it starts."""
 
 
@@ -58,7 +59,7 @@ class OutgoingCase(MailOffice, TransactionCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.open_mail_office(MAILBOX, PASSWORD)
-        ports = (cls.world.imap_port, cls.sink.port)
+        ports = (cls.environment.imap_port, cls.sink.port)
         cls.env["ir.config_parameter"].set_param(
             "lokario_inbox.allowed_hosts", " ".join(f"127.0.0.1:{port}" for port in ports)
         )
@@ -75,7 +76,7 @@ class OutgoingCase(MailOffice, TransactionCase):
             "email_password": PASSWORD,
             "visibility": "shared",
             "imap_host": "127.0.0.1",
-            "imap_port": cls.world.imap_port,
+            "imap_port": cls.environment.imap_port,
             "imap_security": "none",
             "smtp_host": "127.0.0.1",
             "smtp_port": cls.sink.port,
@@ -93,7 +94,7 @@ class OutgoingCase(MailOffice, TransactionCase):
                 client.expunge()
 
     def imap(self):
-        client = IMAPClient("127.0.0.1", self.world.imap_port, ssl=False)
+        client = IMAPClient("127.0.0.1", self.environment.imap_port, ssl=False)
         client.login(MAILBOX, PASSWORD)
         return client
 

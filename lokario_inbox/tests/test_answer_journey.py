@@ -12,7 +12,7 @@ from odoo import fields
 from odoo.tests import HttpCase, tagged
 from odoo.tests.common import ChromeBrowser
 
-from lokario_cli.worlds.browser import fonts_file
+from lokario_testing.environments.browser import fonts_file
 
 from .ai_common import AiCase
 from .outgoing_common import CUSTOMER, MAILBOX, PASSWORD
@@ -53,7 +53,7 @@ class TestAnswerJourney(AiCase, HttpCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.world.add_user(CUSTOMER, PASSWORD)
+        cls.environment.add_user(CUSTOMER, PASSWORD)
         if IMAGES:
             fonts = fonts_file(cls.enterClassContext(tempfile.TemporaryDirectory()))
             cls.enterClassContext(patch.dict(os.environ, {"FONTCONFIG_FILE": fonts}))
@@ -84,7 +84,7 @@ class TestAnswerJourney(AiCase, HttpCase):
         for name, value in headers.items():
             mail[name] = value
         mail.set_content(text)
-        self.world.deliver(MAILBOX, mail.as_bytes())
+        self.environment.deliver(MAILBOX, mail.as_bytes())
         with self.imap_of(CUSTOMER) as client:
             client.append("Sent", mail.as_bytes())
         self.integration.next_sync_at = False
@@ -297,6 +297,6 @@ class TestAnswerJourney(AiCase, HttpCase):
         )
 
     def imap_of(self, address):
-        client = IMAPClient("127.0.0.1", self.world.imap_port, ssl=False)
+        client = IMAPClient("127.0.0.1", self.environment.imap_port, ssl=False)
         client.login(address, PASSWORD)
         return client

@@ -7,7 +7,7 @@ from unittest.mock import patch
 from odoo import SUPERUSER_ID, Command, api
 from psycopg2.errors import SerializationFailure
 
-from lokario_cli.worlds.mail import MailWorld
+from lokario_testing.environments.mail import MailEnvironment
 from odoo.addons.lokario_base.tests.committed import CommittedCase
 
 from ..models import inbox_outgoing_delivery, worker_locks
@@ -24,13 +24,13 @@ class InboxCommittedCase(Postman, CommittedCase):
     def setUpClass(cls):
         super().setUpClass()
         folder = Path(tempfile.mkdtemp(prefix="lokario-mail-"))
-        cls.world = cls.enterClassContext(MailWorld(folder, driver="sdbox", everybody=PASSWORD))
+        cls.environment = cls.enterClassContext(MailEnvironment(folder, driver="sdbox", everybody=PASSWORD))
         with cls.registry.cursor() as cr:
             cls._make_people(api.Environment(cr, SUPERUSER_ID, {}))
 
     @classmethod
     def _make_people(cls, env):
-        env["ir.config_parameter"].set_param("lokario_inbox.allowed_hosts", f"127.0.0.1:{cls.world.imap_port}")
+        env["ir.config_parameter"].set_param("lokario_inbox.allowed_hosts", f"127.0.0.1:{cls.environment.imap_port}")
         env["res.lang"]._activate_lang("fr_FR")
         euro, franc = env.ref("base.EUR"), env.ref("base.CHF")
         (euro | franc).active = True
@@ -62,7 +62,7 @@ class InboxCommittedCase(Postman, CommittedCase):
                         "company_id": company.id,
                         "visibility": "shared",
                         "imap_host": "127.0.0.1",
-                        "imap_port": cls.world.imap_port,
+                        "imap_port": cls.environment.imap_port,
                         "imap_security": "none",
                     }
                 )

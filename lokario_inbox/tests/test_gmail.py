@@ -2,7 +2,7 @@ from functools import partial
 
 from odoo.tests import tagged
 
-from lokario_cli.worlds.imap_proxy import gmail_proxy, hide_capabilities
+from lokario_testing.environments.imap_proxy import gmail_proxy, hide_capabilities
 
 from .mailbox_common import MailboxCase, make_mail
 
@@ -12,12 +12,12 @@ class TestGmail(MailboxCase):
     """Gmail's own name of a mail (X-GM-MSGID): read once, whatever the number of its labels."""
 
     @classmethod
-    def _make_world(cls, world):
-        world.folders["All Mail"] = r"\All"
+    def _make_environment(cls, environment):
+        environment.folders["All Mail"] = r"\All"
 
     def setUp(self):
         super().setUp()
-        self.proxy = self.enterContext(gmail_proxy(self.world.imap_port))
+        self.proxy = self.enterContext(gmail_proxy(self.environment.imap_port))
         self.contents = 0
         self.proxy.change = partial(self._count, self.proxy.change)
         self._allow_hosts(self.env, f"127.0.0.1:{self.proxy.port}")
@@ -95,7 +95,9 @@ class TestGmail(MailboxCase):
         self.sync(box)
         before = {message.subject: message.id for message in self.messages(box)}
         self.assertEqual(len(before), 12)
-        self.world.doveadm("mailbox", "update", "-u", box.email_address, "--uid-validity", "4000000000", "All Mail")
+        self.environment.doveadm(
+            "mailbox", "update", "-u", box.email_address, "--uid-validity", "4000000000", "All Mail"
+        )
         self.assertEqual(self.look(box), 0)
         self.assertEqual({message.subject: message.id for message in self.messages(box)}, before)
 

@@ -9,7 +9,7 @@ from odoo.modules.neutralize import get_neutralization_queries
 from odoo.tests import Form, TransactionCase, new_test_user, tagged
 from odoo.tools import mute_logger
 
-from lokario_cli.worlds.mail import MailWorld, SmtpServer
+from lokario_testing.environments.mail import MailEnvironment, SmtpServer
 
 from ..exceptions import AddressRefused
 from ..tools.host_policy import HostPolicy
@@ -315,9 +315,9 @@ class TestConnection(MailboxCase):
     @mute_logger("mail.log")
     def test_loop_proves_that_the_mailbox_receives_what_it_sends(self):
         address = self.own("contact@mail.test")
-        self.world.add_user(address, PASSWORD)
+        self.environment.add_user(address, PASSWORD)
         with SmtpServer(users={address: PASSWORD}) as smtp:
-            self._allow_hosts(self.env, f"127.0.0.1:{self.world.imap_port}", f"127.0.0.1:{smtp.port}")
+            self._allow_hosts(self.env, f"127.0.0.1:{self.environment.imap_port}", f"127.0.0.1:{smtp.port}")
             box = self.box(smtp_host="127.0.0.1", smtp_port=smtp.port, smtp_security="none")
             test, steps = self._steps(box)
             self.assertEqual(test.state, "servers", steps)
@@ -342,7 +342,7 @@ class TestConnection(MailboxCase):
         self.patch(type(self.env["inbox.connection.test"]), "_loop_seconds", lambda self: 0)
         address = self.own("contact@mail.test")
         with SmtpServer(users={address: PASSWORD}) as smtp:
-            self._allow_hosts(self.env, f"127.0.0.1:{self.world.imap_port}", f"127.0.0.1:{smtp.port}")
+            self._allow_hosts(self.env, f"127.0.0.1:{self.environment.imap_port}", f"127.0.0.1:{smtp.port}")
             box = self.box(smtp_host="127.0.0.1", smtp_port=smtp.port, smtp_security="none")
             test, _steps = self._steps(box)
             test.action_loop()
@@ -351,12 +351,12 @@ class TestConnection(MailboxCase):
         self.assertIn("another mailbox", failed.remedy)
 
     def test_each_failure_names_its_step(self):
-        self.world.add_user(self.own("contact@mail.test"), PASSWORD)
+        self.environment.add_user(self.own("contact@mail.test"), PASSWORD)
         closed = socket.socket()
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
         closed.close()
-        self._allow_hosts(self.env, f"127.0.0.1:{self.world.imap_port}", f"127.0.0.1:{port}")
+        self._allow_hosts(self.env, f"127.0.0.1:{self.environment.imap_port}", f"127.0.0.1:{port}")
         cases = [
             ({"imap_host": "10.0.0.1"}, "imap_address", "policy"),
             ({"imap_port": port}, "imap_connect", "network"),
@@ -418,8 +418,8 @@ class TestTls(MailboxCase):
     def _connect_to(self, name, trust=None, security="ssl"):
         folder = Path(tempfile.mkdtemp(prefix="lokario-mail-"))
         keys = {"certificate": self.folder / f"{name}.pem", "key": self.folder / f"{name}.key"}
-        with MailWorld(folder, driver="sdbox", everybody=PASSWORD, **keys) as world:
-            port = world.imaps_port if security == "ssl" else world.imap_port
+        with MailEnvironment(folder, driver="sdbox", everybody=PASSWORD, **keys) as environment:
+            port = environment.imaps_port if security == "ssl" else environment.imap_port
             self._allow_hosts(self.env, f"localhost:{port}")
             if trust:
                 self.patch(type(self.env["inbox.integration"]), "_ca_file", lambda self: str(trust))

@@ -116,7 +116,7 @@ class TestLoopSimulator(AiCase):
             _logger.info("figure: ordinary questions answered %s = %.4f", name, share)
         self.assertGreaterEqual(share, 0.95)
 
-    # === THE WORLD === #
+    # === THE ENVIRONMENT === #
 
     def _people_write(self, day, hour):
         """Two new people a half-day with an ordinary question."""

@@ -6,7 +6,7 @@ from email.policy import compat32
 
 from odoo.tests import BaseCase, tagged
 
-from lokario_cli.worlds.winmail import file, tnef
+from lokario_testing.environments.winmail import file, tnef
 
 from ..exceptions import UnreadableMail
 from ..tools.mime_message import parse_mail, parse_structure

@@ -7,7 +7,7 @@ from pathlib import Path
 from imapclient import IMAPClient
 from odoo.tests import BaseCase, tagged
 
-from lokario_cli.worlds.mail import MailWorld
+from lokario_testing.environments.mail import MailEnvironment
 
 from ..tools.mime_builder import BadAddress, OutgoingMail, build, chain, thread_index
 from .mime_cases import CLIENT, SHOP, START, cases, mail_id
@@ -83,11 +83,11 @@ class TestMimeBuilder(BaseCase):
 class TestServerSideThread(BaseCase):
     def test_dovecot_groups_the_conversation(self):
         """All golden mails and the customer's answer to each are one THREAD=REFERENCES thread."""
-        with tempfile.TemporaryDirectory() as folder, MailWorld(Path(folder) / "world") as world:
+        with tempfile.TemporaryDirectory() as folder, MailEnvironment(Path(folder) / "environment") as environment:
             Path(folder).chmod(0o755)  # Dovecot reads as another user
-            world.add_user("contact@alpha.example", "pw")
+            environment.add_user("contact@alpha.example", "pw")
             for name, mail in cases().items():
-                world.deliver("contact@alpha.example", build(mail))
+                environment.deliver("contact@alpha.example", build(mail))
                 reply = OutgoingMail(
                     mail_id(f"re-{name}"),
                     CLIENT,
@@ -99,10 +99,10 @@ class TestServerSideThread(BaseCase):
                     in_reply_to=mail.message_id,
                     references=chain(mail.references, mail.message_id),
                 )
-                world.deliver("contact@alpha.example", build(reply))
+                environment.deliver("contact@alpha.example", build(reply))
             other = OutgoingMail(mail_id("other"), CLIENT, (SHOP,), "Autre sujet", "x", "<p>x</p>", START)
-            world.deliver("contact@alpha.example", build(other))
-            with IMAPClient("127.0.0.1", world.imap_port, ssl=False) as client:
+            environment.deliver("contact@alpha.example", build(other))
+            with IMAPClient("127.0.0.1", environment.imap_port, ssl=False) as client:
                 client.login("contact@alpha.example", "pw")
                 client.select_folder("INBOX", readonly=True)
                 threads = client.thread("REFERENCES")

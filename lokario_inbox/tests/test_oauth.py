@@ -17,8 +17,8 @@ class TestOauth(MailboxCase):
         super().setUpClass()
 
     @classmethod
-    def _make_world(cls, world):
-        cls.tokens.teach(world)
+    def _make_environment(cls, environment):
+        cls.tokens.teach(environment)
 
     def setUp(self):
         super().setUp()

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from odoo.tests import BaseCase, tagged
 
-from lokario_cli.worlds.imap_proxy import ImapProxy
+from lokario_testing.environments.imap_proxy import ImapProxy
 
 from ..exceptions import ConnectionEnded, UnreadableMail
 from ..tools import charsets, sync_account
@@ -61,7 +61,7 @@ class TestOddServers(MailboxCase):
         return found
 
     def test_what_a_server_says_to_people_is_no_data(self):
-        with ImapProxy(self.world.imap_port, talkative) as proxy, self.assertLogs(level="WARNING"):
+        with ImapProxy(self.environment.imap_port, talkative) as proxy, self.assertLogs(level="WARNING"):
             boxes = self.boxes(proxy.port)
             for _turn in range(2):
                 boxes.next_sync_at = False
@@ -71,7 +71,7 @@ class TestOddServers(MailboxCase):
             self.assertEqual(self.subjects(box), [f"Question {number}" for number in range(6)])
 
     def test_a_mail_the_server_refuses_goes_to_quarantine(self):
-        with ImapProxy(self.world.imap_port, refusing("Question 2", "Question 5")) as proxy:
+        with ImapProxy(self.environment.imap_port, refusing("Question 2", "Question 5")) as proxy:
             boxes = self.boxes(proxy.port)
             boxes.next_sync_at = False
             self.sync(boxes[0])
@@ -98,7 +98,7 @@ class TestOddServers(MailboxCase):
 
     def test_a_fault_of_ours_is_no_success(self):
         """The mailbox whose synchronisation crashed says so; the other one is synchronised."""
-        boxes = self.boxes(self.world.imap_port)
+        boxes = self.boxes(self.environment.imap_port)
         work = sync_account._work
 
         async def crashing(session, plan, statuses, emit):

@@ -212,7 +212,7 @@ class TestOutgoing(OutgoingCase):
         self.integration.write({"imap_port": 1, "email_password": PASSWORD})
         self.run_cron(self.cron_send, seconds=3600)
         self.assertEqual(mail.state, "unsettled")
-        self.integration.write({"imap_port": self.world.imap_port, "email_password": PASSWORD})
+        self.integration.write({"imap_port": self.environment.imap_port, "email_password": PASSWORD})
         self.run_cron(self.cron_send, seconds=7200)
         self.assertEqual((mail.state, len(self.received())), ("sent", 1))
 
@@ -356,7 +356,7 @@ class TestProviderFiledSent(OutgoingCase):
         self.run_cron(self.cron_file, seconds=100)
         copy = self.env["inbox.sent.copy"].search([("message_id_header", "=", mail.message_id_header)])
         self.assertEqual((copy.state, bool(copy.error)), ("pending", True))
-        self.integration.write({"imap_port": self.world.imap_port, "email_password": PASSWORD})
+        self.integration.write({"imap_port": self.environment.imap_port, "email_password": PASSWORD})
         self.run_cron(self.cron_file, seconds=1000)
         self.assertEqual(copy.state, "provider")
 

@@ -21,7 +21,7 @@ class TestOutgoingLanes(OutgoingCase):
         parameters.set_param("lokario_inbox.smtp_timeout", str(TIMEOUT))
         parameters.set_param("lokario_inbox.imap_timeout", str(TIMEOUT))
         cls.holes = [socket.create_server(("127.0.0.1", 0), backlog=64) for __ in range(HOLES)]
-        ports = [cls.world.imap_port, cls.sink.port, *(hole.getsockname()[1] for hole in cls.holes)]
+        ports = [cls.environment.imap_port, cls.sink.port, *(hole.getsockname()[1] for hole in cls.holes)]
         parameters.set_param("lokario_inbox.allowed_hosts", " ".join(f"127.0.0.1:{port}" for port in ports))
 
     def add_mailbox(self, address, port, **values):

@@ -26,8 +26,8 @@ class TestOutgoingOauth(OutgoingCase):
         )
 
     @classmethod
-    def _make_world(cls, world):
-        cls.tokens.teach(world)
+    def _make_environment(cls, environment):
+        cls.tokens.teach(environment)
 
     def setUp(self):
         super().setUp()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from odoo.tests import BaseCase, tagged
 
-from lokario_cli.worlds.llm import LlmServer
-from lokario_cli.worlds.smtp_sink import SmtpSink
+from lokario_testing.environments.llm import LlmServer
+from lokario_testing.environments.smtp_sink import SmtpSink
 
 from ..tools import llm_client, smtp_client, smtp_retry
 from ..tools.host_policy import HostPolicy, PinnedHost

@@ -4,8 +4,8 @@ from email.message import EmailMessage
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
-from lokario_cli.worlds.imap_proxy import ImapProxy, Liar, hide_capabilities
-from lokario_cli.worlds.winmail import file, tnef
+from lokario_testing.environments.imap_proxy import ImapProxy, Liar, hide_capabilities
+from lokario_testing.environments.winmail import file, tnef
 from odoo.addons.queue_job.tests.common import trap_jobs
 
 from .mailbox_common import MailboxCase, make_mail
@@ -95,13 +95,13 @@ class TestSync(MailboxCase):
 
     def test_changes_without_any_extension(self):
         """The Exchange profile: no CONDSTORE, no QRESYNC, no ESEARCH, no SPECIAL-USE."""
-        with ImapProxy(self.world.imap_port, hide_capabilities(*EXCHANGE_LACKS)) as proxy:
+        with ImapProxy(self.environment.imap_port, hide_capabilities(*EXCHANGE_LACKS)) as proxy:
             self._allow_hosts(self.env, f"127.0.0.1:{proxy.port}")
             self._changes(imap_port=proxy.port)
             self.assertGreater(proxy.connections, 1)
 
     def test_changes_by_condstore_alone(self):
-        with ImapProxy(self.world.imap_port, hide_capabilities("QRESYNC")) as proxy:
+        with ImapProxy(self.environment.imap_port, hide_capabilities("QRESYNC")) as proxy:
             self._allow_hosts(self.env, f"127.0.0.1:{proxy.port}")
             self._changes(imap_port=proxy.port)
 
@@ -120,7 +120,7 @@ class TestSync(MailboxCase):
 
     def test_unchanged_account_costs_little(self):
         """At most 2 KB on the wire, no folder or message row written."""
-        with ImapProxy(self.world.imap_port) as proxy:
+        with ImapProxy(self.environment.imap_port) as proxy:
             self._allow_hosts(self.env, f"127.0.0.1:{proxy.port}")
             box = self.box(imap_port=proxy.port)
             self.append(self.imap(), [make_mail(1)])
@@ -141,7 +141,7 @@ class TestSync(MailboxCase):
         self.append(client, [make_mail(n) for n in range(20)] + [make_mail(99, Message_ID=None)])
         self.sync(box)
         before = {m.subject: m.id for m in self.messages(box)}
-        self.world.doveadm("mailbox", "update", "-u", box.email_address, "--uid-validity", "4000000000", "INBOX")
+        self.environment.doveadm("mailbox", "update", "-u", box.email_address, "--uid-validity", "4000000000", "INBOX")
         self.sync(box)
         self.assertEqual({m.subject: m.id for m in self.messages(box)}, before)
         inbox = box.folder_ids.filtered(lambda f: f.special_use == "inbox")
@@ -173,7 +173,7 @@ class TestSync(MailboxCase):
     def _heal(self, lies, mails):
         address = f"{lies[0]}@mail.test"
         liar = Liar(lies, share=0.2)
-        with ImapProxy(self.world.imap_port, liar) as proxy:
+        with ImapProxy(self.environment.imap_port, liar) as proxy:
             self._allow_hosts(self.env, f"127.0.0.1:{proxy.port}")
             box = self.box(address, imap_port=proxy.port)
             client = self.imap(address)

@@ -80,16 +80,16 @@ class TestThreading(BaseCase):
     def test_generated_conversations(self):
         """At least 99 % of the right pairs join and 99 % of the joined pairs are right."""
         for seed in range(12):
-            world = Correspondence(seed)
-            recall, precision = pair_quality(world.expected, labels(world.mails))
+            environment = Correspondence(seed)
+            recall, precision = pair_quality(environment.expected, labels(environment.mails))
             self.assertGreaterEqual(recall, 0.99, f"seed {seed}")
             self.assertGreaterEqual(precision, 0.99, f"seed {seed}")
 
     def test_order_of_arrival_does_not_matter(self):
         """Any order of the same mails with References gives the same conversations."""
         for seed in range(20):
-            world = Correspondence(seed, conversations=15)
-            mails = [mail for mail in world.mails if mail.references or mail.key.endswith(".0")]
+            environment = Correspondence(seed, conversations=15)
+            mails = [mail for mail in environment.mails if mail.references or mail.key.endswith(".0")]
             ordered = labels(mails)
             random.Random(seed).shuffle(mails)
             self.assertEqual(pair_quality(ordered, labels(mails)), (1.0, 1.0))

@@ -59,6 +59,6 @@ class TokenServer:
         self.valid = {access: self.login}
         return 200, {"access_token": access, "refresh_token": self.refresh_token, "expires_in": 3600}
 
-    def teach(self, world):
-        """Have a MailWorld that is not yet started take XOAUTH2 tokens of this server."""
-        world.introspection = f"{self.url}/introspect"
+    def teach(self, environment):
+        """Have a MailEnvironment that is not yet started take XOAUTH2 tokens of this server."""
+        environment.introspection = f"{self.url}/introspect"

@@ -11,7 +11,7 @@ import dns.resolver
 import pytest
 from zones import CASES
 
-from lokario_cli.worlds import name_server
+from lokario_testing.environments import name_server
 
 checkdmarc_dmarc = pytest.importorskip("checkdmarc.dmarc", reason="pip install checkdmarc")
 spf = pytest.importorskip("spf", reason="pip install pyspf")
@@ -21,7 +21,7 @@ needs_knot = pytest.mark.skipif(not name_server.knotd(), reason="apt-get install
 
 def tools():
     """Import the addon's pure tools without Odoo's registry."""
-    from benchmarks.engine_world import make_importable
+    from benchmarks.engine_environment import make_importable
 
     make_importable()
     from odoo.addons.email_engine_bridge.tools import dkim_keys, dns_board, dns_lookup, dns_records

@@ -11,7 +11,7 @@ GOLDEN = Path(__file__).parent / "golden"
 
 def tools():
     """Import the addon's pure tools without Odoo's registry."""
-    from benchmarks.engine_world import make_importable
+    from benchmarks.engine_environment import make_importable
 
     make_importable()
     from odoo.addons.email_engine_bridge.tools import kumomta, pmta_config

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from test_dns_board import BOARD, LOOKUP, needs_knot, zone_text
 
-from lokario_cli.worlds import name_server
+from lokario_testing.environments import name_server
 
 ENFORCED = "version: STSv1\r\nmode: enforce\r\nmx: *.{zone}\r\nmax_age: 86400\r\n"
 POLICIES = {

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from lokario_cli.worlds import postfix
+from lokario_testing.environments import postfix
 
 pytestmark = pytest.mark.skipif(not postfix.program(), reason="apt-get install postfix; must run as root")
 
 
 def configuration():
     """Three tenants with six IPs of 5 to 30 mails today, as the API serves it."""
-    from benchmarks.engine_world import make_importable
+    from benchmarks.engine_environment import make_importable
 
     make_importable()
     from odoo.addons.email_engine_bridge.tools import pmta_config

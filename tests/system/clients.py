@@ -24,9 +24,9 @@ def password_in(raw):
     return LOGIN.search(text_of(raw).replace("*", "")).group(1)
 
 
-def visit(world, host, path):
+def visit(environment, host, path):
     """The text of a page as nobody sees it, and the cookie of the visit."""
-    request = urllib.request.Request(world.server.url + path, headers={"Host": host})
+    request = urllib.request.Request(environment.server.url + path, headers={"Host": host})
     with urllib.request.urlopen(request, timeout=30) as response:
         return response.read().decode(), session_of(response.headers)
 
@@ -37,12 +37,12 @@ def session_of(headers):
     return next(cookie.partition(";")[0] for cookie in cookies if cookie.startswith("session_id="))
 
 
-def submit(world, host, path, **fields):
+def submit(environment, host, path, **fields):
     """Visit a page and send its form; the headers of the redirection, None when the form came back."""
-    page, cookie = visit(world, host, path)
+    page, cookie = visit(environment, host, path)
     fields["csrf_token"] = re.search(r'csrf_token: "([^"]+)"', page).group(1)
     form = urllib.parse.urlencode(fields).encode()
-    request = urllib.request.Request(world.server.url + path, form, {"Host": host, "Cookie": cookie})
+    request = urllib.request.Request(environment.server.url + path, form, {"Host": host, "Cookie": cookie})
     try:
         urllib.request.build_opener(NoRedirect).open(request, timeout=30).close()
     except urllib.error.HTTPError as redirect:
@@ -51,9 +51,9 @@ def submit(world, host, path, **fields):
     return None
 
 
-def log_in(world, host, login, password):
+def log_in(environment, host, login, password):
     """Log in as the client does in a browser; returns the session cookie, None when refused."""
-    headers = submit(world, host, "/web/login", login=login, password=password)
+    headers = submit(environment, host, "/web/login", login=login, password=password)
     return headers and session_of(headers)
 
 

@@ -4,9 +4,10 @@ import os
 
 import pytest
 
+from lokario_cli.odoo_process import unexpected_in_logs
 from lokario_cli.setup.postgres import Cluster
-from lokario_cli.worlds.odoo import World, unexpected_in_logs
-from lokario_cli.worlds.provisioning import ProvisioningWorld
+from lokario_testing.environments.databases import Databases
+from lokario_testing.environments.provisioning import ProvisioningEnvironment
 
 # Not yet looked through: what their servers log is not judged.
 UNREVIEWED = (
@@ -34,31 +35,31 @@ def nothing_unexpected_is_logged(request):
 
 
 @pytest.fixture(scope="session")
-def world():
+def environment():
     with Cluster.for_tests() as cluster:
-        yield World(cluster)
+        yield Databases(cluster)
 
 
 @pytest.fixture(scope="session")
-def instance_template(world):
+def instance_template(environment):
     """A sealed database such as clients' instances are cloned from."""
-    return world.cached_database(INSTANCE_MODULES, languages="fr_FR")
+    return environment.cached_database(INSTANCE_MODULES, languages="fr_FR")
 
 
 @pytest.fixture(scope="session")
-def suite_database(world):
+def suite_database(environment):
     """A database with the whole suite, to be cloned (connections to it are closed); one for all processes of a run."""
     run = os.environ.get("LOKARIO_RUN")
-    database = world.suite_database(f"suite_{run or os.getpid()}")
+    database = environment.suite_database(f"suite_{run or os.getpid()}")
     yield database
     if not run:
-        world.drop(database)
+        environment.drop(database)
 
 
 @pytest.fixture(scope="session")
-def provisioning(world):
+def provisioning(environment):
     """A manager whose template is built by its own button; shared by the tests of saas_manager."""
-    with ProvisioningWorld(world) as started:
+    with ProvisioningEnvironment(environment) as started:
         started.build_template()
         yield started
 

@@ -8,7 +8,7 @@ import uuid
 
 import psycopg2
 
-from lokario_cli.worlds.odoo import Server
+from lokario_cli.odoo_process import Server
 
 ROUTES = """
 CREATE TABLE lokario_gate_route (host text PRIMARY KEY, database text NOT NULL, state text NOT NULL,
@@ -27,13 +27,13 @@ class Fleet:
     nothing of saas_manager but its table of routes.
     """
 
-    def __init__(self, world, template, workers, manager_source=None):
-        self.world = world
+    def __init__(self, environment, template, workers, manager_source=None):
+        self.environment = environment
         tag = uuid.uuid4().hex[:6]
         self.manager, self.acme, self.birch = (f"gate_{name}_{tag}" for name in ("manager", "acme", "birch"))
-        world.clone(manager_source or template, self.manager)
+        environment.clone(manager_source or template, self.manager)
         for database in (self.acme, self.birch):
-            world.clone(template, database)
+            environment.clone(template, database)
         if not manager_source:
             self.sql(ROUTES)
         self.add_route("acme.localhost", self.acme)
@@ -41,7 +41,7 @@ class Fleet:
         # With workers the server is bound to another address, as in a container: the job runner calls it by that one.
         bound = {"http_interface": "127.0.0.2" if workers else "127.0.0.1"}
         behind = {"proxy_mode": "True", "lokario/manager_hosts": "manager.test"}
-        options = world.options(
+        options = environment.options(
             **{"lokario/manager_db": self.manager, "workers": str(workers), "max_cron_threads": "0", **behind, **bound}
         )
         self.server = Server(f"gate-{tag}", options)
@@ -57,11 +57,11 @@ class Fleet:
         )
 
     def sql(self, statement):
-        return self.world.cluster.psql(statement, self.manager, role="odoo")
+        return self.environment.cluster.psql(statement, self.manager, role="odoo")
 
     def connect(self):
         """A connection to the manager's database, as another process has it."""
-        options = self.world.cluster.odoo_options()
+        options = self.environment.cluster.odoo_options()
         names = {"host": "db_host", "port": "db_port", "user": "db_user", "password": "db_password"}
         return psycopg2.connect(
             dbname=self.manager, **{key: options[name] for key, name in names.items() if name in options}

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from lokario_cli.worlds.browser import Browser
-from lokario_cli.worlds.client import OdooClient
-from lokario_cli.worlds.mail import SmtpServer
-from lokario_cli.worlds.odoo import TEST_SECRETS, Server
+from lokario_cli.odoo_process import TEST_SECRETS, Server
+from lokario_testing.environments.browser import Browser
+from lokario_testing.environments.client import OdooClient
+from lokario_testing.environments.mail import SmtpServer
 
 LOGIN, PASSWORD, NAME = "zoe.canari@example.org", "Long-Secret-42!", "Zoé Canari"
 EMPLOYEE = "paul.interne@example.org"
@@ -76,14 +76,14 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site(world, suite_database):
-    database = world.clone(suite_database, "account_journeys")
-    world.cluster.psql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true')
-    options = world.options(**{"lokario/manager_db": database, "db_name": database, "max_cron_threads": "1"})
+def site(environment, suite_database):
+    database = environment.clone(suite_database, "account_journeys")
+    environment.cluster.psql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true')
+    options = environment.options(**{"lokario/manager_db": database, "db_name": database, "max_cron_threads": "1"})
     with SmtpServer() as smtp, Browser(1280, 900) as browser:
         mail = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(smtp.port), "SMTP_ENCRYPTION": "none"}
         server = Server("account-journeys", options, {**mail, "SMTP_FROM_EMAIL": SENDER})
-        site = Site(world.cluster, database, server, smtp, browser)
+        site = Site(environment.cluster, database, server, smtp, browser)
         for key, value in {**PARAMETERS, "web.base.url": server.url}.items():
             site.sql(
                 f"""INSERT INTO ir_config_parameter (key, value) VALUES ('{key}', '{value}')
@@ -94,7 +94,7 @@ def site(world, suite_database):
         site.sql("UPDATE res_company SET email = 'contact@alpha.test' WHERE id = 1")
         with server:
             yield site
-    world.drop(database)
+    environment.drop(database)
 
 
 def test_1_sign_up(site):

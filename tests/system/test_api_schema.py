@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks import chaos_api
-from lokario_cli.worlds import schemathesis
+from lokario_testing.environments import schemathesis
 
 SEED = 20261121
 

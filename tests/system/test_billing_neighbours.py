@@ -8,10 +8,10 @@ import contextlib
 
 import pytest
 
-from benchmarks.billing_world import make_ledger
+from benchmarks.billing_environment import make_ledger
 from lokario_cli.paths import ROOT
-from lokario_cli.worlds.loaded import LoadedOdoo
-from lokario_cli.worlds.odoo import World
+from lokario_testing.environments.databases import Databases
+from lokario_testing.environments.loaded import LoadedOdoo
 
 MANIFEST = '{"name": "Neighbours", "depends": ["account"], "license": "LGPL-3", "author": "Test"}'
 FIELDS = """from odoo import fields, models
@@ -37,18 +37,18 @@ class ResPartner(models.Model):
 
 
 @pytest.fixture(scope="module")
-def loaded(world, tmp_path_factory):
+def loaded(environment, tmp_path_factory):
     folder = tmp_path_factory.mktemp("addons")
     addon = folder / "neighbours"
     addon.mkdir()
     (addon / "__manifest__.py").write_text(MANIFEST)
     (addon / "__init__.py").write_text(FIELDS)
 
-    class Neighbourhood(World):
+    class Neighbourhood(Databases):
         def options(self, **more):
             return super().options(addons_path=f"{ROOT},{folder}", **more)
 
-    neighbours = Neighbourhood(world.cluster)
+    neighbours = Neighbourhood(environment.cluster)
     database = neighbours.clone(neighbours.template(), "billing_neighbours")
     try:
         neighbours.run_odoo(database, "-i", "lokario_billing,neighbours", "--stop-after-init")

@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lokario_cli.odoo_log import unexpected_lines
-from lokario_cli.worlds import mailwizz, pmta
-from lokario_cli.worlds.client import OdooClient
-from lokario_cli.worlds.odoo import Server
+from lokario_cli.odoo_process import Server
+from lokario_testing.environments import mailwizz, pmta
+from lokario_testing.environments.client import OdooClient
 
 DATABASE = "campaign_delivery"
 TIMEOUT = 30  # seconds for an answer; a request that waits for itself never gives one
@@ -23,13 +23,13 @@ CRONS = ("ir_cron_recover_chunks", "ir_cron_continue_campaigns")
 
 
 @pytest.fixture(scope="module")
-def engine(world, suite_database, tmp_path_factory):
+def engine(environment, suite_database, tmp_path_factory):
     mta = pmta.FakePowerMta(tmp_path_factory.mktemp("pmta") / "acct.csv")
     mta.messages = []
     theirs = mailwizz.FakeMailWizz("key")
-    database = world.clone(suite_database, DATABASE)
-    world.cluster.psql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true')
-    options = world.options(**{"lokario/manager_db": database, "db_name": database})
+    database = environment.clone(suite_database, DATABASE)
+    environment.cluster.psql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true')
+    options = environment.options(**{"lokario/manager_db": database, "db_name": database})
     with (
         pmta.serving(mta) as (host, port),
         mailwizz.serving(theirs) as mailwizz_url,
@@ -39,7 +39,7 @@ def engine(world, suite_database, tmp_path_factory):
         client.login(database, "admin", "admin")
         yield Engine(server, client, mta, theirs, {"delivery_host": host, "delivery_port": port}, mailwizz_url)
         assert unexpected_lines(server.log.read_text()) == []
-    world.drop(database)
+    environment.drop(database)
 
 
 class Engine:
@@ -145,8 +145,8 @@ def test_one_click_unsubscribe_answers(engine):
                 assert answer.status == 200
             found = engine.client.call("engine.suppression", "search_read", [["email", "=", address]], ["reason"])
             assert [one["reason"] for one in found] == ["unsubscribe"]
-    figures = engine.client.call("engine.campaign", "search_read", [], ["unsubscribed_count"])
-    assert [one["unsubscribed_count"] for one in figures] == [2, 2]
+    results = engine.client.call("engine.campaign", "search_read", [], ["unsubscribed_count"])
+    assert [one["unsubscribed_count"] for one in results] == [2, 2]
 
 
 def test_preferences_are_saved_and_shown(engine):

@@ -1,4 +1,4 @@
-"""A campaign from nothing to its figures: by the documented curl script, then through the screens in French.
+"""A campaign from nothing to its results: by the documented curl script, then through the screens in French.
 
 With ``LOKARIO_IMAGES=docs/images`` in the environment the pictures of the documentation are taken on the way.
 """
@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from lokario_cli.odoo_log import unexpected_lines
+from lokario_cli.odoo_process import Server, free_port
 from lokario_cli.paths import ROOT
-from lokario_cli.worlds import name_server, pmta
-from lokario_cli.worlds.browser import Browser
-from lokario_cli.worlds.client import OdooClient
-from lokario_cli.worlds.odoo import Server, free_port
+from lokario_testing.environments import name_server, pmta
+from lokario_testing.environments.browser import Browser
+from lokario_testing.environments.client import OdooClient
 
 DATABASE = "campaign_journey"
 DOMAIN, IP = "mail1.sos-mail.com", "45.123.10.1"
@@ -39,17 +39,17 @@ HISTORY = (
 
 
 @pytest.fixture(scope="module")
-def journey(world, suite_database, tmp_path_factory):
+def journey(environment, suite_database, tmp_path_factory):
     accounting = tmp_path_factory.mktemp("pmta") / "acct.csv"
-    database = world.clone(suite_database, DATABASE)
-    world.cluster.psql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true')
-    options = world.options(**{"lokario/manager_db": database, "db_name": database})
+    database = environment.clone(suite_database, DATABASE)
+    environment.cluster.psql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true')
+    options = environment.options(**{"lokario/manager_db": database, "db_name": database})
     with pmta.process(accounting) as (host, port), Server("campaign-journey", options) as server:
         client = OdooClient(server.url)
         client.login(database, "admin", "admin")
         yield Journey(server, client, accounting, host, port)
         assert unexpected_lines(server.log.read_text()) == []
-    world.drop(database)
+    environment.drop(database)
 
 
 class Journey:
@@ -172,7 +172,7 @@ def test_the_screens_in_french(journey):
             ("tenants", "engine-tenants-charts", ""),
             ("ips", "engine-ips-charts", ""),
             ("providers", "engine-providers-charts", ""),
-            ("figures", "engine-statistics", "gmail"),
+            ("results", "engine-statistics", "gmail"),
             ("sources", "engine-sources", "PowerMTA 1"),
         ):
             browser.open(f"{journey.url}/odoo/{path}")

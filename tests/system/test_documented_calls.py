@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 from fleet import Fleet, wait_until
 
-from lokario_cli.worlds.odoo import TEST_SECRETS
+from lokario_cli.odoo_process import TEST_SECRETS
 
 ENDPOINTS = {
     "/inbox/integrations/sync-all": "Synchronisation inbox terminée avec succès",
@@ -41,12 +41,12 @@ RUNNING = {
 
 
 @pytest.fixture(scope="module", params=[0, 2], ids=["threaded", "workers"])
-def fleet(request, world, instance_template, suite_database):
-    fleet = Fleet(world, instance_template, request.param, suite_database)
+def fleet(request, environment, instance_template, suite_database):
+    fleet = Fleet(environment, instance_template, request.param, suite_database)
     with fleet.server:
         yield fleet
     for database in fleet.databases:
-        world.drop(database)
+        environment.drop(database)
 
 
 @pytest.mark.parametrize("path", ENDPOINTS)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from lokario_cli.odoo_process import Server
 from lokario_cli.paths import STATE
-from lokario_cli.worlds import name_server
-from lokario_cli.worlds.browser import Browser
-from lokario_cli.worlds.client import OdooClient
-from lokario_cli.worlds.odoo import Server
+from lokario_testing.environments import name_server
+from lokario_testing.environments.browser import Browser
+from lokario_testing.environments.client import OdooClient
 
 DATABASE = "engine_journey"
 PICTURES = Path(os.environ.get("LOKARIO_IMAGES") or STATE / "pictures" / "engine")
@@ -25,12 +25,12 @@ CHART_STANDS_STILL = """(() => {
 
 
 @pytest.fixture(scope="module")
-def server(world, suite_database):
-    database = world.clone(suite_database, DATABASE)
-    world.cluster.psql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true')
-    with Server("engine-journey", world.options(db_name=database, **{"lokario/manager_db": database})) as server:
+def server(environment, suite_database):
+    database = environment.clone(suite_database, DATABASE)
+    environment.cluster.psql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true')
+    with Server("engine-journey", environment.options(db_name=database, **{"lokario/manager_db": database})) as server:
         yield server
-    world.drop(database)
+    environment.drop(database)
 
 
 @pytest.fixture
@@ -48,9 +48,9 @@ def publish(client, folder):
     return name_server.publishing("mail1.sos-mail.com", "45.123.10.1", text, folder)
 
 
-def give_a_past(world):
+def give_a_past(environment):
     """Give the IP a past: nearly every mail of its first eleven days left, nothing on the third and fourth."""
-    world.cluster.psql(
+    environment.cluster.psql(
         """INSERT INTO engine_ip_day (ip_id, tenant_id, company_id, day, quota, sent, reserved, delivered, bounced,
                                       complained)
            SELECT id, tenant_id, company_id, current_date - 11 + n, quota, sent, 0, sent, 0, 0
@@ -62,7 +62,7 @@ def give_a_past(world):
 
 
 @pytest.mark.skipif(not name_server.knotd(), reason="apt-get install knot")
-def test_journey_in_french(world, server, client, tmp_path):
+def test_journey_in_french(environment, server, client, tmp_path):
     url = server.url.replace("127.0.0.1", "localhost")
     with Browser() as browser:
         browser.log_in(url, "admin", "admin")
@@ -87,7 +87,7 @@ def test_journey_in_french(world, server, client, tmp_path):
         browser.see(".o_field_widget[name=check_ids] .o_clipboard_button")
         browser.picture(PICTURES / "engine-dns-board.png")
 
-        give_a_past(world)
+        give_a_past(environment)
         browser.open(f"{url}/odoo/engine-warmup-curve")
         browser.see(".o_graph_view canvas", "")
         browser.wait(CHART_STANDS_STILL)

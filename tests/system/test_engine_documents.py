@@ -6,22 +6,24 @@ import sys
 
 import pytest
 
+from lokario_cli.odoo_process import Server
 from lokario_cli.paths import ROOT
-from lokario_cli.worlds.client import OdooClient
-from lokario_cli.worlds.odoo import Server
+from lokario_testing.environments.client import OdooClient
 
 DATABASE = "engine_documents"
 
 
 @pytest.fixture(scope="module")
-def engine(world, suite_database):
-    database = world.clone(suite_database, DATABASE)
-    world.cluster.psql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true')
-    with Server("engine-documents", world.options(db_name=database, **{"lokario/manager_db": database})) as server:
+def engine(environment, suite_database):
+    database = environment.clone(suite_database, DATABASE)
+    environment.cluster.psql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true')
+    with Server(
+        "engine-documents", environment.options(db_name=database, **{"lokario/manager_db": database})
+    ) as server:
         client = OdooClient(server.url)
         client.login(database, "admin", "admin")
         yield Engine(server, client)
-    world.drop(database)
+    environment.drop(database)
 
 
 class Engine:
@@ -130,10 +132,10 @@ def test_the_model_is_reachable_by_json_2_and_xml_rpc(engine):
 def test_the_demo_plays_the_scenario(engine):
     """Also when it is played again: what is there already is used."""
     from lokario_cli.console import Phases
-    from lokario_cli.demo.engine import warm_up
-    from lokario_cli.demo.stage import Stage
+    from lokario_testing.demo.engine import warm_up
+    from lokario_testing.demo.stage import Demo
 
-    stage = Stage(engine.server, None, None, None, engine.client, Phases())
+    stage = Demo(engine.server, None, None, None, engine.client, Phases())
     for _time in range(2):
         stage.rows.clear()
         warm_up(stage)

@@ -10,19 +10,19 @@ import pytest
 from fleet import Fleet, wait_until
 
 from lokario_cli.console import Failure
-from lokario_cli.worlds.odoo import Server
+from lokario_cli.odoo_process import Server
 
 # Refused calls are what is tried here.
 pytestmark = pytest.mark.expects_log(r"odoo\.http: Access Denied")
 
 
 @pytest.fixture(scope="module", params=[0, 2], ids=["threaded", "workers"])
-def fleet(request, world, instance_template):
-    fleet = Fleet(world, instance_template, request.param)
+def fleet(request, environment, instance_template):
+    fleet = Fleet(environment, instance_template, request.param)
     with fleet.server:
         yield fleet
     for database in fleet.databases:
-        world.drop(database)
+        environment.drop(database)
 
 
 def test_each_host_reaches_its_own_database(fleet):
@@ -94,8 +94,8 @@ def test_cookies_of_https_are_secure(fleet):
 
 @pytest.mark.expects_log("The gate cannot be put up")
 @pytest.mark.parametrize("modules", ["base,web,rpc,queue_job,lokario_gate,no_such_module"])
-def test_a_missing_server_wide_module_ends_the_start(world, modules):
-    server = Server("gate-missing", world.options(server_wide_modules=modules, max_cron_threads="0"))
+def test_a_missing_server_wide_module_ends_the_start(environment, modules):
+    server = Server("gate-missing", environment.options(server_wide_modules=modules, max_cron_threads="0"))
     with pytest.raises(Failure, match="did not start"):
         server.start()
     assert "no_such_module is in no folder of addons_path" in server.log.read_text()

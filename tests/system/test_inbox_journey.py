@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from lokario_cli.worlds.browser import Browser
-from lokario_cli.worlds.mail import MailWorld, SmtpServer
-from lokario_cli.worlds.odoo import Server
-from lokario_cli.worlds.winmail import file, tnef
+from lokario_cli.odoo_process import Server
+from lokario_testing.environments.browser import Browser
+from lokario_testing.environments.mail import MailEnvironment, SmtpServer
+from lokario_testing.environments.winmail import file, tnef
 
 ADDRESS, PASSWORD = "contact@atelier-du-bois.test", "Boite-de-l-atelier-42"
 ADMIN = "Journal-de-bord-42!"
@@ -70,18 +70,18 @@ class Journey:
 
 
 @pytest.fixture(scope="module")
-def journey(world, suite_database):
-    cluster, database = world.cluster, world.clone(suite_database, "suite_for_inbox")
-    options = world.options(db_name=database, max_cron_threads=1, **{"lokario/manager_db": database})
+def journey(environment, suite_database):
+    cluster, database = environment.cluster, environment.clone(suite_database, "suite_for_inbox")
+    options = environment.options(db_name=database, max_cron_threads=1, **{"lokario/manager_db": database})
     folder = Path(tempfile.mkdtemp(prefix="lokario-mail-"))  # Dovecot's own user must reach it
-    with MailWorld(folder, driver="maildir") as mail:
+    with MailEnvironment(folder, driver="maildir") as mail:
         mail.add_user(ADDRESS, PASSWORD)
         with SmtpServer(mail, {ADDRESS: PASSWORD}) as smtp:
             _prepare(cluster, database, mail, smtp)
             with Server("inbox-journey", options) as server, Browser(1600, 900) as browser:
                 yield Journey(cluster, database, server, mail, smtp, browser)
     shutil.rmtree(folder, ignore_errors=True)
-    world.drop(database)
+    environment.drop(database)
 
 
 def _prepare(cluster, database, mail, smtp):

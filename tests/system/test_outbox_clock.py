@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from lokario_cli.worlds.client import OdooClient
-from lokario_cli.worlds.llm import LlmServer
-from lokario_cli.worlds.mail import MailWorld
-from lokario_cli.worlds.odoo import Server
-from lokario_cli.worlds.smtp_sink import SmtpSink
+from lokario_cli.odoo_process import Server
+from lokario_testing.environments.client import OdooClient
+from lokario_testing.environments.llm import LlmServer
+from lokario_testing.environments.mail import MailEnvironment
+from lokario_testing.environments.smtp_sink import SmtpSink
 
 ADDRESS, PASSWORD, ADMIN = "contact@alpha.example", "alpha-mailbox-pw", "Journal-de-bord-42!"
 CUSTOMERS = 14
@@ -70,10 +70,10 @@ class Office:
 
 
 @pytest.fixture(scope="module")
-def office(world, suite_database):
-    cluster, database = world.cluster, world.clone(suite_database, "suite_for_outbox")
+def office(environment, suite_database):
+    cluster, database = environment.cluster, environment.clone(suite_database, "suite_for_outbox")
     folder = Path(tempfile.mkdtemp(prefix="lokario-mail-"))  # Dovecot's own user must reach it
-    with MailWorld(folder, driver="maildir") as mail, LlmServer(lambda messages: {"reply": REPLY}) as llm:
+    with MailEnvironment(folder, driver="maildir") as mail, LlmServer(lambda messages: {"reply": REPLY}) as llm:
         mail.add_user(ADDRESS, PASSWORD)
         with SmtpSink(
             folder / "journal", deliver=mail.deliver, mailboxes=frozenset({ADDRESS}), logins={ADDRESS: PASSWORD}
@@ -85,11 +85,11 @@ def office(world, suite_database):
                 f"UPDATE res_users SET password = '{ADMIN}' WHERE login = 'admin'",
                 database,
             )
-            options = world.options(db_name=database, max_cron_threads=2, **{"lokario/manager_db": database})
+            options = environment.options(db_name=database, max_cron_threads=2, **{"lokario/manager_db": database})
             with Server("outbox-clock", options) as server:
                 yield Office(cluster, database, server, mail, sink, llm)
     shutil.rmtree(folder, ignore_errors=True)
-    world.drop(database)
+    environment.drop(database)
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from fleet import wait_until
 
+from lokario_cli.odoo_process import TEST_SECRETS, Server
 from lokario_cli.paths import memory_folder
 from lokario_cli.setup.postgres import ODOO_ROLE, Cluster, binaries
-from lokario_cli.worlds.odoo import TEST_SECRETS, Server, World
+from lokario_testing.environments.databases import Databases
 
 ENDPOINTS = (
     "/inbox/integrations/sync-all",
@@ -40,14 +41,14 @@ pytestmark = pytest.mark.expects_log(
 
 
 @pytest.fixture(scope="module")
-def cluster(world, suite_database):
+def cluster(environment, suite_database):
     """A PostgreSQL of its own, with the suite's database: the others' is not to be restarted."""
-    source = world.clone(suite_database, f"restart_{os.getpid()}")
-    world.cluster.psql(f'ALTER DATABASE "{source}" ALLOW_CONNECTIONS true')
+    source = environment.clone(suite_database, f"restart_{os.getpid()}")
+    environment.cluster.psql(f'ALTER DATABASE "{source}" ALLOW_CONNECTIONS true')
     with Cluster(f"restart-{os.getpid()}", memory_folder() / f"pg-restart-{os.getpid()}", throw_away=True) as cluster:
-        copy_database(world.cluster, cluster, source)
+        copy_database(environment.cluster, cluster, source)
         yield cluster
-    world.drop(source)
+    environment.drop(source)
 
 
 def copy_database(source, target, name):
@@ -63,7 +64,7 @@ def server(cluster):
     database = f"restart_{os.getpid()}"
     cluster.psql(TICKING, database)
     options = {"lokario/manager_db": database, "db_name": database, "max_cron_threads": "2"}
-    with Server(database, World(cluster).options(**options)) as server:
+    with Server(database, Databases(cluster).options(**options)) as server:
         server.sql = lambda statement: cluster.psql(statement, database)
         server.wake = lambda: cluster.psql(f"SELECT pg_notify('cron_trigger', '{database}')")
         yield server

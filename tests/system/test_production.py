@@ -10,8 +10,9 @@ import urllib.request
 import pytest
 
 from lokario_cli.odoo_log import unexpected_lines
+from lokario_cli.odoo_process import TEST_SECRETS, free_port
 from lokario_cli.paths import ROOT
-from lokario_cli.worlds.odoo import TEST_SECRETS, data_folder, free_port
+from lokario_testing.environments.databases import data_folder
 
 KEPT = ("HOME", "PATH", "LANG", "XDG_CACHE_HOME", "LOKARIO_STATE", "ODOO_HOME", "SSL_CERT_FILE")
 PRODUCTION = (ROOT / "README.md").read_text().partition("## Production")[2].partition("\n## ")[0]
@@ -23,9 +24,9 @@ def commands():
 
 
 @pytest.fixture
-def variables(world):
+def variables(environment):
     """Those of the README's table; the ports are free ones, because this machine may serve a demo."""
-    connection = world.cluster.odoo_options()
+    connection = environment.cluster.odoo_options()
     given = {
         **TEST_SECRETS,
         "PGHOST": connection["db_host"],
@@ -43,11 +44,11 @@ def variables(world):
 
 
 @pytest.fixture
-def manager(world, suite_database):
-    world.clone(suite_database, "lokario")
-    world.cluster.psql('ALTER DATABASE "lokario" ALLOW_CONNECTIONS true')
+def manager(environment, suite_database):
+    environment.clone(suite_database, "lokario")
+    environment.cluster.psql('ALTER DATABASE "lokario" ALLOW_CONNECTIONS true')
     yield "lokario"
-    world.drop("lokario")
+    environment.drop("lokario")
 
 
 def status(port, host):

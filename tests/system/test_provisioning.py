@@ -11,28 +11,28 @@ import pytest
 from clients import log_in, name, password_in, text_of
 
 from benchmarks.chaos_provisioning import make_due, marking_jobs, marks, runs_what_is_due
-from lokario_cli.worlds.odoo import data_folder
-from lokario_cli.worlds.provisioning import CronProcess, RefusedCall
+from lokario_testing.environments.databases import data_folder
+from lokario_testing.environments.provisioning import CronProcess, RefusedCall
 
 
-def traces(world, subdomain):
+def traces(environment, subdomain):
     """Whatever exists of an instance outside its record."""
-    database = world.database(subdomain)
-    sql = world.world.cluster.psql
+    database = environment.database(subdomain)
+    sql = environment.environment.cluster.psql
     return {
-        "database": [name for name in world.databases() if name == database],
+        "database": [name for name in environment.databases() if name == database],
         "folder": [path for path in (data_folder() / "filestore").glob(database)],
-        "route": sql(f"SELECT host FROM lokario_gate_route WHERE database = '{database}'", world.manager),
+        "route": sql(f"SELECT host FROM lokario_gate_route WHERE database = '{database}'", environment.manager),
         "job": sql(
             f"SELECT uuid FROM queue_job WHERE name = 'Provision {database}' AND state NOT IN ('done', 'cancelled')",
-            world.manager,
+            environment.manager,
         ),
     }
 
 
-def wait_until_nothing_is_left(world, subdomain):
+def wait_until_nothing_is_left(environment, subdomain):
     deadline = time.monotonic() + 10
-    while (left := traces(world, subdomain)) != NOTHING:
+    while (left := traces(environment, subdomain)) != NOTHING:
         assert time.monotonic() < deadline, left
 
 
@@ -41,54 +41,54 @@ NOTHING = {"database": [], "folder": [], "route": "", "job": ""}
 
 def test_the_four_scenarios(provisioning, mails):
     """Provision, suspend, reactivate, terminate: each with its mail, as the seed document tells them."""
-    world, subdomain = provisioning, name()
+    environment, subdomain = provisioning, name()
     host = f"{subdomain}.localhost"
-    assert world.get(host)[0] == 404
-    instance = world.provision(subdomain)
+    assert environment.get(host)[0] == 404
+    instance = environment.provision(subdomain)
     names = ("state", "error_message", "warning_message")
-    assert world.read("saas.instance", instance, *names) == ["active", False, False]
+    assert environment.read("saas.instance", instance, *names) == ["active", False, False]
     (mail,) = mails(1)
     body = text_of(mail)
-    for expected in (f"http://{host}:{world.server.port}", f"{subdomain}@client.test", "Standard"):
+    for expected in (f"http://{host}:{environment.server.port}", f"{subdomain}@client.test", "Standard"):
         assert expected in body
     login, password = f"{subdomain}@client.test", password_in(mail)
-    cookie = log_in(world, host, login, password)
+    cookie = log_in(environment, host, login, password)
     assert cookie, "the password in the mail opens the instance"
-    assert world.get(host, "/odoo", cookie)[0] == 200
+    assert environment.get(host, "/odoo", cookie)[0] == 200
 
-    answer = world.call("saas.instance", "action_suspend", [instance], "unpaid invoice")
+    answer = environment.call("saas.instance", "action_suspend", [instance], "unpaid invoice")
     assert "has been sent" in answer["params"]["message"]
     assert "unpaid invoice" in text_of(mails(2)[1])
-    assert world.get(host, "/odoo", cookie)[0] == 503
+    assert environment.get(host, "/odoo", cookie)[0] == 503
 
-    world.call("saas.instance", "action_reactivate", [instance])
+    environment.call("saas.instance", "action_reactivate", [instance])
     assert f"http://{host}" in text_of(mails(3)[2])
-    assert world.get(host)[0] == 200
-    assert log_in(world, host, login, password)
+    assert environment.get(host)[0] == 200
+    assert log_in(environment, host, login, password)
 
-    world.call("saas.instance", "action_terminate", [instance])
-    assert world.database(subdomain) in text_of(mails(4)[3])
-    assert world.read("saas.instance", instance, "state") == "terminated"
-    wait_until_nothing_is_left(world, subdomain)
-    assert world.get(host)[0] == 404
-
-
-def json_2(world, key, method, instance):
-    headers = {"Authorization": f"bearer {key}", "X-Odoo-Database": world.manager}
-    return world.post(f"/json/2/saas.instance/{method}", {"ids": [instance]}, **headers)
+    environment.call("saas.instance", "action_terminate", [instance])
+    assert environment.database(subdomain) in text_of(mails(4)[3])
+    assert environment.read("saas.instance", instance, "state") == "terminated"
+    wait_until_nothing_is_left(environment, subdomain)
+    assert environment.get(host)[0] == 404
 
 
-def json_rpc(world, key, method, instance):
+def json_2(environment, key, method, instance):
+    headers = {"Authorization": f"bearer {key}", "X-Odoo-Database": environment.manager}
+    return environment.post(f"/json/2/saas.instance/{method}", {"ids": [instance]}, **headers)
+
+
+def json_rpc(environment, key, method, instance):
     params = {"service": "object", "method": "execute_kw",
-              "args": [world.manager, 2, key, "saas.instance", method, [[instance]]]}  # fmt: skip
-    answer = world.post("/jsonrpc", {"jsonrpc": "2.0", "method": "call", "params": params})
+              "args": [environment.manager, 2, key, "saas.instance", method, [[instance]]]}  # fmt: skip
+    answer = environment.post("/jsonrpc", {"jsonrpc": "2.0", "method": "call", "params": params})
     assert "error" not in answer, answer
     return answer["result"]
 
 
-def xml_rpc(world, key, method, instance):
-    proxy = xmlrpc.client.ServerProxy(f"{world.server.url}/xmlrpc/2/object", allow_none=True)
-    return proxy.execute_kw(world.manager, 2, key, "saas.instance", method, [[instance]])
+def xml_rpc(environment, key, method, instance):
+    proxy = xmlrpc.client.ServerProxy(f"{environment.server.url}/xmlrpc/2/object", allow_none=True)
+    return proxy.execute_kw(environment.manager, 2, key, "saas.instance", method, [[instance]])
 
 
 @pytest.fixture(scope="module")
@@ -103,32 +103,32 @@ def api_key(provisioning):
 
 @pytest.mark.parametrize("door", [json_2, json_rpc, xml_rpc], ids=lambda door: door.__name__)
 def test_the_actions_through_every_door(provisioning, api_key, door, mails):
-    world, subdomain = provisioning, name()
-    instance = world.create_instance(subdomain)
-    door(world, api_key, "action_provision_instance", instance)
-    assert world.wait_for("saas.instance", instance, {"active", "error"}, 60) == "active"
+    environment, subdomain = provisioning, name()
+    instance = environment.create_instance(subdomain)
+    door(environment, api_key, "action_provision_instance", instance)
+    assert environment.wait_for("saas.instance", instance, {"active", "error"}, 60) == "active"
     for method, state in (
         ("action_suspend", "suspended"),
         ("action_reactivate", "active"),
         ("action_terminate", "terminated"),
     ):
-        answer = door(world, api_key, method, instance)
+        answer = door(environment, api_key, method, instance)
         assert answer["tag"] == "display_notification"
-        assert world.read("saas.instance", instance, "state") == state
+        assert environment.read("saas.instance", instance, "state") == state
     assert len(mails(4)) == 4
-    wait_until_nothing_is_left(world, subdomain)
+    wait_until_nothing_is_left(environment, subdomain)
 
 
 def test_two_requests_for_the_last_place(provisioning, mails):
     """One wins, the other gets a clear sentence."""
-    world = provisioning
-    instances = [world.create_instance(name()) for _ in range(4)]
-    used = world.read("saas.server", world.server_id, "used_places")
-    world.call("saas.server", "write", [world.server_id], {"max_instances": used + 1})
+    environment = provisioning
+    instances = [environment.create_instance(name()) for _ in range(4)]
+    used = environment.read("saas.server", environment.server_id, "used_places")
+    environment.call("saas.server", "write", [environment.server_id], {"max_instances": used + 1})
 
     def request(instance):
         try:
-            world.call("saas.instance", "action_provision_instance", [instance])
+            environment.call("saas.instance", "action_provision_instance", [instance])
         except RefusedCall as refused:
             return str(refused)
         return "queued"
@@ -140,106 +140,106 @@ def test_two_requests_for_the_last_place(provisioning, mails):
         assert answers.count("queued") == 1, answers
         assert all("is full" in answer for answer in answers if answer != "queued"), answers
         winner = instances[answers.index("queued")]
-        assert world.wait_for("saas.instance", winner, {"active", "error"}, 60) == "active"
+        assert environment.wait_for("saas.instance", winner, {"active", "error"}, 60) == "active"
         mails(1)
     finally:
-        world.call("saas.server", "write", [world.server_id], {"max_instances": world.places})
+        environment.call("saas.server", "write", [environment.server_id], {"max_instances": environment.places})
 
 
 def test_suspending_cuts_everything_within_a_second(provisioning, mails):
     import websocket
 
-    world, subdomain = provisioning, name()
+    environment, subdomain = provisioning, name()
     host = f"{subdomain}.localhost"
-    instance = world.provision(subdomain)
-    cookie = log_in(world, host, f"{subdomain}@client.test", password_in(mails(1)[0]))
+    instance = environment.provision(subdomain)
+    cookie = log_in(environment, host, f"{subdomain}@client.test", password_in(mails(1)[0]))
     socket = websocket.create_connection(
-        f"ws://127.0.0.1:{world.server.port}/websocket?version=19.0-2", host=host, cookie=cookie,
+        f"ws://127.0.0.1:{environment.server.port}/websocket?version=19.0-2", host=host, cookie=cookie,
         origin=f"http://{host}", timeout=5,
     )  # fmt: skip
     start = time.monotonic()
-    world.call("saas.instance", "action_suspend", [instance])
-    page, body = world.get(host, "/odoo", cookie)
+    environment.call("saas.instance", "action_suspend", [instance])
+    page, body = environment.get(host, "/odoo", cookie)
     assert page == 503 and "<html" in body
     opcode, _data = socket.recv_data()
     assert opcode == websocket.ABNF.OPCODE_CLOSE
     assert time.monotonic() - start <= 1, "people, programs and websockets"
     with pytest.raises(urllib.error.HTTPError) as refused:
-        world.post("/web/session/get_session_info", {"params": {}}, host=host, Cookie=cookie)
+        environment.post("/web/session/get_session_info", {"params": {}}, host=host, Cookie=cookie)
     assert refused.value.code == 503
     assert json.load(refused.value)["error"]["code"] == 503
-    hidden = world.world.cluster.psql(
-        f"SELECT datistemplate FROM pg_database WHERE datname = '{world.database(subdomain)}'"
+    hidden = environment.environment.cluster.psql(
+        f"SELECT datistemplate FROM pg_database WHERE datname = '{environment.database(subdomain)}'"
     )
     assert hidden == "t", "Odoo's cron workers leave out what is a template"
     start = time.monotonic()
-    world.call("saas.instance", "action_reactivate", [instance])
-    assert world.get(host)[0] == 200
+    environment.call("saas.instance", "action_reactivate", [instance])
+    assert environment.get(host)[0] == 200
     assert time.monotonic() - start <= 1
 
 
 def test_the_jobs_of_a_suspended_instance_do_not_run(provisioning, mails):
     """Not by a cron worker that looks, not by one that had listed its database before; those of others run on."""
-    world, asleep, awake = provisioning, name(), name()
-    template = world.read("saas.template", world.template_id, "template_db")
-    with marking_jobs(world, template):
-        instances = [world.provision(subdomain) for subdomain in (asleep, awake)]
-    asleep, awake = world.database(asleep), world.database(awake)
-    with CronProcess(world):
-        assert runs_what_is_due(world, asleep)
-        world.call("saas.instance", "action_suspend", [instances[0]])
-        before = marks(world, asleep)
-        make_due(world, asleep)
-        assert runs_what_is_due(world, awake)
-    with CronProcess(world, listed=(asleep, awake)):
-        assert runs_what_is_due(world, awake)
-        assert marks(world, asleep) == before
-        world.call("saas.instance", "action_reactivate", [instances[0]])
-        assert runs_what_is_due(world, asleep)
+    environment, asleep, awake = provisioning, name(), name()
+    template = environment.read("saas.template", environment.template_id, "template_db")
+    with marking_jobs(environment, template):
+        instances = [environment.provision(subdomain) for subdomain in (asleep, awake)]
+    asleep, awake = environment.database(asleep), environment.database(awake)
+    with CronProcess(environment):
+        assert runs_what_is_due(environment, asleep)
+        environment.call("saas.instance", "action_suspend", [instances[0]])
+        before = marks(environment, asleep)
+        make_due(environment, asleep)
+        assert runs_what_is_due(environment, awake)
+    with CronProcess(environment, listed=(asleep, awake)):
+        assert runs_what_is_due(environment, awake)
+        assert marks(environment, asleep) == before
+        environment.call("saas.instance", "action_reactivate", [instances[0]])
+        assert runs_what_is_due(environment, asleep)
 
 
 def test_the_password_is_nowhere_in_the_manager(provisioning, mails):
     """Dump of the manager's database, log of the server, queue: 0 times, also while a mail waits for a retry."""
-    world, subdomain = provisioning, name()
-    servers = world.call("ir.mail_server", "search", [])
-    world.call("ir.mail_server", "write", servers, {"smtp_port": 9})
-    instance = world.provision(subdomain)
+    environment, subdomain = provisioning, name()
+    servers = environment.call("ir.mail_server", "search", [])
+    environment.call("ir.mail_server", "write", servers, {"smtp_port": 9})
+    instance = environment.provision(subdomain)
     deadline = time.monotonic() + 20
-    while world.read("saas.instance", instance, "mail_state") != "failed":
+    while environment.read("saas.instance", instance, "mail_state") != "failed":
         assert time.monotonic() < deadline
-    waiting = dump(world)
-    world.call("ir.mail_server", "write", servers, {"smtp_port": world.mails.port})
-    world.call("saas.instance", "action_retry_mail", [instance])
+    waiting = dump(environment)
+    environment.call("ir.mail_server", "write", servers, {"smtp_port": environment.mails.port})
+    environment.call("saas.instance", "action_retry_mail", [instance])
     password = password_in(mails(1)[0])
-    assert world.read("saas.instance", instance, "mail_state") == "sent"
-    for where in (waiting, dump(world), world.server.log.read_bytes()):
+    assert environment.read("saas.instance", instance, "mail_state") == "sent"
+    for where in (waiting, dump(environment), environment.server.log.read_bytes()):
         assert where.count(password.encode()) == 0
 
 
-def dump(world):
+def dump(environment):
     import subprocess
 
     from lokario_cli.setup.postgres import binaries
 
-    options = world.world.cluster.odoo_options()
-    command = [binaries() / "pg_dump", "-h", options["db_host"], "-U", options["db_user"], world.manager]
+    options = environment.environment.cluster.odoo_options()
+    command = [binaries() / "pg_dump", "-h", options["db_host"], "-U", options["db_user"], environment.manager]
     return subprocess.run([str(part) for part in command], capture_output=True, check=True).stdout
 
 
 def test_a_token_of_one_instance_is_refused_by_another(provisioning, mails):
-    world = provisioning
-    world.call("saas.plan", "write", [world.plan_id], {"credential_mode": "link"})
+    environment = provisioning
+    environment.call("saas.plan", "write", [environment.plan_id], {"credential_mode": "link"})
     try:
         first, second = name(), name()
         for subdomain in (first, second):
-            world.provision(subdomain)
+            environment.provision(subdomain)
         links = [re.search(r"http://\S+/web/reset_password\?token=\S+", text_of(mail)).group(0) for mail in mails(2)]
     finally:
-        world.call("saas.plan", "write", [world.plan_id], {"credential_mode": "password"})
-    path = links[0].partition(str(world.server.port))[2]
+        environment.call("saas.plan", "write", [environment.plan_id], {"credential_mode": "password"})
+    path = links[0].partition(str(environment.server.port))[2]
     field = 'name="confirm_password"'
-    assert field in world.get(f"{first}.localhost", path)[1], "the link opens the form of its own instance"
-    assert field not in world.get(f"{second}.localhost", path)[1], "no form to set a password elsewhere"
+    assert field in environment.get(f"{first}.localhost", path)[1], "the link opens the form of its own instance"
+    assert field not in environment.get(f"{second}.localhost", path)[1], "no form to set a password elsewhere"
 
 
 SABOTAGE = """
@@ -257,21 +257,21 @@ IN_TEMPLATE = {
 @pytest.fixture
 def broken(provisioning, request):
     """Make one step fail for a real reason; undone afterwards."""
-    world, step = provisioning, request.param
-    template = world.read("saas.template", world.template_id, "template_db")
-    sql = world.world.cluster.psql
+    environment, step = provisioning, request.param
+    template = environment.read("saas.template", environment.template_id, "template_db")
+    sql = environment.environment.cluster.psql
     if step == "clone":
         sql(f'ALTER DATABASE "{template}" RENAME TO "{template}_away"')
         yield step
         sql(f'ALTER DATABASE "{template}_away" RENAME TO "{template}"')
     elif step == "proof":
-        world.call("saas.server", "write", [world.server_id], {"http_port": 9})
+        environment.call("saas.server", "write", [environment.server_id], {"http_port": 9})
         yield step
-        world.call("saas.server", "write", [world.server_id], {"http_port": 0})
+        environment.call("saas.server", "write", [environment.server_id], {"http_port": 0})
     elif step == "subdomain":
-        sql("ALTER TABLE lokario_gate_route ADD CONSTRAINT sabotage CHECK (false) NOT VALID", world.manager)
+        sql("ALTER TABLE lokario_gate_route ADD CONSTRAINT sabotage CHECK (false) NOT VALID", environment.manager)
         yield step
-        sql("ALTER TABLE lokario_gate_route DROP CONSTRAINT sabotage", world.manager)
+        sql("ALTER TABLE lokario_gate_route DROP CONSTRAINT sabotage", environment.manager)
     else:
         event, table = IN_TEMPLATE[step]
         sql(f'ALTER DATABASE "{template}" ALLOW_CONNECTIONS true')
@@ -288,48 +288,48 @@ STEPS = ["clone", "neutralize", "customize", "admin", "subdomain", "proof"]
 
 @pytest.mark.parametrize("broken", STEPS, indirect=True)
 def test_a_failing_step_leaves_nothing(provisioning, broken, mails, request):
-    world, subdomain = provisioning, name()
-    instance = world.provision(subdomain)
-    state, reason = world.read("saas.instance", instance, "state", "error_message")
+    environment, subdomain = provisioning, name()
+    instance = environment.provision(subdomain)
+    state, reason = environment.read("saas.instance", instance, "state", "error_message")
     assert state == "error"
     assert reason, "the reason is on the record"
-    steps = world.call("saas.instance.step", "search_read", [["instance_id", "=", instance]], ["code", "state"])
+    steps = environment.call("saas.instance.step", "search_read", [["instance_id", "=", instance]], ["code", "state"])
     assert ("failed", broken) in {(step["state"], step["code"]) for step in steps}
-    wait_until_nothing_is_left(world, subdomain)
-    assert world.get(f"{subdomain}.localhost")[0] == 404
-    assert not world.mails.received, "no mail for what does not exist"
+    wait_until_nothing_is_left(environment, subdomain)
+    assert environment.get(f"{subdomain}.localhost")[0] == 404
+    assert not environment.mails.received, "no mail for what does not exist"
 
 
 def test_clicking_again_works(provisioning, mails):
-    world, subdomain = provisioning, name()
-    world.call("saas.server", "write", [world.server_id], {"http_port": 9})
-    instance = world.provision(subdomain)
-    world.call("saas.server", "write", [world.server_id], {"http_port": 0})
-    assert world.read("saas.instance", instance, "state") == "error"
-    world.call("saas.instance", "action_provision_instance", [instance])
-    assert world.wait_for("saas.instance", instance, {"active", "error"}, 60) == "active"
+    environment, subdomain = provisioning, name()
+    environment.call("saas.server", "write", [environment.server_id], {"http_port": 9})
+    instance = environment.provision(subdomain)
+    environment.call("saas.server", "write", [environment.server_id], {"http_port": 0})
+    assert environment.read("saas.instance", instance, "state") == "error"
+    environment.call("saas.instance", "action_provision_instance", [instance])
+    assert environment.wait_for("saas.instance", instance, {"active", "error"}, 60) == "active"
     assert len(mails(1)) == 1
 
 
 def test_new_credentials_replace_the_old(provisioning, mails):
-    world, subdomain = provisioning, name()
+    environment, subdomain = provisioning, name()
     host, login = f"{subdomain}.localhost", f"{subdomain}@client.test"
-    instance = world.provision(subdomain)
+    instance = environment.provision(subdomain)
     old = password_in(mails(1)[0])
-    session = log_in(world, host, login, old)
-    world.call("saas.instance", "action_send_credentials", [instance])
+    session = log_in(environment, host, login, old)
+    environment.call("saas.instance", "action_send_credentials", [instance])
     new = password_in(mails(2)[1])
-    assert log_in(world, host, login, new)
-    assert not log_in(world, host, login, old)
-    assert "oe_login_form" in world.get(host, "/odoo", session)[1], "the session of the old password has ended"
+    assert log_in(environment, host, login, new)
+    assert not log_in(environment, host, login, old)
+    assert "oe_login_form" in environment.get(host, "/odoo", session)[1], "the session of the old password has ended"
 
 
 def test_a_foreign_database_is_never_touched(provisioning):
     """A database of the right name that is not this manager's stays as it is."""
-    world, subdomain = provisioning, name()
-    database = world.database(subdomain)
-    world.world.cluster.psql(f'CREATE DATABASE "{database}"')
-    instance = world.provision(subdomain)
-    assert world.read("saas.instance", instance, "state") == "error"
-    assert database in world.databases()
-    world.world.cluster.psql(f'DROP DATABASE "{database}"')
+    environment, subdomain = provisioning, name()
+    database = environment.database(subdomain)
+    environment.environment.cluster.psql(f'CREATE DATABASE "{database}"')
+    instance = environment.provision(subdomain)
+    assert environment.read("saas.instance", instance, "state") == "error"
+    assert database in environment.databases()
+    environment.environment.cluster.psql(f'DROP DATABASE "{database}"')

@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from lokario_cli.paths import STATE
-from lokario_cli.worlds.browser import Browser
+from lokario_testing.environments.browser import Browser
 
 PICTURES = STATE / "pictures" / "saas"
 STATUS = ".o_statusbar_status .o_arrow_button_current"
@@ -20,10 +20,10 @@ def browser(provisioning):
 
 
 def test_the_life_of_an_instance_on_the_screen(provisioning, browser):
-    world, name = provisioning, f"w{uuid.uuid4().hex[:8]}"
-    world.mails.received.clear()
-    instance = world.create_instance(name)
-    browser.open(f"http://localhost:{world.server.port}/odoo/saas-instances/{instance}")
+    environment, name = provisioning, f"w{uuid.uuid4().hex[:8]}"
+    environment.mails.received.clear()
+    instance = environment.create_instance(name)
+    browser.open(f"http://localhost:{environment.server.port}/odoo/saas-instances/{instance}")
     browser.see(STATUS, "Draft")
     browser.picture(PICTURES / "1-draft.png")
 
@@ -34,7 +34,7 @@ def test_the_life_of_an_instance_on_the_screen(provisioning, browser):
     browser.see(".o_notification", "is now active at")
     browser.see(".o_field_widget[name=step_ids]", "Log in as the administrator")
     browser.picture(PICTURES / "3-active.png")
-    world.wait_for_mails(1)
+    environment.wait_for_mails(1)
 
     browser.click(".o_statusbar_buttons button:not([disabled])", "Suspend")
     browser.fill(".modal .o_field_widget[name=reason] input", "unpaid invoice")
@@ -42,11 +42,11 @@ def test_the_life_of_an_instance_on_the_screen(provisioning, browser):
     browser.click(".modal button[name=action_confirm]")
     browser.see(STATUS, "Suspended")
     browser.see(".o_notification", "has been sent")
-    assert world.get(f"{name}.localhost")[0] == 503
+    assert environment.get(f"{name}.localhost")[0] == 503
 
     browser.click("button[name=action_reactivate]:not([disabled])")
     browser.see(STATUS, "Active")
-    assert world.get(f"{name}.localhost")[0] == 200
+    assert environment.get(f"{name}.localhost")[0] == 200
 
     browser.click(".o_statusbar_buttons button:not([disabled])", "Delete")
     browser.see(".modal", "There is no way back")
@@ -61,8 +61,8 @@ def test_the_life_of_an_instance_on_the_screen(provisioning, browser):
     browser.see(STATUS, "Terminated")
     browser.see(".o_notification", "has been sent")
     browser.picture(PICTURES / "6-terminated.png")
-    assert world.database(name) not in world.databases()
-    assert len(world.wait_for_mails(4)) == 4
+    assert environment.database(name) not in environment.databases()
+    assert len(environment.wait_for_mails(4)) == 4
 
 
 def test_the_lists(provisioning, browser):
@@ -111,10 +111,10 @@ def test_the_settings(provisioning, browser):
 
 
 def test_a_secret_is_typed_replaced_and_cleared(provisioning, browser):
-    world, field = provisioning, ".o_field_widget[name=relay_password]"
-    plan = world.call("saas.plan", "copy", [world.plan_id], {"name": "With a secret"})
+    environment, field = provisioning, ".o_field_widget[name=relay_password]"
+    plan = environment.call("saas.plan", "copy", [environment.plan_id], {"name": "With a secret"})
     plan = plan[0] if isinstance(plan, list) else plan
-    browser.open(f"http://localhost:{world.server.port}/odoo/saas-plans/{plan}")
+    browser.open(f"http://localhost:{environment.server.port}/odoo/saas-plans/{plan}")
     seen = set()
     for number, typed in enumerate(("first-secret", "second-secret")):
         browser.see(f"{field} input[placeholder='{'Stored, encrypted' if number else 'Not set'}']")
@@ -122,7 +122,7 @@ def test_a_secret_is_typed_replaced_and_cleared(provisioning, browser):
         browser.fill(f"{field} input", typed)
         save(browser)
         browser.see(f"{field} input[placeholder='Stored, encrypted']")
-        seen.add(stored_secret(world, plan))
+        seen.add(stored_secret(environment, plan))
     assert len(seen) == 2, "another ciphertext"
     shown = browser.evaluate(f"document.documentElement.outerHTML + document.querySelector('{field} input').value")
     assert "first-secret" not in shown
@@ -131,7 +131,7 @@ def test_a_secret_is_typed_replaced_and_cleared(provisioning, browser):
     save(browser)
     browser.see(f"{field} input[placeholder='Not set']")
     browser.picture(PICTURES / "secret-cleared.png")
-    assert not stored_secret(world, plan)
+    assert not stored_secret(environment, plan)
 
 
 def save(browser):
@@ -140,5 +140,7 @@ def save(browser):
     browser.see(".o_form_saved")
 
 
-def stored_secret(world, plan):
-    return world.world.cluster.psql(f"SELECT relay_password FROM saas_plan WHERE id = {plan}", world.manager)
+def stored_secret(environment, plan):
+    return environment.environment.cluster.psql(
+        f"SELECT relay_password FROM saas_plan WHERE id = {plan}", environment.manager
+    )

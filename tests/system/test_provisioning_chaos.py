@@ -4,7 +4,7 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks.chaos_provisioning import kill_at_random, watch_in_the_dark
-from lokario_cli.worlds.provisioning import ProvisioningWorld
+from lokario_testing.environments.provisioning import ProvisioningEnvironment
 
 SEED = 20260314
 
@@ -17,9 +17,9 @@ def test_killing_the_server_leaves_an_instance_or_nothing(provisioning):
     assert kill_at_random(provisioning, 2, random.Random(SEED)) == []
 
 
-def test_provisions_do_not_wait_for_each_others_workers(world):
+def test_provisions_do_not_wait_for_each_others_workers(environment):
     """The documented minimum of two workers, both busy with provisions: each proves its instance by itself."""
-    with ProvisioningWorld(world, workers="2") as manager:
+    with ProvisioningEnvironment(environment, workers="2") as manager:
         manager.build_template()
         instances = [manager.create_instance(f"busy{number}") for number in range(6)]
         for instance in instances:
@@ -37,7 +37,7 @@ def kill_in_the_middle_of(manager, actions):
     begun = "SELECT count(*) FROM saas_instance WHERE operation IS NOT NULL OR state IN ('suspended', 'terminated')"
     with ThreadPoolExecutor() as pool:
         calls = [pool.submit(manager.call, "saas.instance", action, [one]) for action, one in actions.items()]
-        while int(manager.world.cluster.psql(begun, manager.manager)) < len(actions):
+        while int(manager.environment.cluster.psql(begun, manager.manager)) < len(actions):
             assert not all(call.done() for call in calls)
         manager.server.kill()
     manager.server.start()

@@ -7,10 +7,10 @@ import urllib.parse
 import pytest
 from clients import log_in, name, password_in, submit, text_of
 
+from lokario_cli.odoo_process import write_configuration
 from lokario_cli.paths import STATE, memory_folder
 from lokario_cli.setup.postgres import Cluster
-from lokario_cli.worlds.odoo import write_configuration
-from lokario_cli.worlds.provisioning import RefusedCall, run_script
+from lokario_testing.environments.provisioning import RefusedCall, run_script
 
 EDIT = """
 template = env.ref("saas_manager.mail_template_instance_suspended")
@@ -30,51 +30,51 @@ def linked(provisioning):
 
 
 def test_the_link_sets_the_password_once(linked, mails):
-    world, subdomain = linked, name()
+    environment, subdomain = linked, name()
     host, login = f"{subdomain}.localhost", f"{subdomain}@client.test"
-    world.provision(subdomain)
+    environment.provision(subdomain)
     body = text_of(mails(1)[0])
     path = re.search(r"http://\S+?(/web/reset_password\?token=\S+)", body).group(1)
     assert "Password" not in body, "no password in the mail"
     token = urllib.parse.unquote(path.partition("token=")[2])
     chosen, stolen = "chosen-by-the-client-1", "chosen-by-a-thief-1"
     for password in (chosen, stolen):
-        submit(world, host, path, login=login, token=token, password=password, confirm_password=password)
-    assert log_in(world, host, login, chosen)
-    assert not log_in(world, host, login, stolen), "the link works once"
-    assert 'name="confirm_password"' not in world.get(host, path)[1]
+        submit(environment, host, path, login=login, token=token, password=password, confirm_password=password)
+    assert log_in(environment, host, login, chosen)
+    assert not log_in(environment, host, login, stolen), "the link works once"
+    assert 'name="confirm_password"' not in environment.get(host, path)[1]
 
 
 def test_an_instance_sends_mail_on_its_first_day(provisioning, mails):
     """The administrator has lost the password: the plan's server brings the link to set another one."""
-    world, subdomain = provisioning, name()
+    environment, subdomain = provisioning, name()
     host, login = f"{subdomain}.localhost", f"{subdomain}@client.test"
-    world.provision(subdomain)
+    environment.provision(subdomain)
     mails(1)
-    submit(world, host, "/web/reset_password", login=login)
+    submit(environment, host, "/web/reset_password", login=login)
     link = re.search(rf"http://{host}:\d+(/web/reset_password\?\S*token=\S+)", text_of(mails(2)[1]))
     token = urllib.parse.parse_qs(urllib.parse.urlsplit(link.group(1)).query)["token"][0]
     chosen = "chosen-by-the-client-2"
-    submit(world, host, link.group(1), login=login, token=token, password=chosen, confirm_password=chosen)
-    assert log_in(world, host, login, chosen)
+    submit(environment, host, link.group(1), login=login, token=token, password=chosen, confirm_password=chosen)
+    assert log_in(environment, host, login, chosen)
 
 
 def test_a_staging_instance_stays_neutralized(provisioning, mails):
-    world, subdomain = provisioning, name()
-    plan = world.call("saas.plan", "copy", [world.plan_id], {"name": "Staging", "purpose": "staging"})[0]
-    instance = world.provision(subdomain, plan_id=plan)
-    assert world.read("saas.instance", instance, "state", "error_message") == ["active", False]
-    facts = world.world.cluster.psql(
+    environment, subdomain = provisioning, name()
+    plan = environment.call("saas.plan", "copy", [environment.plan_id], {"name": "Staging", "purpose": "staging"})[0]
+    instance = environment.provision(subdomain, plan_id=plan)
+    assert environment.read("saas.instance", instance, "state", "error_message") == ["active", False]
+    facts = environment.environment.cluster.psql(
         """
         SELECT (SELECT value FROM ir_config_parameter WHERE key = 'database.is_neutralized'),
                (SELECT string_agg(smtp_host, ',') FROM ir_mail_server WHERE active),
                (SELECT string_agg(cron_name, ',') FROM ir_cron WHERE active),
                (SELECT active FROM ir_ui_view WHERE key = 'web.neutralize_banner')
         """,
-        world.database(subdomain),
+        environment.database(subdomain),
     )
     assert facts == "true|invalid|Base: Auto-vacuum internal data|t"
-    assert log_in(world, f"{subdomain}.localhost", f"{subdomain}@client.test", password_in(mails(1)[0]))
+    assert log_in(environment, f"{subdomain}.localhost", f"{subdomain}@client.test", password_in(mails(1)[0]))
 
 
 @pytest.fixture
@@ -95,32 +95,32 @@ def as_plain_user(provisioning):
 def test_a_saas_user_does_the_whole_job_but_deleting(provisioning, mails, request):
     subdomain = name()
     partner = provisioning.create_client(subdomain)
-    world = request.getfixturevalue("as_plain_user")
-    instance = world.provision(subdomain, partner_id=partner)
-    assert world.read("saas.instance", instance, "state", "error_message") == ["active", False]
+    environment = request.getfixturevalue("as_plain_user")
+    instance = environment.provision(subdomain, partner_id=partner)
+    assert environment.read("saas.instance", instance, "state", "error_message") == ["active", False]
     for action in ("action_suspend", "action_reactivate", "action_send_credentials"):
-        world.call("saas.instance", action, [instance])
+        environment.call("saas.instance", action, [instance])
     assert len(mails(4)) == 4
     with pytest.raises(RefusedCall, match="Only a SaaS administrator"):
-        world.call("saas.instance", "action_terminate", [instance])
-    assert world.read("saas.instance", instance, "state") == "active"
+        environment.call("saas.instance", "action_terminate", [instance])
+    assert environment.read("saas.instance", instance, "state") == "active"
 
 
 def test_the_chart_of_accounts_and_the_languages_come_from_the_template(provisioning, mails):
-    world = provisioning
-    country = world.call("res.country", "search", [["code", "=", "FR"]])[0]
-    french = world.call("res.lang", "search", [["code", "=", "fr_FR"]], context={"active_test": False})
-    values = {"name": "France", "code": "fr", "server_id": world.server_id, "modules": "account, l10n_fr_account"}
-    template = world.call("saas.template", "create", [{**values, "country_id": country, "lang_ids": [[6, 0, french]]}])[
-        0
-    ]
-    world.call("saas.template", "action_build", [template])
-    assert world.wait_for("saas.template", template, {"ready", "failed"}, 300) == "ready"
+    environment = provisioning
+    country = environment.call("res.country", "search", [["code", "=", "FR"]])[0]
+    french = environment.call("res.lang", "search", [["code", "=", "fr_FR"]], context={"active_test": False})
+    values = {"name": "France", "code": "fr", "server_id": environment.server_id, "modules": "account, l10n_fr_account"}
+    template = environment.call(
+        "saas.template", "create", [{**values, "country_id": country, "lang_ids": [[6, 0, french]]}]
+    )[0]
+    environment.call("saas.template", "action_build", [template])
+    assert environment.wait_for("saas.template", template, {"ready", "failed"}, 300) == "ready"
     subdomain = name()
-    partner = world.create_client(subdomain, country_id=country, vat="FR23334175221", lang="fr_FR")
-    instance = world.provision(subdomain, partner_id=partner, template_id=template)
-    assert world.read("saas.instance", instance, "state", "error_message") == ["active", False]
-    facts = world.world.cluster.psql(
+    partner = environment.create_client(subdomain, country_id=country, vat="FR23334175221", lang="fr_FR")
+    instance = environment.provision(subdomain, partner_id=partner, template_id=template)
+    assert environment.read("saas.instance", instance, "state", "error_message") == ["active", False]
+    facts = environment.environment.cluster.psql(
         """
         SELECT c.chart_template, cu.name, p.vat, p.lang, (SELECT count(*) > 300 FROM account_account),
                (SELECT count(*) > 20 FROM account_tax), (SELECT count(*) > 4 FROM account_journal),
@@ -129,26 +129,26 @@ def test_the_chart_of_accounts_and_the_languages_come_from_the_template(provisio
           JOIN res_partner p ON p.id = c.partner_id
           JOIN res_currency cu ON cu.id = c.currency_id
         """,
-        world.database(subdomain),
+        environment.database(subdomain),
     )
     assert facts == "fr|EUR|FR23334175221|fr_FR|t|t|t|t"
 
 
-def test_edited_mails_and_intervals_survive_an_update(world, suite_database):
-    database = world.clone(suite_database, f"update_{os.getpid()}")
-    world.cluster.psql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true')
+def test_edited_mails_and_intervals_survive_an_update(environment, suite_database):
+    database = environment.clone(suite_database, f"update_{os.getpid()}")
+    environment.cluster.psql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true')
     try:
-        run_script(write_configuration(STATE / "conf" / f"{database}.conf", world.options()), database, EDIT)
-        world.run_odoo(database, "-u", "saas_manager", "--stop-after-init")
-        edited = world.cluster.psql(
+        run_script(write_configuration(STATE / "conf" / f"{database}.conf", environment.options()), database, EDIT)
+        environment.run_odoo(database, "-u", "saas_manager", "--stop-after-init")
+        edited = environment.cluster.psql(
             "SELECT count(*) FROM mail_template WHERE subject->>'en_US' = 'Edited subject'"
             " AND body_html->>'en_US' LIKE '%Edited by us%'",
             database,
         )
         assert edited == "1"
-        assert world.cluster.psql("SELECT count(*) FROM ir_cron WHERE interval_number = 45", database) == "1"
+        assert environment.cluster.psql("SELECT count(*) FROM ir_cron WHERE interval_number = 45", database) == "1"
     finally:
-        world.drop(database)
+        environment.drop(database)
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ def name_database_server(provisioning):
     statement = "UPDATE saas_server SET db_host = nullif('{}', ''), db_port = {}, db_user = nullif('{}', '')"
 
     def set_address(host, port, user):
-        provisioning.world.cluster.psql(statement.format(host, port, user), provisioning.manager)
+        provisioning.environment.cluster.psql(statement.format(host, port, user), provisioning.manager)
 
     yield set_address
     set_address("", 0, "")
@@ -180,12 +180,12 @@ def test_a_server_with_another_postgresql_is_refused(provisioning, name_database
 
 
 def test_a_server_with_a_named_postgresql(provisioning, mails, name_database_server):
-    world, options = provisioning, provisioning.world.cluster.odoo_options()
+    environment, options = provisioning, provisioning.environment.cluster.odoo_options()
     name_database_server(options["db_host"], options.get("db_port", 5432), options["db_user"])
-    instance = world.provision(name())
-    assert world.read("saas.instance", instance, "state", "error_message") == ["active", False]
+    instance = environment.provision(name())
+    assert environment.read("saas.instance", instance, "state", "error_message") == ["active", False]
     name_database_server("127.0.0.1", 9, "odoo")
-    unreachable = world.create_instance(name())
+    unreachable = environment.create_instance(name())
     with pytest.raises(RefusedCall, match="does not answer"):
-        world.call("saas.instance", "action_provision_instance", [unreachable])
-    assert world.read("saas.instance", unreachable, "state") == "draft"
+        environment.call("saas.instance", "action_provision_instance", [unreachable])
+    assert environment.read("saas.instance", unreachable, "state") == "draft"

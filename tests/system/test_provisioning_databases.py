@@ -10,7 +10,7 @@ import psycopg2
 import pytest
 
 from lokario_cli.setup.postgres import binaries
-from lokario_cli.worlds.provisioning import instance_tools
+from lokario_testing.environments.provisioning import instance_tools
 
 SALES_MODULES = ["base", "web", "mail", "portal", "auth_signup", "sale_management", "account", "website", "auth_oauth"]
 
@@ -21,8 +21,8 @@ def tools():
 
 
 @pytest.fixture
-def postgres(world, tools):
-    options = world.cluster.odoo_options()
+def postgres(environment, tools):
+    options = environment.cluster.odoo_options()
     return tools.postgres_admin.PostgresAdmin(
         options["db_host"], int(options.get("db_port") or 0), options["db_user"], options.get("db_password") or ""
     )
@@ -34,12 +34,12 @@ def mark(tools):
 
 
 @pytest.fixture
-def hidden(world, postgres, mark, instance_template):
+def hidden(environment, postgres, mark, instance_template):
     """A dark copy of a small template; removed afterwards."""
     name = f"t-dark-{uuid.uuid4().hex[:8]}"
     postgres.clone_hidden(instance_template, name, mark)
     yield name
-    world.drop(name)
+    environment.drop(name)
 
 
 def test_a_dark_copy_is_invisible_until_published(postgres, mark, hidden):
@@ -68,10 +68,10 @@ def test_a_database_in_the_way_is_kept(postgres, tools, mark, hidden, instance_t
     assert postgres.find(hidden).comment == str(mark)
 
 
-def test_drops_under_reconnecting_clients(world, postgres, mark, instance_template):
+def test_drops_under_reconnecting_clients(environment, postgres, mark, instance_template):
     """20 of 20 succeed, each within a second, while clients come back as fast as they can."""
     durations = []
-    options = world.cluster.odoo_options()
+    options = environment.cluster.odoo_options()
     for _round in range(20):
         name = f"t-drop-{uuid.uuid4().hex[:8]}"
         postgres.clone_hidden(instance_template, name, mark)
@@ -185,19 +185,19 @@ def found(words, dumped):
 
 
 @pytest.fixture(scope="module")
-def sales_template(world):
-    return world.cached_database(SALES_MODULES, languages="fr_FR")
+def sales_template(environment):
+    return environment.cached_database(SALES_MODULES, languages="fr_FR")
 
 
-def test_no_secret_of_the_template_reaches_a_client(world, tools, postgres, mark, sales_template):
+def test_no_secret_of_the_template_reaches_a_client(environment, tools, postgres, mark, sales_template):
     """At least 40 canaries in a template with sales, accounting, website and OAuth: none in the instance."""
-    source = world.clone(sales_template, f"canary_{uuid.uuid4().hex[:8]}")
+    source = environment.clone(sales_template, f"canary_{uuid.uuid4().hex[:8]}")
     name = f"t-canary-{uuid.uuid4().hex[:8]}"
     canaries = Canaries()
     try:
-        canaries.plant(world.cluster.psql, source)
+        canaries.plant(environment.cluster.psql, source)
         assert len(canaries.words) >= 40
-        planted = dump(world, source)
+        planted = dump(environment, source)
         assert found(canaries.words, planted) == canaries.words, "each one was really there"
         postgres.clone_hidden(source, name, mark)
         with postgres.session(name) as connection:
@@ -212,15 +212,15 @@ def test_no_secret_of_the_template_reaches_a_client(world, tools, postgres, mark
             armed = tools.armer.snapshot(connection)
         assert before == armed != disarmed
         assert {"ir_cron", "ir_ui_view", "ir_mail_server"} <= set(before)
-        content = dump(world, name)
+        content = dump(environment, name)
         assert found(canaries.words, content) == []
     finally:
-        world.drop(name)
-        world.drop(source)
+        environment.drop(name)
+        environment.drop(source)
 
 
-def test_a_broken_neutralize_file_is_told_and_stops_nothing_else(tools, postgres, mark, hidden, world):
-    world.cluster.psql("ALTER TABLE mail_push RENAME TO mail_push_gone", hidden)
+def test_a_broken_neutralize_file_is_told_and_stops_nothing_else(tools, postgres, mark, hidden, environment):
+    environment.cluster.psql("ALTER TABLE mail_push RENAME TO mail_push_gone", hidden)
     with postgres.session(hidden) as connection:
         failures = tools.neutralizer.neutralize(connection)
         assert [failure.module for failure in failures] == ["mail"]
@@ -238,8 +238,8 @@ def test_what_is_left_is_found(tools, postgres, hidden):
             tools.neutralizer.verify(connection)
 
 
-def dump(world, database):
-    options = world.cluster.odoo_options()
+def dump(environment, database):
+    options = environment.cluster.odoo_options()
     command = [binaries() / "pg_dump", "-h", options["db_host"], "-U", options["db_user"], database]
     return subprocess.run([str(part) for part in command], capture_output=True, check=True).stdout
 
@@ -247,7 +247,7 @@ def dump(world, database):
 # === THE CLIENT'S COMPANY === #
 
 
-def test_the_company_is_the_clients(world, tools, postgres, hidden, tmp_path):
+def test_the_company_is_the_clients(environment, tools, postgres, hidden, tmp_path):
     """Names with quotes and accents, address, currency, logo, mail; what the template lacks is told."""
     import io
 
@@ -276,7 +276,7 @@ def test_the_company_is_the_clients(world, tools, postgres, hidden, tmp_path):
           FROM res_company c JOIN res_partner p ON p.id = c.partner_id LEFT JOIN res_country co ON co.id = p.country_id
           JOIN res_currency cu ON cu.id = c.currency_id
     """
-    row = world.cluster.psql(query, hidden).split("|")
+    row = environment.cluster.psql(query, hidden).split("|")
     assert row == [
         name, name, name, "info@eclair.test", "Lyon", "Europe/Paris", "FR", "EUR", "t", "t", "5",
         "smtp.testrelay.test", "https://eclair.test,True",
@@ -284,7 +284,7 @@ def test_the_company_is_the_clients(world, tools, postgres, hidden, tmp_path):
     assert len([path for path in tmp_path.rglob("*") if path.is_file()]) >= 1
 
 
-def test_the_administrator_is_the_clients(world, tools, postgres, hidden):
+def test_the_administrator_is_the_clients(environment, tools, postgres, hidden):
     from passlib.hash import pbkdf2_sha512
 
     credentials = tools.admin_credentials
@@ -295,7 +295,7 @@ def test_the_administrator_is_the_clients(world, tools, postgres, hidden):
         credentials.write_administrator(connection, administrator, password.hash())
     joined = "res_users u JOIN res_partner p ON p.id = u.partner_id"
     query = f"SELECT u.login, p.name, p.lang, u.password FROM {joined} WHERE u.id = 2"
-    login, name, lang, hashed = world.cluster.psql(query, hidden).split("|")
+    login, name, lang, hashed = environment.cluster.psql(query, hidden).split("|")
     assert (login, name, lang) == (address, "Zoé O'Neil", "fr_FR")
     assert hashed.startswith("$pbkdf2-sha512$600000$")
     assert pbkdf2_sha512.verify(password.text, hashed)

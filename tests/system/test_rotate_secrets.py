@@ -18,11 +18,11 @@ REVEAL = 'print("REVEALED", env["saas.plan"].search([("code", "=", "rotated")]).
 
 
 @pytest.fixture
-def lokario(world, suite_database):
+def lokario(environment, suite_database):
     """Run a verb on a database with one secret; (exit code, everything it said)."""
-    database = world.clone(suite_database, f"rotate_{os.getpid()}")
-    world.cluster.psql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true')
-    options = world.cluster.odoo_options()
+    database = environment.clone(suite_database, f"rotate_{os.getpid()}")
+    environment.cluster.psql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true')
+    options = environment.cluster.odoo_options()
     place = {"PGHOST": options["db_host"], "PGUSER": options["db_user"], "PGPORT": options.get("db_port", "5432")}
 
     def run(verb, keys, script=""):
@@ -32,11 +32,11 @@ def lokario(world, suite_database):
         return done.returncode, done.stdout + done.stderr
 
     def stored():
-        return world.cluster.psql("SELECT relay_password FROM saas_plan WHERE code = 'rotated'", database)
+        return environment.cluster.psql("SELECT relay_password FROM saas_plan WHERE code = 'rotated'", database)
 
     run.stored = stored
     yield run
-    world.drop(database)
+    environment.drop(database)
 
 
 def test_rotation(lokario):

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lokario_cli.worlds.odoo import TEST_SECRETS, Server
+from lokario_cli.odoo_process import TEST_SECRETS, Server
 
 ROUNDS, CALLERS = 6, 8
 JOB = """(SELECT res_id FROM ir_model_data WHERE model = 'ir.cron' AND name = 'ir_cron_account_deletions')"""
@@ -24,16 +24,16 @@ SELECT count(*) FROM race a JOIN race b ON a.started < b.started AND b.started <
 
 
 @pytest.fixture
-def site(world, suite_database):
-    database = world.clone(suite_database, f"race_{os.getpid()}")
-    world.cluster.psql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true')
-    world.cluster.psql(PLANTED, database)
+def site(environment, suite_database):
+    database = environment.clone(suite_database, f"race_{os.getpid()}")
+    environment.cluster.psql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true')
+    environment.cluster.psql(PLANTED, database)
     options = {"lokario/manager_db": database, "db_name": database, "max_cron_threads": "2"}
-    with Server(f"race-{os.getpid()}", world.options(**options)) as server:
-        server.wake = lambda: world.cluster.psql(f"SELECT pg_notify('cron_trigger', '{database}')")
-        server.sql = lambda statement: world.cluster.psql(statement, database)
+    with Server(f"race-{os.getpid()}", environment.options(**options)) as server:
+        server.wake = lambda: environment.cluster.psql(f"SELECT pg_notify('cron_trigger', '{database}')")
+        server.sql = lambda statement: environment.cluster.psql(statement, database)
         yield server
-    world.drop(database)
+    environment.drop(database)
 
 
 def call(server):

@@ -10,11 +10,11 @@ SEED = 20261129
 
 
 @pytest.mark.expects_log("")  # every way in is tried with what is not taken
-def test_no_secret_in_the_log(world, suite_database):
-    database = world.clone(suite_database, f"secrets_{os.getpid()}")
-    world.cluster.psql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true')
+def test_no_secret_in_the_log(environment, suite_database):
+    database = environment.clone(suite_database, f"secrets_{os.getpid()}")
+    environment.cluster.psql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true')
     try:
-        leaks = chaos_secrets.plant(world, database, 4 * len(chaos_secrets.WAYS), SEED)
+        leaks = chaos_secrets.plant(environment, database, 4 * len(chaos_secrets.WAYS), SEED)
     finally:
-        world.drop(database)
+        environment.drop(database)
     assert leaks == []

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lokario_cli.worlds.client import OdooClient
-from lokario_cli.worlds.mail import MailWorld
-from lokario_cli.worlds.odoo import TEST_SECRETS, Server
+from lokario_cli.odoo_process import TEST_SECRETS, Server
+from lokario_testing.environments.client import OdooClient
+from lokario_testing.environments.mail import MailEnvironment
 
 PASSWORD = "Boite-42-de-test!"
 URL = f"/inbox/integrations/sync-all?secret={TEST_SECRETS['CRON_SECRET']}"
@@ -19,14 +19,14 @@ LOG_LINE = "🔄 Déclenchement de la synchronisation inbox via API..."
 
 
 class Office:
-    def __init__(self, world, database, server, mail):
-        self.world, self.database, self.server, self.mail = world, database, server, mail
+    def __init__(self, environment, database, server, mail):
+        self.environment, self.database, self.server, self.mail = environment, database, server, mail
         self.client = OdooClient(server.url)
         self.client.login(database, "admin", "admin")
         self.boxes = {}
 
     def sql(self, query):
-        return self.world.cluster.psql(query, self.database)
+        return self.environment.cluster.psql(query, self.database)
 
     def add_mailboxes(self):
         companies = [1, self.client.create("res.company", {"name": "Filiale belge"})]
@@ -57,23 +57,23 @@ class Office:
 
 
 @pytest.fixture(scope="module")
-def office(world, suite_database):
-    database = world.clone(suite_database, "suite_for_sync_url")
-    options = world.options(db_name=database, max_cron_threads=0, **{"lokario/manager_db": database})
+def office(environment, suite_database):
+    database = environment.clone(suite_database, "suite_for_sync_url")
+    options = environment.options(db_name=database, max_cron_threads=0, **{"lokario/manager_db": database})
     folder = Path(tempfile.mkdtemp(prefix="lokario-mail-"))
-    with MailWorld(folder, driver="maildir", everybody=PASSWORD) as mail:
-        world.cluster.psql(
+    with MailEnvironment(folder, driver="maildir", everybody=PASSWORD) as mail:
+        environment.cluster.psql(
             "DELETE FROM ir_config_parameter WHERE key = 'lokario_inbox.allowed_hosts';"
             "INSERT INTO ir_config_parameter (key, value) "
             f"VALUES ('lokario_inbox.allowed_hosts', '127.0.0.1:{mail.imap_port}')",
             database,
         )
         with Server("sync-url", options) as server:
-            office = Office(world, database, server, mail)
+            office = Office(environment, database, server, mail)
             office.add_mailboxes()
             yield office
     shutil.rmtree(folder, ignore_errors=True)
-    world.drop(database)
+    environment.drop(database)
 
 
 def test_each_call_brings_what_has_arrived(office):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from lokario_cli.odoo_process import command, process_environment, tail, write_configuration
 from lokario_cli.paths import ADDONS, ROOT, SERVER_MODULES, STATE
-from lokario_cli.worlds.odoo import command, environment, tail, write_configuration
 
 HERE = Path(__file__).parent / "upgrade"
 RELEASE = (HERE / "last_release.txt").read_text().strip()
@@ -48,11 +48,11 @@ def release(tmp_path_factory):
 class Old:
     """A database of the last release."""
 
-    def __init__(self, world, code: Path):
-        self.world, self.code = world, code
-        self.name = world.clone(world.template(), f"upgrade_{os.getpid()}")
+    def __init__(self, environment, code: Path):
+        self.environment, self.code = environment, code
+        self.name = environment.clone(environment.template(), f"upgrade_{os.getpid()}")
         self.log = STATE / "logs" / "upgrade.log"
-        options = world.options(**{"addons_path": str(code), "lokario/manager_db": self.name})
+        options = environment.options(**{"addons_path": str(code), "lokario/manager_db": self.name})
         self.conf = write_configuration(STATE / "conf" / f"{self.name}-old.conf", options)
 
     def run(self, *arguments, script: str | None = None) -> str:
@@ -60,7 +60,7 @@ class Old:
         verb = ["shell"] if script else []
         done = subprocess.run(
             [program, odoo, *verb, "-c", str(self.conf), "-d", self.name, "--no-http", *arguments],
-            env={**environment(), "PYTHONPATH": str(self.code)},
+            env={**process_environment(), "PYTHONPATH": str(self.code)},
             input=script,
             stdout=subprocess.PIPE,
             stderr=self.log.open("a"),
@@ -71,7 +71,7 @@ class Old:
         return done.stdout
 
     def ask(self, query: str):
-        return json.loads(self.world.cluster.psql(query, self.name) or "null")
+        return json.loads(self.environment.cluster.psql(query, self.name) or "null")
 
     def snapshot(self) -> dict:
         ours = "('" + "','".join(ADDONS) + "')"
@@ -89,17 +89,17 @@ class Old:
 
 
 @pytest.fixture(scope="module")
-def before_and_after(world, release):
-    old = Old(world, release)
+def before_and_after(environment, release):
+    old = Old(environment, release)
     try:
         addons = {path.parent.name for path in release.glob("*/__manifest__.py")} - set(SERVER_MODULES)
         old.run("-i", ",".join(sorted(addons)), "--stop-after-init")
         assert "SEEDED" in old.run(script=(HERE / "seed.py").read_text()), tail(old.log)
         before = old.snapshot()
-        world.run_odoo(old.name, "-u", "lokario_base", "--stop-after-init")
+        environment.run_odoo(old.name, "-u", "lokario_base", "--stop-after-init")
         yield before, old.snapshot()
     finally:
-        world.drop(old.name)
+        environment.drop(old.name)
 
 
 def test_every_record_is_found_again(before_and_after):

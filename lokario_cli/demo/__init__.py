@@ -1,1 +1,0 @@
-"""The story `./lokario demo` plays: one module per chapter, each a function of the stage."""

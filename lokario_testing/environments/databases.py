@@ -1,0 +1,135 @@
+"""Test environment: databases on one PostgreSQL cluster, cloned from a template with all dependencies."""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from lokario_cli.console import Failure, say
+from lokario_cli.odoo_process import (
+    LOGS,
+    VISITED_HOST,
+    command,
+    external_dependencies,
+    free_port,
+    process_environment,
+    tail,
+    write_configuration,
+)
+from lokario_cli.paths import ADDONS, STATE, memory_folder
+from lokario_cli.setup import odoo_source, venv
+from lokario_cli.setup.postgres import ODOO_ROLE, Cluster
+
+LANGUAGES = "fr_FR"
+
+
+def data_folder() -> Path:
+    """Odoo's data_dir (filestores, sessions) of every test environment."""
+    return memory_folder() / "data"
+
+
+class Databases:
+    """Databases on one cluster with one data folder; made for tests, benchmarks and fault injection."""
+
+    def __init__(self, cluster: Cluster):
+        self.cluster = cluster
+
+    def options(self, **more) -> dict[str, str]:
+        return {**self.cluster.odoo_options(), "data_dir": str(data_folder()), **more}
+
+    def template(self) -> str:
+        """The database with all dependencies installed; built when none fits what it would be built from."""
+        return self.cached_database(external_dependencies())
+
+    def suite_database(self, name: str) -> str:
+        """The database of this name with the whole suite, to be cloned; built for the first who asks."""
+
+        def build(building: str) -> None:
+            self.clone(self.template(), building)
+            self.run_odoo(building, "-i", ",".join(ADDONS), "--stop-after-init")
+
+        return self._built_once(name, build)
+
+    def cached_database(self, modules: list[str], languages: str = LANGUAGES) -> str:
+        oca = [line for line in venv.REQUIREMENTS.read_text().splitlines() if line.startswith("odoo-addon")]
+        built_from = "\0".join([*modules, languages, str(odoo_source.home()), *oca])
+        name = f"lokario_deps_{hashlib.sha256(built_from.encode()).hexdigest()[:12]}"
+
+        def build(building: str) -> None:
+            say(f"      building the template database ({len(modules)} modules and what they need)")
+            self.run_odoo(building, "-i", ",".join(modules), "--load-language", languages, "--stop-after-init")
+
+        return self._built_once(name, build)
+
+    def _built_once(self, name: str, build) -> str:
+        """The database of this name; `build(other name)` makes it under another one, so that it is complete or absent.
+
+        Nobody connects to it any more: it is cloned.
+        """
+        with _named_lock(name):
+            if self.cluster.psql(f"SELECT 1 FROM pg_database WHERE datname = '{name}'"):
+                return name
+            building = f"{name}_building"
+            self.drop(building)
+            build(building)
+            filestore = data_folder() / "filestore"
+            (filestore / building).mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(filestore / name, ignore_errors=True)
+            (filestore / building).rename(filestore / name)
+            self.cluster.psql(f'ALTER DATABASE "{building}" RENAME TO "{name}"')
+            self.cluster.psql(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        return name
+
+    def clone(self, source: str, target: str) -> str:
+        """A copy of a database and its filestore (hard links: Odoo never writes into a stored file)."""
+        self.drop(target)
+        with _named_lock(source):  # PostgreSQL clones a template for one client at a time
+            self.cluster.psql(f'CREATE DATABASE "{target}" TEMPLATE "{source}" OWNER {ODOO_ROLE}')
+        filestore = data_folder() / "filestore"
+        if (filestore / source).exists():
+            shutil.copytree(filestore / source, filestore / target, copy_function=os.link)
+        return target
+
+    def drop(self, database: str) -> None:
+        if self.cluster.psql(f"SELECT 1 FROM pg_database WHERE datname = '{database}'"):
+            self.cluster.psql(f'ALTER DATABASE "{database}" IS_TEMPLATE false')
+        self.cluster.psql(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+        shutil.rmtree(data_folder() / "filestore" / database, ignore_errors=True)
+
+    def run_odoo(self, database: str, *arguments, log: Path | None = None) -> int:
+        """Run Odoo until it stops by itself; its log goes to a file. Raises Failure unless it exits 0."""
+        log = log or STATE / "logs" / f"{database}.log"
+        code = self.call_odoo(database, *arguments, log=log)
+        if code:
+            raise Failure(f"Odoo stopped with {code}: see {log}\n{tail(log)}")
+        return code
+
+    def export_terms(self, database: str, addon: str, target: Path) -> None:
+        """Write the addon's translatable terms as they are in the database to a .pot file."""
+        conf = write_configuration(STATE / "conf" / f"{database}.conf", self.options())
+        program, script = command()
+        arguments = ["i18n", "export", "-c", conf, "-d", database, "-o", target, addon]
+        subprocess.run(
+            [program, script, *map(str, arguments)], env=process_environment(), check=True, stdin=subprocess.DEVNULL
+        )
+
+    def call_odoo(self, database: str, *arguments, log: Path) -> int:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        names = {"lokario/manager_db": database, "lokario/manager_hosts": VISITED_HOST}
+        conf = write_configuration(STATE / "conf" / f"{database}.conf", self.options(**names))
+        arguments = ("-c", conf, "-d", database, "-p", free_port(), "--gevent-port", free_port(), *arguments)
+        LOGS[log] = 0
+        with log.open("w") as stream:
+            return subprocess.run(
+                command(*arguments), env=process_environment(), stdin=subprocess.DEVNULL, stdout=stream, stderr=stream
+            ).returncode
+
+
+@contextlib.contextmanager
+def _named_lock(name: str):
+    with (STATE / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,281 @@
+"""A manager with saas_manager, its web server and a mail sink: everything a provisioning needs, for real."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+
+from lokario_cli.odoo_process import Server, command, process_environment, write_configuration
+from lokario_cli.paths import STATE
+
+from .databases import Databases
+from .mail import SmtpServer
+
+TEMPLATE_MODULES = "base, web, mail, portal, auth_signup"
+DONE_STATES = {"active", "error"}
+SET_UP = """
+env["res.lang"]._activate_lang("en_US")
+env.ref("base.user_admin").lang = "en_US"
+company = env.ref("base.main_company")
+company.write({{"name": "Lokario", "email": "hello@lokario.test"}})
+if "iap_enrich_auto_done" in company:  # else Odoo asks odoo.com about this address at the first login
+    company.iap_enrich_auto_done = True
+env["ir.mail_server"].create({{"name": "sink", "smtp_host": "127.0.0.1", "smtp_port": {smtp_port},
+                              "smtp_encryption": "none"}})
+server = env["saas.server"].create({{"name": "Here", "database_prefix": {prefix!r}, "base_domain": "localhost",
+                                    "protocol": "http", "public_port": {port},
+                                    "max_instances": {places}, "state": "active"}})
+template = env["saas.template"].create({{"name": "Small company", "code": "base", "server_id": server.id,
+                                        "modules": {modules!r},
+                                        "lang_ids": env["res.lang"].with_context(active_test=False).search(
+                                            [("code", "=", "fr_FR")]).ids}})
+plan = env["saas.plan"].create({{"name": "Standard", "code": "standard", "template_id": template.id,
+                                "relay_host": "127.0.0.1", "relay_port": {smtp_port}, "relay_encryption": "none",
+                                "relay_sender": "noreply@lokario.test"}})
+env.cr.commit()
+print("ENVIRONMENT", server.id, template.id, plan.id)
+"""
+
+
+class ProvisioningEnvironment:
+    """``with ProvisioningEnvironment(environment) as w: w.provision("acme")``.
+
+    ``call`` speaks to the manager as its administrator does in the browser.
+    """
+
+    def __init__(self, environment: Databases, places: int = 100, modules: str = TEMPLATE_MODULES, **options):
+        self.environment = environment
+        self.tag = uuid.uuid4().hex[:6]
+        self.manager = f"saas_manager_{self.tag}"
+        self.prefix = f"t{self.tag}-"
+        self.places = places
+        self.modules = modules
+        self.options = options
+        self._stack = contextlib.ExitStack()
+        self._cookie = ""
+        self.server: Server | None = None
+        self.mails: SmtpServer | None = None
+
+    def __enter__(self):
+        try:
+            return self._start()
+        except BaseException:
+            self._stack.close()
+            raise
+
+    def __exit__(self, *_exc):
+        self._stack.close()
+
+    def _start(self):
+        self.mails = self._stack.enter_context(SmtpServer())
+        self.environment.clone(self.environment.template(), self.manager)
+        self._stack.callback(self._drop_everything)
+        self.environment.run_odoo(self.manager, "-i", "saas_manager", "--stop-after-init")
+        options = {"lokario/manager_db": self.manager, "workers": "0", "max_cron_threads": "0", **self.options}
+        self.server = Server(f"saas-{self.tag}", self.environment.options(**options))
+        self.server_id, self.template_id, self.plan_id = self._set_up()
+        self._stack.enter_context(self.server)
+        self.log_in()
+        return self
+
+    def _set_up(self):
+        values = {"smtp_port": self.mails.port, "prefix": self.prefix, "port": self.server.port, "places": self.places}
+        printed = self.run_script(SET_UP.format(modules=self.modules, **values))
+        line = next(line for line in printed.splitlines() if line.startswith("ENVIRONMENT"))
+        return [int(word) for word in line.split()[1:]]
+
+    def run_script(self, script: str) -> str:
+        """Run Python in a shell on the manager's database; returns what it printed."""
+        return run_script(self.server.conf, self.manager, script)
+
+    def _drop_everything(self) -> None:
+        names = self.environment.cluster.psql(
+            f"SELECT datname FROM pg_database WHERE starts_with(datname, '{self.prefix}')"
+        )
+        for name in [*names.split(), self.manager]:
+            self.environment.drop(name)
+
+    # === TALKING TO THE MANAGER === #
+
+    def log_in(self, login: str = "admin", password: str = "admin") -> None:  # noqa: S107
+        self._cookie = ""
+        params = {"db": self.manager, "login": login, "password": password}
+        self.post("/web/session/authenticate", {"jsonrpc": "2.0", "params": params})
+
+    def call(self, model: str, method: str, *args, **kwargs):
+        """Call a method as the web client does; raises AssertionError with the server's sentence."""
+        params = {"model": model, "method": method, "args": list(args), "kwargs": kwargs}
+        answer = self.post("/web/dataset/call_kw", {"jsonrpc": "2.0", "params": params})
+        if "error" in answer:
+            raise RefusedCall(answer["error"]["data"]["message"], answer["error"]["data"].get("debug"))
+        return answer.get("result")
+
+    def post(self, path: str, body: dict, host: str = "localhost", **headers):
+        all_headers = {"Content-Type": "application/json", "Host": host, "Cookie": self._cookie, **headers}
+        request = urllib.request.Request(self.server.url + path, json.dumps(body).encode(), all_headers)
+        with urllib.request.urlopen(request, timeout=120) as response:
+            for cookie in response.headers.get_all("Set-Cookie") or []:
+                if cookie.startswith("session_id=") and not self._cookie:
+                    self._cookie = cookie.partition(";")[0]
+            return json.load(response)
+
+    def get(self, host: str, path: str = "/web/login", cookie: str = ""):
+        """(status, text) of a page under any host."""
+        request = urllib.request.Request(self.server.url + path, headers={"Host": host, "Cookie": cookie})
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    # === THE MAIN JOB === #
+
+    def build_template(self) -> None:
+        self.call("saas.template", "action_build", [self.template_id])
+        state = self.wait_for("saas.template", self.template_id, {"ready", "failed"}, 300)
+        assert state == "ready", self.read("saas.template", self.template_id, "build_error")
+
+    def create_client(self, name: str, email: str | None = None, **values) -> int:
+        address = email or f"{name.lower()}@client.test"
+        values = {"name": name, "is_company": True, "email": address, "lang": "en_US", **values}
+        return self.call("res.partner", "create", [values])[0]
+
+    def create_instance(self, subdomain: str, **values) -> int:
+        partner = values.pop("partner_id", None) or self.create_client(subdomain)
+        values = {"name": subdomain.title(), "subdomain": subdomain, "partner_id": partner,
+                  "plan_id": self.plan_id, **values}  # fmt: skip
+        return self.call("saas.instance", "create", [values])[0]
+
+    def provision(self, subdomain: str, timeout: float = 60, **values) -> int:
+        """Create and provision an instance through the button; returns its id once active or in error."""
+        instance = self.create_instance(subdomain, **values)
+        self.call("saas.instance", "action_provision_instance", [instance])
+        self.wait_for("saas.instance", instance, DONE_STATES, timeout)
+        return instance
+
+    def read(self, model: str, record: int, *names: str):
+        values = self.call(model, "read", [record], list(names))[0]
+        return values[names[0]] if len(names) == 1 else [values[name] for name in names]
+
+    def wait_for(self, model: str, record: int, states: set[str], timeout: float) -> str:
+        deadline = time.monotonic() + timeout
+        while (state := self.read(model, record, "state")) not in states:
+            assert time.monotonic() < deadline, f"{model} {record} is still {state}"
+            time.sleep(0.05)  # asking more often would slow down what is waited for
+        return state
+
+    def wait_for_mails(self, count: int, timeout: float = 20) -> list[str]:
+        """The raw mails received so far, once there are ``count``."""
+        deadline = time.monotonic() + timeout
+        while len(self.mails.received) < count:
+            assert time.monotonic() < deadline, f"{len(self.mails.received)} mails instead of {count}"
+            time.sleep(0.02)
+        return [raw.decode() for _sender, _to, raw, _login in self.mails.received]
+
+    def database(self, subdomain: str) -> str:
+        return f"{self.prefix}{subdomain}"
+
+    def connect(self, database: str):
+        """An autocommit connection as Odoo's own role."""
+        import psycopg2
+
+        options = self.environment.cluster.odoo_options()
+        names = {"db_host": "host", "db_port": "port", "db_user": "user", "db_password": "password"}
+        connection = psycopg2.connect(
+            dbname=database, **{names[key]: value for key, value in options.items() if key in names}
+        )
+        connection.autocommit = True
+        return connection
+
+    def databases(self) -> list[str]:
+        """Databases of this environment's instances and templates."""
+        query = f"SELECT datname FROM pg_database WHERE starts_with(datname, '{self.prefix}') ORDER BY 1"
+        return self.environment.cluster.psql(query).split()
+
+
+def run_script(conf, database: str, script: str) -> str:
+    """Run Python in Odoo's shell on a database; returns what it printed."""
+    arguments = ["-c", conf, "-d", database, "--no-http", "--shell-interface=python"]
+    program, odoo = command()
+    done = subprocess.run(
+        [program, odoo, "shell", *map(str, arguments)],
+        input=script, env=process_environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+class CronProcess:
+    """Odoo's cron thread in a process of its own, looking every 50 ms instead of every minute.
+
+    It sees this environment's instances only, because others test on the same cluster; ``listed`` stands for a worker
+    that listed these databases long ago.
+    """
+
+    PROGRAM = """
+import sys, odoo.cli, odoo.service.server as server
+prefix, listed, everything = sys.argv.pop(1), sys.argv.pop(1).split(), server.cron_database_list
+server.cron_database_list = lambda: listed or [name for name in everything() if name.startswith(prefix)]
+server.SLEEP_INTERVAL = 0.05
+odoo.cli.main()
+"""
+
+    def __init__(self, environment: ProvisioningEnvironment, listed: tuple[str, ...] = ()):
+        modules = {"server_wide_modules": "base,web,lokario_gate", "lokario/manager_db": environment.manager}
+        options = environment.environment.options(workers="0", max_cron_threads="1", **modules)
+        self._conf = write_configuration(STATE / "conf" / f"cron-{environment.tag}.conf", options)
+        self._log = STATE / "logs" / f"cron-{environment.tag}.log"
+        self._sees = (environment.prefix, " ".join(listed))
+
+    def __enter__(self):
+        command = [sys.executable, "-c", self.PROGRAM, *self._sees, "-c", str(self._conf), "--no-http"]
+        with self._log.open("w") as log:
+            self._process = subprocess.Popen(
+                command,
+                env=process_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        return self
+
+    def __exit__(self, *_exc):
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+
+class RefusedCall(AssertionError):
+    """The server answered with an error; the text is what a person would read."""
+
+
+def instance_tools():
+    """The package `saas_manager.tools`, importable without a database."""
+    import odoo.modules.module
+    from odoo.tools import config
+
+    from lokario_cli.paths import ROOT
+
+    config.parse_config(["--addons-path", str(ROOT), "--http-interface", "127.0.0.1"], setup_logging=False)
+    odoo.modules.module.initialize_sys_path()
+    from odoo.addons.saas_manager import tools
+    from odoo.addons.saas_manager.tools import (  # noqa: F401
+        admin_credentials,
+        armer,
+        catalog,
+        customizer,
+        filestore,
+        neutralizer,
+        postgres_admin,
+        probe,
+        rules,
+        scrubber,
+    )  # fmt: skip
+
+    return tools

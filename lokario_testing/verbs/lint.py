@@ -1,0 +1,73 @@
+"""Check style: ruff and pylint-odoo on Python, well-formed XML. The plain tests look for forbidden old forms."""
+
+import json
+import subprocess
+import sys
+
+PIP_AUDIT = "pip-audit==2.10.1"
+HELP = "check Python and XML of the project"
+NEEDS = {"python"}
+
+
+def configure(parser):
+    parser.add_argument("paths", nargs="*", help="folders or files (default: everything)")
+    parser.add_argument("--fix", action="store_true", help="let ruff mend what it safely can")
+    parser.add_argument("--security", action="store_true", help="ask a vulnerability database about requirements.txt")
+
+
+def run(args):
+    from lokario_cli.paths import ADDONS, ROOT
+
+    if args.security:
+        return check_security()
+    paths = args.paths or ["."]
+    addons = [addon for addon in ADDONS if not args.paths or addon in {path.rstrip("/") for path in args.paths}]
+    fix = ["--fix"] if args.fix else []
+    checks = [
+        [sys.executable, "-m", "ruff", "check", *fix, *paths],
+        [sys.executable, "-m", "ruff", "format", *([] if args.fix else ["--check", "-q"]), *paths],
+        *([[sys.executable, "-m", "pylint", *addons]] if addons else []),
+    ]
+    codes = [subprocess.run(check, cwd=ROOT).returncode for check in checks]
+    return max([*codes, check_xml(paths)])
+
+
+def check_xml(paths: list[str]) -> int:
+    from lxml import etree
+
+    from lokario_cli.console import say
+    from lokario_cli.paths import ROOT
+
+    broken = 0
+    for path in paths:
+        files = [ROOT / path] if path.endswith(".xml") else sorted((ROOT / path).rglob("*.xml"))
+        for file in files:
+            try:
+                etree.parse(str(file))
+            except etree.XMLSyntaxError as error:
+                say(f"{file}: {error}")
+                broken = 1
+    return broken
+
+
+def check_security() -> int:
+    """0 only when each pinned version was found in the database, without a known vulnerability."""
+    from lokario_cli.console import say
+    from lokario_cli.paths import ROOT, venv
+
+    audit = [str(venv() / "bin" / "uv"), "tool", "run", PIP_AUDIT, "--no-deps", "--disable-pip", "--format", "json"]
+    done = subprocess.run([*audit, "-r", str(ROOT / "requirements.txt")], capture_output=True, text=True)
+    try:
+        packages = json.loads(done.stdout)["dependencies"]
+    except ValueError:
+        say(f"pip-audit could not run, so nothing is known about the versions.\n{done.stderr.strip()[-1000:]}")
+        return 1
+    unknown = [package["name"] for package in packages if "skip_reason" in package]
+    found = [(package, one) for package in packages for one in package.get("vulns", ())]
+    for package, one in found:
+        mended = ", ".join(one["fix_versions"]) or "no version yet"
+        say(f"{package['name']} {package['version']}: {one['id']}, mended in {mended}")
+    if unknown:
+        say(f"{len(unknown)} of {len(packages)} packages are in no database that can be reached: nothing is known")
+    say(f"{len(found)} known vulnerabilities in {len(packages) - len(unknown)} packages")
+    return 1 if found or unknown else 0

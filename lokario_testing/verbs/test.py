@@ -1,0 +1,183 @@
+"""Run tests: plain ones, each addon's inside Odoo, and the system tests with real servers."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from lokario_cli.console import Failure, say
+from lokario_cli.odoo_log import Outcome, read_outcome
+from lokario_cli.paths import ADDONS, ROOT, STATE
+
+HELP = "run all tests, or those of the named addons and paths"
+# Root's tests also meet a real Postfix and real judges of DNS and DKIM; other people's skip them, and say so.
+NEEDS = {"python", "browser", "mail"} | ({"postfix", "dns"} if os.getuid() == 0 else set())
+PARALLEL = 2
+SECONDS = STATE / "test-seconds.json"
+SYSTEM = "tests/system"
+FAILURE_SHOWN = 8000  # characters of what a failing pytest printed
+# Files whose tests share what takes a minute to build run in one process.
+TOGETHER = ("test_provisioning",)
+LINE_SECONDS = {"addon": 0.06, "system": 0.25}  # of a test's code, for the order of what never ran here
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one process runs."""
+
+    name: str
+    run: Callable[[], Outcome]
+    guess: float = 0
+    """Seconds it may take, for the order when this checkout has not run it yet."""
+
+
+def configure(parser):
+    parser.add_argument("targets", nargs="*", help="an addon, a path below tests/, or addon:TestClass[.test_method]")
+    parser.add_argument("--jobs", type=int, default=PARALLEL, help=f"how much runs side by side (default {PARALLEL})")
+
+
+def run(args):
+    paths = [target for target in args.targets if target.startswith("tests")]
+    addons = [target for target in args.targets if target not in paths]
+    unknown = [addon for addon in addons if addon.split(":")[0] not in ADDONS]
+    if unknown:
+        raise Failure(f"There is no addon or path {', '.join(unknown)}. Addons: {', '.join(ADDONS)}.")
+    if not args.targets:
+        addons, paths = list(ADDONS), ["tests"]
+    return report(run_tasks(addons, paths, args.jobs))
+
+
+def run_tasks(addons: list[str], paths: list[str], jobs: int) -> Outcome:
+    """Everything beside everything else, longest first; each has databases and servers of its own."""
+    from lokario_cli.setup.postgres import Cluster
+
+    from ..environments.databases import Databases
+
+    os.environ["LOKARIO_RUN"] = suite = str(os.getpid())  # processes of one run share its database with the suite
+    with Cluster.for_tests() as cluster, ThreadPoolExecutor(jobs) as pool:
+        environment = Databases(cluster)
+        template = environment.template() if addons else ""
+        tasks = [addon_task(environment, template, addon) for addon in addons]
+        tasks += [task for path in paths for task in pytest_tasks(path)]
+        try:
+            return sum(pool.map(timed, longest_first(tasks)), Outcome())
+        finally:
+            environment.drop(f"suite_{suite}")
+
+
+def longest_first(tasks: list[Task]) -> list[Task]:
+    known = json.loads(SECONDS.read_text()) if SECONDS.exists() else {}
+    return sorted(tasks, key=lambda task: -known.get(task.name, task.guess))
+
+
+def timed(task: Task) -> Outcome:
+    start = time.monotonic()
+    outcome = task.run()
+    known = json.loads(SECONDS.read_text()) if SECONDS.exists() else {}
+    part = SECONDS.with_suffix(".part")
+    part.write_text(json.dumps({**known, task.name: round(time.monotonic() - start, 1)}, indent=1))
+    part.replace(SECONDS)
+    return outcome
+
+
+def addon_task(environment, template: str, target: str) -> Task:
+    lines = lines_of((ROOT / target.partition(":")[0] / "tests").glob("*.py"))
+    return Task(target, lambda: run_addon(environment, template, target), lines * LINE_SECONDS["addon"])
+
+
+def pytest_tasks(path: str):
+    """The system tests below a path one process a file, the plain ones in one."""
+    if not (ROOT / path.split(":")[0]).exists():
+        raise Failure(f"There is no path {path}.")
+    system = sorted((ROOT / SYSTEM).glob("test_*.py")) if path.rstrip("/") in ("tests", SYSTEM) else []
+    groups: dict[str, list[Path]] = {}
+    for file in system:
+        shared = next((prefix for prefix in TOGETHER if file.stem.startswith(prefix)), file.stem)
+        groups.setdefault(shared, []).append(file)
+    for name, files in groups.items():
+        arguments = [str(file.relative_to(ROOT)) for file in files]
+        guess = lines_of(files) * LINE_SECONDS["system"]
+        yield Task(name, lambda name=name, arguments=arguments: run_pytest(arguments, name), guess)
+    if path.rstrip("/") == SYSTEM:
+        return
+    arguments = [path, *([f"--ignore={SYSTEM}"] if system else [])]
+    name = path.replace("/", "-").replace(":", "-")
+    yield Task(name, lambda: run_pytest(arguments, name), lines_of((ROOT / "tests").rglob("*.py")) * 0.01)
+
+
+def lines_of(files) -> int:
+    return sum(len(file.read_text().splitlines()) for file in files)
+
+
+def report(outcome: Outcome) -> int:
+    for line in outcome.unexpected:
+        say(f"unexpected: {line}")
+    if not outcome.passed + outcome.failed:
+        say("No test was executed: that is a failure.")
+        outcome.failed = 1
+    say(str(Outcome(outcome.passed, outcome.failed + len(outcome.unexpected), outcome.skipped)))
+    return 1 if outcome.failed or outcome.unexpected else 0
+
+
+def run_addon(environment, template: str, target: str) -> Outcome:
+    """Install the addon on a clone of the template and run its tests (or the named class or method)."""
+    import uuid
+
+    addon, _colon, named = target.partition(":")
+    start = time.monotonic()
+    database = environment.clone(template, f"test_{addon}_{uuid.uuid4().hex[:6]}")
+    log = STATE / "logs" / f"test-{target.replace(':', '-')}.log"
+    tags = f"/{addon}:{named}" if named else f"/{addon}"
+    try:
+        code = environment.call_odoo(database, "-i", addon, "--test-tags", tags, "--stop-after-init", log=log)
+    finally:
+        for copy in (f"{database}_pristine", database):  # the former is lokario_base.tests.committed's
+            environment.drop(copy)
+    outcome = read_outcome(log, code)
+    say(f"{target}: {outcome} ({time.monotonic() - start:.0f} s, {log})")
+    if outcome.failed:
+        say(failures(log))
+    return outcome
+
+
+def failures(log: Path, limit: int = 6000) -> str:
+    """The lines of the failing tests, or the end of the log when Odoo did not get that far."""
+    lines = log.read_text(errors="replace").splitlines()
+    starts = [number for number, line in enumerate(lines) if " ERROR " in line or " CRITICAL " in line]
+    shown = [line for start in starts for line in lines[start : start + 40]] or lines[-40:]
+    return "\n".join(shown)[:limit]
+
+
+def run_pytest(arguments: list[str], name: str) -> Outcome:
+    """Run pytest and read its counts from the JUnit file; what it prints is shown when something failed."""
+    import xml.etree.ElementTree as ElementTree
+
+    from lokario_cli.odoo_process import process_environment
+
+    start = time.monotonic()
+    report_file = STATE / "logs" / f"pytest-{name}-{os.getpid()}.xml"
+    log = STATE / "logs" / f"pytest-{name}.log"
+    report_file.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report_file}", *arguments]
+    with log.open("w") as stream:
+        code = subprocess.run(
+            command, cwd=ROOT, env=process_environment(), stdin=subprocess.DEVNULL, stdout=stream, stderr=stream
+        ).returncode
+    if code == 5:  # nothing collected
+        return Outcome()
+    outcome = Outcome(failed=1)
+    if report_file.exists():
+        suite = ElementTree.parse(report_file).getroot().find("testsuite").attrib  # noqa: S314
+        report_file.unlink()
+        failed, skipped = int(suite["failures"]) + int(suite["errors"]), int(suite["skipped"])
+        passed = max(int(suite["tests"]) - failed - skipped, 0)
+        outcome = Outcome(passed, max(failed, int(code != 0)), skipped)
+    say(f"{' '.join(arguments)}: {outcome} ({time.monotonic() - start:.0f} s, {log})")
+    if outcome.failed:
+        say(log.read_text(errors="replace")[-FAILURE_SHOWN:])
+    return outcome
