@@ -24,6 +24,7 @@ class EngineApiKey(models.Model):
     _name = "engine.api.key"
     _inherit = ["lokario.access.mixin"]
     _description = "API key"
+    _machine_writes_as_sudo = True
     _order = "revoked, name, id"
 
     name = fields.Char(required=True)
@@ -100,7 +101,8 @@ class EngineApiKey(models.Model):
         return self.env["engine.secret.shown"]._show(message, token)
 
     def action_revoke(self):
-        self.write({"revoked": True})
+        self.check_access("write")
+        self.sudo().write({"revoked": True})
 
     @api.model
     def _hash_token(self, token):

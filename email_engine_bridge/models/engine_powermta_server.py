@@ -19,6 +19,7 @@ class EnginePowermtaServer(models.Model):
 
     _name = "engine.powermta.server"
     _description = "PowerMTA server"
+    _machine_writes_as_sudo = True
     _inherit = ["mail.thread", "lokario.secret.mixin", "engine.printed", "lokario.access.mixin"]
     _order = "sequence, id"
     _printed_fields = frozenset(
@@ -184,9 +185,9 @@ class EnginePowermtaServer(models.Model):
             try:
                 text = server._render_config(server.tenant_ids)
             except UserError as error:
-                server.write({"error_message": error.args[0], "is_stale": False})
+                server.sudo().write({"error_message": error.args[0], "is_stale": False})
                 continue
-            server.write({"error_message": False, "is_stale": False})
+            server.sudo().write({"error_message": False, "is_stale": False})
             version = self.env["engine.config.version"]._append(server, text, reason)
             if version.state == "draft" and server.auto_push:
                 version._request_push()

@@ -27,6 +27,7 @@ class EngineWebhookSource(models.Model):
 
     _name = "engine.webhook.source"
     _description = "Event source"
+    _machine_writes_as_sudo = True
     _inherit = ["lokario.secret.mixin", "lokario.access.mixin"]
     _order = "name, id"
 
@@ -159,7 +160,7 @@ class EngineWebhookSource(models.Model):
         message_id = self.env.context.get("engine_webhook_id")
         if message_id:
             self.env["engine.webhook.receipt"].create({"source_id": self.id, "message_id": message_id})
-        self.write({"last_received_at": fields.Datetime.now(), "received_count": self.received_count + received})
+        self.sudo().write({"last_received_at": fields.Datetime.now(), "received_count": self.received_count + received})
 
 
 class EngineWebhookReceipt(models.Model):

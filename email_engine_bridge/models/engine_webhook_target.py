@@ -140,6 +140,7 @@ class EngineWebhookDelivery(models.Model):
     _name = "engine.webhook.delivery"
     _inherit = ["lokario.access.mixin"]
     _description = "Webhook delivery"
+    _machine_writes_as_sudo = True
     _order = "id desc"
     _rec_name = "message_id"
 
@@ -162,7 +163,8 @@ class EngineWebhookDelivery(models.Model):
     _due_idx = models.Index("(next_try_at) WHERE state = 'pending'")
 
     def action_retry(self):
-        self.write({"state": "pending", "attempts": 0, "next_try_at": fields.Datetime.now()})
+        self.check_access("write")
+        self.sudo().write({"state": "pending", "attempts": 0, "next_try_at": fields.Datetime.now()})
 
     @api.model
     def _cron_deliver(self, limit=200):

@@ -43,6 +43,21 @@ class TestRights(EngineCase):
         self.server.with_user(self.users["manager"]).action_create_pull_token()
         self.assertIn("engine-manager", self.server.message_ids[0].body)
 
+    def test_no_secret_is_written_past_its_button(self):
+        """The buttons ask who presses them; a hash that is written would be a key of one's own without that."""
+        administrator = new_test_user(self.env, "engine-admin", "base.group_system")
+        manager = self.users["manager"]
+        key = self.env["engine.api.key"].create({"name": "Key", "tenant_ids": self.tenant_a.ids})
+        source = self.env["engine.webhook.source"].create({"name": "Source"})
+        forged = [(key, "key_hash"), (source, "token_hash"), (self.server, "pull_token_hash")]
+        for user in (administrator, manager):
+            user.group_ids |= self.env.ref("email_engine_bridge.group_email_engine_bridge_manager")
+            for record, name in [*forged, (key, "revoked"), (key, "window_calls"), (self.tenant_a, "pool_name")]:
+                with self.subTest(user=user.login, name=name), self.assertRaises(AccessError):
+                    record.with_user(user).write({name: False})
+        key.with_user(manager).action_revoke()
+        self.assertTrue(key.revoked)
+
     def test_a_machine_of_all_companies_is_an_administrators(self):
         self.server.company_id = False
         version = self.server._generate("Test")

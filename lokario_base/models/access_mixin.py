@@ -9,7 +9,8 @@ REFERENCES = {"many2one", "many2many", "many2one_reference", "reference"}
 
 @lru_cache
 def _author(module):
-    manifest = Manifest.for_addon(module, display_warning=False)
+    """The author of a module; None for fields that no module defines (`id`, those that an administrator adds)."""
+    manifest = module and Manifest.for_addon(module, display_warning=False)
     return manifest and manifest.get("author")
 
 
@@ -19,8 +20,8 @@ class AccessMixin(models.AbstractModel):
     * He may read each record he refers to, and its company (and whatever else ``_scope_fields`` names) fits.
     * After a write the record rules hold for the result: nothing is moved to where he may not write.
     * What the program writes (stored ``readonly`` fields, derived ones included) is refused when a record is made. In
-      a later write too: scope fields always, the rest where ``_machine_writes_as_sudo`` says that the model's own code
-      writes it through ``sudo()``.
+      a later write too: scope fields and computed ones always, the rest where ``_machine_writes_as_sudo`` says that
+      the model's own code writes it through ``sudo()``.
 
     The superuser environment is exempt: code uses ``sudo()`` once it has checked who asks. Only fields that the suite
     defines are looked at, so that core models may inherit it too.
@@ -57,7 +58,8 @@ class AccessMixin(models.AbstractModel):
         allowed = super()._has_field_access(field, operation)
         if not allowed or operation != "write" or self.env.su or not self._is_machine_field(field):
             return allowed
-        return bool(self) and field.name not in self._scope_fields() and not self._machine_writes_as_sudo
+        is_refused = field.compute or field.name in self._scope_fields() or self._machine_writes_as_sudo
+        return bool(self) and not is_refused
 
     def _readable_by_caller(self):
         """Return the records that the person behind this call may read, in whichever of his companies.

@@ -1,5 +1,5 @@
 from odoo import models
-from odoo.tests import TransactionCase, tagged
+from odoo.tests import TransactionCase, new_test_user, tagged
 
 # Models of the suite that do not check what callers set, and why.
 EXEMPT = {
@@ -45,3 +45,18 @@ class TestAccessMixin(TransactionCase):
             and field.name not in models.MAGIC_COLUMNS
         }
         self.assertEqual(unchecked, {"res.company.inbox_ai_provider_id"} & unchecked, "that one has a constraint")
+
+    def test_what_follows_from_other_fields_is_written_by_nobody(self):
+        person = new_test_user(self.env, "access-person", "base.group_user,base.group_system")
+        checked = [name for name, model in self.registry.items() if issubclass(model, self.mixin) and model._auto]
+        for name in checked:
+            record = self.env[name].with_user(person).browse(1)
+            follows = [field for field in record._fields.values() if field.compute and record._is_machine_field(field)]
+            writable = [str(field) for field in follows if record._has_field_access(field, "write")]
+            self.assertEqual(writable, [])
+
+    def test_fields_of_no_module_are_not_ours(self):
+        """`id`, and what an administrator adds: they are asked about in every read and write."""
+        for name, model in self.registry.items():
+            if issubclass(model, self.mixin):
+                self.assertFalse(self.env[name]._is_checked(model._fields["id"]))

@@ -27,6 +27,7 @@ class SaasTemplate(models.Model):
     _name = "saas.template"
     _inherit = ["mail.thread", "saas.transaction.mixin", "lokario.access.mixin"]
     _description = "SaaS Template"
+    _machine_writes_as_sudo = True
     _order = "sequence, id"
 
     name = fields.Char(required=True, tracking=True)
@@ -132,7 +133,7 @@ class SaasTemplate(models.Model):
             if template.state == "building":
                 raise UserError(self.env._("“%s” is being built already.", template.name))
             template.server_id._check_answers()
-            template.write({"state": "building", "build_error": False, "build_step": self.env._("Waiting")})
+            template.sudo().write({"state": "building", "build_error": False, "build_step": self.env._("Waiting")})
             template.with_delay(
                 channel="root.provision",
                 identity_key=f"saas.template:build:{template.id}",
@@ -160,11 +161,11 @@ class SaasTemplate(models.Model):
             self._drop_database(name)
         problem = self.server_id._problem_text(err)
         with self._own_transaction() as template:
-            template.write({"state": "failed", "build_error": problem, "build_step": False})
+            template.sudo().write({"state": "failed", "build_error": problem, "build_step": False})
             template._tell_progress()
 
     def _set_built(self, name, version, recipe, duration):
-        self.write(
+        self.sudo().write(
             {
                 "state": "ready",
                 "version": version,
@@ -204,7 +205,7 @@ class SaasTemplate(models.Model):
 
     def _tell_build_step(self, text):
         with self._own_transaction() as template:
-            template.build_step = text
+            template.sudo().build_step = text
             template._tell_progress()
 
     def _tell_progress(self):

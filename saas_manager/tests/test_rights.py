@@ -47,3 +47,15 @@ class TestRights(SaasCase, MailCommon):
         with self.mock_mail_gateway():
             self.instance._send_suspension_email()
         self.assertEqual([mail["email_to"] for mail in self._mails], [["marie@martin.test"]])
+
+    def test_what_the_program_writes_is_nobody_elses(self):
+        """The address in the mail with the link, the database behind the buttons, the database that is copied."""
+        forged = {"url": "https://evil.test", "domain": "evil.test", "host": "evil.test", "database_name": "lokario"}
+        for name, value in {**forged, "takes_place": False, "activation_date": False, "attempt": "x"}.items():
+            for user in (self.user, self.administrator):
+                with self.subTest(name=name, user=user.login), self.assertRaises(AccessError):
+                    self.instance.with_user(user).write({name: value})
+        for name in ("template_db", "previous_db", "version", "state", "is_template_ready"):
+            with self.subTest(name=name), self.assertRaises(AccessError):
+                self.template.with_user(self.administrator).write({name: self.template[name]})
+        self.instance.with_user(self.user).subdomain = self.instance.subdomain  # what is typed stays a person's
