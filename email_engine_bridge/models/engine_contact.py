@@ -25,7 +25,8 @@ class EngineContact(models.Model):
     tag_ids = fields.Many2many("engine.contact.tag", "engine_contact_tag_rel", "contact_id", "tag_id", "Tags")
     flag = fields.Selection(
         [("role", "Role address"), ("invalid", "Not an address")],
-        readonly=True,
+        compute="_compute_flag",
+        store=True,
         help="Role addresses (info@, contact@…) are no person; wrong ones are kept but never written to.",
     )
     consent = fields.Selection(CONSENTS, required=True, default="unknown")
@@ -34,6 +35,11 @@ class EngineContact(models.Model):
     suppression_id = fields.Many2one("engine.suppression", compute="_compute_suppression_id")
 
     _email_uniq = models.UniqueIndex("(tenant_id, email)", "This tenant has this contact already.")
+
+    @api.depends("email")
+    def _compute_flag(self):
+        for contact in self:
+            contact.flag = inspect_address(contact.email or "") or False
 
     @api.depends("email", "tenant_id")
     def _compute_suppression_id(self):
@@ -65,11 +71,10 @@ class EngineContact(models.Model):
 
     @api.model
     def _with_address(self, vals):
-        """The address in the form that identifies it, with what is noticed about it."""
+        """The address in the form that identifies it, and the moment of what is said about consent."""
         vals = dict(vals)
         if vals.get("email"):
             vals["email"] = normalise_address(vals["email"])
-            vals["flag"] = inspect_address(vals["email"]) or False
         if vals.get("consent") in ("given", "withdrawn"):
             vals.setdefault("consent_at", fields.Datetime.now())
         return vals

@@ -58,6 +58,15 @@ class TestRights(EngineCase):
         key.with_user(manager).action_revoke()
         self.assertTrue(key.revoked)
 
+    def test_users_type_contacts(self):
+        contacts = self.env["engine.contact"].with_user(self.users["reader"])
+        contact = contacts.create({"email": " Info@Client.test", "tenant_id": self.tenant_a.id})
+        self.assertEqual((contact.email, contact.flag), ("info@client.test", "role"))
+        contact.email = "marie@client.test"
+        self.assertFalse(contact.flag)
+        with self.assertRaises(AccessError):
+            contact.flag = "role"
+
     def test_a_machine_of_all_companies_is_an_administrators(self):
         self.server.company_id = False
         version = self.server._generate("Test")
