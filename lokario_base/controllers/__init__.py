@@ -1,3 +1,4 @@
 from . import contact
 from . import deletion
+from . import export
 from . import signup

@@ -5,7 +5,10 @@ from ..tools import private_page
 
 
 class IrHttp(models.AbstractModel):
-    """Routes with ``private_page=True``: headers of `tools/private_page.py`, and texts as their only parameters."""
+    """Routes with ``private_page=True``: headers of `tools/private_page.py`, and texts as their only parameters.
+
+    No route's method takes a parameter called `self` from a visitor: Python would refuse the call, an error of ours.
+    """
 
     _inherit = "ir.http"
 
@@ -17,6 +20,7 @@ class IrHttp(models.AbstractModel):
 
     @classmethod
     def _dispatch(cls, endpoint):
+        request.params.pop("self", None)
         if not endpoint.routing.get("private_page"):
             return super()._dispatch(endpoint)
         request.params = private_page.text_parameters(request.params)

@@ -1,5 +1,6 @@
 from . import test_contact
 from . import test_deletion
+from . import test_export
 from . import test_install
 from . import test_password
 from . import test_private_page

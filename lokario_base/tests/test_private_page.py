@@ -40,6 +40,13 @@ class TestPrivatePage(HttpCase):
             self.post("/auth/verify/resend", data={"login": value})
         self.post("/auth/verify/resend", files={"login": ("x.bin", bytes(range(256)))})
 
+    def test_no_name_of_a_parameter_is_a_server_error(self):
+        pages = (*PAGES, "/contact", "/auth/signup", "/web/login", "/users/process-account-deletions")
+        for path in (*pages, *(f"/fr{page}" for page in pages)):
+            for name in ("self", "cls", "endpoint", "token[]", "__class__", "\0"):
+                response = self.opener.get(self.base_url() + path, params={name: "1"}, timeout=20)
+                self.assertLess(response.status_code, 500, (path, name))
+
     def post(self, path, data=None, **options):
         data = {**(data or {}), "csrf_token": http.Request.csrf_token(self)}
         response = self.opener.post(self.base_url() + path, data=data, timeout=20, **options)
