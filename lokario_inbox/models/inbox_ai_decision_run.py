@@ -159,7 +159,7 @@ class InboxAiDecision(models.Model):
         """Ask the gate about exactly what would leave."""
         message, company = self.message_id, self.company_id
         mails = self.conversation_id._live_messages()
-        ours = [mail.body_text or "" for mail in mails if mail.is_sent_by_us()]
+        ours = self.conversation_id._texts_we_sent()
         theirs = [f"{mail.subject or ''}\n{mail._visible_text()}" for mail in mails if not mail.is_sent_by_us()]
         language = gate_language.detect_language(message.body_text or "")
         context = reply_gate.Context(

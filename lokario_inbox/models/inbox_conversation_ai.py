@@ -3,6 +3,8 @@ from odoo.exceptions import UserError
 from odoo.tools import html2plaintext
 
 from ..tools.ai_prompt import Mail
+from ..tools.fenced_reader import reader
+from ..tools.quoted_html import fold_html
 
 
 class InboxConversation(models.Model):
@@ -49,6 +51,14 @@ class InboxConversation(models.Model):
             )
             for mail in self._live_messages()
         )
+
+    def _texts_we_sent(self):
+        """What was written here in the mails that left by the outbox, as it was seen, without the history they quote.
+
+        Only that lends values to an automatic answer: a quotation holds the values of whoever wrote it.
+        """
+        sent = self.sudo().outgoing_ids.filtered(lambda outgoing: outgoing.state == "sent" and outgoing.body_html)
+        return [reader.visible_text(fold_html(outgoing.body_html).visible) for outgoing in sent]
 
     def _is_long_for_ai(self):
         """Whether the company wants a conversation of this length summarised by itself."""

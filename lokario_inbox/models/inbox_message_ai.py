@@ -77,7 +77,7 @@ class InboxMessage(models.Model):
 
     def is_sent_by_us(self):
         self.ensure_one()
-        return self.direction == "out"
+        return self.is_own
 
     def _visible_text(self):
         """Return what a person sees of the mail; hidden text lends nothing to an answer."""

@@ -14,6 +14,24 @@ class InboxMessage(models.Model):
 
     is_newsletter = fields.Boolean()
     is_automatic = fields.Boolean(help="Nobody wrote it: robot, list, bounce.")
+    automatic_kind = fields.Selection(
+        [
+            ("failure", "Delivery failure"),
+            ("delayed", "Delayed delivery"),
+            ("delivered", "Delivery confirmation"),
+            ("receipt", "Read receipt"),
+            ("vacation", "Automatic answer"),
+            ("list", "List or newsletter"),
+            ("notification", "Notification"),
+        ],
+        readonly=True,
+        help="What a machine wrote; empty when a person may have written it.",
+    )
+    report_address = fields.Char(readonly=True, help="The recipient that a delivery report is about.")
+    report_reason = fields.Char(readonly=True, help="What the delivery report says: status and the server's words.")
+    returned_ref = fields.Char(
+        readonly=True, index="btree_not_null", help="Message-ID, case folded, of the mail a delivery report is about."
+    )
 
     def _after_store(self):
         super()._after_store()
@@ -48,7 +66,8 @@ class InboxMessage(models.Model):
     def _outsider(self, row, own):
         """Return the normalised address of the outsider: author of a received, first recipient of a sent mail."""
         if row["direction"] == "in":
-            return "" if row["is_newsletter"] else row["from_address"] or ""
+            is_nobody = row["is_newsletter"] or row["from_address"] in own  # a From of ours that nothing proves
+            return "" if is_nobody else row["from_address"] or ""
         return next((address for address in addresses(row["email_to"]) if address not in own), "")
 
     def _partners_by_address(self, company, wanted):

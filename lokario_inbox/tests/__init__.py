@@ -27,4 +27,6 @@ from . import test_links
 from . import test_committed
 from . import test_odd_servers
 from . import test_kinds
+from . import test_automatic_mail
+from . import test_ours
 from . import test_rights

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from odoo import fields
 
+from ..tools.automatic_mail import read_headers
 from ..tools.mime_message import Mail
 from ..tools.sync_plan import Fetched, RawItem
 
@@ -24,6 +25,11 @@ def make_pair(
 ):
     """A (RawItem, Mail) pair; ``fields_of_mail``: any other field of Mail. The identity is "mail <number>"."""
     moment = date or fields.Datetime.now() - timedelta(hours=1, minutes=-number % 50)
+    marks = {"From": sender} | {
+        name.replace("_", "-"): fields_of_mail[name]
+        for name in ("auto_submitted", "return_path", "precedence", "list_id")
+        if name in fields_of_mail
+    }
     item = RawItem(uid=number, flags="\\Seen" if is_seen else "", internaldate=moment, size=1000)
     mail = Mail(
         message_id=f"<m{number}@client.com>" if mid is None else mid,
@@ -35,7 +41,7 @@ def make_pair(
         preview="Bonjour",
         size=1000,
         headers=headers,
-        **{"identity": f"mail {number}", **fields_of_mail},
+        **{"identity": f"mail {number}", "automatic_kind": read_headers(marks.items()).kind, **fields_of_mail},
     )
     return item, mail
 

@@ -11,9 +11,20 @@ _LOOKALIKES = str.maketrans("авеіјокмнрстухѕԁɡαορντκικ�
 _LEET = str.maketrans("013457@$", "oieastas")
 
 
+# Without a shape of their own (Default_Ignorable_Code_Point): a number written around them reads as if without them.
+_IGNORABLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
+    "\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+_ON_A_DIGIT = re.compile(r"(?<=\d)[\u0300-\u036f\u20d0-\u20f0]+")  # strokes, rings, key caps
+
+
 def plain(text: str) -> str:
-    """Return text in NFKC (full-width and styled letters folded, all decimal digits ASCII), spaces normalised."""
-    folded = unicodedata.normalize("NFKC", text)
+    """Return text in NFKC (full-width and styled letters folded, all decimal digits ASCII), spaces normalised.
+
+    Without characters that have no shape.
+    """
+    folded = _ON_A_DIGIT.sub("", _IGNORABLE.sub("", unicodedata.normalize("NFKC", _IGNORABLE.sub("", text))))
     folded = "".join(str(unicodedata.decimal(char)) if char.isdecimal() else char for char in folded)
     return re.sub(r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]", " ", folded)
 
@@ -29,7 +40,11 @@ def hidden_characters(text: str) -> str:
     """Return the name of the first character that a reader does not see (format, private use, variation), or ""."""
     for char in text:
         category = unicodedata.category(char)
-        if category in ("Cf", "Co", "Cn", "Cs") or (category == "Cc" and char not in "\r\n\t"):
+        if (
+            _IGNORABLE.match(char)
+            or category in ("Cf", "Co", "Cn", "Cs")
+            or (category == "Cc" and char not in "\r\n\t")
+        ):
             if char == "\u200d" or char == "\ufe0f":
                 continue  # joins emoji
             return unicodedata.name(char, f"U+{ord(char):04X}")

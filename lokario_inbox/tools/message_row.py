@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from .authentication import authentication_verdict
-from .mail_traits import mail_traits
+from .delivery_report import LIST
+from .mail_traits import is_newsletter
 from .message_ids import parse_ids
 from .threading import subject_key
 
@@ -63,41 +64,37 @@ _TEXTS = (
 
 def derived_columns(mail, place):
     """What follows from mail and place: direction, identifiers for threading, kind, proof of the author."""
-    is_sent = place.special_use == "sent" or mail.from_address in place.own_addresses
+    is_own = _is_proved_own(mail, place)
     (message_ref, *_rest) = parse_ids(mail.message_id) or ("",)
     return {
-        "direction": "out" if is_sent else "in",
-        "is_own": _is_proved_own(mail, place, is_sent),
+        "direction": "out" if is_own else "in",
+        "is_own": is_own,
         "message_ref": message_ref,
         "reference_ids": list(parse_ids(mail.references, mail.in_reply_to)),
         "thread_key": subject_key(mail.subject)[0][:_THREAD_KEY],
         "authentication": authentication_verdict(mail.headers, mail.from_address, place.trusted),
-        **_kind(mail, is_sent),
+        **_kind(mail, is_own),
     }
 
 
-def _is_proved_own(mail, place, is_sent):
-    """Did the mailbox itself write it? By evidence, never by From.
+def _is_proved_own(mail, place):
+    """Did the mailbox itself write it? By evidence, never by From alone: anybody writes what he likes there.
 
     A mail in Sent or Drafts was put there by somebody with the password; a hidden copy is expected by its Message-ID.
     Gmail shows one folder, "All Mail": there what was received carries the verdict of Gmail, what was sent none.
     """
-    if place.special_use in ("sent", "drafts") or (is_sent and mail.message_id in place.expected):
+    names_us = mail.from_address in place.own_addresses
+    if place.special_use in ("sent", "drafts") or (names_us and mail.message_id in place.expected):
         return True
     headers = mail.headers.lower()
     received = "authentication-results:" in headers or "received-spf:" in headers
-    return place.special_use == "all" and is_sent and not received
+    return place.special_use == "all" and names_us and not received
 
 
-def _kind(mail, is_sent):
-    if is_sent:
-        return {"is_newsletter": False, "is_automatic": False}
-    traits = mail_traits(
-        from_address=mail.from_address,
-        list_id=mail.list_id,
-        precedence=mail.precedence,
-        auto_submitted=mail.auto_submitted,
-        return_path=mail.return_path,
-        headers=mail.headers,
-    )
-    return {"is_newsletter": traits.is_newsletter, "is_automatic": traits.is_automatic}
+def _kind(mail, is_own):
+    newsletter = not is_own and is_newsletter(mail.headers, mail.precedence)
+    kind = None if is_own else mail.automatic_kind or (LIST if newsletter else None)
+    report = {
+        name: (kind and getattr(mail, name)) or None for name in ("report_address", "report_reason", "returned_ref")
+    }
+    return {"is_newsletter": newsletter, "is_automatic": bool(kind), "automatic_kind": kind, **report}

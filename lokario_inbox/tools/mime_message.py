@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC
 
 from ..exceptions import UnreadableMail
+from .automatic_mail import read_message
 from .mail_addresses import addresses, joined, pairs
+from .message_ids import parse_ids
 from .mime_html import sanitise, to_text
 from .mime_parts import collect
-from .mime_text import decode_bytes, decode_field
+from .mime_text import clean, decode_bytes, decode_field
 
 HEADERS_MAX = 64 * 1024
 BODY_MAX = 1_000_000  # characters of plain text kept
@@ -49,6 +51,10 @@ class Mail:
     precedence: str = ""
     return_path: str = ""
     headers: str = ""
+    automatic_kind: str = ""
+    report_address: str = ""
+    report_reason: str = ""
+    returned_ref: str = ""
     attachments: tuple = ()
 
 
@@ -61,7 +67,7 @@ def parse_mail(raw):
         raise UnreadableMail("The parts of this mail are nested too deeply.") from err
     mail = parse_headers(message, raw_header(raw))
     return replace(
-        _with_body(mail, *bodies),
+        _with_kind(_with_body(mail, *bodies), message),
         identity=hashlib.sha256(raw).hexdigest(),
         size=len(raw),
         attachments=tuple(attachments),
@@ -97,7 +103,7 @@ def raw_header(raw):
 def parse_partial(header, size, bodies, attachments):
     """A mail too big to be downloaded whole: header bytes, decoded (plain, html) and parts."""
     message = email.message_from_bytes(without_odd_fields(header), policy=email.policy.compat32)
-    mail = _with_body(parse_headers(message, header), *bodies)
+    mail = _with_kind(_with_body(parse_headers(message, header), *bodies), message)
     digest = hashlib.sha256(b"partial\0%d\0" % size + header).hexdigest()
     return replace(mail, identity=digest, size=size, attachments=tuple(attachments))
 
@@ -174,6 +180,18 @@ def _with_body(mail, plain, markup):
     text = plain if plain.strip() or not markup else to_text(markup)[:BODY_MAX]
     preview = " ".join(_without_quotes(text)[:4000].split())[:PREVIEW_LENGTH]
     return replace(mail, body_text=text, body_html=safe, preview=preview)
+
+
+def _with_kind(mail, message):
+    """Who wrote it, a person or a machine, and what a delivery report says."""
+    found = read_message(message, mail.body_text)
+    return replace(
+        mail,
+        automatic_kind=found.kind,
+        report_address=clean(found.address)[:320],
+        report_reason=clean(found.reason)[:500],
+        returned_ref=(parse_ids(found.returned_id) or ("",))[0],
+    )
 
 
 def _without_quotes(text):

@@ -186,6 +186,9 @@ class Threader:
         return mail.sender in people or (mail.authentication == "pass" and self._is_colleague(mail.sender, people))
 
     def _outsiders(self, mail):
+        """The people of a mail; a forged one names nobody, whomever it was addressed to."""
+        if mail.authentication == "fail" and not mail.is_own:
+            return frozenset()
         return (mail.recipients | {mail.sender}) - self._own - {""}
 
     def _is_colleague(self, address, people):
