@@ -92,6 +92,7 @@ class EngineApiKey(models.Model):
     @confirm_identity
     def action_issue_token(self):
         """Give the key a secret (a new one: the former stops working) and show it once."""
+        self.ensure_one()
         self.check_access("write")
         if self.revoked:
             raise UserError(self.env._("Key %s is revoked for good. Create another key.", self.name))

@@ -70,7 +70,8 @@ class EngineMailwizzPart(models.Model):
     @api.depends("campaign_id.content", "variant")
     def _compute_subject(self):
         for part in self:
-            part.subject = part.campaign_id.content["subjects"][part.variant]
+            subjects = (part.campaign_id.content or {}).get("subjects", [])
+            part.subject = dict(enumerate(subjects)).get(part.variant)
 
     def _get_name(self):
         """Carries our number, so that what a crash left unsaid is found again."""

@@ -78,6 +78,7 @@ class EngineWebhookSource(models.Model):
     @confirm_identity
     def action_new_token(self):
         """Show the path of a new token, once."""
+        self.ensure_one()
         self.check_access("write")
         _logger.info("webhook source %s: new address issued by user #%s", self.id, self.env.uid)
         path = f"{self.get_base_url()}/api/v2/webhooks/{self.kind}/{self._issue_token()}"

@@ -10,7 +10,7 @@ from odoo.exceptions import ValidationError
 from odoo.addons.lokario_base.fields import Secret
 from odoo.addons.lokario_base.identity import confirm_identity
 
-from ..exceptions import EngineUnavailable
+from ..exceptions import EngineRejected, EngineUnavailable
 from ..tools import standard_webhooks
 from ..tools.webhook_client import WebhookClient
 
@@ -189,6 +189,8 @@ class EngineWebhookDelivery(models.Model):
                 status = delivery.target_id._get_client__().deliver(delivery.message_id, delivery.body.encode())
             except EngineUnavailable as error:
                 delivery._set_retry(str(error))
+            except EngineRejected as error:  # its secret is none
+                delivery.write({"state": "failed", "answer": str(error)})
             else:
                 delivery.write({"state": "sent", "answer": f"HTTP {status}"})
 

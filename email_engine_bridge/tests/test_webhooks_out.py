@@ -71,6 +71,14 @@ class TestOutgoingWebhooks(EngineCase):
         self.assertEqual(payload["tenant_id"], self.tenant_a.id)
         self.assertEqual(self.target.delivery_ids.state, "sent")
 
+    def test_a_secret_that_is_none_stops_no_other_target(self):
+        broken = self.target.copy({"tenant_id": self.tenant_b.id, "signing_secret": "no base64"})
+        self._add_events(self.tenant_b, 1)
+        self._add_events(self.tenant_a, 1)
+        self._run_cron()
+        self.assertEqual(broken.delivery_ids.mapped("state"), ["failed"])
+        self.assertEqual(self.target.delivery_ids.mapped("state"), ["sent"])
+
     def test_failures_are_retried_with_the_same_id_and_given_up_at_last(self):
         self._add_events(self.tenant_a, 1)
         self.server.answers = [500, 302] + [500] * 20

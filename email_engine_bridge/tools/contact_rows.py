@@ -17,6 +17,7 @@ import idna
 
 from ..exceptions import EngineRejected
 from .csv_lines import MAX_ROW, CsvLines
+from .finding import _
 from .storable_json import find_unstorable
 
 # RFC 5321 §4.5.3.1: 64 octets before the @, 255 after it. RFC 2142 names the role mailboxes.
@@ -40,7 +41,7 @@ ALIASES = {"fname": "first_name", "lname": "last_name", "prénom": "first_name",
 )
 # Copied with an address from pages and joined files: soft hyphen, zero-width and direction marks, byte order mark.
 INVISIBLE = dict.fromkeys([0xAD, 0xFEFF, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065)])
-UNREADABLE = "The text is neither UTF-8 nor Windows-1252: save the file as UTF-8"
+UNREADABLE = _("The text is neither UTF-8 nor Windows-1252: save the file as UTF-8")
 PIECE = 1024 * 1024  # bytes whose encoding is looked at together
 MAX_ATTRIBUTES = 16 * 1024  # characters of one contact's further values
 MAX_NAME = 200
@@ -127,7 +128,9 @@ def _find_encoding(body, content_type):
     for encoding in [declared] if declared not in (None, "utf-8", "utf8") else guesses:
         if _is_readable(body, encoding):
             return encoding
-    raise EngineRejected(UNREADABLE if not declared else f"The text is no {declared}, though its type says so")
+    if declared:
+        raise EngineRejected(_("The text is no %(encoding)s, though its type says so"), encoding=declared)
+    raise EngineRejected(UNREADABLE)
 
 
 def _is_readable(body, encoding):
@@ -158,14 +161,14 @@ def _csv_rows(body, encoding):
     rows = csv.reader(lines, delimiter=delimiter)
     header = [_column(name) for name in next(rows, [])]
     if "email" not in header:
-        raise EngineRejected("The first line must name the columns, email among them")
+        raise EngineRejected(_("The first line must name the columns, email among them"))
     try:
         for row in rows:
             lines.row_ended()
             if row:
                 yield _folded(header, row)
     except csv.Error as error:
-        raise EngineRejected(f"Line {rows.line_num}: {error}") from error
+        raise EngineRejected(_("Line %(line)s: %(error)s"), line=rows.line_num, error=str(error)) from error
 
 
 def _folded(header, row):

@@ -1,6 +1,7 @@
 """Lines for `csv.reader`, which would gather a row that never ends until the memory does."""
 
 from ..exceptions import EngineRejected
+from .finding import _
 
 MAX_ROW = 1024 * 1024  # characters of one row, its line breaks inside of quotes included
 
@@ -19,7 +20,7 @@ class CsvLines:
         line = next(self._lines)
         self._size += len(line)
         if self._size > MAX_ROW:
-            raise EngineRejected("A row is longer than %(most)s characters", most=MAX_ROW)
+            raise EngineRejected(_("A row is longer than %(most)s characters"), most=MAX_ROW)
         return line
 
     def row_ended(self):

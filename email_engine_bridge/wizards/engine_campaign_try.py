@@ -18,6 +18,7 @@ class EngineCampaignTry(models.TransientModel):
     addresses = fields.Char(required=True, default=lambda self: self.env.user.email, help="Separated by commas")
 
     def action_send(self):
+        self.ensure_one()
         addresses = [normalise_address(part) for part in self.addresses.split(",") if part.strip()]
         if not 1 <= len(addresses) <= 10:
             raise UserError(self.env._("Give one to ten addresses, separated by commas."))

@@ -31,7 +31,7 @@ class EngineContactImport(models.TransientModel):
                 self.tenant_id, base64.b64decode(self.file), content_type, lists
             )
         except EngineRejected as error:
-            raise UserError(str(error)) from error
+            raise UserError(self.env["engine.finding"]._say_error(error)) from error
         self.write({"report": self._describe(summary), "file": False})
         return {
             "type": "ir.actions.act_window",
