@@ -90,6 +90,7 @@ class MailDoor(models.TransientModel):
         if self.kind not in BUSINESS_KINDS:
             servers = self.env["ir.mail_server"].sudo()
             server, sender = servers._find_mail_server(None)
+            server = server or servers  # none: whatever the configuration file names
             address = sender or server.smtp_user or servers._get_default_from_address() or ""
             return self.env._("Global server"), address, server.name or ""
         route = self.env["mail.mail"]._route_of(self.company_id)

@@ -55,6 +55,7 @@ class InboxIntegration(models.Model):
         index=True,
         help="Set for a private mailbox: only this user reads its mail.",
     )
+    can_manage = fields.Boolean(compute="_compute_can_manage", help="Whether the reader may change this mailbox")
     email_address = fields.Char(required=True, tracking=True)
     email_password = Secret("Password", destination=MAIL_SERVERS)
     alias_addresses = fields.Text(string="Aliases", help="Other addresses this mailbox may send as, one per line.")
@@ -140,6 +141,14 @@ class InboxIntegration(models.Model):
         for integration in self:
             private = integration.visibility == "private"
             integration.owner_id = integration.user_id if private else False
+
+    @api.depends("visibility", "user_id", "company_id")
+    @api.depends_context("uid", "allowed_company_ids")
+    def _compute_can_manage(self):
+        stored = self.filtered("id")
+        manageable = self - stored | stored.sudo(False)._filtered_access("write")
+        for integration in self:
+            integration.can_manage = integration in manageable
 
     @api.constrains("is_primary", "visibility")
     def _check_primary_is_shared(self):

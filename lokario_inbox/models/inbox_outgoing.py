@@ -221,7 +221,8 @@ class InboxOutgoing(models.Model):
     def action_confirm_sent(self):
         """A person knows that an uncertain mail arrived."""
         self.check_access("write")
-        self.sudo()._set_sent(self.env._("Confirmed by %s", self.env.user.name), "person")
+        for outgoing in self.sudo():
+            outgoing._set_sent(self.env._("Confirmed by %s", self.env.user.name), "person")
 
     def action_confirm_not_sent(self):
         """A person knows that an uncertain mail did not arrive: it becomes a mail that was not sent."""

@@ -1,4 +1,5 @@
 from odoo import Command, api, fields, models
+from odoo.exceptions import UserError
 from odoo.tools import email_normalize
 
 _METHODS = {"imap": "password", "gmail": "gmail", "outlook": "outlook"}  # POP has no folders to synchronise
@@ -21,6 +22,9 @@ class InboxTakeOver(models.TransientModel):
     def action_take_over(self):
         """Connect the chosen servers' mailboxes, stop the servers and forget their passwords."""
         lines = self.line_ids.filtered("is_chosen")
+        if nameless := lines.filtered(lambda line: not line.integration_id and not line.email_address):
+            servers = ", ".join(nameless.server_id.mapped("name"))
+            raise UserError(self.env._("Which e-mail address does the server read? Enter it for: %s", servers))
         for line in lines:
             line._take_over()
         action = self.env["ir.actions.act_window"]._for_xml_id("lokario_inbox.inbox_integration_action")

@@ -11,4 +11,5 @@ class SaasInstanceSuspend(models.TransientModel):
 
     def action_confirm(self):
         """Suspend the instance for the given reason."""
+        self.ensure_one()
         return self.instance_id.action_suspend(self.reason)

@@ -15,6 +15,7 @@ class SaasInstanceTerminate(models.TransientModel):
 
     def action_confirm(self):
         """Delete the instance, once its name has been typed."""
+        self.ensure_one()
         if (self.typed_name or "").strip() != self.instance_id.name:
             raise UserError(
                 self.env._("This is not the name of the instance. Type “%s” to delete it.", self.instance_id.name)
