@@ -1,12 +1,32 @@
 """What ordinary use meets: every method with 0, 1 and 3 records, every menu, view and button by every role."""
 
+from lokario_cli.console import say
+from lokario_cli.paths import ADDONS
+from lokario_testing.environments.loaded import LoadedOdoo, fresh_database
+
 from .crawl_batches import broken_batches
-from .crawl_world import crawl_world
+from .crawl_roles import broken_roles
+from .generated_records import GeneratedRecords
 
 POINTS = 100_000  # more than there is: everything
 
 
 def run(points: int, seed: int) -> list[str]:
-    with crawl_world("lokario_chaos_crawl") as environment:
-        environment.found()
-        return broken_batches(environment, points, seed)
+    with fresh_database("chaos_crawl", ",".join(ADDONS)) as (environment, database):
+        odoo = LoadedOdoo(environment, database, log_level="critical")
+        try:
+            return crawl(odoo, points, seed)
+        finally:
+            odoo.close()
+
+
+def crawl(odoo: LoadedOdoo, points: int, seed: int) -> list[str]:
+    """Each of the two parts makes `points` calls."""
+    with odoo.env() as env:
+        records = GeneratedRecords(env).fill()
+        say(f"      {records.summary()}")
+    return [
+        *(f"none of {model} ({zone}): {why}" for (model, zone), why in records.unexplained()),
+        *broken_batches(odoo, records, points, seed),
+        *broken_roles(odoo, records, points, seed),
+    ]

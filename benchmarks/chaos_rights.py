@@ -12,6 +12,7 @@ import csv
 import email
 import fnmatch
 import random
+from collections import Counter
 from pathlib import Path
 from unittest import mock
 
@@ -19,7 +20,9 @@ from lokario_cli.console import say
 from lokario_cli.paths import ADDONS
 from lokario_testing.environments.loaded import LoadedOdoo, fresh_database
 
-from .rights_records import MARKER, Records
+from .generated_records import nothing_leaves
+from .rights_records import MARKER, MarkedRecords
+from .rights_routes import paths, session_cookie, visit
 
 POINTS = 100_000  # more than there are: all of them
 TABLE = Path(__file__).with_name("rights_allowed.csv")
@@ -41,6 +44,7 @@ ROLES = {
     "saas_manager": "saas_manager.group_saas_manager_manager",
 }
 REFERENCES = ("many2one", "many2many", "reference")
+READINGS = ("read", "visit")  # repeated after the scheduled actions
 LEFT_OUT = {  # they reach other machines or other databases, which this database has not
     "action_provision_instance",
     "action_build",
@@ -65,13 +69,12 @@ def attack(odoo, points, dice):
     with odoo.env() as env:
         # what waits for our own open transaction is a refusal like others
         env.cr.execute(f"ALTER DATABASE \"{odoo.database}\" SET lock_timeout = '2s'")
-        records = Records(env)
-        records.fill()
+        records = MarkedRecords(env).fill()
         say(f"      {records.summary()}")
         matrix = Matrix(env, records)
     calls = [(role, call) for role in ROLES for call in matrix.calls(role)]
     chosen = dice.sample(calls, points) if points < len(calls) else calls
-    with odoo.env() as env:
+    with odoo.env() as env, nothing_leaves():
         matrix = Matrix(env, records)
         for role, (kind, *arguments) in chosen:
             getattr(matrix, f"do_{kind}")(role, *arguments)
@@ -82,11 +85,12 @@ def attack(odoo, points, dice):
     with odoo.env() as env:
         after = Matrix(env, records)
         run_scheduled_actions(env)
-        for role in ROLES:
-            for model in records.models:
-                after.do_read(role, model)
+        for role, (kind, *arguments) in chosen:
+            if kind in READINGS:
+                getattr(after, f"do_{kind}")(role, *arguments)
         after.check_mail_that_left()
-    say(f"      {len(chosen)} of {len(calls)} calls as {len(ROLES)} roles")
+    outcomes = ", ".join(f"{count} {name}" for name, count in matrix.outcomes.most_common(6))
+    say(f"      {len(chosen)} of {len(calls)} calls as {len(ROLES)} roles: {outcomes}")
     return sorted(matrix.broken | last.broken | after.broken)
 
 
@@ -103,9 +107,11 @@ class Matrix:
     """One environment's calls, and the promises they broke."""
 
     def __init__(self, env, records):
-        self.env, self.records, self.broken = env, records, set()
+        self.env, self.records, self.broken, self.outcomes = env, records, set(), Counter()
+        records.env = env
         with TABLE.open() as file:
             self.allowed = list(csv.DictReader(file))
+        self.paths, self.cookies = paths(env), {}
         self.users = {role: self._user(role, group) for role, group in ROLES.items()}
 
     def _user(self, role, group):
@@ -138,6 +144,8 @@ class Matrix:
 
     def calls(self, role):
         """Yield (kind, *arguments) of all that this role tries; its own writes come last, so that nothing hides."""
+        for method, path in self.paths:
+            yield ("visit", method, path)
         for model in self.records.models:
             yield ("read", model)
             yield ("press", model)
@@ -163,9 +171,12 @@ class Matrix:
             yield
             self.env.flush_all()
             savepoint.close(rollback=not keep)
-        except Exception:  # noqa: BLE001 a refusal: what matters is what was seen and changed
+            self.outcomes["answered"] += 1
+        except Exception as error:  # noqa: BLE001 a refusal: what matters is what was seen and changed
             savepoint.close(rollback=True)
+            self.outcomes[type(error).__name__] += 1
         self.env.transaction.clear()
+        self.env.cr.postcommit.clear()  # mails of what was rolled back
 
     def do_read(self, role, model):
         records = self.as_role(role, model)
@@ -190,9 +201,18 @@ class Matrix:
         try:
             self.check(role, f"{record._name}.read", record.read(names))
         except Exception:  # noqa: BLE001 whatever refuses one field may show another
-            for name in names:
+            for name in names if record.has_access("read") else ():
                 with self.attempt():
                     self.check(role, f"{record._name}.read", record.read([name]))
+
+    def do_visit(self, role, method, path):
+        with self.attempt():
+            cookie = self.cookies.get(role) or session_cookie(self.env, self.users[role])
+            self.cookies[role] = cookie
+            status, body = visit(cookie, method, path)
+            self.check(role, f"{method} {path}", body)
+            if status >= 500:
+                self.broken.add(f"{role}: {method} {path} answers {status}")
 
     def do_onchange(self, role, model, field, target):
         with self.attempt():
