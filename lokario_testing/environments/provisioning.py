@@ -58,7 +58,7 @@ class ProvisioningEnvironment:
         self.modules = modules
         self.options = options
         self._stack = contextlib.ExitStack()
-        self._cookie = ""
+        self._cookie = self._password = ""
         self.server: Server | None = None
         self.mails: SmtpServer | None = None
 
@@ -104,7 +104,7 @@ class ProvisioningEnvironment:
     # === TALKING TO THE MANAGER === #
 
     def log_in(self, login: str = "admin", password: str = "admin") -> None:  # noqa: S107
-        self._cookie = ""
+        self._cookie, self._password = "", password
         params = {"db": self.manager, "login": login, "password": password}
         self.post("/web/session/authenticate", {"jsonrpc": "2.0", "params": params})
 
@@ -114,7 +114,11 @@ class ProvisioningEnvironment:
         answer = self.post("/web/dataset/call_kw", {"jsonrpc": "2.0", "params": params})
         if "error" in answer:
             raise RefusedCall(answer["error"]["data"]["message"], answer["error"]["data"].get("debug"))
-        return answer.get("result")
+        result = answer.get("result")
+        if isinstance(result, dict) and result.get("res_model") == "res.users.identitycheck":
+            context = {"password": self._password}  # what the person types into the window that asks for it again
+            return self.call(result["res_model"], "run_check", [result["res_id"]], context=context)
+        return result
 
     def post(self, path: str, body: dict, host: str = "localhost", **headers):
         all_headers = {"Content-Type": "application/json", "Host": host, "Cookie": self._cookie, **headers}
