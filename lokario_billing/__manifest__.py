@@ -7,7 +7,7 @@
     "license": "LGPL-3",
     "category": "Lokario",
     "external_dependencies": {"python": ["holidays"]},
-    "depends": ["lokario_inbox", "sale_management", "account", "project", "calendar"],
+    "depends": ["lokario_inbox", "report_chromium", "sale_management", "account", "project", "calendar"],
     "data": [
         "security/lokario_billing_groups.xml",
         "security/ir.model.access.csv",

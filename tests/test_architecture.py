@@ -10,7 +10,7 @@ import pytest
 from lokario_cli.setup import odoo_source
 
 ROOT = Path(__file__).parent.parent
-ADDONS = ("lokario_base", "saas_manager", "lokario_inbox", "lokario_billing", "email_engine_bridge")
+ADDONS = ("lokario_base", "saas_manager", "lokario_inbox", "report_chromium", "lokario_billing", "email_engine_bridge")
 SUITE = {*ADDONS, "lokario_gate"}
 
 FORBIDDEN_PYTHON = {
@@ -75,7 +75,8 @@ def test_addons_depend_on_each_other_in_one_direction():
         for other in reachable(addon) - {addon}:
             assert addon not in reachable(other), f"{addon} and {other} depend on each other"
     assert reachable("lokario_base") == {"lokario_base"}
-    assert reachable("lokario_billing") == {"lokario_billing", "lokario_inbox", "lokario_base"}
+    assert reachable("report_chromium") == {"report_chromium"}
+    assert reachable("lokario_billing") == {"lokario_billing", "report_chromium", "lokario_inbox", "lokario_base"}
     for addon in ("saas_manager", "email_engine_bridge", "lokario_inbox"):
         assert reachable(addon) == {addon, "lokario_base"}
 
@@ -123,8 +124,9 @@ def test_manifest(addon):
     assert data["website"]
     for name in data.get("data", []) + data.get("demo", []):
         assert (ROOT / addon / name).is_file(), f"{addon}/{name} is missing"
-    for folder in ("tests", "security"):
-        assert (ROOT / addon / folder).is_dir()
+    assert (ROOT / addon / "tests").is_dir()
+    own_models = any(re.search(r"^    _name = ", path.read_text(), re.M) for path in sources(addon))
+    assert (ROOT / addon / "security").is_dir() or not own_models
 
 
 @pytest.mark.parametrize("addon", ADDONS)

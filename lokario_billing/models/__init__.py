@@ -24,7 +24,6 @@ from . import delivery_settlement
 from . import business_document
 from . import electronic_delivery
 from . import inbox_integration
-from . import ir_actions_report
 from . import ir_mail_server
 from . import mail_mail
 from . import mail_mail_send
