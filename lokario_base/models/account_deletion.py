@@ -105,7 +105,7 @@ class AccountDeletion(models.Model):
         :raises AccessError: who asks is neither the person nor a manager with all of the person's rights
         :raises UserError: the account cannot be deleted now; the text says why and what to do
         """
-        user._check_may_end()
+        user.with_env(self.env)._check_may_end()
         user_sudo = user.sudo()
         if user_sudo.deletion_ids.filtered(lambda deletion: deletion.state in OPEN_STATES):
             raise UserError(self.env._("The deletion of this account is already scheduled."))

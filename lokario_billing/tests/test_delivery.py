@@ -244,7 +244,7 @@ class TestDelivery(MailboxCase):
     def test_the_providers_limit_is_learned(self):
         """After the first "too many" nothing more is offered before the provider's day is over."""
         customers = [self.customer.copy({"email": f"q{number}@beta.test"}) for number in range(4)]
-        self.sink.rejects["q2@beta.test"] = "452 4.5.3 Daily sending limit exceeded"
+        self.sink.rejects["q2@beta.test"] = "550 5.4.5 Daily user sending limit exceeded"
         self.addCleanup(self.sink.rejects.clear)
         for customer in customers[:3]:
             move = self.invoice(partner=customer)

@@ -228,6 +228,7 @@ class TestFollowupRun(BillingCase):
         stranger = self.env["res.partner"].create({"name": "Gamma", "email": "compta@gamma.test"})
         good = self.invoice() | self.invoice(12)
         bad = self.invoice(partner=stranger)
+        bad.invoice_user_id.lang = "en_US"
         stranger.company_id = other
         self.run_cron()
         self.run_cron()

@@ -13,6 +13,10 @@ CUSTOMER = "compta@beta.test"
 
 @tagged("post_install", "-at_install")
 class TestFollowupSources(MailboxCase):
+    @classmethod
+    def get_default_groups(cls):
+        return super().get_default_groups() | cls.env.ref("lokario_inbox.group_lokario_inbox_user")
+
     def customer_writes(self, number, **headers):
         """Deliver a mail of the customer and let the inbox fetch it; return it."""
         mail = EmailMessage()
