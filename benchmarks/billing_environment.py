@@ -143,6 +143,7 @@ def _first_invoice(env, company, partner):
         }
     )
     move.action_post()
+    move.is_move_sent = True
     return move
 
 

@@ -37,6 +37,10 @@ WHY_NOT = [
     ("auto_off", "Automatic follow-up is off for this document (auto_enabled)"),
     ("disputed", "Disputed by the customer"),
     ("promised", "Payment promised"),
+    ("payment_pending", "A payment was announced or is under way"),
+    ("bank_money", "Money on the bank statement fits: match it"),
+    ("undelivered", "The last reminder did not arrive: correct the address or send it by hand"),
+    ("not_arrived", "The invoice has not reached the customer: send it first"),
     ("answer_pending", "The customer's answer has not been handled yet"),
     ("below_minimum", "Amount below the minimum"),
     ("unreconciled_credit", "The customer has payments or credits that are not matched yet"),
@@ -47,7 +51,7 @@ WHY_NOT = [
     ("no_level", "No level applies"),
     ("not_reached", "Delay not reached"),
     ("window", "Outside sending hours"),
-    ("customer_day", "The customer already gets a reminder that day"),
+    ("customer_day", "The recipient already gets a reminder that day"),
 ]
 
 FINAL_REASONS = frozenset(

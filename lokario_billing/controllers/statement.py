@@ -15,7 +15,8 @@ class FollowupStatement(http.Controller):
 
     @http.route("/followups/statement/<string:token>", methods=["GET"], sitemap=False, **PAGE)
     def statement(self, token, done="", **_params):
-        self._reminder(token)._set_read()
+        if request.httprequest.method == "GET":  # HEAD is what machines ask that look at links
+            self._reminder(token)._set_read()
         return self._page(token, notice=done)
 
     @http.route("/followups/statement/<string:token>/promise", methods=["POST"], **PAGE)

@@ -7,6 +7,7 @@ from . import followup_policy
 from . import followup_level
 from . import followup
 from . import followup_facts
+from . import followup_money
 from . import followup_events
 from . import followup_source
 from . import followup_step
@@ -19,6 +20,7 @@ from . import followup_timeline
 from . import followup_statement
 from . import account_move
 from . import sale_order
+from . import followup_answers
 from . import delivery
 from . import delivery_settlement
 from . import business_document

@@ -26,6 +26,23 @@ class AccountMove(models.Model):
             "claim_amount": self.amount_residual,
         }
 
+    def _ordering_contacts(self):
+        """Return those who ordered what is invoiced, on the side of its customer."""
+        orderers = self.line_ids.sale_line_ids.order_id.partner_id
+        return orderers.filtered(lambda partner: partner.commercial_partner_id == self.commercial_partner_id)
+
+    def _late_instalments(self, today):
+        """Return [(due date, still due in the company's currency)] of what fell due before today."""
+        lines = self.line_ids.filtered(
+            lambda line: (
+                line.account_type == "asset_receivable"
+                and line.amount_residual > 0
+                and line.date_maturity
+                and line.date_maturity < today
+            )
+        )
+        return [(line.date_maturity, line.amount_residual) for line in lines]
+
     def _issued_pdfs(self):
         """Return {move id: its PDF as it was issued} (sudo); nothing is rendered again."""
         if not self:
@@ -41,14 +58,9 @@ class AccountMove(models.Model):
         """French invoices to professionals carry the penalties and the indemnity (C. com. L441-9, L441-10, D441-5)."""
         self.ensure_one()
         company = self.company_id
-        french = company.followup_print_mentions and company.country_id.code == "FR"
+        french = company.followup_print_mentions and company._has_french_law()
         return french and self.move_type == "out_invoice" and self.partner_id._is_business_customer()
 
     def action_view_followup(self):
         self.ensure_one()
         return self.env["lokario.followup"]._open_for(self)
-
-    def message_update(self, msg_dict, update_vals=None):
-        """A mail came in on the invoice: its reminders wait until somebody has read it."""
-        self.followup_ids._reply_received()
-        return super().message_update(msg_dict, update_vals)

@@ -238,7 +238,7 @@ class Delivery(models.Model):
         self.ensure_one()
         mailbox = self.integration_id
         if mailbox.sending_hold_until and mailbox._is_sending_held():
-            return mailbox.sending_hold_until, mailbox.sending_hold_text
+            return mailbox.sending_hold_until, mailbox.with_context(lang=self._lang())._sending_problem()
         before = self.search(
             [
                 ("company_id", "=", self.company_id.id),

@@ -294,7 +294,10 @@ class Followup(models.Model):
             if (self[name].id if name == "next_level_id" else self[name]) != value
         }
         if changed:
+            before = self.why
             self.with_context(tracking_disable=True).write(changed)  # the timeline says it, the chatter need not
+            if "why" in changed:
+                self._why_changed(before)
 
     def _claim_values(self, document):
         """What is due now, after payments and instalments; by hand a person wrote it."""

@@ -1,4 +1,4 @@
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import timedelta
 
 from odoo import api, fields, models
@@ -7,6 +7,8 @@ from ..tools import followup_plan
 
 # reminders whose outcome is open keep their documents from being planned again
 IN_FLIGHT = ("prepared", "sending", "retry", "uncertain")
+NEVER_RECEIVED = ("cancelled", "failed")
+QUOTE_LIFE = timedelta(days=90)  # nobody is asked about an older quote that names no day of its own
 
 
 class Followup(models.Model):
@@ -22,17 +24,20 @@ class Followup(models.Model):
         context = {
             "company": company,
             "instalments": self._instalments(moves, company._followup_today()),
-            "paying": self._moves_being_paid(moves),
+            "paying": self._payments_on_their_way(),
+            "bank_money": self._money_on_the_bank_statement(company),
             "credits": self._customers_with_credit(company),
             "bank_stale": self._is_bank_stale(company),
             "foreign": self._moves_followed_elsewhere(moves),
             "in_flight": self._in_flight_ids(),
+            "steps": self._known_steps(),
+            "deliveries": self.env["lokario.delivery"]._latest_of(moves),
             "policies": {},
         }
         return {followup: followup._plan_document(context) for followup in self}
 
     def _plan_document(self, context):
-        customer = self.customer_id
+        customer, recipient = self.customer_id, self._recipient()
         common = {
             "answer": fields.Date.to_date(self.answered_at) if self.answered_at else None,
             "auto_enabled": self.auto_enabled,
@@ -43,8 +48,11 @@ class Followup(models.Model):
             "answer_pending": self.answer_pending,
             "disputed": self.disputed,
             "promised_until": self.promised_until or None,
-            "no_recipient": not self._recipient().email,
+            "recipient": recipient.id,
+            "no_recipient": not recipient._is_reachable(),
             "in_flight": self.id in context["in_flight"],
+            "undelivered": self._has_failed_at(recipient.email_normalized, context),
+            "payment_until": context["paying"].get(self.move_id or self.order_id),
         }
         facts = common | self._claim_facts(context)
         return followup_plan.Document(self.id, customer.id, self._policy_in(context), **facts)
@@ -88,10 +96,12 @@ class Followup(models.Model):
             "amount": amount,
             "claim": claim,
             "paid": move.payment_state in ("paid", "invoicing_legacy") or (move.state == "posted" and not instalment),
-            "in_payment": move.payment_state == "in_payment" or move.id in context["paying"],
+            "in_payment": move.payment_state == "in_payment",
             "reversed": move.payment_state == "reversed",
             "cancelled": self.closed_by_hand or move.state != "posted",
             "disputed": self.disputed or move.payment_state == "blocked" or excluded,
+            "not_arrived": not self._has_arrived(context),
+            "bank_money_until": context["bank_money"].of(self.customer_id, move, (amount, claim)),
             "unreconciled_credit": context["company"].followup_hold_credit
             and self.customer_id.id in context["credits"],
             "bank_stale": context["bank_stale"],
@@ -101,20 +111,46 @@ class Followup(models.Model):
     def _quote_facts(self):
         order = self.order_id
         return {
-            "cycle": str(self.sent_date or order.date_order.date()),
+            "cycle": str(self._quote_sent_on()),
             "due": order.validity_date or None,
-            "sent": self.sent_date or order.date_order.date(),
+            "sent": self._quote_sent_on(),
             "expiry": order.validity_date or None,
+            "closes": order.validity_date or self._quote_sent_on() + QUOTE_LIFE,
             "amount": order._amount_in_company_currency(),
             "claim": order.amount_total,
             "signed": order.state == "sale" or bool(order.signed_on),
             "cancelled": self.closed_by_hand or order.state in ("cancel", "draft"),
         }
 
+    def _quote_sent_on(self):
+        return self.sent_date or self.order_id.date_order.date()
+
+    def _has_arrived(self, context):
+        """Whether the customer has the invoice, as far as anybody can know."""
+        move = self.move_id
+        delivery = context["deliveries"].get(move.id)
+        if delivery and delivery.state != "cancelled":
+            return delivery.state in ("sent", "uncertain")
+        if "peppol_move_state" in move and move.peppol_move_state == "error":
+            return False
+        elsewhere = context["company"].followup_unsent or not self._recipient()._is_reachable()  # on paper
+        answered = move.transaction_ids or any(step.state not in NEVER_RECEIVED for step in self._steps_in(context))
+        return bool(move.is_move_sent or elsewhere or answered)
+
+    def _has_failed_at(self, address, context):
+        """Whether the last reminder failed at this address, or at one that nobody knows."""
+        last = self._steps_in(context)[-1:]
+        return last.state == "failed" and last.reminder_id.address in (False, address)
+
+    def _steps_in(self, context):
+        return context["steps"].get(self, self.env["lokario.followup.step"])
+
     def _recipient(self):
-        """Return the partner who gets the reminder: the billing contact for claims, the contact for the rest."""
+        """Return the partner who gets the reminder: the invoice's own contact for claims, the contact for the rest."""
         self.ensure_one()
-        return self.partner_id if self.kind != "invoice" else self.partner_id._followup_contact()
+        if self.kind != "invoice":
+            return self.partner_id
+        return self.partner_id._followup_contact(lambda: self.move_id._ordering_contacts())
 
     # === BATCH READS === #
 
@@ -143,42 +179,27 @@ class Followup(models.Model):
         return {move_id: _oldest_claim(parts, today) for move_id, parts in per_move.items()}
 
     @api.model
-    def _moves_being_paid(self, moves):
-        """Ids of the moves with an online payment that is under way or waits for its processing."""
-        transactions = (
-            self.env["payment.transaction"]
-            .sudo()
-            .search(
-                [
-                    ("invoice_ids", "in", moves.ids),
-                    "|",
-                    ("state", "in", ("pending", "authorized")),
-                    "&",
-                    ("state", "=", "done"),
-                    ("payment_id", "=", False),
-                ]
-            )
-        )
-        return set(transactions.invoice_ids.ids)
-
-    @api.model
     def _customers_with_credit(self, company):
-        """Ids of the customers who paid something that is not matched yet."""
+        """Ids of the customers who paid something worth mentioning, here or to the parent, that is not matched yet."""
         groups = (
             self.env["account.move.line"]
             .sudo()
             ._read_group(
                 [
-                    ("company_id", "=", company.id),
+                    ("company_id", "in", company.sudo().parent_ids.ids),
                     ("account_type", "=", "asset_receivable"),
                     ("parent_state", "=", "posted"),
                     ("reconciled", "=", False),
                     ("amount_residual", "<", 0),
                 ],
                 ["partner_id"],
+                ["amount_residual:sum"],
             )
         )
-        return {partner.commercial_partner_id.id for (partner,) in groups}
+        credit = Counter()
+        for partner, amount in groups:
+            credit[partner.commercial_partner_id.id] -= amount
+        return {customer for customer, amount in credit.items() if amount > company.followup_tolerance}
 
     @api.model
     def _is_bank_stale(self, company):
@@ -228,16 +249,20 @@ class Followup(models.Model):
                 [
                     ("company_id", "in", self.company_id.ids),
                     ("customer_id", "in", self.customer_id.ids),
-                    ("state", "!=", "cancelled"),
+                    ("state", "not in", NEVER_RECEIVED),
                     ("id", "not in", without.ids if without else []),
                 ],
-                ["followup_id", "customer_id", "cycle", "sequence", "sent_at"],
+                ["followup_id", "customer_id", "reminder_id", "cycle", "sequence", "sent_at"],
             )
         )
-        return [
-            followup_plan.Step(step.followup_id.id, step.customer_id.id, step.cycle, step.sequence, step.sent_at)
-            for step in steps
-        ]
+        return [step._plan_step() for step in steps]
+
+    def _known_steps(self):
+        """Return {follow-up: its steps that were not cancelled, the last one last}."""
+        aside = self.env.context.get("followup_steps_aside", [])
+        domain = [("followup_id", "in", self.ids), ("state", "!=", "cancelled"), ("id", "not in", aside)]
+        steps = self.env["lokario.followup.step"].sudo().search(domain, order="sent_at, id")
+        return steps.grouped("followup_id")
 
 
 def _oldest_claim(parts, today):

@@ -39,6 +39,8 @@ class FollowupReminder(models.Model):
         followups = self.step_ids.followup_id
         if any((each.customer_id, each._recipient()) != (self.customer_id, self.partner_id) for each in followups):
             return False
+        if self.address and self.address != self.partner_id.email_normalized:
+            return False
         decisions = followups._decide(without=self.step_ids)
         amounts = {step.followup_id: step.amount for step in self.step_ids}
         return all(
@@ -74,7 +76,7 @@ class Followup(models.Model):
             SELECT f.id, concat_ws('|', f.partner_id, f.customer_id,
                    f.auto_enabled, f.answered_at, f.answer_pending, f.refused, f.closed_by_hand,
                    f.promised_until, f.disputed, f.policy_id, m.state, m.payment_state, m.amount_residual,
-                   o.state, o.signed_on, o.validity_date, o.amount_total, p.followup_opt_out, r.email,
+                   o.state, o.signed_on, o.validity_date, o.amount_total, p.followup_opt_out, r.active,
                    c.followup_enabled, c.followup_approved_at, c.followup_paused_until,
                    (SELECT string_agg(concat_ws(':', l.id, l.amount_residual, l.no_followup, l.date_maturity), ';'
                                       ORDER BY l.id)
@@ -82,9 +84,17 @@ class Followup(models.Model):
                      WHERE l.partner_id = f.customer_id AND a.account_type = 'asset_receivable'
                        AND NOT l.reconciled AND l.parent_state = 'posted'
                        AND (l.move_id = f.move_id OR l.amount_residual < 0)),
-                   (SELECT count(*) FROM account_invoice_transaction_rel t JOIN payment_transaction x
-                                      ON x.id = t.transaction_id
-                     WHERE t.invoice_id = f.move_id AND x.state IN ('pending', 'authorized', 'done')))
+                   (SELECT md5(string_agg(concat_ws(':', k.id, k.email, k.active, k.type), ';' ORDER BY k.id))
+                      FROM res_partner k WHERE k.commercial_partner_id = f.customer_id),
+                   (SELECT string_agg(concat_ws(':', d.id, d.state), ';' ORDER BY d.id) FROM lokario_delivery d
+                     WHERE d.res_model = 'account.move' AND d.res_id = f.move_id),
+                   (SELECT max(s.id) FROM account_bank_statement_line s
+                     WHERE s.company_id = f.company_id AND s.is_reconciled IS NOT TRUE AND s.amount > 0),
+                   (SELECT string_agg(concat_ws(':', x.id, x.state), ';' ORDER BY x.id) FROM payment_transaction x
+                     WHERE x.id IN (SELECT transaction_id FROM account_invoice_transaction_rel
+                                     WHERE invoice_id = f.move_id
+                                     UNION SELECT transaction_id FROM sale_order_transaction_rel
+                                     WHERE sale_order_id = f.order_id)))
               FROM locked f
               JOIN res_company c ON c.id = f.company_id
               LEFT JOIN res_partner p ON p.id = f.customer_id

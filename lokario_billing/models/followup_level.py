@@ -43,7 +43,7 @@ class FollowupLevel(models.Model):
     )
 
     def _plan_level(self):
-        return followup_plan.Level(self.sequence, self.days, self.anchor)
+        return followup_plan.Level(self.sequence, self.days, self.anchor, self.channel)
 
     def _of_decision(self, followup, decision):
         """Return the record of a pure level."""

@@ -24,7 +24,11 @@ class FollowupPolicy(models.Model):
         default=True,
         help="Groups the customer's documents that have reached the same level.",
     )
-    stop_on_answer = fields.Boolean(string="Stop when the customer answers", default=True)
+    stop_on_answer = fields.Boolean(
+        string="Stop when the customer answers",
+        default=True,
+        help="Reminders always wait until an answer is handled. For invoices they go on then: an answer pays nothing.",
+    )
     stop_on_paid = fields.Boolean(string="Stop when paid", default=True)
     stop_on_refused = fields.Boolean(string="Stop when refused", default=True)
     responsible_id = fields.Many2one("res.users", check_company=True, help="Empty: the document's salesperson.")
@@ -38,6 +42,41 @@ class FollowupPolicy(models.Model):
         domain = [("company_id", "in", (company.id, False)), ("kind", "=", kind)]
         policies = self.sudo().search(domain)
         return (policies.filtered("company_id") or policies)[:1]
+
+    def write(self, vals):
+        leaving = self.filtered("active") if vals.get("active") is False else self.browse()
+        result = super().write(vals)
+        leaving._tell_what_replaces_them()
+        return result
+
+    def _tell_what_replaces_them(self):
+        """Tell each company's billing manager what becomes of the open follow-ups of archived policies."""
+        open_ones = self.env["lokario.followup"].sudo().search([("policy_id", "in", self.ids), ("state", "!=", "done")])
+        for (policy, company), followups in open_ones.grouped(lambda each: (each.policy_id, each.company_id)).items():
+            user = company._billing_people()[:1]
+            if user:
+                self.env["mail.thread"].sudo().message_notify(
+                    partner_ids=user.partner_id.ids,
+                    subject=policy.with_context(lang=user.lang).env._("The follow-up policy was archived"),
+                    body=policy.with_context(lang=user.lang)._replacement_in_words(company, len(followups)),
+                )
+
+    def _replacement_in_words(self, company, count):
+        other = self._get_for(company, self.kind)
+        if not other:
+            return self.env._(
+                "%(policy)s: %(count)s open follow-ups of %(company)s have no level any more and wait for a policy.",
+                policy=self.name,
+                count=count,
+                company=company.name,
+            )
+        return self.env._(
+            "%(policy)s: %(count)s open follow-ups of %(company)s go on with the policy %(other)s.",
+            policy=self.name,
+            count=count,
+            company=company.name,
+            other=other.with_env(self.env).name,
+        )
 
     def _plan_policy(self, company, stops, spacing_days=0):
         """Return the pure policy; without a policy it has no level.
@@ -54,7 +93,8 @@ class FollowupPolicy(models.Model):
             spacing_days=spacing_days or self.spacing_days,
             grouped=self.grouped,
             minimum_amount=company.followup_minimum_amount,
-            stop_on_answer=on_answer,
+            tolerance=company.followup_tolerance if self.kind == "invoice" else 0.0,
+            stop_on_answer=on_answer and self.kind != "invoice",
             stop_on_paid=on_paid,
             stop_on_refused=on_refused,
             enabled=assumed or company.followup_enabled,

@@ -4,8 +4,9 @@ from datetime import timedelta
 from decimal import Decimal
 
 from odoo import api, fields, models
+from odoo.tools import format_date
 
-from ..tools.penalties import Balance, MissingRate, late_penalty, recovery_indemnity
+from ..tools.penalties import Balance, half_years_without_rate, penalty_lines, recovery_indemnity, total
 from .followup_step import STEP_STATES
 
 TOKEN_LIFETIME = timedelta(days=90)
@@ -26,6 +27,7 @@ class FollowupReminder(models.Model):
     currency_id = fields.Many2one(related="company_id.currency_id")
     customer_id = fields.Many2one("res.partner", required=True, index=True)
     partner_id = fields.Many2one("res.partner", string="Recipient", required=True)
+    address = fields.Char(string="Written to", readonly=True, help="The recipient's address when the mail was made")
     level_id = fields.Many2one("lokario.followup.level", required=True, ondelete="restrict")
     channel = fields.Selection(related="level_id.channel")
     step_ids = fields.One2many("lokario.followup.step", "reminder_id", string="Documents")
@@ -36,6 +38,9 @@ class FollowupReminder(models.Model):
     sent_at = fields.Datetime()
     amount = fields.Monetary(string="Amount due")
     penalty_amount = fields.Monetary(string="Late-payment penalties")
+    penalty_without = fields.Char(
+        string="Half-years without a rate", readonly=True, help="No penalties are claimed for these half-years."
+    )
     indemnity_amount = fields.Monetary(string="Recovery indemnity")
     access_token = fields.Char(
         required=True,
@@ -61,7 +66,7 @@ class FollowupReminder(models.Model):
     def _prepare(self, groups):
         """Create the reminders of groups of (followup, decision) pairs, and their mails or activities.
 
-        Every group is one customer at one level. Nothing is sent here.
+        Every group is one recipient, for one customer, at one level. Nothing is sent here.
         """
         if not groups:
             return self
@@ -79,6 +84,7 @@ class FollowupReminder(models.Model):
     def _reminder_values(self, group):
         followup, decision = group[0]
         level = self.env["lokario.followup.level"]._of_decision(followup, decision)
+        recipient = followup._recipient()
         steps = [
             {
                 "followup_id": each.id,
@@ -95,7 +101,8 @@ class FollowupReminder(models.Model):
         return {
             "company_id": followup.company_id.id,
             "customer_id": followup.customer_id.id,
-            "partner_id": followup._recipient().id,
+            "partner_id": recipient.id,
+            "address": level.channel == "email" and recipient.email_normalized,
             "level_id": level.id,
             "user_id": self.env.uid,
             "note": self.env.context.get("followup_note"),
@@ -106,29 +113,35 @@ class FollowupReminder(models.Model):
     def _prepare_penalties(self):
         """Claims of the formal notices to French professionals."""
         for reminder in self.filtered("level_id.formal_notice"):
-            if reminder.company_id.country_id.code == "FR" and reminder.customer_id._is_business_customer():
+            if reminder.company_id._has_french_law() and reminder.customer_id._is_business_customer():
                 reminder._compute_claims(reminder.company_id._penalty_rates())
 
     def _compute_claims(self, rates):
-        """Penalties and indemnity to this day; without the rates of a half-year no penalties are claimed."""
+        """Penalties and indemnity to this day; nothing is claimed for a half-year without a rate."""
         today = self.company_id._followup_today()
         contractual = self.company_id.followup_penalty_rate
         contractual = _decimal(contractual) if contractual else None
         late = self.step_ids.filtered(lambda step: step.followup_id.move_id and step.due_date and step.due_date < today)
-        try:
-            self.penalty_amount = sum(
-                late_penalty([Balance(step.due_date, _decimal(step.amount))], step.due_date, today, rates, contractual)
-                for step in late
-            )
-        except MissingRate as missing:
-            self.message_post(
-                body=self.env._(
-                    "No late-payment rate is recorded for the half-year from %(date)s: no penalties were claimed."
-                    " Add it in Follow-ups › Configuration › Late-payment rates.",
-                    date=missing.args[0],
-                )
-            )
+        claims = [
+            list(penalty_lines([Balance(due, _decimal(amount))], due, today, rates, contractual))
+            for due, amount in late.followup_id.move_id._late_instalments(today)
+        ]
+        self.penalty_amount = sum(map(total, claims))
         self.indemnity_amount = recovery_indemnity(len(late), business_customer=True)
+        without = half_years_without_rate(line for lines in claims for line in lines)
+        if without:
+            self._tell_missing_rates(without)
+
+    def _tell_missing_rates(self, half_years):
+        days = ", ".join(format_date(self.env, day, self.partner_id.lang) for day in half_years)
+        self.penalty_without = days
+        self.message_post(
+            body=self.env._(
+                "No late-payment rate is recorded for the half-year from %(date)s: no penalties were claimed for it."
+                " Add it in Follow-ups › Configuration › Late-payment rates.",
+                date=days,
+            )
+        )
 
     def _render_mails(self):
         """One mail for each reminder, in the language of its recipient, attached documents included."""
@@ -243,11 +256,6 @@ class FollowupReminder(models.Model):
                 bodies[document._name][document.id] = body
         for model, per_document in bodies.items():
             self.env[model].browse(per_document)._message_log_batch(bodies=per_document)
-
-    def message_update(self, msg_dict, update_vals=None):
-        """An answer to the reminder itself."""
-        self.step_ids.followup_id._reply_received()
-        return super().message_update(msg_dict, update_vals)
 
 
 def _decimal(value):

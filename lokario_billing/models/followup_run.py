@@ -119,14 +119,15 @@ class Followup(models.Model):
         document = documents[self]
         history = self._plan_history()
         today = self.company_id._followup_today()
+        reasons = dict(self._fields["why"]._description_selection(self.env))
         stop = followup_plan.stop_reason(document, today)
         hold = followup_plan.hold_reason(document, today)
         if stop or (hold and hold[0] not in BY_HAND):
-            reason = dict(self._fields["why"]._description_selection(self.env))[(stop or hold[0]).value]
-            raise UserError(self.env._("Not sent: %(reason)s.", reason=reason))
+            raise UserError(self.env._("Not sent: %(reason)s.", reason=reasons[(stop or hold[0]).value]))
         level = followup_plan.next_level(document, history)
         if level is None:
-            raise UserError(self.env._("Not sent: all reminders of the policy have been sent."))
+            reason = reasons[followup_plan.no_level_reason(document, history).value]
+            raise UserError(self.env._("Not sent: %(reason)s.", reason=reason))
         decision = followup_plan.Decision(document, level, send=True)
         reminder = self.env["lokario.followup.reminder"]._prepare([[(self, decision)]])
         reminder.by_hand = True
@@ -199,15 +200,18 @@ class Followup(models.Model):
 
 
 # holds that a person may overrule by pressing the button
-BY_HAND = frozenset(["switched_off", "not_approved", "auto_off", "below_minimum", "bank_stale"])
+BY_HAND = frozenset(
+    ["switched_off", "not_approved", "auto_off", "below_minimum", "bank_stale", "undelivered", "not_arrived"]
+)
 
 
 def _groups(decisions):
-    """Group what is to be sent: one reminder per customer, policy and level, or per document."""
+    """Group what is to be sent: one reminder per recipient, customer, policy and level, or per document."""
     groups = defaultdict(list)
     for followup, decision in decisions.items():
         if decision.send:
             document = decision.document
             own = None if document.policy.grouped else document.key
-            groups[document.customer, document.policy.key, decision.level.sequence, own].append((followup, decision))
+            reader = (document.customer, document.recipient)
+            groups[*reader, document.policy.key, decision.level.sequence, own].append((followup, decision))
     return list(groups.values())

@@ -25,9 +25,14 @@ class FollowupReminder(models.Model):
         )
 
     def _statement_followups(self):
-        """Every open document of the customer in the company, the reminded ones first."""
+        """The open documents of the customer that the reader may see, the reminded ones first.
+
+        He reads those he is written to about; who gets the customer's invoices reads all of these.
+        """
         self.ensure_one()
-        reminded = self.step_ids.followup_id
+        reminded = self.step_ids.followup_id.filtered(lambda followup: followup.customer_id == self.customer_id)
+        customer = self.customer_id
+        gets_invoices = self.partner_id in (customer, customer._followup_contact(customer.browse))
         others = (
             self.env["lokario.followup"]
             .sudo()
@@ -40,7 +45,9 @@ class FollowupReminder(models.Model):
                 ]
             )
         )
-        return reminded | others
+        return reminded | others.filtered(
+            lambda each: each._recipient() == self.partner_id or (gets_invoices and each.kind == "invoice")
+        )
 
     def _set_read(self):
         """The customer opened the page behind the link: the mail was read."""
@@ -80,6 +87,8 @@ class FollowupReminder(models.Model):
             promised_for = None
         if not promised_for:
             raise UserError(self.env._("Choose the day on which you will pay."))
+        if not all(followup._may_promise() for followup in followups):
+            raise UserError(self.env._("You have promised before. Please pay now, or tell us below what is wrong."))
         self.env["lokario.followup.promise"].sudo().create(
             [
                 {

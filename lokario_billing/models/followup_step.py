@@ -1,5 +1,7 @@
 from odoo import fields, models
 
+from ..tools import followup_plan
+
 STEP_STATES = [
     ("prepared", "Prepared"),
     ("sending", "Being sent"),
@@ -43,5 +45,16 @@ class FollowupStep(models.Model):
     why = fields.Char(string="Reason")
 
     _level_uniq = models.UniqueIndex(
-        "(followup_id, cycle, sequence) WHERE state != 'cancelled'", "This level was already sent for this document."
+        "(followup_id, cycle, sequence) WHERE state NOT IN ('cancelled', 'failed')",
+        "This level was already sent for this document.",
     )
+
+    def _plan_step(self):
+        return followup_plan.Step(
+            self.followup_id.id,
+            self.customer_id.id,
+            self.cycle,
+            self.sequence,
+            self.sent_at,
+            self.reminder_id.partner_id.id,
+        )

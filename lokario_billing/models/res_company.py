@@ -3,8 +3,8 @@ from datetime import date, time
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 
-from ..tools.penalties import HalfYearRate
-from ..tools.send_window import MONDAY_TO_FRIDAY, SendWindow
+from ..tools.penalties import FRENCH_LAW, HalfYearRate
+from ..tools.send_window import MONDAY_TO_FRIDAY, ONE_DAY, SendWindow, local_time
 
 SHORTEST_WINDOW = 2  # hours; the job runs once an hour and must meet the window
 
@@ -32,6 +32,28 @@ class ResCompany(models.Model):
         string="Minimum amount",
         currency_field="currency_id",
         help="Smaller claims are not followed up.",
+        groups="base.group_user",
+    )
+    followup_tolerance = fields.Monetary(
+        string="Differences not worth a reminder",
+        currency_field="currency_id",
+        default=1.0,
+        help="A claim up to this amount is not reminded, a credit up to this amount holds nothing.",
+        groups="base.group_user",
+    )
+    followup_unsent = fields.Boolean(
+        string="Remind invoices that were not sent from here",
+        help="For invoices that leave on paper or by another program. Else an invoice is reminded once it was sent.",
+        groups="base.group_user",
+    )
+    followup_transfer_days = fields.Integer(
+        string="Days to wait for an announced wire transfer", default=7, required=True, groups="base.group_user"
+    )
+    followup_promises = fields.Integer(
+        string="Promises of a customer that pause reminders",
+        default=2,
+        required=True,
+        help="Further promises for the same document pause nothing; its responsible person is told.",
         groups="base.group_user",
     )
     followup_hold_credit = fields.Boolean(
@@ -72,13 +94,23 @@ class ResCompany(models.Model):
         self.ensure_one()
         days = {"week": MONDAY_TO_FRIDAY, "saturday": frozenset(range(6)), "all": frozenset(range(7))}
         country = self.country_id.code if self.followup_holidays else ""
+        timezone = self.partner_id.tz or self.env.ref("base.user_root").tz or "Europe/Paris"
         return SendWindow(
-            timezone=self.partner_id.tz or self.env.ref("base.user_root").tz or "Europe/Paris",
+            timezone=timezone,
             opens=_clock(self.followup_opens),
             closes=_clock(self.followup_closes),
             weekdays=days[self.followup_days],
             country=country or "",
+            closed=frozenset(self._closing_days(timezone)),
         )
+
+    def _closing_days(self, timezone):
+        """Yield the days on which the whole company is away, as its working hours say."""
+        for leave in self.sudo().resource_calendar_id.global_leave_ids:
+            day, last = (_local_day(instant, timezone) for instant in (leave.date_from, leave.date_to))
+            while day <= last:
+                yield day
+                day += ONE_DAY
 
     def _followup_today(self) -> date:
         return self._followup_window().local_day(fields.Datetime.now())
@@ -87,6 +119,11 @@ class ResCompany(models.Model):
         """Refuse the companies that the user does not work for, also where his call runs with more rights."""
         if not self.env.user._is_superuser() and self - self.env.user.company_ids:
             raise AccessError(self.env._("Choose one of your own companies."))
+
+    def _has_french_law(self):
+        """Whether the French Commercial Code rules the company's invoices."""
+        self.ensure_one()
+        return self.country_id.code in FRENCH_LAW
 
     def _penalty_rates(self) -> list[HalfYearRate]:
         return self.env["lokario.penalty.rate"].sudo().search([("starts_on", "!=", False)])._as_half_years()
@@ -97,6 +134,10 @@ class ResCompany(models.Model):
             raise UserError(self.env._("Only a billing manager may approve the first automatic run."))
         self._check_own()
         self.sudo().followup_approved_at = fields.Datetime.now()
+
+
+def _local_day(instant, timezone):
+    return local_time(instant, timezone).date()
 
 
 def _clock(hours: float) -> time:

@@ -16,6 +16,12 @@ class ResConfigSettings(models.TransientModel):
     followup_minimum_amount = fields.Monetary(
         related="company_id.followup_minimum_amount", readonly=False, currency_field="company_currency_id"
     )
+    followup_tolerance = fields.Monetary(
+        related="company_id.followup_tolerance", readonly=False, currency_field="company_currency_id"
+    )
+    followup_unsent = fields.Boolean(related="company_id.followup_unsent", readonly=False)
+    followup_transfer_days = fields.Integer(related="company_id.followup_transfer_days", readonly=False)
+    followup_promises = fields.Integer(related="company_id.followup_promises", readonly=False)
     followup_hold_credit = fields.Boolean(related="company_id.followup_hold_credit", readonly=False)
     followup_bank_max_age = fields.Integer(related="company_id.followup_bank_max_age", readonly=False)
     followup_penalty_rate = fields.Float(related="company_id.followup_penalty_rate", readonly=False)

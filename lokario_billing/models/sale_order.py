@@ -22,10 +22,19 @@ class SaleOrder(models.Model):
             "partner_id": self.partner_id.id,
             "order_id": self.id,
             "due_date": self.validity_date,
-            "sent_date": self.company_id._followup_today(),
+            "sent_date": self._followup_sent_date(),
             "amount": self._amount_in_company_currency(),
             "claim_amount": self.amount_total,
         }
+
+    def _followup_sent_date(self):
+        """Return the day the customer got the quote: its mail, else the day it was marked as sent, else its date."""
+        latest = self.env["lokario.delivery"]._latest_of(self).get(self.id)
+        marked = self.message_ids.filtered(
+            lambda message: "state" in message.sudo().tracking_value_ids.field_id.mapped("name")
+        )
+        at = (latest and latest.sent_at) or max(marked.mapped("date"), default=self.date_order)
+        return self.company_id._followup_window().local_day(at)
 
     def _amount_in_company_currency(self):
         self.ensure_one()
@@ -40,8 +49,3 @@ class SaleOrder(models.Model):
         sent = self.browse(deliveries.filtered(lambda delivery: delivery.state == "sent").mapped("res_id"))
         for company, orders in sent.grouped("company_id").items():
             orders.followup_ids.write({"sent_date": company._followup_today()})
-
-    def message_update(self, msg_dict, update_vals=None):
-        """A mail came in on the quote: its reminders wait until somebody has read it."""
-        self.followup_ids._reply_received()
-        return super().message_update(msg_dict, update_vals)

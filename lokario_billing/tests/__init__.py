@@ -4,6 +4,7 @@ from . import test_due_people
 from . import test_followup_plan
 from . import test_followup_run
 from . import test_followup_sources
+from . import test_followup_debtors
 from . import test_install
 from . import test_neutralize
 from . import test_penalties

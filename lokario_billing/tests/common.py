@@ -39,7 +39,7 @@ class BillingCase(AccountTestInvoicingCommon):
                 "country_id": cls.env.ref("base.fr").id,
             }
         )
-        cls.company.partner_id.lang = "en_US"
+        cls.company.partner_id.lang = cls.env.user.lang = "en_US"
         cls.env["ir.mail_server"].search([]).active = False
         cls.customer = cls.env["res.partner"].create(
             {
@@ -65,7 +65,7 @@ class BillingCase(AccountTestInvoicingCommon):
         self.smtp.received.clear()
 
     def invoice(self, days_late=10, amount=100.0, partner=None, **values):
-        """Return a posted invoice that fell due `days_late` days ago."""
+        """Return an invoice that was sent, and fell due `days_late` days ago."""
         due = fields.Date.today() - timedelta(days=days_late)
         move = self.env["account.move"].create(
             {
@@ -88,6 +88,7 @@ class BillingCase(AccountTestInvoicingCommon):
             }
         )
         move.action_post()
+        move.is_move_sent = True
         return move
 
     def pay(self, move, amount=None):

@@ -101,6 +101,7 @@ class PeopleCase(BillingCase):
                 }
             )
         moves.action_post()
+        moves.is_move_sent = True
         return moves
 
     @classmethod

@@ -136,7 +136,7 @@ class TestFollowupReasons(BaseCase):
             Why.CANCELLED: {"cancelled": True},
             Why.SIGNED: {"signed": True},
             Why.REFUSED: {"refused": True},
-            Why.EXPIRED: {"expiry": date(2026, 6, 29)},
+            Why.EXPIRED: {"closes": date(2026, 6, 29)},
             Why.OPTED_OUT: {"opted_out": True},
             Why.ANSWERED: {"answered": True},
         }.items():
@@ -152,10 +152,14 @@ class TestFollowupReasons(BaseCase):
             Why.ANSWER_PENDING: {"answer_pending": True},
             Why.UNRECONCILED_CREDIT: {"unreconciled_credit": True},
             Why.BANK_STALE: {"bank_stale": True},
-            Why.NO_RECIPIENT: {"no_recipient": True},
+            Why.NOT_ARRIVED: {"not_arrived": True},
+            Why.UNDELIVERED: {"undelivered": True},
+            Why.PAYMENT_PENDING: {"payment_until": date(2026, 6, 30)},
+            Why.BANK_MONEY: {"bank_money_until": date(2026, 6, 30)},
             Why.OTHER_FOLLOWUP: {"other_followup": True},
             Why.IN_FLIGHT: {"in_flight": True},
             Why.BELOW_MINIMUM: {"policy": replace(POLICY, minimum_amount=100.01)},
+            Why.BELOW_MINIMUM: {"policy": replace(POLICY, tolerance=100.0)},
             Why.SWITCHED_OFF: {"policy": replace(POLICY, enabled=False)},
             Why.NOT_APPROVED: {"policy": replace(POLICY, approved=False)},
             Why.COMPANY_PAUSED: {"policy": replace(POLICY, paused_until=date(2026, 7, 1))},
@@ -163,6 +167,32 @@ class TestFollowupReasons(BaseCase):
             decision = self._decide(**facts)
             self.assertEqual((decision.send, decision.why, decision.level.sequence), (False, why, 1))
             self.assertNotIn(why, STOPS)
+
+    def test_what_ends_by_itself_ends(self):
+        yesterday = date(2026, 6, 29)
+        for name in ("promised_until", "payment_until", "bank_money_until"):
+            self.assertTrue(self._decide(**{name: yesterday}).send, name)
+
+    def test_without_an_address_letters_and_calls_still_happen(self):
+        self.assertEqual(self._decide(no_recipient=True).why, Why.NO_RECIPIENT)
+        levels = (Level(1, 7), Level(2, 14, channel="letter"), Level(3, 21), Level(4, 28, channel="call"))
+        policy = replace(POLICY, levels=levels, max_reminders=4)
+        decision = self._decide(no_recipient=True, policy=policy)
+        self.assertEqual((decision.send, decision.level.sequence), (True, 2))
+        done = [Step(1, 1, "c", sequence, datetime(2026, 6, 8 + sequence, 9)) for sequence in (2, 4)]
+        self.assertEqual(self._decide(done, no_recipient=True, policy=policy).why, Why.EXHAUSTED)
+
+    def test_two_recipients_of_one_customer_are_written_to_on_the_same_day(self):
+        portfolio = [Document(key, 1, POLICY, "c", recipient=key, due=date(2026, 6, 1), amount=9) for key in (1, 2)]
+        self.assertTrue(all(decision.send for decision in decide(portfolio, (), WINDOW, self.NOW)))
+        history = [Step(1, 1, "c", 1, datetime(2026, 6, 30, 8), recipient=2)]  # sent to the one asked now
+        waiting = decide(portfolio[1:], history, WINDOW, self.NOW)[0]
+        self.assertEqual(waiting.why, Why.CUSTOMER_DAY)
+
+    def test_after_an_answer_the_customer_gets_the_usual_time(self):
+        policy = replace(POLICY, stop_on_answer=False, spacing_days=5)
+        decision = self._decide(answer=date(2026, 6, 29), answered=True, policy=policy)
+        self.assertEqual((decision.why, decision.at.date()), (Why.NOT_REACHED, date(2026, 7, 6)))  # the 4th: Saturday
 
     def test_promise_kept_open_until_the_next_working_day(self):
         decision = self._decide(promised_until=date(2026, 7, 3))  # a Friday

@@ -7,7 +7,14 @@ from fractions import Fraction
 
 from odoo.tests import BaseCase, tagged
 
-from ..tools.penalties import Balance, HalfYearRate, MissingRate, late_penalty, penalty_lines, recovery_indemnity
+from ..tools.penalties import (
+    Balance,
+    HalfYearRate,
+    half_years_without_rate,
+    late_penalty,
+    penalty_lines,
+    recovery_indemnity,
+)
 
 RATES = [
     HalfYearRate(date(year, month, 1), Decimal(refinancing), Decimal(legal))
@@ -77,9 +84,12 @@ class TestPenalties(BaseCase):
         self.assertEqual(line.rate, Decimal("15.21"))
 
     def test_no_rate_no_guess(self):
-        with self.assertRaises(MissingRate) as caught:
-            late_penalty([Balance(date(2025, 6, 1), Decimal(10))], date(2025, 6, 20), date(2025, 7, 2), RATES)
-        self.assertEqual(caught.exception.args[0], date(2025, 7, 1))
+        """The half-year without a rate is left out, the known one is claimed."""
+        debt = ([Balance(date(2025, 6, 1), Decimal(1000))], date(2025, 6, 20))
+        lines = list(penalty_lines(*debt, date(2025, 8, 2), RATES))
+        self.assertEqual(half_years_without_rate(lines), [date(2025, 7, 1)])
+        self.assertEqual(sum(line.amount for line in lines), sum(penalty.amount for penalty in lines[:1]))
+        self.assertEqual(late_penalty(*debt, date(2025, 8, 2), RATES), late_penalty(*debt, date(2025, 6, 30), RATES))
 
     def test_forty_euros_between_professionals_only(self):
         self.assertEqual(recovery_indemnity(3, business_customer=True), Decimal(120))

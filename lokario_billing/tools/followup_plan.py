@@ -6,7 +6,7 @@ Instants are naive UTC datetimes, days are local calendar days of the company.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
@@ -33,6 +33,10 @@ class Why(StrEnum):
     AUTO_OFF = "auto_off"
     DISPUTED = "disputed"
     PROMISED = "promised"
+    UNDELIVERED = "undelivered"
+    NOT_ARRIVED = "not_arrived"
+    PAYMENT_PENDING = "payment_pending"
+    BANK_MONEY = "bank_money"
     ANSWER_PENDING = "answer_pending"
     BELOW_MINIMUM = "below_minimum"
     UNRECONCILED_CREDIT = "unreconciled_credit"
@@ -57,6 +61,7 @@ class Level:
     sequence: int
     days: int
     anchor: str = "due"  # due | sent | answer | expiry
+    channel: str = "email"  # email | call | letter
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,7 @@ class Policy:
     spacing_days: int = 1
     grouped: bool = True
     minimum_amount: float = 0.0
+    tolerance: float = 0.0
     stop_on_answer: bool = True
     stop_on_paid: bool = True
     stop_on_refused: bool = True
@@ -81,19 +87,23 @@ class Policy:
 class Document:
     """What is known about one document at this moment.
 
+    `customer` is the debtor, `recipient` who is written to: a reminder never goes to two of them.
     `cycle` names the claim that is followed up (due date of the oldest unpaid instalment, day a quote was sent): a new
     cycle starts the levels again. `amount` is what is really due in the company's currency, `claim` the same in the
-    document's own, for its customer.
+    document's own, for its customer. After the day it `closes` nobody is asked about it any more; `payment_until` and
+    `bank_money_until` are the last days on which money that is on its way holds the reminders.
     """
 
     key: int
     customer: int
     policy: Policy
     cycle: str
+    recipient: int = 0
     due: date | None = None
     sent: date | None = None
     answer: date | None = None
     expiry: date | None = None
+    closes: date | None = None
     amount: float = 0.0
     claim: float = 0.0
     auto_enabled: bool = True
@@ -108,9 +118,13 @@ class Document:
     answer_pending: bool = False
     disputed: bool = False
     promised_until: date | None = None
+    payment_until: date | None = None
+    bank_money_until: date | None = None
     unreconciled_credit: bool = False
     bank_stale: bool = False
     no_recipient: bool = False
+    undelivered: bool = False
+    not_arrived: bool = False
     other_followup: bool = False
     in_flight: bool = False
 
@@ -124,6 +138,7 @@ class Step:
     cycle: str
     sequence: int
     sent_at: datetime
+    recipient: int = 0
 
 
 @dataclass(frozen=True)
@@ -140,7 +155,7 @@ class Decision:
 def decide(documents: Iterable[Document], history: Iterable[Step], window: SendWindow, now: datetime) -> list[Decision]:
     """One decision for each document, in the order given.
 
-    Keeps at most one reminder per customer and local day: the group of documents that has waited longest goes first.
+    Keeps at most one reminder per recipient and local day: the group of documents that has waited longest goes first.
     """
     by_customer = defaultdict(list)
     for step in history:
@@ -150,9 +165,10 @@ def decide(documents: Iterable[Document], history: Iterable[Step], window: SendW
         decision = _decide_alone(document, by_customer[document.customer], window, now)
         decisions[document.key] = decision
         if decision.send:
-            waiting[document.customer].append(decision)
-    for customer, due in waiting.items():
-        for decision in _one_a_day(due, by_customer[customer], window, now):
+            waiting[document.customer, document.recipient].append(decision)
+    for (customer, recipient), due in waiting.items():
+        read = [step for step in by_customer[customer] if step.recipient == recipient]
+        for decision in _one_a_day(due, read, window, now):
             decisions[decision.document.key] = decision
     return list(decisions.values())
 
@@ -170,7 +186,7 @@ def stop_reason(document: Document, today: date) -> Why | None:
                 (Why.CANCELLED, document.cancelled),
                 (Why.SIGNED, document.signed),
                 (Why.REFUSED, document.refused and policy.stop_on_refused),
-                (Why.EXPIRED, document.expiry is not None and document.expiry < today),
+                (Why.EXPIRED, document.closes is not None and document.closes < today),
                 (Why.OPTED_OUT, document.opted_out),
                 (Why.ANSWERED, document.answered and policy.stop_on_answer),
             )
@@ -183,23 +199,26 @@ def stop_reason(document: Document, today: date) -> Why | None:
 def hold_reason(document: Document, today: date) -> tuple[Why, date | None] | None:
     """The reason that holds the follow-up of a document, with the first day it no longer holds, if known."""
     policy = document.policy
-    promised, paused = document.promised_until, policy.paused_until
+    small = document.amount < policy.minimum_amount or (policy.tolerance and document.amount <= policy.tolerance)
     return next(
         (
             (why, until)
             for why, holds, until in (
                 (Why.SWITCHED_OFF, not policy.enabled, None),
                 (Why.NOT_APPROVED, not policy.approved, None),
-                (Why.COMPANY_PAUSED, paused and today <= paused, paused and paused + ONE_DAY),
+                (Why.COMPANY_PAUSED, *_through(policy.paused_until, today)),
                 (Why.AUTO_OFF, not document.auto_enabled, None),
                 (Why.IN_FLIGHT, document.in_flight, None),
                 (Why.DISPUTED, document.disputed, None),
+                (Why.NOT_ARRIVED, document.not_arrived, None),
+                (Why.UNDELIVERED, document.undelivered, None),
                 (Why.ANSWER_PENDING, document.answer_pending, None),
-                (Why.PROMISED, promised and today <= promised, promised and promised + ONE_DAY),
-                (Why.BELOW_MINIMUM, document.amount < policy.minimum_amount, None),
+                (Why.PROMISED, *_through(document.promised_until, today)),
+                (Why.PAYMENT_PENDING, *_through(document.payment_until, today)),
+                (Why.BANK_MONEY, *_through(document.bank_money_until, today)),
+                (Why.BELOW_MINIMUM, small, None),
                 (Why.UNRECONCILED_CREDIT, document.unreconciled_credit, None),
                 (Why.BANK_STALE, document.bank_stale, None),
-                (Why.NO_RECIPIENT, document.no_recipient, None),
                 (Why.OTHER_FOLLOWUP, document.other_followup, None),
             )
             if holds
@@ -208,21 +227,35 @@ def hold_reason(document: Document, today: date) -> tuple[Why, date | None] | No
     )
 
 
+def _through(last: date | None, today: date) -> tuple[bool, date | None]:
+    """Whether what ends with the day `last` holds today, and the first day after it."""
+    return (today <= last, last + ONE_DAY) if last else (False, None)
+
+
 def next_level(document: Document, history: Sequence[Step]) -> Level | None:
-    """The level after the last one sent in this cycle; levels whose anchor the document lacks do not count."""
+    """The level after the last one sent in this cycle; levels that the document cannot have do not count."""
     done = [step.sequence for step in _of_cycle(document, history)]
     if len(done) >= document.policy.max_reminders:
         return None
     return next((level for level in _usable_levels(document) if level.sequence > max(done, default=-1)), None)
 
 
+def no_level_reason(document: Document, history: Sequence[Step]) -> Why:
+    """Why no level is left."""
+    if document.no_recipient and next_level(replace(document, no_recipient=False), history):
+        return Why.NO_RECIPIENT
+    return Why.EXHAUSTED if _of_cycle(document, history) else Why.NO_LEVEL
+
+
 def eligible_day(document: Document, level: Level, history: Sequence[Step], window: SendWindow) -> date:
     """First day on which `level` may go out.
 
     Never before its own delay, and never closer to the reminder before it than the policy's delays are to each other:
-    an outage delays the later levels, it never bunches them.
+    an outage delays the later levels, it never bunches them. Who has answered gets as long as after a reminder.
     """
     days = [getattr(document, level.anchor) + timedelta(days=level.days)]
+    if document.answer:
+        days.append(document.answer + timedelta(days=document.policy.spacing_days))
     own = [step for step in history if step.document == document.key]
     if own:
         last = max(own, key=lambda step: step.sent_at)
@@ -237,8 +270,7 @@ def _decide_alone(document: Document, history: Sequence[Step], window: SendWindo
         return Decision(document, why=stop)
     level = next_level(document, history)
     if level is None:
-        never = Why.EXHAUSTED if _of_cycle(document, history) else Why.NO_LEVEL
-        return Decision(document, why=never)
+        return Decision(document, why=no_level_reason(document, history))
     day = eligible_day(document, level, history, window)
     hold = hold_reason(document, today)
     if hold:
@@ -252,7 +284,7 @@ def _decide_alone(document: Document, history: Sequence[Step], window: SendWindo
 
 
 def _one_a_day(due: list[Decision], history: Sequence[Step], window: SendWindow, now: datetime) -> Iterator[Decision]:
-    """Let one group of the customer's due documents pass, and postpone the others to the next working day."""
+    """Let one group of the recipient's due documents pass, and postpone the others to the next working day."""
     today = window.local_day(now)
     last_day = max((window.local_day(step.sent_at) for step in history), default=date.min)
     chosen = None
@@ -281,7 +313,11 @@ def _gap(document: Document, level: Level, last: Step) -> int:
 
 
 def _usable_levels(document: Document) -> list[Level]:
-    usable = (level for level in document.policy.levels if getattr(document, level.anchor) is not None)
+    usable = (
+        level
+        for level in document.policy.levels
+        if getattr(document, level.anchor) is not None and not (level.channel == "email" and document.no_recipient)
+    )
     return sorted(usable, key=lambda level: level.sequence)
 
 

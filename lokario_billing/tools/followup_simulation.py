@@ -62,4 +62,4 @@ def next_tick(instant: datetime) -> datetime:
 
 def _step(decision: Decision, sent_at: datetime) -> Step:
     document = decision.document
-    return Step(document.key, document.customer, document.cycle, decision.level.sequence, sent_at)
+    return Step(document.key, document.customer, document.cycle, decision.level.sequence, sent_at, document.recipient)

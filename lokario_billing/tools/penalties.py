@@ -12,12 +12,12 @@ from decimal import ROUND_HALF_UP, Decimal
 
 CENT = Decimal("0.01")
 DAYS_PER_YEAR = 365
+# ISO codes where the Commercial Code holds as in mainland France: the overseas departments and regions (Constitution,
+# art. 73) and Saint-Barthelemy, Saint-Martin and Saint-Pierre-et-Miquelon (CGCT, LO6213-1, LO6313-1, LO6413-1). New
+# Caledonia, French Polynesia and Wallis-et-Futuna have rules of their own.
+FRENCH_LAW = frozenset(["FR", "GP", "MQ", "GF", "RE", "YT", "BL", "MF", "PM"])
 STATUTORY_MARGIN = Decimal(10)  # points over the ECB refinancing rate
 RECOVERY_INDEMNITY = Decimal("40.00")  # EUR per late invoice
-
-
-class MissingRate(LookupError):
-    """No rate is recorded for the half-year that starts on `args[0]`."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,16 @@ class Balance:
 
 @dataclass(frozen=True)
 class PenaltyLine:
-    """Penalty of one stretch of days with the same rate and the same amount due; `amount` is not rounded."""
+    """Penalty of one stretch of days with the same rate and the same amount due; `amount` is not rounded.
+
+    Without a recorded rate nothing is claimed for the stretch: `rate` is None then.
+    """
 
     starts: date
     ends: date
     days: int
     principal: Decimal
-    rate: Decimal
+    rate: Decimal | None
     amount: Decimal
 
 
@@ -68,8 +71,6 @@ def penalty_lines(
 
     `contractual` is the yearly rate in per cent printed on the invoice; it is raised to three times the legal interest
     rate where it is below that floor. Without it the statutory rate applies.
-
-    :raises MissingRate: when a half-year has no recorded rate
     """
     known = {rate.starts: rate for rate in rates}
     ordered = sorted(balances, key=lambda balance: balance.since)
@@ -82,7 +83,8 @@ def penalty_lines(
         if principal > 0:
             rate = _yearly_rate(known, start, contractual)
             days = (ends - day).days + 1
-            yield PenaltyLine(day, ends, days, principal, rate, principal * rate * days / (100 * DAYS_PER_YEAR))
+            amount = principal * (rate or 0) * days / (100 * DAYS_PER_YEAR)
+            yield PenaltyLine(day, ends, days, principal, rate, amount)
         day = ends + timedelta(days=1)
 
 
@@ -94,8 +96,16 @@ def late_penalty(
     contractual: Decimal | None = None,
 ) -> Decimal:
     """Penalty in the currency of the balances, rounded once, half up, to the cent."""
-    lines = penalty_lines(balances, due, until, rates, contractual)
+    return total(penalty_lines(balances, due, until, rates, contractual))
+
+
+def total(lines: Iterable[PenaltyLine]) -> Decimal:
     return sum((line.amount for line in lines), Decimal(0)).quantize(CENT, ROUND_HALF_UP)
+
+
+def half_years_without_rate(lines: Iterable[PenaltyLine]) -> list[date]:
+    """First days of the half-years for which nothing could be claimed."""
+    return sorted({half_year_start(line.starts) for line in lines if line.rate is None})
 
 
 def recovery_indemnity(late_invoices: int, business_customer: bool) -> Decimal:
@@ -103,9 +113,9 @@ def recovery_indemnity(late_invoices: int, business_customer: bool) -> Decimal:
     return RECOVERY_INDEMNITY * late_invoices if business_customer else Decimal("0.00")
 
 
-def _yearly_rate(known: dict[date, HalfYearRate], start: date, contractual: Decimal | None) -> Decimal:
+def _yearly_rate(known: dict[date, HalfYearRate], start: date, contractual: Decimal | None) -> Decimal | None:
     if start not in known:
-        raise MissingRate(start)
+        return None
     rate = known[start]
     if contractual is None:
         return rate.refinancing + STATUTORY_MARGIN

@@ -9,7 +9,7 @@ import holidays
 
 MONDAY_TO_FRIDAY = frozenset(range(5))
 ONE_DAY = timedelta(days=1)
-LONGEST_CLOSURE = 60  # days; a window that stays closed longer is a configuration error
+LONGEST_CLOSURE = 370  # days; a window that stays closed longer is a configuration error
 
 
 @lru_cache(maxsize=256)
@@ -18,6 +18,11 @@ def _public_holidays(country: str, year: int) -> frozenset[date]:
         return frozenset(holidays.country_holidays(country, years=year))
     except NotImplementedError:  # asking which countries there are would load all of them, two seconds long
         return frozenset()
+
+
+def local_time(instant: datetime, timezone: str) -> datetime:
+    """A naive UTC instant on the clock of a time zone."""
+    return instant.replace(tzinfo=UTC).astimezone(ZoneInfo(timezone))
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ class SendWindow:
     def opening(self, day: date) -> datetime:
         """Instant at which the window opens on `day`, or on the first working day after it.
 
-        :raises ValueError: when no working day comes within 60 days
+        :raises ValueError: when no working day comes within a year
         """
         for _attempt in range(LONGEST_CLOSURE):
             if self.is_working_day(day):
@@ -72,7 +77,7 @@ class SendWindow:
         return opening if opening >= instant else self.opening(day + ONE_DAY)
 
     def _local(self, instant: datetime) -> datetime:
-        return instant.replace(tzinfo=UTC).astimezone(ZoneInfo(self.timezone))
+        return local_time(instant, self.timezone)
 
     def _utc(self, day: date, wall_clock: time) -> datetime:
         local = datetime.combine(day, wall_clock, ZoneInfo(self.timezone))

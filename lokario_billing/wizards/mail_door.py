@@ -107,7 +107,7 @@ class MailDoor(models.TransientModel):
     def _held(self, route):
         if route.kind != "mailbox" or not route.carrier._is_sending_held():
             return ""
-        return self.env._("Held: %(cause)s", cause=route.carrier.sending_hold_text or "")
+        return route.carrier._sending_problem()
 
     def action_test(self):
         """Send a test mail to oneself by this door."""

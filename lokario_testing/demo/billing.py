@@ -82,6 +82,7 @@ def _late_invoice(client) -> int:
     }
     move = client.create("account.move", values)
     client.call("account.move", "action_post", [move])
+    client.call("account.move", "write", [move], {"is_move_sent": True})
     return move
 
 

@@ -1,0 +1,402 @@
+"""Who is written to, what he may see, and what makes no sense to ask: through real documents."""
+
+import re
+from datetime import timedelta
+
+from freezegun import freeze_time
+from odoo import fields
+from odoo.exceptions import UserError
+from odoo.fields import Command
+from odoo.tests import tagged
+
+from .people import PeopleCase
+
+
+class DebtorCase(PeopleCase):
+    """Only the documents of the test are left to be reminded."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        for documents in cls.documents.values():
+            documents["invoices"].followup_auto = "off"
+            documents["quotes"].followup_auto = "off"
+        cls.seller = cls.people["seller"][0]
+
+    @classmethod
+    def person(cls, name, **values):
+        values = {"email": f"{name.lower()}@beta.test", "lang": "en_US", "parent_id": cls.customer.id, **values}
+        return cls.env["res.partner"].create({"name": name, **values})
+
+    def quote(self, partner, sent_days_ago=8, **values):
+        """Return a quote that its customer has had for some days."""
+        with freeze_time(fields.Datetime.now() - timedelta(days=sent_days_ago)):
+            order = self.env["sale.order"].create(
+                {
+                    "partner_id": partner.id,
+                    "company_id": self.french.id,
+                    "user_id": self.seller.id,
+                    "order_line": [Command.create({"product_id": self.product_a.id})],
+                    **values,
+                }
+            )
+        order.with_context(tracking_disable=True).action_quotation_sent()
+        return order
+
+    def written_to(self):
+        """Return {address: names of the documents it was written about}."""
+        self.run_cron()
+        found = {}
+        for mail in self.mails():
+            names = re.findall(r"[A-Z]+/[0-9]+/[0-9]+|S[0-9]{5}", mail.get_body(("html",)).get_content())
+            found.setdefault(re.search(r"[\w.]+@[\w.]+", mail["To"]).group(), set()).update(names)
+        self.smtp.received.clear()
+        return found
+
+    def reason(self, document):
+        self.run_cron()
+        self.assertFalse(self.mails())
+        return document.followup_ids.why
+
+    def tasks(self, document):
+        return document.followup_ids.activity_ids.mapped("summary")
+
+
+@tagged("post_install", "-at_install")
+class TestWho(DebtorCase):
+    def test_everybody_is_asked_about_his_own_quotes_only(self):
+        first, second, third = self.quote(self.buyer), self.quote(self.boss), self.quote(self.boss)
+        self.assertEqual(
+            self.written_to(),
+            {"buyer@beta.test": {first.name}, "boss@beta.test": {second.name, third.name}},
+        )
+
+    def test_the_page_shows_what_its_reader_may_see(self):
+        orders = self.quote(self.buyer), self.quote(self.boss)
+        move = self.invoice(days_late=1)
+        self.run_cron()
+        pages = [order.followup_ids.step_ids.reminder_id._statement_followups() for order in orders]
+        self.assertEqual(pages, [order.followup_ids for order in orders])
+        self.quote(self.customer)
+        late = self.invoice(days_late=20)
+        with freeze_time(fields.Datetime.now() + timedelta(days=1)):
+            self.run_cron()
+        page = late.followup_ids.step_ids.reminder_id._statement_followups()
+        self.assertEqual(page.move_id & (move | late), move | late)
+        self.assertFalse(page.order_id & (orders[0] | orders[1]))
+
+    def test_an_old_link_shows_nothing_of_the_next_customer(self):
+        move = self.invoice()
+        self.run_cron()
+        reminder = move.followup_ids.step_ids.reminder_id
+        move.button_draft()
+        move.partner_id = self.person("Other", parent_id=False)
+        move.action_post()
+        self.run_cron()
+        self.assertNotIn(move, reminder._statement_followups().move_id)
+
+    def test_the_invoice_names_its_contact(self):
+        lyon = self.person("Lyon", type="invoice")
+        paris = self.person("Paris", type="invoice")
+        self.assertEqual(self.written_to(), {})
+        for partner in (paris, self.customer):
+            self.invoice(partner=partner)
+        self.assertEqual(self.written_to().keys(), {paris.email, lyon.email})
+
+    def test_who_ordered_is_asked_where_the_invoice_names_nobody(self):
+        firm = self.env["res.partner"].create({"name": "Silent", "is_company": True})
+        zoe = self.person("Zoe", parent_id=firm.id, email="zoe@silent.test")
+        order = self.quote(zoe, partner_invoice_id=firm.id)
+        order.action_confirm()
+        order.order_line.qty_delivered = 1
+        move = order._create_invoices()
+        move.write({"invoice_payment_term_id": False, "invoice_date": fields.Date.today() - timedelta(days=40)})
+        move.invoice_date_due = fields.Date.today() - timedelta(days=10)
+        move.action_post()
+        move.is_move_sent = True
+        self.assertEqual(move.partner_id, firm)
+        self.assertEqual(self.written_to(), {"zoe@silent.test": {move.name}})
+
+    def test_nobody_who_left_is_written_to(self):
+        left = self.person("Left")
+        self.customer.followup_contact_id = left
+        order = self.quote(left, user_id=self.seller.id)
+        move = self.invoice(partner=left)
+        left.active = False
+        self.assertEqual(self.written_to(), {"compta@beta.test": {move.name}})
+        self.assertEqual(order.followup_ids.why, "no_recipient")
+
+    def test_a_blocked_address_waits_and_its_person_is_told(self):
+        self.env["mail.blacklist"].sudo()._add(self.customer.email)
+        move = self.invoice(invoice_user_id=self.seller.id)
+        self.assertEqual(self.reason(move), "no_recipient")
+        self.assertEqual(len(move.followup_ids.activity_ids), 1)
+
+    def test_a_letter_needs_no_address(self):
+        paper = self.env["res.partner"].create({"name": "Paper", "is_company": True})
+        move = self.invoice(partner=paper)
+        policy = self.env.ref("lokario_billing.policy_invoice").copy(
+            {"company_id": self.french.id, "level_ids": [Command.clear()]}
+        )
+        policy.level_ids = [
+            Command.create({"name": "Mail", "sequence": 1, "days": 3}),
+            Command.create({"name": "Letter", "sequence": 2, "days": 7, "channel": "letter"}),
+        ]
+        self.run_cron()
+        self.assertEqual(move.followup_ids.step_ids.reminder_id.mapped("state"), ["todo"])
+        self.assertIn("Letter", self.tasks(move))
+        self.assertFalse(self.mails())
+
+
+@tagged("post_install", "-at_install")
+class TestSense(DebtorCase):
+    def test_a_reminder_that_failed_is_repeated_once_the_address_is_mended(self):
+        move = self.invoice(days_late=30)
+        self.run_cron()
+        reminder = move.followup_ids.step_ids.reminder_id
+        self.smtp.received.clear()
+        reminder.sudo()._set_state("failed", "550 unknown")
+        with freeze_time(fields.Datetime.now() + timedelta(days=8)):
+            self.assertEqual(self.reason(move), "undelivered")
+            self.customer.email = "right@beta.test"
+            self.run_cron()
+        self.assertEqual([mail["To"] for mail in self.mails()], ["Bêta SARL <right@beta.test>"])
+        self.assertEqual(move.followup_ids.step_ids.sorted("id").mapped("sequence"), [1, 1])
+
+    def test_an_invoice_that_never_left_is_sent_first(self):
+        move = self.invoice(invoice_user_id=self.seller.id)
+        move.is_move_sent = False
+        self.assertEqual(self.reason(move), "not_arrived")
+        self.assertEqual(len(move.followup_ids.activity_ids), 1)
+        self.run_cron()
+        self.assertEqual(len(move.followup_ids.activity_ids), 1)
+        move.is_move_sent = True
+        self.assertEqual(len(self.written_to()), 1)
+        paper = self.invoice(partner=self.person("Third"))
+        paper.is_move_sent = False
+        self.french.followup_unsent = True
+        self.assertEqual(len(self.written_to()), 1)
+
+    def test_an_invoice_whose_mail_bounced_is_not_dunned(self):
+        move = self.invoice()
+        values = {"model": move._name, "res_id": move.id, "subject": "Invoice", "email_to": "gone@beta.test"}
+        mail = self.env["mail.mail"].sudo().create({**values, "body_html": "<p>Hi</p>"})
+        with self.sending():
+            mail.send()
+        self.smtp.received.clear()
+        mail._deliveries()._set_bounced("No such user")
+        self.assertEqual(self.reason(move), "not_arrived")
+        with self.sending():
+            mail.copy({"email_to": "right@beta.test", "state": "outgoing"}).send()
+        self.smtp.received.clear()
+        self.assertEqual(len(self.written_to()), 1)
+
+    def transfer(self, document, days_ago=0):
+        """The customer chooses to pay by wire; nothing has arrived."""
+        provider = self.env["payment.provider"].sudo().search([], limit=1)
+        self.env.cr.execute("UPDATE payment_provider SET code = 'custom' WHERE id = %s", [provider.id])  # wire transfer
+        link = "invoice_ids" if document._name == "account.move" else "sale_order_ids"
+        transaction = (
+            self.env["payment.transaction"]
+            .sudo()
+            .create(
+                {
+                    "provider_id": provider.id,
+                    "payment_method_id": self.env["payment.method"]
+                    .with_context(active_test=False)
+                    .search([], limit=1)
+                    .id,
+                    "reference": f"wire-{document.name}-{days_ago}",
+                    "amount": 100,
+                    "currency_id": document.currency_id.id,
+                    "partner_id": document.partner_id.id,
+                    link: [Command.set(document.ids)],
+                    "state": "pending",
+                }
+            )
+        )
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE payment_transaction SET create_date = %s WHERE id = %s",
+            [fields.Datetime.now() - timedelta(days=days_ago), transaction.id],
+        )
+        self.env.invalidate_all()
+        return transaction
+
+    def test_an_announced_transfer_waits_for_some_days_and_never_for_ever(self):
+        move, order = self.invoice(), self.quote(self.buyer)
+        self.transfer(move)
+        self.transfer(order)
+        self.assertEqual(self.reason(move), "payment_pending")
+        self.assertEqual(order.followup_ids.why, "payment_pending")
+        notes = len(move.followup_ids.message_ids)
+        self.run_cron()
+        self.assertEqual(len(move.followup_ids.message_ids), notes)
+        with freeze_time(fields.Datetime.now() + timedelta(days=8)):
+            self.assertIn("compta@beta.test", self.written_to())
+
+    def test_announcing_again_and_again_waits_no_longer(self):
+        move = self.invoice(60)
+        for days_ago in (30, 20, 0):
+            self.transfer(move, days_ago)
+        self.assertEqual(len(self.written_to()), 1)
+
+    def bank_line(self, **values):
+        journal = self.env["account.journal"].search(
+            [("type", "=", "bank"), ("company_id", "=", self.french.id)], limit=1
+        )
+        values = {"journal_id": journal.id, "date": fields.Date.today(), "amount": 100, "payment_ref": "VIR", **values}
+        return self.env["account.bank.statement.line"].create(values)
+
+    def test_money_on_the_bank_statement_that_fits_holds(self):
+        customers = [self.customer.copy({"email": f"c{number}@beta.test"}) for number in range(5)]
+        named, referred, counted, iban, unpaid = (
+            self.invoice(partner=customer, amount=100 + number) for number, customer in enumerate(customers)
+        )
+        account = {"acc_number": "FR76 3000 6000 0112 3456 7890 189", "partner_id": iban.partner_id.id}
+        self.env["res.partner.bank"].create(account)
+        self.bank_line(partner_id=named.partner_id.id, amount=7)
+        self.bank_line(payment_ref=f"VIREMENT SEPA {referred.name.replace('/', ' ')} MERCI", amount=8)
+        self.bank_line(payment_ref="DIVERS", amount=counted.amount_residual)
+        self.bank_line(account_number="FR7630006000011234567890189", amount=9)
+        self.assertEqual(self.written_to(), {unpaid.partner_id.email: {unpaid.name}})
+        held = named | referred | counted | iban
+        self.assertEqual(set(held.followup_ids.mapped("why")), {"bank_money"})
+        self.assertEqual(len(counted.followup_ids.activity_ids), 1)
+        with freeze_time(fields.Datetime.now() + timedelta(days=40)):
+            self.assertEqual(len(self.written_to().keys() & set(held.partner_id.mapped("email"))), 4)
+
+    def test_a_cent_is_neither_reminded_nor_a_reason_to_be_silent(self):
+        rest = self.invoice()
+        self.pay(rest, 99.99)
+        self.assertEqual(self.reason(rest), "below_minimum")
+        self.invoice(partner=self.person("Big", parent_id=False, is_company=True), amount=50_000)
+        credit = {"payment_type": "inbound", "partner_type": "customer", "amount": 0.01}
+        big = self.env["res.partner"].search([("email", "=", "big@beta.test")])
+        self.env["account.payment"].create({**credit, "partner_id": big.id}).action_post()
+        self.assertEqual(self.written_to().keys(), {"big@beta.test"})
+        self.french.followup_tolerance = 0
+        self.assertEqual(len(self.written_to()), 1)
+
+    def test_a_comment_of_the_customer_is_an_answer_and_a_colleagues_is_none(self):
+        mine, theirs = self.quote(self.buyer), self.quote(self.boss)
+        self.plan(self.french)
+        seen = {"subtype_xmlid": "mail.mt_comment"}
+        theirs.with_user(self.seller).message_post(body="I called him", message_type="comment", **seen)
+        theirs.message_post(body="By mail", message_type="email", author_id=self.seller.partner_id.id, **seen)
+        mine.message_post(body="Other colour", message_type="comment", author_id=self.buyer.id, **seen)
+        self.assertEqual((mine | theirs).followup_ids.mapped("answer_pending"), [True, False])
+        self.assertEqual(self.written_to().keys(), {"boss@beta.test"})
+
+    def test_a_handled_answer_ends_the_pause_and_not_the_dunning(self):
+        move = self.invoice(60)
+        self.plan(self.french)
+        followup = move.followup_ids
+        followup._reply_received()
+        self.assertEqual(self.reason(move), "answer_pending")
+        followup.with_user(self.people["collector"][0]).action_answer_handled()
+        self.assertEqual(self.reason(move), "not_reached")
+        with freeze_time(fields.Datetime.now() + timedelta(days=6)):
+            self.assertEqual(len(self.written_to()), 1)
+
+    def test_endless_promises_pause_nothing(self):
+        move = self.invoice(60)
+        self.run_cron()
+        self.smtp.received.clear()
+        followup, reminder = move.followup_ids, move.followup_ids.step_ids.reminder_id
+        for days in (10, 20):
+            reminder._promise_by_customer(followup.ids, str(fields.Date.today() + timedelta(days=days)))
+        with self.assertRaisesRegex(UserError, "promised before"):
+            reminder._promise_by_customer(followup.ids, str(fields.Date.today() + timedelta(days=50)))
+        followup.promise_ids = [
+            Command.create({"promised_for": fields.Date.today() + timedelta(days=50), "by_customer": True})
+        ]
+        self.assertEqual(followup.promised_until, fields.Date.today() + timedelta(days=20))
+        self.assertTrue([task for task in self.tasks(move) if "promised 3 times" in task])
+        with freeze_time(fields.Datetime.now() + timedelta(days=21)):
+            self.assertEqual(len(self.written_to()), 1)
+        self.assertTrue([task for task in self.tasks(move) if "day he promised" in task])
+
+    def test_old_quotes_are_closed_and_count_from_the_day_they_were_sent(self):
+        old, recent = self.quote(self.buyer, 700, validity_date=False), self.quote(self.boss, 9, validity_date=False)
+        (old | recent).validity_date = False
+        self.assertEqual(self.written_to().keys(), {"boss@beta.test"})
+        self.assertEqual((old.followup_ids.why, old.followup_ids.state), ("expired", "done"))
+        self.assertEqual(recent.followup_ids.sent_date, recent.date_order.date())
+
+    def test_overseas_departments_have_french_law(self):
+        move = self.invoice()
+        for country, has in (("re", True), ("gp", True), ("pm", True), ("nc", False), ("be", False)):
+            self.french.country_id = self.env.ref(f"base.{country}")
+            self.assertEqual(move._prints_late_payment_mentions(), has, country)
+
+    def test_nothing_leaves_while_the_company_is_closed(self):
+        today = fields.Datetime.now().replace(hour=0, minute=0, second=0, microsecond=0)
+        self.french.partner_id.tz = "UTC"
+        leave = {"name": "Closed", "date_from": today, "date_to": today + timedelta(days=4, hours=23)}
+        self.env["resource.calendar.leaves"].create({**leave, "calendar_id": self.french.resource_calendar_id.id})
+        move = self.invoice()
+        self.assertEqual(self.reason(move), "window")
+        self.assertEqual(move.followup_ids.next_at, today + timedelta(days=5))
+
+    def test_the_manager_is_told_of_an_archived_policy(self):
+        move = self.invoice(3)
+        self.plan(self.french)
+        own = self.env.ref("lokario_billing.policy_invoice").copy({"company_id": self.french.id})
+        move.followup_ids.policy_id = own
+        manager = self.french._billing_people()[:1]
+        manager.lang = "en_US"
+        own.active = False
+        to_him = [("partner_ids", "in", manager.partner_id.ids)]
+        note = self.env["mail.message"].search(to_him, limit=1, order="id desc")
+        self.assertEqual(note.subject, "The follow-up policy was archived")
+        self.assertIn("Unpaid invoices", note.body)
+
+    def test_penalties_of_every_instalment_from_its_own_day(self):
+        rates = self.env["lokario.penalty.rate"]
+        rates.search([]).unlink()
+        known = {"refinancing_rate": 2.15, "legal_rate": 2.62, "source": "test"}
+        this_year = fields.Date.today().year
+        rates.create([{"starts_on": f"{this_year}-01-01", **known}])
+        with freeze_time(f"{this_year}-06-30 10:00:00"):
+            move = self.instalments(f"{this_year}-01-31", f"{this_year}-05-31")
+            self.assertAlmostEqual(self.formal_notice(move).penalty_amount, 299.59, 2)
+        with freeze_time(f"{this_year}-07-20 10:00:00"):
+            late = self.instalments(f"{this_year}-06-10", f"{this_year}-07-15")
+            reminder = self.formal_notice(late)
+        self.assertAlmostEqual(reminder.penalty_amount, 5000 * 12.15 * 20 / 36500, 2)
+        self.assertIn("7", reminder.penalty_without)
+        letter = str(reminder._letter_body())
+        self.assertIn(reminder.penalty_without, letter)
+
+    def instalments(self, first, second):
+        """Return an invoice of 10,000 in two halves."""
+        move = self.invoice(amount=10_000)
+        move.button_draft()
+        move.write({"invoice_date": f"{fields.Date.today().year}-01-02", "date": f"{fields.Date.today().year}-01-02"})
+        move.invoice_payment_term_id = self.env["account.payment.term"].create(
+            {
+                "name": "Halves",
+                "line_ids": [
+                    Command.create(
+                        {"value": "percent", "value_amount": 50, "delay_type": "days_after", "nb_days": days}
+                    )
+                    for days in (
+                        (fields.Date.to_date(first) - move.invoice_date).days,
+                        (fields.Date.to_date(second) - move.invoice_date).days,
+                    )
+                ],
+            }
+        )
+        move.action_post()
+        return move
+
+    def formal_notice(self, move):
+        self.plan(self.french)
+        policy = self.env.ref("lokario_billing.policy_invoice").copy(
+            {"company_id": self.french.id, "level_ids": [Command.clear()]}
+        )
+        policy.level_ids = [Command.create({"name": "Notice", "sequence": 1, "days": 1, "formal_notice": True})]
+        move.followup_ids.policy_id = policy
+        self.run_cron()
+        return move.followup_ids.step_ids.reminder_id
