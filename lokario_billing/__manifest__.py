@@ -1,6 +1,6 @@
 {
     "name": "Lokario Billing",
-    "version": "19.0.1.0.0",
+    "version": "19.0.1.1.0",
     "summary": "Business mail from the company mailbox, follow-ups, reminders",
     "author": "Lokario",
     "website": "https://www.lokario.fr",

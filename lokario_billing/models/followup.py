@@ -158,7 +158,8 @@ class Followup(models.Model):
     def _compute_auto_enabled(self):
         for followup in self:
             document = followup.move_id or followup.order_id
-            choices = [document.followup_auto if document else "default", followup.customer_id.followup_auto]
+            customer = followup.customer_id.with_company(followup.company_id)
+            choices = [document.followup_auto if document else "default", customer.followup_auto]
             choice = next((choice for choice in choices if choice in ("on", "off")), None)
             followup.auto_enabled = choice == "on" if choice else followup.company_id.followup_auto_default
 

@@ -2,7 +2,10 @@ from odoo import models
 
 
 class FollowupAnswers(models.AbstractModel):
-    """A document in whose history a customer may answer: by mail, or by a comment on the portal."""
+    """A document in whose history a customer may answer: by mail, or by a comment on the portal.
+
+    Stands before the model it extends: mail.thread ends the chain of the hook.
+    """
 
     _name = "lokario.followup.answers"
     _description = "Document that customers answer"
@@ -30,17 +33,17 @@ class FollowupAnswers(models.AbstractModel):
 
 class AccountMove(models.Model):
     _name = "account.move"
-    _inherit = ["account.move", "lokario.followup.answers"]
+    _inherit = ["lokario.followup.answers", "account.move"]
 
 
 class SaleOrder(models.Model):
     _name = "sale.order"
-    _inherit = ["sale.order", "lokario.followup.answers"]
+    _inherit = ["lokario.followup.answers", "sale.order"]
 
 
 class FollowupReminder(models.Model):
     _name = "lokario.followup.reminder"
-    _inherit = ["lokario.followup.reminder", "lokario.followup.answers"]
+    _inherit = ["lokario.followup.answers", "lokario.followup.reminder"]
 
     def _followups_answered(self):
         return self.step_ids.followup_id

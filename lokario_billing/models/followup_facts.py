@@ -37,7 +37,7 @@ class Followup(models.Model):
         return {followup: followup._plan_document(context) for followup in self}
 
     def _plan_document(self, context):
-        customer, recipient = self.customer_id, self._recipient()
+        customer, recipient = self.customer_id.with_company(context["company"]), self._recipient()
         common = {
             "answer": fields.Date.to_date(self.answered_at) if self.answered_at else None,
             "auto_enabled": self.auto_enabled,
@@ -150,7 +150,8 @@ class Followup(models.Model):
         self.ensure_one()
         if self.kind != "invoice":
             return self.partner_id
-        return self.partner_id._followup_contact(lambda: self.move_id._ordering_contacts())
+        partner = self.partner_id.with_company(self.company_id)
+        return partner._followup_contact(lambda: self.move_id._ordering_contacts())
 
     # === BATCH READS === #
 

@@ -220,7 +220,15 @@ class FollowupReminder(models.Model):
 
     def _copy_addresses(self):
         self.ensure_one()
-        return ", ".join(partner.email_formatted for partner in self.customer_id.followup_cc_ids if partner.email)
+        copies = self.customer_id.with_company(self.company_id).followup_cc_ids
+        return ", ".join(partner.email_formatted for partner in copies if partner._is_reachable())
+
+    def _message_get_default_recipients(self, with_cc=False, all_tos=False):
+        """The recipient, and the copies of his customer, which Odoo asks no template for."""
+        found = super()._message_get_default_recipients(with_cc=with_cc, all_tos=all_tos)
+        for reminder in self:
+            found[reminder.id]["email_cc"] = reminder._copy_addresses()
+        return found
 
     def _statement_url(self):
         self.ensure_one()

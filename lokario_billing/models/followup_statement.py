@@ -31,7 +31,7 @@ class FollowupReminder(models.Model):
         """
         self.ensure_one()
         reminded = self.step_ids.followup_id.filtered(lambda followup: followup.customer_id == self.customer_id)
-        customer = self.customer_id
+        customer = self.customer_id.with_company(self.company_id)
         gets_invoices = self.partner_id in (customer, customer._followup_contact(customer.browse))
         others = (
             self.env["lokario.followup"]

@@ -3,7 +3,7 @@ from odoo.tools import SQL
 
 
 class ReceivableReport(models.Model):
-    """One row per customer invoice, for the charts: overdue by age, recovered by level, days outstanding, forecast."""
+    """One row per instalment of a customer invoice, for the charts: overdue by age, recovered by level, forecast."""
 
     _name = "lokario.receivable.report"
     _inherit = ["lokario.access.mixin"]
@@ -48,45 +48,51 @@ class ReceivableReport(models.Model):
     def _table_query(self):
         return SQL(
             """
-            WITH paid AS (SELECT line.move_id, max(part.max_date) AS day
+            WITH receivable AS (SELECT line.* FROM account_move_line line
+                                  JOIN account_account account ON account.id = line.account_id
+                                   AND account.account_type = 'asset_receivable'
+                                  JOIN account_move move ON move.id = line.move_id
+                                 WHERE move.move_type = 'out_invoice' AND move.state = 'posted'
+                                   AND move.payment_state NOT IN ('reversed', 'invoicing_legacy')),
+                 paid AS (SELECT line.id, line.partner_id, line.date_maturity, max(part.max_date) AS day
                             FROM account_partial_reconcile part
-                            JOIN account_move_line line ON line.id = part.debit_move_id GROUP BY line.move_id),
-                 habit AS (SELECT move.commercial_partner_id, avg(paid.day - move.invoice_date_due)::int AS days
-                             FROM account_move move JOIN paid ON paid.move_id = move.id
-                            WHERE move.payment_state IN ('paid', 'in_payment') GROUP BY move.commercial_partner_id),
+                            JOIN receivable line ON line.id = part.debit_move_id
+                           GROUP BY line.id, line.partner_id, line.date_maturity, line.reconciled),
+                 habit AS (SELECT paid.partner_id, avg(paid.day - paid.date_maturity)::int AS days
+                             FROM paid JOIN receivable line ON line.id = paid.id
+                            WHERE line.reconciled GROUP BY paid.partner_id),
                  reminded AS (SELECT DISTINCT ON (followup.move_id) followup.move_id, step.level_id, step.sent_at
                                 FROM lokario_followup_step step
                                 JOIN lokario_followup followup ON followup.id = step.followup_id
                                WHERE step.state IN ('sent', 'read', 'answered', 'done')
                                ORDER BY followup.move_id, step.sent_at DESC),
-                 recovered AS (SELECT reminded.move_id, sum(part.amount) AS amount
-                                 FROM reminded JOIN account_move_line line ON line.move_id = reminded.move_id
+                 recovered AS (SELECT line.id, sum(part.amount) AS amount
+                                 FROM reminded JOIN receivable line ON line.move_id = reminded.move_id
                                  JOIN account_partial_reconcile part ON part.debit_move_id = line.id
                                  JOIN account_move_line credit ON credit.id = part.credit_move_id
                                  JOIN account_move payment ON payment.id = credit.move_id
                                 WHERE part.max_date >= reminded.sent_at::date AND payment.move_type != 'out_refund'
-                                GROUP BY reminded.move_id)
-            SELECT move.id, move.id AS move_id, move.commercial_partner_id AS partner_id, move.company_id,
-                   move.invoice_date, move.invoice_date_due AS due_date,
-                   CASE WHEN move.amount_residual_signed > 0 THEN greatest(current_date, coalesce(
-                       followup.promised_until, move.invoice_date_due + greatest(habit.days, 0), move.invoice_date_due
+                                GROUP BY line.id)
+            SELECT line.id, line.move_id, line.partner_id, line.company_id, move.invoice_date,
+                   line.date_maturity AS due_date,
+                   CASE WHEN line.amount_residual > 0 THEN greatest(current_date, coalesce(
+                       followup.promised_until, line.date_maturity + greatest(habit.days, 0), line.date_maturity
                    )) END AS expected_on,
-                   CASE WHEN move.amount_residual_signed <= 0 THEN NULL
-                        WHEN move.invoice_date_due >= current_date THEN '0'
-                        WHEN move.invoice_date_due >= current_date - 30 THEN '1'
-                        WHEN move.invoice_date_due >= current_date - 60 THEN '2'
-                        WHEN move.invoice_date_due >= current_date - 90 THEN '3' ELSE '4' END AS age,
-                   reminded.level_id, move.amount_residual_signed AS open_amount,
+                   CASE WHEN line.amount_residual <= 0 THEN NULL
+                        WHEN line.date_maturity >= current_date THEN '0'
+                        WHEN line.date_maturity >= current_date - 30 THEN '1'
+                        WHEN line.date_maturity >= current_date - 60 THEN '2'
+                        WHEN line.date_maturity >= current_date - 90 THEN '3' ELSE '4' END AS age,
+                   reminded.level_id, line.amount_residual AS open_amount,
                    coalesce(recovered.amount, 0) AS recovered_amount,
-                   CASE WHEN move.amount_residual_signed > 0 THEN current_date ELSE coalesce(paid.day, current_date)
+                   CASE WHEN line.amount_residual > 0 THEN current_date ELSE coalesce(paid.day, current_date)
                         END - move.invoice_date AS days_outstanding
-              FROM account_move move
-              LEFT JOIN paid ON paid.move_id = move.id
-              LEFT JOIN habit ON habit.commercial_partner_id = move.commercial_partner_id
-              LEFT JOIN reminded ON reminded.move_id = move.id
-              LEFT JOIN recovered ON recovered.move_id = move.id
-              LEFT JOIN lokario_followup followup ON followup.move_id = move.id
-             WHERE move.move_type = 'out_invoice' AND move.state = 'posted'
-               AND move.payment_state NOT IN ('reversed', 'invoicing_legacy')
+              FROM receivable line
+              JOIN account_move move ON move.id = line.move_id
+              LEFT JOIN paid ON paid.id = line.id
+              LEFT JOIN habit ON habit.partner_id = line.partner_id
+              LEFT JOIN reminded ON reminded.move_id = line.move_id
+              LEFT JOIN recovered ON recovered.id = line.id
+              LEFT JOIN lokario_followup followup ON followup.move_id = line.move_id
             """
         )

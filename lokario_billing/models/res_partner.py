@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 
 from ..const import AUTO_CHOICES
 
@@ -9,28 +9,47 @@ class ResPartner(models.Model):
     followup_auto = fields.Selection(
         AUTO_CHOICES,
         string="Automatic follow-up",
-        required=True,
-        default="default",
-        help="As usual: the company's setting decides.",
+        company_dependent=True,
+        help="Empty or as usual: the company's setting decides.",
         groups="base.group_user",
     )
     followup_opt_out = fields.Boolean(
-        string="No reminders", help="This customer is never sent a reminder.", groups="base.group_user"
+        string="No reminders",
+        company_dependent=True,
+        help="This customer is never sent a reminder by this company.",
+        groups="base.group_user",
     )
     followup_contact_id = fields.Many2one(
         "res.partner",
         string="Reminder contact",
+        company_dependent=True,
         help="Empty: the contact of the invoice, who ordered, the invoice address, then the customer.",
         groups="base.group_user",
     )
     followup_cc_ids = fields.Many2many(
         "res.partner",
-        "res_partner_followup_cc_rel",
-        "partner_id",
-        "cc_id",
         string="Copy of reminders to",
+        compute="_compute_followup_cc_ids",
+        inverse="_inverse_followup_cc_ids",
         groups="base.group_user",
     )
+
+    @api.depends_context("company")
+    def _compute_followup_cc_ids(self):
+        copies = self.env["lokario.followup.copy"].sudo()._of(self, self.env.company).grouped("customer_id")
+        for partner in self:
+            known = copies.get(partner._origin)
+            partner.followup_cc_ids = known.partner_id if known else False
+
+    def _inverse_followup_cc_ids(self):
+        copies_sudo = self.env["lokario.followup.copy"].sudo()
+        wanted = [
+            {"customer_id": partner.id, "company_id": self.env.company.id, "partner_id": reader.id}
+            for partner in self
+            for reader in partner.followup_cc_ids
+        ]
+        copies_sudo._of(self, self.env.company).unlink()
+        copies_sudo.create(wanted)
 
     def _followup_contact(self, orderers):
         """Return who is reminded of an invoice to this contact, the first one who can be reached; else the contact.
@@ -65,3 +84,23 @@ class ResPartner(models.Model):
         self.ensure_one()
         customer = self.commercial_partner_id
         return customer.is_company or bool(customer.vat)
+
+
+class FollowupCopy(models.Model):
+    """Who gets a copy of a customer's reminders; each company has its own."""
+
+    _name = "lokario.followup.copy"
+    _inherit = ["lokario.access.mixin"]
+    _description = "Copy of reminders"
+
+    customer_id = fields.Many2one("res.partner", required=True, ondelete="cascade", index=True)
+    company_id = fields.Many2one("res.company", required=True, ondelete="cascade")
+    partner_id = fields.Many2one("res.partner", string="Reader", required=True, ondelete="cascade", index=True)
+
+    _reader_uniq = models.Constraint(
+        "UNIQUE(customer_id, company_id, partner_id)", "This contact already gets a copy of the customer's reminders."
+    )
+
+    @api.model
+    def _of(self, customers, company):
+        return self.search([("customer_id", "in", customers.ids), ("company_id", "=", company.id)])

@@ -132,6 +132,20 @@ class TestWho(DebtorCase):
         self.assertEqual(self.reason(move), "no_recipient")
         self.assertEqual(len(move.followup_ids.activity_ids), 1)
 
+    def test_what_one_company_says_of_a_customer_is_not_the_others_word(self):
+        reader = self.person("Reader")
+        here, there = self.customer.with_company(self.french), self.customer.with_company(self.belgian)
+        here.write({"followup_opt_out": True, "followup_contact_id": self.boss.id, "followup_cc_ids": reader.ids})
+        self.assertEqual((here.followup_cc_ids, there.followup_cc_ids), (reader, reader.browse()))
+        move = self.invoice()
+        theirs = self.invoices_of(self.belgians["accountant"], self.belgian, 1)
+        self.assertEqual(self.written_to(), {"compta@beta.test": {theirs.name}})
+        self.assertEqual(move.followup_ids.why, "opted_out")
+        here.followup_opt_out = False
+        self.run_cron()
+        [mail] = self.mails()
+        self.assertEqual((mail["To"], mail["Cc"]), ("Boss <boss@beta.test>", "Reader <reader@beta.test>"))
+
     def test_a_letter_needs_no_address(self):
         paper = self.env["res.partner"].create({"name": "Paper", "is_company": True})
         move = self.invoice(partner=paper)

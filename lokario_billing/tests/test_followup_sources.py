@@ -3,6 +3,7 @@
 from datetime import timedelta
 from email.message import EmailMessage
 
+from freezegun import freeze_time
 from odoo import fields
 from odoo.tests import Form, new_test_user, tagged
 
@@ -17,10 +18,10 @@ class TestFollowupSources(MailboxCase):
     def get_default_groups(cls):
         return super().get_default_groups() | cls.env.ref("lokario_inbox.group_lokario_inbox_user")
 
-    def customer_writes(self, number, **headers):
+    def customer_writes(self, number, subject="Plan of the kitchen", **headers):
         """Deliver a mail of the customer and let the inbox fetch it; return it."""
         mail = EmailMessage()
-        mail["From"], mail["To"], mail["Subject"] = f"Bêta SARL <{CUSTOMER}>", MAILBOX, "Plan of the kitchen"
+        mail["From"], mail["To"], mail["Subject"] = f"Bêta SARL <{CUSTOMER}>", MAILBOX, subject
         mail["Message-ID"], mail["Date"] = (
             f"<talk{number}@beta.test>",
             fields.Datetime.now().strftime("%a, %d %b %Y %H:%M:%S +0000"),
@@ -35,6 +36,18 @@ class TestFollowupSources(MailboxCase):
             self.env.ref("lokario_inbox.ir_cron_sync_all").method_direct_trigger()
         self.env.invalidate_all()
         return self.env["inbox.message"].sudo().search([("message_id_header", "=", mail["Message-ID"])])
+
+    def test_a_new_mail_about_a_document_is_an_answer(self):
+        first, second = self.invoice(), self.invoice(12)
+        self.run_cron()
+        self.env.cr.execute("UPDATE lokario_followup SET create_date = create_date - interval '5 minutes'")
+        self.customer_writes(11, Auto_Submitted="auto-replied")
+        self.assertFalse(any((first | second).followup_ids.mapped("answer_pending")))
+        self.customer_writes(12, subject=f"Your invoice {first.name}")
+        self.assertEqual((first | second).followup_ids.mapped("answer_pending"), [True, False])
+        with freeze_time(fields.Datetime.now() + timedelta(minutes=2)):
+            self.customer_writes(13)  # names nothing, and comes from who was reminded
+        self.assertTrue(second.followup_ids.answer_pending)
 
     def started(self, record):
         """Press "Follow up" and save the form that opens."""

@@ -21,6 +21,19 @@ class TestReceivables(BillingCase):
         self.assertEqual(row.expected_on, fields.Date.today())
         self.assertEqual(row.days_outstanding, 70)
 
+    def test_every_instalment_ages_from_its_own_day(self):
+        halves = [{"value": "percent", "value_amount": 50, "nb_days": days} for days in (10, 90)]
+        term = self.env["account.payment.term"].create(
+            {"name": "Halves", "line_ids": [fields.Command.create(half) for half in halves]}
+        )
+        today = fields.Date.today()
+        move = self.invoice(0, 200, invoice_date=today - timedelta(days=50), invoice_payment_term_id=term.id)
+        rows = self.row(move).sorted("due_date")
+        self.assertEqual(rows.mapped("age"), ["2", "0"])
+        self.assertEqual(rows.mapped("open_amount"), [100, 100])
+        self.pay(move, 100)
+        self.assertEqual(self.row(move).sorted("due_date").mapped("age"), [False, "0"])
+
     def test_what_is_paid_after_a_reminder_is_recovered_by_its_level(self):
         move = self.invoice(10, 80)
         self.run_cron()
