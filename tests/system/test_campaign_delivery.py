@@ -151,7 +151,10 @@ def test_one_click_unsubscribe_answers(engine):
 
 def test_preferences_are_saved_and_shown(engine):
     url = engine.unsubscribe_url("p2@france.test").replace("/u/", "/p/")
-    with urllib.request.urlopen(url, urllib.parse.urlencode({}).encode(), timeout=TIMEOUT) as answer:
+    with urllib.request.urlopen(url, timeout=TIMEOUT) as page:
+        [token] = re.findall(r'name="form_token" value="([^"]+)"', page.read().decode())
+    without_lists = urllib.parse.urlencode({"form_token": token}).encode()
+    with urllib.request.urlopen(url, without_lists, timeout=TIMEOUT) as answer:
         assert 'type="checkbox"' not in answer.read().decode()
     assert engine.client.call("engine.suppression", "search_count", [["email", "=", "p2@france.test"]]) == 1
 
