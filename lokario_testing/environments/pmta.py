@@ -2,7 +2,7 @@
 
 It speaks what the PowerMTA User's Guide documents: `X-Virtual-MTA` chooses the VirtualMTA (an unknown
 one is refused) and `X-Job` comes back as jobId. A receipt row is on disk before 250 is answered, the
-delivery or bounce row follows. `python -m lokario_cli.environments.pmta --accounting FILE` runs it alone.
+delivery or bounce row follows. `python -m lokario_testing.environments.pmta --accounting FILE` runs it alone.
 
 Recipients choose their fate by their local part: `bounce-…`, `full-…`, `spam-…`, `defer-…`, `reject-…`
 (refused at RCPT), `lost-…` (taken, then the connection is cut without an answer).
@@ -232,7 +232,7 @@ def process(accounting: Path, delay: float = 0):
     command = [
         sys.executable,
         "-m",
-        "lokario_cli.environments.pmta",
+        "lokario_testing.environments.pmta",
         "--accounting",
         str(accounting),
         "--delay",
