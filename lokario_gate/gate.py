@@ -142,6 +142,8 @@ class Gate:
 
     def _refusal(self, environ: dict, host: str, is_own: bool):
         path = environ.get("PATH_INFO", "")
+        if "\0" in path:  # PostgreSQL is asked for pages and redirections of this name, and refuses to be
+            return pages.unknown(environ, host)
         if path == HEALTH:
             return None
         if path.startswith(DATABASE_MANAGER) and not config["list_db"]:

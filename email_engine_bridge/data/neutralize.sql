@@ -8,6 +8,7 @@ UPDATE engine_alert SET telegram_state = 'none' WHERE telegram_state = 'pending'
 UPDATE engine_api_key SET revoked = true, key_hash = NULL;
 UPDATE engine_dkim_key SET private_key = NULL;
 -- Campaigns stand still, nobody outside is told anything.
-UPDATE engine_webhook_target SET active = false;
-UPDATE engine_webhook_source SET active = false;
+UPDATE engine_webhook_target SET active = false, signing_secret = NULL;
+UPDATE engine_webhook_delivery SET state = 'failed' WHERE state = 'pending';
+UPDATE engine_webhook_source SET active = false, signing_secret = NULL, token_hash = NULL;
 UPDATE engine_campaign SET state = 'paused' WHERE state IN ('sending', 'scheduled');

@@ -2,14 +2,20 @@ from odoo import api, models
 
 
 class IrRule(models.Model):
-    """Let record rules of the API group read the tenants of the API key in use."""
+    """Let record rules of the API group read the tenants of the API key in use.
+
+    The context of an RPC call is the caller's to fill: it counts for the user of /api/v2 alone, who has no password.
+    A person in the API group sees no tenant by it.
+    """
 
     _inherit = "ir.rule"
 
     @api.model
     def _eval_context(self):
         context = super()._eval_context()
-        context["engine_tenant_ids"] = self.env.context.get("engine_tenant_ids", ())
+        api_user_id = self.env["ir.model.data"]._xmlid_to_res_id("email_engine_bridge.user_api")
+        is_api = self.env.uid == api_user_id
+        context["engine_tenant_ids"] = self.env.context.get("engine_tenant_ids", ()) if is_api else ()
         return context
 
     def _compute_domain_keys(self):

@@ -67,6 +67,14 @@ class TestRights(EngineCase):
         with self.assertRaises(AccessError):
             contact.flag = "role"
 
+    def test_nobody_names_the_tenants_of_a_key_he_has_not(self):
+        """The tenants of a key travel in the context, which every RPC call may fill."""
+        group, tenants = "email_engine_bridge.group_email_engine_bridge_api", self.tenant_a.ids
+        person = new_test_user(self.env, "engine-api-person", f"base.group_user,{group}")
+        for user, seen in ((person, []), (self.env.ref("email_engine_bridge.user_api"), tenants)):
+            visible = self.env["engine.tenant"].with_user(user).with_context(engine_tenant_ids=tuple(tenants))
+            self.assertEqual(visible.search([("id", "in", tenants)]).ids, seen)
+
     def test_a_machine_of_all_companies_is_an_administrators(self):
         self.server.company_id = False
         version = self.server._generate("Test")

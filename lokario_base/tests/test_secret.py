@@ -5,12 +5,14 @@ from unittest.mock import patch
 
 from odoo import Command
 from odoo.exceptions import AccessError, UserError
+from odoo.modules.neutralize import get_neutralization_queries
 from odoo.service.model import get_public_method
-from odoo.tests import Form, new_test_user, tagged
+from odoo.tests import Form, TransactionCase, new_test_user, tagged
 from odoo.tools import mute_logger
 from odoo.tools.safe_eval import safe_eval
 
 from ..exceptions import NoSecretKey, SecretUnreadable
+from ..fields import Secret
 from .common import SecretCase
 
 OTHER_KEY = "2:" + base64.b64encode(b"b" * 32).decode()
@@ -206,3 +208,17 @@ class TestSecret(SecretCase):
             user.group_ids = [Command.set((group | kind).ids)]
             values = safes.with_user(user).read(["password"])
             self.assertEqual({row["password"] for row in values}, {"set"}, group.full_name)
+
+
+@tagged("post_install", "-at_install")
+class TestNeutralizedSecrets(TransactionCase):
+    def test_a_copy_keeps_no_secret(self):
+        """A copy beside its original has the original's key, too: what it holds, it can use."""
+        installed = self.env["ir.module.module"].search([("state", "=", "installed")]).mapped("name")
+        script = "\n".join(map(str, get_neutralization_queries(installed)))
+        for model in map(self.env.get, self.registry):
+            fields = model._fields.values() if model._auto and not model._abstract else ()
+            for field in fields:
+                if isinstance(field, Secret) and field.store:
+                    cleared = rf"UPDATE {model._table}\s+SET [^;]*\b{field.name} = NULL"
+                    self.assertRegex(script, cleared, f"{field} stays in a neutralized copy")

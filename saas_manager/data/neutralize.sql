@@ -10,6 +10,9 @@ UPDATE queue_job
    SET state = 'cancelled'
  WHERE state NOT IN ('done', 'cancelled', 'failed')
    AND model_name IN ('saas.instance', 'saas.template');
+-- It logs in nowhere, and holds nobody's password.
+UPDATE saas_server SET db_password = NULL;
+UPDATE saas_instance SET pending_password = NULL;
 -- The relays of the plans would let a copy send in the name of the original.
 UPDATE saas_plan
    SET relay_host = NULL, relay_user = NULL, relay_password = NULL;

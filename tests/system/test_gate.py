@@ -40,6 +40,11 @@ def test_no_host_reaches_another_database(fleet):
         assert fleet.get(host, "/json/2/res.users/context_get", **{"X-Odoo-Database": database})[0] in (401, 404)
 
 
+def test_no_path_is_a_server_error(fleet):
+    for path in ("/x%00y", "/web/login%00", "/%00", "/web/%ff%fe", "/%ed%a0%80"):
+        assert fleet.get("acme.localhost", path)[0] == 404, path
+
+
 @pytest.mark.parametrize("host", ["unknown.localhost", "acme.localhost.evil.test", "", "xn--80ak6aa92e.localhost"])
 def test_unknown_host_gets_a_page_and_never_the_selector(fleet, host):
     for path in ("/web/login", "/", "/web/database/selector", "/web/static/img/favicon.ico"):
