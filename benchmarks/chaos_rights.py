@@ -225,7 +225,7 @@ class Matrix:
 
     def do_create(self, role, model, field, target):
         with self.attempt(keep=True):
-            values = {**self.records.values(model, "a"), **self.reference_value(model, field, target)}
+            values = {**self.own_values(role, model), **self.reference_value(model, field, target)}
             if "email_to" in self.env[model]._fields:
                 values |= {"email_to": ADDRESS, "kind": "forward"}
             record = self.as_role(role, model).create(values)
@@ -233,8 +233,19 @@ class Matrix:
             if hasattr(record, "action_send"):
                 record.action_send()
 
+    def own_values(self, role, model):
+        """What the role would create for itself: its own name where a person's is asked for."""
+        fields, user = self.env[model]._fields, self.users[role]
+        values = self.records.values(model, "a")
+        return {name: user.id if fields[name].comodel_name == "res.users" else value for name, value in values.items()}
+
+    def own_record(self, role, model):
+        with self.attempt(keep=True):
+            return self.as_role(role, model).create(self.own_values(role, model)).ids
+        return []
+
     def do_write(self, role, model, field, target):
-        for record_id in self.records.ids(model, "a"):
+        for record_id in self.records.ids(model, "a") + self.own_record(role, model):
             with self.attempt():
                 record = self.as_role(role, model).browse(record_id)
                 record.write(self.reference_value(model, field, target))

@@ -1,4 +1,5 @@
 from . import test_install
+from . import test_public_address
 from . import test_reading_budgets
 from . import test_reading_tools
 from . import test_threading

@@ -5,11 +5,8 @@ Scalars only: the network side never sees a record, the writing side never sees 
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # a type only: these tools run without Odoo
-    from .host_policy import HostPolicy
-
+from .host_policy import HostPolicy
 
 ARCHIVED = "\\Archived"  # a flag of ours, beside those of IMAP: in Gmail's "All Mail", but no longer in the inbox
 
@@ -68,7 +65,7 @@ class AccountPlan:
     login: str
     secret: str = field(repr=False, default="")
     token_source: TokenSource | None = None
-    policy: "HostPolicy | None" = None
+    policy: HostPolicy = field(default_factory=HostPolicy)
     capabilities: frozenset = frozenset()
     folders: tuple = ()
     pushes: tuple = ()
