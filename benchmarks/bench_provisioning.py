@@ -87,13 +87,13 @@ def _provision(environment, tools, template, name, password=None):
     postgres.clone_hidden(template, name, mark)
     tools.filestore.Filestore(f"{environment.options()['data_dir']}/filestore").clone(template, name)
     with postgres.session(name) as connection:
-        before = tools.armer.snapshot(connection)
         secret = tools.scrubber.current_secret(connection)
-        tools.neutralizer.neutralize(connection)
+        with tools.armer.rehearsal(connection):
+            tools.neutralizer.neutralize(connection)
+            tools.neutralizer.verify(connection)
         tools.scrubber.scrub(connection)
-        tools.neutralizer.verify(connection)
         tools.scrubber.verify(connection, secret)
-        tools.armer.arm(connection, before)
+        tools.armer.postpone_due_jobs(connection)
         administrator = tools.admin_credentials.Administrator("a@client.test", "A", "a@client.test")
         tools.admin_credentials.write_administrator(connection, administrator, password.hash())
     postgres.publish(name, mark)

@@ -39,6 +39,7 @@ class EngineEnvironment(LoadedOdoo):
         """A tenant with active IPs of `quota` mails today each, which may all leave at once."""
         identity = {"name": slug.title(), "slug": slug, "from_name": slug, "from_email": f"news@{slug}.test"}
         env["ir.config_parameter"].set_param("email_engine.public_url", "https://engine.example.com")
+        env["ir.config_parameter"].set_param("email_engine_bridge.allowed_hosts", "127.0.0.1")
         tenant = env["engine.tenant"].create({**identity, "spread_over_day": False, **values})
         domains = env["engine.domain"].with_context(engine_without_keys=True)
         domain = domains.create({"name": f"{slug}.test", "tenant_id": tenant.id})

@@ -1,5 +1,6 @@
 from . import access_mixin
 from . import engine_outcome
+from . import engine_destination
 from . import engine_printed
 from . import engine_powermta_server
 from . import engine_config_version

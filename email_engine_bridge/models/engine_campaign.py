@@ -238,6 +238,7 @@ class EngineCampaign(models.Model):
             "reply_to": self.reply_to or tenant.reply_to or tenant.from_email,
             "company_name": tenant.name,
             "company_full_address": tenant.postal_address or tenant.name,
+            **tenant._get_address_values(),
             "campaign_uid": f"c{self.id}",
             "campaign_name": self.name,
             "list_name": ", ".join(self.list_ids.mapped("name")),

@@ -118,6 +118,7 @@ class EngineCampaignRecipient(models.Model):
             None,
             None,
             diagnostic,
+            True,
         )
         _known, fresh = self.env["engine.event.ingest"]._store_rows_on(cr, [row], self.tenant_id.ids)
         self.invalidate_recordset()

@@ -4,6 +4,7 @@ from odoo import models
 from odoo.exceptions import UserError
 
 from ..exceptions import ApiProblem, EngineError
+from ..tools import verp
 from ..tools.campaign_content import prepare
 from ..tools.campaign_sender import Addressee
 from ..tools.contact_rows import inspect_address, normalise_address
@@ -58,5 +59,5 @@ class EngineCampaign(models.Model):
     def _get_trial_sender(self, ip, feeder):
         template = self.template_id
         content = prepare([template.subject], template.html, template.text, track_opens=False, track_clicks=False)
-        job = f"trial-t{self.tenant_id.id}-c{self.id}-{uuid.uuid4().hex[:8]}"
+        job = verp.trial_name(self.tenant_id.id, self.id, uuid.uuid4().hex[:8])
         return self._get_sender(feeder, ip, job=job, kind="trial", content=content)

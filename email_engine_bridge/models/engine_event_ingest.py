@@ -18,11 +18,11 @@ FAILURES = ("b", "rb", "t", "tq")
 STAGE = """
 CREATE TEMPORARY TABLE IF NOT EXISTS engine_event_stage (
     key text, type text, time timestamp, tenant_id int, campaign_id int, token_id int, ip_id int,
-    rcpt text, provider text, kind text, reason text, diagnostic text
+    rcpt text, provider text, kind text, reason text, diagnostic text, is_own bool
 ) ON COMMIT DROP;
 CREATE TEMPORARY TABLE IF NOT EXISTS engine_event_fresh (
     id int, type text, time timestamp, tenant_id int, campaign_id int, recipient_id int, ip_id int,
-    rcpt text, provider text, kind text, diagnostic text
+    rcpt text, provider text, kind text, diagnostic text, is_own bool
 ) ON COMMIT DROP;
 TRUNCATE engine_event_stage, engine_event_fresh
 """
@@ -30,7 +30,7 @@ TRUNCATE engine_event_stage, engine_event_fresh
 STORE = """
 WITH known AS (
     SELECT DISTINCT ON (s.key) s.key, s.type, s.time, s.rcpt, s.provider, s.kind, s.reason, s.diagnostic, s.ip_id,
-           coalesce(s.tenant_id, v.tenant_id) AS tenant_id,
+           s.is_own, coalesce(s.tenant_id, v.tenant_id) AS tenant_id,
            coalesce(s.campaign_id, v.campaign_id) AS campaign_id, coalesce(r.id, v.id) AS recipient_id
       FROM engine_event_stage s
       LEFT JOIN engine_campaign_recipient r ON r.campaign_id = s.campaign_id AND r.email = s.rcpt
@@ -42,8 +42,14 @@ WITH known AS (
                               reason, diagnostic)
     SELECT key, type, time, tenant_id, campaign_id, recipient_id, ip_id, rcpt, provider, kind, reason, diagnostic
       FROM known ON CONFLICT (key) DO NOTHING
- RETURNING id, type, time, tenant_id, campaign_id, recipient_id, ip_id, rcpt, provider, kind, diagnostic
-), kept AS (INSERT INTO engine_event_fresh SELECT * FROM fresh RETURNING 1)
+ RETURNING key, id, type, time, tenant_id, campaign_id, recipient_id, ip_id, rcpt, provider, kind, diagnostic
+), kept AS (
+    INSERT INTO engine_event_fresh
+    SELECT f.id, f.type, f.time, f.tenant_id, f.campaign_id, f.recipient_id, f.ip_id, f.rcpt, f.provider, f.kind,
+           f.diagnostic, known.is_own
+      FROM fresh f JOIN known USING (key)
+ RETURNING 1
+)
 SELECT (SELECT count(*) FROM known), (SELECT count(*) FROM kept)
 """
 IP_OF_RECIPIENT = """
@@ -72,11 +78,15 @@ SELECT (f.time AT TIME ZONE 'UTC' AT TIME ZONE t.tz)::date, f.tenant_id, t.compa
        complained = s.complained + EXCLUDED.complained, opened = s.opened + EXCLUDED.opened,
        clicked = s.clicked + EXCLUDED.clicked, unsubscribed = s.unsubscribed + EXCLUDED.unsubscribed
 """
-# What the warm-up judges an IP by: failures that are the address's own or the sender's, complaints.
+# What the warm-up judges an IP by: failures that are the address's own or the sender's, complaints; and the mails that
+# left. Our journal counts its own; every other mail has one final row, delivered or bounced (a later report of a
+# delivered one is `rb`). Who reserved by script reports a number, and its rows are among these: the larger one counts.
 COUNT_IPS = """
-INSERT INTO engine_ip_day AS d (ip_id, tenant_id, company_id, day, quota, quota_by_hand, reserved, sent, delivered,
-                                bounced, complained, create_uid, write_uid, create_date, write_date)
-SELECT ip.id, ip.tenant_id, ip.company_id, (f.time AT TIME ZONE 'UTC' AT TIME ZONE t.tz)::date, 0, false, 0, 0,
+INSERT INTO engine_ip_day AS d (ip_id, tenant_id, company_id, day, quota, quota_by_hand, reserved, sent, recorded,
+                                delivered, bounced, complained, create_uid, write_uid, create_date, write_date)
+SELECT ip.id, ip.tenant_id, ip.company_id, (f.time AT TIME ZONE 'UTC' AT TIME ZONE t.tz)::date, 0, false, 0,
+       count(*) FILTER (WHERE f.type IN ('d', 'b') AND f.is_own IS NOT TRUE),
+       count(*) FILTER (WHERE f.type IN ('d', 'b') AND f.is_own IS NOT TRUE),
        count(*) FILTER (WHERE f.type = 'd'),
        count(*) FILTER (WHERE f.type IN ('b', 'rb') AND f.kind IN ('hard', 'block', 'soft')),
        count(*) FILTER (WHERE f.type = 'f'), 1, 1, now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC'
@@ -84,7 +94,10 @@ SELECT ip.id, ip.tenant_id, ip.company_id, (f.time AT TIME ZONE 'UTC' AT TIME ZO
  WHERE f.type IN ('d', 'b', 'rb', 'f')
  GROUP BY 1, 2, 3, 4 ORDER BY 1, 4
     ON CONFLICT (ip_id, day) DO UPDATE
-   SET delivered = d.delivered + EXCLUDED.delivered, bounced = d.bounced + EXCLUDED.bounced,
+   SET sent = d.sent + greatest(coalesce(d.reported, 0), coalesce(d.recorded, 0) + EXCLUDED.recorded)
+                     - greatest(coalesce(d.reported, 0), coalesce(d.recorded, 0)),
+       recorded = coalesce(d.recorded, 0) + EXCLUDED.recorded,
+       delivered = d.delivered + EXCLUDED.delivered, bounced = d.bounced + EXCLUDED.bounced,
        complained = d.complained + EXCLUDED.complained
 """
 # A later state never gives way to an earlier one, whatever order the rows come in.
@@ -176,7 +189,7 @@ class EngineEventIngest(models.AbstractModel):
         self.env.flush_all()
         return {
             "tenant_ids": set(tenants.ids),
-            "ips": {ip.vmta_name: (ip.id, ip.tenant_id.id) for ip in ips_sudo},
+            "ips": {name: (ip.id, ip.tenant_id.id) for ip in ips_sudo for name in (ip.vmta_name, ip.address)},
             "campaigns": {campaign.id: campaign.tenant_id.id for campaign in campaigns_sudo},
             "secret": tenants[:1]._get_token_secret() if tenants else b"",
         }
@@ -212,15 +225,16 @@ class EngineEventIngest(models.AbstractModel):
 def _stage_row(record, context):
     """The stage's values of one record, None when it belongs to another tenant."""
     job = verp.parse_job(record.job) if record.job else None
-    ip_id, ip_tenant = context["ips"].get(record.vmta, (None, None))
+    ip_id, ip_tenant = context["ips"].get(record.vmta or record.source_ip, (None, None))
     tenant_id = job.tenant_id if job else ip_tenant
     campaign_id = job.campaign_id if job and context["campaigns"].get(job.campaign_id) == tenant_id else None
     if (tenant_id not in context["tenant_ids"] and tenant_id is not None) or (ip_tenant and ip_tenant != tenant_id):
         return None
-    token_id = None
+    token_id, is_own = None, verp.is_job_of_ours(record.job)
     if campaign_id is None:
         token = verp.token_of_sender(record.sender)
         token_id = verp.read_token(context["secret"], "bounce", token) if token else None
+        is_own = is_own or token_id is not None
         if tenant_id is None and token_id is None:
             return None
     kind = reason = None
@@ -230,7 +244,7 @@ def _stage_row(record, context):
         kind, reason = "ignored", record.action
     rcpt = record.rcpt.lower()
     return (
-        record.key,
+        record.key if is_own else record.key_of_stranger,
         record.type,
         record.time,
         tenant_id,
@@ -242,6 +256,7 @@ def _stage_row(record, context):
         kind,
         reason,
         record.diagnostic[:MAX_DIAGNOSTIC] if record.type in ("b", "rb", "t", "f") else "",
+        is_own,
     )
 
 
@@ -249,7 +264,7 @@ def _mailwizz_row(event, campaign):
     provider = provider_of(event.email.rpartition("@")[2])
     identity = (campaign.tenant_id.id, campaign.id, None, None)
     email = event.email if campaign.tenant_id.engagement_privacy == "person" else ""
-    return (event.key, event.type, event.time, *identity, email, provider, None, None, event.url)
+    return (event.key, event.type, event.time, *identity, email, provider, None, None, event.url, True)
 
 
 def _copied(value):

@@ -67,6 +67,10 @@ TEXTS = {
     "bimi_needs_dmarc": _lt("BIMI needs a DMARC policy of quarantine or reject."),
     "bimi_right": _lt("A logo is published."),
     "healthy": _lt("Bounces and complaints are within the limits."),
+    "sends_unrecorded": _lt(
+        "%(hits)s bounces or complaints in 7 days, but only %(mails)s recorded mails: mail leaves this IP that nobody"
+        " counts. Have PowerMTA's accounting records delivered here."
+    ),
     "bounces_of_week": _lt(
         "%(hits)s bounces in %(mails)s mails of 7 days (%(rate)s): at least %(at_least)s with confidence,"
         " above %(limit)s."

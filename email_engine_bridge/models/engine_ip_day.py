@@ -4,8 +4,8 @@ from odoo import api, fields, models
 class EngineIpDay(models.Model):
     """What one IP may send, and sent, on one day of its tenant.
 
-    `reserved` is what workers hold and have not reported on yet; `sent` is what left. The
-    quota is used by both together. The counters are only changed by `engine.quota`.
+    `reserved` is what workers hold and have not reported on yet; `sent` is what left, whoever sent it. The
+    quota is used by both together. The counters are only changed by `engine.quota` and `engine.event.ingest`.
     """
 
     _name = "engine.ip.day"
@@ -23,6 +23,12 @@ class EngineIpDay(models.Model):
     )
     reserved = fields.Integer(required=True, default=0, readonly=True)
     sent = fields.Integer(required=True, default=0, readonly=True)
+    reported = fields.Integer(
+        "Reported by scripts", readonly=True, help="Sent by those who reserved and hand over by themselves"
+    )
+    recorded = fields.Integer(
+        "Recorded of others", readonly=True, help="Mails in PowerMTA's records that no campaign here handed over"
+    )
     delivered = fields.Integer(required=True, default=0, readonly=True)
     bounced = fields.Integer(required=True, default=0, readonly=True)
     complained = fields.Integer(required=True, default=0, readonly=True)

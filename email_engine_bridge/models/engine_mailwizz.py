@@ -30,7 +30,7 @@ class EngineCampaign(models.Model):
             raise UserError(
                 self.env._("%(tenant)s: fill in the MailWizz address and API key first.", tenant=self.tenant_id.name)
             )
-        return MailWizzClient(url, key)
+        return MailWizzClient(url, key, self.env["engine.destination"]._get_pin())
 
     def _start_mailwizz(self):
         """Queue the hand-over to MailWizz, which keeps its own quotas; returns the answer of `send`."""

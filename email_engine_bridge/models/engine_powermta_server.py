@@ -82,6 +82,12 @@ class EnginePowermtaServer(models.Model):
             except pmta_values.ConfigValueError as error:
                 raise ValidationError(self.env["engine.finding"]._say_refusal(error)) from error
 
+    @api.constrains("api_url")
+    def _check_api_url(self):
+        for server in self.filtered("api_url"):
+            label = self._fields["api_url"]._description_string(self.env)
+            self.env["engine.destination"]._check_url(label, server.api_url)
+
     # === THE TEXT === #
 
     def _get_server(self):
@@ -241,7 +247,8 @@ class EnginePowermtaServer(models.Model):
         self.ensure_one()
         if not self.api_url:
             raise UserError(self.env._("Management API: give its address on the server first."))
-        return PmtaClient(self.api_url, self._reveal_secret__("api_key") or "")
+        pin = self.env["engine.destination"]._get_pin()
+        return PmtaClient(self.api_url, self._reveal_secret__("api_key") or "", pin)
 
     def _get_key_files(self):
         """Return {path below /etc/pmta: PEM} of the keys the configuration names."""

@@ -97,6 +97,7 @@ SELECT ip.id, ip.tenant_id, ip.company_id, %(day)s, 0, false, 0, 0,
 RETURNING id
 """
 
+# What a script reports may be in PowerMTA's records already; see COUNT_IPS of engine.event.ingest.
 SETTLE = """
 WITH lease AS (
     UPDATE engine_lease
@@ -104,10 +105,14 @@ WITH lease AS (
            state = CASE WHEN %(close)s THEN %(state)s ELSE state END,
            expires_at = %(now)s + %(lease_seconds)s * interval '1 second', write_date = %(now)s
      WHERE token = %(token)s AND state = 'open' AND sent + %(sent)s <= quantity
- RETURNING ip_day_id, quantity - sent AS unused
+ RETURNING ip_day_id, quantity - sent AS unused,
+           CASE WHEN purpose LIKE 'campaign/%%' THEN 0 ELSE %(sent)s END AS by_script
 )
 UPDATE engine_ip_day d
-   SET sent = d.sent + %(sent)s,
+   SET sent = d.sent + %(sent)s - lease.by_script
+            + greatest(coalesce(d.reported, 0) + lease.by_script, coalesce(d.recorded, 0))
+            - greatest(coalesce(d.reported, 0), coalesce(d.recorded, 0)),
+       reported = coalesce(d.reported, 0) + lease.by_script,
        reserved = d.reserved - %(sent)s - CASE WHEN %(close)s THEN lease.unused ELSE 0 END,
        write_date = %(now)s
   FROM lease WHERE d.id = lease.ip_day_id

@@ -107,6 +107,12 @@ class EngineTenant(models.Model):
                     )
                 )
 
+    @api.constrains("mailwizz_url")
+    def _check_mailwizz_url(self):
+        for tenant in self.filtered("mailwizz_url"):
+            label = self._fields["mailwizz_url"]._description_string(self.env)
+            self.env["engine.destination"]._check_url(label, tenant.mailwizz_url)
+
     @api.constrains("delivery_port")
     def _check_delivery_port(self):
         for tenant in self:
@@ -240,4 +246,5 @@ class EngineTenant(models.Model):
         """Return the client of this tenant's bot; the seam for tests."""
         self.ensure_one()
         url = self.env["ir.config_parameter"].sudo().get_param("email_engine_bridge.telegram_url", DEFAULT_URL)
-        return TelegramClient(self.sudo()._reveal_secret__("telegram_token"), url)
+        pin = self.env["engine.destination"]._get_pin()
+        return TelegramClient(self.sudo()._reveal_secret__("telegram_token"), url, pin)

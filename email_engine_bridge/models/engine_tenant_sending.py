@@ -75,6 +75,21 @@ class EngineTenant(models.Model):
         database_secret = self.env["ir.config_parameter"].sudo().get_param("database.secret")
         return hmac.new(database_secret.encode(), b"email_engine_bridge.tokens", hashlib.sha256).digest()
 
+    def _get_address_values(self):
+        """The company's address line by line, for MailWizz's tags [COMPANY_CITY] and the like."""
+        company = self.company_id
+        values = {
+            "company_address_1": company.street,
+            "company_address_2": company.street2,
+            "company_city": company.city,
+            "company_zone": company.state_id.name,
+            "company_zip": company.zip,
+            "company_country": company.country_id.name,
+            "company_phone": company.phone,
+            "company_website": company.website,
+        }
+        return {name: value or "" for name, value in values.items()}
+
     def _get_mailwizz_company(self):
         """The sender's postal identity, which MailWizz demands of every list."""
         return {

@@ -1,11 +1,10 @@
 import json
 import logging
+import re
 import uuid
 from datetime import timedelta
-from urllib.parse import urlsplit
 
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
 
 from odoo.addons.lokario_base.fields import Secret
 from odoo.addons.lokario_base.identity import confirm_identity
@@ -20,6 +19,7 @@ EVENTS_IN_DELIVERY = 500
 # Seconds until the next try: the schedule standardwebhooks.com recommends
 RETRIES = (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
 LOG_DAYS = 30
+LOCAL = re.compile(r"http://(?:localhost|127\.0\.0\.1)(?=[:/?#]|$)")
 NAMES = {
     "d": "email.delivered",
     "b": "email.bounced",
@@ -57,10 +57,9 @@ class EngineWebhookTarget(models.Model):
     @api.constrains("url")
     def _check_url(self):
         for target in self:
-            parts = urlsplit(target.url)
-            is_local = parts.hostname in ("localhost", "127.0.0.1")
-            if not parts.hostname or parts.scheme not in (("https", "http") if is_local else ("https",)):
-                raise ValidationError(self.env._("Address: give an https:// address, not “%s”.", target.url))
+            label = self._fields["url"]._description_string(self.env)
+            schemes = ("https", "http") if LOCAL.match(target.url) else ("https",)
+            self.env["engine.destination"]._check_url(label, target.url, schemes)
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -82,6 +81,7 @@ class EngineWebhookTarget(models.Model):
     @confirm_identity
     def action_show_secret(self):
         """Make a new secret and show it, once."""
+        self.ensure_one()
         self.check_access("write")
         self.signing_secret = standard_webhooks.new_secret()
         secret = self._reveal_secret__("signing_secret")
@@ -91,7 +91,7 @@ class EngineWebhookTarget(models.Model):
     def _get_client__(self):
         self.ensure_one()
         secret = self._reveal_secret__("signing_secret")
-        return WebhookClient(self.url, [secret] if secret else [])
+        return WebhookClient(self.url, [secret] if secret else [], self.env["engine.destination"]._get_pin())
 
     def _collect(self):
         """Put the events since the last time into deliveries.

@@ -23,6 +23,11 @@ class ResConfigSettings(models.TransientModel):
     engine_telegram_url = fields.Char(
         "Telegram bot API", config_parameter="email_engine_bridge.telegram_url", default=DEFAULT_URL
     )
+    engine_allowed_hosts = fields.Char(
+        "Private hosts that may be called",
+        config_parameter="email_engine_bridge.allowed_hosts",
+        help="Such as 127.0.0.1:8080, mta.lan or 10.0.0.0/8. Public hosts need no entry.",
+    )
     engine_event_days = fields.Integer(
         "Days events are kept", config_parameter="email_engine.event_days", default=EVENT_DAYS
     )

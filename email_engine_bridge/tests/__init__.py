@@ -2,13 +2,17 @@ from . import test_api_admission
 from . import test_api_frame
 from . import test_api_powermta
 from . import test_api_quotas
+from . import test_buttons
 from . import test_campaign
 from . import test_campaign_tools
 from . import test_configuration
 from . import test_contacts
+from . import test_counting
+from . import test_destinations
 from . import test_dns_rules
 from . import test_engagement
 from . import test_findings
+from . import test_html_links
 from . import test_install
 from . import test_mailwizz
 from . import test_pacing

@@ -16,6 +16,7 @@ from odoo.tools import file_open
 
 from lokario_testing.environments import mailwizz as mailwizz_environment
 from lokario_testing.environments import pmta
+from odoo.addons.lokario_base.tools.host_policy import HostPolicy
 
 from ..exceptions import EngineRejected, EngineUnavailable, SubscriberRejected
 from ..tools import accounting, bounce, standard_webhooks, verp
@@ -330,8 +331,11 @@ class TestMailWizzClient(BaseCase):
         super().setUp()
         self.mailwizz = mailwizz_environment.FakeMailWizz("key")
         url = self.enterContext(mailwizz_environment.serving(self.mailwizz))
-        self.client = MailWizzClient(url, "key")
+        self.client = MailWizzClient(url, "key", self._pin)
         self.url = url
+
+    def _pin(self, host, port):
+        return HostPolicy.from_text("127.0.0.1", (port,)).pin(host, port)
 
     def test_journey(self):
         company = {"name": "Alpha", "country": "France", "address_1": "1 rue", "city": "Paris", "zip_code": "75001"}
@@ -359,12 +363,14 @@ class TestMailWizzClient(BaseCase):
             template_uid = self.client.create_template("T", "no tag")
             self.client.create_campaign(list_uid, values, template_uid, "t", track_clicks=False)
         with self.assertRaisesRegex(EngineRejected, "Invalid API key"):
-            MailWizzClient(self.url, "wrong").delivery_servers()
+            MailWizzClient(self.url, "wrong", self._pin).delivery_servers()
         self.mailwizz.fail_next = [503]
         with self.assertRaises(EngineUnavailable):
             self.client.delivery_servers()
         with self.assertRaises(EngineUnavailable):
-            MailWizzClient("http://127.0.0.1:9/api", "key").delivery_servers()
+            MailWizzClient("http://127.0.0.1:9/api", "key", self._pin).delivery_servers()
+        with self.assertRaises(EngineRejected):  # nobody allowed this machine
+            MailWizzClient(self.url, "key").delivery_servers()
 
     def test_a_refused_subscriber_is_told_from_a_refused_call(self):
         list_uid = self.client.create_list("N", "d", "A", "a@a.test", "a@a.test", {"name": "A"})
@@ -372,5 +378,5 @@ class TestMailWizzClient(BaseCase):
             with self.assertRaises(SubscriberRejected):
                 self.client.upsert_subscriber(list_uid, address, {})
         with self.assertRaises(EngineRejected) as caught:
-            MailWizzClient(self.url, "wrong").upsert_subscriber(list_uid, "a@x.test", {})
+            MailWizzClient(self.url, "wrong", self._pin).upsert_subscriber(list_uid, "a@x.test", {})
         self.assertNotIsInstance(caught.exception, SubscriberRejected)

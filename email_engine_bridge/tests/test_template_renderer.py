@@ -3,6 +3,7 @@ import time
 from odoo.tests import BaseCase, tagged
 
 from ..exceptions import TemplateRejected
+from ..tools.sandbox import merge_tags
 from ..tools.template_renderer import TemplateRenderer
 from ..tools.template_sandbox import TemplateSandbox
 from .template_corpus import BOMBS, DATA, ESCAPES, ORDINARY
@@ -127,12 +128,46 @@ class TestTemplateRenderer(BaseCase):
             "[EMAIL:filter:urlencode]": "A%26B%40x.fr",
             "[EMAIL:filter:rawurlencode]": "A%26B%40x.fr",
             "[EMAIL:filter:htmlencode]": "A&amp;B@x.fr",
-            "[FNAME:filter:unheard]": "[FNAME:filter:unheard]",
-            "[NOTE] stays": "[NOTE] stays",
+            "{{ '[NOTE]' }} stays": "[NOTE] stays",
+            "<!--[if mso]>x<![ENDIF]-->": "<!--[if mso]>x<![ENDIF]-->",
         }
         for source, expected in cases.items():
             with self.subTest(source):
                 self.assertEqual(self.renderer.render(source, values), expected)
+
+    def test_tags_are_replaced_or_reported_never_left(self):
+        """A person without the column, tags of MailWizz's, whole links; what cannot be had is refused when saved."""
+        self.assertEqual(self.renderer.render("a [CITY] b", {"city": "Lyon"}), "a Lyon b")
+        self.assertEqual(self.renderer.render("a [CITY] b", {"first_name": "Bo"}), "a  b")
+        self.assertEqual(self.renderer.missing, ["city"])
+        values = {"unsubscribe_url": "https://x.test/?a=1&b=2", "company_city": "Lyon"}
+        for tag in set(merge_tags.VARIABLES) | set(merge_tags.LINKS):
+            self.assertNotIn("[", self.renderer.render(f"[{tag}]", values))
+        link = self.renderer.render("[UNSUBSCRIBE_LINK]", values)
+        self.assertIn('<a href="https://x.test/?a=1&amp;b=2">', link)
+        self.assertEqual(self.renderer.render("[DIRECT_UNSUBSCRIBE_URL]", values), "https://x.test/?a=1&amp;b=2")
+        for refused in ("[FNAME:filter:unheard]", "[REMOTE_CONTENT url='https://x.test']", "{{ [FNAME] }}"):
+            valid, why = self.renderer.validate_template(f"<p>\n{refused}</p>")
+            self.assertFalse(valid)
+            self.assertIn("line 2", why)
+
+    def test_default_serves_an_empty_column_too(self):
+        values = {"empty": "", "blank": " ", "zero": 0}
+        for source, expected in {"none": "x", "empty": "x", "blank": "x", "zero": "0"}.items():
+            self.assertEqual(self.renderer.render(f"{{{{ {source}|default('x') }}}}", values), expected)
+
+    def test_css_is_no_comment(self):
+        html = "<style>@media screen{#wrap{color:#}}</style><p>Text</p>{# gone #}<b style='color:#}'>{{ n }}</b>"
+        self.assertEqual(
+            self.renderer.render(html, {"n": 1}),
+            "<style>@media screen{#wrap{color:#}}</style><p>Text</p><b style='color:#}'>1</b>",
+        )
+
+    def test_joiners_and_blanks_that_do_not_break_stay(self):
+        family = "👨\u200d👩\u200d👧 9\u00a0€"
+        self.assertEqual(self.renderer.render_subject("{{ n }}", {"n": family}), family)
+        _subject, _html, text = self.renderer.preview("s", f"<table><tr><td>{family}</td><td>2</td></tr></table>")
+        self.assertEqual(text, f"{family} 2\n")
 
     def test_text_part_is_derived(self):
         html = "<style>p{}</style><h1>Bonjour {{ n }}</h1><p>Lire <a href='{{ u }}'>ici</a></p><ul><li>un</li></ul>"

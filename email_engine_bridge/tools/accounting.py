@@ -53,6 +53,7 @@ COLUMNS = {
     "job": ("jobid", "header_x-job"),
     "message_id": ("header_message-id",),
     "queue": ("queue",),
+    "source_ip": ("dlvsourceip",),
 }
 
 
@@ -71,13 +72,26 @@ class Record(NamedTuple):
     job: str
     message_id: str
     queue: str
+    source_ip: str = ""
 
     @property
     def key(self):
         """22 characters, the same for a row read again, from a file or a webhook with other columns."""
-        identity = "\0".join((self.type, self.time, self.sender, self.rcpt, self.vmta, self.job, self.status))
-        digest = blake2b(identity.encode("utf-8", "replace"), digest_size=16).digest()
-        return b64encode(digest, b"-_")[:22].decode()
+        return _digest(self._identity)
+
+    @property
+    def key_of_stranger(self):
+        """The same for mail that is not ours: only the Message-ID tells two to one person in one second apart."""
+        return _digest((*self._identity, self.message_id.strip("<> ")) if self.message_id else self._identity)
+
+    @property
+    def _identity(self):
+        return self.type, self.time, self.sender, self.rcpt, self.vmta, self.job, self.status
+
+
+def _digest(identity):
+    digest = blake2b("\0".join(identity).encode("utf-8", "replace"), digest_size=16).digest()
+    return b64encode(digest, b"-_")[:22].decode()
 
 
 class Unreadable(EngineRejected):

@@ -3,10 +3,10 @@
 import re
 from dataclasses import dataclass, field
 
+from .html_links import replace_links
 from .text_part import derive_text
 
-_UNSUBSCRIBE = re.compile(r"\[UNSUBSCRIBE_URL\b|unsubscribe_url")
-_LINK = re.compile(r"""(<a\b[^>]*?\bhref\s*=\s*)(["'])(https?://[^"'{}\[\]]+)\2""", re.IGNORECASE)
+_UNSUBSCRIBE = re.compile(r"\[(?:DIRECT_)?UNSUBSCRIBE_(?:URL|LINK)\b|unsubscribe_url")
 _BODY_END = re.compile(r"</body\s*>", re.IGNORECASE)
 FOOTER = '<p style="font-size:12px;color:#777"><a href="{{ unsubscribe_url }}">Se désinscrire / Unsubscribe</a></p>'
 COMPANY_ADDRESS = '<p style="font-size:12px;color:#777">{{ company_full_address }}</p>'
@@ -30,17 +30,16 @@ def prepare(subjects, html, text, *, track_opens, track_clicks):
     text = text or derive_text(html)
     links = []
     if track_clicks:
-        html = _LINK.sub(lambda found: _counted(found, links), html)
+        html = replace_links(html, lambda target: _counted(target, links))
     if track_opens:
         html = before_body_end(html, PIXEL)
     return Content(tuple(subjects), html, text, links)
 
 
-def _counted(found, links):
-    target = found[3].replace("&amp;", "&")
+def _counted(target, links):
     if target not in links:
         links.append(target)
-    return f"{found[1]}{found[2]}{{{{ click_url }}}}{links.index(target)}{found[2]}"
+    return f"{{{{ click_url }}}}{links.index(target)}"
 
 
 def before_body_end(html, addition):

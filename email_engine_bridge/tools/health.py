@@ -55,6 +55,9 @@ def judge(week, day, max_bounce=MAX_BOUNCE_RATE, max_complaint=MAX_COMPLAINT_RAT
     The day is the emergency brake: it only pauses. The week may also slow and hold.
     """
     limits = (max_bounce, max_complaint)
+    hits = max(week.bounced, week.complained)
+    if hits >= MIN_EVIDENCE and hits > week.sent:
+        return Verdict("hold", finding("sends_unrecorded", hits=hits, mails=week.sent))
     for z, state in ((Z_PAUSE, "pause"), (Z_HOLD, "hold"), (Z_SLOW, "slow")):
         reason = _excess(week, z, limits, "bounces_of_week", "complaints_of_week")
         if not reason and state == "pause":

@@ -7,6 +7,8 @@ import base64
 
 import requests
 
+from odoo.addons.lokario_base.tools.pinned_http import DestinationRefused, pin_public, pinned_session
+
 from ..exceptions import EngineRejected, EngineUnavailable, SubscriberRejected
 
 TIMEOUT = 30  # seconds to connect and between two packets of the answer
@@ -20,7 +22,8 @@ PAGE = 100  # records asked for at once
 class MailWizzClient:
     """Built from scalars; every method returns the decoded answer of one call or raises."""
 
-    def __init__(self, base_url, api_key):
+    def __init__(self, base_url, api_key, pin=pin_public):
+        self._session = pinned_session(pin)
         self._base = base_url.rstrip("/")
         self._headers = {"X-Api-Key": api_key, "Accept": "application/json"}
 
@@ -110,9 +113,11 @@ class MailWizzClient:
         if method == "PUT":
             headers["X-HTTP-Method-Override"] = method
         try:
-            response = requests.request(
+            response = self._session.request(
                 method, self._base + path, headers=headers, timeout=TIMEOUT, allow_redirects=False, **arguments
             )
+        except DestinationRefused as error:
+            raise EngineRejected(f"MailWizz: {error}") from error
         except requests.RequestException as error:
             raise EngineUnavailable(f"MailWizz does not answer: {type(error).__name__}") from error
         return self._decode(response)

@@ -8,6 +8,8 @@ Every file lives in /etc/pmta.
 
 import requests
 
+from odoo.addons.lokario_base.tools.pinned_http import DestinationRefused, pin_public, pinned_session
+
 from ..exceptions import EngineRejected, EngineUnavailable
 from .finding import _
 
@@ -19,7 +21,8 @@ MAX_ANSWER = 1_000_000  # bytes
 class PmtaClient:
     """Talks to one PowerMTA; `api_key` is its http-api-key."""
 
-    def __init__(self, base_url, api_key):
+    def __init__(self, base_url, api_key, pin=pin_public):
+        self._session = pinned_session(pin)
         self._base_url = base_url.rstrip("/")
         self._headers = {"X-API-Key": api_key}
 
@@ -41,13 +44,15 @@ class PmtaClient:
 
     def _post(self, path, **arguments):
         try:
-            response = requests.post(
+            response = self._session.post(
                 self._base_url + path,
                 headers=self._headers,
                 timeout=TIMEOUT,
                 allow_redirects=False,
                 **arguments,
             )
+        except DestinationRefused:
+            raise EngineRejected(_("PowerMTA: an administrator has to allow this private address")) from None
         except requests.RequestException as error:
             raise EngineUnavailable(_("PowerMTA does not answer (%(error)s)"), error=type(error).__name__) from None
         if response.status_code >= 500:

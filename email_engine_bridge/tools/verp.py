@@ -6,6 +6,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 _JOB = re.compile(r"t(\d{1,9})-c(\d{1,9})-k(\d{1,9})")
+_TRIAL = re.compile(r"trial-t\d{1,9}-c\d{1,9}-[0-9a-f]{8}")
 _VERP = re.compile(r"b-([0-9a-f]{32})(?:-[^@]*)?@.*", re.IGNORECASE)
 _DIGEST = 8  # bytes: 64 bits that cannot be guessed
 _ID = 8
@@ -20,6 +21,16 @@ class Job(NamedTuple):
 def job_name(tenant_id, campaign_id, chunk_id):
     """X-Job: the only key PowerMTA gives back in every d, b and t row (no white space allowed)."""
     return f"t{tenant_id}-c{campaign_id}-k{chunk_id}"
+
+
+def trial_name(tenant_id, campaign_id, suffix):
+    """X-Job of a trial; suffix: eight hexadecimal digits of its own."""
+    return f"trial-t{tenant_id}-c{campaign_id}-{suffix}"
+
+
+def is_job_of_ours(text):
+    """Whether a mail with this X-Job came from our campaigns or trials, which count what they hand over."""
+    return bool(_JOB.fullmatch(text) or _TRIAL.fullmatch(text))
 
 
 def parse_job(text):

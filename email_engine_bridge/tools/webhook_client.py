@@ -2,6 +2,8 @@
 
 import requests
 
+from odoo.addons.lokario_base.tools.pinned_http import DestinationRefused, pin_public, pinned_session
+
 from ..exceptions import EngineUnavailable
 from . import standard_webhooks
 
@@ -11,8 +13,9 @@ TIMEOUT = 15  # seconds, the upper end of what standardwebhooks.com advises
 class WebhookClient:
     """Built from scalars: where to, and the secrets to sign with."""
 
-    def __init__(self, url, secrets):
+    def __init__(self, url, secrets, pin=pin_public):
         self._url = url
+        self._pin = pin
         self._secrets = secrets
 
     def deliver(self, message_id, body):
@@ -20,10 +23,15 @@ class WebhookClient:
         headers = standard_webhooks.headers(self._secrets, message_id, body)
         headers |= {"Content-Type": "application/json", "User-Agent": "Lokario-Email-Engine/2"}
         try:
-            with requests.post(
-                self._url, data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False, stream=True
-            ) as response:
+            with (
+                pinned_session(self._pin) as session,
+                session.post(
+                    self._url, data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False, stream=True
+                ) as response,
+            ):
                 status = response.status_code
+        except DestinationRefused as error:
+            raise EngineUnavailable(str(error)) from error
         except requests.RequestException as error:
             raise EngineUnavailable(type(error).__name__) from error
         if not 200 <= status < 300:

@@ -19,7 +19,7 @@ class EngineCampaignTry(models.TransientModel):
 
     def action_send(self):
         self.ensure_one()
-        addresses = [normalise_address(part) for part in self.addresses.split(",") if part.strip()]
+        addresses = [normalise_address(part) for part in (self.addresses or "").split(",") if part.strip()]
         if not 1 <= len(addresses) <= 10:
             raise UserError(self.env._("Give one to ten addresses, separated by commas."))
         try:

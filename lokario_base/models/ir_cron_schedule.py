@@ -98,6 +98,7 @@ class IrCron(models.Model):
 
     def action_run_now(self):
         """Start the job, or join the run in progress, and say how it ended."""
+        self.ensure_one()
         self.check_access("write")
         messages = {
             "done": (self.env._("The run is done."), "success"),

@@ -3,7 +3,9 @@ from . import test_deletion
 from . import test_export
 from . import test_install
 from . import test_password
+from . import test_pinned_http
 from . import test_private_page
+from . import test_public_address
 from . import test_redaction
 from . import test_scheduled
 from . import test_secret

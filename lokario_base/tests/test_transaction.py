@@ -152,6 +152,17 @@ class TestTransaction(CommittedCase):
             successor.join(10)
         self.assertEqual(seen, ["begun"])
 
+    def test_leases_of_work_that_ended_long_ago_are_forgotten(self):
+        for name, days in (("old", 31), ("new", 29)):
+            with lease(self.env, name, 0):
+                pass
+            self.env.cr.execute(
+                "UPDATE lokario_lease SET expires_at = now() - %s * interval '1 day' WHERE name = %s", [days, name]
+            )
+        self.env["lokario.lease"]._gc_leases()
+        self.assertEqual(self.env["lokario.lease"].search([("name", "in", ("old", "new"))]).mapped("name"), ["new"])
+        self.env.cr.rollback()
+
     def intend(self, held, ref):
         with transaction(self.env) as cr:
             cr.execute(INTEND, {"ref": ref, "id": self.partner.id, **held.values})

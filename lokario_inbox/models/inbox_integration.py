@@ -283,6 +283,7 @@ class InboxIntegration(models.Model):
         self.write({"state": "paused"})
 
     def action_make_primary(self):
+        self.ensure_one()
         self.write({"is_primary": True})
 
     def _error_remedy(self, error_class):

@@ -167,14 +167,16 @@ class InboxOutgoing(models.Model):
     # === WHAT PEOPLE DO === #
 
     def action_send(self):
-        """Send after the undo window, or at the moment that was entered."""
-        self.ensure_one()
-        if self.wanted_at:
-            return self.action_schedule(self.wanted_at)
+        """Send after the undo window, or at the moment that was entered; all of them or none."""
         self.check_access("write")
-        self._check_ready()
         now = fields.Datetime.now()
-        return self.sudo()._set_scheduled(now + timedelta(seconds=self._undo_seconds()), **self._finished(now))
+        for outgoing in self:
+            if outgoing.wanted_at:
+                outgoing.action_schedule(outgoing.wanted_at)
+                continue
+            outgoing._check_ready()
+            soon = now + timedelta(seconds=outgoing._undo_seconds())
+            outgoing.sudo()._set_scheduled(soon, **outgoing._finished(now))
 
     def action_schedule(self, send_at):
         """Send at a moment (UTC), unless the customer answers first."""

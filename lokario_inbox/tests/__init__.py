@@ -1,5 +1,4 @@
 from . import test_install
-from . import test_public_address
 from . import test_reading_budgets
 from . import test_reading_tools
 from . import test_threading

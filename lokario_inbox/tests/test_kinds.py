@@ -12,9 +12,11 @@ from odoo.tests import BaseCase, tagged
 from ..tools import mime_builder, rule_match, smtp_retry
 from ..tools.authentication import authentication_verdict
 from ..tools.charsets import decode
+from ..tools.flowed_text import unflowed
 from ..tools.invitation import read_invitation
 from ..tools.loop_guard import refusal
 from ..tools.mail_addresses import addresses, joined, pairs
+from ..tools.mime_html import sanitise
 from ..tools.mime_message import parse_mail
 from ..tools.mime_text import decode_field
 
@@ -242,3 +244,49 @@ class TestSent(BaseCase):
             (535, "5.7.8 Bad credentials", "login", smtp_retry.HOLD),
         ):
             self.assertEqual(smtp_retry.classify(code, text, stage).action, action, text)
+
+
+@tagged("post_install", "-at_install")
+class TestFlowed(BaseCase):
+    """format=flowed (RFC 3676): what a program broke is one line again."""
+
+    def _read(self, text, parameters="format=flowed"):
+        return parse_mail(f"Content-Type: text/plain; {parameters}\n\n{text}".encode()).body_text
+
+    def test_lines(self):
+        for text, parameters, expected in (
+            ("Un deux \ntrois\nquatre", "format=flowed", "Un deux trois\nquatre"),
+            ("a.example/ \nb/ \nc", "format=flowed; delsp=yes", "a.example/b/c"),
+            ("> cité \n> suite\nréponse", 'Format="Flowed"', "> cité suite\nréponse"),
+            ("> cité \n>> plus loin", "format=flowed", "> cité \n>> plus loin"),
+            (" >pas une citation", "format=flowed", ">pas une citation"),
+            ("Merci \n-- \nAnna", "format=flowed", "Merci \n-- \nAnna"),
+            ("Un deux \ntrois", "format=fixed", "Un deux \ntrois"),
+        ):
+            self.assertEqual(self._read(text, parameters), expected, text)
+
+    @settings(max_examples=200, deadline=None)
+    @given(st.lists(st.text(alphabet="ab >-", max_size=12), min_size=1, max_size=8))
+    def test_no_letter_is_lost(self, lines):
+        text = "\n".join(lines)
+        for del_sp in (False, True):
+            found = unflowed(text, del_sp=del_sp)
+            self.assertEqual([c for c in found if c in "ab-"], [c for c in text if c in "ab-"])
+
+
+@tagged("post_install", "-at_install")
+class TestForOutlook(BaseCase):
+    """Conditional comments: what only Outlook sees is dropped, what everybody else sees stays."""
+
+    def test_what_is_shown(self):
+        for markup, shown in (
+            ("<!--[if mso]><b>hidden</b><![endif]-->", False),
+            ("<!--[if gte mso 9]><xml>hidden</xml><![endif]-->", False),
+            ("<!--[if !mso]><!--><a href='https://x.fr'>shown</a><!--<![endif]-->", True),
+            ("<!--[if !mso]><!-- --><p>shown</p><!--<![endif]-->", True),
+            ("<![if !mso]><p>shown</p><![endif]>", True),
+        ):
+            kept = sanitise(f"<p>before</p>{markup}<p>after</p>")
+            self.assertEqual("shown" in kept, shown, markup)
+            self.assertNotIn("hidden", kept)
+            self.assertEqual(("before" in kept, "after" in kept), (True, True), markup)

@@ -9,6 +9,7 @@ import re
 import ssl
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from ..exceptions import (
     CertificateRefused,
@@ -19,8 +20,10 @@ from ..exceptions import (
     QuotaReached,
     ServerFault,
 )
-from .host_policy import PinnedHost
 from .imap_wire import BUFFER_SIZE, pairs, parse, quote, read_response
+
+if TYPE_CHECKING:  # a type only: these tools run without Odoo
+    from .host_policy import PinnedHost
 
 _logger = logging.getLogger(__name__)
 
@@ -83,7 +86,7 @@ def verified_context(ca_file=None):
 class ImapSession:
     """``async with await ImapSession.connect(...)``; raises MailboxError children only."""
 
-    def __init__(self, reader, writer, pinned: PinnedHost):
+    def __init__(self, reader, writer, pinned: "PinnedHost"):
         self._reader, self._writer, self._pinned = reader, writer, pinned
         self._tags = itertools.count(1)
         self._leaving = False

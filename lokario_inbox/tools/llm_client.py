@@ -7,11 +7,14 @@ import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..exceptions import AddressRefused, HostUnresolved
 from .ai_prompt import Brief
-from .host_policy import PinnedHost
+
+if TYPE_CHECKING:  # a type only: these tools run without Odoo
+    from .host_policy import PinnedHost
 
 MAX_ANSWER = 1_000_000  # bytes; a mail of 3,000 characters needs 20,000
 CONNECT_TIMEOUT = 10  # seconds
@@ -56,7 +59,7 @@ class LlmClient:
         base_url: str,
         key: str | None,
         model: str,
-        pin: Callable[[str, int], PinnedHost],
+        pin: "Callable[[str, int], PinnedHost]",
         *,
         timeout: float = 60,
         context: ssl.SSLContext | None = None,

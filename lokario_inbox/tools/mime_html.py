@@ -120,8 +120,6 @@ _TEXT_CLEANER = nh3.Cleaner(tags=set(), clean_content_tags={"script", "style", "
 _TAG = re.compile(r'<(?:[^"<>]|"[^"]*+")*+>')  # as nh3 writes them: values may hold what looks like another tag
 _ATTRIBUTE = re.compile(r' ([\w-]+)="([^"]*+)"')
 _REMOTE = re.compile(r"(?:https?:)?//", re.IGNORECASE)
-_MSO_START = re.compile(r"<!--\[if", re.IGNORECASE)
-_MSO_END = re.compile(r"<!\[endif\]-->", re.IGNORECASE)
 _BREAKS = re.compile(r"<(?:br|/p|/div|/tr|/li|/h[1-6]|/blockquote|hr)\b[^<>]*+>", re.IGNORECASE)
 _CELLS = re.compile(r"</t[dh]>", re.IGNORECASE)
 HTML_MAX = 2_000_000  # characters of one body that are kept
@@ -133,7 +131,7 @@ def sanitise(markup):
     The reader turns ``data-remote-src`` back into ``src`` when the user asks for the images. What its author hid by
     means that are taken away here keeps the class ``hidden_text.MARK``.
     """
-    cleaned = _CLEANER.clean(mark_hidden(_without_mso(markup[:HTML_MAX])))
+    cleaned = _CLEANER.clean(mark_hidden(markup[:HTML_MAX]))
     return _TAG.sub(_without_loads, cleaned) if " src=" in cleaned else cleaned
 
 
@@ -146,18 +144,6 @@ def _waiting_source(attribute):
     if name != "src" or value.startswith(("cid:", "data:image/")):
         return attribute[0]
     return f' data-remote-src="{value}"' if _REMOTE.match(value) else ""
-
-
-def _without_mso(markup):
-    """Without what is for Outlook alone; one look for each end, so that starts without one cost nothing."""
-    pieces, position = [], 0
-    while start := _MSO_START.search(markup, position):
-        end = _MSO_END.search(markup, start.end())
-        if not end:
-            break
-        pieces.append(markup[position : start.start()])
-        position = end.end()
-    return "".join(pieces) + markup[position:]
 
 
 def without_own_links(stored):

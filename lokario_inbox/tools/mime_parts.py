@@ -11,6 +11,7 @@ from asn1crypto import cms
 
 from ..exceptions import UnreadableMail
 from .charsets import label_of_html
+from .flowed_text import unflowed
 from .mime_text import clean, decode_bytes, decode_field, decode_transfer, unescape_bytes
 from .tnef import Tnef, is_tnef, read_tnef
 
@@ -148,7 +149,18 @@ def _part_text(part):
     data, label = _part_bytes(part), _charset(part)
     if not label and media_type(part) == "text/html":
         label = label_of_html(data)
-    return decode_bytes(data, label)
+    text = decode_bytes(data, label)
+    if media_type(part) == "text/plain" and _parameter(part, "format").lower() == "flowed":
+        return unflowed(text, del_sp=_parameter(part, "delsp").lower() == "yes")
+    return text
+
+
+def _parameter(part, name):
+    try:
+        value = part.get_param(name)
+    except (ValueError, IndexError, TypeError):
+        value = None
+    return value if isinstance(value, str) else ""
 
 
 def media_type(part):

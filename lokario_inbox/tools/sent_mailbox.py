@@ -4,6 +4,7 @@ import contextlib
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import imapclient
 from imapclient import IMAPClient
@@ -11,7 +12,9 @@ from imapclient.exceptions import IMAPClientError, LoginError
 from imapclient.imapclient import SocketTimeout
 
 from ..exceptions import MailboxError
-from .host_policy import HostPolicy, PinnedHost
+
+if TYPE_CHECKING:  # a type only: these tools run without Odoo
+    from .host_policy import HostPolicy, PinnedHost
 
 TIMEOUT = 30  # seconds for each answer
 
@@ -27,7 +30,7 @@ class MailboxUnavailable(Exception):
 class _PinnedClient(IMAPClient):
     """Connects to the checked address; the certificate is verified against the name."""
 
-    def __init__(self, pinned: PinnedHost, timeout: float, **options):
+    def __init__(self, pinned: "PinnedHost", timeout: float, **options):
         self._pinned, self._patience = pinned, SocketTimeout(timeout, timeout)
         super().__init__(pinned.host, port=pinned.port, timeout=self._patience, **options)
 
@@ -68,7 +71,7 @@ class Access:
     credentials() returns (user, "password" or "oauth", secret) right before the login; it may raise MailboxError.
     """
 
-    policy: HostPolicy
+    policy: "HostPolicy"
     host: str
     port: int
     security: str

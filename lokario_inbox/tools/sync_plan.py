@@ -5,8 +5,11 @@ Scalars only: the network side never sees a record, the writing side never sees 
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from .host_policy import HostPolicy
+if TYPE_CHECKING:  # a type only: these tools run without Odoo
+    from .host_policy import HostPolicy
+
 
 ARCHIVED = "\\Archived"  # a flag of ours, beside those of IMAP: in Gmail's "All Mail", but no longer in the inbox
 
@@ -65,7 +68,7 @@ class AccountPlan:
     login: str
     secret: str = field(repr=False, default="")
     token_source: TokenSource | None = None
-    policy: HostPolicy = field(default_factory=HostPolicy)
+    policy: "HostPolicy | None" = None
     capabilities: frozenset = frozenset()
     folders: tuple = ()
     pushes: tuple = ()

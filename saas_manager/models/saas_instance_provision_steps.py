@@ -52,22 +52,28 @@ class SaasInstance(models.Model):
         run.connection = run.stack.enter_context(run.postgres.session(self.database_name))
 
     def _neutralize_database(self, run):
-        """Disarm, take out what is the template's, prove it; then arm again for production."""
-        connection = run.connection
-        before, secret = armer.snapshot(connection), scrubber.current_secret(connection)
-        waived = {name.strip() for name in (self.template_id.waived_modules or "").split(",")}
-        failures = [failure for failure in neutralizer.neutralize(connection) if failure.module not in waived]
-        if failures:
-            raise NotClean("; ".join(f"{failure.module}: {failure.error}" for failure in failures))
-        removed = scrubber.scrub(connection)
-        neutralizer.verify(connection)
-        scrubber.verify(connection, secret)
+        """Take out what is the template's and prove it; a production copy is else exactly the template."""
+        connection, secret = run.connection, scrubber.current_secret(run.connection)
         if self.plan_id.purpose == "production":
-            armer.arm(connection, before)
+            with armer.rehearsal(connection):
+                self._neutralize(connection)
+            armer.postpone_due_jobs(connection)
+        else:
+            self._neutralize(connection)
+        removed = scrubber.scrub(connection)
+        scrubber.verify(connection, secret)
         if removed:
             run.warnings.append(
                 self.env._("Parameters of the template that looked secret were removed: %s", ", ".join(removed))
             )
+
+    def _neutralize(self, connection):
+        """Run every module's `neutralize.sql`; a failure that is not waived stops the provisioning."""
+        waived = {name.strip() for name in (self.template_id.waived_modules or "").split(",")}
+        failures = [failure for failure in neutralizer.neutralize(connection) if failure.module not in waived]
+        if failures:
+            raise NotClean("; ".join(f"{failure.module}: {failure.error}" for failure in failures))
+        neutralizer.verify(connection)
 
     def _customize_instance(self, run):
         """Make the company the client's; its own address and outgoing server."""

@@ -67,12 +67,12 @@ class Journey:
         self.events_url = self.url + re.search(r"/api/v2/webhooks/\S+", address)[0]
 
     def report_history(self):
-        """Two weeks of the IP's mail, as its accounting would have told: something for the charts to show."""
+        """The two weeks before today of the IP's mail, as its accounting would have told: something for the charts."""
         rows = ["type,timeLogged,rcpt,dsnStatus,dsnDiag,bounceCat,vmta"]
         for number in range(600):
-            moment = f"{datetime.now(UTC) - timedelta(days=number % 14):%Y-%m-%d} 09:00:{number % 60:02}+0000"
+            moment = f"{datetime.now(UTC) - timedelta(days=1 + number % 14):%Y-%m-%d} 09:00:{number % 60:02}+0000"
             rcpt = f"p{number}@{('gmail.com', 'yahoo.com', 'outlook.com', 'orange.fr')[number % 4]}"
-            answer = HISTORY[0] if number % 17 else HISTORY[1 + number // 17 % 3]
+            answer = HISTORY[0] if number % 60 else HISTORY[1 + number // 60 % 3]
             rows.append(answer.format(moment=moment, rcpt=rcpt) + ",sos-expat-45.123.10.1")
         request = urllib.request.Request(
             self.events_url, data="\n".join(rows).encode(), headers={"Content-Type": "text/csv"}

@@ -1,6 +1,7 @@
 """Compile and render tenants' templates under caps; runs inside the fenced worker."""
 
 import signal
+import unicodedata
 from collections import OrderedDict
 from functools import wraps
 from urllib.parse import quote
@@ -12,12 +13,14 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from . import merge_tags, policy
 from .shape import MARK, take_apart, whole
+from .style_blocks import keep_braces
 
 MAX_OUTPUT = 2 * 1024 * 1024  # characters of one rendered part
 MAX_TEXT = 256 * 1024  # characters of one value inside an expression
 MAX_ROUNDS = 20_000  # loop rounds of one rendered part
 MAX_CPU = 0.1  # seconds of processor time of one rendered message
 CACHED = 128  # compiled parts kept
+BREAKS = ("Cc", "Zl", "Zp", "Cs")  # Unicode's categories of what no header may hold; joiners are no control characters
 LOOP_ATTRIBUTES = {"index", "index0", "first", "last", "length", "revindex", "revindex0"}
 
 
@@ -45,6 +48,7 @@ class Environment(SandboxedEnvironment):
         self.filters = {name: _bounded(function) for name, function in self.filters.items() if name in policy.FILTERS}
         self.filters |= {"_merge_tag": merge_tags.merge_tag, "_rounds": self._count_rounds, "urlencode": _urlencode}
         self.filters |= {"replace": _replace, "number": _number, "truncate": _truncate, "join": _join}
+        self.filters |= {"default": _default, "d": _default}
         self.tests = {name: test for name, test in self.tests.items() if name in policy.TESTS}
 
     def getattr(self, obj, attribute):
@@ -167,6 +171,12 @@ def _join(values, separator=""):
     return str(separator).join(parts)
 
 
+def _default(value, instead="", boolean=False):
+    """The other value for one that is missing or empty; a recipient's empty column is no name."""
+    is_empty = isinstance(value, Undefined) or value is None or (isinstance(value, str) and not value.strip())
+    return instead if is_empty or (boolean and not value) else value
+
+
 def _urlencode(value):
     return quote(str(value), safe="~")
 
@@ -230,7 +240,7 @@ class Engine:
             raise policy.Refused(f"The template is longer than {policy.MAX_SOURCE} characters")
         environment = self.environment(kind, keep_tags)
         try:
-            tree = environment.parse(source)
+            tree = environment.parse(keep_braces(source) if kind == "html" else source)
         except RecursionError as error:
             raise policy.Refused("The expression is nested too deeply") from error
         policy.check(tree)
@@ -290,7 +300,8 @@ def _one_line(text):
     """A header value: control characters, CR and LF among them, become spaces."""
     if text.isprintable():
         return text.strip()
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    text = "".join(" " if unicodedata.category(char) in BREAKS else char for char in text)
+    return " ".join(filter(None, text.split(" ")))
 
 
 def _collect_names(node, bound, found):

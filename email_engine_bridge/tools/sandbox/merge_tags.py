@@ -11,7 +11,15 @@ from urllib.parse import quote, quote_plus
 from jinja2 import nodes, pass_context
 from markupsafe import Markup, escape
 
-TAG = re.compile(r"\[([A-Z][A-Z0-9_]{0,63})((?::filter:[a-z|]+)?)\]")
+from .policy import Refused
+
+# Not `<![ENDIF]-->`, which is a comment of Outlook's.
+TAG = re.compile(r"(?<!<!)(?<!<!--)\[([A-Z][A-Z0-9_]{0,63})((?::filter:[a-z|]+)?)\]")
+# Tags of MailWizz's that ask it for something, or filters that are not known here.
+_UNKNOWN = re.compile(
+    r"\[(?:[A-Z][A-Z0-9_]*:filter:[^\]\n]*"
+    r"|(?:RANDOM_CONTENT|REMOTE_CONTENT|SURVEY|DATETIME|DATE|(?:XML|JSON)_FEED_(?:BEGIN|END))\b[^\]\n]*)\]"
+)
 
 # tag -> name of the variable that carries it
 VARIABLES = {
@@ -19,13 +27,25 @@ VARIABLES = {
     "FNAME": "first_name",
     "LNAME": "last_name",
     "UNSUBSCRIBE_URL": "unsubscribe_url",
+    "DIRECT_UNSUBSCRIBE_URL": "unsubscribe_url",
     "UPDATE_PROFILE_URL": "preferences_url",
     "WEB_VERSION_URL": "web_version_url",
     "CAMPAIGN_URL": "web_version_url",
     "COMPANY_FULL_ADDRESS": "company_full_address",
     "COMPANY_NAME": "company_name",
+    "COMPANY_ADDRESS_1": "company_address_1",
+    "COMPANY_ADDRESS_2": "company_address_2",
+    "COMPANY_CITY": "company_city",
+    "COMPANY_ZONE": "company_zone",
+    "COMPANY_ZIP": "company_zip",
+    "COMPANY_COUNTRY": "company_country",
     "COMPANY_PHONE": "company_phone",
+    "COMPANY_WEBSITE": "company_website",
     "LIST_NAME": "list_name",
+    "LIST_DESCRIPTION": "list_name",
+    "LIST_SUBJECT": "campaign_subject",
+    "LIST_REPLY_TO": "reply_to",
+    "CAMPAIGN_NAME": "campaign_name",
     "LIST_FROM_NAME": "from_name",
     "CAMPAIGN_SUBJECT": "campaign_subject",
     "CAMPAIGN_FROM_NAME": "from_name",
@@ -38,6 +58,13 @@ VARIABLES = {
     "CURRENT_MONTH": "current_month",
     "CURRENT_DAY": "current_day",
     "CURRENT_DATE": "current_date",
+}
+# tag -> (variable of the address, words) of a whole link
+LINKS = {
+    "UNSUBSCRIBE_LINK": ("unsubscribe_url", "Se désinscrire / Unsubscribe"),
+    "DIRECT_UNSUBSCRIBE_LINK": ("unsubscribe_url", "Se désinscrire / Unsubscribe"),
+    "UPDATE_PROFILE_LINK": ("preferences_url", "Mes préférences / My preferences"),
+    "WEB_VERSION_LINK": ("web_version_url", "Version en ligne / Web version"),
 }
 
 FILTERS = {
@@ -72,15 +99,18 @@ def _split(node):
     for found in TAG.finditer(node.data):
         filters = parse_filters(found[2])
         if filters is None:
-            continue
+            raise _refused(found, node)
         if found.start() > position:
             parts.append(nodes.TemplateData(node.data[position : found.start()], lineno=node.lineno))
-        arguments = [nodes.Const(filters, lineno=node.lineno), nodes.Const(found[0], lineno=node.lineno)]
+        arguments = [nodes.Const(filters, lineno=node.lineno)]
         tag = nodes.Const(found[1], lineno=node.lineno)
         parts.append(nodes.Filter(tag, "_merge_tag", arguments, [], None, None, lineno=node.lineno))
         position = found.end()
     if position < len(node.data):
         parts.append(nodes.TemplateData(node.data[position:], lineno=node.lineno))
+    for unknown in _UNKNOWN.finditer(node.data):
+        if not TAG.fullmatch(unknown[0]):
+            raise _refused(unknown, node)
     for part in parts:
         part.environment = node.environment
         for child in part.find_all(nodes.Node):
@@ -88,9 +118,9 @@ def _split(node):
     return parts
 
 
-def find_tags(source):
-    """Names of the tags in `source`, in order of first appearance."""
-    return list(dict.fromkeys(found[1] for found in TAG.finditer(source)))
+def _refused(found, node):
+    line = node.lineno + node.data.count("\n", 0, found.start())
+    return Refused(f"{found[0]} is not known here; write what it stands for", line, found[0])
 
 
 def neutralise(text):
@@ -102,20 +132,30 @@ def neutralise(text):
 
 
 @pass_context
-def merge_tag(context, tag, filters, literal):
-    """Value of a tag for this recipient; an unknown tag stays as it was written."""
+def merge_tag(context, tag, filters):
+    """Value of a tag for this recipient; a tag without one is empty and listed, as a variable is."""
+    if tag in LINKS:
+        return _link(*LINKS[tag], context)
     for name in (VARIABLES.get(tag), tag, tag.lower()):
         value = context.get(name) if name else None
         if value is not None:
             break
     else:
-        if tag not in VARIABLES:
-            return _as_is(literal, context)
-        context.environment.missing.add(VARIABLES[tag])
+        context.environment.missing.add(VARIABLES.get(tag, tag.lower()))
         return ""
     for name in filters:
         value = FILTERS[name](str(value))
     return _as_is(value, context) if "htmlencode" in filters else value
+
+
+def _link(name, words, context):
+    address = context.get(name)
+    if not address:
+        context.environment.missing.add(name)
+        return ""
+    if not context.eval_ctx.autoescape:
+        return f"{words}: {address}"
+    return Markup('<a href="{}">{}</a>').format(address, words)
 
 
 def _as_is(text, context):

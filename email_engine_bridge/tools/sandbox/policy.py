@@ -100,6 +100,12 @@ def _needle(node):
     return {nodes.Pow: "**", nodes.Dict: "{"}.get(type(node), type(node).__name__.lower())
 
 
+def _check_output(node, _loops):
+    for part in node.nodes:
+        if isinstance(part, nodes.List):
+            raise Refused("A merge tag such as [FNAME] stands outside of {{ }}", part.lineno, "{{")
+
+
 def _check_name(node, _loops):
     if node.name.startswith("_"):
         raise Refused(f"Names that start with an underscore are reserved: {node.name}", node.lineno, node.name)
@@ -162,6 +168,7 @@ def _closest(name, names):
 
 
 _RULES = {
+    nodes.Output: _check_output,
     nodes.Name: _check_name,
     nodes.Getattr: _check_getattr,
     nodes.Getitem: _check_getitem,
