@@ -20,7 +20,7 @@ class InboxMessage(models.Model):
         answers = incoming._documents_answered()
         failures = {message for message in answers if message._is_delivery_failure()}
         for message in failures:
-            answers.pop(message)[0]._set_bounced(message.preview or message.subject or "")
+            answers.pop(message)[0]._set_bounced(message.report_reason or message.preview or message.subject or "")
         self._link_documents(answers)
         self._copy_to_documents(answers)
         for message, (delivery, document) in answers.items():
@@ -31,7 +31,7 @@ class InboxMessage(models.Model):
 
     def _documents_answered(self):
         """Return {message: (delivery, document)} of the messages that name one of our business mails."""
-        named = {message: parse_ids(message.in_reply_to, message.references) for message in self}
+        named = {message: parse_ids(message.in_reply_to, message.references, message.returned_ref) for message in self}
         deliveries = self._deliveries_named({name for names in named.values() for name in names})
         answers = {}
         for message, names in named.items():
@@ -70,8 +70,8 @@ class InboxMessage(models.Model):
         return {name: self.env["lokario.delivery"].sudo().browse(row_id) for row_id, name in self.env.cr.fetchall()}
 
     def _is_delivery_failure(self):
-        """A DSN: null return path or a mailer-daemon that reports on our mail (RFC 3464)."""
-        return self.return_path == "<>" or (self.from_address or "").startswith(("mailer-daemon@", "postmaster@"))
+        """Whether a mail server says that our mail came back; an absence, a delay or a receipt is none."""
+        return self.automatic_kind == "failure"
 
     @api.model
     def _link_documents(self, answers):
