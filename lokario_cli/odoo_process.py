@@ -115,7 +115,7 @@ class Server:
         self.log = STATE / "logs" / f"server-{name}.log"
         ports = {"http_port": self.port, "gevent_port": options.get("gevent_port") or free_port()}
         self.conf = write_configuration(STATE / "conf" / f"server-{name}.conf", {**options, **ports})
-        self._variables = variables or {}
+        self.variables = variables or {}
         self.process: subprocess.Popen | None = None
 
     def __enter__(self):
@@ -130,7 +130,7 @@ class Server:
         with self.log.open("w") as stream:
             self.process = subprocess.Popen(
                 command("-c", self.conf),
-                env={**process_environment(), **self._variables},
+                env={**process_environment(), **self.variables},
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=stream,
@@ -193,6 +193,36 @@ def unexpected_in_logs(expected: tuple[str, ...] = ()) -> list[str]:
         LOGS[log] = read + len(fresh)
         found += [f"{log.name}: {line}" for line in unexpected_lines(fresh.decode(errors="replace"), expected)]
     return found
+
+
+class InstanceHost:
+    """Runs the instances of a manager's server, each in a process of its own, with the same configuration file."""
+
+    def __init__(self, server: Server):
+        self.server = server
+        self.log = STATE / "logs" / f"host-{server.log.stem}.log"
+        self.process: subprocess.Popen | None = None
+
+    def __enter__(self):
+        with self.log.open("w") as stream:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "lokario_host", "-c", str(self.server.conf)],
+                env={**process_environment(), **self.server.variables},
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=stream,
+                start_new_session=True,
+            )
+        LOGS[self.log] = 0
+        return self
+
+    def __exit__(self, *_exc):
+        self.process.terminate()
+        try:
+            self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
 
 
 def tail(log: Path, size: int = 3000) -> str:

@@ -3,6 +3,7 @@
 import threading
 from configparser import ConfigParser
 from functools import cache
+from http.client import HTTPException
 
 from odoo.exceptions import AccessDenied
 from odoo.tools import config
@@ -10,6 +11,7 @@ from odoo.tools import config
 from odoo.addons.bus import websocket as bus
 
 from . import cookies, pages
+from .forward import Asleep, forward
 from .routes import RouteTable
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -76,7 +78,7 @@ class Gate:
         if self._is_managers(host, is_own):
             return self.manager
         route = self._routes.get(host)
-        return route.database if route and route.state == "active" else None
+        return route.database if route and route.state == "active" and not route.has_process else None
 
     def _is_managers(self, host: str, is_own: bool) -> bool:
         return host in self._manager_hosts or (is_own and host in self._own_hosts)
@@ -88,12 +90,22 @@ class Gate:
             host = self._local.host = host_of(environ)
             is_for_jobs = environ.get("PATH_INFO", "").startswith(JOBS)
             self._local.is_own = is_own_call(environ) or is_for_jobs
-            response = self._refusal(environ, host, self._local.is_own)
-            if response:
-                return response(environ, start_response)
+            answer = self._refusal(environ, host, self._local.is_own) or self._answer_of_its_own(environ, host)
+            if answer:
+                return answer(environ, start_response)
             return application(odoo_application, environ, cookies.hardened(environ, start_response))
 
         return guarded
+
+    def _answer_of_its_own(self, environ: dict, host: str):
+        """What the process of an instance answers; None for what this process serves itself."""
+        route = None if self._is_managers(host, self._local.is_own) else self._routes.get(host)
+        if not route or not route.has_process:
+            return None
+        try:
+            return forward(environ, host, route.database)
+        except (Asleep, OSError, HTTPException):
+            return pages.starting(environ, host)
 
     def filter_databases(self, databases, host=None) -> list[str]:
         """Stands for Odoo's `db_filter`: of these databases, the one this host may reach."""
@@ -132,10 +144,13 @@ class Gate:
         return guarded
 
     def guard_crons(self, process_jobs):
-        """A cron worker walks through a list of databases that may be minutes old: what is suspended stays asleep."""
+        """A cron worker walks through a list of databases that may be minutes old: what is suspended stays asleep.
+
+        Instances with a process of their own run their jobs there.
+        """
 
         def guarded(database):
-            if not self._routes.is_suspended(database):
+            if database == self.manager or self._routes.is_served_here(database):
                 process_jobs(database)
 
         return guarded

@@ -6,10 +6,15 @@ from html import escape
 from werkzeug.wrappers import Response
 
 RETRY_AFTER = 3600  # seconds; a hint to robots, a suspension is lifted by people
+START_RETRY = 10  # seconds
 TEXTS = {
     "unknown": {
         "en": ("There is nothing here", "No instance answers at this address. Please check how it is spelled."),
         "fr": ("Il n’y a rien ici", "Aucune instance ne répond à cette adresse. Vérifiez son orthographe."),
+    },
+    "starting": {
+        "en": ("This instance is starting", "Please try again in a moment."),
+        "fr": ("Cette instance démarre", "Veuillez réessayer dans un instant."),
     },
     "suspended": {
         "en": ("This instance is suspended", "Your data is safe. Please contact us to have the access restored."),
@@ -64,6 +69,14 @@ def wants_json(environ: dict) -> bool:
 def unknown(environ: dict, host: str) -> Response:
     title, message = TEXTS["unknown"][language(environ)]
     return _answer(environ, 404, title, message, "", host)
+
+
+def starting(environ: dict, host: str) -> Response:
+    """Nobody listens: after a failure the instance is started again within a minute."""
+    title, message = TEXTS["starting"][language(environ)]
+    response = _answer(environ, 503, title, message, "", host)
+    response.headers["Retry-After"] = str(START_RETRY)
+    return response
 
 
 def suspended(environ: dict, host: str, route) -> Response:

@@ -17,17 +17,21 @@ CHANNEL = "lokario_gate"
 FIRST_LOAD_TIMEOUT = 5  # seconds a first request waits for the map
 RELOAD_PAUSE = 0.2  # seconds between two look-ups caused by unknown hosts: a flood of them costs little
 RECONNECT_PAUSE = 1  # seconds
-QUERY = "SELECT host, database, state, message, contact FROM lokario_gate_route"
+QUERY = "SELECT host, database, state, message, contact, tenant_role IS NOT NULL FROM lokario_gate_route"
 
 
 @dataclass(frozen=True)
 class Route:
-    """Where a host leads. ``state`` is active or suspended; the texts are for the page of a suspended instance."""
+    """Where a host leads. ``state`` is active or suspended; the texts are for the page of a suspended instance.
+
+    With ``has_process`` another process answers for it: see `lokario_host`.
+    """
 
     database: str
     state: str = "active"
     message: str | None = None
     contact: str | None = None
+    has_process: bool = False
 
 
 class RouteTable:
@@ -59,9 +63,11 @@ class RouteTable:
         """The databases of suspended instances."""
         return {route.database for route in self._routes.values() if route.state == "suspended"}
 
-    def is_suspended(self, database: str) -> bool:
+    def is_served_here(self, database: str) -> bool:
+        """Whether an active instance lives in this process; suspended ones sleep, others have their own."""
         self._ensure_listening()
-        return database in self.suspended
+        here = (route for route in self._routes.values() if route.state == "active" and not route.has_process)
+        return database in {route.database for route in here}
 
     def _ensure_listening(self) -> None:
         """Threads do not survive a fork: every process starts its own at its first request."""

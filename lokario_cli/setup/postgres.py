@@ -16,12 +16,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..console import Failure
-from ..paths import STATE, checkout_id, memory_folder, socket_folder
+from ..paths import ROOT, STATE, checkout_id, memory_folder, socket_folder
 
 NOBODY = 65534
 SUPERUSER = "lokario_super"
 ODOO_ROLE = "odoo"  # Odoo refuses to work as `postgres`, and needs no more than CREATEDB
-SETTINGS = "listen_addresses = ''\nunix_socket_permissions = 0700\nmax_connections = 300\nshared_buffers = 256MB\n"
+SETTINGS = "listen_addresses = ''\nmax_connections = 300\nshared_buffers = 256MB\n"
+TENANTS = "+lokario_tenants"  # the roles of clients' instances: they have a password, and processes of other users
+# Everybody may knock at the socket: who comes in as whom is decided here.
+HBA = f"local all {SUPERUSER},{ODOO_ROLE} peer map=lokario\nlocal all {TENANTS} scram-sha-256\n"
 PSQL = ("-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1")
 THROW_AWAY = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n"
 
@@ -154,10 +157,14 @@ class Cluster:
         if self.is_running():
             return
         self._make_folder(self.socket)
+        self.socket.chmod(0o711)
+        self._write_access_rules()
         self._await_end_of_predecessor()
         log = self.data / "server.log"
-        self._run("pg_ctl", "-w", "-s", "-t", "120", "-D", self.data, "-l", log, "start")
+        open_socket = "-c unix_socket_permissions=0777"  # the access rules decide, not the file's
+        self._run("pg_ctl", "-w", "-s", "-t", "120", "-D", self.data, "-l", log, "-o", open_socket, "start")
         self._create_role()
+        self._prepare_for_instances()
 
     def stop(self) -> None:
         if self.is_running():
@@ -182,7 +189,9 @@ class Cluster:
         settings = SETTINGS + f"unix_socket_directories = '{self.socket}'\n"
         with (self.data / "postgresql.conf").open("a") as conf:
             conf.write(settings + (THROW_AWAY if self.throw_away else ""))
-        (self.data / "pg_hba.conf").write_text("local all all peer map=lokario\n")
+
+    def _write_access_rules(self) -> None:
+        (self.data / "pg_hba.conf").write_text(HBA)
         users = {_user_name(os.getuid()), _user_name(_server_uid())}
         roles = (SUPERUSER, ODOO_ROLE)
         (self.data / "pg_ident.conf").write_text(
@@ -192,6 +201,11 @@ class Cluster:
     def _create_role(self) -> None:
         if not self.psql(f"SELECT 1 FROM pg_roles WHERE rolname = '{ODOO_ROLE}'"):
             self.psql(f"CREATE ROLE {ODOO_ROLE} LOGIN CREATEDB")
+
+    def _prepare_for_instances(self) -> None:
+        """What only a superuser can do for the instances' roles; the same script is for servers of one's own."""
+        arguments = ["-v", f"manager={ODOO_ROLE}", "-d", "postgres", "-f", ROOT / "deploy" / "postgresql.sql"]
+        self._run("psql", *PSQL, "-h", self.socket, "-U", SUPERUSER, *arguments, own_user=True)
 
     def _make_folder(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

@@ -14,13 +14,13 @@ def run(args):
     from lokario_testing.demo.stage import binding, demo_keys, home, install_manager, refuse_taken_port
 
     from ..console import say
-    from ..odoo_process import Server, serving_options
+    from ..odoo_process import InstanceHost, Server, serving_options
     from ..setup.postgres import Cluster
 
     bound = {**binding(args.host, args.port), "workers": str(args.workers)}
     with Cluster.for_serving() as cluster:
         install_manager(cluster)
         refuse_taken_port(bound)
-        with Server("serve", serving_options(cluster, **bound), demo_keys()) as server:
+        with Server("serve", serving_options(cluster, **bound), demo_keys()) as server, InstanceHost(server):
             say(f"Lokario answers on {home(server)} (log: {server.log}). Ctrl-C stops it.")
             return server.process.wait()

@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 import uuid
 
-from lokario_cli.odoo_process import Server, command, process_environment, write_configuration
+from lokario_cli.odoo_process import InstanceHost, Server, command, process_environment, write_configuration
 from lokario_cli.paths import STATE
 
 from .databases import Databases
@@ -30,7 +30,8 @@ env["ir.mail_server"].create({{"name": "sink", "smtp_host": "127.0.0.1", "smtp_p
                               "smtp_encryption": "none"}})
 server = env["saas.server"].create({{"name": "Here", "database_prefix": {prefix!r}, "base_domain": "localhost",
                                     "protocol": "http", "public_port": {port},
-                                    "max_instances": {places}, "state": "active"}})
+                                    "max_instances": {places}, "isolation": {isolation!r},
+                                    "state": "active"}})
 template = env["saas.template"].create({{"name": "Small company", "code": "base", "server_id": server.id,
                                         "modules": {modules!r},
                                         "lang_ids": env["res.lang"].with_context(active_test=False).search(
@@ -49,13 +50,21 @@ class ProvisioningEnvironment:
     ``call`` speaks to the manager as its administrator does in the browser.
     """
 
-    def __init__(self, environment: Databases, places: int = 100, modules: str = TEMPLATE_MODULES, **options):
+    def __init__(
+        self,
+        environment: Databases,
+        places: int = 100,
+        modules: str = TEMPLATE_MODULES,
+        isolation: str = "shared",
+        **options,
+    ):
         self.environment = environment
         self.tag = uuid.uuid4().hex[:6]
         self.manager = f"saas_manager_{self.tag}"
         self.prefix = f"t{self.tag}-"
         self.places = places
         self.modules = modules
+        self.isolation = isolation
         self.options = options
         self._stack = contextlib.ExitStack()
         self._cookie = self._password = ""
@@ -81,11 +90,14 @@ class ProvisioningEnvironment:
         self.server = Server(f"saas-{self.tag}", self.environment.options(**options))
         self.server_id, self.template_id, self.plan_id = self._set_up()
         self._stack.enter_context(self.server)
+        if self.isolation == "process":
+            self.host = self._stack.enter_context(InstanceHost(self.server))
         self.log_in()
         return self
 
     def _set_up(self):
-        values = {"smtp_port": self.mails.port, "prefix": self.prefix, "port": self.server.port, "places": self.places}
+        values = {"smtp_port": self.mails.port, "prefix": self.prefix, "port": self.server.port, "places": self.places,
+                  "isolation": self.isolation}  # fmt: skip
         printed = self.run_script(SET_UP.format(modules=self.modules, **values))
         line = next(line for line in printed.splitlines() if line.startswith("ENVIRONMENT"))
         return [int(word) for word in line.split()[1:]]

@@ -8,6 +8,7 @@ from . import saas_plan
 from . import saas_instance
 from . import saas_instance_step
 from . import saas_instance_mail
+from . import saas_instance_tenant
 from . import saas_instance_provision
 from . import saas_instance_provision_steps
 from . import saas_instance_lifecycle

@@ -20,6 +20,11 @@ class LokarioGateRoute(models.Model):
     message = fields.Text(help="On the page that visitors of a suspended instance see.")
     contact = fields.Char(help="Whom visitors of a suspended instance can ask.")
     instance_uuid = fields.Char(index=True)
+    tenant_role = fields.Char(help="PostgreSQL role of an instance with a process of its own; empty: the manager's.")
+    tenant_secret = fields.Char(groups="base.group_system", help="Its password, encrypted for `lokario_host`.")
+    tenant_uid = fields.Integer(help="Operating-system user of its process, where the machine gives each its own.")
+    idle_minutes = fields.Float(help="Minutes without visitors after which its process ends.")
+    modules = fields.Char(help="What its template has, separated by commas: imported before its process starts.")
 
     _host_uniq = models.Constraint("UNIQUE(host)", "This address already leads to an instance.")
 

@@ -15,6 +15,7 @@ from ..tools import naming
 TRANSITION = object()
 GUARDED = {"state", "is_deployed", "uuid", "template_version", "pending_password", "credentials_email"}
 GUARDED |= {"operation", "operation_reason"}
+GUARDED |= {"tenant_role", "tenant_password"}
 LOGIN = re.compile(r"[^\s,;]+")
 FIXED = {"subdomain", "server_id", "template_id", "admin_login", "protocol"}
 

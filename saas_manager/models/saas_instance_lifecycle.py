@@ -108,15 +108,19 @@ class SaasInstance(models.Model):
 
     def _suspend(self):
         postgres, mark = self.server_id._get_postgres__(), self.server_id._owner_mark(self.uuid)
-        # Crons no longer see it and open sessions end; backups and measurements still get in.
-        postgres.hide(self.database_name, mark)
+        if not self._is_isolated():
+            # Crons no longer see it and open sessions end; backups and measurements still get in.
+            postgres.hide(self.database_name, mark)
         with self._own_transaction() as own:
             if own.state != "suspended":
                 reason = own.operation_reason
                 own._set_state("suspended", suspension_date=fields.Datetime.now(), suspension_reason=reason)
             own._route_sudo().write({"state": "suspended", **own._suspended_page()})
             own._tell_progress()
-        postgres.hide(self.database_name, mark)  # who came back before the gate closed leaves now
+        if self._is_isolated():
+            postgres.shut_out(self.database_name, self.tenant_role)  # its process has been told by the route
+        else:
+            postgres.hide(self.database_name, mark)  # who came back before the gate closed leaves now
 
     def _suspended_page(self):
         """What visitors read meanwhile, besides the gate's own words."""
@@ -124,7 +128,10 @@ class SaasInstance(models.Model):
         return {"message": server.suspension_message, "contact": server.contact or self.company_id.email}
 
     def _reactivate(self):
-        self.server_id._get_postgres__().publish(self.database_name, self.server_id._owner_mark(self.uuid))
+        postgres = self.server_id._get_postgres__()
+        postgres.publish(self.database_name, self.server_id._owner_mark(self.uuid))
+        if self._is_isolated():
+            postgres.let_in(self.tenant_role)
         with self._own_transaction() as own:
             if own.state != "active":
                 own._set_state("active", reactivation_date=fields.Datetime.now(), suspension_reason=False)
@@ -168,9 +175,13 @@ class SaasInstance(models.Model):
             # `is_deployed` is our written intent to create this very name: that settles a crash
             # between CREATE DATABASE and the mark.
             unmarked_is_ours = own.state == "provisioning"
-        mark = self.server_id._owner_mark(self.uuid)
-        self.server_id._get_postgres__().drop(self.database_name, mark, unmarked_is_ours)
-        self.server_id._get_filestore__().remove(self.database_name)
+        mark, postgres = self.server_id._owner_mark(self.uuid), self.server_id._get_postgres__()
+        if self._is_isolated() and postgres.has_role(self.tenant_role):
+            postgres.shut_out(self.database_name, self.tenant_role)
+        postgres.drop(self.database_name, mark, unmarked_is_ours)
+        self._files().remove(self.database_name)
+        if self._is_isolated():
+            postgres.drop_role(self.tenant_role)
         self._set_deployed(False)
 
     def _set_deployed(self, deployed):
@@ -224,7 +235,7 @@ class SaasInstance(models.Model):
 
     def _database_session(self):
         """One transaction inside the instance's database."""
-        return self.server_id._get_postgres__().session(self.database_name)
+        return self._tenant_postgres().session(self.database_name)
 
     # === HELPERS === #
 

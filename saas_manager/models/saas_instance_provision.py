@@ -83,6 +83,7 @@ class SaasInstance(models.Model):
         if self.server_id.free_places < 1:
             raise UserError(self.env._("The server “%s” is full: it has no free place.", self.server_id.name))
         self._set_state("provisioning", error_message=False, warning_message=False, attempt=str(uuid.uuid4()))
+        self._prepare_tenant()
         self._queue_provisioning()
 
     def _queue_provisioning(self):
@@ -215,6 +216,7 @@ class SaasInstance(models.Model):
             "host": self.host,
             "database": self.database_name,
             "instance_uuid": self.uuid,
+            **self._tenant_route_values(),
         }
 
     @contextmanager

@@ -48,7 +48,7 @@ class SaasInstance(models.Model):
         except DatabaseInTheWay:
             self._set_deployed(False)  # it is somebody else's, and stays
             raise
-        run.filestore.clone(template.template_db, self.database_name)
+        self._copy_files(run)
         run.connection = run.stack.enter_context(run.postgres.session(self.database_name))
 
     def _neutralize_database(self, run):
@@ -82,7 +82,7 @@ class SaasInstance(models.Model):
             run.warnings.append(self.env._("The template does not offer: %s", ", ".join(missing)))
         image = self.partner_id.commercial_partner_id.image_1920
         if image:
-            folder = run.filestore.path(self.database_name)
+            folder = self._files().path(self.database_name)
             customizer.write_logo(run.connection, base64.b64decode(image), folder)
         relay = self.plan_id._relay__()
         if relay:
@@ -126,15 +126,17 @@ class SaasInstance(models.Model):
     def _configure_subdomain(self, run):
         """Publish: from here on the address leads to the instance."""
         customizer.write_address(run.connection, self.url)
+        if self._is_isolated():
+            self._hand_over(run)
         run.stack.close()  # commits what was done inside
-        run.postgres.publish(self.database_name, run.mark)
         with self._own_transaction() as own:
             own._route_sudo().unlink()
             own.env["lokario.gate.route"].sudo().create(own._route_values())
+        run.postgres.publish(self.database_name, run.mark)
 
     def _prove_instance(self, run):
         """Log in through the public name, open the web client, load an asset; leave no trace of it."""
         with self.server_id._get_probe__(self.host, timeout=PROBE_TIMEOUT) as probe:
             probe.prove(self.admin_login, run.password.text)
-        with run.postgres.session(self.database_name) as connection:
+        with self._database_session() as connection:
             admin_credentials.forget_visits(connection)

@@ -34,6 +34,13 @@ class SaasPlan(models.Model):
     )
     link_validity = fields.Integer("Link Validity (hours)", default=72, required=True)
 
+    idle_minutes = fields.Float(
+        "Minutes until Asleep",
+        default=15,
+        required=True,
+        help="Nobody there for that long: the instance's process ends. The next visitor or due action starts it again.",
+    )
+
     relay_host = fields.Char("Outgoing Server", help="Empty: instances have no outgoing server until one is set up.")
     relay_port = fields.Integer("Port", default=587)
     relay_encryption = fields.Selection(

@@ -1,5 +1,6 @@
 import uuid
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import odoo.http
 from odoo import api, fields, models
@@ -20,9 +21,9 @@ from ..exceptions import (
     ServerUnreachable,
 )
 from ..tools import naming
-from ..tools.filestore import Filestore
+from ..tools.filestore import Filestore, Homes
 from ..tools.loopback import serving
-from ..tools.postgres_admin import CLUSTER, OwnerMark, PostgresAdmin
+from ..tools.postgres_admin import CLUSTER, PREPARED, OwnerMark, PostgresAdmin
 from ..tools.probe import Probe
 
 MANAGER_PARAMETER = "saas.manager_uuid"
@@ -82,6 +83,14 @@ class SaasServer(models.Model):
     db_port = fields.Integer("PostgreSQL Port")
     db_user = fields.Char("PostgreSQL Role")
     db_password = Secret("PostgreSQL Password", destination=("db_host", "db_port", "db_user"))
+    isolation = fields.Selection(
+        [("process", "A process and role for each instance"), ("shared", "One process and role for all")],
+        default=lambda self: self._default_isolation(),
+        required=True,
+        help="For new instances. A process for each needs `./lokario host` beside this Odoo, and a PostgreSQL (16 or "
+        "newer) prepared by deploy/postgresql.sql. With one process for all, whoever administers an instance can reach "
+        "the others.",
+    )
     http_host = fields.Char("Odoo Host", help="Where the proof of a new instance connects. Empty: this Odoo.")
     http_port = fields.Integer("Odoo Port", help="0: the job that makes the instance serves the proof itself.")
 
@@ -158,6 +167,14 @@ class SaasServer(models.Model):
                     "The PostgreSQL of server “%(server)s” does not answer: %(reason)s", server=self.name, reason=err
                 )
             ) from err
+        if self.isolation == "process" and not postgres.is_prepared():
+            raise UserError(
+                self.env._(
+                    "The PostgreSQL of server “%s” is not prepared for instances with a role of their own: let its "
+                    "superuser run deploy/postgresql.sql.",
+                    self.name,
+                )
+            )
         if is_another:
             raise UserError(
                 self.env._(
@@ -166,6 +183,12 @@ class SaasServer(models.Model):
                     self.db_host,
                 )
             )
+
+    @api.model
+    def _default_isolation(self):
+        """A process for each, where the PostgreSQL of this Odoo is prepared for it."""
+        self.env.cr.execute(PREPARED)
+        return "process" if self.env.cr.fetchone() else "shared"
 
     def _own_cluster(self):
         self.env.cr.execute(CLUSTER)
@@ -201,6 +224,10 @@ class SaasServer(models.Model):
             )
         password = self.sudo()._reveal_secret__("db_password")
         return PostgresAdmin(self.db_host, self.db_port, self.db_user or "", password or "")
+
+    def _get_homes__(self):
+        """Return the folder in which each instance with a process of its own has its files."""
+        return Homes(Path(config["data_dir"]) / "instances")
 
     def _get_filestore__(self):
         """Return the folders of attachments of this server's databases."""

@@ -2,10 +2,15 @@ import contextlib
 import logging
 import re
 import time
+from pathlib import Path
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
+from odoo.modules.module import Manifest
 from odoo.tools import config
+
+import odoo.addons.base
+import odoo.addons.web
 
 from ..const import BUS_TYPE
 from ..exceptions import TECHNICAL
@@ -14,6 +19,7 @@ from ..tools.builder import Builder
 
 _logger = logging.getLogger(__name__)
 
+INSTANCE_MODULES = ("base", "rpc", "web")  # server-wide ones of lokario_host
 BUILD_TIMEOUT = 1800  # seconds for one process of a build
 SPLIT = re.compile(r"[\s,;]+")
 
@@ -188,10 +194,17 @@ class SaasTemplate(models.Model):
         languages = self.with_context(active_test=False).lang_ids.mapped("code")
         builder.install(name, self._module_list(), languages)
         self._tell_build_step(self.env._("Generating assets"))
-        builder.prepare(name, self.country_id.code or "")
+        builder.prepare(name, self.country_id.code or "", self._strangers())
         self._tell_build_step(self.env._("Freezing"))
         postgres.freeze(name)
         postgres.seal(name, mark)
+
+    def _strangers(self):
+        """Addons that processes of instances do not see: all that is not Odoo's own."""
+        if self.server_id.isolation != "process":
+            return []
+        own = {str(Path(module.__file__).parents[1]) for module in (odoo.addons.base, odoo.addons.web)}
+        return sorted(one.name for one in Manifest.all_addon_manifests() if str(Path(one.path).parent) not in own)
 
     def _drop_database(self, name):
         """Remove one version, if it is there and ours."""
@@ -217,7 +230,8 @@ class SaasTemplate(models.Model):
         given |= {"db_host": config["db_host"], "db_port": config["db_port"], "db_user": config["db_user"]}
         given |= {"pg_path": config["pg_path"]}
         # Bundles depend on the server-wide modules: other ones would make every instance generate its own.
-        given |= {"load": ",".join(config["server_wide_modules"])}
+        modules = INSTANCE_MODULES if self.server_id.isolation == "process" else config["server_wide_modules"]
+        given |= {"load": ",".join(modules)}
         options = [f"--{name}={value}" for name, value in given.items() if value]
         secrets = {"PGPASSWORD": config["db_password"]} if config["db_password"] else {}
         return Builder(config["config"], options, BUILD_TIMEOUT, secrets)

@@ -21,6 +21,9 @@ if country:
     if "account.chart.template" in env:
         charts = env["account.chart.template"]
         charts.try_loading(charts._guess_chart_template(company.country_id), company)
+strangers = env["ir.module.module"].search([("name", "in", {strangers!r}), ("state", "!=", "installed")])
+strangers.write({{"state": "uninstalled"}})
+strangers.unlink()
 env["ir.qweb"]._pregenerate_assets_bundles()
 env.cr.commit()
 """
@@ -41,9 +44,12 @@ class Builder:
         arguments = ["-i", ",".join(modules), f"--load-language={','.join(codes)}"]
         self._run(["-d", database, *arguments, "--stop-after-init", "--without-demo=all", *QUIET])
 
-    def prepare(self, database, country):
-        """Load the chart of accounts of ``country`` (a code or "") and generate all asset bundles."""
-        script = PREPARATION.format(country=country)
+    def prepare(self, database, country, strangers=()):
+        """Load the chart of accounts of ``country`` (a code or "") and generate all asset bundles.
+
+        ``strangers`` are addons of this machine that instances will not have: they are taken out of Apps.
+        """
+        script = PREPARATION.format(country=country, strangers=list(strangers))
         self._run(["shell", "-d", database, "--no-http", "--shell-interface=python"], script)
 
     def _run(self, arguments, script=""):

@@ -68,6 +68,39 @@ class Filestore:
         return bool(removed)
 
 
+class Homes(Filestore):
+    """The folder that holds one home per instance, each with a data folder of Odoo: filestore, sessions, tmp."""
+
+    def home(self, name):
+        """Everything that the process of ``name`` may write to."""
+        return self.root / name
+
+    def path(self, name):
+        """The folder of attachments of database ``name``."""
+        return self.home(name) / "filestore" / name
+
+    def adopt(self, origin, name):
+        """Give ``name`` a home with the files of the template, whose folder is ``origin``."""
+        if self.home(name).exists():
+            raise DatabaseInTheWay(str(self.home(name)))
+        for folder in ("filestore", "sessions", "tmp"):
+            (self.home(name) / folder).mkdir(parents=True)
+        return self._link_tree(origin, self.path(name)) if origin.exists() else 0
+
+    def give(self, name, uid):
+        """Make the folders those of ``uid``. The files stay ours: others share them, and nobody writes into them."""
+        if os.getuid() == 0 and uid:
+            for folder, _folders, _files in os.walk(self.home(name)):
+                os.chown(folder, uid, uid)
+                os.chmod(folder, 0o700)
+
+    def remove(self, name):
+        """Remove the home of ``name``, as far as it is there."""
+        there = self.home(name).exists()
+        shutil.rmtree(self.home(name), ignore_errors=not there)
+        return there
+
+
 def _link(source, target):
     """A hard link, or what comes next: a reflink, or a copy, on another file system."""
     try:

@@ -6,16 +6,59 @@ cursor. A database is ours only while its comment says so: see :class:`OwnerMark
 
 import contextlib
 import dataclasses
+import time
 
 import psycopg2
 from psycopg2 import errors, sql
+from psycopg2.extensions import encrypt_password
 
 from ..exceptions import DatabaseInTheWay, NotOurs, ServerUnreachable
 
 CONNECT_TIMEOUT = 5  # seconds
 DROP_ATTEMPTS = 5
+LEAVING = 2.0  # seconds until sessions of a process that was told to end are ended from outside
+LEAVING_PAUSE = 0.02
 MARK = "lokario-saas"
+SEED = "lokario_seed"
+TENANTS = "lokario_tenants"
+PREPARED = f"""
+SELECT 1 FROM pg_auth_members WHERE roleid = to_regrole('{TENANTS}') AND admin_option
+   AND member = current_user::regrole AND EXISTS (SELECT FROM pg_database WHERE datname = '{SEED}')
+"""  # noqa: S608  constants
 CLUSTER = "SELECT system_identifier FROM pg_control_system()"
+
+
+OPEN_TO_ALL = """
+SELECT 1 FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba)))
+ WHERE datname = %s AND grantee = 0 AND privilege_type = 'CONNECT'
+"""
+# ALTER … OWNER TO for what belongs to the current role; what hangs on another object follows it.
+OBJECTS = """
+WITH mine AS (SELECT oid FROM pg_roles WHERE rolname = current_user),
+member AS (SELECT classid, objid FROM pg_depend WHERE deptype IN ('e', 'i', 'a'))
+SELECT format('ALTER %%s %%s OWNER TO %%I',
+              CASE relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'S' THEN 'SEQUENCE'
+                           WHEN 'f' THEN 'FOREIGN TABLE' ELSE 'TABLE' END,
+              c.oid::regclass, %(role)s)
+  FROM pg_class c
+ WHERE relowner IN (SELECT oid FROM mine) AND relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
+   AND NOT EXISTS (SELECT FROM member WHERE classid = 'pg_class'::regclass AND objid = c.oid)
+UNION ALL
+SELECT format('ALTER ROUTINE %%s OWNER TO %%I', p.oid::regprocedure, %(role)s)
+  FROM pg_proc p
+ WHERE proowner IN (SELECT oid FROM mine)
+   AND NOT EXISTS (SELECT FROM member WHERE classid = 'pg_proc'::regclass AND objid = p.oid)
+UNION ALL
+SELECT format('ALTER TYPE %%s OWNER TO %%I', t.oid::regtype, %(role)s)
+  FROM pg_type t LEFT JOIN pg_class c ON c.oid = t.typrelid
+ WHERE typowner IN (SELECT oid FROM mine) AND typelem = 0 AND (c.relkind = 'c' OR typtype IN ('e', 'd'))
+UNION ALL
+SELECT format('ALTER SCHEMA %%I OWNER TO %%I', nspname, %(role)s)
+  FROM pg_namespace WHERE nspowner IN (SELECT oid FROM mine)
+UNION ALL
+SELECT format('ALTER LARGE OBJECT %%s OWNER TO %%I', oid, %(role)s)
+  FROM pg_largeobject_metadata WHERE lomowner IN (SELECT oid FROM mine)
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,13 +151,12 @@ class PostgresAdmin:
     def create_hidden(self, name, mark):
         """An empty database to build a template in, invisible to Odoo's lists and crons.
 
-        Collation ``C`` on ``template0`` is what Odoo itself asks for: more useful indexes.
+        Collation ``C`` is what Odoo itself asks for: more useful indexes. The seed (deploy/postgresql.sql) has
+        closed the catalogues that name other clients; without one, instances cannot have a role of their own.
         """
-        self._create(
-            name,
-            mark,
-            sql.SQL("TEMPLATE template0 ENCODING 'unicode' LC_COLLATE 'C' IS_TEMPLATE true"),
-        )
+        seed = SEED if self.find(SEED) else "template0"
+        options = sql.SQL("TEMPLATE {} ENCODING 'unicode' LC_COLLATE 'C' IS_TEMPLATE true")
+        self._create(name, mark, options.format(sql.Identifier(seed)))
 
     def clone_hidden(self, template, name, mark):
         """Copy the sealed ``template`` into ``name``, invisible until :meth:`publish`.
@@ -130,7 +172,9 @@ class PostgresAdmin:
                 cursor.execute(sql.SQL("CREATE DATABASE {} {}").format(sql.Identifier(name), options))
             except errors.DuplicateDatabase as err:
                 raise DatabaseInTheWay(name) from err
-            cursor.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), sql.Literal(str(mark))))
+            identifier = sql.Identifier(name)
+            cursor.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(identifier, sql.Literal(str(mark))))
+            cursor.execute(sql.SQL("REVOKE CONNECT, TEMPORARY ON DATABASE {} FROM PUBLIC").format(identifier))
 
     def freeze(self, name):
         """Vacuum and analyze ``name``: its copies start with fresh statistics and frozen rows."""
@@ -168,7 +212,7 @@ class PostgresAdmin:
             raise NotOurs(name)
 
     def _terminate(self, cursor, name):
-        """End the client sessions of our own role in ``name``, one by one.
+        """End the client sessions in ``name``, one by one: ours and those of the instance's role.
 
         One statement over all sessions fails as a whole on the first that is not ours
         (autovacuum, a superuser).
@@ -176,7 +220,7 @@ class PostgresAdmin:
         cursor.execute(
             """
             SELECT pid FROM pg_stat_activity
-             WHERE datname = %s AND usename = current_user AND pid <> pg_backend_pid()
+             WHERE datname = %s AND pid <> pg_backend_pid()
                AND backend_type = 'client backend'
             """,
             [name],
@@ -184,6 +228,85 @@ class PostgresAdmin:
         for (pid,) in cursor.fetchall():
             with contextlib.suppress(errors.InsufficientPrivilege):
                 cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
+
+    # -- roles of instances ----------------------------------------------------------------
+
+    def is_prepared(self):
+        """Whether deploy/postgresql.sql was run for this role."""
+        with self._autocommit() as cursor:
+            cursor.execute(PREPARED)
+            return cursor.fetchone() is not None
+
+    def create_role(self, database, role, password, connections):
+        """The role that may enter ``database`` and nothing else; done again it gets the given password.
+
+        PostgreSQL sees the SCRAM verifier only, so the password is in no log of its.
+        """
+        with self._autocommit() as cursor:
+            verifier = encrypt_password(password, role, scope=cursor.connection, algorithm="scram-sha-256")
+            cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role])
+            command = "ALTER ROLE {}" if cursor.fetchone() else f"CREATE ROLE {{}} IN ROLE {TENANTS}"
+            options = sql.SQL(command + " LOGIN NOINHERIT PASSWORD {} CONNECTION LIMIT {}")
+            name = sql.Identifier(role)
+            cursor.execute(options.format(name, sql.Literal(verifier), sql.Literal(connections)))
+            cursor.execute(sql.SQL("GRANT {} TO current_user WITH SET TRUE, INHERIT FALSE").format(name))
+            cursor.execute(
+                sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(sql.Identifier(database), name)
+            )
+
+    def close(self, database):
+        """Let nobody into ``database`` but those to whom it was opened; PostgreSQL's default is everybody."""
+        with self._autocommit() as cursor:
+            cursor.execute(OPEN_TO_ALL, [database])
+            if cursor.fetchone():
+                revoke = sql.SQL("REVOKE CONNECT, TEMPORARY ON DATABASE {} FROM PUBLIC")
+                cursor.execute(revoke.format(sql.Identifier(database)))
+
+    def hand_over(self, connection, role):
+        """Give every object of ours in the database of ``connection`` to ``role``, one by one.
+
+        Not by REASSIGN OWNED: it would give away our databases too. From then on only ``role`` works inside: what the
+        client puts there (triggers, functions) runs with its rights, never with ours.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(sql.SQL("GRANT USAGE, CREATE ON SCHEMA public TO {}").format(sql.Identifier(role)))
+            cursor.execute(OBJECTS, {"role": role})
+            statements = [statement for (statement,) in cursor.fetchall()]
+            if statements:
+                cursor.execute(sql.SQL(";").join(map(sql.SQL, statements)))
+
+    def shut_out(self, database, role):
+        """Nobody enters ``database`` as ``role`` any more; its process, told to end, has a moment to do so itself."""
+        with self._autocommit() as cursor:
+            deadline = time.monotonic() + LEAVING
+            while self._is_inside(cursor, database, role) and time.monotonic() < deadline:
+                time.sleep(LEAVING_PAUSE)
+            cursor.execute(sql.SQL("ALTER ROLE {} NOLOGIN").format(sql.Identifier(role)))
+            self._terminate(cursor, database)
+
+    def let_in(self, role):
+        """The contrary of :meth:`shut_out`."""
+        with self._autocommit() as cursor:
+            cursor.execute(sql.SQL("ALTER ROLE {} LOGIN").format(sql.Identifier(role)))
+
+    def _is_inside(self, cursor, database, role):
+        cursor.execute("SELECT 1 FROM pg_stat_activity WHERE datname = %s AND usename = %s LIMIT 1", [database, role])
+        return cursor.fetchone() is not None
+
+    def has_role(self, role):
+        """Whether ``role`` is there: a provisioning may have ended before it was made."""
+        with self._autocommit() as cursor:
+            cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role])
+            return cursor.fetchone() is not None
+
+    def drop_role(self, role):
+        """Remove the role of an instance that is gone."""
+        with self._autocommit() as cursor:
+            cursor.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(role)))
+
+    def as_role(self, role, password):
+        """The same PostgreSQL, entered as ``role``."""
+        return PostgresAdmin(**{**self._dsn, "user": role, "password": password})
 
     # -- removing --------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from lokario_cli.odoo_process import Server
 
 ROUTES = """
 CREATE TABLE lokario_gate_route (host text PRIMARY KEY, database text NOT NULL, state text NOT NULL,
-    message text, contact text, instance_uuid text);
+    message text, contact text, instance_uuid text, tenant_role text);
 CREATE FUNCTION lokario_gate_notify() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN PERFORM pg_notify('lokario_gate', ''); RETURN NULL; END $$;
 CREATE TRIGGER lokario_gate_notify AFTER INSERT OR UPDATE OR DELETE ON lokario_gate_route

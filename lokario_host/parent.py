@@ -1,0 +1,123 @@
+"""The preloaded parent: ``python -m lokario_host.parent <descriptor> <Odoo options…>``.
+
+It opens no database and is told no secret: a child inherits its memory. What a child needs to know it reads itself
+from the channel that is handed through.
+"""
+
+import contextlib
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+import traceback
+from pathlib import Path
+
+import setproctitle
+
+from . import child, messages
+
+
+class Parent:
+    """Forks children for the supervisor at the other end of ``channel``, and ends them with it."""
+
+    def __init__(self, channel: socket.socket):
+        self.channel = channel
+        self.children: dict[int, str] = {}  # process: database
+
+    def run(self) -> None:
+        wake_up, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(self._wake)
+        signal.signal(signal.SIGCHLD, lambda *_arguments: None)
+        messages.send(self.channel, {"ready": True})
+        while True:
+            ready, _none, _none = select.select([self.channel, wake_up], [], [])
+            if wake_up in ready:
+                os.read(wake_up, 4096)
+                self._reap()
+            if self.channel in ready and not self._obey():
+                return
+
+    def _obey(self) -> bool:
+        """Do what the next message says; False when the supervisor is gone."""
+        message, descriptors = messages.receive(self.channel)
+        if message is None:
+            self._signal(self.children, signal.SIGKILL)
+            return False
+        if "start" in message:
+            self._fork(message["start"], descriptors)
+        elif "stop" in message:
+            named = [pid for pid, database in self.children.items() if database == message["stop"]]
+            self._signal(named, message["signal"])
+        return True
+
+    def _fork(self, database: str, descriptors: list[int]) -> None:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                self.channel.close()
+                child.live(*descriptors)
+            except BaseException:  # noqa: BLE001  whatever it is, this process must not go on as a second parent
+                traceback.print_exc()
+            finally:
+                os._exit(1)
+        self.children[pid] = database
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+    def _reap(self) -> None:
+        with contextlib.suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG)) != (0, 0):
+                self.children.pop(ended[0], None)
+
+    def _signal(self, pids, number: int) -> None:
+        for pid in list(pids):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+
+def preload(options: list[str], modules: list[str]) -> None:
+    """Import Odoo and ``modules`` with what they depend on; children share these pages until they write to them."""
+    from odoo.tools import config
+
+    config.parse_config(options, setup_logging=True)
+    import odoo.http
+    import odoo.service.server
+    from odoo.modules.module import Manifest, initialize_sys_path, load_openerp_module
+
+    setproctitle.getproctitle()  # it looks at the environment, which a child has no more
+    initialize_sys_path()
+    _show_odoos_own_addons()
+    pending, seen = ["base", "web", *modules], {}
+    while pending:
+        name = pending.pop()
+        manifest = name not in seen and Manifest.for_addon(name, display_warning=False)
+        if manifest:
+            seen[name] = manifest
+            pending += manifest["depends"]
+    for name in sorted(seen, key=lambda name: _depth(name, seen)):
+        load_openerp_module(name)
+    odoo.service.server.load_server_wide_modules()
+    gc.collect()
+    gc.freeze()
+
+
+def _show_odoos_own_addons() -> None:
+    """Other addons that happen to be installed here are not for clients to find in their Apps."""
+    import odoo.addons
+    import odoo.addons.base
+    import odoo.addons.web
+
+    own = {str(Path(module.__file__).parents[1]) for module in (odoo.addons.base, odoo.addons.web)}
+    odoo.addons.__path__ = [folder for folder in odoo.addons.__path__ if folder in own]
+
+
+def _depth(name: str, manifests: dict) -> int:
+    return 1 + max((_depth(other, manifests) for other in manifests[name]["depends"] if other in manifests), default=0)
+
+
+if __name__ == "__main__":
+    descriptor, names, *arguments = sys.argv[1:]
+    preload(arguments, [name for name in names.split(",") if name])
+    Parent(socket.socket(fileno=int(descriptor))).run()

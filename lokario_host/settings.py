@@ -1,0 +1,85 @@
+"""What the supervisor is told by odoo.conf, and what it tells the instances' processes."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from odoo.tools import config
+
+from . import sandbox
+from .routes import Instance
+
+HERE = Path(__file__).resolve().parent.parent
+MEGABYTE = 1024 * 1024
+LIMITS = {
+    "RLIMIT_AS": 2048 * MEGABYTE,
+    "RLIMIT_NOFILE": 1024,
+    "RLIMIT_NPROC": 256,
+    "RLIMIT_CORE": 0,
+    "RLIMIT_FSIZE": 4096 * MEGABYTE,
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """``folder`` holds a folder for each instance, ``sockets`` a listening socket for each active one."""
+
+    manager_database: str
+    folder: Path
+    sockets: Path
+
+    @classmethod
+    def read(cls):
+        from odoo.addons.lokario_base.server_settings import server_setting
+
+        data = Path(config["data_dir"]).resolve()
+        return cls(
+            manager_database=server_setting("MANAGER_DB") or "lokario",
+            folder=data / "instances",
+            sockets=data / "sockets",
+        )
+
+    def of(self, instance: Instance, password: str) -> dict:
+        """Everything that the process of ``instance`` is told."""
+        home = self.folder / instance.database
+        options = {
+            "db_name": [instance.database],
+            "db_user": instance.role,
+            "db_password": password,
+            "db_maxconn": 8,
+            "data_dir": str(home),
+            "max_cron_threads": 1,
+            "workers": 0,
+            "list_db": False,
+            "proxy_mode": True,
+            "limit_memory_hard": LIMITS["RLIMIT_AS"],
+            "limit_memory_soft": LIMITS["RLIMIT_AS"] * 3 // 4,
+            "limit_time_real": 120,
+            "limit_time_real_cron": 900,
+        }
+        return {
+            "database": instance.database,
+            "uid": instance.uid if sandbox.is_available() else 0,
+            "idle_seconds": instance.idle_minutes * 60,
+            "limits": LIMITS,
+            "options": options,
+            "environment": {"HOME": str(home), "TMPDIR": str(home / "tmp"), "LANG": "C.UTF-8", "PATH": os.defpath},
+        }
+
+    def parent_command(self, descriptor: int, modules: list[str]) -> list[str]:
+        options = {"--http-interface": "127.0.0.1", "--db_host": config["db_host"], "--db_port": config["db_port"]}
+        given = [f"{name}={value}" for name, value in options.items() if value]
+        given += ["--load=base,rpc,web", f"--data-dir={self.folder}", "--no-database-list", "--db_user=nobody"]
+        python = [sys.executable, "-m", "lokario_host.parent", str(descriptor), ",".join(modules), *given]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        host = str(config["db_host"] or "")
+        shown = [*sandbox.code_folders(), HERE / "lokario_host", self.folder]
+        shown += [Path(host)] if host.startswith("/") else []
+        hidden = [HERE, Path(config["data_dir"]).resolve()]
+        return sandbox.command(python, shown, hidden, self.sockets.parent / "stage")
+
+    def parent_environment(self) -> dict[str, str]:
+        """Nothing of the manager's: what a parent knows, its children could read."""
+        return {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "PYTHONPATH": str(HERE),
+                "PYTHONUNBUFFERED": "1", "HOME": "/nonexistent"}  # fmt: skip

@@ -1,0 +1,251 @@
+"""Keeps a listening socket for each active instance, and lets a process be started when there is something to do."""
+
+import contextlib
+import json
+import logging
+import os
+import random
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psycopg2
+
+from . import messages
+from .routes import Instance, Manager
+
+_logger = logging.getLogger(__name__)
+
+LOOK = 0.5  # seconds between two looks at the clock
+RETRY = 1.0  # seconds until the manager is asked again
+PATIENCE = 5  # seconds between the request to end and SIGKILL
+SHORT_LIFE = 10  # seconds; who dies younger waits before it is started again
+MAX_BACK_OFF = 60  # seconds
+JOB_JITTER = 20  # seconds over which due jobs of sleeping instances are spread
+MAX_WAKING = 4  # instances that are woken for their jobs at once
+BACKLOG = 128
+
+
+class Slot:
+    """One active instance: its socket, and its process while there is one."""
+
+    def __init__(self, instance: Instance, path: Path):
+        self.instance = instance
+        self.path = path
+        self.listening: socket.socket | None = None
+        self.channel: socket.socket | None = None
+        self.started = 0.0
+        self.next_job: float | None = 0.0  # nobody knows yet: look once
+        self.failures = 0
+        self.resting_until = 0.0
+        self.killed_at: float | None = None
+
+    def listen(self) -> None:
+        self.path.unlink(missing_ok=True)
+        self.listening = socket.socket(socket.AF_UNIX)
+        self.listening.bind(str(self.path))
+        self.path.chmod(0o600)
+        self.listening.listen(BACKLOG)
+
+    def close(self) -> None:
+        if self.listening:
+            self.listening.close()
+            self.listening = None
+        self.path.unlink(missing_ok=True)
+
+
+class Supervisor:
+    """One of them on each machine that runs instances. ``settings`` is what `settings.Settings` has read."""
+
+    def __init__(self, settings, unseal):
+        self.settings = settings
+        self.unseal = unseal
+        self.manager = Manager(settings.manager_database)
+        self.slots: dict[str, Slot] = {}
+        self.selector = selectors.DefaultSelector()
+        self.parent: subprocess.Popen | None = None
+        self.control: socket.socket | None = None
+        self.modules: set[str] = set()
+        self.asked_manager = 0.0
+        self.leaving: list[Slot] = []
+
+    # === LIFE === #
+
+    def run(self) -> None:
+        signal.signal(signal.SIGTERM, self._end)
+        signal.signal(signal.SIGINT, self._end)
+        self.settings.sockets.mkdir(parents=True, exist_ok=True)
+        self.settings.sockets.chmod(0o700)
+        while True:
+            self._follow_manager()
+            for key, _events in self.selector.select(LOOK):
+                key.data()
+            self._look_at_the_clock()
+
+    def _end(self, *_arguments) -> None:
+        for slot in self.slots.values():
+            slot.close()
+        if self.parent:
+            self.parent.kill()
+        sys.exit(0)
+
+    # === WHAT THE MANAGER WANTS === #
+
+    def _follow_manager(self) -> None:
+        """Read the table when it has changed; while the manager is away, what is known stays in force."""
+        try:
+            connected = self.manager.connection and not self.manager.connection.closed
+            if connected and not self.manager.has_news():
+                return
+            if not connected and time.monotonic() - self.asked_manager < RETRY:
+                return
+            self.asked_manager = time.monotonic()
+            self._adopt(self.manager.instances())
+        except psycopg2.Error as error:
+            _logger.info("The manager cannot be asked, instances go on: %s", str(error).strip())
+            self.manager.connection = None
+
+    def _adopt(self, wanted: dict[str, Instance]) -> None:
+        active = {name: instance for name, instance in wanted.items() if instance.state == "active"}
+        for name in self.slots.keys() - active.keys():
+            self._forget(self.slots.pop(name))
+        for name, instance in active.items():
+            if name in self.slots:
+                self.slots[name].instance = instance
+            else:
+                self._serve(instance)
+
+    def _serve(self, instance: Instance) -> None:
+        slot = self.slots[instance.database] = Slot(instance, self.settings.sockets / f"{instance.database}.sock")
+        self._wait_for_visitors(slot)
+
+    def _forget(self, slot: Slot) -> None:
+        """Suspended or deleted: its sockets end at once."""
+        with contextlib.suppress(KeyError, ValueError):
+            self.selector.unregister(slot.listening)
+        slot.close()
+        if slot.channel:
+            self._signal(slot, signal.SIGTERM)
+            slot.killed_at = time.monotonic()
+            self.leaving.append(slot)
+
+    # === PROCESSES === #
+
+    def _wait_for_visitors(self, slot: Slot) -> None:
+        if slot.listening is None:
+            slot.listen()
+        self.selector.register(slot.listening, selectors.EVENT_READ, lambda: self._start(slot))
+
+    def _start(self, slot: Slot, jobs_due: bool = False) -> None:
+        with contextlib.suppress(KeyError, ValueError):
+            self.selector.unregister(slot.listening)
+        if not self._has_parent(slot.instance):
+            self._rest(slot)
+            return
+        slot.channel, handed = socket.socketpair()
+        slot.started = time.monotonic()
+        try:
+            password = self.unseal(slot.instance)
+        except ValueError as error:
+            _logger.error("%s cannot be entered: %s", slot.instance.database, error)
+            slot.channel = None
+            self._rest(slot)
+            return
+        me = self.settings.of(slot.instance, password) | {"jobs_due": jobs_due}
+        slot.channel.sendall(json.dumps(me).encode() + b"\n")
+        with handed:
+            descriptors = (slot.listening.fileno(), handed.fileno())
+            messages.send(self.control, {"start": slot.instance.database}, descriptors)
+        self.selector.register(slot.channel, selectors.EVENT_READ, lambda: self._ended(slot))
+
+    def _ended(self, slot: Slot) -> None:
+        """Its channel spoke: what it says last is when its next job is due; without a word it died."""
+        words = b""
+        with contextlib.suppress(ConnectionError):
+            words = slot.channel.recv(messages.MAX_PACKET)
+        self.selector.unregister(slot.channel)
+        slot.channel.close()
+        slot.channel = None
+        if self.slots.get(slot.instance.database) is not slot:
+            return
+        slot.next_job = json.loads(words)["next_job"] if words else 0.0
+        if not words and time.monotonic() - slot.started < SHORT_LIFE:
+            self._rest(slot)
+        else:
+            slot.failures = 0
+            self._wait_for_visitors(slot)
+
+    def _rest(self, slot: Slot) -> None:
+        """It cannot live: visitors are told so meanwhile, because nobody listens."""
+        slot.failures += 1
+        pause = min(MAX_BACK_OFF, 2 ** (slot.failures - 1))
+        slot.resting_until = time.monotonic() + pause
+        slot.close()
+        _logger.warning("%s does not live; tried again in %s s", slot.instance.database, pause)
+
+    def _signal(self, slot: Slot, number: int) -> None:
+        if self.control:
+            with contextlib.suppress(OSError):
+                messages.send(self.control, {"stop": slot.instance.database, "signal": number})
+
+    # === PARENT === #
+
+    def _has_parent(self, instance: Instance) -> bool:
+        wanted = set(instance.modules.split(",")) - {""}
+        if self.parent is None or self.parent.poll() is not None:
+            self.modules |= wanted
+            self._start_parent()
+        return self.parent is not None
+
+    def _start_parent(self) -> None:
+        mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with its:
+            command = self.settings.parent_command(its.fileno(), sorted(self.modules))
+            self.parent = subprocess.Popen(
+                command, pass_fds=[its.fileno()], env=self.settings.parent_environment(), stdin=subprocess.DEVNULL
+            )
+        ready, _none = messages.receive(mine)
+        if ready is None:
+            _logger.error("The instances' parent ended with %s", self.parent.wait())
+            self.parent = self.control = None
+            return
+        self.control = mine
+
+    # === CLOCK === #
+
+    def _look_at_the_clock(self) -> None:
+        now, clock = time.monotonic(), time.time()
+        for slot in list(self.slots.values()):
+            if slot.resting_until and now >= slot.resting_until:
+                slot.resting_until = 0.0
+                self._wait_for_visitors(slot)
+        sleeping = [slot for slot in self.slots.values() if not slot.channel and not slot.resting_until]
+        waking = sum(bool(slot.channel) and now - slot.started < SHORT_LIFE for slot in self.slots.values())
+        due = [slot for slot in sleeping if slot.next_job is not None and slot.next_job + _jitter(slot) <= clock]
+        for slot in sorted(due, key=lambda one: one.next_job)[: max(0, MAX_WAKING - waking)]:
+            self._start(slot, jobs_due=True)
+        self._kill_the_stubborn(now)
+
+    def _kill_the_stubborn(self, now: float) -> None:
+        for slot in self.leaving:
+            if slot.channel and now - slot.killed_at > PATIENCE:
+                self._signal(slot, signal.SIGKILL)
+        self.leaving = [slot for slot in self.leaving if slot.channel]
+
+
+def _jitter(slot: Slot) -> float:
+    """The same for one instance each time, so that it is not put off again and again."""
+    return random.Random(slot.instance.database).uniform(0, JOB_JITTER)  # noqa: S311
+
+
+def end_with_parent() -> None:
+    """Should whoever started us be killed, we end too."""
+    import ctypes
+
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() == 1:
+        sys.exit(0)
