@@ -48,7 +48,8 @@ def command(arguments: list[str], shown: list[Path], hidden: list[Path], stage: 
         return arguments
     stage.mkdir(parents=True, exist_ok=True)
     shown = [str(path) for path in _outermost(shown)]
-    return [*UNSHARE, "sh", "-c", VIEW, "sh", str(stage), *HIDDEN, *map(str, hidden), "--", *shown, "--", *arguments]
+    hidden = [str(path) for path in _outermost([*map(Path, HIDDEN), *hidden])]
+    return [*UNSHARE, "sh", "-c", VIEW, "sh", str(stage), *hidden, "--", *shown, "--", *arguments]
 
 
 def code_folders() -> list[Path]:
