@@ -23,7 +23,7 @@ from ..exceptions import (
 from ..tools import naming
 from ..tools.filestore import Filestore, Homes
 from ..tools.loopback import serving
-from ..tools.postgres_admin import CLUSTER, PREPARED, OwnerMark, PostgresAdmin
+from ..tools.postgres_admin import CLUSTER, OwnerMark, PostgresAdmin
 from ..tools.probe import Probe
 
 MANAGER_PARAMETER = "saas.manager_uuid"
@@ -85,7 +85,7 @@ class SaasServer(models.Model):
     db_password = Secret("PostgreSQL Password", destination=("db_host", "db_port", "db_user"))
     isolation = fields.Selection(
         [("process", "A process and role for each instance"), ("shared", "One process and role for all")],
-        default=lambda self: self._default_isolation(),
+        default="shared",
         required=True,
         help="For new instances. A process for each needs `./lokario host` beside this Odoo, and a PostgreSQL (16 or "
         "newer) prepared by deploy/postgresql.sql. With one process for all, whoever administers an instance can reach "
@@ -183,12 +183,6 @@ class SaasServer(models.Model):
                     self.db_host,
                 )
             )
-
-    @api.model
-    def _default_isolation(self):
-        """A process for each, where the PostgreSQL of this Odoo is prepared for it."""
-        self.env.cr.execute(PREPARED)
-        return "process" if self.env.cr.fetchone() else "shared"
 
     def _own_cluster(self):
         self.env.cr.execute(CLUSTER)
