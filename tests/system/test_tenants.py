@@ -217,7 +217,7 @@ ACTIONS = {
     ),
     "registries of others": (
         "try:\n    answer = ','.join(sorted(env.registry.registries.keys()))\n"
-        "except AttributeError:\n    answer = env.cr.dbname  # not even that table can be reached",
+        "except Exception:\n    answer = env.cr.dbname  # not even that table can be reached",
         "{own}",
     ),
     "the role": (
