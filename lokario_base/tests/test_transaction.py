@@ -159,9 +159,9 @@ class TestTransaction(CommittedCase):
             self.env.cr.execute(
                 "UPDATE lokario_lease SET expires_at = now() - %s * interval '1 day' WHERE name = %s", [days, name]
             )
+            self.env.cr.commit()  # the next lease is stored by another session
         self.env["lokario.lease"]._gc_leases()
         self.assertEqual(self.env["lokario.lease"].search([("name", "in", ("old", "new"))]).mapped("name"), ["new"])
-        self.env.cr.rollback()
 
     def intend(self, held, ref):
         with transaction(self.env) as cr:
