@@ -29,13 +29,17 @@ class TestFollowupSources(MailboxCase):
         for name, value in headers.items():
             mail[name.replace("_", "-")] = value
         mail.set_content("Here is what I can say.\n")
-        self.environment.deliver(MAILBOX, mail.as_bytes())
+        self.fetch(mail.as_bytes())
+        return self.env["inbox.message"].sudo().search([("message_id_header", "=", mail["Message-ID"])])
+
+    def fetch(self, raw):
+        """Deliver a mail and let the inbox fetch it."""
+        self.environment.deliver(MAILBOX, raw)
         self.mailbox.next_sync_at = False
         self.env.flush_all()
         with self.committing():
             self.env.ref("lokario_inbox.ir_cron_sync_all").method_direct_trigger()
         self.env.invalidate_all()
-        return self.env["inbox.message"].sudo().search([("message_id_header", "=", mail["Message-ID"])])
 
     def test_a_new_mail_about_a_document_is_an_answer(self):
         first, second = self.invoice(), self.invoice(12)
@@ -48,6 +52,29 @@ class TestFollowupSources(MailboxCase):
         with freeze_time(fields.Datetime.now() + timedelta(minutes=2)):
             self.customer_writes(13)  # names nothing, and comes from who was reminded
         self.assertTrue(second.followup_ids.answer_pending)
+
+    def test_an_absence_is_no_bounce_and_a_report_is_one(self):
+        move = self.invoice()
+        self.run_cron()
+        reminder = move.followup_ids.step_ids.reminder_id
+        delivery = self.delivery_of(reminder)
+        absent = {"Auto_Submitted": "auto-replied", "Return_Path": "<>", "In_Reply_To": delivery.message_id}
+        self.customer_writes(21, subject="Out of office", **absent)
+        self.assertEqual((delivery.state, reminder.state), ("sent", "sent"))
+        self.assertFalse(move.followup_ids.answer_pending)
+        status = f"Final-Recipient: rfc822; {CUSTOMER}\nAction: failed\nStatus: 5.1.1\n"
+        report = (
+            f"From: MAILER-DAEMON@beta.test\nTo: {MAILBOX}\nSubject: Undelivered Mail Returned to Sender\n"
+            "Message-ID: <report@beta.test>\nReturn-Path: <>\nMIME-Version: 1.0\n"
+            'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\n\n'
+            "--b\nContent-Type: text/plain\n\nIt came back.\n"
+            f"--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.beta.test\n\n{status}"
+            "Diagnostic-Code: smtp; 550 No such user\n\n"
+            f"--b\nContent-Type: text/rfc822-headers\n\nMessage-ID: {delivery.message_id}\n\n--b--\n"
+        )
+        self.fetch(report.encode())
+        self.assertEqual((delivery.state, reminder.state), ("bounced", "failed"))
+        self.assertIn("No such user", delivery.cause)
 
     def started(self, record):
         """Press "Follow up" and save the form that opens."""
