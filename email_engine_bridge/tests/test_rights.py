@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
-from odoo.tests import HttpCase, new_test_user, tagged
+from odoo.tests import new_test_user, tagged
 
-from .common import EngineCase
+from .common import EngineCase, EngineHttpCase
 
 KEYS = ("action_create_pull_token", "action_generate")
 
@@ -103,7 +103,7 @@ class TestRights(EngineCase):
 
 
 @tagged("post_install", "-at_install")
-class TestIdentity(EngineCase, HttpCase):
+class TestIdentity(EngineHttpCase):
     def test_a_browser_confirms_its_identity_and_an_api_call_brings_it(self):
         manager = new_test_user(
             self.env,
