@@ -75,7 +75,8 @@ class TestOutgoingWebhooks(EngineCase):
         broken = self.target.copy({"tenant_id": self.tenant_b.id, "signing_secret": "no base64"})
         self._add_events(self.tenant_b, 1)
         self._add_events(self.tenant_a, 1)
-        self._run_cron()
+        for _turn in range(2):  # the first one only learns up to where events are complete
+            self._run_cron()
         self.assertEqual(broken.delivery_ids.mapped("state"), ["failed"])
         self.assertEqual(self.target.delivery_ids.mapped("state"), ["sent"])
 
