@@ -119,7 +119,7 @@ class Followup(models.Model):
         named = before.filtered(lambda followup: followup._document_label() in words)
         return named or before.filtered(
             lambda followup: any(
-                step.reminder_id.address == message.from_address and step.sent_at < message.date
+                step.reminder_id.address == message.from_address and step.sent_at <= message.date  # whole seconds
                 for step in followup.step_ids
             )
         )
