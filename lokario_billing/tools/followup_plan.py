@@ -208,6 +208,7 @@ def hold_reason(document: Document, today: date) -> tuple[Why, date | None] | No
                 (Why.NOT_APPROVED, not policy.approved, None),
                 (Why.COMPANY_PAUSED, *_through(policy.paused_until, today)),
                 (Why.AUTO_OFF, not document.auto_enabled, None),
+                (Why.OTHER_FOLLOWUP, document.other_followup, None),  # nobody is asked what the other module asks
                 (Why.IN_FLIGHT, document.in_flight, None),
                 (Why.DISPUTED, document.disputed, None),
                 (Why.NOT_ARRIVED, document.not_arrived, None),
@@ -219,7 +220,6 @@ def hold_reason(document: Document, today: date) -> tuple[Why, date | None] | No
                 (Why.BELOW_MINIMUM, small, None),
                 (Why.UNRECONCILED_CREDIT, document.unreconciled_credit, None),
                 (Why.BANK_STALE, document.bank_stale, None),
-                (Why.OTHER_FOLLOWUP, document.other_followup, None),
             )
             if holds
         ),
