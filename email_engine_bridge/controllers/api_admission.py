@@ -3,6 +3,7 @@
 import re
 
 from odoo.http import request
+from starlette.exceptions import HTTPException
 
 from ..exceptions import ApiProblem, EngineRejected
 from ..tools.json_shape import check_json_shape
@@ -16,13 +17,18 @@ MAX_JSON_BODY = 8 * 1024 * 1024  # bytes; the largest, a template, has two texts
 # `curl -d '{…}'` labels JSON as a form; these types say nothing about the body.
 UNTYPED_BODIES = ("application/x-www-form-urlencoded", "text/plain", "")
 ROW_BODIES = re.compile(r"application/(?:gzip|x-gzip|octet-stream|x-ndjson|jsonl?|csv|[\w.-]+\+json)|text/[\w.+-]+")
+NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000|\0")  # which PostgreSQL cannot hold: as JSON escapes it, as it is
 JSON_BODIES = re.compile(r"application/(?:json|[\w.-]+\+json)")
 
 
 def admit(path):
     """Raise what to answer to a call of this path below /api/v2, or read its body within its limit."""
-    limit = _authenticate(path)
     httprequest = request.httprequest
+    if WEBHOOK.fullmatch(path) and httprequest.method != "POST":
+        raise HTTPException(405, headers={"Allow": "POST"})  # no secret: no need to ask who calls
+    limit = _authenticate(path)
+    if b"%00" in httprequest.query_string:
+        raise _unstorable()
     if (httprequest.content_length or 0) > limit:
         raise _too_large(limit)
     _check_type(path, media_type())
@@ -63,10 +69,16 @@ def _check_type(path, kind):
 
 
 def _check_shape(body):
+    if NUL.search(body):
+        raise _unstorable()
     try:
         check_json_shape(body)
     except EngineRejected as error:
         raise ApiProblem(422, f"{error}.") from error
+
+
+def _unstorable():
+    return ApiProblem(422, "A text holds a NUL character, which cannot be stored.")
 
 
 def _too_large(limit):

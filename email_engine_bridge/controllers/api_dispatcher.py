@@ -33,8 +33,8 @@ class EngineApiDispatcher(FastApiDispatcher):
 
     def dispatch(self, endpoint, args):
         request.engine_request_id = self.request_id
-        admit(f"/{args.get('application_path', '')}")
         try:
+            admit(f"/{args.get('application_path', '')}")
             response = super().dispatch(endpoint, args)
         except (HTTPException, RequestValidationError, UserError) as error:
             error.loglevel = logging.INFO  # the caller's mistake, not a server error
