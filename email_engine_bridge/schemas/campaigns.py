@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from .free_json import FreeObject
+from .free_json import FreeObject, StorableText
 from .moment import UtcMoment
 
 Id = Field(ge=1, le=2**31 - 1)
@@ -13,15 +13,15 @@ Id = Field(ge=1, le=2**31 - 1)
 
 class CampaignCreate(BaseModel):
     tenant_id: int = Id
-    name: str = Field(min_length=1, max_length=200)
+    name: StorableText = Field(min_length=1, max_length=200)
     template_id: int = Id
-    lists: list[str] = Field(default=[], max_length=100)
-    tags: list[str] = Field(default=[], max_length=100)
-    subject_b: str | None = Field(default=None, max_length=2000)
+    lists: list[StorableText] = Field(default=[], max_length=100)
+    tags: list[StorableText] = Field(default=[], max_length=100)
+    subject_b: StorableText | None = Field(default=None, max_length=2000)
     share_b: int = Field(default=50, ge=0, le=100)
-    from_name: str | None = Field(default=None, max_length=200)
-    from_email: str | None = Field(default=None, max_length=254)
-    reply_to: str | None = Field(default=None, max_length=254)
+    from_name: StorableText | None = Field(default=None, max_length=200)
+    from_email: StorableText | None = Field(default=None, max_length=254)
+    reply_to: StorableText | None = Field(default=None, max_length=254)
     transport: Literal["powermta", "mailwizz"] = "powermta"
     track_opens: bool = False
     track_clicks: bool = False
@@ -86,7 +86,7 @@ class SendAnswer(BaseModel):
 
 
 class TrialRequest(BaseModel):
-    to: list[str] = Field(min_length=1, max_length=10)
+    to: list[StorableText] = Field(min_length=1, max_length=10)
     sample: FreeObject = {}
 
 

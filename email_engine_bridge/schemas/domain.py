@@ -4,10 +4,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from .free_json import NO_NUL
 from .moment import UtcMoment
 from .powermta import DnsRecord
-
-NO_NUL = r"^[^\x00]*$"  # PostgreSQL takes no NUL in a text
 
 
 class NewDomain(BaseModel):

@@ -1,8 +1,8 @@
-"""Free JSON values of callers, as PostgreSQL can keep them."""
+"""Texts and free JSON values of callers, as PostgreSQL can keep them."""
 
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from ..tools.storable_json import find_unstorable
@@ -15,4 +15,6 @@ def _check(value):
     return value
 
 
+NO_NUL = r"^[^\x00]*$"  # PostgreSQL takes no NUL in a text
+StorableText = Annotated[str, Field(pattern=NO_NUL)]
 FreeObject = Annotated[dict, AfterValidator(_check)]

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from ..const import MAX_INT
+from .free_json import NO_NUL
 
 
 class IpQuota(BaseModel):
@@ -44,4 +45,4 @@ class QuotaAnswer(BaseModel):
 
 class QuotaChange(BaseModel):
     quota: Annotated[int, Field(ge=0, le=MAX_INT, strict=True)]
-    reason: Annotated[str, Field(min_length=3, max_length=500)]
+    reason: Annotated[str, Field(min_length=3, max_length=500, pattern=NO_NUL)]

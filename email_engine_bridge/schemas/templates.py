@@ -2,21 +2,21 @@
 
 from pydantic import BaseModel, Field
 
-from .free_json import FreeObject
+from .free_json import FreeObject, StorableText
 
 
 class TemplateCreate(BaseModel):
     tenant_id: int = Field(ge=1, le=2**31 - 1)
-    name: str = Field(min_length=1, max_length=200)
-    subject: str = Field(min_length=1, max_length=2000)
-    html: str = Field(min_length=1, max_length=512 * 1024)
-    text: str = Field(default="", max_length=512 * 1024)
+    name: StorableText = Field(min_length=1, max_length=200)
+    subject: StorableText = Field(min_length=1, max_length=2000)
+    html: StorableText = Field(min_length=1, max_length=512 * 1024)
+    text: StorableText = Field(default="", max_length=512 * 1024)
 
 
 class TemplatePreview(BaseModel):
-    subject: str = Field(default="", max_length=2000)
-    html: str = Field(max_length=512 * 1024)
-    text: str = Field(default="", max_length=512 * 1024)
+    subject: StorableText = Field(default="", max_length=2000)
+    html: StorableText = Field(max_length=512 * 1024)
+    text: StorableText = Field(default="", max_length=512 * 1024)
     sample: FreeObject = {}
 
 
