@@ -2,6 +2,7 @@ from . import test_contact
 from . import test_deletion
 from . import test_export
 from . import test_install
+from . import test_module_split
 from . import test_password
 from . import test_pinned_http
 from . import test_private_page

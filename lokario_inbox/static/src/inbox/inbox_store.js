@@ -1,6 +1,7 @@
 import { reactive } from "@odoo/owl";
 import { serializeDateTime } from "@web/core/l10n/dates";
 import { _t } from "@web/core/l10n/translation";
+import { Mutex } from "@web/core/utils/concurrency";
 
 const { DateTime } = luxon;
 const MODEL = "inbox.conversation";
@@ -26,6 +27,7 @@ export class InboxStore {
         this.showCustomer = true;
         this.request = 0;
         this.epoch = 0;
+        this.changes = new Mutex();
     }
 
     static create(services) {
@@ -36,12 +38,15 @@ export class InboxStore {
         return this.orm.silent.call(MODEL, method, args, kwargs);
     }
 
-    /** A call that changes something: what was asked for before it is out of date when it comes. */
-    async change(method, args, kwargs = {}) {
+    /** A call that changes something: what was asked for before it is out of date when it comes. One after the other,
+     *  in the order of the user's gestures: a server with several workers would else let an "undo" overtake its change. */
+    change(method, args, kwargs = {}) {
         this.epoch++;
-        const result = await this.call(method, args, kwargs);
-        this.epoch++;
-        return result;
+        return this.changes.exec(async () => {
+            const result = await this.call(method, args, kwargs);
+            this.epoch++;
+            return result;
+        });
     }
 
     /** Ask until the answer is younger than the last change; null when `wanted` says that nobody waits any more. */
