@@ -1,11 +1,17 @@
-"""Check style: ruff and pylint-odoo on Python, well-formed XML. The plain tests look for forbidden old forms."""
+"""Check style: ruff and pylint-odoo on Python, eslint and prettier on JavaScript, well-formed XML.
+
+The plain tests look for forbidden old forms.
+"""
 
 import json
+import shutil
 import subprocess
 import sys
 
 PIP_AUDIT = "pip-audit==2.10.1"
-HELP = "check Python and XML of the project"
+# Of the versions that Odoo's own set-up names (addons/web/tooling); its rules are read from there.
+JAVASCRIPT = ("eslint@8.57.1", "eslint-config-prettier@8.10.2", "eslint-plugin-prettier@4.2.5", "prettier@2.8.8")
+HELP = "check Python, JavaScript and XML of the project"
 NEEDS = {"python"}
 
 
@@ -29,7 +35,34 @@ def run(args):
         *([[sys.executable, "-m", "pylint", *addons]] if addons else []),
     ]
     codes = [subprocess.run(check, cwd=ROOT).returncode for check in checks]
-    return max([*codes, check_xml(paths)])
+    return max([*codes, check_javascript(paths, fix), check_xml(paths)])
+
+
+def check_javascript(paths: list[str], fix: list[str]) -> int:
+    """Odoo's rules; without npm the scripts are not checked, and that is said."""
+    from lokario_cli.console import say
+    from lokario_cli.paths import ROOT, cache
+    from lokario_cli.setup import odoo_source
+
+    listed = subprocess.run(["git", "ls-files", "*.js"], cwd=ROOT, capture_output=True, text=True, check=True)
+    scripts = [
+        name for name in listed.stdout.split() if any((ROOT / name).is_relative_to(ROOT / path) for path in paths)
+    ]
+    tools = cache() / "javascript"
+    if not scripts:
+        return 0
+    if not (tools / "node_modules" / ".bin" / "eslint").exists():
+        if not shutil.which("npm"):
+            say("npm is not there: JavaScript was not checked")
+            return 0
+        tools.mkdir(parents=True, exist_ok=True)
+        install = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(tools), *JAVASCRIPT]
+        subprocess.run(install, check=True)
+    rules = odoo_source.home() / "odoo" / "addons" / "web" / "tooling" / "_eslintrc.json"
+    eslint = [str(tools / "node_modules" / ".bin" / "eslint"), "--no-eslintrc", "--config", str(rules)]
+    return subprocess.run(
+        [*eslint, "--resolve-plugins-relative-to", str(tools), *fix, *scripts], cwd=ROOT, check=False
+    ).returncode
 
 
 def check_xml(paths: list[str]) -> int:

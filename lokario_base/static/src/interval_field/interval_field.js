@@ -4,7 +4,9 @@ import { SelectionField, selectionField } from "@web/views/fields/selection/sele
 /** A selection that offers only the intervals named in the record's `endpoint_intervals`. */
 export class IntervalField extends SelectionField {
     get options() {
-        const allowed = (this.props.record.data.endpoint_intervals || "").split(",").map((text) => text.trim());
+        const allowed = (this.props.record.data.endpoint_intervals || "")
+            .split(",")
+            .map((text) => text.trim());
         return super.options.filter(([value]) => allowed.includes(value));
     }
 }

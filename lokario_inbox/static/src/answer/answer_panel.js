@@ -17,8 +17,14 @@ export class AnswerPanel extends Component {
         this.orm = useService("orm");
         this.state = useState({ outgoing: [], draftId: false, ai: null, now: Date.now() });
         this.labels = {
-            draft: _t("Draft"), scheduled: _t("Waiting"), sending: _t("Being sent"), unsettled: _t("Being verified"), sent: _t("Sent"),
-            failed: _t("Not sent"), cancelled: _t("Not sent: the customer wrote first"), uncertain: _t("Uncertain: look into the mailbox before sending again"),
+            draft: _t("Draft"),
+            scheduled: _t("Waiting"),
+            sending: _t("Being sent"),
+            unsettled: _t("Being verified"),
+            sent: _t("Sent"),
+            failed: _t("Not sent"),
+            cancelled: _t("Not sent: the customer wrote first"),
+            uncertain: _t("Uncertain: look into the mailbox before sending again"),
         };
         onWillStart(() => this.load(this.props.conversation.id));
         onWillUpdateProps(async (next) => {
@@ -37,7 +43,8 @@ export class AnswerPanel extends Component {
             this.orm.silent.call("inbox.conversation", "get_outgoing", [[id]]),
             this.orm.silent.call("inbox.conversation", "get_ai_state", [[id]]),
         ]);
-        if (this.shown === id) { // nobody went on to another conversation meanwhile
+        if (this.shown === id) {
+            // nobody went on to another conversation meanwhile
             Object.assign(this.state, { outgoing, ai });
         }
     }
@@ -52,7 +59,12 @@ export class AnswerPanel extends Component {
 
     /** Seconds until a mail leaves; above two minutes it is a scheduled one. */
     secondsLeft(mail) {
-        return mail.send_at ? Math.max(0, Math.ceil((deserializeDateTime(mail.send_at).toMillis() - this.state.now) / 1000)) : 0;
+        return mail.send_at
+            ? Math.max(
+                  0,
+                  Math.ceil((deserializeDateTime(mail.send_at).toMillis() - this.state.now) / 1000)
+              )
+            : 0;
     }
 
     moment(mail) {
@@ -64,7 +76,9 @@ export class AnswerPanel extends Component {
     }
 
     get drafts() {
-        return this.state.outgoing.filter((mail) => mail.state === "draft" && mail.id !== this.state.draftId);
+        return this.state.outgoing.filter(
+            (mail) => mail.state === "draft" && mail.id !== this.state.draftId
+        );
     }
 
     get ownDrafts() {
@@ -72,13 +86,21 @@ export class AnswerPanel extends Component {
     }
 
     get aiDraft() {
-        return this.state.ai?.outgoing_id && this.drafts.find((mail) => mail.id === this.state.ai.outgoing_id);
+        return (
+            this.state.ai?.outgoing_id &&
+            this.drafts.find((mail) => mail.id === this.state.ai.outgoing_id)
+        );
     }
 
     async compose(kind) {
         this.props.store.composing = true; // keys pressed until the composer is there are no shortcuts either
         try {
-            this.state.draftId = await this.orm.call("inbox.conversation", "action_compose", [[this.props.conversation.id]], { kind });
+            this.state.draftId = await this.orm.call(
+                "inbox.conversation",
+                "action_compose",
+                [[this.props.conversation.id]],
+                { kind }
+            );
         } catch (error) {
             this.props.store.composing = false;
             throw error;
@@ -106,17 +128,23 @@ export class AnswerPanel extends Component {
     }
 
     async useSuggestion() {
-        const id = await this.orm.call("inbox.conversation", "action_use_suggestion", [[this.props.conversation.id]]);
+        const id = await this.orm.call("inbox.conversation", "action_use_suggestion", [
+            [this.props.conversation.id],
+        ]);
         this.state.draftId = id;
     }
 
     async askAi() {
-        await this.orm.call("inbox.conversation", "action_ai_draft", [[this.props.conversation.id]]);
+        await this.orm.call("inbox.conversation", "action_ai_draft", [
+            [this.props.conversation.id],
+        ]);
         await this.reload();
     }
 
     async summarise() {
-        await this.orm.call("inbox.conversation", "action_summarise", [[this.props.conversation.id]]);
+        await this.orm.call("inbox.conversation", "action_summarise", [
+            [this.props.conversation.id],
+        ]);
         await this.reload();
     }
 

@@ -10,7 +10,12 @@ export class CannedAnswerPlugin extends Plugin {
     static shared = ["insertAnswer"];
     resources = {
         user_commands: [
-            { id: "insertCannedAnswer", title: _t("Canned answer"), icon: "fa-comment-o", run: this.insertAnswer.bind(this) },
+            {
+                id: "insertCannedAnswer",
+                title: _t("Canned answer"),
+                icon: "fa-comment-o",
+                run: this.insertAnswer.bind(this),
+            },
         ],
         powerbox_categories: withSequence(5, { id: "canned", name: _t("Canned answers") }),
         powerbox_items: this.config.cannedAnswers.map((answer) => ({

@@ -1,4 +1,13 @@
-import { Component, markup, onMounted, onWillDestroy, onWillStart, onWillUnmount, useRef, useState } from "@odoo/owl";
+import {
+    Component,
+    markup,
+    onMounted,
+    onWillDestroy,
+    onWillStart,
+    onWillUnmount,
+    useRef,
+    useState,
+} from "@odoo/owl";
 import { MAIN_PLUGINS } from "@html_editor/plugin_sets";
 import { Wysiwyg } from "@html_editor/wysiwyg";
 import { Dropdown } from "@web/core/dropdown/dropdown";
@@ -12,7 +21,15 @@ import { getDataURLFromFile } from "@web/core/utils/urls";
 import { CannedAnswerPlugin } from "./canned_answer_plugin";
 
 const MODEL = "inbox.outgoing";
-const WRITTEN = ["email_to", "email_cc", "email_bcc", "subject", "with_history", "with_signature", "cancel_on_answer"];
+const WRITTEN = [
+    "email_to",
+    "email_cc",
+    "email_bcc",
+    "subject",
+    "with_history",
+    "with_signature",
+    "cancel_on_answer",
+];
 const PING = 15000; // milliseconds between two signs of life while writing
 const PAUSE = 800; // milliseconds without a key after which the draft is saved
 const saving = new Mutex(); // of all composers: a draft that is opened again waits for what was typed last
@@ -26,9 +43,19 @@ export class Composer extends Component {
     setup() {
         this.orm = useService("orm");
         this.rootRef = useRef("root");
-        this.saveSoon = useDebounced(() => this.isDone || this.save(), PAUSE, { execBeforeUnmount: true });
+        this.saveSoon = useDebounced(() => this.isDone || this.save(), PAUSE, {
+            execBeforeUnmount: true,
+        });
         useHotkey("control+enter", () => this.send(), { bypassEditableProtection: true });
-        this.state = useState({ draft: null, files: [], canned: [], collisions: { writing: [], answered_by: [] }, sendAt: "", busy: false, more: false });
+        this.state = useState({
+            draft: null,
+            files: [],
+            canned: [],
+            collisions: { writing: [], answered_by: [] },
+            sendAt: "",
+            busy: false,
+            more: false,
+        });
         onWillStart(() => this.load());
         onMounted(() => this.begin());
         onWillUnmount(() => (this.props.store.composing = false));
@@ -46,7 +73,8 @@ export class Composer extends Component {
             Plugins: [...MAIN_PLUGINS, CannedAnswerPlugin],
             placeholder: _t("Write your answer…"),
             cannedAnswers: this.state.canned,
-            onCannedAnswer: (answer) => this.orm.call("inbox.canned.answer", "action_used", [[answer.id]]),
+            onCannedAnswer: (answer) =>
+                this.orm.call("inbox.canned.answer", "action_used", [[answer.id]]),
             onChange: () => this.saveSoon(),
         };
         this.state.draft = draft;
@@ -54,13 +82,18 @@ export class Composer extends Component {
 
     async loadFiles() {
         const [draft] = await this.orm.read(MODEL, [this.props.draftId], ["attachment_ids"]);
-        this.state.files = draft.attachment_ids.length ? await this.orm.read("ir.attachment", draft.attachment_ids, ["name", "file_size"]) : [];
+        this.state.files = draft.attachment_ids.length
+            ? await this.orm.read("ir.attachment", draft.attachment_ids, ["name", "file_size"])
+            : [];
     }
 
     async ping() {
         const id = this.props.draftId;
         await this.orm.silent.call(MODEL, "action_ping", [[id]]);
-        this.state.collisions = await this.orm.silent.call("inbox.conversation", "get_collisions", [[this.props.conversation.id], id]);
+        this.state.collisions = await this.orm.silent.call("inbox.conversation", "get_collisions", [
+            [this.props.conversation.id],
+            id,
+        ]);
     }
 
     get values() {
@@ -87,7 +120,9 @@ export class Composer extends Component {
     /** One save after the other; the last one survives the composer, when somebody opens another conversation. */
     save() {
         const values = this.values;
-        return saving.exec(() => this.env.services.orm.silent.write(MODEL, [this.props.draftId], values));
+        return saving.exec(() =>
+            this.env.services.orm.silent.write(MODEL, [this.props.draftId], values)
+        );
     }
 
     async run(action) {
@@ -113,13 +148,18 @@ export class Composer extends Component {
     }
 
     schedule() {
-        const moment = luxon.DateTime.fromISO(this.state.sendAt).toUTC().toFormat("yyyy-MM-dd HH:mm:ss");
-        return this.run(() => this.orm.call(MODEL, "action_schedule", [[this.props.draftId], moment]));
+        const moment = luxon.DateTime.fromISO(this.state.sendAt)
+            .toUTC()
+            .toFormat("yyyy-MM-dd HH:mm:ss");
+        return this.run(() =>
+            this.orm.call(MODEL, "action_schedule", [[this.props.draftId], moment])
+        );
     }
 
     /** What was written is kept; a draft in which nothing was written is not. */
     close() {
-        const isEmpty = !this.editor.editable.innerText.trim() && !this.editor.editable.querySelector("img");
+        const isEmpty =
+            !this.editor.editable.innerText.trim() && !this.editor.editable.querySelector("img");
         return isEmpty && !this.state.files.length ? this.discard() : this.run(async () => {});
     }
 
@@ -128,7 +168,9 @@ export class Composer extends Component {
     }
 
     async loadCanned() {
-        this.state.canned = await this.orm.call("inbox.canned.answer", "search_for", [this.props.conversation.id]);
+        this.state.canned = await this.orm.call("inbox.canned.answer", "search_for", [
+            this.props.conversation.id,
+        ]);
     }
 
     insertCanned(answer) {
@@ -138,7 +180,9 @@ export class Composer extends Component {
     async addFiles(event) {
         for (const file of event.target.files) {
             const datas = (await getDataURLFromFile(file)).split(",")[1];
-            const [id] = await this.orm.create("ir.attachment", [{ name: file.name, datas, res_model: MODEL, res_id: this.props.draftId }]);
+            const [id] = await this.orm.create("ir.attachment", [
+                { name: file.name, datas, res_model: MODEL, res_id: this.props.draftId },
+            ]);
             await this.orm.write(MODEL, [this.props.draftId], { attachment_ids: [[4, id]] });
         }
         event.target.value = "";

@@ -21,7 +21,9 @@ export class ConversationList extends Component {
         this.states = stateLabels();
         useEffect(
             () => {
-                this.scrollRef.el?.querySelector(".lokario_row.active")?.scrollIntoView({ block: "nearest" });
+                this.scrollRef.el
+                    ?.querySelector(".lokario_row.active")
+                    ?.scrollIntoView({ block: "nearest" });
             },
             () => [this.store.activeId]
         );
@@ -35,9 +37,18 @@ export class ConversationList extends Component {
             tags.find((t) => t.id === tag_id) ||
             mailboxes.find((m) => m.id === integration_id);
         const titles = {
-            inbox: _t("Inbox"), unread: _t("Unread"), mine: _t("Assigned to me"), unassigned: _t("Unassigned"),
-            urgent: _t("Urgent"), snoozed: _t("Snoozed"), sent: _t("Sent"), newsletters: _t("Newsletters"),
-            resolved: _t("Resolved"), archived: _t("Archived"), spam: _t("Spam"), all: _t("All mail"),
+            inbox: _t("Inbox"),
+            unread: _t("Unread"),
+            mine: _t("Assigned to me"),
+            unassigned: _t("Unassigned"),
+            urgent: _t("Urgent"),
+            snoozed: _t("Snoozed"),
+            sent: _t("Sent"),
+            newsletters: _t("Newsletters"),
+            resolved: _t("Resolved"),
+            archived: _t("Archived"),
+            spam: _t("Spam"),
+            all: _t("All mail"),
         };
         return named ? named.name : titles[view];
     }
@@ -54,10 +65,15 @@ export class ConversationList extends Component {
             return _t("Nothing matches. Try fewer words, or search in “All mail”.");
         }
         const { integration_id } = this.store.filter;
-        const shown = this.store.sidebar.mailboxes.filter((box) => !integration_id || box.id === integration_id);
+        const shown = this.store.sidebar.mailboxes.filter(
+            (box) => !integration_id || box.id === integration_id
+        );
         const silent = shown.filter((box) => box.problem);
         return silent.length
-            ? _t("Nothing here, but mail may be missing: %s cannot be read at the moment.", silent.map((box) => box.name).join(", "))
+            ? _t(
+                  "Nothing here, but mail may be missing: %s cannot be read at the moment.",
+                  silent.map((box) => box.name).join(", ")
+              )
             : _t("All done here. Enjoy the quiet.");
     }
 

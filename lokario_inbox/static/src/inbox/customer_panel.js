@@ -31,7 +31,10 @@ export class CustomerPanel extends Component {
 
     openPartner() {
         return this.action.doAction({
-            type: "ir.actions.act_window", res_model: "res.partner", res_id: this.customer.id, views: [[false, "form"]],
+            type: "ir.actions.act_window",
+            res_model: "res.partner",
+            res_id: this.customer.id,
+            views: [[false, "form"]],
         });
     }
 

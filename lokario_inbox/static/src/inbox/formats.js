@@ -9,7 +9,10 @@ const { DateTime } = luxon;
 /** Status of a conversation -> its word. */
 export function stateLabels() {
     return {
-        new: _t("New"), in_progress: _t("In progress"), resolved: _t("Resolved"), archived: _t("Archived"),
+        new: _t("New"),
+        in_progress: _t("In progress"),
+        resolved: _t("Resolved"),
+        archived: _t("Archived"),
         spam: _t("Spam"),
     };
 }
@@ -34,7 +37,9 @@ export function shortDate(value) {
 }
 
 export function longDate(value) {
-    return value ? deserializeDateTime(value).toLocaleString(DateTime.DATETIME_MED_WITH_WEEKDAY) : "";
+    return value
+        ? deserializeDateTime(value).toLocaleString(DateTime.DATETIME_MED_WITH_WEEKDAY)
+        : "";
 }
 
 export function authorName(author) {
@@ -42,8 +47,15 @@ export function authorName(author) {
 }
 
 export function initials(author) {
-    const words = authorName(author).split(/[\s.@_-]+/).filter(Boolean);
-    return words.slice(0, 2).map((word) => word[0].toUpperCase()).join("") || "?";
+    const words = authorName(author)
+        .split(/[\s.@_-]+/)
+        .filter(Boolean);
+    return (
+        words
+            .slice(0, 2)
+            .map((word) => word[0].toUpperCase())
+            .join("") || "?"
+    );
 }
 
 /** A colour of the palette that stays the same for the same person. */

@@ -38,7 +38,10 @@ export class InboxAction extends Component {
             this.busService.unsubscribe("lokario_inbox/changed", this.onChanged);
             clearInterval(this.progressTimer);
         });
-        useEffect((running) => this.watchProgress(running), () => [this.isFirstSyncRunning]);
+        useEffect(
+            (running) => this.watchProgress(running),
+            () => [this.isFirstSyncRunning]
+        );
         this.registerShortcuts();
     }
 
@@ -54,7 +57,9 @@ export class InboxAction extends Component {
     }
 
     get isFirstSyncRunning() {
-        return this.store.sidebar.mailboxes.some((box) => box.state === "connected" && box.progress < 100);
+        return this.store.sidebar.mailboxes.some(
+            (box) => box.state === "connected" && box.progress < 100
+        );
     }
 
     watchProgress(running) {
@@ -80,7 +85,9 @@ export class InboxAction extends Component {
             m: () => store.update(store.targetIds, { user_id: user.userId }),
             u: () => store.markRead(store.targetIds, false),
             z: () => store.snoozeDays(1),
-            i: () => store.conversation && store.update([store.activeId], { is_urgent: !store.conversation.is_urgent }),
+            i: () =>
+                store.conversation &&
+                store.update([store.activeId], { is_urgent: !store.conversation.is_urgent }),
             escape: () => store.close(),
             h: () => this.dialog.add(ShortcutHelp, {}),
             f: () => document.querySelector(".lokario_inbox_search input")?.focus(),

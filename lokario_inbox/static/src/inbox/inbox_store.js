@@ -14,7 +14,13 @@ export class InboxStore {
         this.action = action;
         this.notification = notification;
         this.sidebar = { views: {}, categories: [], tags: [], mailboxes: [], users: [] };
-        this.filter = { view: "inbox", search: "", category_id: false, tag_id: false, integration_id: false };
+        this.filter = {
+            view: "inbox",
+            search: "",
+            category_id: false,
+            tag_id: false,
+            integration_id: false,
+        };
         this.records = [];
         this.hasMore = false;
         this.loading = true;
@@ -91,7 +97,11 @@ export class InboxStore {
             return;
         }
         const request = ++this.request;
-        const page = await this.call("inbox_list", [], { ...this.filter, offset: this.records.length, limit: PAGE });
+        const page = await this.call("inbox_list", [], {
+            ...this.filter,
+            offset: this.records.length,
+            limit: PAGE,
+        });
         if (request === this.request) {
             const known = new Set(this.records.map((record) => record.id));
             this.records.push(...page.records.filter((record) => !known.has(record.id)));
@@ -131,9 +141,14 @@ export class InboxStore {
 
     async reopen() {
         const id = this.activeId;
-        const fresh = await this.ask(() => this.call("inbox_open", [[id]]), () => this.activeId === id);
+        const fresh = await this.ask(
+            () => this.call("inbox_open", [[id]]),
+            () => this.activeId === id
+        );
         if (fresh) {
-            const bodies = Object.fromEntries((this.conversation?.messages || []).map((m) => [m.id, m.body]));
+            const bodies = Object.fromEntries(
+                (this.conversation?.messages || []).map((m) => [m.id, m.body])
+            );
             for (const message of fresh.messages) {
                 message.body = message.body || bodies[message.id] || false;
             }
@@ -148,7 +163,9 @@ export class InboxStore {
 
     async loadBody(message) {
         if (!message.body) {
-            const bodies = await this.orm.silent.call("inbox.message", "inbox_bodies", [[message.id]]);
+            const bodies = await this.orm.silent.call("inbox.message", "inbox_bodies", [
+                [message.id],
+            ]);
             message.body = bodies[message.id];
         }
     }
@@ -169,7 +186,9 @@ export class InboxStore {
     }
 
     get selectedIds() {
-        return Object.keys(this.selected).filter((id) => this.selected[id]).map(Number);
+        return Object.keys(this.selected)
+            .filter((id) => this.selected[id])
+            .map(Number);
     }
 
     toggle(id) {
@@ -177,7 +196,9 @@ export class InboxStore {
     }
 
     selectAll(checked) {
-        this.selected = checked ? Object.fromEntries(this.records.map((record) => [record.id, true])) : {};
+        this.selected = checked
+            ? Object.fromEntries(this.records.map((record) => [record.id, true]))
+            : {};
     }
 
     async update(ids, values, options = {}) {
@@ -193,7 +214,9 @@ export class InboxStore {
     }
 
     async snooze(ids, until) {
-        this.apply(await this.change("inbox_snooze", [ids, until ? serializeDateTime(until) : false]));
+        this.apply(
+            await this.change("inbox_snooze", [ids, until ? serializeDateTime(until) : false])
+        );
         await this.leave(ids);
         await this.loadSidebar();
     }
@@ -223,7 +246,10 @@ export class InboxStore {
         const index = this.records.findIndex((record) => record.id === this.activeId);
         await this.loadList({ keep: true });
         this.selected = {};
-        if (ids.includes(this.activeId) && !this.records.some((record) => record.id === this.activeId)) {
+        if (
+            ids.includes(this.activeId) &&
+            !this.records.some((record) => record.id === this.activeId)
+        ) {
             const next = this.records[Math.min(Math.max(index, 0), this.records.length - 1)];
             next ? await this.open(next.id) : this.close();
         }
@@ -231,7 +257,10 @@ export class InboxStore {
 
     setState(state) {
         const done = {
-            archived: _t("Archived"), resolved: _t("Resolved"), spam: _t("Moved to spam"), in_progress: _t("Reopened"),
+            archived: _t("Archived"),
+            resolved: _t("Resolved"),
+            spam: _t("Moved to spam"),
+            in_progress: _t("Reopened"),
         };
         const ids = this.targetIds;
         if (ids.length) {
@@ -243,27 +272,43 @@ export class InboxStore {
     /** Say what was done with conversations of the list, with a way back to the state that each of them had. */
     offerUndo(text, ids) {
         const before = {};
-        for (const { id, state } of [...this.records, ...(this.conversation ? [this.conversation] : [])]) {
+        for (const { id, state } of [
+            ...this.records,
+            ...(this.conversation ? [this.conversation] : []),
+        ]) {
             if (ids.includes(id)) {
                 before[id] = state;
             }
         }
         const close = this.notification.add(text, {
             type: "success",
-            buttons: [{ name: _t("Undo"), primary: true, onClick: () => { close(); return this.restoreStates(before); } }],
+            buttons: [
+                {
+                    name: _t("Undo"),
+                    primary: true,
+                    onClick: () => {
+                        close();
+                        return this.restoreStates(before);
+                    },
+                },
+            ],
         });
     }
 
     async restoreStates(before) {
         for (const state of new Set(Object.values(before))) {
-            const ids = Object.keys(before).filter((id) => before[id] === state).map(Number);
+            const ids = Object.keys(before)
+                .filter((id) => before[id] === state)
+                .map(Number);
             await this.change("inbox_update", [ids, { state }]);
         }
         await this.refresh();
     }
 
     snoozeDays(days) {
-        const until = DateTime.now().plus({ days }).set({ hour: 8, minute: 0, second: 0, millisecond: 0 });
+        const until = DateTime.now()
+            .plus({ days })
+            .set({ hour: 8, minute: 0, second: 0, millisecond: 0 });
         return this.snooze(this.targetIds, until);
     }
 
@@ -275,11 +320,15 @@ export class InboxStore {
     }
 
     async addToCalendar(message) {
-        await this.action.doAction(await this.orm.call("inbox.message", "action_add_to_calendar", [[message.id]]));
+        await this.action.doAction(
+            await this.orm.call("inbox.message", "action_add_to_calendar", [[message.id]])
+        );
     }
 
     async download(attachment) {
-        await this.action.doAction(await this.orm.call("inbox.attachment", "action_download", [[attachment.id]]));
+        await this.action.doAction(
+            await this.orm.call("inbox.attachment", "action_download", [[attachment.id]])
+        );
     }
 
     async run(method, ...args) {
@@ -295,7 +344,9 @@ export class InboxStore {
         if (action && action.type) {
             await this.action.doAction(action);
         } else {
-            this.notification.add(_t("Synchronisation of %s started.", mailbox.name), { type: "info" });
+            this.notification.add(_t("Synchronisation of %s started.", mailbox.name), {
+                type: "info",
+            });
         }
         await this.loadSidebar();
     }

@@ -20,7 +20,10 @@ const STYLE = `
 function escapeText(text) {
     const node = document.createElement("div");
     node.textContent = text || "";
-    return node.innerHTML.replace(/(https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)])/g, '<a href="$1">$1</a>');
+    return node.innerHTML.replace(
+        /(https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)])/g,
+        '<a href="$1">$1</a>'
+    );
 }
 
 /** A mail body in a frame of its own: no script runs in it, nothing remote loads until asked for. */
@@ -39,7 +42,10 @@ export class MailBody extends Component {
 
     get hasRemoteImages() {
         const { kind, visible, quoted, signature } = this.props.body;
-        return kind === "html" && [visible, signature, quoted].some((part) => part.includes("data-remote-src="));
+        return (
+            kind === "html" &&
+            [visible, signature, quoted].some((part) => part.includes("data-remote-src="))
+        );
     }
 
     showImages() {
@@ -48,13 +54,24 @@ export class MailBody extends Component {
 
     document() {
         const { kind, visible, quoted, signature } = this.props.body;
-        const wrap = (text) => (kind === "html" ? this.withImages(text) : `<pre>${escapeText(text)}</pre>`);
+        const wrap = (text) =>
+            kind === "html" ? this.withImages(text) : `<pre>${escapeText(text)}</pre>`;
         const remote = this.state.images ? "https: http:" : "";
         return `<!DOCTYPE html><html><head><meta charset="utf-8"><base target="_blank">
-            <meta http-equiv="Content-Security-Policy" content="${POLICY} ${window.location.origin} ${remote}">
-            <meta name="referrer" content="no-referrer"><style>${STYLE}</style></head><body>${wrap(visible)}
-            ${signature || quoted ? `<details><summary>•••</summary><div class="signature">${wrap(signature)}</div>
-            <div>${wrap(quoted)}</div></details>` : ""}</body></html>`;
+            <meta http-equiv="Content-Security-Policy" content="${POLICY} ${
+            window.location.origin
+        } ${remote}">
+            <meta name="referrer" content="no-referrer"><style>${STYLE}</style></head><body>${wrap(
+            visible
+        )}
+            ${
+                signature || quoted
+                    ? `<details><summary>•••</summary><div class="signature">${wrap(
+                          signature
+                      )}</div>
+            <div>${wrap(quoted)}</div></details>`
+                    : ""
+            }</body></html>`;
     }
 
     withImages(text) {

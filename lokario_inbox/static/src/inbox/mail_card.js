@@ -5,8 +5,12 @@ import { fileSize, initials, longDate, personColor, shortDate } from "./formats"
 import { MailBody } from "./mail_body";
 
 const ICONS = [
-    [/^image\//, "fa-file-image-o"], [/pdf/, "fa-file-pdf-o"], [/zip|compressed|tar/, "fa-file-archive-o"],
-    [/sheet|excel|csv/, "fa-file-excel-o"], [/word|document/, "fa-file-word-o"], [/calendar/, "fa-calendar"],
+    [/^image\//, "fa-file-image-o"],
+    [/pdf/, "fa-file-pdf-o"],
+    [/zip|compressed|tar/, "fa-file-archive-o"],
+    [/sheet|excel|csv/, "fa-file-excel-o"],
+    [/word|document/, "fa-file-word-o"],
+    [/calendar/, "fa-calendar"],
 ];
 
 /** One mail of a conversation: a line when folded, the whole mail when open. */
@@ -30,7 +34,11 @@ export class MailCard extends Component {
     }
 
     get invitationKind() {
-        const kinds = { request: _t("Invitation"), cancel: _t("Cancelled"), reply: _t("Answer to an invitation") };
+        const kinds = {
+            request: _t("Invitation"),
+            cancel: _t("Cancelled"),
+            reply: _t("Answer to an invitation"),
+        };
         return kinds[this.props.message.invitation.method] || _t("Event");
     }
 
@@ -39,10 +47,18 @@ export class MailCard extends Component {
         if (!is_all_day) {
             return start === end ? longDate(start) : `${longDate(start)} – ${longDate(end)}`;
         }
-        return deserializeDate(start).toLocaleString({ weekday: "long", day: "numeric", month: "long", year: "numeric" });
+        return deserializeDate(start).toLocaleString({
+            weekday: "long",
+            day: "numeric",
+            month: "long",
+            year: "numeric",
+        });
     }
 
     icon(attachment) {
-        return (ICONS.find(([pattern]) => pattern.test(attachment.mimetype)) || [null, "fa-file-o"])[1];
+        return (ICONS.find(([pattern]) => pattern.test(attachment.mimetype)) || [
+            null,
+            "fa-file-o",
+        ])[1];
     }
 }

@@ -36,7 +36,12 @@ export class Reader extends Component {
     get timeline() {
         const { messages, notes } = this.conversation;
         return [
-            ...messages.map((message) => ({ kind: "mail", key: `m${message.id}`, date: message.date, message })),
+            ...messages.map((message) => ({
+                kind: "mail",
+                key: `m${message.id}`,
+                date: message.date,
+                message,
+            })),
             ...notes.map((note) => ({ kind: "note", key: `n${note.id}`, date: note.date, note })),
         ].sort((a, b) => (a.date < b.date ? -1 : a.date > b.date ? 1 : 0));
     }
@@ -79,7 +84,11 @@ export class Reader extends Component {
 
     toggleTag(tag) {
         const has = this.conversation.tag_ids.includes(tag.id);
-        return this.store.update([this.conversation.id], {}, has ? { remove_tag: tag.id } : { add_tag: tag.id });
+        return this.store.update(
+            [this.conversation.id],
+            {},
+            has ? { remove_tag: tag.id } : { add_tag: tag.id }
+        );
     }
 
     async addNote() {
@@ -103,13 +112,18 @@ export class Reader extends Component {
 
     openLink(link) {
         return this.action.doAction({
-            type: "ir.actions.act_window", res_model: link.res_model, res_id: link.res_id, views: [[false, "form"]],
+            type: "ir.actions.act_window",
+            res_model: link.res_model,
+            res_id: link.res_id,
+            views: [[false, "form"]],
         });
     }
 
     openForm() {
         return this.action.doAction({
-            type: "ir.actions.act_window", res_model: "inbox.conversation", res_id: this.conversation.id,
+            type: "ir.actions.act_window",
+            res_model: "inbox.conversation",
+            res_id: this.conversation.id,
             views: [[false, "form"]],
         });
     }
@@ -117,7 +131,9 @@ export class Reader extends Component {
     joinClaimed() {
         this.dialog.add(ConfirmationDialog, {
             title: _t("Join the quoted conversation?"),
-            body: _t("The author takes no part in that conversation. Join them only if you know who wrote this."),
+            body: _t(
+                "The author takes no part in that conversation. Join them only if you know who wrote this."
+            ),
             confirm: async () => {
                 const id = await this.store.run("action_join_claimed");
                 await this.store.loadList({ keep: true });

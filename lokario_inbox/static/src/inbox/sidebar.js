@@ -55,7 +55,9 @@ export class Sidebar extends Component {
     }
 
     write() {
-        this.action.doAction("lokario_inbox.inbox_outgoing_compose_action", { onClose: () => this.store.refresh() });
+        this.action.doAction("lokario_inbox.inbox_outgoing_compose_action", {
+            onClose: () => this.store.refresh(),
+        });
     }
 
     addMailbox() {
