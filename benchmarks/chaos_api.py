@@ -70,7 +70,7 @@ def served_api():
         environment = Databases(cluster)
         database = environment.clone(environment.template(), "lokario_chaos_api")
         try:
-            environment.run_odoo(database, "-i", "email_engine_bridge", "--stop-after-init")
+            environment.run_odoo(database, "-i", "email_engine_campaign", "--stop-after-init")
             engine = EngineEnvironment(environment, database, Path(folder))
             ids, token = _prepare(engine)
             engine.close()

@@ -30,7 +30,7 @@ def run(points, seed):
     chaos = random.Random(seed)
     recipients = RECIPIENTS * points
     with engine_environment("lokario_chaos_paused_host") as environment:
-        from odoo.addons.email_engine_bridge.models import engine_campaign_chunk
+        from odoo.addons.email_engine_campaign.models import engine_campaign_chunk
 
         engine_campaign_chunk.HOLD_SECONDS = HOLD_SECONDS
         accounting = environment.folder / "acct.csv"

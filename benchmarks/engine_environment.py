@@ -12,7 +12,7 @@ from lokario_testing.environments.loaded import LoadedOdoo, fresh_database
 def engine_environment(name):
     """Yield an EngineEnvironment on a fresh database; everything is gone afterwards."""
     with (
-        fresh_database(name, "email_engine_bridge") as (environment, database),
+        fresh_database(name, "email_engine_campaign") as (environment, database),
         tempfile.TemporaryDirectory(prefix="lokario-engine-") as folder,
         contextlib.closing(EngineEnvironment(environment, database, Path(folder))) as engine,
     ):

@@ -17,6 +17,7 @@ ARROWS = {
     "report_chromium": set(),
     "saas_manager": {"lokario_base"},
     "email_engine_bridge": {"lokario_base"},
+    "email_engine_campaign": {"email_engine_bridge", "lokario_base"},
     "lokario_inbox": {"lokario_base"},
     "lokario_billing": {"lokario_base", "lokario_inbox", "report_chromium"},
 }

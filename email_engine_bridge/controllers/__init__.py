@@ -1,3 +1,2 @@
 from . import api_dispatcher
-from . import engagement
 from . import pmta_pull

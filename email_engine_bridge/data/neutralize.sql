@@ -2,13 +2,7 @@
 UPDATE engine_powermta_server SET api_url = NULL, api_key = NULL, auto_push = false, pull_token_hash = NULL;
 UPDATE engine_config_version SET state = 'draft' WHERE state IN ('pending', 'pushing');
 UPDATE engine_tenant
-   SET mailwizz_url = NULL, mailwizz_key = NULL, telegram_token = NULL, telegram_chat = NULL, alert_email = NULL,
-       delivery_host = 'localhost', delivery_port = 1;
+   SET telegram_token = NULL, telegram_chat = NULL, alert_email = NULL, delivery_host = 'localhost', delivery_port = 1;
 UPDATE engine_alert SET telegram_state = 'none' WHERE telegram_state = 'pending';
 UPDATE engine_api_key SET revoked = true, key_hash = NULL;
 UPDATE engine_dkim_key SET private_key = NULL;
--- Campaigns stand still, nobody outside is told anything.
-UPDATE engine_webhook_target SET active = false, signing_secret = NULL;
-UPDATE engine_webhook_delivery SET state = 'failed' WHERE state = 'pending';
-UPDATE engine_webhook_source SET active = false, signing_secret = NULL, token_hash = NULL;
-UPDATE engine_campaign SET state = 'paused' WHERE state IN ('sending', 'scheduled');

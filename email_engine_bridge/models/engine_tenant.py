@@ -52,8 +52,6 @@ class EngineTenant(models.Model):
         index=True,
         ondelete="restrict",
     )
-    mailwizz_url = fields.Char("MailWizz address", help="The API of this tenant's own MailWizz")
-    mailwizz_key = Secret("MailWizz API key", destination=("mailwizz_url",))
     max_bounce_rate = fields.Float("Bounces at most (%)", required=True, default=health.MAX_BOUNCE_RATE * 100)
     max_complaint_rate = fields.Float(
         "Complaints at most (%)", required=True, default=health.MAX_COMPLAINT_RATE * 100, digits=(6, 3)
@@ -106,12 +104,6 @@ class EngineTenant(models.Model):
                         length=SLUG_MAX_LENGTH,
                     )
                 )
-
-    @api.constrains("mailwizz_url")
-    def _check_mailwizz_url(self):
-        for tenant in self.filtered("mailwizz_url"):
-            label = self._fields["mailwizz_url"]._description_string(self.env)
-            self.env["engine.destination"]._check_url(label, tenant.mailwizz_url)
 
     @api.constrains("delivery_port")
     def _check_delivery_port(self):

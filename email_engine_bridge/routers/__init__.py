@@ -1,16 +1,8 @@
-"""Routers of /api/v2. A new router file is imported here and added to `engine_routers`."""
+"""Routers of /api/v2. A new router file is imported here and added to `engine_routers`.
 
-from . import campaigns, contacts, docs, domains, health, powermta, quotas, stats, templates, webhooks
+Another addon adds its own by extending `fastapi.endpoint._get_fastapi_routers`.
+"""
 
-engine_routers = [
-    health.router,
-    quotas.router,
-    powermta.router,
-    domains.router,
-    docs.router,
-    campaigns.router,
-    contacts.router,
-    stats.router,
-    templates.router,
-    webhooks.router,
-]
+from . import docs, domains, health, powermta, quotas
+
+engine_routers = [health.router, quotas.router, powermta.router, domains.router, docs.router]

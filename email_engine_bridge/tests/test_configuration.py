@@ -84,12 +84,10 @@ class TestConfiguration(EngineCase):
 
     def test_settings(self):
         settings = self.env["res.config.settings"]
-        self.assertEqual(settings.create({}).engine_event_days, 90)
         for bad in (
             {"engine_dns_servers": "dns.example.com"},
             {"engine_dns_servers": "9.9.9.9:dns"},
             {"engine_telegram_url": "api.telegram.org"},
-            {"engine_event_days": -1},
         ):
             with self.assertRaises(ValidationError):
                 settings.create(bad)

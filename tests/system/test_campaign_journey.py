@@ -189,7 +189,7 @@ def test_a_campaign_by_hand_in_french(journey):
     [template] = client.call("engine.template", "search_read", [], ["name"])
     with Browser() as browser:
         browser.log_in(journey.url, "admin", "admin")
-        browser.open(f"{journey.url}/odoo/action-email_engine_bridge.engine_contact_import_action")
+        browser.open(f"{journey.url}/odoo/action-email_engine_campaign.engine_contact_import_action")
         choose(browser, "tenant_id", "SOS-Expat")
         choose(browser, "list_id", "Abonnés")
         browser.see(".o_field_widget[name=file]")

@@ -28,6 +28,13 @@ IDENTIFIERS = """
 SELECT json_object_agg(model || ' ' || name, res_id) FROM ir_model_data WHERE module IN {ours}
    AND model IN ('ir.cron', 'mail.template', 'res.groups', 'ir.sequence', 'ir.config_parameter')
 """
+# Campaigns moved from email_engine_bridge: every screen, right and job of the engine is the same record as before.
+ENGINE = """
+SELECT json_object_agg(model || ' ' || name, res_id) FROM ir_model_data WHERE name LIKE '%engine%' AND module IN {ours}
+   AND model IN ('ir.ui.menu', 'ir.ui.view', 'ir.actions.act_window', 'ir.model.access', 'ir.rule', 'ir.model',
+                 'queue.job.function', 'queue.job.channel', 'fastapi.endpoint')
+"""
+UNINSTALLED = "SELECT json_agg(name) FROM ir_module_module WHERE name IN {ours} AND state != 'installed'"
 EDITED = "SELECT count(*) FROM mail_template WHERE subject::text LIKE '%Edited by hand%'"
 CRON = """SELECT interval_number FROM ir_cron c JOIN ir_model_data d ON d.model = 'ir.cron' AND d.res_id = c.id
            WHERE d.name = 'ir_cron_process_followups'"""
@@ -80,6 +87,8 @@ class Old:
             "rows": {table: self.ask(ROWS.format(table=table)) for table in tables if "id" in self.columns(table)},
             "roles": self.ask(ROLES.format(ours=ours)),
             "identifiers": self.ask(IDENTIFIERS.format(ours=ours)),
+            "engine": self.ask(ENGINE.format(ours=ours)),
+            "uninstalled": self.ask(UNINSTALLED.format(ours=ours)),
             "edited": self.ask(EDITED),
             "cron": self.ask(CRON),
         }
@@ -131,3 +140,12 @@ def test_what_people_set_is_kept(before_and_after, what):
 def test_external_identifiers_name_the_same_records(before_and_after):
     before, after = (snapshot["identifiers"] for snapshot in before_and_after)
     assert {name: after.get(name) for name in before} == before
+
+
+def test_screens_and_rights_of_the_engine_are_kept(before_and_after):
+    before, after = (snapshot["engine"] for snapshot in before_and_after)
+    assert {name: after.get(name) for name in before} == before
+
+
+def test_what_became_an_addon_of_its_own_is_installed(before_and_after):
+    assert "email_engine_campaign" not in (before_and_after[1]["uninstalled"] or [])

@@ -66,6 +66,10 @@ for company, slug in zip(companies, ("alpha", "beta"), strict=True):
     env["engine.campaign"].create(
         {"name": "Spring", "tenant_id": tenant.id, "template_id": letter.id, "list_ids": [(4, people.id)]}
     )
+    tenant.write({"mailwizz_url": "https://mailwizz.example.com/api", "mailwizz_key": "canary-mailwizz"})
+    env["engine.suppression"].create({"email": "gone@up.test", "tenant_id": tenant.id})
+    env["engine.webhook.source"].create({"name": "Pipe", "company_id": company.id, "tenant_id": tenant.id})
+    env["engine.webhook.target"].create({"url": "https://example.com/hook", "tenant_id": tenant.id})
     env["engine.api.key"].create({"name": "ERP", "company_id": company.id, "tenant_ids": [(4, tenant.id)]})
 
 policy = env.ref("lokario_billing.followup_policy_invoice", raise_if_not_found=False)

@@ -1,0 +1,63 @@
+import base64
+
+from odoo import http
+from odoo.http import request
+
+# The smallest transparent GIF
+PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+# private_page: headers of pages behind a link, small bodies. No cookie is set, so no CSRF token can be asked for.
+PUBLIC = {"type": "http", "auth": "public", "csrf": False, "save_session": False, "private_page": True}
+
+
+class Engagement(http.Controller):
+    """What recipients of a campaign reach from its message. Tokens are all that is needed, and all that is shown."""
+
+    def _recipient(self, purpose, token):
+        recipients_sudo = request.env["engine.campaign.recipient"].sudo()
+        recipient_sudo = recipients_sudo._find_by_token(purpose, token.replace("\0", ""))
+        if not recipient_sudo:
+            raise request.not_found()
+        request.update_context(lang=recipient_sudo.company_id.partner_id.lang)
+        return recipient_sudo
+
+    @http.route("/engine/u/<string:token>", methods=["GET"], **PUBLIC)
+    def ask_unsubscribe(self, token):
+        """A page with a button: following the link alone changes nothing (RFC 8058, section 3.2)."""
+        recipient_sudo = self._recipient("unsubscribe", token)
+        values = {"recipient": recipient_sudo, "token": token}
+        return request.render("email_engine_campaign.unsubscribe_page", values)
+
+    @http.route("/engine/u/<string:token>", methods=["POST"], **PUBLIC)
+    def unsubscribe(self, token, **form):
+        """The mail client's robot (`List-Unsubscribe=One-Click`) or the page's button: no cookie, no redirect."""
+        recipient_sudo = self._recipient("unsubscribe", token)
+        recipient_sudo._unsubscribe()
+        if form.get("List-Unsubscribe") == "One-Click":
+            return request.make_response("OK", [("Content-Type", "text/plain")])
+        return request.render("email_engine_campaign.unsubscribed_page", {"recipient": recipient_sudo, "token": token})
+
+    @http.route("/engine/p/<string:token>", methods=["GET", "POST"], **PUBLIC)
+    def preferences(self, token, **form):
+        """Leave or keep single lists."""
+        recipient_sudo = self._recipient("unsubscribe", token)
+        form_tokens, is_sent = request.env["lokario.form.token"], request.httprequest.method == "POST"
+        if is_sent and form_tokens._redeem(token, form.get("form_token", "")):
+            recipient_sudo._set_lists(request.httprequest.form.getlist("list"))
+            return request.redirect(f"/engine/p/{token}?saved=1", code=303)  # read again what is stored now
+        values = {"recipient": recipient_sudo, "token": token, "saved": "saved" in form, "refused": is_sent}
+        values["form_token"] = form_tokens._issue(token)
+        return request.render("email_engine_campaign.preferences_page", values)
+
+    @http.route("/engine/o/<string:token>.gif", methods=["GET"], **PUBLIC)
+    def opened(self, token):
+        self._recipient("open", token)._record_engagement("open")
+        headers = [("Content-Type", "image/gif"), ("Cache-Control", "no-store")]
+        return request.make_response(PIXEL, headers)
+
+    @http.route("/engine/c/<string:token>/<int:position>", methods=["GET"], **PUBLIC)
+    def clicked(self, token, position):
+        """To a link of this campaign and nowhere else."""
+        link_sudo = self._recipient("click", token)._follow_link(position)
+        if not link_sudo:
+            raise request.not_found()
+        return request.redirect(link_sudo.url, code=302, local=False)

@@ -1,0 +1,80 @@
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+
+from odoo.addons.email_engine_bridge.tools.contact_rows import inspect_address, normalise_address
+
+CONSENTS = [("unknown", "Unknown"), ("given", "Given"), ("withdrawn", "Withdrawn")]
+
+
+class EngineContact(models.Model):
+    """A person a tenant may write to, with the proof that it may."""
+
+    _name = "engine.contact"
+    _inherit = ["lokario.access.mixin"]
+    _description = "Contact"
+    _order = "id desc"
+    _rec_name = "email"
+
+    email = fields.Char("Address", required=True)
+    first_name = fields.Char()
+    last_name = fields.Char()
+    tenant_id = fields.Many2one("engine.tenant", required=True, index=True, ondelete="restrict")
+    company_id = fields.Many2one(related="tenant_id.company_id", store=True, index=True)
+    attributes = fields.Json(help="More values for templates, such as {'city': 'Lyon'}")
+    list_ids = fields.Many2many("engine.contact.list", "engine_contact_list_rel", "contact_id", "list_id", "Lists")
+    tag_ids = fields.Many2many("engine.contact.tag", "engine_contact_tag_rel", "contact_id", "tag_id", "Tags")
+    flag = fields.Selection(
+        [("role", "Role address"), ("invalid", "Not an address")],
+        compute="_compute_flag",
+        store=True,
+        help="Role addresses (info@, contact@…) are no person; wrong ones are kept but never written to.",
+    )
+    consent = fields.Selection(CONSENTS, required=True, default="unknown")
+    consent_at = fields.Datetime("Consent recorded on")
+    consent_source = fields.Char("Proof of consent", help="Form, page, address, wording: what proves the consent")
+    suppression_id = fields.Many2one("engine.suppression", compute="_compute_suppression_id")
+
+    _email_uniq = models.UniqueIndex("(tenant_id, email)", "This tenant has this contact already.")
+
+    @api.depends("email")
+    def _compute_flag(self):
+        for contact in self:
+            contact.flag = inspect_address(contact.email or "") or False
+
+    @api.depends("email", "tenant_id")
+    def _compute_suppression_id(self):
+        # An API key sees its tenants' suppressions only; those of the company concern them as well.
+        suppression_sudo = self.env["engine.suppression"].sudo()
+        found = suppression_sudo.search([("email", "in", self.mapped("email"))]).grouped("email")
+        for contact in self:
+            suppressions = found.get(contact.email, suppression_sudo)
+            contact.suppression_id = suppressions.filtered(lambda one, contact=contact: one._concerns(contact))[:1]
+
+    @api.constrains("list_ids", "tag_ids", "tenant_id")
+    def _check_tenant(self):
+        for contact in self:
+            if (contact.list_ids.tenant_id | contact.tag_ids.tenant_id) - contact.tenant_id:
+                raise ValidationError(self.env._("Lists and tags must be those of the contact's tenant."))
+
+    @api.constrains("consent", "consent_source")
+    def _check_consent(self):
+        for contact in self:
+            if contact.consent == "given" and not contact.consent_source:
+                raise ValidationError(self.env._("Proof of consent: say where and how the consent was given."))
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        return super().create([self._with_address(vals) for vals in vals_list])
+
+    def write(self, vals):
+        return super().write(self._with_address(vals))
+
+    @api.model
+    def _with_address(self, vals):
+        """The address in the form that identifies it, and the moment of what is said about consent."""
+        vals = dict(vals)
+        if vals.get("email"):
+            vals["email"] = normalise_address(vals["email"])
+        if vals.get("consent") in ("given", "withdrawn"):
+            vals.setdefault("consent_at", fields.Datetime.now())
+        return vals

@@ -1,0 +1,121 @@
+import io
+from itertools import islice
+
+from odoo import api, models
+
+from odoo.addons.email_engine_bridge.tools.contact_rows import Row, read_contacts
+
+BATCH = 10_000  # rows copied at a time
+ERRORS_SHOWN = 1000
+
+STAGE = """
+CREATE TEMPORARY TABLE IF NOT EXISTS engine_contact_stage (
+    number int, email text, first_name text, last_name text, attributes text, flag text,
+    consent text, consent_source text
+) ON COMMIT DROP;
+TRUNCATE engine_contact_stage
+"""
+# The last row of an address wins inside one body; empty values keep what is known; a consent that was
+# withdrawn is only given again with its proof; (xmax = 0) is true for rows that were inserted.
+UPSERT = """
+INSERT INTO engine_contact AS c
+       (tenant_id, company_id, email, first_name, last_name, attributes, flag, consent, consent_at, consent_source,
+        create_uid, write_uid, create_date, write_date)
+SELECT DISTINCT ON (email) %(tenant_id)s, %(company_id)s, email, nullif(first_name, ''), nullif(last_name, ''),
+       nullif(attributes, '')::jsonb, nullif(flag, ''), consent, CASE WHEN consent <> 'unknown' THEN %(now)s END,
+       nullif(consent_source, ''), %(uid)s, %(uid)s, %(now)s, %(now)s
+  FROM engine_contact_stage ORDER BY email, number DESC
+    ON CONFLICT (tenant_id, email) DO UPDATE
+   SET first_name = coalesce(EXCLUDED.first_name, c.first_name),
+       last_name = coalesce(EXCLUDED.last_name, c.last_name),
+       attributes = coalesce(c.attributes, '{}') || coalesce(EXCLUDED.attributes, '{}'),
+       consent = CASE WHEN EXCLUDED.consent = 'unknown' THEN c.consent ELSE EXCLUDED.consent END,
+       consent_at = CASE WHEN EXCLUDED.consent IN ('unknown', c.consent) THEN c.consent_at ELSE EXCLUDED.consent_at END,
+       consent_source = CASE WHEN EXCLUDED.consent IN ('unknown', c.consent) THEN c.consent_source
+                             ELSE EXCLUDED.consent_source END,
+       write_uid = EXCLUDED.write_uid, write_date = EXCLUDED.write_date
+RETURNING (xmax = 0) AS inserted
+"""
+LINK = """
+INSERT INTO {table} (contact_id, {column})
+SELECT c.id, %(group_id)s FROM engine_contact c
+ WHERE c.tenant_id = %(tenant_id)s AND c.email = ANY(%(emails)s) ON CONFLICT DO NOTHING
+"""
+
+
+class EngineContactIngest(models.AbstractModel):
+    """Take many contacts at once; the same body twice changes nothing the second time."""
+
+    _name = "engine.contact.ingest"
+    _description = "Contact import"
+
+    @api.model
+    def _ingest(self, tenant, body, content_type="", lists=(), tags=()):
+        """Store the contacts of a JSON, NDJSON or CSV body for one tenant.
+
+        Returns received, created, updated, flagged counts and errors [{row, error}] (the first
+        1000; `error_count` has them all). A row that cannot be used changes nothing else.
+        """
+        groups = {"lists": {}, "tags": {}}
+        summary = {"received": 0, "created": 0, "updated": 0, "role": 0, "invalid": 0, "error_count": 0, "errors": []}
+        rows = read_contacts(body, content_type)
+        while batch := list(islice(rows, BATCH)):
+            good = [row for row in batch if isinstance(row, Row)]
+            self._count(summary, batch, good)
+            if good:
+                self._store(tenant, good, summary)
+                self._link(tenant, good, groups, lists, tags)
+        self.env["engine.contact"].invalidate_model()
+        return summary
+
+    def _count(self, summary, batch, good):
+        summary["received"] += len(batch)
+        summary["error_count"] += len(batch) - len(good)
+        room = ERRORS_SHOWN - len(summary["errors"])
+        bad = (row for row in batch if not isinstance(row, Row))
+        summary["errors"] += [{"row": number, "error": reason} for number, reason in islice(bad, room)]
+        for row in good:
+            if row.flag:
+                summary[row.flag] += 1
+
+    def _store(self, tenant, rows, summary):
+        cr = self.env.cr
+        cr.execute(STAGE)
+        columns = [row[:8] for row in rows]
+        copied = "".join("\t".join(_escaped(value) for value in row) + "\n" for row in columns)
+        cr._obj.copy_expert("COPY engine_contact_stage FROM STDIN", io.StringIO(copied))
+        values = {"tenant_id": tenant.id, "company_id": tenant.company_id.id, "uid": self.env.uid}
+        cr.execute(UPSERT, {**values, "now": self.env.cr.now()})
+        inserted = [flag for (flag,) in cr.fetchall()]
+        summary["created"] += sum(inserted)
+        summary["updated"] += len(rows) - sum(inserted)
+
+    def _link(self, tenant, rows, groups, lists, tags):
+        """Add the contacts to the lists and tags named by the call and by their rows."""
+        for kind, given, model, table, column in (
+            ("lists", lists, "engine.contact.list", "engine_contact_list_rel", "list_id"),
+            ("tags", tags, "engine.contact.tag", "engine_contact_tag_rel", "tag_id"),
+        ):
+            members = {name: [row.email for row in rows] for name in given}
+            for row in rows:
+                for name in getattr(row, kind):
+                    members.setdefault(name, []).append(row.email)
+            statement = LINK.format(table=table, column=column)
+            for name, emails in members.items():
+                group_id = self._group_id(groups[kind], model, tenant, name)
+                self.env.cr.execute(statement, {"group_id": group_id, "tenant_id": tenant.id, "emails": emails})
+
+    def _group_id(self, known, model, tenant, name):
+        if name not in known:
+            group = self.env[model].search([("tenant_id", "=", tenant.id), ("name", "=", name)])
+            known[name] = (group or self.env[model].create({"tenant_id": tenant.id, "name": name})).id
+            self.env.flush_all()
+        return known[name]
+
+
+def _escaped(value):
+    """One value in PostgreSQL's COPY text format."""
+    text = str(value)
+    if "\\" in text or "\t" in text or "\n" in text or "\r" in text:
+        text = text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+    return text

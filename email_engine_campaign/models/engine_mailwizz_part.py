@@ -1,0 +1,193 @@
+import re
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from odoo import api, fields, models
+
+from odoo.addons.email_engine_bridge.exceptions import EngineRejected, SubscriberRejected
+from odoo.addons.email_engine_bridge.tools.campaign_content import COMPANY_ADDRESS, before_body_end
+from odoo.addons.email_engine_bridge.tools.template_renderer import TemplateRenderer
+from odoo.addons.lokario_base.tools.transaction import transaction
+
+ON_ITS_WAY = ("pending-sending", "processing", "sending")  # MailWizz's words
+BATCH = 200  # subscribers sent between two looks at the pause button
+# Variables of a person, and those MailWizz demands as tags, are left to MailWizz.
+TAGS = {"first_name": "FNAME", "last_name": "LNAME", "email": "EMAIL", "unsubscribe_url": "UNSUBSCRIBE_URL"}
+TAGS |= {"preferences_url": "UPDATE_PROFILE_URL", "to_name": "CAMPAIGN_TO_NAME"}
+TAGS |= {"company_full_address": "COMPANY_FULL_ADDRESS"}
+HELD = re.compile("⟦([A-Z_]+)⟧")
+
+TAKE = """
+SELECT r.id, r.email, c.first_name, c.last_name
+  FROM engine_campaign_recipient r LEFT JOIN engine_contact c ON c.id = r.contact_id
+ WHERE r.campaign_id = %(campaign_id)s AND r.variant = %(variant)s AND r.chunk_id IS NULL AND r.state = 'queued'
+   AND NOT EXISTS (SELECT FROM engine_suppression s
+                    WHERE s.email = r.email AND (s.tenant_id = r.tenant_id OR (s.tenant_id IS NULL
+                          AND coalesce(s.company_id, r.company_id) = r.company_id)))
+ ORDER BY r.id LIMIT %(limit)s
+"""
+STORE_LIST = "UPDATE engine_mailwizz_part SET list_uid = %(uid)s WHERE id = %(part_id)s"
+STORE_PERSON = "UPDATE engine_campaign_recipient SET state = %(state)s, answer = %(answer)s WHERE id = %(id)s"
+# Who still waits when all are handed over was suppressed meanwhile.
+HANDED_OVER = """
+UPDATE engine_mailwizz_part SET campaign_uid = %(uid)s WHERE id = %(part_id)s;
+UPDATE engine_campaign_recipient SET state = 'suppressed'
+ WHERE campaign_id = %(campaign_id)s AND variant = %(variant)s AND state = 'queued'
+"""
+SENT = """
+UPDATE engine_campaign_recipient SET state = 'sent', handed_at = clock_timestamp() AT TIME ZONE 'UTC'
+ WHERE campaign_id = %(campaign_id)s AND variant = %(variant)s AND state = 'handing'
+"""
+HAS_PEOPLE = """
+SELECT FROM engine_campaign_recipient
+ WHERE campaign_id = %(campaign_id)s AND variant = %(variant)s AND state = ANY(%(states)s) LIMIT 1
+"""
+
+
+class EngineMailwizzPart(models.Model):
+    """What MailWizz has of a campaign: one list and one campaign for each of its subjects.
+
+    MailWizz's API knows no A/B test: the people of subject B are a list of their own.
+    """
+
+    _name = "engine.mailwizz.part"
+    _inherit = ["lokario.access.mixin"]
+    _description = "Campaign at MailWizz"
+    _order = "campaign_id, variant"
+    _rec_name = "campaign_uid"
+
+    campaign_id = fields.Many2one("engine.campaign", required=True, ondelete="cascade")
+    tenant_id = fields.Many2one(related="campaign_id.tenant_id", store=True, index=True)
+    company_id = fields.Many2one(related="campaign_id.company_id", store=True)
+    variant = fields.Integer(required=True, help="0: subject A, 1: subject B")
+    subject = fields.Char(compute="_compute_subject")
+    list_uid = fields.Char("MailWizz list")
+    campaign_uid = fields.Char("MailWizz campaign", index="btree_not_null")
+
+    _variant_uniq = models.UniqueIndex("(campaign_id, variant)")
+
+    @api.depends("campaign_id.content", "variant")
+    def _compute_subject(self):
+        for part in self:
+            subjects = (part.campaign_id.content or {}).get("subjects", [])
+            part.subject = dict(enumerate(subjects)).get(part.variant)
+
+    def _get_name(self):
+        """Carries our number, so that what a crash left unsaid is found again."""
+        letter = f" {'AB'[self.variant]}" if self.campaign_id.subject_b else ""
+        return f"{self.campaign_id.name} (c{self.campaign_id.id}{letter})"
+
+    def _get_uids(self):
+        """(list, campaign) at MailWizz as they are committed: the snapshot of a job is older than what it stored."""
+        with transaction(self.env) as cr:
+            cr.execute("SELECT list_uid, campaign_uid FROM engine_mailwizz_part WHERE id = %s", (self.id,))
+            return cr.fetchone()
+
+    def _push_list(self, client):
+        list_uid, _campaign_uid = self._get_uids()
+        if list_uid:
+            return
+        sender = self.campaign_id._get_mailwizz_sender()
+        name = self._get_name()
+        uid = client.create_list(name, name, *sender, self.tenant_id._get_mailwizz_company())
+        self._journal(STORE_LIST, uid=uid)
+
+    def _push_subscribers(self, client):
+        """Whether all of them are there; a subscriber sent twice is updated, so a crash doubles nobody."""
+        list_uid, _campaign_uid = self._get_uids()
+        while self.campaign_id._is_sending() and (rows := self._take_subscribers()):
+            for row_id, email, first_name, last_name in rows:
+                self._push_subscriber(client, list_uid, row_id, email, {"FNAME": first_name, "LNAME": last_name})
+        return self.campaign_id._is_sending()
+
+    def _push_subscriber(self, client, list_uid, row_id, email, names):
+        """One whom MailWizz does not take is refused; the others are handed over all the same."""
+        state, answer = "handing", None
+        try:
+            client.upsert_subscriber(list_uid, email, {tag: name or "" for tag, name in names.items()})
+        except SubscriberRejected as error:
+            state, answer = "refused", str(error)
+        self._journal(STORE_PERSON, id=row_id, state=state, answer=answer)
+
+    def _take_subscribers(self):
+        values = {"campaign_id": self.campaign_id.id, "variant": self.variant, "limit": BATCH}
+        with transaction(self.env) as cr:
+            cr.execute(TAKE, values)
+            return cr.fetchall()
+
+    def _push_campaign(self, client):
+        """Create the campaign, unless a try before a crash did or nobody is left to write to."""
+        campaign, name = self.campaign_id, self._get_name()
+        list_uid, uid = self._get_uids()
+        uid = uid or client.find_campaign(name)
+        if not uid and self._has_people("handing"):
+            subject, html, text = self._render()
+            from_name, from_email, reply_to = campaign._get_mailwizz_sender()
+            values = {"name": name, "subject": subject, "send_at": self._get_send_time()}
+            values |= {"from_name": from_name, "from_email": from_email, "reply_to": reply_to}
+            template_uid = self._push_template(client, html)
+            uid = client.create_campaign(list_uid, values, template_uid, text, track_clicks=campaign.track_clicks)
+        self._journal(HANDED_OVER, uid=uid, variant=self.variant)
+        if not campaign._is_sending():  # paused or cancelled while it was created
+            self._toggle(client, ON_ITS_WAY)
+
+    def _has_people(self, *states):
+        values = {"campaign_id": self.campaign_id.id, "variant": self.variant, "states": list(states)}
+        with transaction(self.env) as cr:
+            cr.execute(HAS_PEOPLE, values)
+            return bool(cr.rowcount)
+
+    def _push_template(self, client, html):
+        """uid of the template both subjects share; the version in its name tells later changes apart."""
+        template = self.campaign_id.template_id
+        name = f"{template.name} v{self.campaign_id.template_version} (c{self.campaign_id.id})"
+        return client.find_template(name) or client.create_template(name, html)
+
+    def _get_send_time(self):
+        """In a minute, on the clock of MailWizz's customer: taken to be the tenant's."""
+        moment = datetime.now(ZoneInfo(self.tenant_id.tz)) + timedelta(minutes=1)
+        return moment.strftime("%Y-%m-%d %H:%M:%S")
+
+    def _render(self):
+        """(subject, html, text) with our own values filled in and the person's as MailWizz tags."""
+        content = self.campaign_id.content
+        values = {**self.campaign_id._get_common_values(), **{name: f"⟦{tag}⟧" for name, tag in TAGS.items()}}
+        html = content["html"]
+        if "company_full_address" not in html and "[COMPANY_FULL_ADDRESS]" not in html:
+            html = before_body_end(html, COMPANY_ADDRESS)
+        texts, errors = TemplateRenderer(keep_tags=True).render_batch(self.subject, html, content["text"], [values])
+        if errors:
+            raise EngineRejected(errors[0]["message"])
+        return tuple(HELD.sub(r"[\1]", text) for text in texts[0])
+
+    def _journal(self, statement, **values):
+        """Write on a short transaction of its own: it stays whatever becomes of the job."""
+        self.campaign_id._journal(statement, part_id=self.id, **values)
+
+    def _toggle(self, client, statuses):
+        """Pause or resume the campaign when it is in one of MailWizz's `statuses`."""
+        _list_uid, uid = self._get_uids()
+        if uid and client.campaign_status(uid) in statuses:
+            client.pause_or_resume(uid)
+
+    def _is_sent(self, client):
+        """Whether MailWizz says so; its people are sent then. A part without a campaign had nobody to write to."""
+        _list_uid, uid = self._get_uids()
+        if not uid:
+            return not self._has_people("queued", "handing")
+        if client.campaign_status(uid) != "sent":
+            return False
+        self._journal(SENT, variant=self.variant)
+        return True
+
+    def _pull_unsubscribed(self, client):
+        """Suppress for the tenant who left this part's list."""
+        emails = {email.strip().lower() for email in client.unsubscribed(self.list_uid)}
+        for recipient in self.env["engine.campaign.recipient"].search(
+            [
+                ("campaign_id", "=", self.campaign_id.id),
+                ("email", "in", list(emails)),
+                ("unsubscribed_at", "=", False),
+            ]
+        ):
+            recipient._unsubscribe()

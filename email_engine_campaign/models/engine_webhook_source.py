@@ -1,0 +1,183 @@
+import hashlib
+import ipaddress
+import logging
+import secrets
+
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+
+from odoo.addons.email_engine_bridge.exceptions import ApiProblem
+from odoo.addons.email_engine_bridge.tools import standard_webhooks
+from odoo.addons.lokario_base.fields import Secret
+from odoo.addons.lokario_base.identity import confirm_identity
+from odoo.addons.lokario_base.tools.transaction import transaction
+
+_logger = logging.getLogger(__name__)
+
+RECEIPT_DAYS = 7
+
+
+class EngineWebhookSource(models.Model):
+    """A system that reports events: its tenants, how it proves who it is, from where it may call.
+
+    Our own pipe signs (Standard Webhooks). PowerMTA and MailWizz cannot: they send the token of the
+    path, and their addresses can be listed. Without either nothing is accepted.
+    """
+
+    _name = "engine.webhook.source"
+    _description = "Event source"
+    _machine_writes_as_sudo = True
+    _inherit = ["lokario.secret.mixin", "lokario.access.mixin"]
+    _order = "name, id"
+
+    name = fields.Char(required=True)
+    active = fields.Boolean(default=True)
+    kind = fields.Selection([("powermta", "PowerMTA"), ("mailwizz", "MailWizz")], required=True, default="powermta")
+    company_id = fields.Many2one("res.company", required=True, default=lambda self: self.env.company)
+    tenant_id = fields.Many2one("engine.tenant", ondelete="cascade", help="Empty: all tenants of the company")
+    networks = fields.Char("Allowed addresses", help="Such as 192.0.2.1, 198.51.100.0/24. Empty: from anywhere.")
+    signing_secret = Secret("Signing secret", help="whsec_…, for senders that sign")
+    token_hash = fields.Char(readonly=True, copy=False, groups="base.group_system")
+    has_token = fields.Boolean("Path token set", compute="_compute_has_token")
+    last_received_at = fields.Datetime(readonly=True, copy=False)
+    received_count = fields.Integer("Rows received", readonly=True, copy=False)
+
+    _token_uniq = models.UniqueIndex("(token_hash) WHERE token_hash IS NOT NULL")
+
+    def _compute_has_token(self):
+        for source in self:
+            source.has_token = bool(source.sudo().token_hash)
+
+    @api.constrains("networks")
+    def _check_networks(self):
+        for source in self:
+            source._get_networks()
+
+    def _get_networks(self):
+        try:
+            return [
+                ipaddress.ip_network(part.strip(), strict=False)
+                for part in (self.networks or "").split(",")
+                if part.strip()
+            ]
+        except ValueError as error:
+            raise ValidationError(self.env._("Allowed addresses: %(why)s", why=error)) from error
+
+    def _issue_token(self):
+        """Give the source a new path token and return it; it is shown only now."""
+        self.ensure_one()
+        token = secrets.token_urlsafe(32)
+        self.sudo().token_hash = self._hash_token(token)
+        return token
+
+    @api.model
+    def _hash_token(self, token):
+        return hashlib.sha256(token.encode()).hexdigest()
+
+    @confirm_identity
+    def action_new_token(self):
+        """Show the path of a new token, once."""
+        self.ensure_one()
+        self.check_access("write")
+        _logger.info("webhook source %s: new address issued by user #%s", self.id, self.env.uid)
+        path = f"{self.get_base_url()}/api/v2/webhooks/{self.kind}/{self._issue_token()}"
+        return self.env["engine.secret.shown"]._show(self.env._("The address events are sent to:"), path)
+
+    @api.model
+    def _check_caller(self, kind, token, headers, address):
+        """Raise ApiProblem 401 unless the token is known, or the headers could be those of a signed delivery.
+
+        All that can be said before the body is read.
+        """
+        if token:
+            known = self._find_by_token(kind, token)._allows(address)
+        else:
+            known = standard_webhooks.is_fresh(headers) and any(
+                source._allows(address) for source in self.search([("kind", "=", kind)])
+            )
+        if not known:
+            raise self._unknown_caller()
+
+    def _unknown_caller(self):
+        return ApiProblem(401, "This delivery is not signed, or its token or address is not known.")
+
+    @api.model
+    def _authenticate(self, kind, token, headers, body, address):
+        """The source a delivery comes from, or ApiProblem 401/409; checks come before any look-up of data."""
+        source = self._find_by_token(kind, token) if token else self._find_by_signature(kind, headers, body)
+        if not source or not source._allows(address):
+            raise self._unknown_caller()
+        return source
+
+    def _find_by_token(self, kind, token):
+        return self.search([("token_hash", "=", self._hash_token(token)), ("kind", "=", kind)])
+
+    def _find_by_signature(self, kind, headers, body):
+        for source in self.search([("kind", "=", kind)]):
+            secret = source._reveal_secret__("signing_secret")
+            try:
+                message_id = standard_webhooks.verify([secret] if secret else [], headers, body)
+            except standard_webhooks.BadSignature:
+                continue
+            return source._first_time(message_id)
+        return self.browse()
+
+    def _first_time(self, message_id):
+        """The source, unless this delivery was taken before; its id stays even if the delivery fails later."""
+        with transaction(self.env) as cr:
+            cr.execute(
+                "SELECT 1 FROM engine_webhook_receipt WHERE source_id = %s AND message_id = %s", (self.id, message_id)
+            )
+            if cr.fetchone():
+                raise ApiProblem(409, "This delivery was received already.")
+        return self.with_context(engine_webhook_id=message_id)
+
+    def _allows(self, address):
+        if not self:
+            return False
+        networks = self._get_networks()
+        try:
+            return not networks or any(ipaddress.ip_address(address) in network for network in networks)
+        except ValueError:
+            return False
+
+    def _get_tenants(self):
+        self.ensure_one()
+        return self.tenant_id or self.env["engine.tenant"].search([("company_id", "=", self.company_id.id)])
+
+    def _receive(self, body):
+        """Store the events of one delivery for the source's tenants; returns the intake's summary."""
+        intake = self.env["engine.event.ingest"]
+        if self.kind == "mailwizz":
+            summary = intake._ingest_mailwizz(self._get_tenants(), body)
+        else:
+            summary = intake._ingest(self._get_tenants(), [body])
+        self._note(summary["received"])
+        return summary
+
+    def _note(self, received):
+        """Remember the delivery; rolled back together with whatever made its answer an error."""
+        message_id = self.env.context.get("engine_webhook_id")
+        if message_id:
+            self.env["engine.webhook.receipt"].create({"source_id": self.id, "message_id": message_id})
+        self.sudo().write({"last_received_at": fields.Datetime.now(), "received_count": self.received_count + received})
+
+
+class EngineWebhookReceipt(models.Model):
+    """A signed delivery that was taken; a second one with its id is refused."""
+
+    _name = "engine.webhook.receipt"
+    _inherit = ["lokario.access.mixin"]
+    _description = "Received delivery"
+
+    source_id = fields.Many2one("engine.webhook.source", required=True, ondelete="cascade")
+    message_id = fields.Char(required=True)
+
+    _message_uniq = models.UniqueIndex("(source_id, message_id)")
+
+    @api.autovacuum
+    def _gc_receipts(self):
+        """Signatures are valid for minutes; ids older than a week prove nothing any more."""
+        old = self.search([("create_date", "<", f"-{RECEIPT_DAYS}d")], limit=10_000)
+        old.unlink()
+        return len(old), len(old) == 10_000

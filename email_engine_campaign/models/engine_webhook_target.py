@@ -1,0 +1,208 @@
+import json
+import logging
+import re
+import uuid
+from datetime import timedelta
+
+from odoo import api, fields, models
+
+from odoo.addons.email_engine_bridge.exceptions import EngineRejected, EngineUnavailable
+from odoo.addons.email_engine_bridge.tools import standard_webhooks
+from odoo.addons.email_engine_bridge.tools.webhook_client import WebhookClient
+from odoo.addons.lokario_base.fields import Secret
+from odoo.addons.lokario_base.identity import confirm_identity
+
+_logger = logging.getLogger(__name__)
+
+EVENTS_IN_DELIVERY = 500
+# Seconds until the next try: the schedule standardwebhooks.com recommends
+RETRIES = (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
+LOG_DAYS = 30
+LOCAL = re.compile(r"http://(?:localhost|127\.0\.0\.1)(?=[:/?#]|$)")
+NAMES = {
+    "d": "email.delivered",
+    "b": "email.bounced",
+    "rb": "email.bounced",
+    "t": "email.deferred",
+    "f": "email.complained",
+    "open": "email.opened",
+    "click": "email.clicked",
+    "unsubscribe": "email.unsubscribed",
+}
+
+
+class EngineWebhookTarget(models.Model):
+    """Where a tenant wants to be told what happens to its mail."""
+
+    _name = "engine.webhook.target"
+    _description = "Outgoing webhook"
+    _inherit = ["lokario.secret.mixin", "lokario.access.mixin"]
+    _order = "tenant_id, id"
+    _rec_name = "url"
+
+    url = fields.Char("Address", required=True)
+    active = fields.Boolean(default=True)
+    tenant_id = fields.Many2one("engine.tenant", required=True, index=True, ondelete="cascade")
+    company_id = fields.Many2one(related="tenant_id.company_id", store=True, index=True)
+    signing_secret = Secret(
+        "Signing secret",
+        destination=("url",),
+        help="whsec_…; the receiver verifies with it (standardwebhooks.com)",
+    )
+    last_event_id = fields.Integer(readonly=True, copy=False, default=lambda self: self._newest_event_id())
+    horizon_id = fields.Integer(readonly=True, copy=False, default=lambda self: self._newest_event_id())
+    delivery_ids = fields.One2many("engine.webhook.delivery", "target_id", "Deliveries")
+
+    @api.constrains("url")
+    def _check_url(self):
+        for target in self:
+            label = self._fields["url"]._description_string(self.env)
+            schemes = ("https", "http") if LOCAL.match(target.url) else ("https",)
+            self.env["engine.destination"]._check_url(label, target.url, schemes)
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Give every target a secret of its own, unless one is set."""
+        for vals in vals_list:
+            vals["signing_secret"] = vals.get("signing_secret") or standard_webhooks.new_secret()
+        return super().create(vals_list)
+
+    def _secret_cleared(self, field):
+        """Another receiver gets a secret of its own; the button shows it."""
+        for target in self:
+            target.signing_secret = standard_webhooks.new_secret()
+
+    @api.model
+    def _newest_event_id(self):
+        self.env.cr.execute("SELECT coalesce(max(id), 0) FROM engine_event")
+        return self.env.cr.fetchone()[0]
+
+    @confirm_identity
+    def action_show_secret(self):
+        """Make a new secret and show it, once."""
+        self.ensure_one()
+        self.check_access("write")
+        self.signing_secret = standard_webhooks.new_secret()
+        secret = self._reveal_secret__("signing_secret")
+        _logger.info("webhook target %s: new secret shown to user #%s", self.id, self.env.uid)
+        return self.env["engine.secret.shown"]._show(self.env._("The receiver verifies deliveries with:"), secret)
+
+    def _get_client__(self):
+        self.ensure_one()
+        secret = self._reveal_secret__("signing_secret")
+        return WebhookClient(self.url, [secret] if secret else [], self.env["engine.destination"]._get_pin())
+
+    def _collect(self):
+        """Put the events since the last time into deliveries.
+
+        Only up to the newest event of the run before: numbers are given before they are committed, and
+        a slower transaction may still bring a smaller one.
+        """
+        self.ensure_one()
+        while rows := self._read_events():
+            payload = {
+                "type": "email.events",
+                "tenant_id": self.tenant_id.id,
+                "data": [self._describe(row) for row in rows],
+            }
+            self.env["engine.webhook.delivery"].create(
+                {"target_id": self.id, "message_id": f"msg_{uuid.uuid4().hex}", "body": json.dumps(payload)}
+            )
+            self.last_event_id = rows[-1]["id"]
+        self.last_event_id = max(self.last_event_id, self.horizon_id)
+        self.horizon_id = max(self.horizon_id, self._newest_event_id())
+
+    def _read_events(self):
+        self.env.cr.execute(
+            """SELECT id, type, time, campaign_id, rcpt, kind, reason, diagnostic FROM engine_event
+                WHERE id > %s AND id <= %s AND tenant_id = %s AND type = ANY(%s) ORDER BY id LIMIT %s""",
+            (self.last_event_id, self.horizon_id, self.tenant_id.id, list(NAMES), EVENTS_IN_DELIVERY),
+        )
+        return self.env.cr.dictfetchall()
+
+    def _describe(self, row):
+        return {
+            "id": row["id"],
+            "event": NAMES[row["type"]],
+            "timestamp": f"{row['time']:%Y-%m-%dT%H:%M:%SZ}",
+            "email": row["rcpt"],
+            "campaign_id": row["campaign_id"],
+            "bounce_class": row["kind"],
+            "reason": row["reason"],
+            "diagnostic": row["diagnostic"],
+        }
+
+
+class EngineWebhookDelivery(models.Model):
+    """One delivery to a tenant: what was sent, how often, with what answer."""
+
+    _name = "engine.webhook.delivery"
+    _inherit = ["lokario.access.mixin"]
+    _description = "Webhook delivery"
+    _machine_writes_as_sudo = True
+    _order = "id desc"
+    _rec_name = "message_id"
+
+    target_id = fields.Many2one("engine.webhook.target", required=True, index=True, ondelete="cascade")
+    tenant_id = fields.Many2one(related="target_id.tenant_id", store=True)
+    company_id = fields.Many2one(related="target_id.company_id", store=True)
+    message_id = fields.Char(required=True, readonly=True)
+    body = fields.Text(required=True, readonly=True)
+    state = fields.Selection(
+        [("pending", "Waiting"), ("sent", "Delivered"), ("failed", "Given up")],
+        required=True,
+        default="pending",
+        readonly=True,
+    )
+    attempts = fields.Integer(readonly=True)
+    next_try_at = fields.Datetime(readonly=True, default=fields.Datetime.now)
+    answer = fields.Char(readonly=True)
+
+    _message_uniq = models.UniqueIndex("(message_id)")
+    _due_idx = models.Index("(next_try_at) WHERE state = 'pending'")
+
+    def action_retry(self):
+        self.check_access("write")
+        self.sudo().write({"state": "pending", "attempts": 0, "next_try_at": fields.Datetime.now()})
+
+    @api.model
+    def _cron_deliver(self, limit=200):
+        """Collect what is new and deliver what is due; one target that fails stops no other."""
+        for target in self.env["engine.webhook.target"].search([("active", "=", True)]):
+            target._collect()
+        due = self.search(
+            [("state", "=", "pending"), ("next_try_at", "<=", fields.Datetime.now())], limit=limit, order="next_try_at"
+        )
+        commit_progress = self.env["ir.cron"]._commit_progress
+        commit_progress(remaining=len(due))
+        for delivery in due:
+            delivery.try_lock_for_update().filtered(lambda one: one.state == "pending")._deliver()
+            if not commit_progress(1):
+                break
+
+    def _deliver(self):
+        """Send the deliveries; the outcome is stored, never raised. Their ids let the receiver know repeats."""
+        for delivery in self:
+            delivery.attempts += 1
+            try:
+                status = delivery.target_id._get_client__().deliver(delivery.message_id, delivery.body.encode())
+            except EngineUnavailable as error:
+                delivery._set_retry(str(error))
+            except EngineRejected as error:  # its secret is none
+                delivery.write({"state": "failed", "answer": str(error)})
+            else:
+                delivery.write({"state": "sent", "answer": f"HTTP {status}"})
+
+    def _set_retry(self, answer):
+        if self.attempts > len(RETRIES):
+            self.write({"state": "failed", "answer": answer})
+            return
+        wait = timedelta(seconds=RETRIES[self.attempts - 1])
+        self.write({"answer": answer, "next_try_at": fields.Datetime.now() + wait})
+
+    @api.autovacuum
+    def _gc_deliveries(self):
+        """The log is kept for a month."""
+        old = self.search([("state", "!=", "pending"), ("create_date", "<", f"-{LOG_DAYS}d")], limit=10_000)
+        old.unlink()
+        return len(old), len(old) == 10_000

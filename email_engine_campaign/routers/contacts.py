@@ -1,0 +1,81 @@
+"""Contacts: take many at once, list."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+
+from odoo.addons.email_engine_bridge.const import MAX_INT
+from odoo.addons.email_engine_bridge.exceptions import ApiProblem, EngineRejected
+from odoo.addons.email_engine_bridge.routers.dependencies import (
+    EngineEnv,
+    Paging,
+    RecordId,
+    WriteEnv,
+    engine_tenant,
+    get_visible,
+)
+from odoo.addons.email_engine_bridge.schemas.problem import problem_responses
+from odoo.addons.email_engine_bridge.tools.contact_rows import read_envelope
+
+from ..schemas.contacts import ContactPage, IngestSummary, contact_to_schema
+from .bodies import raw_body
+
+router = APIRouter(prefix="/contacts", tags=["contacts"])
+
+INGEST_BODY = {
+    "requestBody": {
+        "required": True,
+        "description": "JSON (array or {tenant_id, lists, tags, contacts}), NDJSON or CSV with a header line",
+        "content": {
+            "application/json": {"schema": {}},
+            "application/x-ndjson": {"schema": {"type": "string"}},
+            "text/csv": {"schema": {"type": "string"}},
+        },
+    }
+}
+
+
+@router.post("/ingest", responses=problem_responses(401, 403, 404, 413, 422, 429), openapi_extra=INGEST_BODY)
+def ingest_contacts(
+    request: Request,
+    env: WriteEnv,
+    body: Annotated[bytes, Depends(raw_body)],
+    tenant_id: Annotated[int | None, Query(ge=1, le=MAX_INT)] = None,
+    lists: Annotated[str, Query(max_length=1000, description="Names, separated by commas")] = "",
+    tags: Annotated[str, Query(max_length=1000, description="Names, separated by commas")] = "",
+) -> IngestSummary:
+    """Store up to some 100,000 contacts; the same body again changes nothing. Row errors are listed."""
+    try:
+        envelope = read_envelope(body)
+        asked = tenant_id or envelope.get("tenant_id")
+        if not isinstance(asked, int) or not 1 <= asked <= MAX_INT:
+            raise ApiProblem(422, "Say for which tenant: ?tenant_id=1, or tenant_id in the body.")
+        tenant = get_visible(env, "engine.tenant", asked)
+        groups = [_names(lists, envelope.get("lists")), _names(tags, envelope.get("tags"))]
+        summary = env["engine.contact.ingest"]._ingest(tenant, body, request.headers.get("content-type", ""), *groups)
+    except EngineRejected as error:
+        raise ApiProblem(422, str(error)) from error
+    return IngestSummary(tenant_id=tenant.id, **summary)
+
+
+@router.get("/{tenant_id:int}", responses=problem_responses(401, 404, 422, 429))
+def list_contacts(
+    tenant_id: RecordId,
+    env: EngineEnv,
+    paging: Paging,
+    email: Annotated[str | None, Query(max_length=320)] = None,
+) -> ContactPage:
+    """The contacts of a tenant, or the one with this address."""
+    domain = [("tenant_id", "=", engine_tenant(tenant_id, env).id)]
+    if email:
+        domain.append(("email", "=", email.strip().lower()))
+    contacts = env["engine.contact"].search(domain, offset=paging.offset, limit=paging.limit)
+    return ContactPage(
+        items=[contact_to_schema(one) for one in contacts], total=env["engine.contact"].search_count(domain)
+    )
+
+
+def _names(query, member):
+    if member is not None and not (isinstance(member, list) and all(isinstance(one, str) for one in member)):
+        raise ApiProblem(422, "lists and tags: send lists of names.")
+    return [name.strip()[:200] for name in [*query.split(","), *(member or [])] if name.strip()]

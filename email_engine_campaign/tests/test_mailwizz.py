@@ -1,0 +1,201 @@
+from odoo.exceptions import UserError
+from odoo.tests import freeze_time, tagged
+
+from lokario_testing.environments import mailwizz
+from odoo.addons.email_engine_bridge.tests.common import EngineCase
+from odoo.addons.queue_job.exception import RetryableJobError
+from odoo.addons.queue_job.tests.common import trap_jobs
+
+from .common import CampaignCommon
+
+
+@tagged("post_install", "-at_install")
+class TestMailWizzCampaign(CampaignCommon, EngineCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.setUpCampaigns()
+
+    def setUp(self):
+        super().setUp()
+        self.mailwizz = mailwizz.FakeMailWizz("key")
+        self.url = self.enterContext(mailwizz.serving(self.mailwizz))
+        self._add_contacts(["a@x.test", "b@x.test", "gone@x.test"])
+        self.campaign = self._create_campaign(transport="mailwizz")
+
+    def _connect(self):
+        self.tenant_a.write({"mailwizz_url": self.url, "mailwizz_key": "key"})
+        self.env.flush_all()
+
+    def test_without_an_address_it_says_what_to_fill_in(self):
+        with self.assertRaisesRegex(UserError, "MailWizz"):
+            self.campaign._send()
+
+    def test_people_message_and_unsubscribe_reach_mailwizz_once(self):
+        """An outage in the middle is tried again: nobody and nothing is there twice."""
+        self._connect()
+        answer = self.campaign._send()
+        self.assertEqual((answer["success"], answer["total_recipients"]), (True, 3))
+        self.env["engine.suppression"]._suppress(self.tenant_a, ["gone@x.test"], "unsubscribe")
+        self.mailwizz.fail_next = [503]
+        self._run_until_retry()
+        self.campaign._job_mailwizz()
+        self.campaign._job_mailwizz()
+        [uid] = self.mailwizz.campaigns
+        [list_uid] = self.mailwizz.lists
+        self.assertEqual({email for _uid, email in self.mailwizz.subscribers}, {"a@x.test", "b@x.test"})
+        self.assertEqual(self.mailwizz.campaigns[uid]["campaign[list_uid]"], list_uid)
+        self.assertEqual(self.mailwizz.campaigns[uid]["campaign[subject]"], "Bonjour [FNAME]")
+        self.assertIn("Hi [FNAME]", self.mailwizz.campaigns[uid]["html"])
+        self.assertIn("[UNSUBSCRIBE_URL]", self.mailwizz.campaigns[uid]["html"])
+        self.assertEqual(self.mailwizz.campaigns[uid]["campaign[options][url_tracking]"], "no")
+        self.assertEqual((self.campaign.state, self.campaign.mailwizz_part_ids.campaign_uid), ("sending", uid))
+        self.assertEqual(set(self._states(self.campaign).values()), {"handing", "suppressed"})
+        self.mailwizz.campaigns[uid]["status"] = "sent"
+        self._follow()
+        self.assertEqual(set(self._states(self.campaign).values()), {"sent", "suppressed"})
+
+    def test_each_subject_is_a_campaign_of_its_own(self):
+        """MailWizz's API knows no A/B test: everybody is in one list and gets one subject, counted apart."""
+        self._add_contacts([f"p{number}@x.test" for number in range(40)])
+        self._connect()
+        self.campaign.write({"subject_b": "Autre {{ first_name }}", "track_clicks": True})
+        self.campaign._send()
+        self.mailwizz.fail_next = [503]
+        self._run_until_retry()
+        self.campaign._job_mailwizz()
+        self.campaign._job_mailwizz()
+        theirs = {one["campaign[subject]"]: one for one in self.mailwizz.campaigns.values()}
+        self.assertEqual(set(theirs), {"Bonjour [FNAME]", "Autre [FNAME]"})
+        self.assertEqual((len(self.mailwizz.campaigns), len(self.mailwizz.templates)), (2, 1))
+        for one in theirs.values():
+            self.assertIn("href='https://shop.test/a?b=1&amp;c=2'", one["html"])
+            self.assertEqual(one["campaign[options][url_tracking]"], "yes")
+        for variant, subject in enumerate(("Bonjour [FNAME]", "Autre [FNAME]")):
+            people = self.campaign.recipient_ids.filtered(lambda one, variant=variant: one.variant == variant)
+            in_list = {
+                email for uid, email in self.mailwizz.subscribers if uid == theirs[subject]["campaign[list_uid]"]
+            }
+            self.assertEqual(in_list, set(people.mapped("email")))
+            self.assertTrue(in_list)
+        self.campaign.action_pause()
+        self.assertEqual({one["status"] for one in theirs.values()}, {"paused"})
+        self.campaign.action_resume()
+        theirs["Autre [FNAME]"]["status"] = "sent"
+        self._follow()
+        self.assertEqual(self.campaign.state, "sending")
+        theirs["Bonjour [FNAME]"]["status"] = "sent"
+        self._follow()
+        self.assertEqual(self.campaign.state, "sent")
+
+    def test_a_subject_that_nobody_gets_makes_no_campaign(self):
+        self._connect()
+        self.campaign.write({"subject_b": "Autre", "share_b": 100})
+        self.campaign._send()
+        self.campaign._job_mailwizz()
+        self.assertEqual([one["campaign[subject]"] for one in self.mailwizz.campaigns.values()], ["Autre"])
+
+    def test_everybody_left_before_the_hand_over(self):
+        self._connect()
+        self.campaign._send()
+        addresses = self.campaign.recipient_ids.mapped("email")
+        self.env["engine.suppression"]._suppress(self.tenant_a, addresses, "unsubscribe")
+        self.campaign._job_mailwizz()
+        self._follow()
+        self.assertEqual((self.campaign.state, self.mailwizz.campaigns), ("sent", {}))
+        self.assertEqual(set(self._states(self.campaign).values()), {"suppressed"})
+
+    def test_it_leaves_at_once_on_the_clock_of_the_customer(self):
+        self._connect()
+        self.tenant_a.tz = "America/New_York"
+        with freeze_time("2026-07-01 12:00:00"):
+            self.campaign._send()
+            self.campaign._job_mailwizz()
+        [theirs] = self.mailwizz.campaigns.values()
+        self.assertEqual(theirs["campaign[send_at]"], "2026-07-01 08:01:00")
+
+    def _run_until_retry(self):
+        """assertRaises would roll back; the journal stays, as on its own transactions."""
+        try:
+            self.campaign._job_mailwizz()
+        except RetryableJobError:
+            return
+        self.fail("the job did not ask to be tried again")
+
+    def test_a_refusal_pauses_the_campaign(self):
+        self._connect()
+        self.campaign._send()
+        self.mailwizz.api_key = "changed"
+        self.assertIn("Invalid API key", self.campaign._job_mailwizz())
+        self.campaign.invalidate_recordset()
+        self.assertEqual(self.campaign.state, "paused")
+
+    def _hand_over(self):
+        self._connect()
+        self.campaign._send()
+        self.campaign._job_mailwizz()
+        [uid] = self.mailwizz.campaigns
+        return self.mailwizz.campaigns[uid]
+
+    def _follow(self):
+        with self.enter_registry_test_mode():
+            self.env.ref("email_engine_campaign.ir_cron_follow_mailwizz").method_direct_trigger()
+        self.env.invalidate_all()
+
+    def test_buttons_reach_mailwizz(self):
+        theirs = self._hand_over()
+        self.campaign.action_pause()
+        self.assertEqual((self.campaign.state, theirs["status"]), ("paused", "paused"))
+        self.campaign.action_resume()
+        self.assertEqual((self.campaign.state, theirs["status"]), ("sending", "sending"))
+        self.mailwizz.fail_next = [503]
+        with self.assertRaisesRegex(UserError, "503"), self.env.cr.savepoint():
+            self.campaign.action_pause()
+        self.env.invalidate_all()
+        self.assertEqual((self.campaign.state, theirs["status"]), ("sending", "sending"))
+        self.campaign.action_cancel()
+        self.assertEqual(theirs["status"], "paused")
+
+    def test_end_and_unsubscribes_come_back(self):
+        """Who leaves at MailWizz gets nothing more, by any road; the campaign is sent when MailWizz says so."""
+        theirs = self._hand_over()
+        self.campaign._take_up()
+        self.assertEqual(self.campaign.state, "sending")
+        for (_list, email), record in self.mailwizz.subscribers.items():
+            record["status"] = "confirmed" if email == "gone@x.test" else "unsubscribed"
+        theirs["status"] = "sent"
+        self._follow()
+        self._follow()
+        self.assertEqual((self.campaign.state, self.campaign.unsubscribed_count), ("sent", 2))
+        again = self._create_campaign(name="Next")
+        again._populate()
+        self.assertEqual(
+            self._states(again), {"a@x.test": "suppressed", "b@x.test": "suppressed", "gone@x.test": "queued"}
+        )
+
+    def test_an_unsubscribe_is_known_before_the_next_campaign(self):
+        self._hand_over()
+        [record, *_rest] = (one for (_list, email), one in self.mailwizz.subscribers.items() if email == "a@x.test")
+        record["status"] = "unsubscribed"
+        following = self._create_campaign(name="Next", transport="mailwizz")
+        following._send()
+        following._job_mailwizz()
+        last_list = list(self.mailwizz.lists)[-1]
+        reached = {email for uid, email in self.mailwizz.subscribers if uid == last_list}
+        self.assertEqual(reached, {"b@x.test", "gone@x.test"})
+
+    def test_the_kill_switch_pauses_what_mailwizz_has(self):
+        theirs = self._hand_over()
+        with trap_jobs() as trap:
+            self.tenant_a.action_stop()
+            trap.assert_enqueued_job(self.campaign._job_halt_at_mailwizz)
+        self.campaign._job_halt_at_mailwizz()
+        self.assertEqual((self.campaign.state, theirs["status"]), ("paused", "paused"))
+
+    def test_the_kill_switch_stops_the_hand_over(self):
+        self._connect()
+        self.campaign._send()
+        self.tenant_a.action_stop()
+        self.env.flush_all()
+        self.campaign._job_mailwizz()
+        self.assertEqual((self.mailwizz.subscribers, self.mailwizz.campaigns), ({}, {}))

@@ -1,0 +1,105 @@
+import json
+import threading
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import standardwebhooks
+from odoo import fields
+from odoo.exceptions import ValidationError
+from odoo.tests import tagged
+
+from odoo.addons.email_engine_bridge.tests.common import EngineCase
+from odoo.addons.email_engine_bridge.tools import standard_webhooks
+
+
+class Receiver(BaseHTTPRequestHandler):
+    """A tenant's server: keeps what it gets, answers what it is told to."""
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.received.append((dict(self.headers.items()), body))
+        self.send_response(self.server.answers.pop(0) if self.server.answers else 204)
+        self.end_headers()
+
+    def log_message(self, *_args):
+        """Stay silent."""
+
+
+@tagged("post_install", "-at_install")
+class TestOutgoingWebhooks(EngineCase):
+    def setUp(self):
+        super().setUp()
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+        self.server.received, self.server.answers = [], []
+        thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        thread.start()
+        self.addCleanup(self.server.server_close)
+        self.addCleanup(thread.join)
+        self.addCleanup(self.server.shutdown)
+        self.secret = standard_webhooks.new_secret()
+        self.target = self.env["engine.webhook.target"].create(
+            {
+                "url": f"http://127.0.0.1:{self.server.server_port}/hook",
+                "tenant_id": self.tenant_a.id,
+                "signing_secret": self.secret,
+            }
+        )
+
+    def _add_events(self, tenant, count, kind="d"):
+        now = fields.Datetime.now()
+        for _number in range(count):
+            key = f"out-{self.env['engine.event'].search_count([])}"
+            values = {"key": key, "type": kind, "time": now, "tenant_id": tenant.id, "rcpt": "a@x.test"}
+            self.env["engine.event"].sudo().create(values)
+        self.env.flush_all()
+
+    def _run_cron(self):
+        with self.enter_registry_test_mode():
+            self.env.ref("email_engine_campaign.ir_cron_deliver_webhooks").method_direct_trigger()
+        self.env.invalidate_all()
+
+    def test_signed_complete_and_once(self):
+        """What the reference library verifies; every event once, none of another tenant, no receipts."""
+        self._add_events(self.tenant_a, 3)
+        self._add_events(self.tenant_a, 1, "r")
+        self._add_events(self.tenant_b, 2)
+        for _turn in range(3):
+            self._run_cron()
+        [(headers, body)] = self.server.received
+        payload = standardwebhooks.Webhook(self.secret).verify(body, {k.lower(): v for k, v in headers.items()})
+        self.assertEqual([one["event"] for one in payload["data"]], ["email.delivered"] * 3)
+        self.assertEqual(payload["tenant_id"], self.tenant_a.id)
+        self.assertEqual(self.target.delivery_ids.state, "sent")
+
+    def test_a_secret_that_is_none_stops_no_other_target(self):
+        broken = self.target.copy({"tenant_id": self.tenant_b.id, "signing_secret": "no base64"})
+        self._add_events(self.tenant_b, 1)
+        self._add_events(self.tenant_a, 1)
+        for _turn in range(2):  # the first one only learns up to where events are complete
+            self._run_cron()
+        self.assertEqual(broken.delivery_ids.mapped("state"), ["failed"])
+        self.assertEqual(self.target.delivery_ids.mapped("state"), ["sent"])
+
+    def test_failures_are_retried_with_the_same_id_and_given_up_at_last(self):
+        self._add_events(self.tenant_a, 1)
+        self.server.answers = [500, 302] + [500] * 20
+        for _turn in range(2):
+            self._run_cron()
+        delivery = self.target.delivery_ids
+        self.assertEqual((delivery.state, delivery.attempts, delivery.answer), ("pending", 1, "HTTP 500"))
+        for _turn in range(12):
+            delivery.next_try_at = fields.Datetime.now() - timedelta(seconds=1)
+            self._run_cron()
+        self.assertEqual((delivery.state, delivery.attempts), ("failed", 10))
+        self.assertEqual({headers["webhook-id"] for headers, _body in self.server.received}, {delivery.message_id})
+        self.server.answers = []
+        delivery.action_retry()
+        self._run_cron()
+        self.assertEqual(delivery.state, "sent")
+        self.assertEqual(len(json.loads(delivery.body)["data"]), 1)
+
+    def test_only_https_outside_of_this_machine(self):
+        with self.assertRaises(ValidationError):
+            self.target.url = "http://tenant.example/hook"
+        with self.assertRaises(ValidationError):
+            self.target.url = "ftp://127.0.0.1/"
