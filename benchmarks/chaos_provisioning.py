@@ -39,8 +39,10 @@ VISIBLE = "SELECT datname FROM pg_database WHERE NOT datistemplate AND datallowc
 def run(points: int, seed: int) -> list[str]:
     with Cluster.for_tests() as cluster, ProvisioningEnvironment(Databases(cluster), workers=WORKERS) as manager:
         manager.build_template()
+        manager.call("saas.server", "write", [manager.server_id], {"isolation": "shared"})
         broken = watch_in_the_dark(manager, DARK_PROVISIONS)
         say(f"  {DARK_PROVISIONS} provisions watched")
+        manager.call("saas.server", "write", [manager.server_id], {"isolation": "process"})
         return broken + kill_at_random(manager, points, random.Random(seed))
 
 
@@ -74,7 +76,7 @@ def settle(manager, instance: int, subdomain: str) -> list[str]:
     state, problems = manager.read("saas.instance", instance, "state"), []
     database, host = manager.database(subdomain), f"{subdomain}.localhost"
     exists = database in manager.databases()
-    folder = (data_folder() / "filestore" / database).exists()
+    folder = any((data_folder() / kept / database).exists() for kept in ("filestore", "instances"))
     status = manager.get(host)[0]
     mail_state = manager.read("saas.instance", instance, "mail_state")
     if state == "active" and not (exists and folder and status == 200):

@@ -204,19 +204,33 @@ class InstanceHost:
         self.process: subprocess.Popen | None = None
 
     def __enter__(self):
-        with self.log.open("w") as stream:
+        return self.start()
+
+    def start(self, timeout: float = 60):
+        with self.log.open("w") as stream, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
+            ready.bind(b"")  # a name of the kernel's choice
+            address = "@" + ready.getsockname()[1:].decode()
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "lokario_host", "-c", str(self.server.conf)],
-                env={**process_environment(), **self.server.variables},
+                env={**process_environment(), **self.server.variables, "NOTIFY_SOCKET": address},
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=stream,
                 start_new_session=True,
             )
-        LOGS[self.log] = 0
+            LOGS[self.log] = 0
+            ready.settimeout(timeout)
+            try:
+                ready.recv(64)
+            except TimeoutError:
+                self.stop()
+                raise Failure(f"The instances' host did not start: see {self.log}\n{tail(self.log)}") from None
         return self
 
     def __exit__(self, *_exc):
+        self.stop()
+
+    def stop(self) -> None:
         self.process.terminate()
         try:
             self.process.wait(15)

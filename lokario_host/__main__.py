@@ -6,6 +6,7 @@ import sys
 from odoo.modules.module import initialize_sys_path
 from odoo.tools import config
 
+from . import sandbox
 from .settings import Settings
 from .supervisor import Supervisor, end_with_parent
 
@@ -15,6 +16,8 @@ def main() -> None:
     initialize_sys_path()
     end_with_parent()
     logging.getLogger("lokario_host").setLevel(logging.INFO)
+    if reason := sandbox.problem():
+        raise SystemExit(f"lokario host: {reason}.")
     from odoo.addons.lokario_base.fields import get_vault
     from odoo.addons.lokario_base.tools.vault import VaultError
 

@@ -64,6 +64,9 @@ def _configure(me: dict) -> None:
     from odoo import sql_db
     from odoo.tools import config
 
+    from . import addons
+
+    addons.show(me["addons"])
     for name, value in me["options"].items():
         config[name] = value
     logging.getLogger().setLevel(logging.INFO)

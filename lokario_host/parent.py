@@ -1,4 +1,4 @@
-"""The preloaded parent: ``python -m lokario_host.parent <descriptor> <Odoo options…>``.
+"""The preloaded parent: ``python -m lokario_host.parent <descriptor> <modules> <addons folders> <Odoo options…>``.
 
 It opens no database and is told no secret: a child inherits its memory. What a child needs to know it reads itself
 from the channel that is handed through.
@@ -12,7 +12,6 @@ import signal
 import socket
 import sys
 import traceback
-from pathlib import Path
 
 import setproctitle
 
@@ -77,40 +76,26 @@ class Parent:
                 os.kill(pid, number)
 
 
-def preload(options: list[str], modules: list[str]) -> None:
+def preload(options: list[str], modules: list[str], folders: list[str]) -> None:
     """Import Odoo and ``modules`` with what they depend on; children share these pages until they write to them."""
     from odoo.tools import config
 
     config.parse_config(options, setup_logging=True)
     import odoo.http
     import odoo.service.server
-    from odoo.modules.module import Manifest, initialize_sys_path, load_openerp_module
+    from odoo.modules.module import initialize_sys_path, load_openerp_module
+
+    from . import addons
 
     setproctitle.getproctitle()  # it looks at the environment, which a child has no more
     initialize_sys_path()
-    _show_odoos_own_addons()
-    pending, seen = ["base", "web", *modules], {}
-    while pending:
-        name = pending.pop()
-        manifest = name not in seen and Manifest.for_addon(name, display_warning=False)
-        if manifest:
-            seen[name] = manifest
-            pending += manifest["depends"]
-    for name in sorted(seen, key=lambda name: _depth(name, seen)):
+    addons.show(folders)
+    found = addons.with_dependencies(["base", "web", *modules])
+    for name in sorted(found, key=lambda name: _depth(name, found)):
         load_openerp_module(name)
     odoo.service.server.load_server_wide_modules()
     gc.collect()
     gc.freeze()
-
-
-def _show_odoos_own_addons() -> None:
-    """Other addons that happen to be installed here are not for clients to find in their Apps."""
-    import odoo.addons
-    import odoo.addons.base
-    import odoo.addons.web
-
-    own = {str(Path(module.__file__).parents[1]) for module in (odoo.addons.base, odoo.addons.web)}
-    odoo.addons.__path__ = [folder for folder in odoo.addons.__path__ if folder in own]
 
 
 def _depth(name: str, manifests: dict) -> int:
@@ -118,6 +103,6 @@ def _depth(name: str, manifests: dict) -> int:
 
 
 if __name__ == "__main__":
-    descriptor, names, *arguments = sys.argv[1:]
-    preload(arguments, [name for name in names.split(",") if name])
+    descriptor, names, folders, *arguments = sys.argv[1:]
+    preload(arguments, names.split(","), [folder for folder in folders.split(",") if folder])
     Parent(socket.socket(fileno=int(descriptor))).run()

@@ -6,6 +6,7 @@ import psycopg2
 from odoo.sql_db import connection_info_for
 
 CHANNEL = "lokario_gate"
+APPLICATION = "lokario_host"  # by this name the manager sees that somebody runs its instances
 QUERY = """
 SELECT host, database, state, tenant_role, tenant_secret, tenant_uid, idle_minutes, coalesce(modules, '')
   FROM lokario_gate_route WHERE tenant_role IS NOT NULL
@@ -52,7 +53,7 @@ class Manager:
 
     def _connect(self) -> None:
         _name, info = connection_info_for(self.database)
-        self.connection = psycopg2.connect(**info)
+        self.connection = psycopg2.connect(**info | {"application_name": APPLICATION})
         self.connection.autocommit = True
         with self.connection.cursor() as cursor:
             cursor.execute(f"LISTEN {CHANNEL}")

@@ -1,7 +1,8 @@
 """What the children's parent sees of the machine.
 
 As root it gets a view of its own: other processes are out of sight, and of what belongs to the manager only the code
-and the instances' folders are there. Otherwise instances are kept apart by their processes and database roles alone.
+and the instances' folders are there. Where the kernel does not let root do that (a container without CAP_SYS_ADMIN)
+each instance still has a user of its own. Otherwise they are kept apart by their processes and database roles alone.
 """
 
 import os
@@ -13,21 +14,24 @@ from pathlib import Path
 
 HIDDEN = ("/root", "/home", "/tmp")  # noqa: S108  and what the manager names
 UNSHARE = ("unshare", "--mount", "--pid", "--fork", "--kill-child=SIGKILL", "--propagation", "private")
-# $1: stage, then the hidden folders, "--", the shown ones, "--", the command.
-VIEW = """
+STAGE = "/run/lokario-host"  # where a view is put together; it is in nobody's way, and empty again afterwards
+# The shown folders, "--", the hidden ones, "--", the command.
+VIEW = f"""
 set -e
-stage=$1; shift
+umask 022
+stage={STAGE}
+mkdir -p "$stage"
 mount -t tmpfs -o mode=755 lokario "$stage"
-hidden=
-while [ "$1" != -- ]; do hidden="$hidden $1"; shift; done; shift
 while [ "$1" != -- ]; do
     mkdir -p "$stage/view$1"; mount --rbind "$1" "$stage/view$1"; shift
 done; shift
-for folder in $hidden; do
-    if [ -d "$stage/view$folder" ]; then mount --rbind "$stage/view$folder" "$folder"
-    elif [ "$folder" = /tmp ]; then mount -t tmpfs -o mode=1777 lokario /tmp
-    elif [ -d "$folder" ]; then mount -t tmpfs -o mode=755 lokario "$folder"; fi
-done
+while [ "$1" != -- ]; do
+    if [ -d "$stage/view$1" ]; then mount --rbind "$stage/view$1" "$1"
+    elif [ "$1" = /tmp ]; then mount -t tmpfs -o mode=1777 lokario /tmp
+    elif [ -d "$1" ]; then mount -t tmpfs -o mode=755 lokario "$1"; fi
+    shift
+done; shift
+umount -l "$stage"
 mount -t proc -o hidepid=2 proc /proc
 exec "$@"
 """
@@ -42,14 +46,30 @@ def is_available() -> bool:
     return subprocess.run(trial, capture_output=True).returncode == 0
 
 
-def command(arguments: list[str], shown: list[Path], hidden: list[Path], stage: Path) -> list[str]:
+def command(arguments: list[str], shown: list[Path], hidden: list[Path]) -> list[str]:
     """``arguments`` so that they run with a view of their own, where this machine can give one."""
     if not is_available():
         return arguments
-    stage.mkdir(parents=True, exist_ok=True)
-    shown = [str(path) for path in _outermost(shown)]
-    hidden = [str(path) for path in _outermost([*map(Path, HIDDEN), *hidden])]
-    return [*UNSHARE, "sh", "-c", VIEW, "sh", str(stage), *hidden, "--", *shown, "--", *arguments]
+    closed = [folder for path in shown for folder in path.parents if _is_closed(folder)]
+    hidden = [str(path) for path in _outermost([*map(Path, HIDDEN), *hidden, *closed])]
+    return [*UNSHARE, "sh", "-c", VIEW, "sh", *map(str, _outermost(shown)), "--", *hidden, "--", *arguments]
+
+
+def problem() -> str:
+    """Why this machine cannot run instances as users of their own; "" when it can, or when nobody asks for it."""
+    if os.getuid() or is_available():
+        return ""
+    closed = next((folder for path in code_folders() for folder in (path, *path.parents) if _is_closed(folder)), None)
+    if not closed:
+        return ""
+    return (
+        f"the users of instances cannot read the code below {closed}, and this machine lets root give nobody a view of "
+        "his own (CAP_SYS_ADMIN): keep the suite and its cache (XDG_CACHE_HOME) where everybody may read"
+    )
+
+
+def _is_closed(folder: Path) -> bool:
+    return not folder.stat().st_mode & 0o001
 
 
 def code_folders() -> list[Path]:

@@ -1,13 +1,14 @@
 """What the supervisor is told by odoo.conf, and what it tells the instances' processes."""
 
 import os
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from odoo.tools import config
 
-from . import sandbox
+from . import addons, sandbox
 from .routes import Instance
 
 HERE = Path(__file__).resolve().parent.parent
@@ -23,11 +24,15 @@ LIMITS = {
 
 @dataclass(frozen=True)
 class Settings:
-    """``folder`` holds a folder for each instance, ``sockets`` a listening socket for each active one."""
+    """``folder`` holds a folder for each instance, ``sockets`` a listening socket for each active one.
+
+    ``addons`` holds copies of what templates name besides Odoo's own modules.
+    """
 
     manager_database: str
     folder: Path
     sockets: Path
+    addons: Path
 
     @classmethod
     def read(cls):
@@ -38,10 +43,13 @@ class Settings:
             manager_database=server_setting("MANAGER_DB") or "lokario",
             folder=data / "instances",
             sockets=data / "sockets",
+            addons=data / "addons",
         )
 
     def of(self, instance: Instance, password: str) -> dict:
-        """Everything that the process of ``instance`` is told."""
+        """Everything that the process of ``instance`` is told; raises ValueError when it would be root's."""
+        if os.getuid() == 0 and not instance.uid:
+            raise ValueError("the manager does not run as root, so it has given the instance no user of its own")
         home = self.folder / instance.database
         options = {
             "db_name": [instance.database],
@@ -60,7 +68,8 @@ class Settings:
         }
         return {
             "database": instance.database,
-            "uid": instance.uid if sandbox.is_available() else 0,
+            "addons": addons.copy_others(instance.modules.split(","), self.addons),
+            "uid": instance.uid if os.getuid() == 0 else 0,
             "idle_seconds": instance.idle_minutes * 60,
             "limits": LIMITS,
             "options": options,
@@ -71,13 +80,16 @@ class Settings:
         options = {"--http-interface": "127.0.0.1", "--db_host": config["db_host"], "--db_port": config["db_port"]}
         given = [f"{name}={value}" for name, value in options.items() if value]
         given += ["--load=base,rpc,web", f"--data-dir={self.folder}", "--no-database-list", "--db_user=nobody"]
-        python = [sys.executable, "-m", "lokario_host.parent", str(descriptor), ",".join(modules), *given]
-        self.folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(self.addons, ignore_errors=True)  # the code may be another one since
+        for folder in (self.folder, self.addons):
+            folder.mkdir(parents=True, exist_ok=True)
+        folders = addons.copy_others(modules, self.addons)
+        python = [sys.executable, "-m", "lokario_host.parent", str(descriptor)]
+        python += [",".join(modules), ",".join(folders), *given]
         host = str(config["db_host"] or "")
-        shown = [*sandbox.code_folders(), HERE / "lokario_host", self.folder]
+        shown = [*sandbox.code_folders(), HERE / "lokario_host", self.folder, self.addons]
         shown += [Path(host)] if host.startswith("/") else []
-        hidden = [HERE, Path(config["data_dir"]).resolve()]
-        return sandbox.command(python, shown, hidden, self.sockets.parent / "stage")
+        return sandbox.command(python, shown, [HERE, Path(config["data_dir"]).resolve()])
 
     def parent_environment(self) -> dict[str, str]:
         """Nothing of the manager's: what a parent knows, its children could read."""

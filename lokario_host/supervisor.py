@@ -80,6 +80,8 @@ class Supervisor:
         signal.signal(signal.SIGINT, self._end)
         self.settings.sockets.mkdir(parents=True, exist_ok=True)
         self.settings.sockets.chmod(0o700)
+        self._follow_manager()
+        notify_ready()
         while True:
             self._follow_manager()
             for key, _events in self.selector.select(LOOK):
@@ -149,13 +151,12 @@ class Supervisor:
         slot.channel, handed = socket.socketpair()
         slot.started = time.monotonic()
         try:
-            password = self.unseal(slot.instance)
+            me = self.settings.of(slot.instance, self.unseal(slot.instance)) | {"jobs_due": jobs_due}
         except ValueError as error:
-            _logger.error("%s cannot be entered: %s", slot.instance.database, error)
+            _logger.error("%s cannot be started: %s", slot.instance.database, error)
             slot.channel = None
             self._rest(slot)
             return
-        me = self.settings.of(slot.instance, password) | {"jobs_due": jobs_due}
         slot.channel.sendall(json.dumps(me).encode() + b"\n")
         with handed:
             descriptors = (slot.listening.fileno(), handed.fileno())
@@ -195,7 +196,12 @@ class Supervisor:
     # === PARENT === #
 
     def _has_parent(self, instance: Instance) -> bool:
+        """Whether there is a parent; it imports the modules of another template as soon as nobody depends on it."""
         wanted = set(instance.modules.split(",")) - {""}
+        is_idle = not any(slot.channel for slot in (*self.slots.values(), *self.leaving))
+        if self.parent and self.parent.poll() is None and is_idle and not wanted <= self.modules:
+            self.parent.kill()
+            self.parent.wait()
         if self.parent is None or self.parent.poll() is not None:
             self.modules |= wanted
             self._start_parent()
@@ -240,6 +246,13 @@ class Supervisor:
 def _jitter(slot: Slot) -> float:
     """The same for one instance each time, so that it is not put off again and again."""
     return random.Random(slot.instance.database).uniform(0, JOB_JITTER)  # noqa: S311
+
+
+def notify_ready() -> None:
+    """Tell systemd, or whoever started us in its way, that instances can be visited."""
+    if address := os.environ.get("NOTIFY_SOCKET"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+            systemd.sendto(b"READY=1", address.replace("@", "\0", 1))
 
 
 def end_with_parent() -> None:

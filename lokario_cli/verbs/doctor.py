@@ -2,6 +2,7 @@
 
 import configparser
 import os
+import subprocess
 
 from ..paths import ROOT
 
@@ -29,6 +30,8 @@ def findings():
     ready = odoo_source.is_there() and is_there()
     yield "Python packages", ready, str(venv()) if ready else "any verb that needs them sets them up"
     yield postgresql(ready)
+    if ready:
+        yield instances()
     for need, commands in SYSTEM_PACKAGES.items():
         for command, package in commands.items():
             path = find_command(command)
@@ -60,6 +63,20 @@ def postgresql(ready: bool):
         except (Failure, OSError) as error:
             return "PostgreSQL", False, str(error)
     return "PostgreSQL", ready, "embedded 18 (without pg_trgm and unaccent); PGHOST names another"
+
+
+def instances():
+    """What keeps clients' instances apart on this machine: docs/saas.md, "A process for each instance"."""
+    from ..paths import ROOT, venv_python
+
+    code = "from lokario_host import sandbox; print(sandbox.problem() or sandbox.is_available())"
+    done = subprocess.run([venv_python(), "-c", code], cwd=ROOT, capture_output=True, text=True)
+    said = done.stdout.strip() or done.stderr.strip()[-200:]
+    if os.getuid():
+        return "instances", True, "apart by process and database role only; as root each has a user of its own"
+    apart = "apart by process, database role, user"
+    views = {"True": f"{apart} and view of the machine", "False": f"{apart}; no view of their own (CAP_SYS_ADMIN)"}
+    return "instances", said in views, views.get(said, said)
 
 
 def setting(name: str) -> str:

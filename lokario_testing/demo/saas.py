@@ -8,6 +8,7 @@ import time
 from lokario_cli.console import Failure, say
 
 from ..environments.client import OdooClient
+from ..environments.processes import end_process, process_of
 
 CLIENT = {"name": "Boulangerie Martin", "email": "claire@boulangerie-martin.test", "company_type": "company"}
 SUBDOMAIN = "boulangerie-martin"
@@ -32,6 +33,22 @@ def provision(stage) -> None:
     database = client.read("saas.instance", instance, "database_name")["database_name"]
     OdooClient(stage.server.url, row["host"]).login(database, row["admin_login"], password)
     stage.tell("Its administrator logged in with the mailed password", row["url"], f"{row['admin_login']} / {password}")
+    _stop_and_visit(stage, instance, database, row)
+
+
+def _stop_and_visit(stage, instance: int, database: str, row: dict) -> None:
+    """Nobody is there, so its process ends and costs nothing; the next visitor starts it again."""
+    end_process(database)
+    start = time.monotonic()
+    status, _page = OdooClient(stage.server.url, row["host"]).open("/web/login")
+    took, process = time.monotonic() - start, process_of(database)
+    if status != 200 or not process:
+        raise Failure(f"The stopped instance did not start: HTTP {status}; see {stage.host.log}")
+    role = stage.client.read("saas.instance", instance, "tenant_role")["tenant_role"]
+    user = process.uids().real
+    stage.tell(f"Stopped, it was started by its next visitor in {took:.1f} s", row["url"])
+    stage.tell("It has a process, a system user and a PostgreSQL role of its own", f"process {process.pid}",
+               f"user {user}, role {role}")  # fmt: skip
 
 
 def suspend_and_reactivate(stage) -> None:
@@ -57,7 +74,7 @@ def suspend_and_reactivate(stage) -> None:
 
 def _server(client, port: int) -> int:
     """The machine's server record; its names are fixed while instances of people live on it."""
-    public = {"base_domain": "localhost", "protocol": "http", "public_port": port}
+    public = {"base_domain": "localhost", "protocol": "http", "public_port": port, "isolation": "process"}
     server = client.find("saas.server", []) or client.create("saas.server", {"name": "This machine", **public})
     current = client.read("saas.server", server, *public)
     changed = {name: value for name, value in public.items() if current[name] != value}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lokario_cli.console import Failure, Phases
 from lokario_cli.odoo_process import (
+    InstanceHost,
     Server,
     command,
     free_port,
@@ -28,11 +29,12 @@ KEYS = STATE / "demo-keys.json"
 
 @dataclass
 class Demo:
-    """``mail`` and ``provider`` are the mail provider of companies and customers (IMAP, SMTP), ``smtp`` our own
-    system server. ``rows`` collects what the closing table says: (what, where, login).
+    """``host`` runs the instances of ``server``; ``mail`` and ``provider`` are the mail provider of everybody else
+    (IMAP, SMTP), ``smtp`` our own system server. ``rows`` collects what the closing table says: (what, where, login).
     """
 
     server: Server
+    host: InstanceHost
     mail: MailEnvironment
     provider: SmtpServer
     smtp: SmtpServer

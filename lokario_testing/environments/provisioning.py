@@ -55,7 +55,7 @@ class ProvisioningEnvironment:
         environment: Databases,
         places: int = 100,
         modules: str = TEMPLATE_MODULES,
-        isolation: str = "shared",
+        isolation: str = "process",
         **options,
     ):
         self.environment = environment

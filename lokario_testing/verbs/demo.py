@@ -51,7 +51,7 @@ def tell_refusals(play, stage) -> None:
 
 def set_up(bound: dict[str, str], phases, servers: ExitStack):
     """Start PostgreSQL, the mail provider and the manager's server; return the stage."""
-    from lokario_cli.odoo_process import Server, serving_options
+    from lokario_cli.odoo_process import InstanceHost, Server, serving_options
     from lokario_cli.setup.postgres import Cluster
 
     from ..demo.stage import Demo, demo_keys, found_company, install_manager, log_in, refuse_taken_port
@@ -77,7 +77,8 @@ def set_up(bound: dict[str, str], phases, servers: ExitStack):
             "SMTP_ENCRYPTION": "none",
         }
         server = servers.enter_context(Server("demo", serving_options(cluster, **bound), {**keys, **system_mail}))
+        host = servers.enter_context(InstanceHost(server))
         client = log_in(server, keys["ADMIN_PASSWORD"])
-    stage = Demo(server, mail, provider, smtp, client, phases)
+    stage = Demo(server, host, mail, provider, smtp, client, phases)
     stage.tell("The manager is served", stage.home, f"admin / {keys['ADMIN_PASSWORD']}")
     return stage

@@ -27,6 +27,7 @@ from ..tools.postgres_admin import CLUSTER, OwnerMark, PostgresAdmin
 from ..tools.probe import Probe
 
 MANAGER_PARAMETER = "saas.manager_uuid"
+HOST_APPLICATION = "lokario_host"  # as which the supervisor of instances is connected to the manager's database
 
 
 class SaasServer(models.Model):
@@ -85,7 +86,7 @@ class SaasServer(models.Model):
     db_password = Secret("PostgreSQL Password", destination=("db_host", "db_port", "db_user"))
     isolation = fields.Selection(
         [("process", "A process and role for each instance"), ("shared", "One process and role for all")],
-        default="shared",
+        default=lambda self: self._default_isolation(),
         required=True,
         help="For new instances. A process for each needs `./lokario host` beside this Odoo, and a PostgreSQL (16 or "
         "newer) prepared by deploy/postgresql.sql. With one process for all, whoever administers an instance can reach "
@@ -108,6 +109,13 @@ class SaasServer(models.Model):
             "INSERT INTO ir_config_parameter (key, value) VALUES (%s, %s) ON CONFLICT (key) DO NOTHING",
             [MANAGER_PARAMETER, str(uuid.uuid4())],
         )
+
+    def _default_isolation(self):
+        """A process for each instance wherever this Odoo's PostgreSQL is prepared for it."""
+        try:
+            return "process" if self.new()._get_postgres__().is_prepared() else "shared"
+        except ServerUnreachable:
+            return "process"
 
     def _compute_capacity(self):
         counts = dict(
@@ -172,6 +180,14 @@ class SaasServer(models.Model):
                 self.env._(
                     "The PostgreSQL of server “%s” is not prepared for instances with a role of their own: let its "
                     "superuser run deploy/postgresql.sql.",
+                    self.name,
+                )
+            )
+        if self.isolation == "process" and not postgres.has_visitor(self.env.cr.dbname, HOST_APPLICATION):
+            raise UserError(
+                self.env._(
+                    "Nothing runs the processes of instances on server “%s”: start `./lokario host` beside this Odoo, "
+                    "with the same configuration and environment.",
                     self.name,
                 )
             )

@@ -237,6 +237,13 @@ class PostgresAdmin:
             cursor.execute(PREPARED)
             return cursor.fetchone() is not None
 
+    def has_visitor(self, database, application):
+        """Whether a program called ``application`` is connected to ``database``."""
+        with self._autocommit() as cursor:
+            query = "SELECT 1 FROM pg_stat_activity WHERE datname = %s AND application_name = %s"
+            cursor.execute(query, [database, application])
+            return cursor.fetchone() is not None
+
     def create_role(self, database, role, password, connections):
         """The role that may enter ``database`` and nothing else; done again it gets the given password.
 

@@ -65,6 +65,14 @@ def provisioning(environment):
 
 
 @pytest.fixture
+def isolated(provisioning, request):
+    """How new instances run meanwhile: in a process of their own, or the shared one."""
+    provisioning.call("saas.server", "write", [provisioning.server_id], {"isolation": request.param})
+    yield request.param
+    provisioning.call("saas.server", "write", [provisioning.server_id], {"isolation": "process"})
+
+
+@pytest.fixture
 def mails(provisioning):
     """Wait for the mails received since the beginning of the test."""
     provisioning.mails.received.clear()

@@ -21,7 +21,12 @@ def traces(environment, subdomain):
     sql = environment.environment.cluster.psql
     return {
         "database": [name for name in environment.databases() if name == database],
-        "folder": [path for path in (data_folder() / "filestore").glob(database)],
+        "folder": [path for kept in ("filestore", "instances") for path in (data_folder() / kept).glob(database)],
+        "role": sql(
+            "SELECT rolname FROM pg_roles WHERE rolname IN"
+            f" (SELECT tenant_role FROM saas_instance WHERE database_name = '{database}')",
+            environment.manager,
+        ),
         "route": sql(f"SELECT host FROM lokario_gate_route WHERE database = '{database}'", environment.manager),
         "job": sql(
             f"SELECT uuid FROM queue_job WHERE name = 'Provision {database}' AND state NOT IN ('done', 'cancelled')",
@@ -36,10 +41,11 @@ def wait_until_nothing_is_left(environment, subdomain):
         assert time.monotonic() < deadline, left
 
 
-NOTHING = {"database": [], "folder": [], "route": "", "job": ""}
+NOTHING = {"database": [], "folder": [], "role": "", "route": "", "job": ""}
 
 
-def test_the_four_scenarios(provisioning, mails):
+@pytest.mark.parametrize("isolated", ["process", "shared"], indirect=True)
+def test_the_four_scenarios(provisioning, mails, isolated):
     """Provision, suspend, reactivate, terminate: each with its mail, as the seed document tells them."""
     environment, subdomain = provisioning, name()
     host = f"{subdomain}.localhost"
@@ -146,7 +152,8 @@ def test_two_requests_for_the_last_place(provisioning, mails):
         environment.call("saas.server", "write", [environment.server_id], {"max_instances": environment.places})
 
 
-def test_suspending_cuts_everything_within_a_second(provisioning, mails):
+@pytest.mark.parametrize("isolated", ["process", "shared"], indirect=True)
+def test_suspending_cuts_everything_within_a_second(provisioning, mails, isolated):
     import websocket
 
     environment, subdomain = provisioning, name()
@@ -168,18 +175,25 @@ def test_suspending_cuts_everything_within_a_second(provisioning, mails):
         environment.post("/web/session/get_session_info", {"params": {}}, host=host, Cookie=cookie)
     assert refused.value.code == 503
     assert json.load(refused.value)["error"]["code"] == 503
-    hidden = environment.environment.cluster.psql(
-        f"SELECT datistemplate FROM pg_database WHERE datname = '{environment.database(subdomain)}'"
-    )
-    assert hidden == "t", "Odoo's cron workers leave out what is a template"
+    database = environment.database(subdomain)
+    hidden, inside = environment.environment.cluster.psql(
+        f"SELECT datistemplate, (SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}')"
+        f" FROM pg_database WHERE datname = '{database}'"
+    ).split("|")
+    assert hidden == ("t" if isolated == "shared" else "f"), "Odoo's cron workers leave out what is a template"
+    assert inside == "0"
     start = time.monotonic()
     environment.call("saas.instance", "action_reactivate", [instance])
     assert environment.get(host)[0] == 200
     assert time.monotonic() - start <= 1
 
 
-def test_the_jobs_of_a_suspended_instance_do_not_run(provisioning, mails):
-    """Not by a cron worker that looks, not by one that had listed its database before; those of others run on."""
+@pytest.mark.parametrize("isolated", ["shared"], indirect=True)
+def test_the_jobs_of_a_suspended_instance_do_not_run(provisioning, mails, isolated):
+    """In the shared process: not by a cron worker that looks, not by one that had listed its database before.
+
+    Those of others run on.
+    """
     environment, asleep, awake = provisioning, name(), name()
     template = environment.read("saas.template", environment.template_id, "template_db")
     with marking_jobs(environment, template):

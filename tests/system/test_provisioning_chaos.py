@@ -3,13 +3,16 @@
 import random
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from benchmarks.chaos_provisioning import kill_at_random, watch_in_the_dark
 from lokario_testing.environments.provisioning import ProvisioningEnvironment
 
 SEED = 20260314
 
 
-def test_nothing_unfinished_is_seen(provisioning):
+@pytest.mark.parametrize("isolated", ["shared"], indirect=True)
+def test_nothing_unfinished_is_seen(provisioning, isolated):
     assert watch_in_the_dark(provisioning, 3) == []
 
 

@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import psycopg2
 import pytest
@@ -15,6 +14,7 @@ from fleet import wait_until
 
 from lokario_cli.paths import ROOT
 from lokario_testing.environments.databases import data_folder
+from lokario_testing.environments.processes import process_of
 from lokario_testing.environments.provisioning import ProvisioningEnvironment
 
 IDLE = 0.05  # minutes
@@ -52,17 +52,6 @@ def neighbours(manager):
     return instances
 
 
-def process_of(database):
-    """(process, user) of an instance, None while it sleeps."""
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if (folder / "cmdline").read_bytes().rstrip(b"\0") == f"lokario instance {database}".encode():
-                return int(folder.name), int(re.search(r"Uid:\s+(\d+)", (folder / "status").read_text()).group(1))
-        except OSError:
-            continue
-    return None
-
-
 def test_the_four_scenarios(manager, mails):
     subdomain = name()
     host, database, login = f"{subdomain}.localhost", manager.database(subdomain), f"{subdomain}@client.test"
@@ -79,7 +68,7 @@ def test_the_four_scenarios(manager, mails):
     assert manager.environment.cluster.psql(owners, database) == role
     home = data_folder() / "instances" / database
     if os.getuid() == 0:
-        assert home.stat().st_uid == process_of(database)[1] > 0
+        assert home.stat().st_uid == process_of(database).uids().real > 0
         assert home.stat().st_mode & 0o077 == 0
 
     start = time.monotonic()
@@ -140,7 +129,7 @@ def test_a_due_job_wakes_a_stopped_instance(manager, neighbours):
 def test_a_killed_process_is_started_again(manager, neighbours):
     subdomain = next(iter(neighbours))
     assert manager.get(f"{subdomain}.localhost")[0] == 200
-    os.kill(process_of(manager.database(subdomain))[0], 9)
+    os.kill(process_of(manager.database(subdomain)).pid, 9)
     wait_until(lambda: manager.get(f"{subdomain}.localhost")[0] == 200, 10)
 
 
@@ -302,8 +291,8 @@ def test_a_clients_process_sees_nothing_else(manager, neighbours, sight):
     own, neighbour = (manager.database(subdomain) for subdomain in neighbours)
     for subdomain in neighbours:
         assert manager.get(f"{subdomain}.localhost")[0] == 200
-    process, user = process_of(own)
-    other, other_user = process_of(neighbour)
+    process, user = process_of(own).pid, process_of(own).uids().real
+    other, other_user = process_of(neighbour).pid, process_of(neighbour).uids().real
     names = {
         "data": data_folder(), "neighbour_home": data_folder() / "instances" / neighbour, "conf": manager.server.conf,
         "suite": ROOT, "neighbour_socket": data_folder() / "sockets" / f"{neighbour}.sock", "neighbour_process": other,
