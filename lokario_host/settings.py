@@ -43,7 +43,7 @@ class Settings:
             manager_database=server_setting("MANAGER_DB") or "lokario",
             folder=data / "instances",
             sockets=data / "sockets",
-            addons=data / "addons",
+            addons=data / "instance-addons",  # not `addons`: there Odoo itself looks for modules
         )
 
     def of(self, instance: Instance, password: str) -> dict:

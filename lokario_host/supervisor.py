@@ -22,7 +22,8 @@ _logger = logging.getLogger(__name__)
 
 LOOK = 0.5  # seconds between two looks at the clock
 RETRY = 1.0  # seconds until the manager is asked again
-PATIENCE = 5  # seconds between the request to end and SIGKILL
+PATIENCE = 0.5  # seconds between the request to end and SIGKILL
+PATIENT_LOOK = 0.1  # seconds between two looks at the clock while somebody is asked to end
 SHORT_LIFE = 10  # seconds; who dies younger waits before it is started again
 MAX_BACK_OFF = 60  # seconds
 JOB_JITTER = 20  # seconds over which due jobs of sleeping instances are spread
@@ -84,7 +85,7 @@ class Supervisor:
         notify_ready()
         while True:
             self._follow_manager()
-            for key, _events in self.selector.select(LOOK):
+            for key, _events in self.selector.select(PATIENT_LOOK if self.leaving else LOOK):
                 key.data()
             self._look_at_the_clock()
 

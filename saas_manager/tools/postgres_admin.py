@@ -16,7 +16,7 @@ from ..exceptions import DatabaseInTheWay, NotOurs, ServerUnreachable
 
 CONNECT_TIMEOUT = 5  # seconds
 DROP_ATTEMPTS = 5
-LEAVING = 0.5  # seconds until sessions of a process that was told to end are ended from outside
+LEAVING = 2.0  # seconds until sessions of a process that was told to end are ended from outside
 LEAVING_PAUSE = 0.02
 MARK = "lokario-saas"
 SEED = "lokario_seed"

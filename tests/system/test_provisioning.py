@@ -185,7 +185,7 @@ def test_suspending_cuts_everything_within_a_second(provisioning, mails, isolate
     start = time.monotonic()
     environment.call("saas.instance", "action_reactivate", [instance])
     assert environment.get(host)[0] == 200
-    assert time.monotonic() - start <= 1
+    assert time.monotonic() - start <= (1 if isolated == "shared" else 3), "a process of its own has to start first"
 
 
 @pytest.mark.parametrize("isolated", ["shared"], indirect=True)

@@ -257,8 +257,8 @@ def test_a_server_action_of_a_client_finds_only_his_own(manager, neighbours, cli
 
 
 SIGHTS = [
-    "[entry for entry in os.listdir('{data}') if entry not in ('instances', 'addons')][0]",
-    "os.listdir('{data}/addons')[0]",  # nothing of the suite: no template names any of it
+    "[entry for entry in os.listdir('{data}') if entry not in ('instances', 'instance-addons')][0]",
+    "os.listdir('{data}/instance-addons')[0]",  # nothing of the suite: no template names any of it
     "os.listdir('{neighbour_home}')",
     "open('{conf}').read()",
     "os.listdir('{suite}/saas_manager')",
