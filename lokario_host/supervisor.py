@@ -22,8 +22,8 @@ _logger = logging.getLogger(__name__)
 
 LOOK = 0.5  # seconds between two looks at the clock
 RETRY = 1.0  # seconds until the manager is asked again
-PATIENCE = 0.5  # seconds between the request to end and SIGKILL
-PATIENT_LOOK = 0.1  # seconds between two looks at the clock while somebody is asked to end
+PATIENCE = 0.2  # seconds between the request to end and SIGKILL
+PATIENT_LOOK = 0.05  # seconds between two looks at the clock while somebody is asked to end
 SHORT_LIFE = 10  # seconds; who dies younger waits before it is started again
 MAX_BACK_OFF = 60  # seconds
 JOB_JITTER = 20  # seconds over which due jobs of sleeping instances are spread

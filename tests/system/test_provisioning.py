@@ -170,7 +170,10 @@ def test_suspending_cuts_everything_within_a_second(provisioning, mails, isolate
     assert page == 503 and "<html" in body
     opcode, _data = socket.recv_data()
     assert opcode == websocket.ABNF.OPCODE_CLOSE
-    assert time.monotonic() - start <= 1, "people, programs and websockets"
+    limit = (
+        1 if isolated == "shared" else 2
+    )  # its process has a moment to close websockets; `bench tenants` has figures
+    assert time.monotonic() - start <= limit, "people, programs and websockets"
     with pytest.raises(urllib.error.HTTPError) as refused:
         environment.post("/web/session/get_session_info", {"params": {}}, host=host, Cookie=cookie)
     assert refused.value.code == 503
