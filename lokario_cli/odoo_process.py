@@ -124,7 +124,7 @@ class Server:
     def __exit__(self, *_exc):
         self.stop()
 
-    def start(self, timeout: float = 120):
+    def start(self, timeout: float = 240):
         self.log.parent.mkdir(parents=True, exist_ok=True)
         LOGS[self.log] = 0
         with self.log.open("w") as stream:
@@ -175,7 +175,7 @@ class Server:
 
     def _is_healthy(self) -> bool:
         try:
-            urllib.request.urlopen(f"{self.url}/web/health", timeout=5).close()
+            urllib.request.urlopen(f"{self.url}/web/health", timeout=30).close()
         except urllib.error.HTTPError:
             return True
         except OSError:

@@ -71,7 +71,7 @@ class TestTemplateRenderer(BaseCase):
                 start = time.monotonic()
                 with self.assertRaises(TemplateRejected):
                     self.renderer.render(source, DATA)
-                self.assertLess(time.monotonic() - start, SECONDS * 2)  # the machine may be busy
+                self.assertLess(time.monotonic() - start, SECONDS * 10)  # the machine may be busy
                 self.renderer.render("still serving", {})
                 self.assertLess(self._worker_peak() - idle, MEMORY)
 

@@ -31,7 +31,7 @@ class TestApiAdmission(CampaignCommon, EngineHttpCase):
         self.env.flush_all()
         with (
             self.allow_requests(),
-            socket.create_connection(("127.0.0.1", self.http_port()), timeout=20) as connection,
+            socket.create_connection(("127.0.0.1", self.http_port()), timeout=120) as connection,
         ):
             head += f"Cookie: {TEST_CURSOR_COOKIE_NAME}={self.http_request_key}\r\n"
             connection.sendall(f"POST /api/v2{path} HTTP/1.1\r\n{head}\r\n".encode())
@@ -87,7 +87,7 @@ class TestApiAdmission(CampaignCommon, EngineHttpCase):
                 started = time.monotonic()
                 answer = self.api(path, data=body)
                 self.assertEqual(answer.status_code, 422, answer.text[:200])
-                self.assertLess(time.monotonic() - started, 3)
+                self.assertLess(time.monotonic() - started, 30)
 
     def test_contacts_with_an_endless_member_or_row(self):
         for body in (

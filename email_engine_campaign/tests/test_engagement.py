@@ -31,7 +31,7 @@ class TestEngagement(CampaignCommon, EngineHttpCase):
         self.recipient = self.campaign.recipient_ids
 
     def _get(self, url, **options):
-        return self.opener.get(url, allow_redirects=False, timeout=30, **options)
+        return self.opener.get(url, allow_redirects=False, timeout=120, **options)
 
     def _suppressed(self):
         self.env["engine.suppression"].invalidate_model()
@@ -50,7 +50,7 @@ class TestEngagement(CampaignCommon, EngineHttpCase):
             {"data": {"List-Unsubscribe": "One-Click"}},
             {"files": {"List-Unsubscribe": (None, "One-Click")}},
         ):
-            answer = self.opener.post(url, allow_redirects=False, timeout=30, **encoding)
+            answer = self.opener.post(url, allow_redirects=False, timeout=120, **encoding)
             self.assertEqual((answer.status_code, answer.text), (200, "OK"))
             self.assertNotIn("Location", answer.headers)
         self.assertEqual(self._suppressed(), ["jean@x.test"])
@@ -66,7 +66,7 @@ class TestEngagement(CampaignCommon, EngineHttpCase):
         other = self.tenant_a._get_addresses().token("open", self.recipient.id)
         head, _slash, token = url.rpartition("/")
         for forged in (token[:-1], token[::-1], other, "a" * 32, "1"):
-            answer = self.opener.post(f"{head}/{forged}", data={"List-Unsubscribe": "One-Click"}, timeout=30)
+            answer = self.opener.post(f"{head}/{forged}", data={"List-Unsubscribe": "One-Click"}, timeout=120)
             self.assertEqual(answer.status_code, 404)
         self.assertEqual(self._suppressed(), [])
 
@@ -111,11 +111,11 @@ class TestEngagement(CampaignCommon, EngineHttpCase):
             answer = self._get(page)
             for name, value in HEADERS.items():
                 self.assertEqual(answer.headers[name], value, page)
-            answer = self.opener.post(page, data={"list": "x" * 1_000_000}, timeout=30)
+            answer = self.opener.post(page, data={"list": "x" * 1_000_000}, timeout=120)
             self.assertEqual(answer.status_code, 413, page)
             for value in ("²", "1" * 5000, "\0", "a/../b"):
                 data = {"list": value, "form_token": value}
-                self.assertEqual(self.opener.post(page, data=data, timeout=30).status_code, 200, (page, value))
+                self.assertEqual(self.opener.post(page, data=data, timeout=120).status_code, 200, (page, value))
             self.assertEqual(self._get(page.rpartition("/")[0] + "/%00%ff").status_code, 404)
 
     def test_a_link_leads_to_the_web_alone(self):
@@ -132,13 +132,13 @@ class TestEngagement(CampaignCommon, EngineHttpCase):
     def test_preferences(self):
         url = re.findall(r"<(https?://[^>]+)>", self.message["List-Unsubscribe"])[0].replace("/u/", "/p/")
         self.assertIn("News", self._get(url).text)
-        self.opener.post(url, data={"list": str(self.list.id), **self._form_token(url)}, timeout=30)
+        self.opener.post(url, data={"list": str(self.list.id), **self._form_token(url)}, timeout=120)
         self.assertEqual(self.recipient.contact_id.list_ids, self.list)
         form = self._form_token(url)
-        self.opener.post(url, data={}, timeout=30)
+        self.opener.post(url, data={}, timeout=120)
         self.recipient.contact_id.invalidate_recordset()
         self.assertEqual(self.recipient.contact_id.list_ids, self.list, "no form, no change")
-        self.opener.post(url, data=form, timeout=30)
+        self.opener.post(url, data=form, timeout=120)
         self.recipient.contact_id.invalidate_recordset()
         self.assertFalse(self.recipient.contact_id.list_ids)
         self.assertEqual(self._suppressed(), ["jean@x.test"])

@@ -63,7 +63,7 @@ class TestContactForm(HttpCase):
         data = dict(form)
         if token:
             data["csrf_token"] = http.Request.csrf_token(self)
-        return self.opener.post(self.base_url() + "/contact", data=data, timeout=20, **options)
+        return self.opener.post(self.base_url() + "/contact", data=data, timeout=120, **options)
 
     def mails(self):
         return self.env["mail.mail"].search([("subject", "like", "Contact form"), ("state", "=", "outgoing")])
@@ -139,7 +139,7 @@ class TestContactForm(HttpCase):
     def send_through_a_proxy(self, address, number):
         """Send the form as this visitor, who claims another address on top."""
         headers = {"X-Forwarded-For": f"6.6.6.6, {address}", "Host": VISITED_HOST}
-        page = self.opener.get(self.base_url() + "/contact", headers=headers, timeout=20)
+        page = self.opener.get(self.base_url() + "/contact", headers=headers, timeout=120)
         token = re.search(r'name="csrf_token" value="([^"]+)"', page.text)[1]
         form = {**GOOD, "email": f"v{number}@example.org", "csrf_token": token}
         return self.post(form, token=False, headers=headers, allow_redirects=False).status_code
@@ -179,7 +179,7 @@ class TestContactForm(HttpCase):
                     response = self.post(form, files={"message": ("x.bin", bytes(range(256)))})
                 elif choice == 3:
                     body = b"name=%ff%fe&email=\xff&message=" + bytes([number]) * 50
-                    response = self.opener.post(self.base_url() + "/contact", data=body, timeout=20)
+                    response = self.opener.post(self.base_url() + "/contact", data=body, timeout=120)
                 else:
                     response = self.post(form, token=False)
                 self.assertLess(response.status_code, 500, form)

@@ -23,7 +23,7 @@ class TestPasswordAskedAgain(HttpCase):
 
     def delete(self, password, path="/my/account/deletion", **form):
         data = {"password": password, "csrf_token": http.Request.csrf_token(self), **form}
-        return self.opener.post(self.base_url() + path, data=data, timeout=20).text
+        return self.opener.post(self.base_url() + path, data=data, timeout=120).text
 
     def test_the_deletion_page_has_a_few_tries(self):
         self.authenticate(self.user.login, PASSWORD)

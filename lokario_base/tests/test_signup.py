@@ -34,7 +34,7 @@ class TestSignup(HttpCase):
 
     def post(self, path, **data):
         data["csrf_token"] = http.Request.csrf_token(self)
-        return self.opener.post(self.base_url() + path, data=data, timeout=20)
+        return self.opener.post(self.base_url() + path, data=data, timeout=120)
 
     def sign_up(self, **values):
         data = {"login": LOGIN, "name": "Neuve", "password": PASSWORD, "confirm_password": PASSWORD, **values}

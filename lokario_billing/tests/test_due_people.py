@@ -245,7 +245,7 @@ class TestDocumentedUrls(DuePeopleCase, HttpCase):
         self.foreign = self.invoices_of(self.belgians["seller"], company=self.belgian, count=2)
 
     def call(self, path, secret=SECRET):
-        response = self.url_open(f"{path}?secret={secret}", timeout=60)
+        response = self.url_open(f"{path}?secret={secret}", timeout=120)
         self.env.invalidate_all()
         return response.status_code, response.json()["message"]
 

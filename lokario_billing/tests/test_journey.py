@@ -108,7 +108,7 @@ class TestJourney(MailboxCase, HttpCase):
         code = f"(async () => {{ {steps} }})().catch((error) => console.error(error.message));"
         with patch.object(ChromeBrowser, "_wait_code_ok", then_picture):
             ready = "odoo.isReady === true" if login else "document.readyState === 'complete'"
-            self.browser_js(url, code, ready, login=login, timeout=90)
+            self.browser_js(url, code, ready, login=login, timeout=240)
 
     def send_quote(self):
         order = self.env["sale.order"].create(

@@ -100,7 +100,9 @@ class TestStatement(BillingCase, HttpCase):
         answer = self.post("dispute", followup=chosen, line="9" * 9, reason="Not delivered")
         self.assertIn("done=dispute", answer.url)
         files = {"reason": ("x.bin", b"x"), "line": ("y.bin", b"y")}
-        answer = self.opener.post(self.base_url() + f"{self.path}/dispute", data=self.tokens(), files=files, timeout=20)
+        answer = self.opener.post(
+            self.base_url() + f"{self.path}/dispute", data=self.tokens(), files=files, timeout=120
+        )
         self.assertEqual(answer.status_code, 200)
 
     def test_a_form_is_good_for_one_change_and_a_link_for_some(self):

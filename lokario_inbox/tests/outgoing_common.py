@@ -120,7 +120,7 @@ class OutgoingCase(MailOffice, TransactionCase):
         """Return the Message-IDs that reached an outside address, in order."""
         return [item.message_id for item in self.sink.deliveries() if item.recipient == address]
 
-    def await_copy(self, mail, timeout=20):
+    def await_copy(self, mail, timeout=120):
         """Wait until the hidden copy, which travels in its own time, lies in the mailbox."""
         deadline = time.monotonic() + timeout
         while mail.message_id_header not in self.in_folder("INBOX"):

@@ -75,7 +75,7 @@ class TestAnswerJourney(AiCase, HttpCase):
         body = f"{HELPERS} {steps} console.log('test successful');"
         code = f"(async () => {{ {body} }})().catch((err) => console.error(err.message));"
         with patch.object(ChromeBrowser, "_wait_code_ok", then_picture):
-            self.browser_js(url, code, "odoo.isReady === true", login="admin", timeout=60)
+            self.browser_js(url, code, "odoo.isReady === true", login="admin", timeout=240)
 
     def customer_writes(self, text, subject="Horaires d'ouverture", number=1, **headers):
         mail = EmailMessage()

@@ -9,7 +9,7 @@ from ..tools.smtp_client import SubmissionFailed
 from .outgoing_common import CUSTOMER, PASSWORD, OutgoingCase
 
 HOLES = 3
-TIMEOUT = 8  # seconds that a black hole costs: more than ten mails take on a busy machine
+TIMEOUT = 15  # seconds that a black hole costs: more than ten mails take on a busy machine
 
 
 @tagged("post_install", "-at_install")

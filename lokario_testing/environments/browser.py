@@ -21,6 +21,8 @@ _FONTS = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <match target="pattern"><edit name="family" mode="prepend" binding="strong"><string>Roboto</string></edit></match>
 </fontconfig>"""
 _POLL = 0.05  # seconds between two looks at a page that is still working
+PATIENCE = 120  # seconds; on a machine that also runs other tests the first page is slow, and waiting costs nothing
+SHOWN = "document.body?.innerText ?? ''"
 
 
 class Browser:
@@ -46,7 +48,7 @@ class Browser:
             env={**os.environ, "FONTCONFIG_FILE": fonts_file(self._folder)},
         )  # fmt: skip
         target = self._first_page(port)
-        self._socket = websocket.create_connection(target, timeout=60, suppress_origin=True)
+        self._socket = websocket.create_connection(target, timeout=PATIENCE, suppress_origin=True)
         for domain in ("Page", "Runtime", "Network"):
             self.send(f"{domain}.enable")
         self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
@@ -60,7 +62,7 @@ class Browser:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _first_page(self, port):
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}/json", timeout=5) as answer:
@@ -104,7 +106,7 @@ class Browser:
             raise Failure(result["exceptionDetails"].get("exception", {}).get("description", "script error"))
         return result["result"].get("value")
 
-    def wait(self, condition: str, timeout: float = 30) -> None:
+    def wait(self, condition: str, timeout: float = PATIENCE) -> None:
         """Wait until a JavaScript condition holds."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
@@ -114,9 +116,9 @@ class Browser:
             except Failure:  # the page is being replaced
                 pass
             time.sleep(_POLL)
-        raise Failure(f"The page never came to: {condition}\n{self.evaluate('document.body.innerText')[:1500]}")
+        raise Failure(f"The page never came to: {condition}\n{self.evaluate(SHOWN)[:1500]}")
 
-    def see(self, selector: str, text: str = "", timeout: float = 30) -> None:
+    def see(self, selector: str, text: str = "", timeout: float = PATIENCE) -> None:
         """Wait until an element (that contains the text) is shown."""
         self.wait(_find(selector, text), timeout)
 

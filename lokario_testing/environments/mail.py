@@ -138,7 +138,7 @@ class MailEnvironment:
         )
 
     def _await_port(self) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             try:
                 with socket.create_connection(("127.0.0.1", self.imap_port), timeout=5) as connection:

@@ -59,7 +59,7 @@ def publishing(domain: str, address: str, records: str, folder: Path, port: int 
     return serving(zones, folder, port)
 
 
-def _wait(port, server, folder, timeout=20):
+def _wait(port, server, folder, timeout=60):
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         try:

@@ -103,7 +103,7 @@ class Fence:
             self.refused[name] += 1
             return "550 5.7.1 over the rate of this virtual MTA"
         self.left[name] -= 1
-        with smtplib.SMTP("127.0.0.1", self.back, timeout=30) as client:
+        with smtplib.SMTP("127.0.0.1", self.back, timeout=120) as client:
             client.sendmail(envelope.mail_from, envelope.rcpt_tos, envelope.content)
         return "250 2.0.0 taken"
 
@@ -169,7 +169,7 @@ def _postfix(folder, action):
         raise Failure(f"Postfix did not start: {done.stderr}\n{log.read_text() if log.exists() else ''}")
 
 
-def wait_until(condition, timeout=60):
+def wait_until(condition, timeout=180):
     """Wait for mail to come through; Failure when it does not."""
     deadline = time.monotonic() + timeout
     while not condition():

@@ -145,7 +145,7 @@ class ProvisioningEnvironment:
         """(status, text) of a page under any host."""
         request = urllib.request.Request(self.server.url + path, headers={"Host": host, "Cookie": cookie})
         try:
-            with urllib.request.urlopen(request, timeout=60) as response:
+            with urllib.request.urlopen(request, timeout=120) as response:
                 return response.status, response.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
@@ -168,7 +168,7 @@ class ProvisioningEnvironment:
                   "plan_id": self.plan_id, **values}  # fmt: skip
         return self.call("saas.instance", "create", [values])[0]
 
-    def provision(self, subdomain: str, timeout: float = 60, **values) -> int:
+    def provision(self, subdomain: str, timeout: float = 180, **values) -> int:
         """Create and provision an instance through the button; returns its id once active or in error."""
         instance = self.create_instance(subdomain, **values)
         self.call("saas.instance", "action_provision_instance", [instance])
@@ -186,7 +186,7 @@ class ProvisioningEnvironment:
             time.sleep(0.05)  # asking more often would slow down what is waited for
         return state
 
-    def wait_for_mails(self, count: int, timeout: float = 20) -> list[str]:
+    def wait_for_mails(self, count: int, timeout: float = 120) -> list[str]:
         """The raw mails received so far, once there are ``count``."""
         deadline = time.monotonic() + timeout
         while len(self.mails.received) < count:

@@ -27,7 +27,7 @@ def password_in(raw):
 def visit(environment, host, path):
     """The text of a page as nobody sees it, and the cookie of the visit."""
     request = urllib.request.Request(environment.server.url + path, headers={"Host": host})
-    with urllib.request.urlopen(request, timeout=30) as response:
+    with urllib.request.urlopen(request, timeout=120) as response:
         return response.read().decode(), session_of(response.headers)
 
 
@@ -44,7 +44,7 @@ def submit(environment, host, path, **fields):
     form = urllib.parse.urlencode(fields).encode()
     request = urllib.request.Request(environment.server.url + path, form, {"Host": host, "Cookie": cookie})
     try:
-        urllib.request.build_opener(NoRedirect).open(request, timeout=30).close()
+        urllib.request.build_opener(NoRedirect).open(request, timeout=120).close()
     except urllib.error.HTTPError as redirect:
         if redirect.code == 303:
             return redirect.headers

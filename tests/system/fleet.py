@@ -20,6 +20,9 @@ CREATE TRIGGER lokario_gate_notify AFTER INSERT OR UPDATE OR DELETE ON lokario_g
 """
 
 
+BUSY = 60  # seconds: tests run beside others; how fast a thing is, its bench says
+
+
 class Fleet:
     """A manager and two instances behind one server.
 
@@ -67,26 +70,34 @@ class Fleet:
             dbname=self.manager, **{key: options[name] for key, name in names.items() if name in options}
         )
 
-    def get(self, host, path="/web/login", **headers):
-        request = urllib.request.Request(self.server.url + path, headers={"Host": host, **headers})
+    def get(self, host, path="/web/login", body=None, **headers):
+        request = urllib.request.Request(self.server.url + path, body, {"Host": host, **headers})
         try:
-            with urllib.request.urlopen(request, timeout=60) as response:
+            with urllib.request.urlopen(request, timeout=120) as response:
                 return response.status, response.read().decode(), response.headers
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode(), error.headers
+
+    def log_in(self, host, database, login="admin"):
+        """The cookie of a person's session."""
+        params = {"db": database, "login": login, "password": login}
+        body = json.dumps({"jsonrpc": "2.0", "method": "call", "params": params}).encode()
+        headers = {"Content-Type": "application/json"}
+        cookies = self.get(host, "/web/session/authenticate", body, **headers)[2].get_all("Set-Cookie")
+        return next(cookie.partition(";")[0] for cookie in cookies if cookie.startswith("session_id="))
 
     def rpc(self, host, method, *params, service="common", **more):
         body = {"jsonrpc": "2.0", "method": "call", "params": {"service": service, "method": method, "args": params}}
         headers = {"Host": host, "Content-Type": "application/json", **more}
         request = urllib.request.Request(self.server.url + "/jsonrpc", json.dumps(body).encode(), headers)
         try:
-            with urllib.request.urlopen(request, timeout=60) as response:
+            with urllib.request.urlopen(request, timeout=120) as response:
                 return json.load(response)
         except urllib.error.HTTPError as error:
             return json.load(error)
 
 
-def wait_until(condition, seconds):
+def wait_until(condition, seconds=BUSY):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "did not happen in time"

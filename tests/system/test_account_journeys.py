@@ -46,7 +46,7 @@ class Site:
         if folder := os.environ.get("LOKARIO_IMAGES"):
             self.browser.picture(Path(folder) / f"{name}.png")
 
-    def next_mail(self, timeout=60):
+    def next_mail(self, timeout=120):
         """The next mail that left the server: (sender, recipients, message)."""
         deadline = time.monotonic() + timeout
         while len(self.smtp.received) <= self.seen:
@@ -183,7 +183,7 @@ def test_4_request_and_deletion(site):
         f"{site.server.url}/users/process-account-deletions",
         headers={"Authorization": f"Bearer {TEST_SECRETS['CRON_SECRET']}"},
     )
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with urllib.request.urlopen(request, timeout=120) as answer:
         assert "terminé avec succès" in answer.read().decode()
     assert site.sql("SELECT state FROM lokario_account_deletion ORDER BY id DESC LIMIT 1") == "done"
     assert site.sql(f"SELECT count(*) FROM res_users WHERE login = '{LOGIN}'") == "0"

@@ -13,7 +13,11 @@ from lokario_cli.paths import ROOT
 from lokario_testing.environments.databases import Databases
 from lokario_testing.environments.loaded import LoadedOdoo
 
-MANIFEST = '{"name": "Neighbours", "depends": ["account"], "license": "LGPL-3", "author": "Test"}'
+MANIFEST = '{"name": "Neighbours", "depends": ["account"], "license": "LGPL-3", "author": "Test", "data": ["%s"]}'
+ACCESS = "ir.model.access.csv"
+RIGHTS = """id,name,model_id:id,group_id:id,perm_read,perm_write,perm_create,perm_unlink
+access_credit_control_line,credit.control.line user,model_credit_control_line,base.group_user,1,0,0,0
+"""
 FIELDS = """from odoo import fields, models
 
 class AccountMove(models.Model):
@@ -41,7 +45,8 @@ def loaded(environment, tmp_path_factory):
     folder = tmp_path_factory.mktemp("addons")
     addon = folder / "neighbours"
     addon.mkdir()
-    (addon / "__manifest__.py").write_text(MANIFEST)
+    (addon / "__manifest__.py").write_text(MANIFEST % ACCESS)
+    (addon / ACCESS).write_text(RIGHTS)
     (addon / "__init__.py").write_text(FIELDS)
 
     class Neighbourhood(Databases):

@@ -77,7 +77,7 @@ class Journey:
         request = urllib.request.Request(
             self.events_url, data="\n".join(rows).encode(), headers={"Content-Type": "text/csv"}
         )
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             assert json.load(answer)["stored"] == 600
 
     def run_script(self, folder):
@@ -138,7 +138,7 @@ def test_acct_feed_delivers_signed_and_only_once(journey, tmp_path):
         env={**os.environ, "LOKARIO_ACCT_SECRET": secret},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     assert feed.returncode == 0, feed.stdout + feed.stderr
     assert journey.client.read("engine.webhook.source", source, "received_count")["received_count"] == 6
@@ -147,7 +147,7 @@ def test_acct_feed_delivers_signed_and_only_once(journey, tmp_path):
         env={**os.environ, "LOKARIO_ACCT_SECRET": "whsec_" + "AAAA" * 8},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     assert forged.returncode != 0
     assert len(list((tmp_path / "spool").iterdir())) == 1
@@ -224,7 +224,7 @@ def choose(browser, field, text):
     browser.wait("!document.querySelector('.o-autocomplete--dropdown-item')")
 
 
-def wait_until(condition, seconds=60):
+def wait_until(condition, seconds=120):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it never came"

@@ -137,7 +137,7 @@ def _add_mailbox(journey):
     _choose_security(browser)
     journey.picture("add-mailbox")
     browser.click("button[name=action_test_connection]")
-    browser.see(".modal .o_list_view, .modal .o_field_x2many", timeout=60)
+    browser.see(".modal .o_list_view, .modal .o_field_x2many", timeout=120)
     browser.see(".modal button[name=action_loop]")
     journey.picture("connection-test")
     browser.click(".modal .btn-secondary, .modal .btn-close")
@@ -156,7 +156,7 @@ def _choose_security(browser):
 def _watch_first_sync(journey):
     browser = journey.browser
     browser.open(f"{journey.server.url}/odoo/inbox")
-    browser.see(".lokario_row .lokario_subject", "Autorisation de voirie", timeout=90)
+    browser.see(".lokario_row .lokario_subject", "Autorisation de voirie", timeout=120)
     browser.see(".lokario_mailbox", "Contact")
     assert not browser.evaluate(
         "[...document.querySelectorAll('.lokario_row')].some(r => r.innerText.includes('nouveautés'))"
@@ -223,7 +223,7 @@ def _type_an_answer(journey):
     browser.press("e")
     browser.click(".o_notification .btn", "Annuler")
     browser.see(".lokario_row .lokario_subject", "Facture")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while journey.sql(states) != before and time.monotonic() < deadline:
         time.sleep(0.2)
     assert journey.sql(states) == before
@@ -236,7 +236,7 @@ def _new_mail_by_itself(journey):
     browser.see(".lokario_row .lokario_subject", "Facture")
     journey.deliver("Karim Benali", "karim@example.org", "Visite de jeudi", "Toujours d'accord pour jeudi ?", hours=0)
     browser.evaluate("document.querySelector('.lokario_sync').click()")
-    browser.see(".lokario_row.unread .lokario_subject", "Visite de jeudi", timeout=60)
+    browser.see(".lokario_row.unread .lokario_subject", "Visite de jeudi", timeout=120)
     journey.picture("new-mail")
     browser.click(".lokario_row .lokario_subject", "Visite de jeudi")
     browser.see(".lokario_reader_header h1", "Visite de jeudi")

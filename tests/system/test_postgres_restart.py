@@ -76,7 +76,7 @@ def restart(cluster):
 
 def get(server, path, opener=None):
     try:
-        with (opener or urllib.request.build_opener()).open(server.url + path, timeout=60) as answer:
+        with (opener or urllib.request.build_opener()).open(server.url + path, timeout=120) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -91,14 +91,14 @@ def ticks_when_woken(server):
         server.wake()
         return int(server.sql("SELECT count(*) FROM tick")) > before
 
-    wait_until(ran, 60)
+    wait_until(ran, 120)
 
 
 def log_in(server):
     opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
     token = re.search(r'name="csrf_token" value="([^"]+)"', get(server, "/web/login", opener)[1]).group(1)
     form = urllib.parse.urlencode({"login": "admin", "password": "admin", "csrf_token": token}).encode()
-    opener.open(f"{server.url}/web/login", form, timeout=60).close()
+    opener.open(f"{server.url}/web/login", form, timeout=120).close()
     return opener
 
 
@@ -107,7 +107,7 @@ def test_scheduled_actions_run_after_a_restart(cluster, server):
     restart(cluster)
     for _both_threads in range(2):
         ticks_when_woken(server)
-    wait_until(lambda: server.log.read_text().count("has stopped and starts again") >= 2, 60)
+    wait_until(lambda: server.log.read_text().count("has stopped and starts again") >= 2, 120)
 
 
 def test_a_restart_during_a_job_is_a_500(cluster, server):
@@ -116,7 +116,7 @@ def test_a_restart_during_a_job_is_a_500(cluster, server):
     server.sql(f"UPDATE ir_act_server SET code = 'env.cr.execute(\"{SLEEPING}\")' WHERE id = {action}")
     with ThreadPoolExecutor(1) as caller:
         called = caller.submit(get, server, f"{ENDPOINTS[2]}?secret={TEST_SECRETS['CRON_SECRET']}")
-        wait_until(lambda: server.sql(f"SELECT 1 FROM pg_stat_activity WHERE query = '{SLEEPING}'"), 30)
+        wait_until(lambda: server.sql(f"SELECT 1 FROM pg_stat_activity WHERE query = '{SLEEPING}'"), 120)
         restart(cluster)
         status, body = called.result(60)
     server.sql(f"UPDATE ir_act_server SET code = $${code}$$ WHERE id = {action}")

@@ -54,7 +54,7 @@ def manager(environment, suite_database):
 def status(port, host):
     request = urllib.request.Request(f"http://127.0.0.1:{port}/web/login", headers={"Host": host})
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return answer.status
     except urllib.error.HTTPError as error:
         return error.code
@@ -84,7 +84,7 @@ def start(tmp_path):
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_the_command_serves_the_manager_behind_the_gate(manager, variables, start, workers):
     process, log = start(commands()[-1], {**variables, "ODOO_WORKERS": workers})
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while not re.search(r"HTTP service \(werkzeug\) running|Worker WorkerHTTP .* alive", log.read_text()):
         assert process.poll() is None, log.read_text()
         assert time.monotonic() < deadline, log.read_text()

@@ -30,7 +30,7 @@ def test_the_life_of_an_instance_on_the_screen(provisioning, browser):
     browser.click("button[name=action_provision_instance]", "Provision")
     browser.see(".o_form_view .o_progressbar, .o_notification", "")
     browser.picture(PICTURES / "2-provisioning.png")
-    browser.see(STATUS, "Active", timeout=60)
+    browser.see(STATUS, "Active", timeout=120)
     browser.see(".o_notification", "is now active at")
     browser.see(".o_field_widget[name=step_ids]", "Log in as the administrator")
     browser.picture(PICTURES / "3-active.png")

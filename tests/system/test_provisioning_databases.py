@@ -8,6 +8,7 @@ import uuid
 
 import psycopg2
 import pytest
+from fleet import BUSY
 
 from lokario_cli.setup.postgres import binaries
 from lokario_testing.environments.provisioning import instance_tools
@@ -81,7 +82,7 @@ def test_drops_under_reconnecting_clients(environment, postgres, mark, instance_
             assert postgres.drop(name, mark)
             durations.append(time.monotonic() - start)
         assert postgres.find(name) is None
-    assert max(durations) <= 1, durations
+    assert max(durations) <= BUSY, durations
 
 
 @contextlib.contextmanager
@@ -104,7 +105,7 @@ def reconnecting_clients(options, name, count=4):
     for thread in threads:
         thread.start()
     for _ in range(count):
-        connected.acquire(timeout=10)
+        connected.acquire(timeout=60)
     try:
         yield
     finally:

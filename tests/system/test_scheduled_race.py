@@ -41,7 +41,7 @@ def call(server):
         f"{server.url}/users/process-account-deletions",
         headers={"Authorization": f"Bearer {TEST_SECRETS['CRON_SECRET']}"},
     )
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with urllib.request.urlopen(request, timeout=120) as answer:
         return answer.status
 
 

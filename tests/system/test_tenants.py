@@ -10,7 +10,7 @@ import psycopg2
 import pytest
 import websocket
 from clients import log_in, name, password_in
-from fleet import wait_until
+from fleet import BUSY, wait_until
 
 from lokario_cli.paths import ROOT
 from lokario_testing.environments.databases import data_folder
@@ -74,13 +74,13 @@ def test_the_four_scenarios(manager, mails):
     start = time.monotonic()
     manager.call("saas.instance", "action_suspend", [instance])
     assert manager.get(host, "/odoo", cookie)[0] == 503
-    assert time.monotonic() - start <= 5
+    assert time.monotonic() - start <= BUSY
     assert process_of(database) is None
     assert manager.environment.cluster.psql("SELECT count(*) FROM res_users", database), "backups still see it"
     start = time.monotonic()
     manager.call("saas.instance", "action_reactivate", [instance])
     assert manager.get(host, "/odoo", cookie)[0] == 200, "the session is still there"
-    assert time.monotonic() - start <= 5
+    assert time.monotonic() - start <= BUSY
 
     manager.call("saas.instance", "action_terminate", [instance])
     assert manager.read("saas.instance", instance, "state") == "terminated"
@@ -97,7 +97,7 @@ def test_suspending_closes_websockets(manager, mails):
     instance = manager.provision(subdomain)
     cookie = log_in(manager, host, f"{subdomain}@client.test", password_in(mails(1)[0]))
     address = f"ws://127.0.0.1:{manager.server.port}/websocket?version=19.0-2"
-    opened = websocket.create_connection(address, host=host, cookie=cookie, origin=f"http://{host}", timeout=10)
+    opened = websocket.create_connection(address, host=host, cookie=cookie, origin=f"http://{host}", timeout=BUSY)
     manager.call("saas.instance", "action_suspend", [instance])
     opcode, _data = opened.recv_data()
     assert opcode == websocket.ABNF.OPCODE_CLOSE
@@ -108,9 +108,9 @@ def test_a_stopped_instance_costs_nothing_and_starts_on_the_first_request(manage
     database = manager.database(subdomain)
     assert manager.get(f"{subdomain}.localhost")[0] == 200
     assert process_of(database)
-    wait_until(lambda: process_of(database) is None, 20)
+    wait_until(lambda: process_of(database) is None)
     sessions = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}'"
-    wait_until(lambda: manager.environment.cluster.psql(sessions) == "0", 5)
+    wait_until(lambda: manager.environment.cluster.psql(sessions) == "0")
     assert manager.get(f"{subdomain}.localhost")[0] == 200
     assert process_of(database)
 
@@ -120,7 +120,7 @@ def test_a_due_job_wakes_a_stopped_instance(manager, neighbours):
     sql = manager.environment.cluster.psql
     sql("UPDATE ir_cron SET nextcall = now() AT TIME ZONE 'utc' + interval '8 s' WHERE id = 1", database)
     manager.get(f"{next(iter(neighbours))}.localhost")  # the job is told to the supervisor when the process ends
-    wait_until(lambda: process_of(database) is None, 20)
+    wait_until(lambda: process_of(database) is None)
     wait_until(lambda: sql("SELECT nextcall > now() AT TIME ZONE 'utc' + interval '1 min' FROM ir_cron WHERE id = 1",
                            database) == "t", 60)  # fmt: skip
 
@@ -130,7 +130,7 @@ def test_a_killed_process_is_started_again(manager, neighbours):
     subdomain = next(iter(neighbours))
     assert manager.get(f"{subdomain}.localhost")[0] == 200
     os.kill(process_of(manager.database(subdomain)).pid, 9)
-    wait_until(lambda: manager.get(f"{subdomain}.localhost")[0] == 200, 10)
+    wait_until(lambda: manager.get(f"{subdomain}.localhost")[0] == 200)
 
 
 @pytest.mark.parametrize(
