@@ -13,6 +13,7 @@ from odoo.addons.base.models.ir_cron import CompletionStatus
 
 from ..tools import single_flight
 from ..tools.nightly import first_night, next_hour
+from ..tools.transaction import first_transaction, session
 
 _logger = logging.getLogger(__name__)
 
@@ -95,7 +96,7 @@ class IrCron(models.Model):
         """
         self.ensure_one()
         deadline = time.monotonic() + ENDPOINT_WAIT
-        with self.pool.cursor() as cr:
+        with session(self.env) as cr:
             cr.execute("SELECT clock_timestamp() AT TIME ZONE 'UTC'")
             arrival = cr.fetchone()[0]
             while (left := deadline - time.monotonic()) > 0:
@@ -164,6 +165,6 @@ def _run_job_until_done(db_name: str, cron_id: int, started: threading.Event):
             single_flight.hold(cr, cron_id)
             started.set()
             registry["ir.cron"]._process_job(cr, job)
-        with registry.cursor() as cr:
+        with first_transaction(registry) as cr:
             cr.execute("SELECT state FROM lokario_scheduled_run WHERE cron_id = %s ORDER BY id DESC LIMIT 1", [cron_id])
             state = (cr.fetchone() or (None,))[0]

@@ -3,6 +3,8 @@ from contextlib import contextmanager
 from dateutil.relativedelta import relativedelta
 from odoo import api, fields, models
 
+from ..tools.transaction import first_transaction
+
 KEEP = relativedelta(days=30)
 STATES = [
     ("running", "Running"),
@@ -38,12 +40,12 @@ class ScheduledRun(models.Model):
     @classmethod
     @contextmanager
     def _recording(cls, cron_id: int):
-        """Record the run of the block on cursors of its own; the block sets ``outcome["state"]``.
+        """Record the run of the block in transactions of its own; the block sets ``outcome["state"]``.
 
         The caller holds the job, so any other run of it that still says "running" was killed.
         """
         outcome = {"state": "failed"}
-        with cls.pool.cursor() as cr:
+        with first_transaction(cls.pool) as cr:
             cr.execute(
                 "UPDATE lokario_scheduled_run SET state = 'interrupted' WHERE cron_id = %s AND state = 'running'",
                 [cron_id],
@@ -57,7 +59,7 @@ class ScheduledRun(models.Model):
         try:
             yield outcome
         finally:
-            with cls.pool.cursor() as cr:
+            with first_transaction(cls.pool) as cr:
                 cr.execute(
                     """UPDATE lokario_scheduled_run SET state = %s, ended_at = clock_timestamp() AT TIME ZONE 'UTC'
                        WHERE id = %s""",

@@ -4,7 +4,8 @@ What leaves the database (a mail, a clone, a call of another system) takes three
 act, record the outcome. Odoo's own transaction is not fit for it: a request may be repeated from its start, and its
 snapshot does not see what other connections have committed meanwhile. Use
 
-* `transaction` for SQL and `own_transaction` for records: one short transaction on a connection of its own;
+* `transaction` for SQL and `own_transaction` for records: one short transaction on a connection of its own
+  (`first_transaction` where there is no caller's: in threads and in Odoo's loop over scheduled actions);
 * `retrying` around a step that may lose a race against other writers;
 * `session_lock` when only one worker may do a thing, and its death must free it at once;
 * `lease` when also a worker that was paused and awakened must not act beside its successor: put `FENCE` into the
@@ -20,7 +21,7 @@ import os
 import random
 import time
 from collections.abc import Callable
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -74,13 +75,18 @@ def transaction(env, isolation: int = ISOLATION_LEVEL_READ_COMMITTED):
     :param isolation: a level of psycopg2; AUTOCOMMIT spares a single statement the round trips of BEGIN and COMMIT
     """
     env.flush_all()
-    with env.registry.cursor() as cr:
-        if not isinstance(cr, Cursor):  # Odoo's test cursor: the test's own transaction
+    with first_transaction(env.registry, isolation) as cr:
+        with _refusing_hidden_waits(env.cr, cr, isolation) if isinstance(cr, Cursor) else nullcontext():
             yield cr
-            return
-        cr.connection.set_isolation_level(isolation)
-        with _refusing_hidden_waits(env.cr, cr, isolation):
-            yield cr
+
+
+@contextmanager
+def first_transaction(registry, isolation: int = ISOLATION_LEVEL_READ_COMMITTED):
+    """Yield a cursor as `transaction` does, for who has no transaction that could hold locks."""
+    with registry.cursor() as cr:
+        if isinstance(cr, Cursor):  # not Odoo's test cursor, which is the test's own transaction
+            cr.connection.set_isolation_level(isolation)
+        yield cr
 
 
 @contextmanager
@@ -123,7 +129,7 @@ def session_lock(env, name: str):
     The lock belongs to the session: work on the cursor that is yielded (it may commit), then work and lock end
     together, and the death of the worker frees the lock at once.
     """
-    with _session(env) as cr:
+    with session(env) as cr:
         cr.execute("SELECT pg_try_advisory_lock(%s)", [_key(name)])
         acquired = cr.fetchone()[0]
         cr.commit()
@@ -173,7 +179,7 @@ def lease(env, name: str, seconds: float):
     its worker hangs. Each acquisition has a higher token: an intent with `FENCE` in its statement fails for all
     workers but the latest.
     """
-    with _session(env) as cr:
+    with session(env) as cr:
         token = _acquire(cr, name, seconds)
         try:
             yield token and Lease(name, token, seconds, cr)
@@ -204,8 +210,8 @@ def _is_held(cr, name: str, token: int) -> bool:
 
 
 @contextmanager
-def _session(env):
-    """Yield a cursor on a READ COMMITTED session that may have ended when the block does."""
+def session(env):
+    """Yield a cursor for several transactions, on a READ COMMITTED session that may have ended when the block does."""
     cr = env.registry.cursor()
     try:
         if isinstance(cr, Cursor):  # not Odoo's test cursor, see `transaction`
