@@ -1,5 +1,8 @@
+import inspect
+
 from odoo import models
 from odoo.http import request
+from werkzeug.exceptions import BadRequest
 
 from ..tools import private_page
 
@@ -8,6 +11,7 @@ class IrHttp(models.AbstractModel):
     """Routes with ``private_page=True``: headers of `tools/private_page.py`, and texts as their only parameters.
 
     No route's method takes a parameter called `self` from a visitor: Python would refuse the call, an error of ours.
+    It would do so for one that is missing, too: that is the visitor's error.
     """
 
     _inherit = "ir.http"
@@ -21,9 +25,17 @@ class IrHttp(models.AbstractModel):
     @classmethod
     def _dispatch(cls, endpoint):
         request.params.pop("self", None)
+        if missing := required_parameters(endpoint) - request.params.keys():
+            raise BadRequest(f"Missing: {', '.join(sorted(missing))}")
         if not endpoint.routing.get("private_page"):
             return super()._dispatch(endpoint)
         request.params = private_page.text_parameters(request.params)
         response = super()._dispatch(endpoint)
         response.headers.update(private_page.HEADERS)
         return response
+
+
+def required_parameters(endpoint) -> set[str]:
+    parameters = inspect.signature(endpoint.func).parameters.values()
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return {given.name for given in parameters if given.default is given.empty and given.kind in named}

@@ -31,7 +31,7 @@ class TestPrivatePage(HttpCase):
     def test_no_input_is_a_server_error(self):
         for path in PAGES:
             for value in HOSTILE:
-                response = self.opener.get(self.base_url() + path, params={"token": value}, timeout=20)
+                response = self.opener.get(self.base_url() + path, params={"token": value}, timeout=120)
                 self.assertLess(response.status_code, 500, (path, value))
             self.post(path, files={"token": ("x.bin", bytes(range(256)))})
             for value in HOSTILE:
@@ -44,12 +44,16 @@ class TestPrivatePage(HttpCase):
         pages = (*PAGES, "/contact", "/auth/signup", "/web/login", "/users/process-account-deletions")
         for path in (*pages, *(f"/fr{page}" for page in pages)):
             for name in ("self", "cls", "endpoint", "token[]", "__class__", "\0"):
-                response = self.opener.get(self.base_url() + path, params={name: "1"}, timeout=20)
+                response = self.opener.get(self.base_url() + path, params={name: "1"}, timeout=120)
                 self.assertLess(response.status_code, 500, (path, name))
+
+    def test_a_missing_parameter_is_the_visitors_error(self):
+        for path in ("/scoped_app", "/report/barcode", "/queue_job/runjob"):  # of Odoo and of the OCA
+            self.assertEqual(self.opener.get(self.base_url() + path, timeout=120).status_code, 400, path)
 
     def post(self, path, data=None, **options):
         data = {**(data or {}), "csrf_token": http.Request.csrf_token(self)}
-        response = self.opener.post(self.base_url() + path, data=data, timeout=20, **options)
+        response = self.opener.post(self.base_url() + path, data=data, timeout=120, **options)
         self.assertLess(response.status_code, 500, (path, data, options))
 
 
