@@ -16,7 +16,7 @@ MAILBOX_PASSWORD = "bench-password"
 def base_environment(name: str):
     """Yield an open BaseEnvironment: a clone of the dependency template with lokario_base, its registry loaded."""
     with (
-        fresh_database(name, "lokario_base") as (environment, database),
+        fresh_database(name, "lokario_account") as (environment, database),
         contextlib.closing(BaseEnvironment(environment, database, log_level="critical")) as base,
     ):
         yield base
@@ -26,7 +26,7 @@ def base_environment(name: str):
 def full_environment(name: str):
     """Yield an open FullEnvironment: the inbox and accounting installed, Dovecot running."""
     with (
-        fresh_database(name, "lokario_billing") as (environment, database),
+        fresh_database(name, "lokario_billing,lokario_account") as (environment, database),
         MailEnvironment(Path(tempfile.mkdtemp(prefix="lokario-mail-")), everybody=MAILBOX_PASSWORD) as mail,
         contextlib.closing(FullEnvironment(environment, database, mail)) as full,
     ):

@@ -28,7 +28,7 @@ def run() -> list[Result]:
         environment = Databases(cluster)
         database = environment.clone(environment.template(), "lokario_bench_endpoints")
         try:
-            environment.run_odoo(database, "-i", "lokario_base", "--stop-after-init")
+            environment.run_odoo(database, "-i", "lokario_account", "--stop-after-init")
             _slow_job(cluster, database)
             return [result for workers in WORKERS for result in _with_workers(environment, database, workers)]
         finally:

@@ -2,7 +2,6 @@ from odoo.addons.lokario_gate import redaction
 
 from . import controllers
 from . import models
-from . import wizards
 from .hooks import uninstall_hook
 
 redaction.install()  # also where the gate is not among the server-wide modules

@@ -29,7 +29,7 @@ def take_over(env, addon: str, former: str) -> None:
 
     Rows that users may have edited (``noupdate``) are set aside: an installation would write them anew.
     """
-    names = _data_names(addon)
+    names = _moved_names(addon, former)
     patterns = [pattern for model in _models(addon) for pattern in _reflection_patterns(model)]
     env.cr.execute(
         """
@@ -103,10 +103,15 @@ def _reflection_patterns(model: str) -> list[str]:
     return [rf"model\_{name}", rf"field\_{name}\_\_%", rf"selection\_\_{name}\_\_%"]
 
 
+def _moved_names(addon: str, former: str) -> set[str]:
+    """External ids that the addon declares and its former one does not any more: the same name may be used by both."""
+    return _data_names(addon) - _data_names(former)
+
+
 def _data_names(addon: str) -> set[str]:
-    """External ids that the addon's data files declare, without its own prefix."""
+    """External ids that the addon's data files declare, without its own prefix; none when it is not on this server."""
     manifest = Manifest.for_addon(addon)
-    files = [*manifest["data"], *manifest["demo"]]
+    files = [*manifest["data"], *manifest["demo"]] if manifest else []
     ids = {name for path in files for name in _names_in_file(f"{addon}/{path}")}
     own = {name.removeprefix(f"{addon}.") for name in ids}
     return {name for name in own if "." not in name}
@@ -120,3 +125,16 @@ def _names_in_file(path: str) -> list[str]:
         with file_open(path, "rb") as document:
             return [element.get("id") for element in etree.parse(document).iter(*DATA_TAGS) if element.get("id")]
     return []
+
+
+def install_successor(env, addon: str, former: str) -> None:
+    """Mark ``addon`` to be installed in this upgrade: for a pre-migration of ``former``, which does not depend on it.
+
+    Its views are its own from now on: until it is loaded, Odoo leaves out views whose fields have no model yet.
+    """
+    env["ir.module.module"].search([("name", "=", addon), ("state", "=", "uninstalled")]).button_install()
+    env.flush_all()
+    env.cr.execute(
+        "UPDATE ir_model_data SET module = %s WHERE module = %s AND model = 'ir.ui.view' AND name = ANY(%s)",
+        [addon, former, sorted(_moved_names(addon, former))],
+    )

@@ -7,16 +7,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = Path(os.environ.get("LOKARIO_STATE") or ROOT / ".lokario")
-ADDONS = (
-    "lokario_base",
-    "saas_manager",
-    "lokario_inbox",
-    "report_chromium",
-    "lokario_billing",
-    "email_engine_bridge",
-    "email_engine_campaign",
-)
 SERVER_MODULES = ("lokario_gate",)
+ADDONS = tuple(sorted({path.parent.name for path in ROOT.glob("*/__manifest__.py")} - set(SERVER_MODULES)))
 
 SOCKET_FOLDER_LIMIT = 93  # bytes; the socket's own name takes the rest of the 107 of sun_path
 

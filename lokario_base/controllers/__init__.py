@@ -1,4 +1,1 @@
-from . import contact
-from . import deletion
 from . import export
-from . import signup

@@ -1,5 +1,2 @@
 -- A copy is no global sender: Odoo's own neutralization has put a dummy server in place of the real ones.
 UPDATE ir_mail_server SET is_global = false WHERE is_global;
-
--- Nor does a copy hold the originals' undo links.
-UPDATE lokario_account_deletion SET undo_nonce = NULL;

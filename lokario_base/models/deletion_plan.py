@@ -1,10 +1,13 @@
 from odoo import api, models
 
-from ..tools.deletion import DeletionStep, LegalHold, StepOutcome
+from ..tools.deletion import DeletionStep, LegalHold
 
 
 class DeletionPlan(models.AbstractModel):
     """What the deletion of an account consists of. Addons inherit it and add what they know.
+
+    `lokario_account` deletes; without it nobody asks these hooks, and an addon that has something to delete need not
+    depend on it.
 
     * ``_steps`` names the steps; ``_step_<name>(deletion)`` does one. A step runs as superuser in its own transaction,
       together with the checkpoint that remembers it: it may be interrupted and repeated at any time, so it looks up
@@ -22,22 +25,12 @@ class DeletionPlan(models.AbstractModel):
     @api.model
     def _steps(self) -> list[DeletionStep]:
         """Return the steps of a deletion; the order is their sequence. Extend the list, never replace it."""
-        return [
-            DeletionStep("access", 10, self.env._("Sessions, API keys and tokens")),
-            DeletionStep("files", 40, self.env._("Personal files")),
-            DeletionStep("messages", 50, self.env._("Messages and activities")),
-            DeletionStep("partner", 60, self.env._("Contact data")),
-            DeletionStep("user", 90, self.env._("User")),
-        ]
+        return []
 
     @api.model
     def _release_steps(self) -> list[DeletionStep]:
         """Return the steps that finish a deletion when its last legal hold has ended."""
         return []
-
-    @api.model
-    def _run_step(self, step: DeletionStep, deletion) -> StepOutcome:
-        return getattr(self, f"_step_{step.name}")(deletion)
 
     @api.model
     def _obstacles(self, user) -> list[str]:
@@ -47,12 +40,7 @@ class DeletionPlan(models.AbstractModel):
     @api.model
     def _consequences(self, user) -> list[str]:
         """Return what the deletion will remove or keep, as sentences for the person who asks."""
-        return [
-            self.env._("You are logged out everywhere; API keys and tokens stop working."),
-            self.env._("Your personal files, messages and activities are deleted."),
-            self.env._("Your contact data is deleted; where accounting needs the contact, it is anonymised instead."),
-            self.env._("Invoices and accounting documents stay as long as the law asks."),
-        ]
+        return []
 
     @api.model
     def _held_partner_reason(self, partner) -> str | None:

@@ -20,9 +20,6 @@ class ResConfigSettings(models.TransientModel):
     )
     lokario_job_count = fields.Integer(compute="_compute_lokario_status")
     lokario_late_job_count = fields.Integer(compute="_compute_lokario_status")
-    deletion_suspends_access = fields.Boolean(related="company_id.deletion_suspends_access", readonly=False)
-    contact_email = fields.Char(related="company_id.contact_email", readonly=False)
-    contact_creates_partner = fields.Boolean(related="company_id.contact_creates_partner", readonly=False)
 
     def _compute_lokario_status(self):
         jobs = self.env["ir.cron"].sudo().search([("endpoint_path", "!=", False)])

@@ -1,7 +1,10 @@
 """A new addon takes over the records of the addon it was cut out of; what users edited stays as they left it."""
 
+from unittest.mock import patch
+
 from odoo.tests import TransactionCase, tagged
 
+from .. import module_split
 from ..module_split import restore_kept, take_over
 
 ADDON = "lokario_base"
@@ -32,6 +35,11 @@ class TestModuleSplit(TransactionCase):
         self.assertFalse([name for name in left if name.startswith(("model_lokario_", "field_lokario_", "view_"))])
         self.assertTrue(self.identifiers(ADDON) <= self.before)
         self.assertFalse(self.env["ir.ui.view"].search([("key", "=like", f"{FORMER}.%")]))
+
+    def test_a_name_that_both_use_stays_with_the_former(self):
+        with patch.object(module_split, "_data_names", lambda addon: {"menu_lokario"} | {addon}):
+            take_over(self.env, ADDON, FORMER)
+        self.assertIn("menu_lokario", {name for name, _model, _res_id in self.identifiers(FORMER)})
 
     def test_nothing_is_taken_that_it_does_not_declare(self):
         self.env["ir.model.data"].create(

@@ -25,7 +25,7 @@ class TestDeletion(BillingCase):
             {"name": "facture.pdf", "raw": b"%PDF canari", "res_model": "account.move", "res_id": self.move.id}
         )
         self.quote = self.env["sale.order"].create({"partner_id": self.partner.id})
-        self.cron = self.env.ref("lokario_base.ir_cron_account_deletions")
+        self.cron = self.env.ref("lokario_account.ir_cron_account_deletions")
 
     def request(self):
         return self.env["lokario.account.deletion"].with_user(self.user)._request(self.user).sudo()

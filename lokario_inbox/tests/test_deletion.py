@@ -44,7 +44,7 @@ class TestDeletion(TransactionCase):
     def delete(self):
         deletion = self.env["lokario.account.deletion"].with_user(self.user)._request(self.user).sudo()
         with freeze_time(deletion.due_at + relativedelta(minutes=1)), self.enter_registry_test_mode():
-            self.env.ref("lokario_base.ir_cron_account_deletions").method_direct_trigger()
+            self.env.ref("lokario_account.ir_cron_account_deletions").method_direct_trigger()
         self.env.invalidate_all()
         self.assertEqual(deletion.state, "done", deletion.error_message)
         return deletion

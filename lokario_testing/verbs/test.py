@@ -23,6 +23,8 @@ SYSTEM = "tests/system"
 FAILURE_SHOWN = 8000  # characters of what a failing pytest printed
 # Files whose tests share what takes a minute to build run in one process.
 TOGETHER = ("test_provisioning",)
+# What is installed beside an addon, because some of its tests are about how both work together.
+BESIDE = {"lokario_inbox": "lokario_account", "lokario_billing": "lokario_account"}
 LINE_SECONDS = {"addon": 0.06, "system": 0.25}  # of a test's code, for the order of what never ran here
 
 
@@ -133,8 +135,9 @@ def run_addon(environment, template: str, target: str) -> Outcome:
     database = environment.clone(template, f"test_{addon}_{uuid.uuid4().hex[:6]}")
     log = STATE / "logs" / f"test-{target.replace(':', '-')}.log"
     tags = f"/{addon}:{named}" if named else f"/{addon}"
+    installed = ",".join(filter(None, (addon, BESIDE.get(addon))))
     try:
-        code = environment.call_odoo(database, "-i", addon, "--test-tags", tags, "--stop-after-init", log=log)
+        code = environment.call_odoo(database, "-i", installed, "--test-tags", tags, "--stop-after-init", log=log)
     finally:
         for copy in (f"{database}_pristine", database):  # the former is lokario_base.tests.committed's
             environment.drop(copy)

@@ -196,7 +196,7 @@ def test_5_the_managers_screens(site):
     browser = site.browser
     site.log_out()
     browser.log_in(site.server.url, "admin", "admin")
-    site.open("/odoo/action-lokario_base.account_deletion_action")
+    site.open("/odoo/action-lokario_account.account_deletion_action")
     browser.see(".o_searchview", timeout=120)  # the first visit builds the web client's assets
     browser.click(".o_facet_remove")
     done = site.sql("SELECT name FROM lokario_account_deletion WHERE state = 'done' ORDER BY id DESC LIMIT 1")
@@ -263,7 +263,7 @@ def test_7_the_managers_action(site):
     browser.click(".modal button[name=action_confirm]", "Supprimer ce compte")
     browser.see(".o_notification", "La suppression est programmée")
     assert _undo_link(site)
-    site.open("/odoo/action-lokario_base.account_deletion_action")
+    site.open("/odoo/action-lokario_account.account_deletion_action")
     browser.click(".o_data_row td", "Paul Interne")
     browser.click("button[name=action_undo]", "Annuler")
     browser.click(".modal button", "Ok")

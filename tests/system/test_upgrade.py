@@ -13,6 +13,7 @@ from lokario_cli.paths import ADDONS, ROOT, SERVER_MODULES, STATE
 HERE = Path(__file__).parent / "upgrade"
 RELEASE = (HERE / "last_release.txt").read_text().strip()
 OURS = ("lokario_", "inbox_", "engine_", "saas_")  # first parts of the names of our tables
+EXTENDED = ("res_company", "res_users")  # core tables with columns of ours
 # Columns that an upgrade changes rightly, with the reason.
 CHANGED = {"write_date", "write_uid"}
 TABLES = "SELECT json_agg(tablename ORDER BY tablename) FROM pg_tables WHERE schemaname = 'public'"
@@ -26,7 +27,8 @@ SELECT json_agg(DISTINCT u.login || ' ' || d.name) FROM res_groups_users_rel r J
 """
 IDENTIFIERS = """
 SELECT json_object_agg(model || ' ' || name, res_id) FROM ir_model_data WHERE module IN {ours}
-   AND model IN ('ir.cron', 'mail.template', 'res.groups', 'ir.sequence', 'ir.config_parameter')
+   AND model IN ('ir.cron', 'mail.template', 'res.groups', 'ir.sequence', 'ir.config_parameter', 'ir.ui.menu',
+                 'ir.actions.act_window', 'ir.actions.report')
 """
 # Campaigns moved from email_engine_bridge: every screen, right and job of the engine is the same record as before.
 ENGINE = """
@@ -36,8 +38,10 @@ SELECT json_object_agg(model || ' ' || name, res_id) FROM ir_model_data WHERE na
 """
 UNINSTALLED = "SELECT json_agg(name) FROM ir_module_module WHERE name IN {ours} AND state != 'installed'"
 EDITED = "SELECT count(*) FROM mail_template WHERE subject::text LIKE '%Edited by hand%'"
-CRON = """SELECT interval_number FROM ir_cron c JOIN ir_model_data d ON d.model = 'ir.cron' AND d.res_id = c.id
-           WHERE d.name = 'ir_cron_process_followups'"""
+CRON = """SELECT json_object_agg(d.name, interval_number || ' ' || interval_type)
+            FROM ir_cron c JOIN ir_model_data d ON d.model = 'ir.cron' AND d.res_id = c.id
+           WHERE d.module IN {ours}"""
+
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +86,7 @@ class Old:
 
     def snapshot(self) -> dict:
         ours = "('" + "','".join(ADDONS) + "')"
-        tables = [table for table in self.ask(TABLES) if table.startswith(OURS)]
+        tables = [table for table in self.ask(TABLES) if table.startswith(OURS) or table in EXTENDED]
         return {
             "rows": {table: self.ask(ROWS.format(table=table)) for table in tables if "id" in self.columns(table)},
             "roles": self.ask(ROLES.format(ours=ours)),
@@ -90,7 +94,7 @@ class Old:
             "engine": self.ask(ENGINE.format(ours=ours)),
             "uninstalled": self.ask(UNINSTALLED.format(ours=ours)),
             "edited": self.ask(EDITED),
-            "cron": self.ask(CRON),
+            "cron": self.ask(CRON.format(ours=ours)),
         }
 
     def columns(self, table: str) -> list[str]:

@@ -22,6 +22,13 @@ for name, role in roles.items():
             "company_id": companies[0].id,
         }
     )
+leaving = env["res.users"].create({"name": "leaving", "login": "leaving@up.test", "email": "leaving@up.test"})
+env["lokario.account.deletion"].with_user(leaving)._request(leaving)
+unverified = env["res.users"].create({"name": "unverified", "login": "unverified@up.test"})
+unverified.signup_nonce = "0123456789abcdef"
+companies[0].write({"contact_email": "sales@up.test", "contact_creates_partner": True})
+companies[1].deletion_suspends_access = False
+
 partner = env["res.partner"].create({"name": "Bêta SARL", "email": "compta@beta.test", "is_company": True})
 
 for company in companies:
@@ -77,5 +84,7 @@ policy = policy or env["lokario.followup.policy"].search([], limit=1)
 policy.copy({"name": "My own levels"})
 env.ref("lokario_billing.ir_cron_process_followups").interval_number = 3  # what people change
 env.ref("saas_manager.mail_template_instance_suspended").subject = "Edited by hand"
+env.ref("lokario_base.ir_cron_account_deletions").write({"interval_number": 1, "interval_type": "hours"})
+env.ref("lokario_base.mail_template_deletion_notice_7").subject = "Edited by hand too"
 env.cr.commit()
 print("SEEDED")

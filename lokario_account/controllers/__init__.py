@@ -1,0 +1,2 @@
+from . import deletion
+from . import signup

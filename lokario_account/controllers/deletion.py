@@ -1,0 +1,79 @@
+from odoo import http
+from odoo.exceptions import AccessDenied, UserError
+from odoo.http import request
+
+from odoo.addons.lokario_base.controllers.scheduled import SCHEDULED_ROUTE, run_scheduled
+from odoo.addons.lokario_base.exceptions import TooManyTries
+from odoo.addons.portal.controllers.portal import CustomerPortal
+
+
+class AccountDeletion(CustomerPortal):
+    """The job's endpoint, the portal's page, and the link that undoes."""
+
+    @http.route("/users/process-account-deletions", **SCHEDULED_ROUTE)
+    def process_account_deletions(self, **params):
+        return run_scheduled("lokario_account.ir_cron_account_deletions")
+
+    @http.route("/my/account/deletion", type="http", auth="user", website=True, methods=["GET"], private_page=True)
+    def deletion_page(self, **params):
+        return self._deletion_page()
+
+    @http.route("/my/account/deletion", type="http", auth="user", website=True, methods=["POST"], private_page=True)
+    def deletion_request(self, password="", request_blacklist="", **params):
+        user = request.env.user
+        try:
+            credential = {"login": user.login, "password": password, "type": "password"}
+            request.env["res.users"]._check_credentials(credential, {"interactive": True})
+            deletions = request.env["lokario.account.deletion"]
+            deletion_sudo = deletions._request(user, request_blacklist=bool(request_blacklist)).sudo()
+        except TooManyTries as err:
+            return self._deletion_page(error=str(err))
+        except AccessDenied:
+            return self._deletion_page(error=request.env._("The password is not correct."))
+        except UserError as err:
+            return self._deletion_page(error=str(err))
+        if deletion_sudo.suspended:
+            request.session.logout()
+        return request.redirect("/users/deletion/requested")
+
+    @http.route("/my/deactivate_account", type="http", auth="user", website=True, methods=["POST"], private_page=True)
+    def deactivate_account(self, validation="", password="", request_blacklist="", **post):
+        if validation != request.env.user.login:
+            return self._deletion_page(error=request.env._("Enter your login to confirm."))
+        return self.deletion_request(password, request_blacklist)
+
+    @http.route("/users/deletion/requested", type="http", auth="public", website=True, methods=["GET"])
+    def deletion_requested(self, **params):
+        if request.session.uid and request.env.user.sudo().deletion_suspended_at:
+            request.session.logout()
+        return request.render("lokario_account.deletion_requested", {"disable_database_manager": True})
+
+    @http.route(
+        "/users/deletion/undo",
+        type="http",
+        auth="public",
+        website=True,
+        sitemap=False,
+        methods=["GET", "POST"],
+        private_page=True,
+    )
+    def deletion_undo(self, token="", **params):
+        """GET shows the button: programs that open the links of mails must not undo anything."""
+        request.session.touch()  # kept, so that the form's token is still good when it comes back
+        deletion_sudo = request.env["lokario.account.deletion"]._by_undo_token(token)
+        undone = bool(deletion_sudo) and request.httprequest.method == "POST"
+        if undone:
+            deletion_sudo._set_cancelled()
+        values = {"token": token, "deletion": deletion_sudo, "undone": undone, "disable_database_manager": True}
+        return request.render("lokario_account.deletion_undo", values)
+
+    def _deletion_page(self, **values):
+        plan_sudo, user_sudo = request.env["lokario.deletion.plan"].sudo(), request.env.user.sudo()
+        values.update(
+            self._prepare_portal_layout_values(),
+            page_name="account_deletion",
+            scheduled_at=user_sudo.deletion_scheduled_at,
+            consequences=plan_sudo._consequences(user_sudo),
+            obstacles=plan_sudo._obstacles(user_sudo),
+        )
+        return request.render("lokario_account.portal_account_deletion", values)

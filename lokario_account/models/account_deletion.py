@@ -1,0 +1,358 @@
+import logging
+import secrets
+
+import psycopg2.errors
+from dateutil.relativedelta import relativedelta
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+from odoo.tools import email_normalize, hash_sign, verify_hash_signed
+
+from odoo.addons.base.models.res_users import check_identity
+from odoo.addons.lokario_base.audit import audit
+from odoo.addons.lokario_base.tools.deletion import DeletionStep
+from odoo.addons.lokario_base.tools.nightly import first_night
+
+_logger = logging.getLogger(__name__)
+
+DELAY_DAYS = 30  # between the request and the deletion
+NOTICE_DAYS = (7, 1)  # before the deletion
+ADMINISTRATOR = "base.group_system"
+UNDO_SCOPE = "lokario_base.deletion.undo"  # of the links in mails that were sent already
+STEP_ATTEMPTS = 3  # of a step that meets a concurrent change
+OPEN_STATES = ("waiting", "scheduled", "erasing")
+DUE_STATES = ("scheduled", "erasing")
+
+
+class AccountDeletion(models.Model):
+    """One person's request to have the account deleted, from the request to the certificate.
+
+    scheduled → erasing → done, or scheduled → cancelled. Nothing is removed while it is scheduled, so that undo is
+    exact; from the first step on there is no way back, only the end. Whoever asks for the deletion of an
+    administrator's account needs a second administrator: waiting → scheduled, or waiting → cancelled.
+    """
+
+    _name = "lokario.account.deletion"
+    _inherit = ["lokario.access.mixin"]
+    _description = "Account Deletion"
+    _order = "id desc"
+
+    name = fields.Char(
+        "Reference", required=True, readonly=True, default=lambda self: self._new_reference(), copy=False
+    )
+    user_id = fields.Many2one("res.users", ondelete="set null", readonly=True, index=True)
+    partner_id = fields.Many2one("res.partner", ondelete="set null", readonly=True, index="btree_not_null")
+    requested_by_id = fields.Many2one("res.users", ondelete="set null", readonly=True)
+    company_id = fields.Many2one("res.company", required=True, readonly=True)
+    state = fields.Selection(
+        [
+            ("waiting", "Waiting for a Second Administrator"),
+            ("scheduled", "Scheduled"),
+            ("erasing", "Being Deleted"),
+            ("done", "Deleted"),
+            ("cancelled", "Undone"),
+        ],
+        required=True,
+        readonly=True,
+        default="scheduled",
+        index=True,
+    )
+    requested_at = fields.Datetime(
+        "Requested", required=True, readonly=True, default=lambda self: fields.Datetime.now()
+    )
+    deletion_scheduled_at = fields.Datetime("Undo Until", readonly=True)
+    due_at = fields.Datetime(
+        "Deletion Due",
+        compute="_compute_due_at",
+        store=True,
+        help="The first night at 02:00 of the company's time zone.",
+    )
+    cancelled_at = fields.Datetime("Undone On", readonly=True)
+    done_at = fields.Datetime("Deleted On", readonly=True)
+    suspended = fields.Boolean("Access Suspended", readonly=True)
+    approved_by_id = fields.Many2one("res.users", "Second Administrator", ondelete="set null", readonly=True)
+    request_blacklist = fields.Boolean("Never Contact Again", readonly=True)
+    notices_sent = fields.Json(default=list, readonly=True)
+    undo_nonce = fields.Char(readonly=True, copy=False, groups=fields.NO_ACCESS)
+    error_message = fields.Char("Last Problem", readonly=True)
+    checkpoint_ids = fields.One2many("lokario.account.deletion.checkpoint", "deletion_id", "Steps", readonly=True)
+    certificate = fields.Json(readonly=True, copy=False)
+    certificate_hash = fields.Char("Certificate SHA-256", readonly=True, copy=False)
+    hold_until = fields.Date("Legal Hold Until", readonly=True)
+    released_at = fields.Datetime("Legal Hold Finished On", readonly=True)
+
+    _one_open_per_user = models.UniqueIndex("(user_id) WHERE state IN ('waiting', 'scheduled', 'erasing')")
+
+    @api.model
+    def _new_reference(self) -> str:
+        return f"LKD-{secrets.token_hex(4).upper()}"
+
+    @api.depends("deletion_scheduled_at", "company_id")
+    def _compute_due_at(self):
+        for deletion in self:
+            at = deletion.deletion_scheduled_at
+            deletion.due_at = at and first_night(at, deletion.company_id._lokario_time_zone())
+
+    # === REQUEST AND UNDO === #
+
+    @api.model
+    def _request(self, user, request_blacklist=False):
+        """Schedule the deletion of ``user``; the caller has confirmed who asks.
+
+        An administrator's account waits for a second administrator, unless it is one's own.
+
+        :param request_blacklist: the person wants never to be contacted again, as Odoo's portal offers
+        :raises AccessError: who asks is neither the person nor a manager with all of the person's rights
+        :raises UserError: the account cannot be deleted now; the text says why and what to do
+        """
+        user.with_env(self.env)._check_may_end()
+        user_sudo = user.sudo()
+        if user_sudo.deletion_ids.filtered(lambda deletion: deletion.state in OPEN_STATES):
+            raise UserError(self.env._("The deletion of this account is already scheduled."))
+        if obstacles := self.env["lokario.deletion.plan"].sudo()._obstacles(user_sudo):
+            raise UserError("\n".join(obstacles))
+        deletion_sudo = self.sudo().create(
+            {
+                "user_id": user.id,
+                "partner_id": user_sudo.partner_id.id,
+                "requested_by_id": self.env.uid,
+                "company_id": user_sudo.company_id.id,
+                "request_blacklist": request_blacklist,
+                "state": "waiting",
+            }
+        )
+        audit(self.env, "deletion requested", user)
+        if user == self.env.user or not user_sudo.has_group(ADMINISTRATOR):
+            deletion_sudo._set_scheduled()
+        else:
+            deletion_sudo._ask_administrators()
+        return deletion_sudo.sudo(False)
+
+    def _ask_administrators(self):
+        """Give every administrator who may approve an activity.
+
+        :raises UserError: there is none
+        """
+        administrators = self.env.ref(ADMINISTRATOR).all_user_ids.filtered("active")
+        approving = administrators - self.requested_by_id - self.user_id - self.env.ref("base.user_root")
+        if not approving:
+            raise UserError(
+                self.env._("Another administrator has to approve the deletion of an administrator, and there is none.")
+            )
+        for administrator in approving:
+            self.partner_id.activity_schedule(
+                "mail.mail_activity_data_todo",
+                summary=self.env._("Approve or undo the deletion of this account: Lokario › Account Deletions"),
+                user_id=administrator.id,
+            )
+
+    def _set_scheduled(self):
+        """Begin the delay: suspend the access and send the link that undoes it."""
+        self.ensure_one()
+        now = fields.Datetime.now()
+        self.write(
+            {
+                "state": "scheduled",
+                "deletion_scheduled_at": now + relativedelta(days=DELAY_DAYS),
+                "suspended": self.company_id.deletion_suspends_access,
+                "undo_nonce": secrets.token_hex(16),
+            }
+        )
+        self.user_id._set_deletion_suspended(self.suspended and now)
+        self._send_notice("requested")
+
+    @check_identity
+    def action_approve(self):
+        """The second administrator's button: another one than who asked and than whom it is about."""
+        self.ensure_one()
+        self.check_access("read")
+        if not self.env.user.has_group(ADMINISTRATOR) or self.env.user in self.requested_by_id | self.user_id:
+            raise AccessError(self.env._("Another administrator has to approve the deletion of an administrator."))
+        self.lock_for_update()
+        if self.state != "waiting":
+            raise UserError(self.env._("This deletion is not waiting for an administrator."))
+        self.sudo().approved_by_id = self.env.user
+        self.sudo()._set_scheduled()
+        audit(self.env, "deletion approved", self.user_id)
+
+    def _set_cancelled(self):
+        """Undo: nothing was removed yet, so giving the access back restores the account exactly."""
+        self.lock_for_update()
+        for deletion in self:
+            if deletion.state not in ("waiting", "scheduled"):
+                raise UserError(self.env._("This deletion can no longer be undone."))
+            deletion.sudo().write({"state": "cancelled", "cancelled_at": fields.Datetime.now(), "undo_nonce": False})
+            deletion.sudo().user_id._set_deletion_suspended(False)
+            audit(self.env, "deletion undone", deletion.sudo().user_id)
+
+    @check_identity
+    def action_undo(self):
+        """The manager's button; the person's own way is the link in the mail."""
+        self.check_access("read")
+        for user in self.user_id:
+            user._check_may_end()
+        self.sudo()._set_cancelled()
+
+    def _undo_url(self) -> str:
+        token = hash_sign(self.env, UNDO_SCOPE, [self.id, self.undo_nonce])
+        return f"{self.get_base_url()}/users/deletion/undo?token={token}"
+
+    @api.model
+    def _by_undo_token(self, token: str):
+        """Return the scheduled deletion that a mail's undo link names, or an empty recordset."""
+        try:
+            deletion_id, nonce = verify_hash_signed(self.sudo().env, UNDO_SCOPE, token or "") or (0, "")
+        except (ValueError, TypeError):
+            return self.browse()
+        deletion_sudo = self.sudo().browse(deletion_id).exists()
+        return deletion_sudo.filtered(lambda d: d.state == "scheduled" and d.undo_nonce == nonce)
+
+    # === NOTICES === #
+
+    def _send_notice(self, kind: str):
+        """Queue the mail of one occasion once, in the person's language, and remember it."""
+        self.ensure_one()
+        template = self.env.ref(f"lokario_account.mail_template_deletion_{kind}")
+        template.sudo().send_mail(self.id, email_layout_xmlid="mail.mail_notification_light")
+        self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()
+        self.notices_sent = [*(self.notices_sent or []), kind]
+
+    def _due_notice(self, now) -> str | None:
+        """The notice that is due and not sent; a missed one is skipped when the next is due too, or the deletion."""
+        if self.due_at <= now:
+            return None
+        left = self.deletion_scheduled_at - now
+        for days in sorted(NOTICE_DAYS):
+            if left.total_seconds() <= days * 86400:
+                kind = f"notice_{days}"
+                return None if kind in (self.notices_sent or []) else kind
+        return None
+
+    # === THE NIGHTLY JOB === #
+
+    @api.model
+    def _cron_process(self):
+        """Send the notices that are due, finish the deletions that are due, and those whose legal hold has ended."""
+        self._process_each(self._to_notify(), lambda deletion: deletion._send_due_notice())
+        self._process_each(self._to_erase(), lambda deletion: deletion._erase())
+        self._process_each(self._to_release(), lambda deletion: deletion._release())
+
+    def _to_notify(self):
+        horizon = fields.Datetime.now() + relativedelta(days=max(NOTICE_DAYS))
+        domain = [("state", "=", "scheduled"), ("deletion_scheduled_at", "<=", horizon)]
+        now = fields.Datetime.now()
+        return self.search(domain).filtered(lambda deletion: deletion._due_notice(now))
+
+    def _to_erase(self):
+        return self.search([("state", "in", DUE_STATES), ("due_at", "<=", fields.Datetime.now())], order="due_at, id")
+
+    def _to_release(self):
+        today = fields.Date.context_today(self)
+        return self.search([("state", "=", "done"), ("hold_until", "<", today), ("released_at", "=", False)])
+
+    def _process_each(self, deletions, act):
+        commit_progress = self.env["ir.cron"]._commit_progress
+        commit_progress(remaining=len(deletions))
+        for deletion_id in deletions.ids:
+            deletion = self.browse(deletion_id)
+            try:
+                deletion.invalidate_recordset()
+                if deletion.try_lock_for_update():
+                    act(deletion)
+            except Exception as err:
+                self.env.cr.rollback()
+                _logger.exception("deletion #%s stopped and goes on next time", deletion_id)
+                deletion.error_message = f"{type(err).__name__}"
+            if not commit_progress(1):
+                break
+
+    def _send_due_notice(self):
+        if kind := self._due_notice(fields.Datetime.now()):
+            self._send_notice(kind)
+
+    # === ERASURE === #
+
+    def _erase(self):
+        """Do the steps that no checkpoint remembers, each in its own transaction, then seal the certificate."""
+        if self.state not in DUE_STATES:
+            return  # undone since the search
+        plan = self.env["lokario.deletion.plan"]
+        if self.state == "scheduled":
+            if obstacles := plan._obstacles(self.user_id):
+                self.error_message = "\n".join(obstacles)
+                _logger.info("deletion %s waits: there is an obstacle", self.name)
+                return
+            self._set_erasing(plan)
+        self._run_steps(plan._steps())
+        self._set_done()
+
+    def _set_erasing(self, plan):
+        holds = plan._legal_holds(self)
+        self.write(
+            {
+                "state": "erasing",
+                "undo_nonce": False,
+                "hold_until": max((hold.until for hold in holds), default=False),
+                "certificate": {"holds": [vars(hold) for hold in holds]},
+            }
+        )
+        self.user_id._set_deletion_suspended(fields.Datetime.now())
+        self.env["ir.cron"]._commit_progress()
+
+    def _run_steps(self, steps: list[DeletionStep]):
+        for step in sorted(steps, key=lambda step: (step.sequence, step.name)):
+            while not self._is_finished(step):
+                self.lock_for_update()
+                self._run_step_with_retries(step)
+                self.env["ir.cron"]._commit_progress()
+
+    def _is_finished(self, step: DeletionStep) -> bool:
+        return any(point.step == step.name and point.finished for point in self.checkpoint_ids)
+
+    def _run_step_with_retries(self, step: DeletionStep):
+        for attempt in range(1, STEP_ATTEMPTS + 1):
+            try:
+                outcome = self.env["lokario.deletion.plan"]._run_step(step, self)
+                self.checkpoint_ids._record(self, step, outcome)
+                self.env.flush_all()
+                return
+            except (psycopg2.errors.SerializationFailure, psycopg2.errors.DeadlockDetected):
+                self.env.cr.rollback()
+                if attempt == STEP_ATTEMPTS:
+                    raise
+
+    def _set_done(self):
+        certificate = self.checkpoint_ids._certificate(self)
+        self.write(
+            {
+                "state": "done",
+                "done_at": fields.Datetime.now(),
+                "certificate": certificate,
+                "certificate_hash": self.checkpoint_ids._hash(certificate),
+                "error_message": False,
+                "suspended": False,
+            }
+        )
+        _logger.info("deletion %s done", self.name)
+
+    def _release(self):
+        """Finish what the law kept until now."""
+        self._run_steps(self.env["lokario.deletion.plan"]._release_steps())
+        self.released_at = fields.Datetime.now()
+        _logger.info("legal hold of deletion %s finished", self.name)
+
+    def _partners(self):
+        """The person's contacts: the user's partner and the addresses below it."""
+        partner = self.partner_id.with_context(active_test=False)
+        return partner.search([("id", "child_of", partner.ids)]) if partner else partner
+
+    def _addresses(self) -> set[str]:
+        """The person's e-mail addresses, normalized."""
+        texts = [*self._partners().mapped("email_normalized"), self.user_id.email, self.user_id.login]
+        return set(filter(None, (email_normalize(text or "") for text in texts)))
+
+    def _anonymous_name(self) -> str:
+        return self.env._("Deleted account %s", self.name)
+
+    def action_print_certificate(self):
+        self.check_access("read")
+        return self.env.ref("lokario_account.action_report_deletion_certificate").report_action(self, config=False)

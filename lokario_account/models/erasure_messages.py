@@ -1,0 +1,194 @@
+import json
+import re
+
+from odoo import Command, api, models
+from odoo.fields import Domain
+from odoo.tools import SQL
+
+from odoo.addons.lokario_base.tools.deletion import StepOutcome
+
+from ..tools.erasure import addresses_without, names_address
+
+BATCH = 500
+
+
+class ErasureMessages(models.AbstractModel):
+    """Personal files, messages, activities, queued mails and private conversations of an account."""
+
+    _name = "lokario.erasure.messages"
+    _description = "Erasure of an Account's Messages"
+
+    @api.model
+    def _erase_files(self, deletion):
+        user, partners = deletion.user_id, deletion._partners()
+        domain = Domain.OR(
+            [
+                Domain("res_model", "=", "res.partner") & Domain("res_id", "in", partners.ids),
+                Domain("res_model", "=", "res.users") & Domain("res_id", "=", user.id),
+                Domain("create_uid", "=", user.id) & Domain("res_id", "in", [0, False]),
+            ]
+        )
+        files = self.env["ir.attachment"].with_context(skip_res_field_check=True).search(domain, limit=BATCH)
+        ids = files.ids
+        files.unlink()
+        return StepOutcome({"ir.attachment": ids}, remaining=len(ids) == BATCH)
+
+    @api.model
+    def _erase_messages(self, deletion):
+        erased = {}
+        for find in self._personal_rows():
+            rows = find(deletion)
+            erased[rows._name] = rows.ids
+            rows.unlink()
+        self._leave_mails_to_others(deletion)
+        self._forget_notifications(deletion.user_id)
+        messages = self._messages_of(deletion)
+        held = messages.filtered(self.env["lokario.deletion.plan"]._is_message_held)
+        free = messages - held
+        erased["mail.message"] = free[:BATCH].ids
+        free[:BATCH].unlink()
+        if len(free) > BATCH:
+            return StepOutcome(erased, remaining=True)
+        self._leave_private_channels(deletion)
+        self._forget_names(deletion, held)
+        return StepOutcome(erased, {"mail.message": len(held)})
+
+    @api.model
+    def _personal_rows(self):
+        """The methods that find what goes whole; not every database has to-dos and a calendar."""
+        optional = {"project.task": self._todos_of, "calendar.event": self._events_of}
+        found = [find for model, find in optional.items() if model in self.env]
+        return [self._activities_of, self._queued_mails_of, self._blacklist_of, *found, self._chats_of]
+
+    @api.model
+    def _activities_of(self, deletion):
+        partners = deletion._partners()
+        own = Domain("res_model", "=", "res.partner") & Domain("res_id", "in", partners.ids)
+        return self.env["mail.activity"].search(Domain("user_id", "=", deletion.user_id.id) | own)
+
+    @api.model
+    def _todos_of(self, deletion):
+        """The tasks that belong to no project and to nobody else."""
+        own = [("project_id", "=", False), ("user_ids", "in", deletion.user_id.ids)]
+        tasks = self.env["project.task"].with_context(active_test=False).search(own)
+        return tasks.filtered(lambda task: task.user_ids == deletion.user_id)
+
+    @api.model
+    def _events_of(self, deletion):
+        """The meetings with nobody else."""
+        events = self.env["calendar.event"].with_context(active_test=False)
+        return events.search([("user_id", "=", deletion.user_id.id)]).filtered(
+            lambda event: event.partner_ids <= deletion._partners()
+        )
+
+    @api.model
+    def _forget_notifications(self, user):
+        """Browsers that still wait for one of these reload what it was about."""
+        self.env.flush_all()
+        words = {json.dumps(word)[1:-1] for word in (user.name, user.login, user.email) if word}
+        whole = [rf"(^|[^\w@.-]){re.escape(word)}($|[^\w@-])" for word in words]  # Ann is not in Joanna
+        self.env.cr.execute("DELETE FROM bus_bus WHERE message ~* ANY(%s)", [whole])
+
+    @api.model
+    def _queued_mails_of(self, deletion):
+        """The mails to nobody else."""
+        partners, addresses = deletion._partners(), deletion._addresses()
+        return self._mails_to(deletion).filtered(
+            lambda mail: (
+                mail.recipient_ids <= partners
+                and not addresses_without(mail.email_to, addresses)
+                and not addresses_without(mail.email_cc, addresses)
+            )
+        )
+
+    @api.model
+    def _mails_to(self, deletion):
+        """The mails that name the person among their recipients, by whole addresses."""
+        partners, addresses = deletion._partners(), deletion._addresses()
+        domain = Domain("recipient_ids", "in", partners.ids)
+        for address in addresses:  # contained in the text; which ones are meant is seen below
+            domain |= Domain("email_to", "ilike", address) | Domain("email_cc", "ilike", address)
+        return (
+            self.env["mail.mail"]
+            .search(domain)
+            .filtered(
+                lambda mail: (
+                    mail.recipient_ids & partners
+                    or names_address(mail.email_to, addresses)
+                    or names_address(mail.email_cc, addresses)
+                )
+            )
+        )
+
+    @api.model
+    def _leave_mails_to_others(self, deletion):
+        """What goes to other people too goes to them alone."""
+        addresses = deletion._addresses()
+        for mail in self._mails_to(deletion):
+            mail.write(
+                {
+                    "recipient_ids": [Command.unlink(partner.id) for partner in deletion._partners()],
+                    "email_to": addresses_without(mail.email_to, addresses),
+                    "email_cc": addresses_without(mail.email_cc, addresses),
+                }
+            )
+
+    @api.model
+    def _blacklist_of(self, deletion):
+        emails = [email for email in deletion._partners().mapped("email_normalized") if email]
+        return self.env["mail.blacklist"].with_context(active_test=False).search([("email", "in", emails)])
+
+    @api.model
+    def _messages_of(self, deletion):
+        user, partners = deletion.user_id, deletion._partners()
+        return self.env["mail.message"].search(
+            Domain("author_id", "in", partners.ids)
+            | Domain("model", "=", "res.partner") & Domain("res_id", "in", partners.ids)
+            | Domain("model", "=", "res.users") & Domain("res_id", "=", user.id)
+        )
+
+    @api.model
+    def _forget_names(self, deletion, messages):
+        """Remove addresses and names from what stays: held messages, and the changes that others' documents list."""
+        self.env.flush_all()
+        cr = self.env.cr
+        cr.execute("UPDATE mail_message SET email_from = NULL, reply_to = NULL WHERE id = ANY(%s)", [messages.ids])
+        owners = {"res.users": deletion.user_id.ids, "res.partner": deletion._partners().ids}
+        for relation, ids in owners.items():
+            for side in ("old", "new"):
+                cr.execute(
+                    SQL(
+                        """UPDATE mail_tracking_value t SET %(name)s = NULL FROM ir_model_fields f
+                           WHERE f.id = t.field_id AND f.relation = %(relation)s AND %(key)s = ANY(%(ids)s)""",
+                        name=SQL.identifier(f"{side}_value_char"),
+                        key=SQL.identifier("t", f"{side}_value_integer"),
+                        relation=relation,
+                        ids=ids,
+                    )
+                )
+        self.env.invalidate_all()
+
+    # === PRIVATE CONVERSATIONS: ODOO NAMES EACH AFTER THE PEOPLE IN IT === #
+
+    @api.model
+    def _chats_of(self, deletion):
+        """The conversations with nobody else; OdooBot is nobody."""
+        alone = deletion._partners() | self.env.ref("base.partner_root")
+        return self._private_channels(deletion).filtered(lambda channel: channel.channel_member_ids.partner_id <= alone)
+
+    @api.model
+    def _leave_private_channels(self, deletion):
+        """What others have had with the person stays theirs, under their names."""
+        partners = deletion._partners()
+        for channel in self._private_channels(deletion):
+            if any(name in channel.name for name in partners.mapped("name")):
+                channel.name = ", ".join((channel.channel_member_ids.partner_id - partners).mapped("name"))
+
+    @api.model
+    def _private_channels(self, deletion):
+        return self.env["discuss.channel"].search(
+            [
+                ("channel_type", "in", ("chat", "group")),
+                ("channel_member_ids.partner_id", "in", deletion._partners().ids),
+            ]
+        )

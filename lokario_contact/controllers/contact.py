@@ -1,0 +1,48 @@
+from odoo import http
+from odoo.http import request
+from odoo.tools import config
+
+from odoo.addons.lokario_base.exceptions import NotAccepted
+from odoo.addons.lokario_base.tools.client_address import client_network
+
+from ..tools.contact import HONEYPOT, LIMITS, InvalidMessage, parse_message
+
+MAX_BODY = 64 * 1024  # bytes of a posted form
+
+
+class ContactForm(http.Controller):
+    """The public page /contact; it works without JavaScript."""
+
+    @http.route("/contact", type="http", auth="public", website=True, methods=["GET"], sitemap=True)
+    def contact(self, sent=None, **params):
+        return self._page({}, sent=bool(sent))
+
+    @http.route("/contact", type="http", auth="public", website=True, methods=["POST"], max_content_length=MAX_BODY)
+    def contact_post(self, **form):
+        if form.get(HONEYPOT):
+            return request.redirect("/contact?sent=1")  # a program: it learns nothing
+        try:
+            message, contact = parse_message(form), request.env["lokario.contact"]
+            network = client_network(request.httprequest.environ, config["proxy_mode"])
+            contact._submit(message, network, request.env.company)
+        except InvalidMessage as err:
+            return self._page(form, status=422, errors=self._texts(err.errors))
+        except NotAccepted as err:
+            return self._page(form, status=err.status, problem=str(err))
+        return request.redirect("/contact?sent=1")
+
+    def _texts(self, errors):
+        texts = {
+            "missing": request.env._("Please fill in this field."),
+            "too_long": request.env._("This text is too long."),
+            "invalid": request.env._("This is not a valid e-mail address."),
+        }
+        return {name: texts[kind] for name, kind in errors.items()}
+
+    def _page(self, form, status=200, **values):
+        request.session.touch()  # kept, so that the form's token is still good when it comes back
+        kept = {name: form.get(name, "") if isinstance(form.get(name, ""), str) else "" for name in LIMITS}
+        values = {"form": kept, "errors": {}, "limits": LIMITS, "honeypot": HONEYPOT, **values}
+        response = request.render("lokario_contact.contact_page", values)
+        response.status_code = status
+        return response
