@@ -212,6 +212,16 @@ class TestDeletionRequest(DeletionCase):
         with self.assertRaises(UserError):
             self.request()
 
+    def test_a_wizard_is_seen_by_who_opened_it(self):
+        opener, other = (new_test_user(self.env, name, "base.group_user") for name in ("wizard-opener", "wizard-other"))
+        wizard = self.env["lokario.account.deletion.request"].with_user(opener).create({})
+        self.assertEqual(wizard.search([("id", "=", wizard.id)]).user_id, opener)
+        self.assertFalse(wizard.with_user(other).search([("id", "=", wizard.id)]))
+        with self.assertRaises(AccessError):
+            wizard.with_user(other).read(["user_id"])
+        with self.assertRaises(AccessError):
+            wizard.with_user(other).write({"user_id": other.id})
+
 
 @tagged("post_install", "-at_install")
 class TestErasure(DeletionCase):

@@ -1,5 +1,4 @@
 from odoo import models
-from odoo.exceptions import AccessError
 from odoo.tests import TransactionCase, new_test_user, tagged
 
 # Models of the suite that do not check what callers set, and why.
@@ -55,16 +54,6 @@ class TestAccessMixin(TransactionCase):
             follows = [field for field in record._fields.values() if field.compute and record._is_machine_field(field)]
             writable = [str(field) for field in follows if record._has_field_access(field, "write")]
             self.assertEqual(writable, [])
-
-    def test_a_wizard_is_seen_by_who_opened_it(self):
-        opener, other = (new_test_user(self.env, name, "base.group_user") for name in ("wizard-opener", "wizard-other"))
-        wizard = self.env["lokario.account.deletion.request"].with_user(opener).create({})
-        self.assertEqual(wizard.search([("id", "=", wizard.id)]).user_id, opener)
-        self.assertFalse(wizard.with_user(other).search([("id", "=", wizard.id)]))
-        with self.assertRaises(AccessError):
-            wizard.with_user(other).read(["user_id"])
-        with self.assertRaises(AccessError):
-            wizard.with_user(other).write({"user_id": other.id})
 
     def test_fields_of_no_module_are_not_ours(self):
         """`id`, and what an administrator adds: they are asked about in every read and write."""
