@@ -14,7 +14,7 @@ from odoo.tools import config
 from odoo.addons.base.models.ir_cron import IrCron
 from odoo.addons.bus import websocket as bus
 
-from . import outage, redaction
+from . import admission, outage, redaction
 from .gate import Gate
 from .pace import paced
 
@@ -53,6 +53,10 @@ def _install(gate: Gate) -> None:
     bus.Websocket.onopen(gate.close_if_suspended)
     _keep_jobs_in(gate.manager)
     odoo.http.Request._serve_db = outage.answer_when_away(odoo.http.Request._serve_db)
+    request, dispatcher = odoo.http.Request, odoo.http.Dispatcher
+    request._post_init = admission.limited_from_the_start(request._post_init)
+    request.get_json_data = admission.within_values(request.get_json_data)
+    dispatcher.pre_dispatch = admission.limited(dispatcher.pre_dispatch)
     handler = odoo.service.server.CommonRequestHandler  # of threads and of workers
     handler.setup = paced(handler.setup)
     server = odoo.service.server.ThreadedServer
