@@ -128,7 +128,7 @@ class FullEnvironment(BaseEnvironment):
         super().__init__(environment, database, log_level="critical")
         self.mail = mail
         with self.env() as env:
-            env["ir.config_parameter"].set_param("lokario_inbox.allowed_hosts", f"127.0.0.1:{mail.imap_port}")
+            env["ir.config_parameter"].set_param("lokario_mailbox.allowed_hosts", f"127.0.0.1:{mail.imap_port}")
             env["account.journal"].search([("type", "=", "sale")]).restrict_mode_hash_table = True
 
     def _live(self, env, users):

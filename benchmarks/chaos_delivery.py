@@ -70,7 +70,7 @@ def _sink(environment, seed):
 def _prepare(environment, sink):
     environment.allow(environment.mail.imap_port, sink.port)
     with environment.env() as env:
-        env["ir.config_parameter"].set_param("lokario_inbox.evidence_grace", "1")
+        env["ir.config_parameter"].set_param("lokario_mailbox.evidence_grace", "1")
         for number in range(COMPANIES):
             address = f"contact@alpha{number}.example"
             environment.mail.add_user(address, PASSWORD)

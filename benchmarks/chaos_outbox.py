@@ -76,8 +76,8 @@ class _Chaos:
         self.environment.allow(self.environment.mail.imap_port, self.sink.port)
         with self.environment.env() as env:
             parameters = env["ir.config_parameter"]
-            parameters.set_param("lokario_inbox.evidence_grace", str(GRACE))
-            parameters.set_param("lokario_inbox.sent_copy_wait", "2")
+            parameters.set_param("lokario_mailbox.evidence_grace", str(GRACE))
+            parameters.set_param("lokario_mailbox.sent_copy_wait", "2")
             env.company.inbox_undo_seconds = 0
             self.boxes = [
                 self.environment.add_box(

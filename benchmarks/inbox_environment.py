@@ -79,7 +79,7 @@ class InboxEnvironment(LoadedOdoo):
         """Let integrations connect to these loopback ports."""
         with self.env() as env:
             entries = ",".join(f"127.0.0.1:{port}" for port in ports)
-            env["ir.config_parameter"].set_param("lokario_inbox.allowed_hosts", entries)
+            env["ir.config_parameter"].set_param("lokario_mailbox.allowed_hosts", entries)
 
     def add_box(self, env, address, port=None, **values):
         """An integration on a fresh mailbox."""

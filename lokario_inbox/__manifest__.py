@@ -1,12 +1,12 @@
 {
     "name": "Lokario Inbox",
-    "version": "19.0.1.2.0",
+    "version": "19.0.1.3.0",
     "summary": "Company mailboxes, synchronised and answered",
     "author": "Lokario",
     "website": "https://www.lokario.fr",
     "license": "LGPL-3",
     "category": "Lokario",
-    "depends": ["lokario_base", "google_gmail", "microsoft_outlook", "queue_job"],
+    "depends": ["lokario_base", "lokario_mailbox", "queue_job"],  # lokario_base: so that -u of it finds this addon
     "data": [
         "security/lokario_inbox_groups.xml",
         "security/ir.model.access.csv",
@@ -21,10 +21,7 @@
         "views/inbox_folder_views.xml",
         "views/inbox_quarantine_views.xml",
         "views/res_config_settings_views.xml",
-        "views/res_users_views.xml",
-        "wizards/inbox_connection_test_views.xml",
         "views/lokario_inbox_menus.xml",
-        "wizards/inbox_take_over_views.xml",
         "views/inbox_conversation_views.xml",
         "views/inbox_rule_views.xml",
         "views/inbox_health_views.xml",

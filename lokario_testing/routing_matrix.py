@@ -227,7 +227,7 @@ class RoutingMatrix:
             return
         every = [*ports.values(), *(door.port for door in self.doors.values())]
         allowed = " ".join(f"127.0.0.1:{port}" for port in every)
-        self.env["ir.config_parameter"].set_param("lokario_inbox.allowed_hosts", allowed)
+        self.env["ir.config_parameter"].set_param("lokario_mailbox.allowed_hosts", allowed)
         for name, port in ports.items():
             mailbox = self._mailbox(name, port)
             self.servers.setdefault("alpha", mailbox._get_mail_server())

@@ -20,8 +20,9 @@ ARROWS = {
     "saas_manager": {"lokario_base"},
     "email_engine_bridge": {"lokario_base"},
     "email_engine_campaign": {"email_engine_bridge", "lokario_base"},
-    "lokario_inbox": {"lokario_base"},
-    "lokario_billing": {"lokario_base", "lokario_inbox", "report_chromium"},
+    "lokario_mailbox": {"lokario_base"},
+    "lokario_inbox": {"lokario_base", "lokario_mailbox"},
+    "lokario_billing": {"lokario_base", "lokario_mailbox", "lokario_inbox", "report_chromium"},
 }
 SUITE = {*ADDONS, "lokario_gate"}
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 from odoo import api, fields, models
 
 from odoo.addons.lokario_base.tools.transaction import own_transaction, retrying
-from odoo.addons.lokario_inbox.models import worker_locks
-from odoo.addons.lokario_inbox.tools.sent_mailbox import MailboxUnavailable
+from odoo.addons.lokario_mailbox.tools import worker_locks
+from odoo.addons.lokario_mailbox.tools.sent_mailbox import MailboxUnavailable
 
 _logger = logging.getLogger(__name__)
 

@@ -6,9 +6,9 @@ from odoo import fields
 from odoo.exceptions import UserError
 from psycopg2 import OperationalError
 
-from odoo.addons.lokario_inbox.models import worker_locks
-from odoo.addons.lokario_inbox.tools.lanes import Desk, Lane, Letter, Withheld, once
-from odoo.addons.lokario_inbox.tools.smtp_client import SubmissionFailed
+from odoo.addons.lokario_mailbox.tools import worker_locks
+from odoo.addons.lokario_mailbox.tools.lanes import Desk, Lane, Letter, Withheld, once
+from odoo.addons.lokario_mailbox.tools.smtp_client import SubmissionFailed
 
 from .delivery import commit
 

@@ -4,9 +4,8 @@ from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import UserError
 
 from odoo.addons.base.models.ir_mail_server import MailDeliveryException
-from odoo.addons.lokario_inbox.models import worker_locks
-from odoo.addons.lokario_inbox.tools import smtp_retry
-from odoo.addons.lokario_inbox.tools.lanes import Letter
+from odoo.addons.lokario_mailbox.tools import smtp_retry, worker_locks
+from odoo.addons.lokario_mailbox.tools.lanes import Letter
 
 from .delivery import commit, is_real
 from .dispatch import Dispatch, Parcel

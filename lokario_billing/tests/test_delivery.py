@@ -13,7 +13,7 @@ from odoo.exceptions import UserError
 from odoo.tests import new_test_user, tagged
 
 from lokario_testing.environments.smtp_sink import SmtpSink
-from odoo.addons.lokario_inbox.tests.outgoing_common import MailOffice
+from odoo.addons.lokario_mailbox.tests.outgoing_common import MailOffice
 
 from .common import BillingCase
 
@@ -34,7 +34,7 @@ class MailboxCase(MailOffice, BillingCase):
     @classmethod
     def allow(cls, *ports):
         cls.env["ir.config_parameter"].sudo().set_param(
-            "lokario_inbox.allowed_hosts", " ".join(f"127.0.0.1:{port}" for port in ports)
+            "lokario_mailbox.allowed_hosts", " ".join(f"127.0.0.1:{port}" for port in ports)
         )
 
     @classmethod
@@ -122,7 +122,7 @@ class TestDelivery(MailboxCase):
                 self.assertEqual(len(self.arrived(f"{fault}@beta.test")), 1)
 
     def test_a_mail_that_provably_did_not_leave_is_sent_again_with_the_same_id(self):
-        self.env["ir.config_parameter"].sudo().set_param("lokario_inbox.evidence_grace", "0")
+        self.env["ir.config_parameter"].sudo().set_param("lokario_mailbox.evidence_grace", "0")
         self.faults.append("greylist")
         delivery = self.delivery_of(self.remind())
         self.assertEqual(delivery.state, "uncertain")
@@ -325,7 +325,7 @@ class TestIsolation(MailboxCase):
         With LOKARIO_FULL the time-outs are those of production.
         """
         if not os.environ.get("LOKARIO_FULL"):
-            self.env["ir.config_parameter"].sudo().set_param("lokario_inbox.smtp_timeout", "6")
+            self.env["ir.config_parameter"].sudo().set_param("lokario_mailbox.smtp_timeout", "6")
         holes = [self.enterContext(socket.create_server(("127.0.0.1", 0), backlog=64)) for _hole in range(5)]
         dropper = self.enterContext(
             SmtpSink(Path(self.sink.journal.parent) / "dropper", choose=lambda rng: "drop_mail", logins={}, slowness=0)

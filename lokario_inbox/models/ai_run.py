@@ -4,8 +4,8 @@ from functools import partial
 
 from odoo.fields import Domain
 
-from ..tools.lanes import Lane
-from .lane_run import LaneRun
+from odoo.addons.lokario_mailbox.tools.lane_run import LaneRun
+from odoo.addons.lokario_mailbox.tools.lanes import Lane
 
 
 class AiRun(LaneRun):

@@ -4,11 +4,10 @@ from odoo.fields import Domain
 from odoo.addons.lokario_base.tools.deletion import DeletionStep, StepOutcome
 
 _BATCH = 500
-_MAILBOX_ROWS = ("inbox.quarantine", "inbox.conversation", "inbox.folder")
 
 
 class DeletionPlan(models.AbstractModel):
-    """When an account is deleted: its private mailboxes go, and what others' mailboxes say of the person."""
+    """When an account is deleted: what the mail of others' mailboxes says of the person goes."""
 
     _inherit = "lokario.deletion.plan"
 
@@ -16,47 +15,14 @@ class DeletionPlan(models.AbstractModel):
     def _steps(self):
         return [
             *super()._steps(),
-            DeletionStep("inbox_mailboxes", 20, self.env._("Private mailboxes and their mail")),
             DeletionStep("inbox_letters", 30, self.env._("The person's mail in other mailboxes")),
         ]
 
     @api.model
-    def _obstacles(self, user):
-        shared = self.env["inbox.integration"].search([("user_id", "=", user.id), ("visibility", "=", "shared")])
-        reasons = [
-            self.env._("This user owns the shared mailbox %s. Give it another owner first.", mailbox.name)
-            for mailbox in shared
-        ]
-        return [*super()._obstacles(user), *reasons]
-
-    @api.model
-    def _consequences(self, user):
-        mailboxes = self.env["inbox.integration"].search_count([("user_id", "=", user.id)])
-        texts = [
-            self.env._("Your private mailboxes and the mail kept here are deleted; nothing changes at your provider.")
-        ]
-        return [*super()._consequences(user), *(texts if mailboxes else [])]
-
-    @api.model
     def _step_inbox_mailboxes(self, deletion):
-        mailboxes = self.env["inbox.integration"].with_context(active_test=False)
-        mailboxes = mailboxes.search([("user_id", "=", deletion.user_id.id), ("visibility", "=", "private")])
-        owned = Domain("integration_id", "in", mailboxes.ids)
-        messages = self.env["inbox.message"].search(owned, limit=_BATCH)
-        if messages:
-            erased = {"inbox.message": messages.ids}
-            messages.attachment_ids.attachment_id.unlink()
-            messages.unlink()
-            return StepOutcome(erased, remaining=True)
-        erased = {}
-        self.env["inbox.outgoing"].search(owned).attachment_ids.unlink()
-        for model in _MAILBOX_ROWS:
-            rows = self.env[model].with_context(active_test=False).search(owned)
-            erased[model] = rows.ids
-            rows.unlink()
-        erased["inbox.integration"] = mailboxes.ids
-        mailboxes.unlink()
-        return StepOutcome(erased)
+        private = [("integration_id.user_id", "=", deletion.user_id.id), ("integration_id.visibility", "=", "private")]
+        self.env["inbox.outgoing"].search(private).attachment_ids.unlink()
+        return super()._step_inbox_mailboxes(deletion)
 
     @api.model
     def _step_inbox_letters(self, deletion):

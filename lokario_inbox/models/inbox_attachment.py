@@ -1,7 +1,8 @@
 from odoo import fields, models
 from odoo.exceptions import UserError
 
-from ..exceptions import MailboxError
+from odoo.addons.lokario_mailbox.exceptions import MailboxError
+
 from ..tools.single_message import download_attachment
 
 

@@ -5,7 +5,8 @@ import psycopg2
 from odoo import fields, models
 from odoo.tools import SQL
 
-from ..tools.imap_wire import format_uids, parse_uids
+from odoo.addons.lokario_mailbox.tools.imap_wire import format_uids, parse_uids
+
 from ..tools.placement_match import compare, match_renumbered
 
 _logger = logging.getLogger(__name__)

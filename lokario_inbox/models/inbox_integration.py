@@ -1,318 +1,533 @@
-import re
+"""The synchronisation of a mailbox: what is due, who works on it, how it ended, and what the screens say of it."""
+
+import os
+import random
+import socket
+import uuid
+from datetime import datetime, timedelta
 
 from odoo import api, fields, models
-from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.tools import email_normalize, email_normalize_all
+from odoo.exceptions import UserError
+from odoo.tools import SQL
 
-from odoo.addons.lokario_base.fields import Secret
+from odoo.addons.lokario_base.tools.transaction import transaction
+from odoo.addons.lokario_mailbox.tools import worker_locks
 
-from ..const import ERROR_CLASSES, SYNC_INTERVAL
+from ..const import BACKOFF_MAX
+from ..tools.sync_plan import AccountPlan, FolderState, Push
 
-MENDS_READING = {
-    "auth_method",
-    "email_password",
-    "imap_host",
-    "imap_port",
-    "imap_security",
-    "login",
+TICK_LIMIT = 500  # messages a folder delivers in one tick; the rest is the backfill's
+BACKFILL_LIMIT = 20_000
+CLAIM_LIMIT = 2000  # accounts a run takes
+JOB_CLAIM = 100  # mailboxes a job takes at a time; then it looks whether more are due
+FOLDERS_EVERY = timedelta(hours=24)
+ERASED = 500  # rows erased at a time
+
+DUE = "i.active AND i.integration_type = 'imap' AND i.imap_host IS NOT NULL AND {condition}"
+CANDIDATES = "SELECT i.id FROM inbox_integrations i WHERE {due} ORDER BY i.next_sync_at NULLS FIRST, i.id"
+CLAIM = "UPDATE inbox_integrations i SET lease_token = %s WHERE i.id = ANY(%s) AND {due} RETURNING i.id"
+CONDITIONS = {
+    "sync": """i.state != 'paused'
+               AND (i.next_sync_at IS NULL OR i.next_sync_at <= clock_timestamp() AT TIME ZONE 'UTC')
+               AND (i.state != 'draft' OR i.email_password IS NOT NULL
+                    OR i.google_gmail_refresh_token IS NOT NULL
+                    OR i.microsoft_outlook_refresh_token IS NOT NULL)""",
+    "backfill": "i.state = 'connected' AND i.backfill_pending",
+    "audit": """i.state = 'connected' AND EXISTS (
+        SELECT 1 FROM inbox_folder f WHERE f.integration_id = i.id AND f.sync_enabled
+           AND f.uidvalidity IS NOT NULL AND COALESCE(f.backfill_uid, 0) = 0
+           AND (f.audit_at IS NULL OR f.audit_at < (clock_timestamp() AT TIME ZONE 'UTC') - interval '1 day'))""",
 }
+SLACK = timedelta(seconds=30)  # so that a mailbox is due at the tick, not just after it
+ALERT_AFTER = 3  # failures in a row that only time may heal
+ALERT_AT_ONCE = ("login", "tls", "policy", "configuration")
 
-MAIL_SERVERS = (
-    *("imap_host", "imap_port", "imap_security", "smtp_host", "smtp_port", "smtp_security"),
-    *("login", "email_address", "auth_method"),
-)
+STORE_OUTCOMES = """
+    UPDATE inbox_integrations i
+       SET state = v.state, last_sync_at = v.done_at::timestamp, last_sync_status = v.status,
+           last_sync_error = v.error, failure_count = v.failures::int, last_error_class = v.class,
+           last_error_at = v.error_at::timestamp, next_sync_at = v.next_at::timestamp,
+           lease_token = NULL,
+           backfill_pending = EXISTS (
+               SELECT 1 FROM inbox_folder f
+                WHERE f.integration_id = i.id AND f.sync_enabled AND f.backfill_uid > 0)
+      FROM (VALUES %s)
+        AS v(id, token, state, done_at, status, error, failures, class, error_at, next_at)
+     WHERE i.id = v.id::int AND i.lease_token = v.token
+"""
+MAKE_HEALTHY_DUE = """
+    UPDATE inbox_integrations SET next_sync_at = NULL
+     WHERE id IN (SELECT id FROM inbox_integrations
+                   WHERE active AND state != 'paused' AND COALESCE(failure_count, 0) = 0 AND lease_token IS NULL
+                     AND next_sync_at > %s
+                     FOR UPDATE SKIP LOCKED)
+"""
 
 
 class InboxIntegration(models.Model):
-    _name = "inbox.integration"
-    _description = "Inbox integration"
-    _table = "inbox_integrations"
-    _inherit = ["mail.thread", "mail.activity.mixin", "lokario.secret.mixin", "lokario.access.mixin"]
-    _order = "is_primary desc, name, id"
-    _mail_post_access = "read"
+    _inherit = "inbox.integration"
 
-    name = fields.Char(required=True, tracking=True)
-    active = fields.Boolean(default=True, tracking=True)
-    company_id = fields.Many2one("res.company", required=True, index=True, default=lambda self: self.env.company)
-    user_id = fields.Many2one(
-        "res.users",
-        string="Owner",
-        required=True,
-        index=True,
-        default=lambda self: self.env.user,
-    )
-    visibility = fields.Selection(
-        [("shared", "Shared with the company"), ("private", "Private")],
-        required=True,
-        default=lambda self: self._default_visibility(),
-        tracking=True,
-    )
-    owner_id = fields.Many2one(
-        "res.users",
-        string="Private to",
-        compute="_compute_owner_id",
-        store=True,
-        index=True,
-        help="Set for a private mailbox: only this user reads its mail.",
-    )
-    can_manage = fields.Boolean(compute="_compute_can_manage", help="Whether the reader may change this mailbox")
-    email_address = fields.Char(required=True, tracking=True)
-    email_password = Secret("Password", destination=MAIL_SERVERS)
-    alias_addresses = fields.Text(string="Aliases", help="Other addresses this mailbox may send as, one per line.")
-    integration_type = fields.Selection([("imap", "IMAP mailbox")], required=True, default="imap")
-    is_primary = fields.Boolean(
-        copy=False, tracking=True, help="Business mail of the company leaves from this mailbox."
-    )
-    auth_method = fields.Selection(
-        [("password", "Password"), ("gmail", "Google (OAuth2)"), ("outlook", "Microsoft (OAuth2)")],
-        required=True,
-        default="password",
-    )
-    login = fields.Char(string="User name", help="Left empty, the e-mail address is the login.")
-    imap_host = fields.Char(string="IMAP server")
-    imap_port = fields.Integer(string="IMAP port", default=993)
-    imap_security = fields.Selection(
-        [("ssl", "SSL/TLS"), ("starttls", "STARTTLS"), ("none", "None")],
-        string="IMAP security",
-        required=True,
-        default="ssl",
-    )
-    smtp_host = fields.Char(string="SMTP server")
-    smtp_port = fields.Integer(string="SMTP port", default=465)
-    smtp_security = fields.Selection(
-        [("ssl", "SSL/TLS"), ("starttls", "STARTTLS"), ("none", "None")],
-        string="SMTP security",
-        required=True,
-        default="ssl",
-    )
-
-    state = fields.Selection(
-        [
-            ("draft", "Not connected"),
-            ("connected", "Connected"),
-            ("error", "In error"),
-            ("paused", "Paused"),
-        ],
-        required=True,
-        default="draft",
-        copy=False,
-        tracking=True,
-    )
-    sync_interval_minutes = fields.Integer(default=SYNC_INTERVAL, required=True)
-    last_sync_at = fields.Datetime(string="Last success", readonly=True, copy=False)
-    last_sync_status = fields.Selection([("success", "Success"), ("error", "Error")], readonly=True, copy=False)
-    last_sync_error = fields.Char(readonly=True, copy=False)
-    last_error_class = fields.Selection(ERROR_CLASSES, readonly=True, copy=False)
-    last_error_at = fields.Datetime(readonly=True, copy=False)
-    failure_count = fields.Integer(readonly=True, copy=False)
-    next_sync_at = fields.Datetime(string="Next try", readonly=True, copy=False, index=True)
     folder_ids = fields.One2many("inbox.folder", "integration_id", string="Folders")
-
-    retention_days = fields.Integer(
-        string="Keep mail for (days)", help="0 keeps it for ever. Older mail is purged here, never at the server."
+    capabilities = fields.Char(readonly=True, copy=False)
+    folders_listed_at = fields.Datetime(readonly=True, copy=False)
+    backfill_pending = fields.Boolean(readonly=True, copy=False)
+    lease_token = fields.Char(readonly=True, copy=False)
+    is_two_way = fields.Boolean(
+        string="Two-way states", help="Mail read, answered or archived here is so in the mailbox too."
     )
-    on_departure = fields.Selection(
-        [
-            ("keep", "Keep the mail, stop the synchronisation"),
-            ("share", "Share it with the company"),
-            ("purge", "Purge the mail and the password"),
-        ],
-        string="When the owner leaves",
-        required=True,
-        default="keep",
-        groups="lokario_inbox.group_lokario_inbox_manager",
+    conversation_ids = fields.One2many("inbox.conversation", "integration_id")
+    conversation_count = fields.Integer(compute="_compute_conversation_count")
+    message_count = fields.Integer(compute="_compute_message_count", string="E-mails")
+    first_sync_progress = fields.Integer(compute="_compute_first_sync", string="First synchronisation (%)")
+    first_sync_done = fields.Integer(compute="_compute_first_sync", string="E-mails fetched")
+    first_sync_total = fields.Integer(compute="_compute_first_sync", string="E-mails at the server")
+    lag_minutes = fields.Integer(
+        compute="_compute_lag_minutes", search="_search_lag_minutes", help="Minutes since the last success."
     )
-
-    _address_uniq = models.UniqueIndex(
-        "(company_id, lower(email_address), user_id) WHERE active IS TRUE",
-        "You have already connected this mailbox.",
-    )
-    _primary_uniq = models.UniqueIndex(
-        "(company_id) WHERE is_primary IS TRUE AND active IS TRUE",
-        "A company has one primary mailbox only.",
+    audit_state = fields.Selection(
+        [("pending", "Not proved yet"), ("complete", "Complete"), ("healed", "Healed")],
+        compute="_compute_audit_state",
+        string="Completeness",
     )
 
-    def _default_visibility(self):
-        is_manager = self.env.user.has_group("lokario_inbox.group_lokario_inbox_manager")
-        return "shared" if is_manager else "private"
+    # === CRONS, JOBS AND BUTTONS === #
 
-    @api.depends("visibility", "user_id")
-    def _compute_owner_id(self):
-        for integration in self:
-            private = integration.visibility == "private"
-            integration.owner_id = integration.user_id if private else False
+    @api.model
+    def _cron_sync_all(self):
+        """Every five minutes and by /inbox/integrations/sync-all: look at every due mailbox."""
+        if self._share_out("_job_sync"):
+            return
+        self._sync_due("sync", self._tick_limit())
+        self._wake_backfill([("backfill_pending", "=", True)])
 
-    @api.depends("visibility", "user_id", "company_id")
-    @api.depends_context("uid", "allowed_company_ids")
-    def _compute_can_manage(self):
-        stored = self.filtered("id")
-        manageable = self - stored | stored.sudo(False)._filtered_access("write")
-        for integration in self:
-            integration.can_manage = integration in manageable
+    @api.model
+    def _cron_backfill(self):
+        """Bring the older mail of first synchronisations, apart from the five-minute tick."""
+        if self._share_out("_job_backfill"):
+            return
+        self._sync_due("backfill", BACKFILL_LIMIT)
+        self._wake_backfill([("backfill_pending", "=", True), ("state", "=", "connected")])
 
-    @api.constrains("is_primary", "visibility")
-    def _check_primary_is_shared(self):
-        for integration in self:
-            if integration.is_primary and integration.visibility == "private":
-                raise ValidationError(
-                    self.env._(
-                        "%(name)s is private: share it with the company before making it primary.",
-                        name=integration.name,
-                    )
+    def _wake_backfill(self, domain):
+        if self.search_count(domain, limit=1):
+            self.env.ref("lokario_inbox.ir_cron_backfill")._trigger()
+
+    @api.model
+    def _tick_limit(self):
+        """Messages a folder may deliver in one tick."""
+        return TICK_LIMIT
+
+    @api.model
+    def _cron_audit(self):
+        """Prove, on another connection, that every folder is complete; heal what is not."""
+        self._sync_due("audit", BACKFILL_LIMIT)
+
+    def _share_out(self, method):
+        """Several machines: with ``lokario_inbox.sync_jobs`` above 0 the crons share their work out as that many jobs.
+
+        The jobs of a tick are alike: each leases due mailboxes until none is left, so that a slow machine keeps nobody
+        waiting. Identity keys keep a tick from piling up behind the last one. Returns the number of jobs.
+        """
+        count = int(self.env["ir.config_parameter"].sudo().get_param("lokario_inbox.sync_jobs") or 0)
+        for number in range(count):
+            getattr(self.with_delay(identity_key=f"lokario_inbox.{method}.{number}"), method)()
+        return count
+
+    @api.model
+    def _job_sync(self):
+        while self._sync_due("sync", self._tick_limit(), claim=JOB_CLAIM):
+            pass
+        self._wake_backfill([("backfill_pending", "=", True)])
+
+    @api.model
+    def _job_backfill(self):
+        while self._sync_due("backfill", BACKFILL_LIMIT, claim=1):
+            pass
+
+    def action_sync(self):
+        """Button “Synchroniser”: have the mailbox looked at now, whatever its timetable says."""
+        self.check_access("read")
+        sudo = self.sudo()  # a reader of the mailbox may ask for its mail
+        if unconnected := sudo.filtered(lambda i: i._is_unconnected()):
+            raise UserError(
+                self.env._(
+                    "Not connected yet: %s. Open the mailbox and enter its password, or press “Connect” to allow the "
+                    "access at its provider.",
+                    ", ".join(unconnected.mapped("email_address")),
                 )
+            )
+        sudo.filtered(lambda i: i.state == "paused").state = "draft"
+        sudo._synchronise_soon()
+        return self._notify_user(self.env._("Synchronisation started: new mail appears by itself."))
 
-    @api.constrains("email_address", "alias_addresses")
-    def _check_addresses(self):
+    def action_audit(self):
+        """Button: have the completeness of every folder proved now."""
+        self.check_access("write")
+        self.sudo().folder_ids.write({"audit_at": False})
+        self.env.ref("lokario_inbox.ir_cron_audit").sudo()._trigger()
+        return self._notify_user(self.env._("The audit has started: see the folders."))
+
+    def _notify_user(self, message):
+        params = {"message": message, "type": "success", "next": {"type": "ir.actions.act_window_close"}}
+        return {"type": "ir.actions.client", "tag": "display_notification", "params": params}
+
+    def action_open_folders(self):
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id("lokario_inbox.inbox_folder_action")
+        return {**action, "domain": [("integration_id", "=", self.id)]}
+
+    def action_open_conversations(self):
+        self.ensure_one()
+        return {
+            "type": "ir.actions.client",
+            "tag": "lokario_inbox.inbox",
+            "name": self.name,
+            "params": {"integration_id": self.id},
+        }
+
+    def _synchronise_soon(self):
+        super()._synchronise_soon()
+        if self:
+            self.env.ref("lokario_inbox.ir_cron_sync_all").sudo()._trigger()
+
+    # === LEASES === #
+
+    @api.model
+    def _sync_due(self, purpose, fetch_limit, claim=CLAIM_LIMIT):
+        """Take at most ``claim`` due accounts, oldest first, and run them. Returns {id: Finished}."""
+        self.env["ir.cron"]._commit_progress()  # the locks' session sees what is committed
+        with worker_locks.WorkerLocks(self.env, worker_locks.SYNC) as locks:
+            integrations = self._claim(locks, purpose, claim)
+            self.env["ir.cron"]._commit_progress(remaining=len(integrations))
+            if not integrations:
+                return {}
+            return integrations.env["inbox.sync"]._run(integrations, locks, purpose, fetch_limit)
+
+    @api.model
+    def _claim(self, locks, purpose, limit):
+        """Take the due accounts for this worker; two living workers never have the same one.
+
+        The locks end with the session, so nobody waits for a worker that died. The token is written into the account
+        and checked with everything that is stored: who was paused and lost his session stores nothing any more.
+        """
+        due = DUE.format(condition=CONDITIONS[purpose])  # constants of this file
+        locked = locks.take_first(SQL(CANDIDATES.format(due=due)), limit)
+        token = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
+        claimed = [row[0] for row in locks.query(SQL(CLAIM.format(due=due), token, locked))]
+        locks.release(set(locked) - set(claimed))  # another worker has just looked at them
+        integrations = self.with_context(inbox_lease=token).sudo().browse(claimed)
+        integrations.invalidate_recordset()
+        return integrations.sorted(lambda i: (i.next_sync_at or datetime.min, i.id))
+
+    def _holds_lease(self):
+        """Whether this worker is the last that took the account; nobody takes it before this transaction ends."""
+        self.env.cr.execute(
+            "SELECT 1 FROM inbox_integrations WHERE id = %s AND lease_token = %s FOR SHARE",
+            [self.id, self.env.context["inbox_lease"]],
+            log_exceptions=False,  # a lost race is tried again
+        )
+        return bool(self.env.cr.fetchone())
+
+    # === PLANS === #
+
+    def _plan_sync__(self, purpose="sync", fetch_limit=TICK_LIMIT):
+        """Yield the AccountPlan of each integration: scalars for the network side."""
+        folders, pushes = self._folder_states(purpose), self._pending_pushes(purpose)
+        now = fields.Datetime.now()
         for integration in self:
-            if not email_normalize(integration.email_address):
-                raise ValidationError(self.env._("“%s” is not an e-mail address.", integration.email_address))
-            for line in filter(None, map(str.strip, (integration.alias_addresses or "").splitlines())):
-                if not email_normalize(line):
-                    raise ValidationError(self.env._("The alias “%s” is not an e-mail address.", line))
-
-    @api.constrains("sync_interval_minutes", "retention_days")
-    def _check_durations(self):
-        if any(i.sync_interval_minutes < 1 or i.retention_days < 0 for i in self):
-            raise ValidationError(
-                self.env._("The interval is at least one minute; the retention is 0 (for ever) or more days.")
+            listed = integration.folders_listed_at
+            states = folders.get(integration.id, ())
+            yield AccountPlan(
+                capabilities=frozenset((integration.capabilities or "").split()),
+                folders=tuple(states),
+                pushes=tuple(pushes.get(integration.id, ())),
+                list_folders=not states or not listed or listed < now - FOLDERS_EVERY,
+                purpose=purpose,
+                fetch_limit=fetch_limit,
+                **integration._plan_values__(),
             )
 
-    # === PRIMARY MAILBOX === #
+    def _folder_states(self, purpose):
+        """{integration id: [FolderState]} in one query."""
+        self.env.cr.execute(
+            """SELECT integration_id, id, path, COALESCE(special_use, ''), COALESCE(uidvalidity, ''),
+                      COALESCE(uidnext, 0), COALESCE(cursor_uid, 0), COALESCE(backfill_uid, 0),
+                      COALESCE(highestmodseq, ''), COALESCE(message_count, 0),
+                      COALESCE(missing_uids, ''), audit_at IS NULL
+                        OR audit_at < (now() AT TIME ZONE 'UTC') - interval '1 day'
+                 FROM inbox_folder
+                WHERE integration_id = ANY(%s) AND sync_enabled AND is_selectable
+                ORDER BY sequence, path""",
+            [self.ids],
+        )
+        states = {}
+        for integration_id, *values in self.env.cr.fetchall():
+            states.setdefault(integration_id, []).append(FolderState(*values))
+        return states
 
-    @api.model_create_multi
-    def create(self, vals_list):
-        """The first shared mailbox of a company becomes its primary one."""
-        integrations = super().create(vals_list)
-        for integration in integrations.filtered(lambda i: i.active and i.visibility == "shared"):
-            integration._check_may_be_primary()
-            if not integration._primary_of_company():
-                integration.sudo().is_primary = True
-        return integrations
-
-    def write(self, vals):
-        """Keep company, privacy and primary choice consistent in everything that hangs on them."""
-        if vals.get("is_primary"):
-            self._check_may_choose_primary()
-            self.ensure_one()
-            (self._primary_of_company() - self).sudo().write({"is_primary": False})
-            self.flush_model()
-        if "active" in vals and not vals["active"]:
-            self._check_successor()
-            vals = {**vals, "is_primary": False}
-        result = super().write(vals)
-        if {"company_id", "visibility", "user_id"} & vals.keys():
-            self._propagate_access()
-        if MENDS_READING & vals.keys():
-            self._forget_failure()
-        return result
-
-    def _primary_of_company(self):
-        return self.sudo().search([("company_id", "=", self.company_id.id), ("is_primary", "=", True)])
-
-    def _check_may_be_primary(self):
-        if self.is_primary:
-            self._check_may_choose_primary()
-
-    def _check_may_choose_primary(self):
-        if not (self.env.su or self.env.user.has_group("lokario_inbox.group_lokario_inbox_manager")):
-            raise AccessError(
-                self.env._("Only a manager of the inbox chooses the mailbox that the company's mail leaves from.")
+    def _pending_pushes(self, purpose):
+        """{integration id: [Push]}: what people did here that the mailbox shall show."""
+        if purpose != "sync":
+            return {}
+        self.env.cr.execute(
+            """SELECT m.integration_id, m.push_move, f.special_use, p.folder_id, p.uidvalidity, f.path,
+                      m.push_add, m.push_remove, array_agg(p.uid), array_agg(m.id)
+                 FROM inbox_message m
+                 JOIN inbox_placement p ON p.message_id = m.id AND p.expunged_at IS NULL
+                 JOIN inbox_folder f ON f.id = p.folder_id AND f.uidvalidity = p.uidvalidity
+                WHERE m.is_push_pending AND m.integration_id = ANY(%s)
+             GROUP BY 1, 2, 3, 4, 5, 6, 7, 8""",
+            [self.ids],
+        )
+        pushes = {}
+        for integration_id, move, use, folder_id, validity, path, add, remove, uids, ids in self.env.cr.fetchall():
+            target = self.browse(integration_id)._move_target(move) if move else ""
+            leaves_inbox = move == "archive" and use == "all"
+            push = Push(
+                folder_id,
+                validity,
+                path,
+                tuple(uids),
+                add=add or "",
+                remove=remove or "",
+                move_to=target if target != path and not leaves_inbox else "",
+                leaves_inbox=leaves_inbox,
+                message_ids=tuple(ids),
             )
+            pushes.setdefault(integration_id, []).append(push)
+        return pushes
 
-    def _check_successor(self):
-        """A primary mailbox goes only when another one takes over, or none is left."""
-        for integration in self.filtered("is_primary"):
-            others = self.sudo().search(
-                [
-                    ("company_id", "=", integration.company_id.id),
-                    ("visibility", "=", "shared"),
-                    ("id", "not in", self.ids),
-                ]
-            )
-            if others:
-                raise UserError(
-                    self.env._(
-                        "%(name)s is the primary mailbox of %(company)s: make another one primary first.",
-                        name=integration.name,
-                        company=integration.company_id.name,
-                    )
+    def _move_target(self, use):
+        """Path of the folder of that use; "" when the mailbox has none."""
+        return self.folder_ids.filtered(lambda folder: folder.special_use == use)[:1].path or ""
+
+    def _folder_names(self):
+        return {"sent": self._move_target("sent"), "drafts": self._move_target("drafts")}
+
+    # === WHAT COMES BACK === #
+
+    def _store_folders(self, event):
+        """Create what is new, mark what is gone; the user's choice of folders stays."""
+        known = {folder.path: folder for folder in self.folder_ids}
+        rows = {path: rest for path, *rest in event.rows}
+        has_all_mail = any(use == "all" for _name, use, _selectable in rows.values())
+        folders = self.env["inbox.folder"]
+        for path, (name, use, selectable) in rows.items():
+            values = {"name": name, "special_use": use or False, "is_selectable": selectable}
+            if path in known:
+                known[path].write({key: v for key, v in values.items() if known[path][key] != v})
+            else:
+                folders.create(
+                    {
+                        **values,
+                        **folders._default_choice(use, has_all_mail),
+                        "integration_id": self.id,
+                        "path": path,
+                    }
                 )
+        gone = self.folder_ids.filtered(lambda folder: event.complete and folder.path not in rows)
+        gone.filtered("is_selectable").write({"is_selectable": False})
+        self.write(
+            {
+                "capabilities": " ".join(sorted(event.capabilities)),
+                "folders_listed_at": fields.Datetime.now(),
+            }
+        )
+        return False
 
-    @api.ondelete(at_uninstall=False)
-    def _unlink_except_primary(self):
-        self._check_successor()
+    def _store_outcomes(self, outcomes, started_at):
+        """Health and due time of all finished accounts, in one UPDATE; returns (account, error class) to alert of."""
+        before = {i.id: i for i in self.browse([outcome.account_id for outcome in outcomes])}
+        rows, alerts = [], []
+        for outcome in outcomes:
+            integration = before[outcome.account_id]
+            rows.append(integration._outcome_row(outcome, started_at))
+            if integration._is_alert_due(outcome.error_class):
+                alerts.append((integration.id, outcome.error_class))
+        self.env.cr.execute_values(STORE_OUTCOMES, rows, page_size=len(rows) or 1)
+        self.browse(list(before)).invalidate_recordset()
+        return alerts
+
+    def _alert(self, error_class):
+        """Tell the owner of a failure, or that nothing is to be done any more."""
+        if error_class:
+            self._warn_owner(error_class)
+        else:
+            self._withdraw_warnings()
+
+    def _outcome_row(self, outcome, started_at):
+        """A row of STORE_OUTCOMES; what the outcome says nothing about stays as it is."""
+        if outcome.error_class == "stopped":  # not looked at: due at once
+            changes = {"next_at": self.next_sync_at or started_at}
+        elif outcome.error_class:
+            changes = self._outcome_failed(outcome, started_at)
+        else:
+            changes = self._outcome_done(started_at, outcome.warning)
+        values = {
+            "state": self.state,
+            "done_at": self.last_sync_at or None,
+            "status": self.last_sync_status or None,
+            "error": self.last_sync_error or None,
+            "failures": self.failure_count,
+            "class": self.last_error_class or None,
+            "error_at": self.last_error_at or None,
+            "next_at": None,
+            **changes,
+        }
+        return (self.id, self.env.context["inbox_lease"], *values.values())
+
+    def _outcome_done(self, started_at, warning=""):
+        return {
+            "state": "connected",
+            "done_at": fields.Datetime.now(),
+            "status": "success",
+            "error": warning[:500] or None,
+            "failures": 0,
+            "class": None,
+            "next_at": started_at + timedelta(minutes=max(self.sync_interval_minutes, 1)) - SLACK,
+        }
+
+    def _outcome_failed(self, outcome, started_at):
+        failures = self.failure_count + 1
+        base = max(self.sync_interval_minutes, 1) * 60
+        if outcome.error_class in ("login", "configuration"):
+            base *= 3  # a locked-out login is not helped by knocking
+        seconds = min(base * 2 ** min(failures - 1, 10), BACKOFF_MAX)
+        return {
+            "state": "error",
+            "status": "error",
+            "error": outcome.error[:500],
+            "failures": failures,
+            "class": outcome.error_class,
+            "error_at": fields.Datetime.now(),
+            "next_at": started_at + timedelta(seconds=seconds * random.uniform(0.8, 1.2)) - SLACK,  # noqa: S311
+        }
+
+    def _is_alert_due(self, error_class):
+        """Whether this is the failure after which the owner is asked (once for each cause), or a recovery."""
+        if error_class in ("", "stopped"):
+            return not error_class and self.state == "error"
+        if error_class in ALERT_AT_ONCE:
+            return not self.failure_count or self.last_error_class != error_class
+        return self.failure_count + 1 == ALERT_AFTER
+
+    # === ALL MAILBOXES TOGETHER === #
+
+    @api.model
+    def _make_healthy_due(self):
+        """Have every mailbox looked at by the next run, but for those in back-off, paused or being looked at."""
+        with transaction(self.env) as cr:
+            cr.execute(MAKE_HEALTHY_DUE, [fields.Datetime.now()])
+
+    @api.model
+    def _all_fail(self):
+        """Whether there are mailboxes to synchronise and none of them works."""
+        mailboxes = self.sudo()
+        return bool(mailboxes.search_count([("state", "=", "error")], limit=1)) and not mailboxes.search_count(
+            [("state", "=", "connected")], limit=1
+        )
+
+    # === WHAT IS STORED OF A MAILBOX === #
 
     def _propagate_access(self):
         """Company and privacy are copied to the rows that record rules test by the thousand."""
+        super()._propagate_access()
         for integration in self:
             values = {"company_id": integration.company_id.id, "owner_id": integration.owner_id.id}
             domain = [("integration_id", "=", integration.id)]
             for model in ("inbox.message", "inbox.conversation"):
-                self.env[model].sudo().with_context(tracking_disable=True, active_test=False).search(domain).write(
-                    values
-                )
+                stored = self.env[model].sudo().with_context(tracking_disable=True, active_test=False)
+                stored.search(domain).write(values)
 
-    def _forget_failure(self):
-        """New credentials, a new server or a test that succeeded: try again at once."""
-        failed = self.sudo().filtered(lambda i: i.state == "error")
-        failed.write({"failure_count": 0, "next_sync_at": fields.Datetime.now()})
-        if failed:
-            self.env.ref("lokario_inbox.ir_cron_sync_all").sudo()._trigger()
+    def _erase_stored_mail(self):
+        """Mails with their files first, a batch at a time, then what held them together."""
+        owned = [("integration_id", "in", self.ids)]
+        for model in ("inbox.message", "inbox.quarantine", "inbox.conversation", "inbox.folder"):
+            rows_sudo = self.env[model].sudo().with_context(active_test=False).search(owned, limit=ERASED)
+            if rows_sudo:
+                erased = {model: rows_sudo.ids}
+                if model == "inbox.message":
+                    rows_sudo.attachment_ids.attachment_id.unlink()
+                rows_sudo.unlink()
+                return erased
+        return super()._erase_stored_mail()
 
-    # === ADDRESSES === #
+    # === SCREENS === #
 
-    def _own_addresses(self):
-        """The addresses that write from this mailbox, lower case."""
-        text = "\n".join([self.email_address or "", self.alias_addresses or ""])
-        return set(email_normalize_all(re.sub(r"[\s;]+", ",", text)))
+    def _compute_message_count(self):
+        counts = dict(
+            self.env["inbox.message"]._read_group(
+                [("integration_id", "in", self.ids), ("deleted_at", "=", False)],
+                ["integration_id"],
+                ["__count"],
+            )
+        )
+        for integration in self:
+            integration.message_count = counts.get(integration, 0)
 
-    @api.model
-    def _primary_for_company(self, company):
-        """The primary mailbox of ``company``; a branch without one uses its parent's."""
-        while company:
-            found = self.sudo().search([("company_id", "=", company.id), ("is_primary", "=", True)], limit=1)
-            if found:
-                return found
-            company = company.sudo().parent_id
-        return self.browse()
+    def _compute_conversation_count(self):
+        grouped = self.env["inbox.conversation"]._read_group(
+            [("integration_id", "in", self.ids)], ["integration_id"], ["__count"]
+        )
+        counts = {integration.id: count for integration, count in grouped}
+        for integration in self:
+            integration.conversation_count = counts.get(integration.id, 0)
 
-    # === STATE === #
+    @api.depends("folder_ids.message_count", "folder_ids.backfill_uid")
+    def _compute_first_sync(self):
+        fetched = self._fetched_counts()
+        for integration in self:
+            folders = integration.folder_ids.filtered("sync_enabled")
+            total = sum(folders.mapped("message_count"))
+            waiting = any(folder.backfill_uid > 1 for folder in folders) or not any(folders.mapped("last_sync_at"))
+            done = min(fetched.get(integration.id, 0), total)
+            integration.first_sync_total = total
+            integration.first_sync_done = done if waiting else total
+            integration.first_sync_progress = 100 * done // total if waiting and total else 0 if waiting else 100
 
-    def action_pause(self):
-        """Stop looking at this mailbox until somebody asks again."""
-        self.write({"state": "paused"})
+    def _fetched_counts(self):
+        waiting = self.folder_ids.filtered(lambda f: f.sync_enabled and (f.backfill_uid > 1 or not f.last_sync_at))
+        grouped = self.env["inbox.placement"]._read_group(
+            [("integration_id", "in", waiting.integration_id.ids), ("expunged_at", "=", False)],
+            ["integration_id"],
+            ["__count"],
+        )
+        return {integration.id: count for integration, count in grouped}
 
-    def action_make_primary(self):
-        self.ensure_one()
-        self.write({"is_primary": True})
+    @api.depends("last_sync_at")
+    def _compute_lag_minutes(self):
+        now = fields.Datetime.now()
+        for integration in self:
+            since = integration.last_sync_at or integration.create_date or now
+            integration.lag_minutes = int((now - since).total_seconds() // 60)
 
-    def _error_remedy(self, error_class):
-        """What a person does about a failure, in plain words."""
-        remedies = {
-            "login": self.env._(
-                "The server refuses login or password. Enter the password again; "
-                "with two-step verification, create an application password."
-            ),
-            "network": self.env._(
-                "The server cannot be reached. Check its name and port; "
-                "if they are right, the provider may be down: it is tried again by itself."
-            ),
-            "tls": self.env._(
-                "The server's certificate is not valid for its name. Check the server's name, "
-                "or ask its administrator to renew the certificate."
-            ),
-            "quota": self.env._(
-                "The provider limits the connections or the mailbox is full. It is tried again more slowly by itself."
-            ),
-            "server": self.env._(
-                "The server answers wrongly. It is tried again by itself; if it lasts, ask the provider."
-            ),
-            "policy": self.env._(
-                "This server address is not allowed here. "
-                "An administrator can add it to the allowed mail servers in the settings."
-            ),
-            "configuration": self.env._(
-                "Something is missing: enter the server and the password, or connect the account with its provider."
-            ),
+    def _search_lag_minutes(self, operator, value):
+        if operator not in (">", ">="):
+            return NotImplemented
+        return [("last_sync_at", "<", f"-{int(value)}M"), ("active", "=", True)]
+
+    @api.depends("folder_ids.audit_state", "folder_ids.sync_enabled")
+    def _compute_audit_state(self):
+        for integration in self:
+            states = set(integration.folder_ids.filtered("sync_enabled").mapped("audit_state"))
+            if not states or "pending" in states or False in states:
+                integration.audit_state = "pending"
+            else:
+                integration.audit_state = "healed" if "healed" in states else "complete"
+
+    def _sidebar_values(self):
+        return {
+            "id": self.id,
+            "name": self.name,
+            "email": self.email_address,
+            "state": self.state,
+            "visibility": self.visibility,
+            "problem": self._reading_problem(),
+            "problem_detail": self.last_sync_error or "" if self.state == "error" else "",
+            "hold": self._sending_problem(),
+            "hold_detail": self.sending_hold_text or "",
+            "last_sync_at": fields.Datetime.to_string(self.last_sync_at) if self.last_sync_at else False,
+            "progress": self.first_sync_progress,
+            "done": self.first_sync_done,
+            "total": self.first_sync_total,
         }
-        return remedies.get(error_class, "")

@@ -1,114 +1,55 @@
-from datetime import timedelta
+"""What people write before it is a mail: its recipients, its text, what it quotes, and the bytes made of them."""
 
+import base64
+import mimetypes
+import re
+from datetime import timedelta
+from functools import partial
+
+from markupsafe import Markup, escape
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
-from odoo.tools import email_normalize, is_html_empty
+from odoo.tools import email_normalize, html2plaintext, html_sanitize, is_html_empty
 
-from ..tools.mail_addresses import mailboxes
+from odoo.addons.lokario_mailbox.exceptions import UnfitMail
+from odoo.addons.lokario_mailbox.tools.steps import run_step
+
+from ..tools import mime_builder
+from ..tools.loop_guard import answer_headers
+from ..tools.mail_addresses import joined, mailboxes, pairs
 
 KINDS = [("reply", "Reply"), ("reply_all", "Reply all"), ("forward", "Forward"), ("new", "New mail")]
-STATES = [
-    ("draft", "Draft"),
-    ("scheduled", "Waiting"),
-    ("sending", "Being sent"),
-    ("unsettled", "Being verified"),
-    ("sent", "Sent"),
-    ("failed", "Not sent"),
-    ("uncertain", "Uncertain"),
-    ("cancelled", "Cancelled"),
-]
-CAUSES = [
-    ("recipient", "An address was refused"),
-    ("sender", "The mailbox may not send as this address"),
-    ("size", "Too large"),
-    ("policy", "Refused by the server"),
-    ("gave_up", "Tried too often"),
-    ("address", "Bad address"),
-    ("answered", "The customer answered first"),
-    ("person", "Cancelled by a person"),
-    ("not_allowed", "No longer allowed to leave by itself"),
-]
-
+_REPLY_PREFIX = re.compile(r"^\s*((re|aw|sv|antw|odp|rif|res)\s?(\[\d+\])?\s?:\s*)+", re.IGNORECASE)
+_FORWARD_PREFIX = re.compile(r"^\s*((fwd?|tr|wg|rv|i)\s?:\s*)+", re.IGNORECASE)
+_STORED_PICTURE = re.compile(r'src="(?:https?://[^"/]+)?/web/image/(\d+)[^"]*"')
+_DATA_PICTURE = re.compile(r'src="data:(image/[\w.+-]+);base64,([A-Za-z0-9+/=\s]+)"')
+_QUOTED_PICTURE = re.compile(r'src="cid:([^"]+)"', re.IGNORECASE)
+MAX_HISTORY = 200_000  # characters of quoted history
 ADDRESSED = {"email_to", "email_cc", "email_bcc", "integration_id", "parent_id"}
 CONTENT = ADDRESSED | {"subject", "body_html", "attachment_ids", "wanted_at"}
 
 
 class InboxOutgoing(models.Model):
-    """One mail on its way out of a mailbox. Its Message-ID is fixed before the first attempt and never changes."""
+    _inherit = "inbox.outgoing"
 
-    _name = "inbox.outgoing"
-    _inherit = ["lokario.access.mixin"]
-    _description = "Outgoing E-mail"
-    _order = "id desc"
-    _rec_name = "subject"
-    _machine_writes_as_sudo = True
-
-    integration_id = fields.Many2one(
-        "inbox.integration",
-        string="Mailbox",
-        required=True,
-        index=True,
-        ondelete="cascade",
-        default=lambda self: self._default_integration(),
-    )
-    company_id = fields.Many2one(related="integration_id.company_id", store=True, index=True)
-    owner_id = fields.Many2one(related="integration_id.owner_id", store=True, index=True)
     conversation_id = fields.Many2one("inbox.conversation", index=True, ondelete="set null")
     parent_id = fields.Many2one("inbox.message", string="Answers", index="btree_not_null", ondelete="set null")
-    author_id = fields.Many2one("res.users", required=True, index=True, default=lambda self: self.env.user)
     kind = fields.Selection(KINDS, required=True, default="new")
-    is_automatic = fields.Boolean(readonly=True, copy=False, help="No person looked at it before it left.")
 
-    email_to = fields.Text("To")
-    email_cc = fields.Text("Cc")
-    email_bcc = fields.Text("Bcc")
-    subject = fields.Char()
     body_html = fields.Html("Text", sanitize_style=True)
     attachment_ids = fields.Many2many("ir.attachment", string="Attachments")
     with_signature = fields.Boolean("Signature", default=True)
     wanted_at = fields.Datetime("Send on", copy=False, help="Left empty: right after the undo window.")
     with_history = fields.Boolean("Quoted history", default=True)
-
-    state = fields.Selection(STATES, required=True, default="draft", index=True, readonly=True, copy=False)
-    cause = fields.Selection(CAUSES, readonly=True, copy=False)
-    send_at = fields.Datetime(index=True, readonly=True, copy=False, help="Not before this moment.")
-    is_scheduled = fields.Boolean(readonly=True, copy=False, help="A person chose the moment.")
+    cause = fields.Selection(
+        selection_add=[("answered", "The customer answered first")], ondelete={"answered": "set null"}
+    )
     written_at = fields.Datetime(readonly=True, copy=False, help="When its author was done with it.")
     seen_message_id = fields.Integer(readonly=True, copy=False, help="Newest received mail its author could know.")
     cancel_on_answer = fields.Boolean(
         "Cancel when answered", default=True, help="A scheduled mail is cancelled when the customer writes first."
     )
-    message_id_header = fields.Char("Message-ID", readonly=True, copy=False, index=True)
-    raw = fields.Binary(attachment=True, readonly=True, copy=False)
-    raw_recipients = fields.Text(readonly=True, copy=False, help="Envelope recipients, one per line.")
-    attempts = fields.Integer(readonly=True, copy=False)
-    handed_over_at = fields.Datetime(
-        readonly=True,
-        copy=False,
-        help="Set before the first byte of the mail leaves: from then on it may be delivered.",
-    )
-    looks = fields.Integer(readonly=True, copy=False)
-    sent_at = fields.Datetime(readonly=True, copy=False, index=True)
-    answer = fields.Char("Server's answer", readonly=True, copy=False)
-    evidence = fields.Selection(
-        [("smtp", "The server accepted it"), ("mailbox", "Found in the mailbox"), ("person", "A person decided")],
-        readonly=True,
-        copy=False,
-    )
     edit_ping_at = fields.Datetime(readonly=True, copy=False, help="Its author was last seen writing.")
-
-    _message_uniq = models.Constraint("UNIQUE(message_id_header)", "A Message-ID names one mail.")
-    _due_idx = models.Index("(send_at) WHERE state = 'scheduled'")
-
-    def _default_integration(self):
-        """The company's primary mailbox, else one the user may use."""
-        mailboxes = self.env["inbox.integration"].search([("company_id", "parent_of", self.env.company.id)])
-        return (mailboxes.filtered("is_primary") or mailboxes)[:1]
-
-    @api.depends_context("uid")
-    def _compute_display_name(self):
-        super()._compute_display_name()
-        self._hide_unreadable_names()
 
     # === CHECKS === #
 
@@ -139,11 +80,6 @@ class InboxOutgoing(models.Model):
                 raise UserError(self.env._("The mail is empty: write a text or add an attachment."))
             if not outgoing.integration_id.active:
                 raise UserError(self.env._("The mailbox is archived: nothing can be sent from it."))
-
-    @api.ondelete(at_uninstall=False)
-    def _unlink_except_on_its_way(self):
-        if self.filtered(lambda outgoing: outgoing.state not in ("draft", "cancelled", "failed")):
-            raise UserError(self.env._("A mail that left, or may have left, cannot be deleted."))
 
     @api.autovacuum
     def _gc_untouched_drafts(self):
@@ -200,36 +136,9 @@ class InboxOutgoing(models.Model):
         """Make a mail that did not leave a draft again, such as to correct an address."""
         self._held_back("failed", "cancelled")._set_draft()
 
-    def action_cancel(self):
-        """Throw the mail away while it has not begun to leave."""
-        self._held_back("draft", "scheduled", "failed", "cancelled")._set_cancelled("person")
-
-    def _held_back(self, *states):
-        """Return these mails, sudoed and locked, once it is certain that no sender has them."""
-        self.check_access("write")
-        held = self.sudo().try_lock_for_update()
-        if held != self.sudo() or held.filtered(lambda mail: mail.state not in states):
-            raise UserError(self.env._("Too late: the mail is already on its way."))
-        return held
-
     def action_retry(self):
-        """Try again what was not sent."""
-        self.check_access("write")
         self._check_ready()
-        for outgoing in self.sudo():
-            outgoing.write({"attempts": 0, "cause": False})
-            outgoing._set_scheduled(fields.Datetime.now())
-
-    def action_confirm_sent(self):
-        """A person knows that an uncertain mail arrived."""
-        self.check_access("write")
-        for outgoing in self.sudo():
-            outgoing._set_sent(self.env._("Confirmed by %s", self.env.user.name), "person")
-
-    def action_confirm_not_sent(self):
-        """A person knows that an uncertain mail did not arrive: it becomes a mail that was not sent."""
-        self.check_access("write")
-        self.sudo()._set_failed("gave_up", self.env._("Declared not sent by %s", self.env.user.name))
+        return super().action_retry()
 
     def action_ping(self):
         """The author is writing: others are warned."""
@@ -260,3 +169,309 @@ class InboxOutgoing(models.Model):
 
     def _undo_seconds(self):
         return max(0, self.company_id[:1].sudo().inbox_undo_seconds)
+
+    # === ON ITS WAY === #
+
+    def _state_changed(self):
+        super()._state_changed()
+        self.filtered("conversation_id").conversation_id._announce_change()
+
+    def _set_cancelled(self, cause):
+        super()._set_cancelled(cause)
+        if cause == "answered":
+            self._tell_author_of_answer()
+
+    def _tell_author_of_answer(self):
+        """A mail that a person scheduled does not vanish in silence."""
+        for outgoing in self.filtered("is_scheduled"):
+            outgoing.answer = self.env._("The customer wrote before it left.")
+            outgoing._notify_author(self.env._("A scheduled mail was not sent"))
+
+    def _after_sent(self):
+        super()._after_sent()
+        if self.conversation_id.state == "new":
+            self.conversation_id.state = "in_progress"
+
+    def _notification_record(self):
+        return self.conversation_id or super()._notification_record()
+
+    @api.model
+    def _cancel_overtaken(self):
+        """What a person scheduled is cancelled as soon as the customer writes, not only when it would leave."""
+        super()._cancel_overtaken()
+        domain = [("state", "=", "scheduled"), ("is_scheduled", "=", True), ("cancel_on_answer", "=", True)]
+        for mail in self.search(domain).filtered(lambda mail: mail._was_answered()):
+            run_step(self.env, partial(mail._cancel_if_held, "answered"))
+
+    def _reason_to_stay(self):
+        if cause := super()._reason_to_stay():
+            return cause
+        return "answered" if self.is_scheduled and self.cancel_on_answer and self._was_answered() else False
+
+    def _was_answered(self):
+        """Whether the customer wrote in the conversation after this mail was finished."""
+        if not self.conversation_id or not self.written_at:
+            return False
+        return self._last_received_id() > self.seen_message_id
+
+    def _last_received_id(self):
+        """Return the id of the newest mail that came in, 0 without one. Ids grow with storing, dates may not."""
+        domain = [("conversation_id", "=", self.conversation_id.id), ("direction", "=", "in")]
+        return self.env["inbox.message"].sudo().search(domain, order="id desc", limit=1).id or 0
+
+    # === A FRESH DRAFT === #
+
+    @api.model
+    def _prepare_answer(self, parent, kind):
+        """Return the values of a draft that answers or forwards a message (inbox.message)."""
+        own = set(parent.integration_id.sudo()._sender_addresses())
+        to, cc = self._answer_recipients(parent, kind, own)
+        prefix, pattern = ("Fwd: ", _FORWARD_PREFIX) if kind == "forward" else ("Re: ", _REPLY_PREFIX)
+        subject = parent.subject or ""
+        return {
+            "integration_id": parent.integration_id.id,
+            "conversation_id": parent.conversation_id.id,
+            "parent_id": parent.id,
+            "kind": kind,
+            "email_to": to,
+            "email_cc": cc,
+            "subject": subject if pattern.match(subject) else prefix + subject,
+        }
+
+    def _answer_recipients(self, parent, kind, own):
+        """Return (To, Cc) as text; our own addresses never answer themselves."""
+        if kind == "forward":
+            return "", ""
+        if parent.direction == "out":  # writing again to the people of our own mail
+            author = pairs(parent.email_to)
+        else:
+            author = pairs(parent.reply_to) or pairs(parent.email_from)
+        to = [pair for pair in author if pair[1]]
+        cc = []
+        if kind == "reply_all":
+            known = own | {address.lower() for __, address in to}
+            others = pairs(parent.email_to, parent.email_cc)
+            for name, address in others:
+                if address and address.lower() not in known:
+                    known.add(address.lower())
+                    cc.append((name, address))
+        return joined(to), joined(cc)
+
+    # === THE BYTES === #
+
+    def _fix_bytes(self):
+        """Give the mail its Message-ID and its bytes, once: every later attempt sends exactly these."""
+        self._ensure_message_id()
+        addresses = [address for __, address in self._addresses("email_to", "email_cc", "email_bcc")]
+        try:
+            raw = mime_builder.build(self._compose())
+            recipients = dict.fromkeys(map(self._ascii_address, addresses))
+        except mime_builder.BadAddress as err:
+            raise UnfitMail("address", str(err)) from err
+        self.write({"raw": base64.b64encode(raw), "raw_recipients": "\n".join(recipients)})
+
+    def _ensure_message_id(self):
+        self.ensure_one()
+        self._ensure_conversation()
+        if not self.message_id_header:
+            domain = self.integration_id._sender_addresses()[0].rpartition("@")[2]
+            self.message_id_header = self.conversation_id._mint_message_id(domain)
+
+    def _draft_bytes(self):
+        """Return the mail as it stands, for the Drafts folder; what is sent is fixed later."""
+        self._ensure_message_id()
+        return mime_builder.build(self._compose())
+
+    def _ascii_address(self, address):
+        local, __, domain = address.strip().rpartition("@")
+        try:
+            return f"{local}@{domain.encode('idna').decode().lower()}"
+        except UnicodeError as err:
+            raise mime_builder.BadAddress(address) from err
+
+    def _ensure_conversation(self):
+        if not self.conversation_id:
+            self.conversation_id = self.env["inbox.conversation"].create(
+                {
+                    "integration_id": self.integration_id.id,
+                    "subject": self.subject,
+                    "state": "in_progress",
+                    "user_id": self.author_id.id,
+                }
+            )
+
+    def _compose(self):
+        """Return the OutgoingMail of this record."""
+        html, pictures = self._html_with_pictures()
+        parent = self.parent_id if self.kind != "new" else self.env["inbox.message"]
+        moment = fields.Datetime.now()
+        answering = parent if self.kind != "forward" else self.env["inbox.message"]
+        parent_ids = tuple((answering.references or "").split())
+        return mime_builder.OutgoingMail(
+            message_id=self.message_id_header,
+            sender=(self._sender_name(), self.integration_id._sender_addresses()[0]),
+            to=tuple(self._addresses("email_to")),
+            cc=tuple(self._addresses("email_cc")),
+            subject=self.subject or "",
+            text=html2plaintext(html),
+            html=str(html),
+            date=moment,
+            in_reply_to=answering.message_id_header or "",
+            references=mime_builder.chain(
+                parent_ids, answering.message_id_header or "", self._first_id(answering.in_reply_to)
+            ),
+            thread_index=mime_builder.thread_index(
+                self._header_of(answering, "Thread-Index"), f"conversation {self.conversation_id.id}", moment
+            ),
+            parts=(*pictures, *self._files()),
+            headers=answer_headers() if self.is_automatic else {},
+        )
+
+    def _sender_name(self):
+        return self.integration_id.name if "@" not in self.integration_id.name else self.company_id.name
+
+    def _first_id(self, value):
+        found = re.search(r"<[^<>\s]+>", value or "")
+        return found.group() if found else ""
+
+    def _header_of(self, message, name):
+        """Return a header of a stored message, unfolded, "" when it has none."""
+        match = re.search(rf"^{name}:\s*((?:.*(?:\n[ \t].*)*))", message.headers or "", re.IGNORECASE | re.MULTILINE)
+        return "".join(match.group(1).split()) if match else ""
+
+    # === WHAT THE RECIPIENT SEES === #
+
+    def _full_html(self):
+        """What the person wrote, then the signature, then the quoted history."""
+        body = self.body_html or Markup()
+        if self.with_signature and not is_html_empty(self.integration_id.signature):
+            body += Markup('<div class="lokario_signature"><br/>-- <br/>%s</div>') % self.integration_id.signature
+        if self.parent_id and (self.with_history or self.kind == "forward"):
+            body += self._quoted_history()
+        return body
+
+    def _quoted_history(self):
+        parent = self.parent_id
+        if parent.body_html:
+            content = html_sanitize(parent.body_html)
+        else:
+            content = Markup("<pre>%s</pre>") % (parent.body_text or "")[:MAX_HISTORY]
+        if self.kind == "forward":
+            head = Markup("<br/>").join(escape(line) for line in self._forward_head())
+            return Markup("<br/><div>%s</div><div>%s</div>") % (head, content)
+        intro = self._translated()._(
+            "On %(date)s, %(author)s wrote:", date=self._parent_date(), author=parent.email_from or ""
+        )
+        return Markup('<br/><div class="gmail_quote"><div>%s</div><blockquote type="cite">%s</blockquote></div>') % (
+            intro,
+            content,
+        )
+
+    def _forward_head(self):
+        parent, translated = self.parent_id, self._translated()
+        labelled = (
+            (translated._("From:"), parent.email_from),
+            (translated._("Date:"), self._parent_date()),
+            (translated._("Subject:"), parent.subject),
+            (translated._("To:"), parent.email_to),
+        )
+        lines = [f"{label} {value}" for label, value in labelled if value]
+        return [translated._("---------- Forwarded message ----------"), *lines]
+
+    def _translated(self):
+        """The environment in the author's language."""
+        return self.with_context(lang=self.author_id.lang).env
+
+    def _parent_date(self):
+        authors_clock = self.with_context(tz=self.author_id.tz or "UTC")
+        moment = fields.Datetime.context_timestamp(authors_clock, self.parent_id.date or fields.Datetime.now())
+        return f"{moment:%d/%m/%Y %H:%M}"
+
+    # === PICTURES AND FILES === #
+
+    def _html_with_pictures(self):
+        """Return the HTML with its pictures as cid: links, and the pictures as parts."""
+        html, parts = str(self._full_html()), {}
+
+        def put(key, name, mimetype, content):
+            content_id = f"{key}.{self.message_id_header.strip('<>')}"
+            parts[key] = mime_builder.Part(name, mimetype, content, content_id)
+            return f'src="cid:{content_id}"'
+
+        for pattern, picture in (
+            (_QUOTED_PICTURE, self._quoted_picture),  # first: the others make links of this kind
+            (_STORED_PICTURE, self._stored_picture),
+            (_DATA_PICTURE, self._embedded_picture),
+        ):
+            html = pattern.sub(partial(picture, put), html)
+        return html, tuple(parts.values())
+
+    def _quoted_picture(self, put, match):
+        """A picture inside the quoted mail; one that waits at the server is left out."""
+        inside = self.parent_id.sudo().attachment_ids
+        original = inside.filtered(lambda item: (item.content_id or "").strip("<>") == match.group(1))[:1]
+        content = _stored_content(original)
+        if not content or not (original.mimetype or "").startswith("image/"):
+            return 'src=""'
+        return put(f"quoted.{original.id}", original.name, original.mimetype, content)
+
+    def _stored_picture(self, put, match):
+        picture = self.attachment_ids.sudo().filtered(lambda item: item.id == int(match.group(1)))
+        if not picture or not (picture.mimetype or "").startswith("image/"):
+            return 'src=""'
+        return put(f"picture.{picture.id}", picture.name, picture.mimetype, picture.raw)
+
+    def _embedded_picture(self, put, match):
+        content = base64.b64decode(match.group(2))
+        number = match.start()
+        name = f"picture{number}{mimetypes.guess_extension(match.group(1)) or ''}"
+        return put(f"data.{number}", name, match.group(1), content)
+
+    def _files(self):
+        """Return the attachments that are not shown as pictures in the text."""
+        shown = {int(number) for number in _STORED_PICTURE.findall(str(self.body_html or ""))}
+        return tuple(
+            mime_builder.Part(item.name, item.mimetype or "application/octet-stream", item.raw or b"")
+            for item in self.attachment_ids.sudo()
+            if item.id not in shown
+        )
+
+    def _attach_originals(self):
+        """A forwarded mail takes its files along; its author is told which ones the mailbox no longer has."""
+        missing = []
+        for original in self.parent_id.attachment_ids.filtered(lambda item: not item.is_inline):
+            try:
+                self._attach(original)
+            except UserError as err:
+                missing.append(f"{original.name}: {err}")
+        if missing:
+            self.env.user._bus_send(
+                "simple_notification",
+                {
+                    "type": "warning",
+                    "title": self.env._("Files that are not forwarded"),
+                    "message": "\n".join(missing),
+                    "sticky": True,
+                },
+            )
+
+    def _attach(self, original):
+        original_sudo = original.sudo()  # the file is the mailbox's; who reads the mail may read it
+        if not original_sudo.content and not original_sudo.attachment_id:
+            original_sudo._fetch_content__()
+        self.attachment_ids += self.env["ir.attachment"].create(
+            {
+                "name": original.name,
+                "raw": _stored_content(original_sudo),
+                "mimetype": original.mimetype,
+                "res_model": self._name,
+                "res_id": self.id,
+            }
+        )
+
+
+def _stored_content(original):
+    """Return the bytes of an inbox.attachment that are here, b"" when they wait at the server."""
+    if original.content:
+        return base64.b64decode(original.with_context(bin_size=False).content)
+    return original.attachment_id.raw or b""

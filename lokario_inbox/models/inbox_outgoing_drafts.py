@@ -1,9 +1,10 @@
 from odoo import api, models
 from odoo.fields import Domain
 
+from odoo.addons.lokario_mailbox.tools.mailbox_run import MailboxRun
+from odoo.addons.lokario_mailbox.tools.steps import run_step
+
 from ..tools.mime_builder import BadAddress
-from .mailbox_run import MailboxRun
-from .steps import run_step
 
 
 class InboxOutgoing(models.Model):

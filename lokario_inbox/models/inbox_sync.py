@@ -7,6 +7,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from odoo.addons.lokario_base.tools.transaction import LOST_RACES, own_transaction, retrying
+from odoo.addons.lokario_mailbox.tools.mailbox_login import TokensRenewed
 
 from ..tools.sync_plan import (
     Audited,
@@ -19,7 +20,6 @@ from ..tools.sync_plan import (
     Pushed,
     Renumbered,
     StoredAsked,
-    TokensRenewed,
     Vanished,
 )
 from ..tools.sync_runner import SyncRunner

@@ -4,10 +4,4 @@ from odoo import fields, models
 class ResConfigSettings(models.TransientModel):
     _inherit = "res.config.settings"
 
-    inbox_allowed_hosts = fields.Char(
-        string="Allowed mail servers",
-        config_parameter="lokario_inbox.allowed_hosts",
-        help="Servers in your own network that mailboxes may use, such as mail.lan, 10.0.0.0/8 or 192.168.1.5:1143. "
-        "Public servers on the usual ports need no entry.",
-    )
     inbox_create_partners = fields.Boolean(related="company_id.inbox_create_partners", readonly=False)

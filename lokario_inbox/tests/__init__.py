@@ -10,7 +10,7 @@ from . import test_gmail
 from . import test_outgoing
 from . import test_outgoing_lanes
 from . import test_outgoing_oauth
-from . import test_integration
+from odoo.addons.lokario_mailbox.tests import test_integration
 from . import test_ai
 from . import test_oauth
 from . import test_isolation

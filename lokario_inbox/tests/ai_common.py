@@ -4,8 +4,9 @@ from freezegun import freeze_time
 from odoo import fields
 
 from lokario_testing.environments.llm import LlmServer
+from odoo.addons.lokario_mailbox.tests.outgoing_common import CUSTOMER, MAILBOX
 
-from .outgoing_common import CUSTOMER, MAILBOX, OutgoingCase
+from .outgoing_common import OutgoingCase
 from .stored_mail import make_pair, store_pairs
 
 HEADERS = "Authentication-Results: mx.alpha.example; dmarc=pass header.from=client.example\n"
@@ -21,8 +22,8 @@ class AiCase(OutgoingCase):
         cls.llm = cls.enterClassContext(LlmServer(lambda messages: cls.answer(messages), key="llm-key"))
         cls.answer = staticmethod(lambda messages: {"reply": REPLY})
         parameters = cls.env["ir.config_parameter"]
-        allowed = parameters.get_param("lokario_inbox.allowed_hosts")
-        parameters.set_param("lokario_inbox.allowed_hosts", f"{allowed} 127.0.0.1:{cls.llm.port}")
+        allowed = parameters.get_param("lokario_mailbox.allowed_hosts")
+        parameters.set_param("lokario_mailbox.allowed_hosts", f"{allowed} 127.0.0.1:{cls.llm.port}")
         cls.company = cls.integration.company_id
         cls.provider = cls.env["inbox.ai.provider"].create(
             {

@@ -4,8 +4,9 @@ from odoo import fields
 from odoo.exceptions import UserError, ValidationError
 from odoo.tests import new_test_user, tagged
 
+from odoo.addons.lokario_mailbox.tests.outgoing_common import CUSTOMER
+
 from .ai_common import REPLY, AiCase
-from .outgoing_common import CUSTOMER
 
 
 @tagged("post_install", "-at_install")
@@ -198,7 +199,7 @@ class TestAiReply(AiCase):
         self.assertNotIn("wrong", self.decision(message).error)
 
     def test_a_private_model_url_needs_the_administrators_list(self):
-        self.env["ir.config_parameter"].set_param("lokario_inbox.allowed_hosts", "")
+        self.env["ir.config_parameter"].set_param("lokario_mailbox.allowed_hosts", "")
         message = self.receive()
         self.think()
         self.assertEqual(self.decision(message).outcome, "failed")

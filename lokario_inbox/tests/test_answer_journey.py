@@ -13,9 +13,9 @@ from odoo.tests import HttpCase, tagged
 from odoo.tests.common import ChromeBrowser
 
 from lokario_testing.environments.browser import fonts_file
+from odoo.addons.lokario_mailbox.tests.outgoing_common import CUSTOMER, MAILBOX, PASSWORD
 
 from .ai_common import AiCase
-from .outgoing_common import CUSTOMER, MAILBOX, PASSWORD
 
 IMAGES = os.environ.get("LOKARIO_IMAGES")  # a folder: then the journey leaves its screenshots there
 HELPERS = """

@@ -2,42 +2,18 @@ import base64
 import email
 import email.policy
 
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import AccessError
 from odoo.modules.neutralize import get_neutralization_queries
 from odoo.tests import new_test_user, tagged
 
+from odoo.addons.lokario_mailbox.tests.outgoing_common import MAILBOX
+
 from .ai_common import AiCase
-from .outgoing_common import MAILBOX, OutgoingCase
+from .outgoing_common import OutgoingCase
 
 
 @tagged("post_install", "-at_install")
-class TestMailServer(OutgoingCase):
-    def test_a_mailbox_is_nobodys_default(self):
-        server = self.integration._get_mail_server()
-        self.assertEqual(server, self.integration._get_mail_server(), "one server a mailbox")
-        self.assertFalse(server.smtp_pass)
-        glob = self.env["ir.mail_server"].create({"name": "Global", "smtp_host": "smtp.example"})
-        servers = self.env["ir.mail_server"]
-        # the company's address in From does not choose its mailbox: system mail carries it, too
-        self.assertNotEqual(servers._find_mail_server(MAILBOX)[0], server)
-        self.assertNotEqual(servers._find_mail_server(MAILBOX, server | glob)[0], server)
-        self.assertEqual(servers._find_mail_server("ann@alpha.example", server), (server, MAILBOX))
-
-    def test_a_mailbox_sends_as_itself_and_its_aliases_only(self):
-        self.integration.alias_addresses = "ventes@alpha.example"
-        server = self.integration._get_mail_server()
-        server._check_forced_mail_server(server, False, "Ventes <ventes@alpha.example>")
-        with self.assertRaises(UserError):
-            server._check_forced_mail_server(server, False, "boss@beta.example")
-        self.integration.active = False
-        with self.assertRaises(UserError):
-            server._check_forced_mail_server(server, False, MAILBOX)
-
-    def test_changes_of_the_mailbox_reach_its_server(self):
-        server = self.integration._get_mail_server()
-        self.integration.write({"smtp_port": 2525, "smtp_security": "starttls"})
-        self.assertEqual((server.smtp_port, server.smtp_encryption), (2525, "starttls_strict"))
-
+class TestNeutralizedCopy(OutgoingCase):
     def test_a_neutralized_copy_sends_nothing(self):
         mail = self.draft()
         mail.action_send()
@@ -45,7 +21,7 @@ class TestMailServer(OutgoingCase):
             {"name": "x", "base_url": "https://a.example/v1", "model_name": "m", "api_key": "k"}
         )
         self.env.flush_all()
-        for query in get_neutralization_queries(["lokario_inbox"]):
+        for query in get_neutralization_queries(["lokario_mailbox", "lokario_inbox"]):
             self.env.cr.execute(query)
         self.env.invalidate_all()
         self.run_cron(self.cron_send, seconds=60)

@@ -9,10 +9,10 @@ from psycopg2.errors import SerializationFailure
 
 from lokario_testing.environments.mail import MailEnvironment
 from odoo.addons.lokario_base.tests.committed import CommittedCase
-
-from ..models import inbox_outgoing_delivery, worker_locks
-from ..tools.lanes import Withheld
-from .mailbox_common import PASSWORD, Postman, make_mail
+from odoo.addons.lokario_mailbox.models import inbox_outgoing
+from odoo.addons.lokario_mailbox.tests.mailbox_common import PASSWORD, Postman, make_mail
+from odoo.addons.lokario_mailbox.tools import worker_locks
+from odoo.addons.lokario_mailbox.tools.lanes import Withheld
 
 AGENT = "lokario_inbox.group_lokario_inbox_user"
 
@@ -30,7 +30,7 @@ class InboxCommittedCase(Postman, CommittedCase):
 
     @classmethod
     def _make_people(cls, env):
-        env["ir.config_parameter"].set_param("lokario_inbox.allowed_hosts", f"127.0.0.1:{cls.environment.imap_port}")
+        env["ir.config_parameter"].set_param("lokario_mailbox.allowed_hosts", f"127.0.0.1:{cls.environment.imap_port}")
         env["res.lang"]._activate_lang("fr_FR")
         euro, franc = env.ref("base.EUR"), env.ref("base.CHF")
         (euro | franc).active = True
@@ -183,7 +183,7 @@ class TestOutboxRaces(InboxCommittedCase):
         self.assertTrue(successor._prepare_piece())
         with self.assertRaises(Withheld) as caught:
             old._hand_over(attempts, mail.id)
-        self.assertEqual(caught.exception.cause, inbox_outgoing_delivery.TAKEN_OVER)
+        self.assertEqual(caught.exception.cause, inbox_outgoing.TAKEN_OVER)
         old._record(mail.id, caught.exception)
         successor._hand_over({mail.id: successor.attempts}, mail.id)
         self.cr.commit()

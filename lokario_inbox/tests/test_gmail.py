@@ -3,8 +3,9 @@ from functools import partial
 from odoo.tests import tagged
 
 from lokario_testing.environments.imap_proxy import gmail_proxy, hide_capabilities
+from odoo.addons.lokario_mailbox.tests.mailbox_common import make_mail
 
-from .mailbox_common import MailboxCase, make_mail
+from .mailbox_common import MailboxCase
 
 
 @tagged("post_install", "-at_install")

@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from odoo.tests import BaseCase, tagged
 
-from ..tools import mime_builder, rule_match, smtp_retry
+from odoo.addons.lokario_mailbox.tools import smtp_retry
+
+from ..tools import mime_builder, rule_match
 from ..tools.authentication import authentication_verdict
 from ..tools.charsets import decode
 from ..tools.flowed_text import unflowed

@@ -9,9 +9,10 @@ from freezegun import freeze_time
 from odoo import fields
 from odoo.tests import tagged
 
+from odoo.addons.lokario_mailbox.tests.outgoing_common import MAILBOX
+
 from ..tools.mime_message import parse_mail
 from .ai_common import AiCase
-from .outgoing_common import MAILBOX
 
 _logger = logging.getLogger(__name__)
 

@@ -3,8 +3,10 @@ import time
 from odoo.exceptions import AccessError
 from odoo.tests import new_test_user, tagged
 
-from .mailbox_common import MailboxCase, make_mail
-from .token_server import TokenServer
+from odoo.addons.lokario_mailbox.tests.mailbox_common import make_mail
+from odoo.addons.lokario_mailbox.tests.token_server import TokenServer
+
+from .mailbox_common import MailboxCase
 
 
 @tagged("post_install", "-at_install")
@@ -26,7 +28,7 @@ class TestOauth(MailboxCase):
         self.tokens.login = self.own("contact@mail.test")
         parameters = self.env["ir.config_parameter"].sudo()
         parameters.set_param("microsoft_outlook.endpoint", self.tokens.url + "/")
-        parameters.set_param("lokario_inbox.google_token_url", self.tokens.url + "/token")
+        parameters.set_param("lokario_mailbox.google_token_url", self.tokens.url + "/token")
         for prefix in ("microsoft_outlook", "google_gmail"):
             parameters.set_param(f"{prefix}_client_id", "client")
             parameters.set_param(f"{prefix}_client_secret", "secret")

@@ -9,14 +9,16 @@ from hypothesis import strategies as st
 from odoo.tests import BaseCase, tagged
 
 from lokario_testing.environments.imap_proxy import ImapProxy
+from odoo.addons.lokario_mailbox.exceptions import ConnectionEnded
+from odoo.addons.lokario_mailbox.tests.mailbox_common import make_mail
+from odoo.addons.lokario_mailbox.tools.imap_session import ImapSession
 
-from ..exceptions import ConnectionEnded, UnreadableMail
+from ..exceptions import UnreadableMail
 from ..tools import charsets, sync_account
 from ..tools.body_structure import leaves
-from ..tools.imap_session import ImapSession
 from ..tools.mime_message import parse_mail
 from ..tools.mime_text import decode_bytes, decode_field, decode_transfer
-from .mailbox_common import MailboxCase, make_mail
+from .mailbox_common import MailboxCase
 
 TALK = [
     b"* OK [ALERT] 1) Please renew (soon\r\n",
@@ -159,7 +161,7 @@ class TestAnyBytes(BaseCase):
     def test_any_response(self, line):
         session = ImapSession(None, None, None)
         session._waiting[b"L1"] = []
-        with patch("odoo.addons.lokario_inbox.tools.imap_session._logger"):
+        with patch("odoo.addons.lokario_mailbox.tools.imap_session._logger"):
             for start in (b"* ", b"* 1 FETCH ", b"* LIST ", b"* OK "):
                 try:
                     session._take_untagged(start + line, [])

@@ -2,10 +2,11 @@
 
 from odoo.tests import tagged
 
+from odoo.addons.lokario_mailbox.tests.outgoing_common import CUSTOMER, MAILBOX
+
 from ..tools.gate_text import hidden_characters, plain
 from .ai_common import AiCase
 from .conversation_common import ConversationCase
-from .outgoing_common import CUSTOMER, MAILBOX
 
 OURS, VICTIM, ATTACKER = "contact@atelier.fr", "anna@client.com", "mallory@evil.example"
 FAILED = "Authentication-Results: mx.atelier.fr; dmarc=fail header.from=atelier.fr"

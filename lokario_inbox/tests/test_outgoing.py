@@ -7,7 +7,9 @@ from odoo.exceptions import UserError
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
-from .outgoing_common import CUSTOMER, MAILBOX, PASSWORD, OutgoingCase
+from odoo.addons.lokario_mailbox.tests.outgoing_common import CUSTOMER, MAILBOX, PASSWORD
+
+from .outgoing_common import OutgoingCase
 
 
 @tagged("post_install", "-at_install")
@@ -273,7 +275,7 @@ class TestOutgoing(OutgoingCase):
             mine.unlink()
         self.assertTrue(mail)
 
-    @mute_logger("odoo.addons.lokario_inbox.models.inbox_outgoing_delivery")
+    @mute_logger("odoo.addons.lokario_mailbox.models.inbox_outgoing")
     def test_one_broken_mail_does_not_stop_the_others(self):
         mails = [self.draft(), self.draft()]
         for mail in mails:

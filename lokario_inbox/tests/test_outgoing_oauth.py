@@ -3,8 +3,10 @@ import time
 from odoo import fields
 from odoo.tests import tagged
 
-from .outgoing_common import MAILBOX, OutgoingCase
-from .token_server import TokenServer
+from odoo.addons.lokario_mailbox.tests.outgoing_common import MAILBOX
+from odoo.addons.lokario_mailbox.tests.token_server import TokenServer
+
+from .outgoing_common import OutgoingCase
 
 
 @tagged("post_install", "-at_install")

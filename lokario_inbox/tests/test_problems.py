@@ -6,9 +6,11 @@ from odoo import Command
 from odoo.exceptions import UserError
 from odoo.tests import new_test_user, tagged
 
-from ..tools.smtp_client import SubmissionFailed
-from ..tools.smtp_retry import classify
-from .mailbox_common import MailboxCase, make_mail
+from odoo.addons.lokario_mailbox.tests.mailbox_common import make_mail
+from odoo.addons.lokario_mailbox.tools.smtp_client import SubmissionFailed
+from odoo.addons.lokario_mailbox.tools.smtp_retry import classify
+
+from .mailbox_common import MailboxCase
 
 AGENT, MANAGER = "lokario_inbox.group_lokario_inbox_user", "lokario_inbox.group_lokario_inbox_manager"
 

@@ -4,6 +4,8 @@ import time
 
 from odoo.tests import BaseCase, tagged
 
+from odoo.addons.lokario_mailbox.tests.outgoing_common import MAILBOX
+
 from ..tools import ai_prompt
 from ..tools.gate_language import detect_language
 from ..tools.mime_html import sanitise
@@ -12,7 +14,6 @@ from ..tools.reply_gate import Context, Draft, judge
 from ..tools.visible_text import visible_text
 from .ai_common import AiCase
 from .attack_corpus import ObedientModel, attacks, benign, fill, raw_mail
-from .outgoing_common import MAILBOX
 
 _logger = logging.getLogger(__name__)
 

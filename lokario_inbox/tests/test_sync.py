@@ -6,9 +6,10 @@ from odoo.tools import mute_logger
 
 from lokario_testing.environments.imap_proxy import ImapProxy, Liar, hide_capabilities
 from lokario_testing.environments.winmail import file, tnef
+from odoo.addons.lokario_mailbox.tests.mailbox_common import make_mail
 from odoo.addons.queue_job.tests.common import trap_jobs
 
-from .mailbox_common import MailboxCase, make_mail
+from .mailbox_common import MailboxCase
 
 EXCHANGE_LACKS = ("CONDSTORE", "QRESYNC", "ESEARCH", "MOVE", "SPECIAL-USE", "LIST-EXTENDED", "LIST-STATUS")
 _logger = logging.getLogger(__name__)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
-from .imap_wire import number as as_number
+from odoo.addons.lokario_mailbox.tools.imap_wire import number as as_number
+
 from .mime_text import decode_bytes, decode_field
 
 DEPTH_MAX = 60

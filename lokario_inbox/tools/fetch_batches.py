@@ -7,10 +7,12 @@ from collections import deque
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from ..exceptions import ServerFault, UnreadableMail
+from odoo.addons.lokario_mailbox.exceptions import ServerFault
+from odoo.addons.lokario_mailbox.tools.imap_wire import format_uids, number
+
+from ..exceptions import UnreadableMail
 from .body_structure import leaves
 from .fenced_reader import reader
-from .imap_wire import format_uids, number
 from .mime_parts import Part, attachment_name, files_inside, shown_inline
 from .mime_text import decode_bytes, decode_transfer
 from .sync_plan import ARCHIVED, RawItem

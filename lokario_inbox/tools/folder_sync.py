@@ -3,10 +3,11 @@
 import asyncio
 from dataclasses import dataclass
 
-from ..exceptions import ServerFault
+from odoo.addons.lokario_mailbox.exceptions import ServerFault
+from odoo.addons.lokario_mailbox.tools.imap_session import CLIENT_NAME
+from odoo.addons.lokario_mailbox.tools.imap_wire import format_uids, number, parse_uids, quote
+
 from .fetch_batches import fetch_groups, flags_of, info_items, parse_internaldate, server_ref_of
-from .imap_session import CLIENT_NAME
-from .imap_wire import format_uids, number, parse_uids, quote
 from .mime_message import message_ids
 from .mime_text import decode_field
 from .sync_plan import (

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ..exceptions import AddressRefused, HostUnresolved
+from odoo.addons.lokario_mailbox.exceptions import AddressRefused, HostUnresolved
+
 from .ai_prompt import Brief
 
 if TYPE_CHECKING:  # a type only: these tools run without Odoo
-    from .host_policy import PinnedHost
+    from odoo.addons.lokario_mailbox.tools.host_policy import PinnedHost
 
 MAX_ANSWER = 1_000_000  # bytes; a mail of 3,000 characters needs 20,000
 CONNECT_TIMEOUT = 10  # seconds

@@ -2,8 +2,9 @@
 
 import logging
 
-from ..exceptions import ServerFault
-from .imap_wire import format_uids, quote
+from odoo.addons.lokario_mailbox.exceptions import ServerFault
+from odoo.addons.lokario_mailbox.tools.imap_wire import format_uids, quote
+
 from .sync_plan import Pushed
 
 _logger = logging.getLogger(__name__)

@@ -1,11 +1,12 @@
 """One part of one message, on a connection of its own."""
 
-from ..exceptions import ServerFault
+from odoo.addons.lokario_mailbox.exceptions import ServerFault
+from odoo.addons.lokario_mailbox.tools.imap_account import connect, credentials_of
+
 from .body_structure import leaves
 from .fetch_batches import download_part
 from .folder_sync import examine
 from .mime_text import decode_transfer
-from .sync_account import connect, credentials_of
 from .sync_plan import FolderState
 from .tnef import read_tnef
 

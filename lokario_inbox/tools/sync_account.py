@@ -6,55 +6,15 @@ Runs in the network loop. All it knows is in its AccountPlan, all it finds goes 
 import asyncio
 import logging
 
-from ..exceptions import ConfigurationFault, MailboxError, ServerFault
+from odoo.addons.lokario_mailbox.exceptions import MailboxError, ServerFault
+from odoo.addons.lokario_mailbox.tools.imap_account import connect, credentials_of, list_folders, wire_path
+from odoo.addons.lokario_mailbox.tools.imap_wire import number, pairs, quote
+
 from .folder_sync import audit_folder, sync_folder
-from .imap_session import Credentials, ImapSession, verified_context
-from .imap_wire import decode_mailbox, number, pairs, quote
-from .oauth_token import is_fresh, renew
 from .push_changes import push_changes
-from .sync_plan import Finished, FoldersListed, TokensRenewed
+from .sync_plan import Finished, FoldersListed
 
 _logger = logging.getLogger(__name__)
-
-_SPECIAL = {
-    b"\\SENT": "sent",
-    b"\\DRAFTS": "drafts",
-    b"\\ARCHIVE": "archive",
-    b"\\JUNK": "junk",
-    b"\\TRASH": "trash",
-    b"\\ALL": "all",
-    b"\\FLAGGED": "flagged",
-    b"\\IMPORTANT": "important",
-}
-# Servers without SPECIAL-USE (RFC 6154): names people and providers give these folders.
-_USUAL_NAMES = {
-    "sent": "sent",
-    "sent items": "sent",
-    "sent messages": "sent",
-    "sent mail": "sent",
-    "envoyés": "sent",
-    "éléments envoyés": "sent",
-    "messages envoyés": "sent",
-    "gesendet": "sent",
-    "gesendete objekte": "sent",
-    "drafts": "drafts",
-    "brouillons": "drafts",
-    "entwürfe": "drafts",
-    "archive": "archive",
-    "archives": "archive",
-    "archiv": "archive",
-    "junk": "junk",
-    "junk e-mail": "junk",
-    "spam": "junk",
-    "courrier indésirable": "junk",
-    "indésirables": "junk",
-    "trash": "trash",
-    "deleted items": "trash",
-    "deleted messages": "trash",
-    "corbeille": "trash",
-    "éléments supprimés": "trash",
-    "papierkorb": "trash",
-}
 
 
 async def sync_account(plan, emit):
@@ -85,29 +45,6 @@ async def sync_account(plan, emit):
                 session.abort()
 
 
-async def credentials_of(plan, emit):
-    """Login and secret; an OAuth token is renewed when it is about to end."""
-    source = plan.token_source
-    if source is None:
-        if not plan.secret:
-            raise ConfigurationFault("No password is stored.")
-        return Credentials(plan.login, plan.secret)
-    if is_fresh(source.access_token, source.expires_at):
-        return Credentials(plan.login, source.access_token, "oauth")
-    if not source.refresh_token:
-        raise ConfigurationFault("The account is not connected to its provider yet.")
-    access, refresh, expires_at = await asyncio.to_thread(renew, source)
-    await emit(TokensRenewed(plan.id, access, refresh, expires_at))
-    return Credentials(plan.login, access, "oauth")
-
-
-async def connect(plan):
-    """A session on the plan's server, address checked and pinned, not yet logged in."""
-    pinned = await asyncio.to_thread(plan.policy.pin, plan.host, plan.port)
-    context = None if plan.security == "none" else verified_context(plan.ca_file)
-    return await ImapSession.connect(pinned, plan.security, timeout=plan.check_timeout, context=context)
-
-
 async def _log_in(session, plan, credentials):
     """Log in and, once that is answered, ask every folder's status in one write."""
     await session.login(credentials)
@@ -134,13 +71,8 @@ def _parse_status(reply, path):
 
 
 def _same_folder(found, path):
-    text = _path(found)
+    text = wire_path(found)
     return text == path or (path.upper() == "INBOX" and text.upper() == "INBOX")
-
-
-def _path(name):
-    """The name of a folder as text; a folder may be called NIL, which reads as nothing."""
-    return "NIL" if name is None else name.decode("utf-8", "surrogateescape") if isinstance(name, bytes) else ""
 
 
 async def _work(session, plan, statuses, emit):
@@ -188,36 +120,3 @@ def _is_unchanged(folder, status, plan):
         and "HIGHESTMODSEQ" in status
         and str(status["HIGHESTMODSEQ"]) == folder.highestmodseq
     )
-
-
-async def list_folders(session):
-    """(wire path, name, special use, selectable) of every folder, one mailbox once."""
-    command = 'LIST "" "*"'
-    if "SPECIAL-USE" in session.capabilities:
-        command += " RETURN (SPECIAL-USE)"
-    reply = await session.run(command)
-    rows = []
-    for row in reply.rows(b"LIST"):
-        if len(row) < 3 or not isinstance(row[0], list) or isinstance(row[1], list) or isinstance(row[2], list):
-            session.skipped += 1
-            continue
-        flags = {flag.upper() for flag in row[0] if isinstance(flag, bytes)}
-        delimiter = (row[1] or b"/").decode("ascii", "replace")
-        path = _path(row[2])
-        name = decode_mailbox(path.encode("utf-8", "surrogateescape"))
-        selectable = not flags & {b"\\NOSELECT", b"\\NONEXISTENT"}
-        rows.append((path, name, _special_use(flags, name, delimiter), selectable))
-    if not rows:
-        raise ServerFault("The server's list of folders cannot be read.")
-    return tuple(dict((row[0], row) for row in rows).values())
-
-
-def _special_use(flags, name, delimiter):
-    if name.upper() == "INBOX":
-        return "inbox"
-    for flag, use in _SPECIAL.items():
-        if flag in flags:
-            return use
-    last = name.rsplit(delimiter, 1)[-1].strip().lower()
-    top = name.count(delimiter) <= 1
-    return _USUAL_NAMES.get(last, "") if top else ""

@@ -5,11 +5,8 @@ Scalars only: the network side never sees a record, the writing side never sees 
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # a type only: these tools run without Odoo
-    from .host_policy import HostPolicy
-
+from odoo.addons.lokario_mailbox.tools.imap_account import MailboxPlan
 
 ARCHIVED = "\\Archived"  # a flag of ours, beside those of IMAP: in Gmail's "All Mail", but no longer in the inbox
 
@@ -47,36 +44,15 @@ class Push:
 
 
 @dataclass(frozen=True)
-class TokenSource:
-    """How to renew an OAuth access token: the endpoint, its form fields and what is known."""
-
-    url: str
-    fields: dict = field(repr=False, default_factory=dict)
-    refresh_token: str = field(repr=False, default="")
-    access_token: str = field(repr=False, default="")
-    expires_at: int = 0
-
-
-@dataclass(frozen=True)
-class AccountPlan:
+class AccountPlan(MailboxPlan):
     """One account of one run. ``purpose``: sync, backfill or audit."""
 
-    id: int
-    host: str
-    port: int
-    security: str
-    login: str
-    secret: str = field(repr=False, default="")
-    token_source: TokenSource | None = None
-    policy: "HostPolicy | None" = None
     capabilities: frozenset = frozenset()
     folders: tuple = ()
     pushes: tuple = ()
     list_folders: bool = False
     purpose: str = "sync"
     fetch_limit: int = 500  # messages a folder may deliver in this run
-    ca_file: str | None = None
-    check_timeout: float = 15  # seconds for connection, login and status of all folders
 
 
 @dataclass(frozen=True)
@@ -188,13 +164,6 @@ class Checked(FolderEvent):
 @dataclass(frozen=True)
 class Pushed(Event):
     push: Push
-
-
-@dataclass(frozen=True)
-class TokensRenewed(Event):
-    access_token: str = field(repr=False)
-    refresh_token: str = field(repr=False)
-    expires_at: int = 0
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def _integration(stage) -> int:
     client = stage.client
     ports = (stage.mail.imap_port, stage.provider.port)
     allowed = " ".join(f"127.0.0.1:{port}" for port in ports)
-    client.call("ir.config_parameter", "set_param", "lokario_inbox.allowed_hosts", allowed)
+    client.call("ir.config_parameter", "set_param", "lokario_mailbox.allowed_hosts", allowed)
     values = {
         "name": "Boîte principale",
         "email_address": MAILBOX,

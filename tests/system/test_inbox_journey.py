@@ -87,8 +87,8 @@ def journey(environment, suite_database):
 def _prepare(cluster, database, mail, smtp):
     ports = f"127.0.0.1:{mail.imap_port},127.0.0.1:{smtp.port}"
     cluster.psql(
-        "DELETE FROM ir_config_parameter WHERE key = 'lokario_inbox.allowed_hosts';"
-        f"INSERT INTO ir_config_parameter (key, value) VALUES ('lokario_inbox.allowed_hosts', '{ports}')",
+        "DELETE FROM ir_config_parameter WHERE key = 'lokario_mailbox.allowed_hosts';"
+        f"INSERT INTO ir_config_parameter (key, value) VALUES ('lokario_mailbox.allowed_hosts', '{ports}')",
         database,
     )
     cluster.psql("UPDATE res_partner SET lang = 'fr_FR', name = 'Camille Moreau' WHERE id = 3", database)

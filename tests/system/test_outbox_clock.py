@@ -62,7 +62,7 @@ class Office:
     def longest_sending_run(self):
         """Seconds between the first and the last sign of life of a run of the outbox."""
         runs = "FROM ir_cron_progress p JOIN ir_model_data d ON d.model = 'ir.cron' AND d.res_id = p.cron_id"
-        name = "d.module = 'lokario_inbox' AND d.name = 'ir_cron_send_outgoing'"
+        name = "d.module = 'lokario_mailbox' AND d.name = 'ir_cron_send_outgoing'"
         return float(self.sql(f"SELECT max(extract(epoch FROM p.write_date - p.create_date)) {runs} WHERE {name}"))
 
     def received(self):
@@ -80,8 +80,8 @@ def office(environment, suite_database):
         ) as sink:
             ports = ",".join(f"127.0.0.1:{port}" for port in (mail.imap_port, sink.port, llm.port))
             cluster.psql(
-                "DELETE FROM ir_config_parameter WHERE key = 'lokario_inbox.allowed_hosts';"
-                f"INSERT INTO ir_config_parameter (key, value) VALUES ('lokario_inbox.allowed_hosts', '{ports}');"
+                "DELETE FROM ir_config_parameter WHERE key = 'lokario_mailbox.allowed_hosts';"
+                f"INSERT INTO ir_config_parameter (key, value) VALUES ('lokario_mailbox.allowed_hosts', '{ports}');"
                 f"UPDATE res_users SET password = '{ADMIN}' WHERE login = 'admin'",
                 database,
             )

@@ -63,9 +63,9 @@ def office(environment, suite_database):
     folder = Path(tempfile.mkdtemp(prefix="lokario-mail-"))
     with MailEnvironment(folder, driver="maildir", everybody=PASSWORD) as mail:
         environment.cluster.psql(
-            "DELETE FROM ir_config_parameter WHERE key = 'lokario_inbox.allowed_hosts';"
+            "DELETE FROM ir_config_parameter WHERE key = 'lokario_mailbox.allowed_hosts';"
             "INSERT INTO ir_config_parameter (key, value) "
-            f"VALUES ('lokario_inbox.allowed_hosts', '127.0.0.1:{mail.imap_port}')",
+            f"VALUES ('lokario_mailbox.allowed_hosts', '127.0.0.1:{mail.imap_port}')",
             database,
         )
         with Server("sync-url", options) as server:

@@ -1,0 +1,195 @@
+import base64
+from datetime import timedelta
+from functools import partial
+
+from odoo import api, fields, models
+from odoo.fields import Domain
+
+from ..tools.mailbox_run import MailboxRun
+from ..tools.sent_filing import SentCopy, look_after
+from ..tools.steps import run_step
+
+WAIT_FOR_PROVIDER = 60  # seconds
+GIVE_UP = timedelta(days=3)
+WATCH = timedelta(minutes=10)  # a hidden copy or a late copy of the provider is looked for this long
+RETRIES = (5, 20, 60, 120, 300, 900)  # seconds between two looks
+
+
+class InboxSentCopy(models.Model):
+    """The copy of one sent mail in the Sent folder: filed once, by the provider or by us; hidden copies removed."""
+
+    _name = "inbox.sent.copy"
+    _inherit = ["lokario.access.mixin"]
+    _description = "Copy of a Sent E-mail"
+    _order = "id"
+    _rec_name = "message_id_header"
+
+    integration_id = fields.Many2one("inbox.integration", required=True, index=True, ondelete="cascade")
+    company_id = fields.Many2one(related="integration_id.company_id", store=True, index=True)
+    message_id_header = fields.Char("Message-ID", required=True)
+    raw = fields.Binary(attachment=True)
+    state = fields.Selection(
+        [
+            ("pending", "To be filed"),
+            ("provider", "Filed by the provider"),
+            ("filed", "Filed"),
+            ("failed", "Not filed"),
+        ],
+        required=True,
+        default="pending",
+        index=True,
+    )
+    is_appending = fields.Boolean(help="An APPEND was begun: what is found in Sent from then on may be ours.")
+    hidden_copy = fields.Boolean(help="A hidden Bcc to the mailbox is on its way and is to be removed.")
+    sent_at = fields.Datetime(required=True, default=fields.Datetime.now)
+    looks = fields.Integer()
+    next_look_at = fields.Datetime(required=True, default=fields.Datetime.now, index=True)
+    error = fields.Char()
+
+    _message_uniq = models.Constraint(
+        "UNIQUE(integration_id, message_id_header)", "The copy of this mail is already taken care of."
+    )
+
+    @api.model
+    def _due_domain(self):
+        return (Domain("state", "=", "pending") | Domain("hidden_copy", "=", True)) & Domain(
+            "next_look_at", "<=", "now"
+        )
+
+    @api.model
+    def _cron_file(self):
+        """File the copies that are due, all mailboxes at the same time."""
+        MailboxRun(self, self._due_domain(), order="next_look_at, id").serve()
+
+    @api.model
+    def _hidden_copies(self, integration, message_ids):
+        """Return those of the Message-IDs whose hidden copy may lie in the inbox of the mailbox."""
+        if not message_ids:
+            return frozenset()
+        self.env.cr.execute(
+            """SELECT message_id_header FROM inbox_sent_copy
+                WHERE hidden_copy AND integration_id = %(integration)s AND message_id_header = ANY(%(ids)s)
+                UNION
+               SELECT message_id_header FROM inbox_outgoing
+                WHERE state IN ('sending', 'unsettled') AND integration_id = %(integration)s
+                  AND message_id_header = ANY(%(ids)s)""",
+            {"integration": integration.id, "ids": message_ids},
+        )
+        return frozenset(row[0] for row in self.env.cr.fetchall())
+
+    # === A VISIT === #
+
+    def _visit(self, in_time):
+        """Return what a thread does for these copies of one mailbox, over one connection."""
+        copies = [copy._as_known() for copy in self]
+
+        def act(box, ask):
+            for copy in copies:
+                finding = look_after(box, copy, partial(ask, self._begin_append, copy.key))
+                ask(self._take_finding, copy.key, finding)
+                if not in_time():
+                    return
+
+        return act
+
+    def _as_known(self):
+        return SentCopy(
+            self.id,
+            self.message_id_header,
+            is_filed=self.state != "pending",
+            may_append=self._provider_had_its_time(),
+            is_hidden=self.hidden_copy,
+        )
+
+    @api.model
+    def _begin_append(self, copy_id):
+        """The intent, before the act; returns the bytes to file."""
+        copy = self.browse(copy_id)
+        run_step(self.env, lambda: copy.write({"is_appending": True}))
+        return base64.b64decode(copy.with_context(bin_size=False).raw)
+
+    @api.model
+    def _take_finding(self, copy_id, finding):
+        run_step(self.env, lambda: self.browse(copy_id)._take(finding))
+
+    def _take(self, finding):
+        if self.state == "pending":
+            self._settle(finding)
+        elif finding.seen > 1:
+            self._learn("provider")
+        if finding.is_hidden_removed:
+            self.write({"hidden_copy": False, "raw": False})
+            self.integration_id.evidence_proven_at = fields.Datetime.now()
+        self._postpone()
+
+    def _settle(self, finding):
+        if finding.is_appended:
+            self.state = "filed"
+            self._learn("append")
+        elif finding.seen and self.is_appending:  # ours, by a worker that died before it could say so
+            self.state = "filed"
+        elif finding.seen:
+            self.state = "provider"
+            self._learn("provider")
+            self.integration_id.evidence_proven_at = fields.Datetime.now()
+
+    def _visit_failed(self, error):
+        """What was not looked at is tried again later."""
+        run_step(self.env, lambda: self.filtered_domain(self._due_domain())._postpone(error))
+
+    def _provider_had_its_time(self):
+        if self.integration_id.sent_filing == "append":
+            return True
+        wait = WATCH if self.integration_id._files_sent_itself() else self._wait_for_provider()
+        return fields.Datetime.now() - self.sent_at >= wait
+
+    @api.model
+    def _wait_for_provider(self):
+        """How long an unknown provider may take to file its own copy before we file ours."""
+        seconds = self.env["ir.config_parameter"].sudo().get_param("lokario_mailbox.sent_copy_wait", WAIT_FOR_PROVIDER)
+        return timedelta(seconds=int(seconds))
+
+    def _learn(self, filing):
+        """Remember who files for this mailbox, as long as nobody chose it."""
+        if self.integration_id.sent_filing == "auto":
+            self.integration_id.sent_filing = filing
+
+    def _postpone(self, error=""):
+        """Plan the next look, or stop looking."""
+        now = fields.Datetime.now()
+        for copy in self:
+            looks = copy.looks + 1
+            values = {"looks": looks, "error": error}
+            wait = RETRIES[min(looks, len(RETRIES)) - 1]
+            values["next_look_at"] = now + timedelta(seconds=wait)
+            if copy.state == "pending" and now - copy.sent_at > GIVE_UP:
+                values |= {"state": "failed", "hidden_copy": False}
+            elif copy.state != "pending" and now - copy.sent_at > WATCH and not error:
+                values["hidden_copy"] = False
+            if copy.state != "pending" and not copy.hidden_copy:
+                values["raw"] = False
+            copy.write(values)
+        self.filtered(lambda copy: copy.state == "failed")._notify_owner()
+
+    def _notify_owner(self):
+        """The mail itself left; its copy is missing in Sent, and only a person can mend that."""
+        for integration, copies in self.grouped("integration_id").items():
+            integration.message_notify(
+                partner_ids=integration.user_id.partner_id.ids,
+                subject=self.env._(
+                    "Sent mails of %(address)s are not in its Sent folder", address=integration.email_address
+                ),
+                body=self.env._(
+                    "%(number)s mails left, but for three days the mailbox did not take their copies: %(error)s",
+                    number=len(copies),
+                    error=copies[-1:].error or "",
+                ),
+            )
+
+    @api.autovacuum
+    def _gc_done(self):
+        done = self.search(
+            [("state", "!=", "pending"), ("hidden_copy", "=", False), ("sent_at", "<", "-30d")], limit=5000
+        )
+        done.unlink()
+        return len(done), 0

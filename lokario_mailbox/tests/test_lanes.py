@@ -1,0 +1,63 @@
+from odoo.tests import BaseCase, tagged
+
+from ..tools.lanes import Desk, Lane, Letter, Withheld, once
+from ..tools.smtp_client import SubmissionFailed
+
+HOLES = 3
+TIMEOUT = 8  # seconds that a black hole costs: more than ten mails take on a busy machine
+
+
+@tagged("post_install", "-at_install")
+class TestDesk(BaseCase):
+    """The threads alone, without a server."""
+
+    def serve(self, opener, keys):
+        outcomes, closed = {}, []
+        letters = {key: Letter(key, "me@a.example", ("you@b.example",), b"x") for key in keys}
+        lane = Lane(opener, keys, letters.get, lambda: closed.append(1))
+        Desk(lambda key: None, outcomes.__setitem__).serve(once([lane]))
+        self.assertEqual(closed, [1])
+        return outcomes, lane
+
+    def test_a_mailbox_that_cannot_be_opened_ends_its_lane(self):
+        def opener(_ask):
+            raise SubmissionFailed("connect", None, "down")
+
+        outcomes, lane = self.serve(opener, [1, 2, 3])
+        self.assertEqual((list(outcomes), list(lane.waiting)), ([1], [2, 3]), "the others were not tried")
+
+    def test_what_the_database_raises_reaches_the_thread(self):
+        def opener(ask):
+            return ask(self._raise, Withheld("stop"))
+
+        outcomes, __ = self.serve(opener, [1])
+        self.assertEqual(outcomes[1].cause, "stop")
+
+    def test_an_unforeseen_error_is_an_outcome(self):
+        outcomes, __ = self.serve(lambda ask: self._raise(ZeroDivisionError("oops")), [1])
+        self.assertEqual((outcomes[1].stage, outcomes[1].code), ("data", None))
+
+    def test_a_session_that_cannot_even_be_closed_ends_nothing(self):
+        """An addon's session may be anything; the thread reports all the same, and the caller goes on."""
+
+        class Session:
+            def ehlo_or_helo_if_needed(self):
+                raise ZeroDivisionError("oops")
+
+            def __getattr__(self, name):
+                raise AttributeError(name)
+
+        for opener in (lambda ask: Session(), lambda ask: _Broken()):
+            outcomes, _lane = self.serve(opener, [1, 2])
+            self.assertEqual(outcomes[1].stage, "data")
+
+    @staticmethod
+    def _raise(error):
+        raise error
+
+
+class _Broken:
+    """Raises whatever is asked of it, also when it is closed."""
+
+    def __getattr__(self, name):
+        raise RuntimeError(name)

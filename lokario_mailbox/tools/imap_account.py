@@ -1,0 +1,131 @@
+"""A mailbox's IMAP side: what is known of it as scalars, the way in, and the folders it has."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..exceptions import ConfigurationFault, ServerFault
+from .imap_session import Credentials, ImapSession, verified_context
+from .imap_wire import decode_mailbox
+from .mailbox_login import TokenSource, TokensRenewed
+from .oauth_token import is_fresh, renew
+
+if TYPE_CHECKING:  # a type only: these tools run without Odoo
+    from .host_policy import HostPolicy
+
+_SPECIAL = {
+    b"\\SENT": "sent",
+    b"\\DRAFTS": "drafts",
+    b"\\ARCHIVE": "archive",
+    b"\\JUNK": "junk",
+    b"\\TRASH": "trash",
+    b"\\ALL": "all",
+    b"\\FLAGGED": "flagged",
+    b"\\IMPORTANT": "important",
+}
+# Servers without SPECIAL-USE (RFC 6154): names people and providers give these folders.
+_USUAL_NAMES = {
+    "sent": "sent",
+    "sent items": "sent",
+    "sent messages": "sent",
+    "sent mail": "sent",
+    "envoyés": "sent",
+    "éléments envoyés": "sent",
+    "messages envoyés": "sent",
+    "gesendet": "sent",
+    "gesendete objekte": "sent",
+    "drafts": "drafts",
+    "brouillons": "drafts",
+    "entwürfe": "drafts",
+    "archive": "archive",
+    "archives": "archive",
+    "archiv": "archive",
+    "junk": "junk",
+    "junk e-mail": "junk",
+    "spam": "junk",
+    "courrier indésirable": "junk",
+    "indésirables": "junk",
+    "trash": "trash",
+    "deleted items": "trash",
+    "deleted messages": "trash",
+    "corbeille": "trash",
+    "éléments supprimés": "trash",
+    "papierkorb": "trash",
+}
+
+
+@dataclass(frozen=True)
+class MailboxPlan:
+    """How to reach one mailbox, in scalars: the network side never sees a record."""
+
+    id: int
+    host: str
+    port: int
+    security: str
+    login: str
+    secret: str = field(repr=False, default="")
+    token_source: TokenSource | None = None
+    policy: "HostPolicy | None" = None
+    ca_file: str | None = None
+    check_timeout: float = 15  # seconds for connection, login and status of all folders
+
+
+async def credentials_of(plan, emit):
+    """Login and secret; an OAuth token is renewed when it is about to end."""
+    source = plan.token_source
+    if source is None:
+        if not plan.secret:
+            raise ConfigurationFault("No password is stored.")
+        return Credentials(plan.login, plan.secret)
+    if is_fresh(source.access_token, source.expires_at):
+        return Credentials(plan.login, source.access_token, "oauth")
+    if not source.refresh_token:
+        raise ConfigurationFault("The account is not connected to its provider yet.")
+    access, refresh, expires_at = await asyncio.to_thread(renew, source)
+    await emit(TokensRenewed(plan.id, access, refresh, expires_at))
+    return Credentials(plan.login, access, "oauth")
+
+
+async def connect(plan):
+    """A session on the plan's server, address checked and pinned, not yet logged in."""
+    pinned = await asyncio.to_thread(plan.policy.pin, plan.host, plan.port)
+    context = None if plan.security == "none" else verified_context(plan.ca_file)
+    return await ImapSession.connect(pinned, plan.security, timeout=plan.check_timeout, context=context)
+
+
+async def list_folders(session):
+    """(wire path, name, special use, selectable) of every folder, one mailbox once."""
+    command = 'LIST "" "*"'
+    if "SPECIAL-USE" in session.capabilities:
+        command += " RETURN (SPECIAL-USE)"
+    reply = await session.run(command)
+    rows = []
+    for row in reply.rows(b"LIST"):
+        if len(row) < 3 or not isinstance(row[0], list) or isinstance(row[1], list) or isinstance(row[2], list):
+            session.skipped += 1
+            continue
+        flags = {flag.upper() for flag in row[0] if isinstance(flag, bytes)}
+        delimiter = (row[1] or b"/").decode("ascii", "replace")
+        path = wire_path(row[2])
+        name = decode_mailbox(path.encode("utf-8", "surrogateescape"))
+        selectable = not flags & {b"\\NOSELECT", b"\\NONEXISTENT"}
+        rows.append((path, name, _special_use(flags, name, delimiter), selectable))
+    if not rows:
+        raise ServerFault("The server's list of folders cannot be read.")
+    return tuple(dict((row[0], row) for row in rows).values())
+
+
+def _special_use(flags, name, delimiter):
+    if name.upper() == "INBOX":
+        return "inbox"
+    for flag, use in _SPECIAL.items():
+        if flag in flags:
+            return use
+    last = name.rsplit(delimiter, 1)[-1].strip().lower()
+    top = name.count(delimiter) <= 1
+    return _USUAL_NAMES.get(last, "") if top else ""
+
+
+def wire_path(name):
+    """The name of a folder as text; a folder may be called NIL, which reads as nothing."""
+    return "NIL" if name is None else name.decode("utf-8", "surrogateescape") if isinstance(name, bytes) else ""
