@@ -1,13 +1,13 @@
 {
     "name": "Lokario Billing",
-    "version": "19.0.1.1.0",
-    "summary": "Business mail from the company mailbox, follow-ups, reminders",
+    "version": "19.0.2.0.0",
+    "summary": "Business mail from the company mailbox, follow-ups",
     "author": "Lokario",
     "website": "https://www.lokario.fr",
     "license": "LGPL-3",
     "category": "Lokario",
     "external_dependencies": {"python": ["holidays"]},
-    "depends": ["lokario_inbox", "report_chromium", "sale_management", "account", "project", "calendar"],
+    "depends": ["lokario_inbox", "report_chromium", "sale_management", "account", "resource"],
     "data": [
         "security/lokario_billing_groups.xml",
         "security/ir.model.access.csv",

@@ -12,6 +12,7 @@ from lokario_cli.setup import odoo_source
 
 ROOT = Path(__file__).parent.parent
 # What of the suite an addon stands on, directly or not: the picture of docs/architecture.md.
+BILLING = {"lokario_base", "lokario_mailbox", "lokario_inbox", "report_chromium"}
 ARROWS = {
     "lokario_base": set(),
     "report_chromium": set(),
@@ -23,10 +24,33 @@ ARROWS = {
     "lokario_mailbox": {"lokario_base"},
     "lokario_inbox": {"lokario_base", "lokario_mailbox"},
     "lokario_billing": {"lokario_base", "lokario_mailbox", "lokario_inbox", "report_chromium"},
+    "lokario_billing_project": {
+        "lokario_base",
+        "lokario_mailbox",
+        "lokario_inbox",
+        "lokario_billing",
+        "report_chromium",
+    },
+    "lokario_billing_calendar": {
+        "lokario_base",
+        "lokario_mailbox",
+        "lokario_inbox",
+        "lokario_billing",
+        "report_chromium",
+    },
+    "lokario_reminder": {"lokario_base"},
+    "lokario_reminder_account": {"lokario_base", "lokario_reminder"},
+    "lokario_reminder_project": {"lokario_base", "lokario_reminder"},
+    "lokario_reminder_calendar": {"lokario_base", "lokario_reminder"},
 }
 SUITE = {*ADDONS, "lokario_gate"}
 
-OWN_TABLE = re.compile(r"^class \w+\(models\.(Transient)?Model\):\n(?:(?!^class )(.*\n))*?    _name = ", re.M)
+# a class with a table that its addon defines, not one that it extends
+OWN_TABLE = re.compile(
+    r"^class \w+\(models\.(Transient)?Model\):\n(?:(?!^class )(.*\n))*?"
+    r'    _name = "([\w.]+)"\n(?!    _inherit = .*"\3")',
+    re.M,
+)
 FORBIDDEN_PYTHON = {
     r"_sql_constraints\b": "models.Constraint",
     r"type=['\"]json['\"]": "type='jsonrpc'",

@@ -36,3 +36,14 @@ class ResUsers(models.Model):
             raise TooManyTries(self.env._("Too many wrong passwords. Try again in %s minutes.", minutes))
         yield
         limits._forget("password", str(self.id))
+
+    def _still_here(self):
+        """Return the colleagues among these users: active ones, no portal user."""
+        return self.filtered(lambda user: user.active and not user.share)
+
+    def _readable(self, records):
+        """Return those of the records which this user may read, looking into all of his companies."""
+        self.ensure_one()
+        companies = self.company_id | self.company_ids
+        mine = records.with_user(self).with_context(allowed_company_ids=companies.ids)
+        return records.browse(mine._filtered_access("read")._ids)

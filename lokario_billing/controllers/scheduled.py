@@ -7,7 +7,3 @@ class BillingScheduled(http.Controller):
     @http.route("/followups/process-automatic", **SCHEDULED_ROUTE)
     def process_automatic(self, **params):
         return run_scheduled("lokario_billing.ir_cron_process_followups")
-
-    @http.route("/cron/check-overdue-and-reminders", **SCHEDULED_ROUTE)
-    def check_overdue_and_reminders(self, **params):
-        return run_scheduled("lokario_billing.ir_cron_check_due")

@@ -1,5 +1,4 @@
 from . import res_company
-from . import staff
 from . import res_config_settings
 from . import res_partner
 from . import penalty_rate
@@ -30,8 +29,6 @@ from . import ir_mail_server
 from . import mail_mail
 from . import mail_mail_send
 from . import mail_template
-from . import due_notice
-from . import due_facts
 from . import inbox_message
 from . import inbox_ai_decision
 from . import followup_evidence

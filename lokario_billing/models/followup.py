@@ -50,8 +50,6 @@ class Followup(models.Model):
     )
     move_id = fields.Many2one("account.move", string="Invoice", ondelete="cascade", check_company=True)
     order_id = fields.Many2one("sale.order", string="Quote", ondelete="cascade", check_company=True)
-    task_id = fields.Many2one("project.task", ondelete="set null")
-    event_id = fields.Many2one("calendar.event", string="Appointment", ondelete="set null")
     conversation_id = fields.Many2one("inbox.conversation", ondelete="set null")
     policy_id = fields.Many2one(
         "lokario.followup.policy",
@@ -118,10 +116,10 @@ class Followup(models.Model):
     _move_uniq = models.UniqueIndex("(move_id) WHERE move_id IS NOT NULL", "This invoice already has its follow-up.")
     _order_uniq = models.UniqueIndex("(order_id) WHERE order_id IS NOT NULL", "This quote already has its follow-up.")
 
-    @api.depends("move_id", "order_id", "task_id", "event_id", "kind", "partner_id")
+    @api.depends("move_id", "order_id", "kind", "partner_id")
     def _compute_name(self):
         for followup in self:
-            document = followup.move_id or followup.order_id or followup.task_id or followup.event_id
+            document = followup._document()
             if document or not followup.name:
                 followup.name = (document or followup.partner_id).display_name or ""
 
@@ -182,7 +180,7 @@ class Followup(models.Model):
             followup.step_count = counts.get(followup, 0)
 
     @api.depends_context("uid")
-    @api.depends("move_id", "order_id", "task_id", "event_id", "conversation_id")
+    @api.depends("move_id", "order_id", "conversation_id")
     def _compute_can_open_document(self):
         for followup in self:
             document = followup._document()
@@ -261,8 +259,9 @@ class Followup(models.Model):
         return followup_sudo.with_env(self.env).get_formview_action()
 
     def _document(self):
+        """Return the record that is followed up; other addons know of more kinds."""
         self.ensure_one()
-        return self.move_id or self.order_id or self.task_id or self.event_id or self.conversation_id
+        return self.move_id or self.order_id or self.conversation_id
 
     def _document_label(self):
         """What a customer calls the document."""

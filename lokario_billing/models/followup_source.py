@@ -51,38 +51,6 @@ class InboxConversation(models.Model):
         }
 
 
-class ProjectTask(models.Model):
-    _name = "project.task"
-    _inherit = ["project.task", "lokario.followup.source", "lokario.access.mixin"]
-    _followup_link = "task_id"
-
-    def _followup_defaults(self):
-        return {
-            "kind": "project",
-            "source": "project",
-            "company_id": (self.company_id or self.env.company).id,
-            "partner_id": self.partner_id.id,
-            "name": self.name,
-        }
-
-
-class CalendarEvent(models.Model):
-    _name = "calendar.event"
-    _inherit = ["calendar.event", "lokario.followup.source", "lokario.access.mixin"]
-    _followup_link = "event_id"
-
-    def _followup_defaults(self):
-        guests = self.partner_ids.filtered("partner_share")
-        return {
-            "kind": "appointment",
-            "source": "appointment",
-            "company_id": self.env.company.id,
-            "partner_id": guests[:1].id,
-            "name": self.name,
-            "due_date": self.start_date or self.start.date(),
-        }
-
-
 class ResPartner(models.Model):
     _name = "res.partner"
     _inherit = ["res.partner", "lokario.followup.source", "lokario.access.mixin"]

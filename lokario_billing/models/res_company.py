@@ -6,6 +6,12 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from ..tools.penalties import FRENCH_LAW, HalfYearRate
 from ..tools.send_window import MONDAY_TO_FRIDAY, ONE_DAY, SendWindow, local_time
 
+# who answers for the billing of a company without a named person, the first group that has somebody first
+BILLING_GROUPS = (
+    "lokario_billing.group_lokario_billing_manager",
+    "account.group_account_invoice",
+    "base.group_system",
+)
 SHORTEST_WINDOW = 2  # hours; the job runs once an hour and must meet the window
 
 
@@ -114,6 +120,18 @@ class ResCompany(models.Model):
 
     def _followup_today(self) -> date:
         return self._followup_window().local_day(fields.Datetime.now())
+
+    def _billing_people(self):
+        """Return the colleagues who answer for the company's billing, the best first."""
+        return self._colleagues(BILLING_GROUPS)
+
+    def _person_for(self, record, named):
+        """Return who is asked about a record: a colleague named for it, else one who answers for the company's billing.
+
+        Whoever has left or may not read the record is passed over.
+        """
+        candidates = named.sudo()._still_here() | self._billing_people()
+        return next((user for user in candidates if user._readable(record)), candidates.browse())
 
     def _check_own(self):
         """Refuse the companies that the user does not work for, also where his call runs with more rights."""

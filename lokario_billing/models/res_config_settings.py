@@ -1,5 +1,4 @@
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
 
 
 class ResConfigSettings(models.TransientModel):
@@ -29,17 +28,6 @@ class ResConfigSettings(models.TransientModel):
     business_mail_sender = fields.Char(compute="_compute_business_mail", string="Business mail leaves as")
     business_mail_has_mailbox = fields.Boolean(compute="_compute_business_mail")
     company_currency_id = fields.Many2one(related="company_id.currency_id", string="Company currency")
-    due_critical_hours = fields.Integer(
-        string="Critical tasks: hours before the deadline",
-        config_parameter="lokario_billing.critical_hours",
-        default=48,
-    )
-    due_appointment_hours = fields.Char(
-        string="Appointments: hours before",
-        config_parameter="lokario_billing.appointment_hours",
-        default="24,1",
-        help="Whole hours, separated by commas; the reminder of Odoo itself on the same event is not doubled.",
-    )
 
     @api.depends("company_id")
     def _compute_business_mail(self):
@@ -47,10 +35,3 @@ class ResConfigSettings(models.TransientModel):
             route = self.env["mail.mail"]._route_of(settings.company_id)
             settings.business_mail_sender = route.address
             settings.business_mail_has_mailbox = route.kind == "mailbox"
-
-    @api.constrains("due_critical_hours", "due_appointment_hours")
-    def _check_due_hours(self):
-        for settings in self:
-            parts = [part.strip() for part in (settings.due_appointment_hours or "").split(",")]
-            if settings.due_critical_hours < 1 or not all(part.isdigit() and int(part) for part in parts):
-                raise ValidationError(self.env._("Write whole hours, such as 24,1 for a day and an hour before."))

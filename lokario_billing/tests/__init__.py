@@ -1,6 +1,5 @@
 from . import test_delivery
-from . import test_due_notice
-from . import test_due_people
+from . import test_documented_urls
 from . import test_followup_plan
 from . import test_followup_run
 from . import test_followup_sources

@@ -5,7 +5,7 @@ from unittest.mock import patch
 
 from odoo import fields
 from odoo.fields import Command
-from odoo.tests import HttpCase
+from odoo.tests import Form, HttpCase
 
 from lokario_testing.environments.mail import SmtpServer
 from odoo.addons.account.tests.common import AccountTestInvoicingCommon
@@ -113,6 +113,17 @@ class BillingCase(AccountTestInvoicingCommon):
     def mails(self):
         """Return the mails the server has accepted, parsed."""
         return [message_from_bytes(raw, policy=policy.default) for _sender, _to, raw, _login in self.smtp.received]
+
+    def started(self, record):
+        """Press "Follow up" and save the form that opens."""
+        action = record.action_open_followup()
+        self.assertFalse(action["res_id"])
+        with Form(self.env["lokario.followup"].with_context(**action["context"])) as form:
+            if not form.partner_id:
+                form.partner_id = self.customer
+        followup = form.record
+        self.assertEqual(record.action_open_followup()["res_id"], followup.id)
+        return followup
 
     def followup(self, document):
         return document.followup_ids

@@ -13,7 +13,6 @@ ROLES = {
     "accountant": "account.group_account_invoice",
     "collector": "lokario_billing.group_lokario_billing_user",
     "manager": "lokario_billing.group_lokario_billing_manager,account.group_account_invoice",
-    "worker": "project.group_project_user",
 }
 NAMES = ("ann", "bea", "cid")
 
@@ -24,10 +23,6 @@ class PeopleCase(BillingCase):
     `people[role]` are three users of the French company; `belgians[role]` one of the Belgian company only. Nobody is an
     administrator. `documents[user]` are two invoices and two quotes of each salesperson.
     """
-
-    @classmethod
-    def get_default_groups(cls):
-        return super().get_default_groups() | cls.env.ref("project.group_project_manager")
 
     @classmethod
     def setUpClass(cls):

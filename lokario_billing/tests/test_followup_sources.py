@@ -5,7 +5,7 @@ from email.message import EmailMessage
 
 from freezegun import freeze_time
 from odoo import fields
-from odoo.tests import Form, new_test_user, tagged
+from odoo.tests import new_test_user, tagged
 
 from .test_delivery import MAILBOX, MailboxCase
 
@@ -76,17 +76,6 @@ class TestFollowupSources(MailboxCase):
         self.assertEqual((delivery.state, reminder.state), ("bounced", "failed"))
         self.assertIn("No such user", delivery.cause)
 
-    def started(self, record):
-        """Press "Follow up" and save the form that opens."""
-        action = record.action_open_followup()
-        self.assertFalse(action["res_id"])
-        with Form(self.env["lokario.followup"].with_context(**action["context"])) as form:
-            if not form.partner_id:
-                form.partner_id = self.customer
-        followup = form.record
-        self.assertEqual(record.action_open_followup()["res_id"], followup.id)
-        return followup
-
     def test_a_conversation_is_followed_up_until_its_customer_writes_again(self):
         conversation = self.customer_writes(1).conversation_id
         conversation.partner_id = self.customer
@@ -117,23 +106,9 @@ class TestFollowupSources(MailboxCase):
         action = conversation.with_user(colleague).action_follow_up()
         self.assertEqual(action["res_model"], "mail.activity.schedule")
 
-    def test_tasks_appointments_and_customers(self):
-        task = self.env["project.task"].sudo().create({"name": "Roof", "partner_id": self.customer.id})
-        start = fields.Datetime.now() + timedelta(days=9)
-        event = self.env["calendar.event"].create(
-            {
-                "name": "Visit",
-                "start": start,
-                "stop": start + timedelta(hours=1),
-                "partner_ids": [fields.Command.set((self.customer | self.env.user.partner_id).ids)],
-            }
-        )
-        for record, kind in ((task, "project"), (event, "appointment"), (self.customer, "inactive")):
-            with self.subTest(kind):
-                followup = self.started(record)
-                self.assertEqual((followup.kind, followup.partner_id), (kind, self.customer))
-        appointment = self.env["lokario.followup"].search([("event_id", "=", event.id)])
-        self.assertEqual(appointment.due_date, start.date())
+    def test_customers(self):
+        followup = self.started(self.customer)
+        self.assertEqual((followup.kind, followup.partner_id), ("inactive", self.customer))
 
     def test_the_policy_names_who_is_responsible(self):
         boss = new_test_user(

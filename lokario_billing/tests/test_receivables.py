@@ -2,7 +2,6 @@ from datetime import timedelta
 
 from freezegun import freeze_time
 from odoo import fields
-from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
 from .common import BillingCase
@@ -62,34 +61,6 @@ class TestReceivables(BillingCase):
         day = fields.Date.today() + timedelta(days=12)
         move.followup_ids.promise_ids = [fields.Command.create({"promised_for": day})]
         self.assertEqual(self.row(move).expected_on, day)
-
-    def test_the_hourly_check_follows_the_settings(self):
-        project = self.env["project.project"].sudo().create({"name": "Site"})
-        task = (
-            self.env["project.task"]
-            .sudo()
-            .create(
-                {
-                    "name": "Call",
-                    "project_id": project.id,
-                    "priority": "2",
-                    "user_ids": self.env.user.ids,
-                    "date_deadline": fields.Datetime.now() + timedelta(hours=60),
-                }
-            )
-        )
-        notices = self.env["lokario.due.notice"].sudo()
-        found = [("res_model", "=", "project.task"), ("res_id", "=", task.id)]
-        cron = self.env.ref("lokario_billing.ir_cron_check_due")
-        for hours, count in ((48, 0), (72, 1)):
-            self.env["res.config.settings"].sudo().create({"due_critical_hours": hours}).execute()
-            with self.enter_registry_test_mode():
-                cron.method_direct_trigger()
-            self.assertEqual(notices.search_count(found), count)
-
-    def test_settings_refuse_what_is_no_hour(self):
-        with self.assertRaisesRegex(ValidationError, "24,1"):
-            self.env["res.config.settings"].sudo().create({"due_appointment_hours": "soon"})
 
     def test_pause_ends_by_itself(self):
         self.company.followup_paused_until = fields.Date.today() + timedelta(days=3)

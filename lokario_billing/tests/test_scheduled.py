@@ -6,7 +6,6 @@ from odoo.tests import HttpCase, tagged
 SECRET = "0123456789abcdef0123456789abcdef-Aa"
 ENDPOINTS = {
     "/followups/process-automatic": "Traitement des relances automatiques terminé avec succès",
-    "/cron/check-overdue-and-reminders": "Vérification des éléments en retard et des rappels terminée avec succès",
 }
 
 

@@ -10,8 +10,8 @@ import urllib.request
 import pytest
 
 from lokario_cli.odoo_log import unexpected_lines
-from lokario_cli.odoo_process import TEST_SECRETS, free_port
-from lokario_cli.paths import ROOT
+from lokario_cli.odoo_process import TEST_SECRETS, free_port, manifest
+from lokario_cli.paths import ADDONS, ROOT
 from lokario_testing.environments.databases import data_folder
 
 KEPT = ("HOME", "PATH", "LANG", "XDG_CACHE_HOME", "LOKARIO_STATE", "ODOO_HOME", "SSL_CERT_FILE")
@@ -113,7 +113,6 @@ def test_without_a_server_wide_module_nothing_is_served(variables, start, change
 
 
 def test_the_first_command_makes_the_manager_of_all_addons():
-    from lokario_cli.paths import ADDONS
-
+    """What joins two addons installs automatically."""
     named = re.search(r"-i (\S+)", commands()[0])[1].split(",")
-    assert set(named) == set(ADDONS)
+    assert set(named) == {addon for addon in ADDONS if not manifest(addon).get("auto_install")}

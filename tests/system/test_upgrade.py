@@ -41,7 +41,7 @@ MERGED = {"ir.ui.view inbox_integration_view_form_sending"}  # views that became
 UNINSTALLED = "SELECT json_agg(name) FROM ir_module_module WHERE name IN {ours} AND state != 'installed'"
 # An addon that was cut out of another one keeps the name of a setting behind the addon's.
 SETTINGS = """SELECT json_object_agg(split_part(key, '.', 2), value) FROM ir_config_parameter
-               WHERE split_part(key, '.', 2) IN ('allowed_hosts')"""
+               WHERE split_part(key, '.', 2) IN ('allowed_hosts', 'critical_hours', 'appointment_hours')"""
 # Whom a role was never given, or taken from, must not get one of the addons that were cut out.
 MAILBOX_USERS = """
 SELECT coalesce(json_agg(u.login), '[]') FROM res_groups_users_rel r JOIN res_users u ON u.id = r.uid
@@ -52,6 +52,8 @@ EDITED = "SELECT count(*) FROM mail_template WHERE subject::text LIKE '%Edited b
 CRON = """SELECT json_object_agg(d.name, interval_number || ' ' || interval_type)
             FROM ir_cron c JOIN ir_model_data d ON d.model = 'ir.cron' AND d.res_id = c.id
            WHERE d.module IN {ours}"""
+# Groups that an addon brings for what other groups allowed before.
+NEW_GROUPS = {"group_lokario_reminder_manager"}
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +148,13 @@ def test_values_are_kept(before_and_after):
     assert not changed
 
 
-@pytest.mark.parametrize("what", ["roles", "edited", "settings"])
+def test_roles_are_kept(before_and_after):
+    before, after = (set(snapshot["roles"]) for snapshot in before_and_after)
+    assert before
+    assert {role for role in after if role.split()[1] not in NEW_GROUPS} == before
+
+
+@pytest.mark.parametrize("what", ["edited", "settings"])
 def test_what_people_set_is_kept(before_and_after, what):
     before, after = before_and_after
     assert before[what]

@@ -84,6 +84,33 @@ policy = env.ref("lokario_billing.followup_policy_invoice", raise_if_not_found=F
 policy = policy or env["lokario.followup.policy"].search([], limit=1)
 policy.copy({"name": "My own levels"})
 env.ref("lokario_billing.ir_cron_process_followups").interval_number = 3  # what people change
+task = env["project.task"].create({"name": "Roof", "partner_id": partner.id})
+event = env["calendar.event"].create({"name": "Visit", "start": "2026-05-01 08:00:00", "stop": "2026-05-01 09:00:00"})
+followup = {"company_id": env.company.id, "partner_id": partner.id}
+env["lokario.followup"].create(
+    [
+        {**followup, "kind": "project", "source": "project", "task_id": task.id},
+        {**followup, "kind": "appointment", "source": "appointment", "event_id": event.id},
+    ]
+)
+reader = env["res.users"].search([("login", "=", "collector@up.test")])
+env["lokario.due.notice"].create(
+    [
+        {
+            "kind": kind,
+            "res_model": record._name,
+            "res_id": record.id,
+            "user_id": reader.id,
+            "company_id": reader.company_id.id,
+            "occurrence": "1",
+            "title": record.display_name,
+        }
+        for kind, record in (("invoice", partner), ("task_late", task), ("appointment", event))
+    ]
+)
+env["ir.config_parameter"].set_param("lokario_billing.critical_hours", "36")
+env["ir.config_parameter"].set_param("lokario_billing.appointment_hours", "12")
+env.ref("lokario_billing.ir_cron_check_due").interval_number = 2
 env.ref("saas_manager.mail_template_instance_suspended").subject = "Edited by hand"
 env.ref("lokario_base.ir_cron_account_deletions").write({"interval_number": 1, "interval_type": "hours"})
 env.ref("lokario_base.mail_template_deletion_notice_7").subject = "Edited by hand too"

@@ -5,22 +5,18 @@ from datetime import timedelta
 
 from markupsafe import Markup
 from odoo import api, fields, models
-from odoo.tools import format_date, format_datetime
 from psycopg2.errors import UniqueViolation
 
 _logger = logging.getLogger(__name__)
 
-NOTICE_KINDS = [
-    ("invoice", "Overdue invoice"),
-    ("task_late", "Late task"),
-    ("task_critical", "Critical task"),
-    ("appointment", "Appointment"),
-]
 DIGEST_PAUSE = timedelta(minutes=55)  # one digest per person and hour; the job itself may be some minutes late
 
 
 class DueNotice(models.Model):
-    """Something a person was told about, once while it lasts: the unique index holds however often the check runs."""
+    """Something a person was notified of, once while it lasts: the unique index holds however often the check runs.
+
+    An addon that knows something late or coming adds its kinds and extends `_facts`.
+    """
 
     _name = "lokario.due.notice"
     _inherit = ["lokario.access.mixin"]
@@ -28,7 +24,7 @@ class DueNotice(models.Model):
     _order = "id desc"
     _rec_name = "title"
 
-    kind = fields.Selection(NOTICE_KINDS, required=True)
+    kind = fields.Selection([], required=True)
     res_model = fields.Char(required=True)
     res_id = fields.Many2oneReference(model_field="res_model", required=True)
     user_id = fields.Many2one("res.users", required=True, index=True, ondelete="cascade")
@@ -43,7 +39,7 @@ class DueNotice(models.Model):
 
     @api.model
     def _cron_check_due(self):
-        """Tell people what is late or coming, close what is cured, and send at most one digest each."""
+        """Notify people of what is late or coming, close what is cured, and send at most one digest each."""
         wanted = self._wanted_now()
         self._close_cured(wanted)
         self._open_missing(wanted)
@@ -55,16 +51,85 @@ class DueNotice(models.Model):
 
     @contextmanager
     def _apart(self, what):
-        """What fails for one thing or one person is undone and logged; the others are told."""
+        """What fails for one thing or one person is undone and logged; the others are notified."""
         try:
             with self.env.cr.savepoint():
                 yield
         except UniqueViolation:
-            _logger.info("Hourly check: %s was told by another run", what)
+            _logger.info("Hourly check: %s was opened by another run", what)
         except Exception:
             _logger.exception("Hourly check: %s failed", what)
 
-    # === TELL AND CLOSE === #
+    # === HOOKS FOR SOURCES === #
+
+    @api.model
+    def _facts(self):
+        """Return all that is late or coming: (kind, record, who is notified, whose turn it is if none of these can be,
+        occurrence).
+        """
+        return []
+
+    @api.model
+    def _passing_kinds(self):
+        """Return the kinds that are only announced: each occurrence once, no activity."""
+        return []
+
+    def _details(self, record):
+        """Return what else the reader of a digest wants to know; `record` has his rights, language and time zone."""
+        return ""
+
+    # === FACTS === #
+
+    @api.model
+    def _wanted_now(self):
+        """Return {key: values} of everything that somebody should know now."""
+        return self._addressed(self._facts())
+
+    @api.model
+    def _addressed(self, facts):
+        """Return {key: values} of facts; whoever has left or may not read the record is passed over."""
+        readable = self._readable_by(facts)
+        wanted = {}
+        for kind, record, users, others, occurrence in facts:
+            able = [user for user in users if record.id in readable[record._name, user]]
+            for user in able or [user for user in others if record.id in readable[record._name, user]][:1]:
+                values = self._values(kind, record, user, occurrence)
+                wanted[self._key(values)] = values
+        return wanted
+
+    @api.model
+    def _readable_by(self, facts):
+        """Return {(model, user): ids of the records he may read}, asked once for each."""
+        records = defaultdict(set)
+        for _kind, record, users, others, _occurrence in facts:
+            for user in (users | others)._still_here():
+                records[record._name, user].add(record.id)
+        readable = {
+            (model, user): set(user._readable(self.env[model].browse(ids))._ids)
+            for (model, user), ids in records.items()
+        }
+        return defaultdict(set, readable)
+
+    @api.model
+    def _title(self, record):
+        """What the record's environment may read: a private appointment has another name for each reader."""
+        record.invalidate_recordset(["display_name"])
+        return record.display_name
+
+    @api.model
+    def _values(self, kind, record, user, occurrence):
+        company = record.company_id if "company_id" in record and record.company_id else user.company_id
+        return {
+            "kind": kind,
+            "res_model": record._name,
+            "res_id": record.id,
+            "user_id": user.id,
+            "company_id": company.id,
+            "occurrence": occurrence,
+            "title": self._title(record),
+        }
+
+    # === OPEN AND CLOSE === #
 
     @api.model
     def _open_missing(self, wanted):
@@ -77,7 +142,7 @@ class DueNotice(models.Model):
 
     @api.model
     def _known(self, values_list):
-        """Return the keys of what has been told: what was cured is told again when it comes back, an hour is not."""
+        """Return the keys of what is known: what was cured is new when it comes back, a passing kind never."""
         ids = defaultdict(set)
         for values in values_list:
             ids[values["res_model"]].add(values["res_id"])
@@ -85,7 +150,7 @@ class DueNotice(models.Model):
             fields.Domain("res_model", "=", model) & fields.Domain("res_id", "in", list(res_ids))
             for model, res_ids in ids.items()
         )
-        lasting = fields.Domain("state", "=", "open") | fields.Domain("kind", "=", "appointment")
+        lasting = fields.Domain("state", "=", "open") | fields.Domain("kind", "in", self._passing_kinds())
         return {notice._own_key() for notice in self.search(domain & lasting)}
 
     def _own_key(self):
@@ -93,9 +158,9 @@ class DueNotice(models.Model):
         return (self.kind, self.res_model, self.res_id, self.user_id.id, self.occurrence)
 
     def _schedule_activity(self):
-        """Late work is an activity of its record; an appointment is only announced."""
+        """Late work is an activity of its record."""
         self.ensure_one()
-        if self.kind == "appointment":
+        if self.kind in self._passing_kinds():
             return False
         record = self.env[self.res_model].browse(self.res_id)
         kinds = dict(self._fields["kind"]._description_selection(self.with_context(lang=self.user_id.lang).env))
@@ -108,7 +173,10 @@ class DueNotice(models.Model):
         """What is no longer true closes itself, with its activity."""
         cured = self.search([("state", "=", "open")]).filtered(lambda notice: notice._own_key() not in wanted)
         cured.activity_id.unlink()
-        cured.write({"state": "closed"})
+        cured._set_closed()
+
+    def _set_closed(self):
+        self.write({"state": "closed"})
 
     @api.model
     def _send_digests(self):
@@ -156,40 +224,4 @@ class DueNotice(models.Model):
         record = self.env[self.res_model].browse(self.res_id).with_user(user)
         record = record.with_context(allowed_company_ids=companies.ids)
         where = (kinds[self.kind], self.get_base_url(), self.res_model, self.res_id)
-        return *where, self._title(record), record._notice_details() if self.kind == "appointment" else ""
-
-    @api.model
-    def _check_at_once(self, tasks):
-        """A task that is late when it is written: told now, under the key the hourly check uses."""
-        self._open_missing(self._addressed(list(self._tasks(tasks))))
-
-
-class CalendarEvent(models.Model):
-    _inherit = "calendar.event"
-
-    def _notice_details(self):
-        """When and where, in the reader's language and time zone."""
-        self.ensure_one()
-        when = format_date(self.env, self.start_date) if self.allday else format_datetime(self.env, self.start)
-        return "".join(f" · {detail}" for detail in (when, self.location) if detail)
-
-
-class ProjectTask(models.Model):
-    _inherit = "project.task"
-
-    @api.model_create_multi
-    def create(self, vals_list):
-        tasks = super().create(vals_list)
-        tasks._notice_if_late()
-        return tasks
-
-    def write(self, vals):
-        result = super().write(vals)
-        if vals.keys() & {"date_deadline", "user_ids", "priority", "state", "stage_id", "project_id", "active"}:
-            self._notice_if_late()
-        return result
-
-    def _notice_if_late(self):
-        dated = self.filtered("date_deadline")
-        if dated:
-            self.env["lokario.due.notice"].sudo()._check_at_once(dated)
+        return *where, self._title(record), self._details(record)

@@ -1,0 +1,2 @@
+from . import followup
+from . import project_task

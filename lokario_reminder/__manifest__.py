@@ -1,0 +1,21 @@
+{
+    "name": "Lokario Reminders",
+    "version": "19.0.1.0.0",
+    "summary": "Tells people every hour what is late or coming, one digest each",
+    "author": "Lokario",
+    "website": "https://www.lokario.fr",
+    "license": "LGPL-3",
+    "category": "Lokario",
+    "depends": ["lokario_base"],
+    "data": [
+        "security/lokario_reminder_groups.xml",
+        "security/ir.model.access.csv",
+        "security/lokario_reminder_rules.xml",
+        "data/ir_cron_data.xml",
+        "views/due_notice_views.xml",
+        "views/res_config_settings_views.xml",
+    ],
+    "pre_init_hook": "pre_init_hook",
+    "post_init_hook": "post_init_hook",
+    "installable": True,
+}

@@ -1,0 +1,2 @@
+from . import due_notice
+from . import res_company

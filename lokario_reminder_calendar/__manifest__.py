@@ -1,0 +1,17 @@
+{
+    "name": "Lokario Reminders: Appointments",
+    "version": "19.0.1.0.0",
+    "summary": "Coming appointments among what people are told",
+    "author": "Lokario",
+    "website": "https://www.lokario.fr",
+    "license": "LGPL-3",
+    "category": "Lokario",
+    "depends": ["lokario_reminder", "calendar"],
+    "data": [
+        "views/res_config_settings_views.xml",
+    ],
+    "auto_install": True,
+    "pre_init_hook": "pre_init_hook",
+    "uninstall_hook": "uninstall_hook",
+    "installable": True,
+}

@@ -1,0 +1,2 @@
+from . import test_appointments
+from . import test_settings

@@ -1,0 +1,2 @@
+from . import test_late_tasks
+from . import test_settings
