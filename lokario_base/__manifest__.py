@@ -6,7 +6,7 @@
     "website": "https://www.lokario.fr",
     "license": "LGPL-3",
     "category": "Lokario",
-    "external_dependencies": {"python": ["cryptography"]},
+    "external_dependencies": {"python": ["cryptography", "holidays"]},
     "depends": ["mail", "base_setup"],
     "data": [
         "security/lokario_base_groups.xml",

@@ -6,7 +6,6 @@
     "website": "https://www.lokario.fr",
     "license": "LGPL-3",
     "category": "Lokario",
-    "external_dependencies": {"python": ["holidays"]},
     "depends": ["lokario_inbox", "report_chromium", "sale_management", "account", "resource"],
     "data": [
         "security/lokario_billing_groups.xml",

@@ -1,3 +1,4 @@
+import os
 import time
 
 from odoo.tests import BaseCase, tagged
@@ -86,8 +87,24 @@ class TestTemplateRenderer(BaseCase):
 
     def test_a_worker_that_is_killed_is_replaced(self):
         self.renderer.render("x", {})
-        self.sandbox._process.kill()
-        self.sandbox._process.wait()
+        process = self.sandbox._child._process
+        process.kill()
+        process.wait()
+        self.assertEqual(self.renderer.render("{{ a }}", {"a": 1}), "1")
+
+    def test_a_forked_process_has_a_worker_of_its_own(self):
+        self.renderer.render("x", {})
+        reader, writer = os.pipe()
+        if not (pid := os.fork()):
+            try:
+                self.renderer.render("x", {})
+                os.write(writer, str(self.sandbox.pid).encode())
+            finally:
+                os._exit(0)
+        os.waitpid(pid, 0)
+        os.close(writer)
+        with os.fdopen(reader) as stream:
+            self.assertNotIn(int(stream.read()), (self.sandbox.pid, 0))
         self.assertEqual(self.renderer.render("{{ a }}", {"a": 1}), "1")
 
     def test_the_worker_cannot_open_files_nor_grow(self):

@@ -5,6 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from odoo.tests import BaseCase, tagged
 
+from odoo.addons.lokario_base.tools.confidence import lower_bound
+
 from ..tools import health, warmup
 
 
@@ -94,7 +96,7 @@ class TestHealth(BaseCase):
     def test_wilson_agrees_with_published_values(self):
         # Newcombe 1998, table I, method 3 (95 % two-sided): 81/263, 15/148, 1/29, 0/20
         for hits, total, lower in ((81, 263, 0.2553), (15, 148, 0.0624), (1, 29, 0.0061), (0, 20, 0.0)):
-            self.assertAlmostEqual(health.wilson_lower(hits, total, 1.959964), lower, places=4)
+            self.assertAlmostEqual(lower_bound(hits, total, 1.959964), lower, places=4)
 
     def test_little_evidence_stops_nobody(self):
         self.assertEqual(self.judge(999, 0, 1), "ok")  # 0.1001 %: the naive rule pauses

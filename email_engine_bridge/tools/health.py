@@ -2,12 +2,12 @@
 
 The thresholds are the document's (5 % bounces, 0.1 % complaints). A rate above the threshold
 proves nothing on few mails: 1 complaint in 999 mails is "above 0.1 %" by luck in most healthy IPs.
-So an IP is stopped when the *lower* end of the Wilson interval is above the threshold (E. B. Wilson,
-1927, "Probable inference, the law of succession, and statistical inference").
+So an IP is stopped when the *lower* end of the Wilson interval is above the threshold.
 """
 
-import math
 from dataclasses import dataclass
+
+from odoo.addons.lokario_base.tools.confidence import lower_bound
 
 from .finding import finding
 
@@ -40,15 +40,6 @@ class Verdict:
     reason: dict
 
 
-def wilson_lower(hits, total, z):
-    """Return the lower end of the Wilson score interval of a proportion, 0 when nothing is known."""
-    if total <= 0 or hits <= 0:
-        return 0.0
-    share = min(hits, total) / total
-    spread = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    return max(0.0, (share + z * z / (2 * total) - spread) / (1 + z * z / total))
-
-
 def judge(week, day, max_bounce=MAX_BOUNCE_RATE, max_complaint=MAX_COMPLAINT_RATE):
     """Return the Verdict on an IP from its last 7 days and its last 24 hours.
 
@@ -69,7 +60,7 @@ def judge(week, day, max_bounce=MAX_BOUNCE_RATE, max_complaint=MAX_COMPLAINT_RAT
 
 def _excess(window, z, limits, *codes):
     for code, hits, limit in zip(codes, (window.bounced, window.complained), limits, strict=True):
-        lower = wilson_lower(hits, window.sent, z)
+        lower = lower_bound(min(hits, window.sent), window.sent, z)
         if hits >= MIN_EVIDENCE and lower > limit:
             rate = hits / window.sent
             return finding(code, hits=hits, mails=window.sent, rate=rate, at_least=lower, limit=limit)

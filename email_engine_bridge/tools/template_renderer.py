@@ -1,6 +1,6 @@
 """`TemplateRenderer`: the engine's public template API, with the names its users know."""
 
-import os
+import functools
 
 from ..exceptions import TemplateRejected
 from .template_sandbox import TemplateSandbox
@@ -15,16 +15,11 @@ SAMPLE = {
     "unsubscribe_url": "https://example.com/unsubscribe",
 }
 
-_shared = {}
 
-
+@functools.cache
 def shared_sandbox():
-    """One worker per server process, started at first use (a forked process starts its own)."""
-    pid = os.getpid()
-    if pid not in _shared:
-        _shared.clear()
-        _shared[pid] = TemplateSandbox()
-    return _shared[pid]
+    """One worker per server process, started at first use."""
+    return TemplateSandbox()
 
 
 class TemplateRenderer:

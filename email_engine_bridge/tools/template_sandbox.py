@@ -4,23 +4,16 @@ Fences, from the inside out: allow-listed syntax, caps on rounds and output, 100
 a message, RLIMIT_AS 64 MB above the idle worker, RLIMIT_CPU, and a wall clock kept by the parent.
 """
 
-import fcntl
-import json
-import select
-import struct
-import subprocess
-import sys
-import threading
-import time
-from pathlib import Path
 from typing import NamedTuple
+
+from odoo.addons.lokario_base.tools.fenced_child import pack_frame
+from odoo.addons.lokario_base.tools.fenced_process import BeyondBudget, FencedProcess
 
 from ..exceptions import TemplateRejected
 
 WALL = 5.0  # seconds a request may take on a busy machine, plus ROW_WALL a message
 ROW_WALL = 0.1
-PIPE = 1024 * 1024  # bytes
-_START = "import sys; sys.path.insert(0, {path!r}); from sandbox.worker import main; main()"
+TOO_MUCH = "The template needs too much memory or time"
 
 
 class Shape(NamedTuple):
@@ -56,9 +49,7 @@ class TemplateSandbox:
 
     def __init__(self, wall=WALL):
         self._wall = wall
-        self._lock = threading.Lock()
-        self._process = None
-        self._pipe = 0
+        self._child = FencedProcess(f"{__package__}.sandbox.worker")
 
     def inspect(self, source, kind="html", keep_tags=False):
         """{"variables": [...]} or {"error": {"message", "line", "column"}}."""
@@ -78,111 +69,56 @@ class TemplateSandbox:
 
         common: values that all rows have.
         """
-        with self._lock:
-            self._ensure_running()
-            try:
+        try:
+            with self._child.conversation():
                 yield from self._stream({"op": "render", "parts": parts, "common": common or {}}, batches)
-            except (BrokenPipeError, EOFError, TimeoutError) as error:
-                self._stop()
-                raise TemplateRejected("The template needs too much memory or time") from error
-            except GeneratorExit:
-                self._stop()  # an answer may be on its way that nobody reads
-                raise
+        except BeyondBudget as error:
+            raise TemplateRejected(TOO_MUCH) from error
 
     def _stream(self, request, batches):
-        payloads = [(len(rows), self._payload({**request, "rows": rows})) for rows in batches]
+        frames = [(len(rows), pack_frame({**request, "rows": rows})) for rows in batches]
         ahead = False
-        for index, (count, payload) in enumerate(payloads):
+        for index, (count, frame) in enumerate(frames):
             if not ahead:
-                self._write(payload)
+                self._child.send(frame)
             # A request that fits into the pipe cannot block while the worker is writing its answer.
-            following = payloads[index + 1][1] if index + 1 < len(payloads) else None
-            ahead = following is not None and len(following) < self._pipe
+            following = frames[index + 1][1] if index + 1 < len(frames) else None
+            ahead = following is not None and len(following) < self._child.pipe
             if ahead:
-                self._write(following)
-            answer, values = self._receive(time.monotonic() + self._wall + count * ROW_WALL)
-            yield _rendered(count, answer, values)
+                self._child.send(following)
+            answer, blob = self._child.receive(self._wall + count * ROW_WALL)
+            yield _rendered(count, answer, _values(answer["sizes"], blob))
             if answer.get("retire"):
-                self._stop()
-                self._ensure_running()
+                self._child.renew()
                 ahead = False
 
     @property
     def pid(self):
-        return self._process.pid if self._process else None
+        return self._child.pid
 
     def close(self):
-        with self._lock:
-            self._stop()
+        self._child.close()
 
     def _ask(self, request):
-        with self._lock:
-            self._ensure_running()
-            try:
-                self._write(self._payload(request))
-                answer = self._receive(time.monotonic() + self._wall)[0]
-            except (BrokenPipeError, EOFError, TimeoutError) as error:
-                self._stop()
-                raise TemplateRejected("The template needs too much memory or time") from error
-            if answer.get("retire"):
-                self._stop()
-            return answer
+        try:
+            answer = self._child.ask(request, seconds=self._wall)[0]
+        except BeyondBudget as error:
+            raise TemplateRejected(TOO_MUCH) from error
+        if answer.get("retire"):
+            self._child.close()
+        return answer
 
-    def _payload(self, request):
-        data = json.dumps(request, default=str).encode()
-        return struct.pack("!I", len(data)) + data
 
-    def _write(self, payload):
-        self._process.stdin.write(payload)
-        self._process.stdin.flush()
-
-    def _receive(self, deadline):
-        size = struct.unpack("!I", self._read(4, deadline))[0]
-        answer = json.loads(self._read(size, deadline))
-        blob = self._read(sum(answer["sizes"]), deadline)
-        text = blob.decode()
-        plain = len(text) == len(blob)
-        values, start = [], 0
-        for size in answer["sizes"]:
-            end = start + size
-            values.append(text[start:end] if plain else blob[start:end].decode())
-            start = end
-        return answer, values
-
-    def _read(self, size, deadline):
-        chunks, stream = [], self._process.stdout
-        while size:
-            if not select.select([stream], [], [], max(0, deadline - time.monotonic()))[0]:
-                raise TimeoutError
-            chunk = stream.read(size)
-            if not chunk:
-                raise EOFError
-            chunks.append(chunk)
-            size -= len(chunk)
-        return b"".join(chunks)
-
-    def _ensure_running(self):
-        if self._process is None or self._process.poll() is not None:
-            self._stop()
-            start = _START.format(path=str(Path(__file__).parent))
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", start],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                bufsize=0,
-                env={},
-                close_fds=True,
-            )
-            self._pipe = min(_enlarged(self._process.stdin), _enlarged(self._process.stdout)) - 4096
-
-    def _stop(self):
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process.stdin.close()
-            self._process.stdout.close()
-            self._process = None
+def _values(sizes, blob):
+    """The texts that lie behind each other in ``blob``."""
+    text = blob.decode()
+    plain = len(text) == len(blob)
+    values, start = [], 0
+    for size in sizes:
+        end = start + size
+        values.append(text[start:end] if plain else blob[start:end].decode())
+        start = end
+    return values
 
 
 def _rendered(count, answer, values):
@@ -196,11 +132,3 @@ def _rendered(count, answer, values):
 def _slice(values, starts, width):
     start = next(starts, 0)
     return values[start : start + width]
-
-
-def _enlarged(pipe):
-    """Give the pipe a megabyte if the system lets us; returns its size in bytes."""
-    try:
-        return fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE)
-    except OSError:
-        return fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ)

@@ -11,3 +11,4 @@ from . import test_system_mail
 from . import test_vault
 from . import test_transaction
 from . import test_access
+from . import test_send_window

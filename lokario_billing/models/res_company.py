@@ -1,10 +1,11 @@
-from datetime import date, time
+from datetime import date
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 
+from odoo.addons.lokario_base.tools.send_window import MONDAY_TO_FRIDAY, ONE_DAY, SendWindow, clock, local_time
+
 from ..tools.penalties import FRENCH_LAW, HalfYearRate
-from ..tools.send_window import MONDAY_TO_FRIDAY, ONE_DAY, SendWindow, local_time
 
 # who answers for the billing of a company without a named person, the first group that has somebody first
 BILLING_GROUPS = (
@@ -103,8 +104,8 @@ class ResCompany(models.Model):
         timezone = self.partner_id.tz or self.env.ref("base.user_root").tz or "Europe/Paris"
         return SendWindow(
             timezone=timezone,
-            opens=_clock(self.followup_opens),
-            closes=_clock(self.followup_closes),
+            opens=clock(self.followup_opens),
+            closes=clock(self.followup_closes),
             weekdays=days[self.followup_days],
             country=country or "",
             closed=frozenset(self._closing_days(timezone)),
@@ -156,8 +157,3 @@ class ResCompany(models.Model):
 
 def _local_day(instant, timezone):
     return local_time(instant, timezone).date()
-
-
-def _clock(hours: float) -> time:
-    minutes = round(hours * 60)
-    return time(minutes // 60, minutes % 60)

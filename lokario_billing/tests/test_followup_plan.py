@@ -8,9 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from odoo.tests import BaseCase, tagged
 
+from odoo.addons.lokario_base.tools.send_window import SendWindow
+
 from ..tools.followup_plan import STOPS, Document, Level, Policy, Step, Why, decide
 from ..tools.followup_simulation import TICK, simulate
-from ..tools.send_window import SendWindow
 
 LEVELS = (Level(1, 7), Level(2, 14), Level(3, 21))
 POLICY = Policy(1, LEVELS)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from .send_window import ONE_DAY, SendWindow
+from odoo.addons.lokario_base.tools.send_window import ONE_DAY, SendWindow
 
 
 class Why(StrEnum):

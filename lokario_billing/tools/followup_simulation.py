@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from odoo.addons.lokario_base.tools.send_window import SendWindow
+
 from .followup_plan import Decision, Document, Step, decide
-from .send_window import SendWindow
 
 TICK = timedelta(hours=1)
 

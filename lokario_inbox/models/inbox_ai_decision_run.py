@@ -218,10 +218,8 @@ class InboxAiDecision(models.Model):
 
     def _send_by_itself(self, outgoing):
         """Queue the answer behind the undo window, inside the opening hours."""
-        start = self.company_id._ai_opening().next_open(fields.Datetime.now())
-        if not start:
-            return self._set_done("drafted", "closed")
         now = fields.Datetime.now()
+        start = self.company_id._ai_opening().next_open(now)
         moment = max(start, now + timedelta(seconds=outgoing._undo_seconds()))
         outgoing._set_scheduled(moment, **outgoing._finished(now))
         return self._set_done("queued")

@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
-from ..tools.wilson import lower_bound
+from odoo.addons.lokario_base.tools.confidence import lower_bound
 
 MODES = [
     ("off", "Off"),

@@ -69,8 +69,6 @@ class InboxOutgoing(models.Model):
         policy = self.env["inbox.ai.policy"]._for(self.conversation_id)
         if self.company_id.inbox_ai_stopped or not decision or policy.mode != "auto":
             return "not_allowed"
-        if not self.company_id._ai_opening().next_open(fields.Datetime.now()):
-            return "not_allowed"
         if self._was_answered() or self.conversation_id._is_answered_since(self.parent_id, but=self):
             return "answered"
         if decision._limit_reached():
@@ -83,7 +81,7 @@ class InboxOutgoing(models.Model):
             return super()._later_moment()
         now = fields.Datetime.now()
         opening = self.company_id._ai_opening().next_open(now)
-        return opening if opening and opening > now else None
+        return opening if opening > now else None
 
     def _set_cancelled(self, cause):
         result = super()._set_cancelled(cause)

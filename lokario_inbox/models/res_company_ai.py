@@ -2,9 +2,9 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, ValidationError
 
 from odoo.addons.base.models.res_partner import _tz_get
+from odoo.addons.lokario_base.tools.send_window import SendWindow, clock
 
 from ..tools.ai_prompt import canary
-from ..tools.quiet_hours import Opening, french_holidays
 
 MANAGERS = "base.group_system,lokario_inbox.group_lokario_inbox_manager"
 
@@ -84,10 +84,13 @@ class ResCompany(models.Model):
 
     def _ai_opening(self):
         """Return the hours at which automatic answers may leave."""
-        year = fields.Date.today().year
-        holidays = french_holidays(year) | french_holidays(year + 1) if self.inbox_ai_holidays else frozenset()
-        days = frozenset(map(int, self.inbox_ai_weekdays))
-        return Opening(self.inbox_ai_timezone or "UTC", self.inbox_ai_start, self.inbox_ai_end, days, holidays)
+        return SendWindow(
+            self.inbox_ai_timezone or "UTC",
+            clock(self.inbox_ai_start),
+            clock(self.inbox_ai_end),
+            frozenset(int(day) - 1 for day in self.inbox_ai_weekdays),
+            "FR" if self.inbox_ai_holidays else "",
+        )
 
     def action_inbox_ai_stop(self):
         """Kill switch: one row, seen by every sender before the last byte of an answer leaves. What waits is shown as

@@ -1,15 +1,13 @@
 import socket
-from datetime import date, datetime
 from functools import partial
 
 from odoo.tests import BaseCase, tagged
 
 from lokario_testing.environments.llm import LlmServer
+from odoo.addons.lokario_base.tools.confidence import lower_bound
 from odoo.addons.lokario_mailbox.tools.host_policy import HostPolicy, PinnedHost
 
 from ..tools import llm_client
-from ..tools.quiet_hours import Opening, french_holidays
-from ..tools.wilson import lower_bound
 
 
 @tagged("post_install", "-at_install")
@@ -19,39 +17,6 @@ class TestEarnedTrust(BaseCase):
         self.assertAlmostEqual(lower_bound(5, 5), 0.5655, 3)
         self.assertAlmostEqual(lower_bound(50, 50), 0.9286, 3)
         self.assertLess(lower_bound(45, 50), 0.80)  # 90 % of 50 is not yet 80 % for sure
-
-
-@tagged("post_install", "-at_install")
-class TestOpening(BaseCase):
-    def test_hours_follow_the_time_zone_and_its_summer_time(self):
-        office = Opening("Europe/Paris", 9, 18, frozenset(range(1, 6)), french_holidays(2026))
-        self.assertFalse(office.is_open(datetime(2026, 1, 5, 7, 59)))  # 8:59 in winter
-        self.assertTrue(office.is_open(datetime(2026, 1, 5, 8, 0)))
-        self.assertTrue(office.is_open(datetime(2026, 7, 6, 7, 0)))  # 9:00 in summer
-        self.assertFalse(office.is_open(datetime(2026, 7, 14, 10, 0)))  # holiday
-        self.assertFalse(office.is_open(datetime(2026, 1, 4, 10, 0)))  # Sunday
-        self.assertEqual(office.next_open(datetime(2026, 5, 7, 16, 10)), datetime(2026, 5, 11, 7, 0))
-
-    def test_a_night_shift_belongs_to_the_evening_before(self):
-        night = Opening("UTC", 22, 6, frozenset({5}))  # Friday night
-        self.assertTrue(night.is_open(datetime(2026, 1, 10, 3, 0)))  # Saturday 3:00
-        self.assertFalse(night.is_open(datetime(2026, 1, 9, 3, 0)))
-
-    def test_holidays_of_france(self):
-        self.assertIn(date(2027, 3, 29), french_holidays(2027))  # Easter Monday
-        self.assertIn(date(2024, 5, 9), french_holidays(2024))  # Ascension
-        self.assertEqual(len(french_holidays(2026)), 11)
-
-
-def _resolver(error):
-    """A getaddrinfo that fails, or finds a private address."""
-
-    def resolve(host, port, **_options):
-        if error:
-            raise error
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.7", port))]
-
-    return resolve
 
 
 @tagged("post_install", "-at_install")

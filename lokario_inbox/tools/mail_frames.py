@@ -1,25 +1,9 @@
 """How mails travel between a process and its fenced child: JSON and bytes, never pickles of what read a stranger."""
 
-import json
-import struct
 from datetime import datetime
 
 from .mime_message import Mail
 from .mime_parts import Part
-
-_HEAD = struct.Struct("!II")
-HEAD_SIZE = _HEAD.size
-
-
-def pack_frame(document: dict, blob: bytes) -> bytes:
-    """Lengths, JSON, bytes."""
-    text = json.dumps(document).encode()
-    return _HEAD.pack(len(text), len(blob)) + text + blob
-
-
-def unpack_header(head: bytes) -> tuple[int, int]:
-    """Return the lengths of the JSON and of the bytes behind it."""
-    return _HEAD.unpack(head)
 
 
 def mail_to_frame(mail: Mail) -> tuple[dict, bytes]:

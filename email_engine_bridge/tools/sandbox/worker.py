@@ -1,18 +1,14 @@
-"""The fenced child: reads requests on stdin, answers on stdout.
+"""The fenced child that renders templates.
 
-A frame is a 4-byte length and JSON; an answer that carries values is followed by them in UTF-8, one
-after the other, with their sizes in the JSON, so that neither side quotes large texts. What all messages
-share is told once an answer, as the shapes of the parts.
+An answer that carries values is followed by them in UTF-8, one after the other, with their sizes in the JSON, so that
+neither side quotes large texts. What all messages share is told once an answer, as the shapes of the parts.
 """
 
 import codecs
-import gc
-import json
-import os
 import resource
 import signal
-import struct
-import sys
+
+from odoo.addons.lokario_base.tools.fenced_child import raise_fence, serve
 
 from .engine import Engine, RenderError, describe
 
@@ -27,20 +23,16 @@ class OutOfTime(BaseException):
 def main():
     engine = Engine()
     _warm_up(engine)
-    source, sink = sys.stdin.buffer, sys.stdout.buffer
-    _fence()
-    while True:
-        head = source.read(4)
-        if len(head) < 4:
-            return
-        request = json.loads(source.read(struct.unpack("!I", head)[0]))
-        _extend_cpu(len(request.get("rows", ())))
-        answer, values = _answer(engine, request)
-        blob = [value.encode("utf-8", "replace") for value in values]
-        answer["sizes"] = [len(part) for part in blob]
-        header = json.dumps(answer).encode()
-        sink.write(struct.pack("!I", len(header)) + header + b"".join(blob))
-        sink.flush()
+    signal.signal(signal.SIGVTALRM, _out_of_time)
+    raise_fence(MEMORY)
+    serve(lambda request, _blob: _framed(engine, request))
+
+
+def _framed(engine, request):
+    _extend_cpu(len(request.get("rows", ())))
+    answer, values = _answer(engine, request)
+    blob = [value.encode("utf-8", "replace") for value in values]
+    return {**answer, "sizes": [len(part) for part in blob]}, b"".join(blob)
 
 
 def _warm_up(engine):
@@ -56,22 +48,6 @@ def _warm_up(engine):
             describe(error, broken)
     for encoding in ("unicode_escape", "ascii", "latin-1", "idna"):
         codecs.lookup(encoding)
-
-
-def _fence():
-    """Drop what a template engine never needs: memory, new files, new processes, core dumps."""
-    os.environ.clear()
-    os.chdir("/")
-    signal.signal(signal.SIGVTALRM, _out_of_time)
-    gc.freeze()
-    resource.setrlimit(resource.RLIMIT_AS, (_address_space() + MEMORY,) * 2)
-    for limit in (resource.RLIMIT_FSIZE, resource.RLIMIT_CORE, resource.RLIMIT_NPROC, resource.RLIMIT_NOFILE):
-        resource.setrlimit(limit, (0, 0))
-
-
-def _address_space():
-    with open("/proc/self/statm") as statm:
-        return int(statm.read().split()[0]) * resource.getpagesize()
 
 
 def _out_of_time(_signal, _frame):

@@ -1,4 +1,4 @@
-"""Earned trust: may a category answer by itself?"""
+"""How sure a rate is that was seen a few times only."""
 
 from math import sqrt
 
@@ -6,7 +6,8 @@ from math import sqrt
 def lower_bound(successes: int, trials: int, z: float = 1.96) -> float:
     """Return the lower end of Wilson's score interval for a rate (0..1), 0.0 without a trial.
 
-    z = 1.96 is the two-sided 95 % level. Source: E. B. Wilson, JASA 22 (1927), p. 209.
+    z = 1.96 is the two-sided 95 % level. Source: E. B. Wilson, "Probable inference, the law of succession, and
+    statistical inference", JASA 22 (1927), p. 209.
     """
     if not trials:
         return 0.0

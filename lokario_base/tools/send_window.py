@@ -1,4 +1,4 @@
-"""When a company may write to its customers: hours, weekdays and public holidays of its own time zone."""
+"""When a company writes to its customers: hours, weekdays and public holidays of its own time zone."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -13,11 +13,17 @@ LONGEST_CLOSURE = 370  # days; a window that stays closed longer is a configurat
 
 
 @lru_cache(maxsize=256)
-def _public_holidays(country: str, year: int) -> frozenset[date]:
+def public_holidays(country: str, year: int) -> frozenset[date]:
     try:
         return frozenset(holidays.country_holidays(country, years=year))
     except NotImplementedError:  # asking which countries there are would load all of them, two seconds long
         return frozenset()
+
+
+def clock(hours: float) -> time:
+    """Return the time of day that a field with hours shows; 24 is the end of the day."""
+    minutes = round(hours * 60)
+    return time.max if minutes >= 24 * 60 else time(minutes // 60, minutes % 60)
 
 
 def local_time(instant: datetime, timezone: str) -> datetime:
@@ -29,7 +35,8 @@ def local_time(instant: datetime, timezone: str) -> datetime:
 class SendWindow:
     """Sending hours of one company.
 
-    `opens` and `closes` are local wall-clock times, `weekdays` are Monday = 0. `country` is an ISO 3166 alpha-2 code of
+    `opens` and `closes` are local wall-clock times: a window that opens later than it closes goes over midnight, one
+    that opens when it closes is open all day. `weekdays` are Monday = 0. `country` is an ISO 3166 alpha-2 code of
     the public holidays that are respected ("" or a country unknown to `holidays` = none), `closed` are the company's
     own closing days.
     Instants going in and out are naive UTC datetimes, the way Odoo stores them.
@@ -50,12 +57,19 @@ class SendWindow:
         return (
             day.weekday() in self.weekdays
             and day not in self.closed
-            and day not in _public_holidays(self.country, day.year)
+            and day not in public_holidays(self.country, day.year)
         )
 
     def is_open(self, instant: datetime) -> bool:
         local = self._local(instant)
-        return self.is_working_day(local.date()) and self.opens <= local.time() < self.closes
+        day, clock = local.date(), local.time()
+        if self.opens == self.closes:
+            return self.is_working_day(day)
+        if self.opens < self.closes:
+            return self.opens <= clock < self.closes and self.is_working_day(day)
+        if clock >= self.opens:
+            return self.is_working_day(day)
+        return clock < self.closes and self.is_working_day(day - ONE_DAY)  # the night belongs to the evening before
 
     def opening(self, day: date) -> datetime:
         """Instant at which the window opens on `day`, or on the first working day after it.
@@ -64,7 +78,7 @@ class SendWindow:
         """
         for _attempt in range(LONGEST_CLOSURE):
             if self.is_working_day(day):
-                return self._utc(day, self.opens)
+                return self._utc(day, time.min if self.opens == self.closes else self.opens)
             day += ONE_DAY
         raise ValueError("The send window never opens: choose at least one working day.")
 
