@@ -8,7 +8,17 @@
     "category": "Lokario",
     "depends": ["lokario_base", "mail", "queue_job", "fastapi"],
     "external_dependencies": {
-        "python": ["cryptography", "dnspython", "fastapi", "idna", "jinja2", "pydantic", "requests"],
+        "python": [
+            "cryptography",
+            "dnspython",
+            "fastapi",
+            "idna",
+            "jinja2",
+            "pydantic",
+            "pydantic-core",
+            "requests",
+            "starlette",
+        ],
     },
     "data": [
         "security/email_engine_bridge_groups.xml",

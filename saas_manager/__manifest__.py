@@ -1,6 +1,6 @@
 {
     "name": "SaaS Manager",
-    "version": "19.0.1.0.0",
+    "version": "19.0.1.1.0",
     "summary": "Gives every client an Odoo of its own in seconds: provision, suspend, reactivate, delete",
     "author": "Lokario",
     "website": "https://www.lokario.fr",
@@ -25,6 +25,7 @@
     "assets": {
         "web.assets_backend": ["saas_manager/static/src/live_form.js"],
     },
+    "uninstall_hook": "uninstall_hook",
     "application": True,
     "installable": True,
 }

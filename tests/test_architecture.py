@@ -3,6 +3,7 @@
 import ast
 import importlib.metadata
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,40 @@ def test_manifest(addon):
     assert (ROOT / addon / "tests").is_dir()
     own_tables = any(OWN_TABLE.search(path.read_text()) for path in sources(addon) if "tests" not in path.parts)
     assert (ROOT / addon / "security").is_dir() or not own_tables
+
+
+def third_party(paths):
+    """Distributions that these files import."""
+    names = {name.partition(".")[0] for path in paths for name in imported_names(path)}
+    known = importlib.metadata.packages_distributions()
+    return {canonical(known[name][0]) for name in names - sys.stdlib_module_names if name in known} - {"odoo"}
+
+
+def imported_names(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module
+
+
+def canonical(distribution):
+    return re.sub(r"[-_.]+", "-", distribution).lower().removesuffix("-binary")
+
+
+@pytest.fixture(scope="module")
+def framework_packages():
+    """What Odoo's framework imports itself: there is no Odoo without it."""
+    folder = odoo_source.home() / "odoo"
+    return third_party(path for path in folder.rglob("*.py") if path.relative_to(folder).parts[0] != "addons")
+
+
+@pytest.mark.parametrize("addon", ADDONS)
+def test_the_manifest_names_the_python_packages_that_the_addon_imports(addon, framework_packages):
+    own = [path for path in sources(addon) if path.relative_to(ROOT / addon).parts[0] not in ("tests", "migrations")]
+    named = {canonical(name) for name in manifest(addon).get("external_dependencies", {}).get("python", [])}
+    assert named >= third_party(own) - framework_packages, "not named"
+    assert named <= third_party(own), "named but not imported"
 
 
 @pytest.mark.parametrize("addon", ADDONS)

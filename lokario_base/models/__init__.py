@@ -5,6 +5,7 @@ from . import ir_cron
 from . import ir_cron_schedule
 from . import ir_http
 from . import ir_mail_server
+from . import ir_module_module
 from . import ir_rule
 from . import lease
 from . import mail_mail

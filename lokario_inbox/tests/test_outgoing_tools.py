@@ -19,6 +19,17 @@ class TestEarnedTrust(BaseCase):
         self.assertLess(lower_bound(45, 50), 0.80)  # 90 % of 50 is not yet 80 % for sure
 
 
+def _resolver(error):
+    """A getaddrinfo that fails, or finds a private address."""
+
+    def resolve(host, port, **_options):
+        if error:
+            raise error
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.7", port))]
+
+    return resolve
+
+
 @tagged("post_install", "-at_install")
 class TestLlmClient(BaseCase):
     def _client(self, server, key="k-1", timeout=60):

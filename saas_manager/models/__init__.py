@@ -1,3 +1,4 @@
+from . import ir_module_module
 from . import lokario_gate_route
 from . import mail_mail
 from . import res_config_settings

@@ -30,6 +30,22 @@ class TestInstanceGuard(SaasCase):
         with self.assertRaises(UserError):
             self.server.database_prefix = "z-"
 
+    def test_not_uninstalled_while_instances_live(self):
+        first, second, third = (self.new_instance(name) for name in ("first", "second", "third"))
+        self.force_state(first, "active")
+        self.force_state(second, "suspended")
+        self.force_state(third, "terminated")
+        for module in (self.env.ref("base.module_saas_manager"), self.env.ref("base.module_lokario_base")):
+            with self.assertRaises(UserError) as refused:
+                module.button_uninstall()
+            self.assertIn(first.display_name, str(refused.exception))
+            self.assertIn(second.display_name, str(refused.exception))
+            self.assertNotIn(third.display_name, str(refused.exception))
+            self.assertEqual(module.state, "installed")
+        self.force_state(first | second, "terminated")
+        self.env.ref("base.module_saas_manager").button_uninstall()
+        self.assertEqual(self.env.ref("base.module_saas_manager").state, "to remove")
+
     def test_users_cannot_terminate(self):
         user = new_test_user(self.env, "saas-user", groups="saas_manager.group_saas_manager_user")
         instance = self.new_instance()
