@@ -110,7 +110,7 @@ def _moved_names(addon: str, former: str) -> set[str]:
 
 def _data_names(addon: str) -> set[str]:
     """External ids that the addon's data files declare, without its own prefix; none when it is not on this server."""
-    manifest = Manifest.for_addon(addon)
+    manifest = Manifest.for_addon(addon, display_warning=False)
     files = [*manifest["data"], *manifest["demo"]] if manifest else []
     ids = {name for path in files for name in _names_in_file(f"{addon}/{path}")}
     own = {name.removeprefix(f"{addon}.") for name in ids}

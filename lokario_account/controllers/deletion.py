@@ -2,6 +2,7 @@ from odoo import http
 from odoo.exceptions import AccessDenied, UserError
 from odoo.http import request
 
+from odoo.addons.lokario_base.controllers.pages import render_form
 from odoo.addons.lokario_base.controllers.scheduled import SCHEDULED_ROUTE, run_scheduled
 from odoo.addons.lokario_base.exceptions import TooManyTries
 from odoo.addons.portal.controllers.portal import CustomerPortal
@@ -59,13 +60,12 @@ class AccountDeletion(CustomerPortal):
     )
     def deletion_undo(self, token="", **params):
         """GET shows the button: programs that open the links of mails must not undo anything."""
-        request.session.touch()  # kept, so that the form's token is still good when it comes back
         deletion_sudo = request.env["lokario.account.deletion"]._by_undo_token(token)
         undone = bool(deletion_sudo) and request.httprequest.method == "POST"
         if undone:
             deletion_sudo._set_cancelled()
-        values = {"token": token, "deletion": deletion_sudo, "undone": undone, "disable_database_manager": True}
-        return request.render("lokario_account.deletion_undo", values)
+        values = {"token": token, "deletion": deletion_sudo, "undone": undone}
+        return render_form("lokario_account.deletion_undo", values)
 
     def _deletion_page(self, **values):
         plan_sudo, user_sudo = request.env["lokario.deletion.plan"].sudo(), request.env.user.sudo()

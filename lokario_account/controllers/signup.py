@@ -6,6 +6,7 @@ from odoo.http import request
 from odoo.tools import config
 
 from odoo.addons.auth_signup.controllers.main import AuthSignupHome
+from odoo.addons.lokario_base.controllers.pages import render_form
 from odoo.addons.lokario_base.exceptions import TooManyTries
 from odoo.addons.lokario_base.tools.client_address import client_network
 
@@ -82,8 +83,5 @@ class Signup(AuthSignupHome):
         return self._verification_page("sent")
 
     def _verification_page(self, step, status=200, **values):
-        request.session.touch()  # kept, so that the form's token is still good when it comes back
-        values = {"step": step, "login": "", "error": "", "disable_database_manager": True, **values}
-        response = request.render("lokario_account.signup_verification", values)
-        response.status_code = status
-        return response
+        values = {"step": step, "login": "", "error": "", **values}
+        return render_form("lokario_account.signup_verification", values, status)

@@ -10,13 +10,14 @@ from odoo.tools import email_normalize, hash_sign, verify_hash_signed
 from odoo.addons.base.models.res_users import check_identity
 from odoo.addons.lokario_base.audit import audit
 from odoo.addons.lokario_base.tools.deletion import DeletionStep
-from odoo.addons.lokario_base.tools.nightly import first_night
+from odoo.addons.lokario_base.tools.schedule import first_night
 
 _logger = logging.getLogger(__name__)
 
 DELAY_DAYS = 30  # between the request and the deletion
 NOTICE_DAYS = (7, 1)  # before the deletion
 ADMINISTRATOR = "base.group_system"
+JOB = "lokario_account.ir_cron_account_deletions"
 UNDO_SCOPE = "lokario_base.deletion.undo"  # of the links in mails that were sent already
 STEP_ATTEMPTS = 3  # of a step that meets a concurrent change
 OPEN_STATES = ("waiting", "scheduled", "erasing")
@@ -32,9 +33,17 @@ class AccountDeletion(models.Model):
     """
 
     _name = "lokario.account.deletion"
-    _inherit = ["lokario.access.mixin"]
+    _inherit = ["lokario.access.mixin", "lokario.state.mixin"]
     _description = "Account Deletion"
     _order = "id desc"
+
+    _transitions = {
+        "waiting": {"scheduled", "cancelled"},
+        "scheduled": {"erasing", "cancelled"},
+        "erasing": {"done"},
+        "done": set(),
+        "cancelled": set(),
+    }
 
     name = fields.Char(
         "Reference", required=True, readonly=True, default=lambda self: self._new_reference(), copy=False
@@ -149,15 +158,14 @@ class AccountDeletion(models.Model):
         """Begin the delay: suspend the access and send the link that undoes it."""
         self.ensure_one()
         now = fields.Datetime.now()
-        self.write(
-            {
-                "state": "scheduled",
-                "deletion_scheduled_at": now + relativedelta(days=DELAY_DAYS),
-                "suspended": self.company_id.deletion_suspends_access,
-                "undo_nonce": secrets.token_hex(16),
-            }
+        self._move_to(
+            "scheduled",
+            deletion_scheduled_at=now + relativedelta(days=DELAY_DAYS),
+            suspended=self.company_id.deletion_suspends_access,
+            undo_nonce=secrets.token_hex(16),
         )
         self.user_id._set_deletion_suspended(self.suspended and now)
+        self.env.ref(JOB)._trigger(at=self.due_at)  # 02:00 here; the nightly run is at 02:00 of the main company
         self._send_notice("requested")
 
     @check_identity
@@ -180,7 +188,7 @@ class AccountDeletion(models.Model):
         for deletion in self:
             if deletion.state not in ("waiting", "scheduled"):
                 raise UserError(self.env._("This deletion can no longer be undone."))
-            deletion.sudo().write({"state": "cancelled", "cancelled_at": fields.Datetime.now(), "undo_nonce": False})
+            deletion.sudo()._move_to("cancelled", cancelled_at=fields.Datetime.now(), undo_nonce=False)
             deletion.sudo().user_id._set_deletion_suspended(False)
             audit(self.env, "deletion undone", deletion.sudo().user_id)
 
@@ -287,13 +295,11 @@ class AccountDeletion(models.Model):
 
     def _set_erasing(self, plan):
         holds = plan._legal_holds(self)
-        self.write(
-            {
-                "state": "erasing",
-                "undo_nonce": False,
-                "hold_until": max((hold.until for hold in holds), default=False),
-                "certificate": {"holds": [vars(hold) for hold in holds]},
-            }
+        self._move_to(
+            "erasing",
+            undo_nonce=False,
+            hold_until=max((hold.until for hold in holds), default=False),
+            certificate={"holds": [vars(hold) for hold in holds]},
         )
         self.user_id._set_deletion_suspended(fields.Datetime.now())
         self.env["ir.cron"]._commit_progress()
@@ -322,15 +328,13 @@ class AccountDeletion(models.Model):
 
     def _set_done(self):
         certificate = self.checkpoint_ids._certificate(self)
-        self.write(
-            {
-                "state": "done",
-                "done_at": fields.Datetime.now(),
-                "certificate": certificate,
-                "certificate_hash": self.checkpoint_ids._hash(certificate),
-                "error_message": False,
-                "suspended": False,
-            }
+        self._move_to(
+            "done",
+            done_at=fields.Datetime.now(),
+            certificate=certificate,
+            certificate_hash=self.checkpoint_ids._hash(certificate),
+            error_message=False,
+            suspended=False,
         )
         _logger.info("deletion %s done", self.name)
 

@@ -58,6 +58,8 @@ class TestDeletionRequest(DeletionCase):
         self.assertEqual(deletion.state, "scheduled")
         self.assertEqual(self.user.deletion_scheduled_at, deletion.requested_at + relativedelta(days=30))
         self.assertNotEqual(self.user._compute_session_token("sid"), token, "sessions end")
+        triggers = self.env["ir.cron.trigger"].search([("cron_id", "=", self.cron.id)])
+        self.assertIn(deletion.due_at, triggers.mapped("call_at"), "02:00 of the account's company")
         with self.assertRaisesRegex(AccessDenied, "about to be deleted"):
             self.login()
         with freeze_time(deletion.deletion_scheduled_at - relativedelta(days=1)):

@@ -177,6 +177,16 @@ class TestSchedule(TransactionCase):
             with freeze_time(at):
                 self.assertEqual(str(self.cron._first_nightly_call()), expected)
 
+    def test_odoos_own_button_runs_nothing_in_the_request(self):
+        crons = self.registry["ir.cron"]
+        with (
+            self.enter_registry_test_mode(),
+            patch.object(crons, "_start_endpoint_run__"),
+            patch("odoo.addons.lokario_base.models.ir_cron.ENDPOINT_WAIT", 0.2),
+        ):
+            self.cron.method_direct_trigger()
+        self.assertFalse(self.cron.endpoint_run_ids)
+
     def test_late(self):
         self.cron.endpoint_run_ids.unlink()
         run = {"cron_id": self.cron.id, "state": "done"}

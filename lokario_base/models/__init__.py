@@ -2,7 +2,6 @@ from . import access_mixin
 from . import deletion_plan
 from . import form_token
 from . import ir_cron
-from . import ir_cron_schedule
 from . import ir_http
 from . import ir_mail_server
 from . import ir_module_module
@@ -15,3 +14,4 @@ from . import res_config_settings
 from . import res_users
 from . import scheduled_run
 from . import secret_mixin
+from . import state_mixin

@@ -2,6 +2,7 @@ from odoo import http
 from odoo.http import request
 from odoo.tools import config
 
+from odoo.addons.lokario_base.controllers.pages import render_form
 from odoo.addons.lokario_base.exceptions import NotAccepted
 from odoo.addons.lokario_base.tools.client_address import client_network
 
@@ -40,9 +41,6 @@ class ContactForm(http.Controller):
         return {name: texts[kind] for name, kind in errors.items()}
 
     def _page(self, form, status=200, **values):
-        request.session.touch()  # kept, so that the form's token is still good when it comes back
         kept = {name: form.get(name, "") if isinstance(form.get(name, ""), str) else "" for name in LIMITS}
         values = {"form": kept, "errors": {}, "limits": LIMITS, "honeypot": HONEYPOT, **values}
-        response = request.render("lokario_contact.contact_page", values)
-        response.status_code = status
-        return response
+        return render_form("lokario_contact.contact_page", values, status)

@@ -4,7 +4,7 @@ from itertools import pairwise
 from odoo import api, fields, models
 from odoo.tools import format_date, format_datetime
 
-from odoo.addons.lokario_base.models.ir_cron_schedule import MINUTES
+from odoo.addons.lokario_base.tools.schedule import MINUTES
 
 from .res_config_settings import APPOINTMENT_HOURS
 
