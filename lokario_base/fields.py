@@ -43,7 +43,7 @@ class Secret(fields.Char):
     status words back changes nothing. The model inherits ``lokario.secret.mixin``, whose ``_reveal_secret__`` decrypts.
 
     ``destination`` names the fields that say where the secret is sent (host, port, encryption, login, URL): a write
-    that changes one of them and does not set the secret anew clears it, so that nobody receives what he did not type.
+    that changes one of them and does not set the secret anew clears it: no server receives what was typed for another.
     """
 
     copy = False

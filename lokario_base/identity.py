@@ -11,7 +11,7 @@ def confirm_identity(method):
     """Decorate an action that creates, shows or sends a secret: a browser session proves its identity again.
 
     Core's `check_identity` refuses every call without a request and answers API calls with a window. A call that brings
-    its password (XML-RPC) or key (JSON-2), and code without a request, have no session that somebody could have left
+    its password (XML-RPC) or key (JSON-2), and code without a request, have no session that a user could have left
     open: they are guarded by the rights that the method checks.
     """
     guarded = check_identity(method)

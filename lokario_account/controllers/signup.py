@@ -12,7 +12,7 @@ from odoo.addons.lokario_base.tools.client_address import client_network
 
 
 class VerificationPending(Exception):
-    """The account was created; its address has to be confirmed before anybody logs in."""
+    """The account was created; its address has to be verified before the user logs in."""
 
 
 class Signup(AuthSignupHome):

@@ -60,7 +60,7 @@ class AccountDeletionCheckpoint(models.Model):
 
     @api.model
     def _certificate(self, deletion) -> dict:
-        """Return what the certificate of ``deletion`` states; it names nobody."""
+        """Return what the certificate of ``deletion`` states; it contains no personal data."""
         return {
             "reference": deletion.name,
             "requested_at": fields.Datetime.to_string(deletion.requested_at),

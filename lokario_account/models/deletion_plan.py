@@ -87,5 +87,5 @@ class DeletionPlan(models.AbstractModel):
     @api.model
     def _scheduled_actions(self, user):
         if self.env["ir.cron"].with_context(active_test=False).search_count([("user_id", "=", user.id)], limit=1):
-            return self.env._("Scheduled actions run in this user's name. Assign them to somebody else first.")
+            return self.env._("Scheduled actions run in this user's name. Assign them to another user first.")
         return None

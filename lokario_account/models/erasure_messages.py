@@ -68,14 +68,14 @@ class ErasureMessages(models.AbstractModel):
 
     @api.model
     def _todos_of(self, deletion):
-        """The tasks that belong to no project and to nobody else."""
+        """The tasks that belong to no project and to no other user."""
         own = [("project_id", "=", False), ("user_ids", "in", deletion.user_id.ids)]
         tasks = self.env["project.task"].with_context(active_test=False).search(own)
         return tasks.filtered(lambda task: task.user_ids == deletion.user_id)
 
     @api.model
     def _events_of(self, deletion):
-        """The meetings with nobody else."""
+        """The meetings without other attendees."""
         events = self.env["calendar.event"].with_context(active_test=False)
         return events.search([("user_id", "=", deletion.user_id.id)]).filtered(
             lambda event: event.partner_ids <= deletion._partners()
@@ -91,7 +91,7 @@ class ErasureMessages(models.AbstractModel):
 
     @api.model
     def _queued_mails_of(self, deletion):
-        """The mails to nobody else."""
+        """The mails without other recipients."""
         partners, addresses = deletion._partners(), deletion._addresses()
         return self._mails_to(deletion).filtered(
             lambda mail: (
@@ -172,7 +172,7 @@ class ErasureMessages(models.AbstractModel):
 
     @api.model
     def _chats_of(self, deletion):
-        """The conversations with nobody else; OdooBot is nobody."""
+        """The conversations without other members; OdooBot does not count."""
         alone = deletion._partners() | self.env.ref("base.partner_root")
         return self._private_channels(deletion).filtered(lambda channel: channel.channel_member_ids.partner_id <= alone)
 

@@ -41,7 +41,7 @@ class ResUsers(models.Model):
             user.deletion_scheduled_at = scheduled[:1].deletion_scheduled_at
 
     def _set_deletion_suspended(self, since):
-        """Close the account's doors, or open them again; nothing else of the row changes, so that undo is exact."""
+        """Suspend the account's access, or give it back; nothing else of the row changes, so that undo is exact."""
         self.flush_recordset()
         self.env.cr.execute(
             SQL("UPDATE res_users SET deletion_suspended_at = %s WHERE id = ANY(%s)", since or None, self.ids)
@@ -77,7 +77,7 @@ class ResUsers(models.Model):
     def _check_may_end(self):
         """Raise unless the acting user may have this account deleted: the own one, or a manager's company and rights.
 
-        A manager never ends the account of somebody who may do more; an administrator may give himself all rights.
+        A manager never ends the account of a user with more rights; an administrator may give himself all rights.
 
         :raises AccessError: the text says what is missing
         """
@@ -86,7 +86,7 @@ class ResUsers(models.Model):
         if self == asking or self.env.is_superuser():
             return
         if not asking.has_group(MANAGER) or user_sudo.company_id not in asking.company_ids:
-            raise AccessError(self.env._("Only a manager can request the deletion of somebody else's account."))
+            raise AccessError(self.env._("Only a manager can request the deletion of another user's account."))
         more = user_sudo._roles() - asking.sudo()._roles()
         if more and not asking.has_group("base.group_system"):
             raise AccessError(
@@ -164,7 +164,7 @@ class ResUsers(models.Model):
     @api.model
     def _signup_create_user(self, values):
         user = super()._signup_create_user(values)
-        if "partner_id" not in values:  # nobody invited this person: the address is not proven
+        if "partner_id" not in values:  # not invited: the address is not verified
             user.sudo().signup_nonce = secrets.token_hex(16)
         return user
 
@@ -207,8 +207,8 @@ class ResUsers(models.Model):
 
     @api.model
     def _send_verification(self, login: str):
-        """Send the link to the unconfirmed account of ``login``, a few times an hour at most; nobody learns whether
-        there is such an account."""
+        """Send the link to the unconfirmed account of ``login``, a few times an hour at most; the caller
+        does not learn whether there is such an account."""
         user_sudo = self.sudo().search(self._get_login_domain(login or ""), limit=1)
         if not user_sudo.signup_nonce:
             return

@@ -6,8 +6,8 @@ from ..tools.deletion import DeletionStep, LegalHold
 class DeletionPlan(models.AbstractModel):
     """What the deletion of an account consists of. Addons inherit it and add what they know.
 
-    `lokario_account` deletes; without it nobody asks these hooks, and an addon that has something to delete need not
-    depend on it.
+    `lokario_account` deletes; without it these hooks are never called, and an addon that has something to delete
+    need not depend on it.
 
     * ``_steps`` names the steps; ``_step_<name>(deletion)`` does one. A step runs as superuser in its own transaction,
       together with the checkpoint that remembers it: it may be interrupted and repeated at any time, so it looks up

@@ -20,8 +20,8 @@ from .scheduled_run import STATES
 _logger = logging.getLogger(__name__)
 
 ENDPOINT_WAIT = 25  # seconds an endpoint's caller waits; external schedulers hang up after 30
-ENDPOINT_PLACES = 8  # callers who may wait for one run at the same time
-ENDPOINT_PAUSE = 0.1  # seconds before asking again for a job that somebody is editing
+ENDPOINT_SLOTS = 8  # callers who may wait for one run at the same time
+ENDPOINT_PAUSE = 0.1  # seconds before asking again for a job that a user is editing
 START_TIMEOUT = 10  # seconds for a run's thread to begin
 GRACE = timedelta(minutes=10)  # on top of one interval, before a job counts as late
 RUN_STATES = {
@@ -32,7 +32,7 @@ RUN_STATES = {
 
 
 class IrCron(models.Model):
-    """Scheduled actions that an external scheduler can also start, through an endpoint; with the page that shows them."""
+    """Scheduled actions that an external scheduler can also start, through an endpoint, and their page."""
 
     _inherit = "ir.cron"
 
@@ -118,7 +118,7 @@ class IrCron(models.Model):
                     cr.rollback()  # who runs it needs the lock
                     self._prepare_endpoint_run()
                     self._start_endpoint_run__()
-                if not single_flight.take_place(cr, self.id, self._endpoint_places()):
+                if not single_flight.take_slot(cr, self.id, self._endpoint_slots()):
                     return "running"
                 if not single_flight.wait_for_end(cr, self.id, left):
                     return "running"
@@ -134,12 +134,12 @@ class IrCron(models.Model):
         return self.action_run_now() if self.endpoint_path else super().method_direct_trigger()
 
     def _prepare_endpoint_run(self) -> None:
-        """Hook: somebody asks for a run now, whatever the timetable of what it works on says."""
+        """Hook: a caller asks for a run now, whatever the timetable of what it works on says."""
 
-    def _endpoint_places(self) -> int:
+    def _endpoint_slots(self) -> int:
         """How many callers may wait: never all the processes that serve people."""
         workers = config["workers"]
-        return min(ENDPOINT_PLACES, max(workers // 2, 1)) if workers else ENDPOINT_PLACES
+        return min(ENDPOINT_SLOTS, max(workers // 2, 1)) if workers else ENDPOINT_SLOTS
 
     def _endpoint_outcome(self, cr, since) -> str | None:
         cr.execute(

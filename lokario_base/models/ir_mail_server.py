@@ -88,7 +88,7 @@ class IrMailServer(models.Model):
         return super()._get_default_from_address() or self._global_address()
 
     def _find_mail_server(self, email_from, mail_servers=None):
-        """Nobody's mail leaves by the global server, with its own address."""
+        """Mail that no company's mailbox sends leaves by the global server, with its own address."""
         server = self._global_server()
         if mail_servers is None or not mail_servers - server:
             address = self._global_address() or email_from

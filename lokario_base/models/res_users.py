@@ -11,7 +11,7 @@ PERIOD = timedelta(minutes=15)
 
 
 class ResUsers(models.Model):
-    """A password that is asked again, of somebody who is logged in or opened a link, has a few tries in all processes.
+    """A password that is asked again, of a user who is logged in or opened a link, has a few tries in all processes.
 
     Odoo's own limit is for the login alone.
     """

@@ -77,7 +77,7 @@ class SecretMixin(models.AbstractModel):
         )
 
     def _secret_cleared(self, field: Secret):
-        """Hook: the secret was cleared because its destination changed; a person has to be told."""
+        """Hook: the secret was cleared because its destination changed; a user has to be notified."""
 
     @api.model
     def _get_view(self, view_id=None, view_type="form", **options):

@@ -59,7 +59,7 @@ class FencedProcess:
     def conversation(self):
         """Have the child alone for several `send` and `receive`.
 
-        Whatever leaves the block early ends the child: an answer may be on its way that nobody reads.
+        Whatever leaves the block early ends the child: an answer may be on its way that is never read.
         """
         with self._lock:
             self._ensure_running()

@@ -1,6 +1,6 @@
 """Where a server that a user names may be: resolved once, classified, pinned.
 
-One text for every refusal, whatever its reason, so that nobody maps an internal network with the
+One text for every refusal, whatever its reason, so that no user maps an internal network with the
 "Test connection" button.
 """
 
@@ -18,7 +18,7 @@ class HostRefused(Exception):
 
 
 class HostUnresolved(HostRefused):
-    """The name server does not know the host, or does not answer: worth another try, told in the same words."""
+    """The name server does not know the host, or does not answer: worth another try, with the same text."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ HEADERS = {
     "Cache-Control": "no-store",  # neither proxies nor the browser's history keep it
     "Referrer-Policy": "no-referrer",  # the address, and the token in it, goes to no other site
     "X-Frame-Options": "DENY",
-    "Content-Security-Policy": "frame-ancestors 'none'",  # no page of somebody else lures to its buttons
+    "Content-Security-Policy": "frame-ancestors 'none'",  # no other site's page lures to its buttons
     "X-Robots-Tag": "noindex, nofollow",
 }
 

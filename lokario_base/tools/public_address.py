@@ -1,4 +1,4 @@
-"""Which IP addresses are somebody's public server, and which reach into a network: one table.
+"""Which IP addresses are public servers, and which reach into a network: one table.
 
 Python's own knowledge of the IANA special-purpose registries depends on its version, and leaves out what is deprecated
 but still routed by some systems.

@@ -1,15 +1,15 @@
-"""One run at a time over all processes, and a place to wait for its end: PostgreSQL advisory locks.
+"""One run at a time over all processes, and slots for those who wait for its end: PostgreSQL advisory locks.
 
 Whoever runs holds the run's lock exclusively until its transaction ends; whoever waits asks for it shared. A process
-that dies releases its locks, so nobody waits for a dead run. Every function takes a cursor and acts until the end of
+that dies releases its locks, so no caller waits for a dead run. Every function takes a cursor and acts until the end of
 its transaction.
 """
 
 import psycopg2.errors
 
 RUN_LOCK = 0x4C4B_0001  # first key of the lock on a run; the second is the job's id
-PLACE_LOCK = 0x4C4B_0002  # first key of the places to wait; the second is the job's id and the place's number
-MAX_PLACES = 16
+SLOT_LOCK = 0x4C4B_0002  # first key of the waiting slots; the second is the job's id and the slot's number
+MAX_SLOTS = 16
 
 
 def hold(cr, job_id: int):
@@ -18,22 +18,22 @@ def hold(cr, job_id: int):
 
 
 def is_free(cr, job_id: int) -> bool:
-    """Whether nobody runs the job now."""
+    """Whether the job is not running now."""
     cr.execute("SELECT pg_try_advisory_xact_lock_shared(%s, %s)", [RUN_LOCK, job_id])
     return cr.fetchone()[0]
 
 
-def take_place(cr, job_id: int, places: int) -> bool:
-    """Take one of the places to wait; False when all are taken."""
+def take_slot(cr, job_id: int, slots: int) -> bool:
+    """Take one of the slots for waiting callers; False when all are taken."""
     cr.execute(
-        "SELECT 1 FROM generate_series(0, %s) place WHERE pg_try_advisory_xact_lock(%s, %s + place) LIMIT 1",
-        [min(places, MAX_PLACES) - 1, PLACE_LOCK, job_id * MAX_PLACES],
+        "SELECT 1 FROM generate_series(0, %s) slot WHERE pg_try_advisory_xact_lock(%s, %s + slot) LIMIT 1",
+        [min(slots, MAX_SLOTS) - 1, SLOT_LOCK, job_id * MAX_SLOTS],
     )
     return cr.fetchone() is not None
 
 
 def wait_for_end(cr, job_id: int, seconds: float) -> bool:
-    """Wait until nobody runs the job; False when that takes longer than ``seconds``."""
+    """Wait until the job does not run; False when that takes longer than ``seconds``."""
     cr.execute("SELECT set_config('lock_timeout', %s, true)", [f"{max(int(seconds * 1000), 1)}ms"])
     try:
         cr.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", [RUN_LOCK, job_id], log_exceptions=False)

@@ -7,7 +7,7 @@ snapshot does not see what other connections have committed meanwhile. Use
 * `transaction` for SQL and `own_transaction` for records: one short transaction on a connection of its own
   (`first_transaction` where there is no caller's: in threads and in Odoo's loop over scheduled actions);
 * `retrying` around a step that may lose a race against other writers;
-* `session_lock` when only one worker may do a thing, and its death must free it at once;
+* `session_lock` when only one worker may do a thing, and its death must free it immediately;
 * `lease` when also a worker that was paused and awakened must not act beside its successor: put `FENCE` into the
   statement that writes the intent.
 
@@ -127,7 +127,7 @@ def session_lock(env, name: str):
     """Yield a cursor that holds the lock ``name``, or None when another session has it.
 
     The lock belongs to the session: work on the cursor that is yielded (it may commit), then work and lock end
-    together, and the death of the worker frees the lock at once.
+    together, and the death of the worker frees the lock immediately.
     """
     with session(env) as cr:
         cr.execute("SELECT pg_try_advisory_lock(%s)", [_key(name)])
@@ -175,8 +175,8 @@ class Lease:
 def lease(env, name: str, seconds: float):
     """Yield a `Lease`, or None while another living worker has it.
 
-    It is free again at the end of the block, at once when its worker dies, and ``seconds`` after the last `renew` when
-    its worker hangs. Each acquisition has a higher token: an intent with `FENCE` in its statement fails for all
+    It is free again at the end of the block, immediately when its worker dies, and ``seconds`` after the last `renew`
+    when its worker hangs. Each acquisition has a higher token: an intent with `FENCE` in its statement fails for all
     workers but the latest.
     """
     with session(env) as cr:

@@ -25,10 +25,10 @@ class Contact(models.AbstractModel):
     def _submit(self, message: ContactMessage, network: str, company):
         """Take what a visitor wrote.
 
-        :raises NotAccepted: nobody would get it, or too much came from there; the text is for the visitor
+        :raises NotAccepted: it would have no recipient, or too much came from there; the text is for the visitor
         """
         if not self._recipient(company):
-            raise NotAccepted(503, self.env._("This form reaches nobody yet. Please use another way to contact us."))
+            raise NotAccepted(503, self.env._("This form has no recipient yet. Please use another way to contact us."))
         if not self._may_send(message, network):
             raise NotAccepted(429, self.env._("Too many messages were sent from here. Please try again in an hour."))
         language = company.sudo().partner_id.lang or self.env.lang
@@ -85,7 +85,7 @@ class Contact(models.AbstractModel):
     def _keep(self, message: ContactMessage, company_sudo):
         """Keep the visitor as a contact where the company wants that. Hook: an addon makes a lead or a ticket of it.
 
-        Nobody proved the address, so a contact that is known already gets a note and nothing else.
+        The address is not verified, so a contact that is known already gets a note and nothing else.
         """
         if not company_sudo.contact_creates_partner:
             return

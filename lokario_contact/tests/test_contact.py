@@ -103,7 +103,7 @@ class TestContactForm(HttpCase):
         self.company.email = False
         response = self.post(GOOD)
         self.assertEqual(response.status_code, 503)
-        self.assertIn("reaches nobody yet", response.text)
+        self.assertIn("has no recipient yet", response.text)
         self.assertIn("un devis ?", response.text)
         self.assertFalse(self.mails())
 

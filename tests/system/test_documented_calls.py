@@ -19,7 +19,7 @@ ENDPOINTS = {
     "/cron/check-overdue-and-reminders": "Vérification des éléments en retard et des rappels terminée avec succès",
 }
 SECRET = TEST_SECRETS["CRON_SECRET"]
-RUN_LOCK, PLACE_LOCK, MAX_PLACES = 0x4C4B_0001, 0x4C4B_0002, 16  # lokario_base/tools/single_flight.py
+RUN_LOCK, SLOT_LOCK, MAX_SLOTS = 0x4C4B_0001, 0x4C4B_0002, 16  # lokario_base/tools/single_flight.py
 LOG_LINES = {  # people look for them in their log
     "/inbox/integrations/sync-all": "🔄 Déclenchement de la synchronisation inbox via API...",
     "/followups/process-automatic": "🔄 Déclenchement du traitement des relances automatiques via API...",
@@ -94,9 +94,9 @@ def test_scheduled_endpoint_says_en_cours_when_others_wait_already(fleet, path):
     job = int(fleet.sql(f"SELECT id FROM ir_cron WHERE endpoint_path = '{path}'"))
     with closing(fleet.connect()) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s, %s)", [RUN_LOCK, job])
-        for place in range(MAX_PLACES):
-            number = job * MAX_PLACES + place
-            cursor.execute("SELECT pg_advisory_lock(%s, %s)", [PLACE_LOCK, number])
+        for place in range(MAX_SLOTS):
+            number = job * MAX_SLOTS + place
+            cursor.execute("SELECT pg_advisory_lock(%s, %s)", [SLOT_LOCK, number])
         status, body, _headers = fleet.get("localhost", f"{path}?secret={SECRET}")
     assert (status, json.loads(body)["success"]) == (200, True)
     assert json.loads(body)["message"] == RUNNING[path]
