@@ -7,7 +7,7 @@
     "license": "LGPL-3",
     "category": "Lokario",
     "depends": ["email_engine_bridge"],
-    "external_dependencies": {"python": ["fastapi", "pydantic"]},
+    "external_dependencies": {"python": ["fastapi", "pydantic", "starlette"]},
     "data": [
         "security/ir.model.access.csv",
         "security/email_engine_campaign_rules.xml",
