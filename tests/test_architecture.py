@@ -45,6 +45,7 @@ ARROWS = {
     "lokario_reminder_calendar": {"lokario_base", "lokario_reminder"},
 }
 SUITE = {*ADDONS, "lokario_gate"}
+TEST_PACKAGES = ("lokario_testing", "benchmarks")
 
 # a class with a table that its addon defines, not one that it extends
 OWN_TABLE = re.compile(
@@ -124,10 +125,8 @@ def test_imports_follow_the_arrows(addon):
         for name in imported_modules(path):
             named = name.removeprefix("odoo.addons.").split(".")[0]
             assert named not in SUITE - allowed, f"{path} imports {name}"
-            inside_tests = "tests" in path.parts
-            assert inside_tests or not name.startswith(("lokario_cli", "lokario_testing", "benchmarks")), (
-                f"{path} imports {name}"
-            )
+            barred = ("lokario_cli", "benchmarks") if "tests" in path.parts else (*TEST_PACKAGES, "lokario_cli")
+            assert not name.startswith(barred), f"{path} imports {name}"
 
 
 @pytest.mark.parametrize("addon", ADDONS)

@@ -11,7 +11,7 @@ from odoo.exceptions import ValidationError
 from odoo.tests import HttpCase, TransactionCase, tagged
 from odoo.tools import mute_logger
 
-from lokario_cli.odoo_process import VISITED_HOST
+from lokario_testing.environments.databases import VISITED_HOST
 from odoo.addons.lokario_base.controllers import scheduled
 from odoo.addons.lokario_base.tools import single_flight
 from odoo.addons.lokario_gate import redaction

@@ -6,7 +6,7 @@ from odoo import http
 from odoo.tests import BaseCase, HttpCase, tagged
 from odoo.tools import config, mute_logger
 
-from lokario_cli.odoo_process import VISITED_HOST
+from lokario_testing.environments.databases import VISITED_HOST
 from odoo.addons.lokario_base.tools.client_address import client_network, network_of
 
 from ..tools import contact
