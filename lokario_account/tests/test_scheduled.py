@@ -132,9 +132,9 @@ class TestEndpoint(HttpCase):
     def test_the_ninth_caller_does_not_wait(self):
         with closing(self.registry._db.cursor()) as runner, closing(self.registry._db.cursor()) as waiter:
             single_flight.hold(runner, self.cron.id)
-            places = [self.cron.id * single_flight.MAX_SLOTS + place for place in range(8)]
-            for place in places:
-                waiter.execute("SELECT pg_advisory_xact_lock(%s, %s)", [single_flight.SLOT_LOCK, place])
+            slots = [self.cron.id * single_flight.MAX_SLOTS + slot for slot in range(8)]
+            for slot in slots:
+                waiter.execute("SELECT pg_advisory_xact_lock(%s, %s)", [single_flight.SLOT_LOCK, slot])
             start = time.monotonic()
             status, body = self.call(SECRET)
             self.assertLess(time.monotonic() - start, 60)
@@ -236,7 +236,7 @@ class TestSingleFlight(TransactionCase):
         runner._cnx.close()
         self.assertTrue(single_flight.wait_for_end(other, self.JOB, 5))
 
-    def test_places_to_wait_are_limited(self):
+    def test_slots_of_waiting_callers_are_limited(self):
         cursors = [self.cursor() for _ in range(4)]
         self.assertEqual([single_flight.take_slot(cr, self.JOB, 3) for cr in cursors], [True, True, True, False])
         cursors[1].rollback()

@@ -12,3 +12,4 @@ from . import test_vault
 from . import test_transaction
 from . import test_access
 from . import test_send_window
+from . import test_state
