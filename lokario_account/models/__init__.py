@@ -1,6 +1,7 @@
 from . import account_deletion
 from . import account_deletion_checkpoint
 from . import deletion_plan
+from . import erasure
 from . import erasure_access
 from . import erasure_contact
 from . import erasure_messages

@@ -1,7 +1,6 @@
 import logging
 import secrets
 
-import psycopg2.errors
 from dateutil.relativedelta import relativedelta
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
@@ -9,7 +8,6 @@ from odoo.tools import email_normalize, hash_sign, verify_hash_signed
 
 from odoo.addons.base.models.res_users import check_identity
 from odoo.addons.lokario_base.audit import audit
-from odoo.addons.lokario_base.tools.deletion import DeletionStep
 from odoo.addons.lokario_base.tools.schedule import first_night
 
 _logger = logging.getLogger(__name__)
@@ -19,7 +17,6 @@ NOTICE_DAYS = (7, 1)  # before the deletion
 ADMINISTRATOR = "base.group_system"
 JOB = "lokario_account.ir_cron_account_deletions"
 UNDO_SCOPE = "lokario_base.deletion.undo"  # of the links in mails that were sent already
-STEP_ATTEMPTS = 3  # of a step that meets a concurrent change
 OPEN_STATES = ("waiting", "scheduled", "erasing")
 DUE_STATES = ("scheduled", "erasing")
 
@@ -158,7 +155,7 @@ class AccountDeletion(models.Model):
         """Begin the delay: suspend the access and send the link that undoes it."""
         self.ensure_one()
         now = fields.Datetime.now()
-        self._move_to(
+        self._set_state(
             "scheduled",
             deletion_scheduled_at=now + relativedelta(days=DELAY_DAYS),
             suspended=self.company_id.deletion_suspends_access,
@@ -188,7 +185,7 @@ class AccountDeletion(models.Model):
         for deletion in self:
             if deletion.state not in ("waiting", "scheduled"):
                 raise UserError(self.env._("This deletion can no longer be undone."))
-            deletion.sudo()._move_to("cancelled", cancelled_at=fields.Datetime.now(), undo_nonce=False)
+            deletion.sudo()._set_state("cancelled", cancelled_at=fields.Datetime.now(), undo_nonce=False)
             deletion.sudo().user_id._set_deletion_suspended(False)
             audit(self.env, "deletion undone", deletion.sudo().user_id)
 
@@ -241,8 +238,8 @@ class AccountDeletion(models.Model):
     def _cron_process(self):
         """Send the notices that are due, finish the deletions that are due, and those whose legal hold has ended."""
         self._process_each(self._to_notify(), lambda deletion: deletion._send_due_notice())
-        self._process_each(self._to_erase(), lambda deletion: deletion._erase())
-        self._process_each(self._to_release(), lambda deletion: deletion._release())
+        self._process_each(self._to_erase(), self.env["lokario.erasure"]._erase)
+        self._process_each(self._to_release(), self.env["lokario.erasure"]._release)
 
     def _to_notify(self):
         horizon = fields.Datetime.now() + relativedelta(days=max(NOTICE_DAYS))
@@ -279,56 +276,19 @@ class AccountDeletion(models.Model):
 
     # === ERASURE === #
 
-    def _erase(self):
-        """Do the steps that no checkpoint remembers, each in its own transaction, then seal the certificate."""
-        if self.state not in DUE_STATES:
-            return  # undone since the search
-        plan = self.env["lokario.deletion.plan"]
-        if self.state == "scheduled":
-            if obstacles := plan._obstacles(self.user_id):
-                self.error_message = "\n".join(obstacles)
-                _logger.info("deletion %s waits: there is an obstacle", self.name)
-                return
-            self._set_erasing(plan)
-        self._run_steps(plan._steps())
-        self._set_done()
-
-    def _set_erasing(self, plan):
-        holds = plan._legal_holds(self)
-        self._move_to(
+    def _set_erasing(self, holds):
+        """The point of no return: from now on there is only the end."""
+        self._set_state(
             "erasing",
             undo_nonce=False,
             hold_until=max((hold.until for hold in holds), default=False),
             certificate={"holds": [vars(hold) for hold in holds]},
         )
         self.user_id._set_deletion_suspended(fields.Datetime.now())
-        self.env["ir.cron"]._commit_progress()
-
-    def _run_steps(self, steps: list[DeletionStep]):
-        for step in sorted(steps, key=lambda step: (step.sequence, step.name)):
-            while not self._is_finished(step):
-                self.lock_for_update()
-                self._run_step_with_retries(step)
-                self.env["ir.cron"]._commit_progress()
-
-    def _is_finished(self, step: DeletionStep) -> bool:
-        return any(point.step == step.name and point.finished for point in self.checkpoint_ids)
-
-    def _run_step_with_retries(self, step: DeletionStep):
-        for attempt in range(1, STEP_ATTEMPTS + 1):
-            try:
-                outcome = self.env["lokario.deletion.plan"]._run_step(step, self)
-                self.checkpoint_ids._record(self, step, outcome)
-                self.env.flush_all()
-                return
-            except (psycopg2.errors.SerializationFailure, psycopg2.errors.DeadlockDetected):
-                self.env.cr.rollback()
-                if attempt == STEP_ATTEMPTS:
-                    raise
 
     def _set_done(self):
         certificate = self.checkpoint_ids._certificate(self)
-        self._move_to(
+        self._set_state(
             "done",
             done_at=fields.Datetime.now(),
             certificate=certificate,
@@ -338,9 +298,7 @@ class AccountDeletion(models.Model):
         )
         _logger.info("deletion %s done", self.name)
 
-    def _release(self):
-        """Finish what the law kept until now."""
-        self._run_steps(self.env["lokario.deletion.plan"]._release_steps())
+    def _set_released(self):
         self.released_at = fields.Datetime.now()
         _logger.info("legal hold of deletion %s finished", self.name)
 

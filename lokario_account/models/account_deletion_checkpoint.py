@@ -41,6 +41,9 @@ class AccountDeletionCheckpoint(models.Model):
             point.erased_count = sum((point.erased or {}).values())
             point.kept_count = sum((point.kept or {}).values())
 
+    def _is_finished(self, step: DeletionStep) -> bool:
+        return any(point.step == step.name and point.finished for point in self)
+
     @api.model
     def _record(self, deletion, step: DeletionStep, outcome: StepOutcome):
         """Add what a call of the step did to its checkpoint."""

@@ -11,7 +11,7 @@ class StateMixin(models.AbstractModel):
         _transitions = {"draft": {"sent", "cancelled"}, "sent": set(), "cancelled": set()}
 
         def _set_sent(self):
-            self._move_to("sent", sent_at=fields.Datetime.now())
+            self._set_state("sent", sent_at=fields.Datetime.now())
     """
 
     _name = "lokario.state.mixin"
@@ -19,7 +19,7 @@ class StateMixin(models.AbstractModel):
 
     _transitions: dict[str, set[str]] = {}
 
-    def _move_to(self, state: str, **values):
+    def _set_state(self, state: str, **values):
         """Write the state, and ``values`` with it.
 
         :raises UserError: one of the records cannot go there from where it is; nothing is written

@@ -24,7 +24,7 @@ class TestState(SecretCase):
             sent_at = fields.Datetime()
 
             def _set_sent(self):
-                self._move_to("sent", sent_at="2026-01-01 00:00:00")
+                self._set_state("sent", sent_at="2026-01-01 00:00:00")
 
         cls.make_model(Parcel)
 
