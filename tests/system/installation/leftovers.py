@@ -8,7 +8,7 @@ from odoo.modules.registry import Registry
 DATABASE = env.cr.dbname
 # What an addon may leave behind, and how its rows are told apart.
 QUERIES = {
-    "relation": """SELECT relkind || ' ' || relname FROM pg_class
+    "relation": """SELECT relkind::text || ' ' || relname FROM pg_class
                     WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v', 'm', 'S', 'i')""",
     "column": """SELECT table_name || '.' || column_name FROM information_schema.columns
                   WHERE table_schema = 'public'""",
@@ -58,10 +58,12 @@ def snapshot():
 
 
 def press(button, names):
-    """Press a button of the modules; what it changed is committed."""
+    """Press a button of those modules for which it changes something; what it changed is committed."""
     env = fresh()
-    modules = env["ir.module.module"].search([("name", "in", names)])
-    getattr(modules, f"button_immediate_{button}")()
+    before = "uninstalled" if button == "install" else "installed"
+    modules = env["ir.module.module"].search([("name", "in", names), ("state", "=", before)])
+    if modules:
+        getattr(modules, f"button_immediate_{button}")()
     env.cr.close()
 
 
