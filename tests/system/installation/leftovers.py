@@ -33,7 +33,8 @@ QUERIES = {
     "mail template": "SELECT id || ' ' || name::text FROM mail_template",
     "sequence": "SELECT id || ' ' || name FROM ir_sequence",
     "default": "SELECT id || ' ' || field_id FROM ir_default",
-    "external id": "SELECT module || '.' || name FROM ir_model_data",
+    # Odoo lists every addon on the disk, installed or not.
+    "external id": r"SELECT module || '.' || name FROM ir_model_data WHERE name NOT LIKE 'module\_%'",
 }
 OPTIONAL = {
     "queue channel": ("queue_job_channel", "SELECT complete_name FROM queue_job_channel"),
@@ -77,8 +78,12 @@ press("install", env["ir.module.module"].search([("name", "=", ADDON)]).dependen
 before = snapshot()
 press("install", [ADDON])
 installed = state()
-with Registry(DATABASE).cursor() as cr:
-    cr.execute("INSERT INTO ir_config_parameter (key, value) VALUES (%s, 'x')", [f"{ADDON}.set_by_an_administrator"])
+with Registry(DATABASE).cursor() as cr:  # as an administrator sets them; only addons on lokario_base have any
+    cr.execute(
+        """INSERT INTO ir_config_parameter (key, value)
+           SELECT %s, 'x' FROM ir_module_module WHERE name = 'lokario_base' AND state = 'installed'""",
+        [f"{ADDON}.set_by_an_administrator"],
+    )
 press("uninstall", [ADDON])
 after = snapshot()
 left = {what: sorted(after[what] - names) for what, names in before.items() if after[what] - names}
