@@ -1,4 +1,4 @@
 from . import models
 from . import controllers
 from . import wizards
-from .hooks import keep_edited_records, take_over_records
+from .hooks import forget_parameters, keep_edited_records, take_over_records

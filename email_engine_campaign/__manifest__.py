@@ -29,5 +29,6 @@
     "demo": ["demo/engine_demo.xml"],
     "pre_init_hook": "take_over_records",
     "post_init_hook": "keep_edited_records",
+    "uninstall_hook": "forget_parameters",
     "installable": True,
 }
