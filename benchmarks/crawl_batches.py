@@ -7,7 +7,6 @@ promise: "Expected singleton", a missing attribute, an error of PostgreSQL.
 
 import inspect
 import itertools
-import random
 import traceback
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ from lokario_cli.paths import ADDONS, ROOT
 from lokario_testing.environments.loaded import LoadedOdoo
 
 from .generated_records import LOCK_TIMEOUT, ZONES, GeneratedRecords, nothing_leaves
+from .stable_sample import stable_sample
 
 SIZES = (0, 1, len(ZONES))
 OURS = tuple(f"odoo.addons.{addon}." for addon in ADDONS)
@@ -39,7 +39,7 @@ class Call:
 def broken_batches(odoo: LoadedOdoo, records: GeneratedRecords, points: int, seed: int) -> list[str]:
     with odoo.env() as env:
         calls = sorted({*methods(env), *actions(env)}, key=str)
-    chosen = calls if points >= len(calls) else random.Random(seed).sample(calls, points)
+    chosen = stable_sample(calls, points, seed)
     found = (_broken(odoo, records, call, size) for call in chosen for size in sizes(call))
     return [broken for broken in found if broken]
 

@@ -5,7 +5,6 @@ sentence that a French person reads in English.
 """
 
 import contextlib
-import random
 import traceback
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from lokario_cli.paths import ADDONS, ROOT
 from lokario_testing.environments.loaded import LoadedOdoo
 
 from .generated_records import LOCK_TIMEOUT, GeneratedRecords, nothing_leaves
+from .stable_sample import stable_sample
 
 RECORDS_SHOWN = 2
 FRENCH, ENGLISH = "fr_FR", "en_US"
@@ -37,9 +37,7 @@ class Visit:
 
 def broken_roles(odoo: LoadedOdoo, records: GeneratedRecords, points: int, seed: int) -> list[str]:
     crawler = Crawler(odoo, records)
-    visits = crawler.visits()
-    chosen = visits if points >= len(visits) else random.Random(seed).sample(visits, points)
-    for visit in chosen:
+    for visit in stable_sample(crawler.visits(), points, seed):
         crawler.visit(visit)
     return sorted(crawler.broken)
 
@@ -71,7 +69,8 @@ class Crawler:
             "company_ids": [(6, 0, self.companies)],
             "group_ids": [(6, 0, (group | env.ref("base.group_user")).ids)],
         }
-        return env["res.users"].with_context(no_reset_password=True).create(values)
+        users = env["res.users"].with_context(no_reset_password=True)
+        return users.search([("login", "=", values["login"])]) or users.create(values)
 
     def _menus(self, role: str, user: int) -> list[Visit]:
         with self.odoo.env() as env:
@@ -212,13 +211,15 @@ def in_subview(node, arch) -> bool:
 
 
 def buttons(env, action: dict, kind: str) -> list[tuple[int, str, str]]:
-    """(record's id, type, name) of each button that a view shows for the first records."""
+    """(record's id, type, name) of each button that a view shows for the first records, Duplicate included."""
     view = dict((kind, view) for view, kind in action.get("views") or []).get(kind)
     context = evaluated(env, action.get("context") or {})
     Model = env[action["res_model"]].with_context(**context)
     arch = etree.fromstring(Model.get_view(view or None, kind)["arch"])
     records = Model.search(evaluated(env, action.get("domain") or []), limit=RECORDS_SHOWN)
-    return [
+    ours = kind == "form" and Model._original_module in ADDONS and Model.has_access("create")
+    wanted = ours and not {arch.get("create"), arch.get("duplicate")} & {"0", "false", "False"}
+    return [(record.id, "object", "copy") for record in records if wanted] + [
         (record.id, node.get("type"), node.get("name"))
         for node in arch.xpath("//button[@type='object' or @type='action'] | //a[@type='object' or @type='action']")
         for record in records

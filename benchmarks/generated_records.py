@@ -32,6 +32,7 @@ EXACT = {
     "account.move.move_type": "out_invoice",
     "account.move.invoice_date": "2026-01-15",
     "account.move.invoice_line_ids": [(0, 0, {"name": "Work", "quantity": 1, "price_unit": 120, "tax_ids": [(5,)]})],
+    "calendar.event.privacy": {"a": "public", "p": "private", "b": "public"},
     "engine.dkim.key.selector": "s{n}",
     "engine.domain.name": "d{n}.example.test",
     "engine.ip.address": "93.184.216.{n}",
@@ -46,7 +47,7 @@ EXACT = {
     "res.partner.email": "partner-{zone}@example.test",
     "res.partner.name": "partner {zone}",
 }
-GIVEN = {"account.move.partner_id"}  # though core does not require it
+GIVEN = {"account.move.partner_id", "calendar.event.user_id", "res.partner.company_id"}  # core does not require them
 # What a text has to look like, by a part of its field's name.
 TEXTS = {
     "email": "n{n}@example.test",

@@ -3,7 +3,7 @@
 import inspect
 import re
 
-from lokario_cli.paths import ADDONS
+from lokario_cli.paths import ADDONS, ROOT
 
 from .generated_records import GeneratedRecords
 
@@ -14,6 +14,16 @@ MEANT_FOR_PROGRAMS = re.compile(
     r"host|url|address|domain|email|login|slug|path|selector|database|subdomain|network|identity|token|hash|uuid|lang|tz|"
     r"timezone|weekdays|header|uid|secret|key|password|model|code|prefix|digest|vmta|pool|record$|networks|spool|file|proof"
 )
+
+
+NOT_BY_RPC = {"lang", "saas_credentials"}  # another value ends each call: no language, no object of ours
+CONTEXT_KEY = re.compile(r"""\benv\.context(?:\.get\(|\[)["'](\w+)""")
+
+
+def context_keys():
+    """Names of the context that our code asks for: a caller of RPC sets any of them."""
+    sources = (path.read_text() for addon in ADDONS for path in (ROOT / addon).rglob("*.py"))
+    return sorted({name for source in sources for name in CONTEXT_KEY.findall(source)} - NOT_BY_RPC)
 
 
 class MarkedRecords(GeneratedRecords):

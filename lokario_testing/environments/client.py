@@ -17,7 +17,8 @@ class OdooClient:
         self.url = url
         self.host = host
         self._timeout = timeout
-        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+        self._cookies = http.cookiejar.CookieJar()
+        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self._cookies))
         self.uid: int | None = None
         self._context = {}
         self._password = ""
@@ -27,6 +28,10 @@ class OdooClient:
         session = self.json("/web/session/authenticate", params)
         self.uid, self._context, self._password = session["uid"], session["user_context"], password
         return self.uid
+
+    @property
+    def cookie(self) -> str:
+        return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self._cookies)
 
     def call(self, model: str, method: str, *args, **kwargs):
         kwargs["context"] = {**self._context, **kwargs.get("context", {})}

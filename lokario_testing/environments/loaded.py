@@ -80,6 +80,10 @@ class LoadedOdoo:
 
     def fork_and_report(self, function) -> dict:
         """Run `function(report)` in a child, so that its memory can be told apart; returns the report."""
+        return self.fork_and_report_later(function)()
+
+    def fork_and_report_later(self, function):
+        """Run `function(report)` in a child beside us; what is returned waits for its report."""
         reader, writer = os.pipe()
 
         def work():
@@ -89,7 +93,11 @@ class LoadedOdoo:
 
         pid = self.fork(work)
         os.close(writer)
-        with os.fdopen(reader) as stream:
-            report = json.loads(stream.read())
-        os.waitpid(pid, 0)
-        return report
+
+        def wait():
+            with os.fdopen(reader) as stream:
+                report = json.loads(stream.read())
+            os.waitpid(pid, 0)
+            return report
+
+        return wait
