@@ -21,7 +21,7 @@ HOP_BY_HOP = frozenset(
 )
 
 
-class Asleep(Exception):
+class NotListening(Exception):
     """Nobody listens for this instance: it is being started again after a failure, or its host is away."""
 
 
@@ -33,14 +33,14 @@ class UnixConnection(http.client.HTTPConnection):
         self._path = path
 
     def connect(self) -> None:
-        self.sock = knock(self._path, self.timeout)
+        self.sock = connect_to(self._path, self.timeout)
 
 
 def socket_of(database: str) -> Path:
     return Path(config["data_dir"]).resolve() / "sockets" / f"{database}.sock"
 
 
-def knock(path: Path, timeout: float) -> socket.socket:
+def connect_to(path: Path, timeout: float) -> socket.socket:
     """An open connection to whoever listens at ``path``."""
     deadline = time.monotonic() + CONNECT_WAIT
     while True:
@@ -52,7 +52,7 @@ def knock(path: Path, timeout: float) -> socket.socket:
         except (FileNotFoundError, ConnectionRefusedError) as error:
             connection.close()
             if time.monotonic() > deadline:
-                raise Asleep(path.stem) from error
+                raise NotListening(path.stem) from error
             time.sleep(CONNECT_PAUSE)
 
 
@@ -64,11 +64,11 @@ def headers_of(environ: dict, host: str) -> dict[str, str]:
     scheme = environ.get("HTTP_X_FORWARDED_PROTO") if trusted else environ.get("wsgi.url_scheme")
     visitor = environ.get("HTTP_X_FORWARDED_FOR") if trusted else environ.get("REMOTE_ADDR")
     asked = environ.get("HTTP_X_FORWARDED_HOST") if trusted else environ.get("HTTP_HOST")
-    vouched = {"X-Forwarded-Host": asked or host, "X-Forwarded-Proto": scheme, "X-Forwarded-For": visitor or ""}
+    trusted_headers = {"X-Forwarded-Host": asked or host, "X-Forwarded-Proto": scheme, "X-Forwarded-For": visitor or ""}
     for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
         if environ.get(name):
-            vouched[name.replace("_", "-").title()] = environ[name]
-    return {**kept, **vouched}
+            trusted_headers[name.replace("_", "-").title()] = environ[name]
+    return {**kept, **trusted_headers}
 
 
 def target_of(environ: dict) -> str:
@@ -82,7 +82,7 @@ def target_of(environ: dict) -> str:
 
 
 def forward(environ: dict, host: str, database: str):
-    """The instance's answer as a WSGI application; raises `Asleep`."""
+    """The instance's answer as a WSGI application; raises `NotListening`."""
     connection = UnixConnection(socket_of(database))
     connection.connect()
     headers = headers_of(environ, host)
@@ -95,12 +95,12 @@ def forward(environ: dict, host: str, database: str):
     kept = [(name, value) for name, value in answer.getheaders() if name.lower() not in HOP_BY_HOP]
     if is_websocket and answer.status == http.client.SWITCHING_PROTOCOLS:
         return _upgraded(environ, connection, answer, kept)
-    response = Response(_pieces(answer, connection), answer.status, kept, direct_passthrough=True)
+    response = Response(_chunks(answer, connection), answer.status, kept, direct_passthrough=True)
     response.status = f"{answer.status} {answer.reason}"
     return response
 
 
-def _pieces(answer, connection):
+def _chunks(answer, connection):
     with contextlib.closing(connection):
         while piece := answer.read1(CHUNK):
             yield piece

@@ -11,12 +11,15 @@ from odoo.tools import config
 from odoo.addons.bus import websocket as bus
 
 from . import cookies, pages
-from .forward import Asleep, forward
+from .forward import NotListening, forward
 from .routes import RouteTable
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _NAMES = ("X_FORWARDED_HOST", "X_FORWARDED_FOR", "X_FORWARDED_PROTO", "FORWARDED", "VIA", "X_REAL_IP")
 FORWARDED = tuple(f"HTTP_{name}" for name in _NAMES)  # a proxy has passed this request on
+NOT_LISTENING = (
+    "HTTP_X_LOKARIO_INSTANCE_DOWN"  # the web server in front has tried the instance itself (deploy/nginx.conf)
+)
 JOBS = "/queue_job/"
 HEALTH = "/web/health"
 DATABASE_MANAGER = "/web/database/"
@@ -91,9 +94,8 @@ class Gate:
             is_for_jobs = environ.get("PATH_INFO", "").startswith(JOBS)
             self._local.is_own = is_own_call(environ) or is_for_jobs
             answer = self._refusal(environ, host, self._local.is_own) or self._answer_of_its_own(environ, host)
-            if answer:
-                return answer(environ, start_response)
-            return application(odoo_application, environ, cookies.hardened(environ, start_response))
+            start_response = cookies.hardened(environ, start_response)
+            return answer(environ, start_response) if answer else application(odoo_application, environ, start_response)
 
         return guarded
 
@@ -102,9 +104,11 @@ class Gate:
         route = None if self._is_managers(host, self._local.is_own) else self._routes.get(host)
         if not route or not route.has_process:
             return None
+        if environ.get(NOT_LISTENING):
+            return pages.starting(environ, host)
         try:
             return forward(environ, host, route.database)
-        except (Asleep, OSError, HTTPException):
+        except (NotListening, OSError, HTTPException):
             return pages.starting(environ, host)
 
     def filter_databases(self, databases, host=None) -> list[str]:

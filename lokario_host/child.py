@@ -12,45 +12,46 @@ import sys
 import threading
 import time
 
+import psycopg2
 import setproctitle
 
 FIRST_INHERITED = 3  # systemd's protocol, which Odoo speaks: the first descriptor that is handed over
 PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG = 4, 38, 1
-IDLE_LOOK = 1.0  # seconds between two looks whether anybody is there
+IDLE_TICK = 1.0  # seconds between two looks whether anybody is there
 _logger = logging.getLogger(__name__)
 
 
-def live(listening: int, channel: int) -> None:
+def run(listening: int, channel: int) -> None:
     """Serve one instance; never returns. What it is, is the first line that is read from ``channel``."""
     line = socket.socket(fileno=fcntl.fcntl(channel, fcntl.F_DUPFD_CLOEXEC, FIRST_INHERITED + 1))
     with line.makefile("r") as lines:
-        me = json.loads(lines.readline())
-    _shed_privileges(me)
+        spec = json.loads(lines.readline())
+    _drop_privileges(spec)
     _take_socket(listening)
-    _configure(me)
-    setproctitle.setproctitle(f"lokario instance {me['database']}")
-    status = _serve(me)
+    _configure(spec)
+    setproctitle.setproctitle(f"lokario instance {spec['database']}")
+    status = _serve(spec)
     line.sendall(json.dumps(status).encode() + b"\n")
     os._exit(0)
 
 
-def _shed_privileges(me: dict) -> None:
+def _drop_privileges(spec: dict) -> None:
     """Limits first, then the user, then the promise never to get more."""
     libc = ctypes.CDLL(None, use_errno=True)
-    for name, value in me["limits"].items():
+    for name, value in spec["limits"].items():
         resource.setrlimit(getattr(resource, name), (value, value))
     os.setsid()
-    if me["uid"]:
+    if spec["uid"]:
         os.setgroups([])
-        os.setresgid(me["uid"], me["uid"], me["uid"])
-        os.setresuid(me["uid"], me["uid"], me["uid"])
+        os.setresgid(spec["uid"], spec["uid"], spec["uid"])
+        os.setresuid(spec["uid"], spec["uid"], spec["uid"])
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # a change of the user would clear it
     libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)  # its own user's other processes may not look into it
     libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     os.umask(0o077)
     os.chdir("/")
     os.environ.clear()
-    os.environ.update(me["environment"])
+    os.environ.update(spec["environment"])
 
 
 def _take_socket(listening: int) -> None:
@@ -60,42 +61,45 @@ def _take_socket(listening: int) -> None:
     os.environ.update({"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid())})
 
 
-def _configure(me: dict) -> None:
+def _configure(spec: dict) -> None:
     from odoo import sql_db
     from odoo.tools import config
 
     from . import addons
 
-    addons.show(me["addons"])
-    for name, value in me["options"].items():
+    addons.show(spec["addons"])
+    for name, value in spec["options"].items():
         config[name] = value
     logging.getLogger().setLevel(logging.INFO)
     connect = sql_db.db_connect
-    # Odoo talks to itself about jobs and messages through the database `postgres`, which is nobody's here.
+    # Odoo notifies itself of jobs and messages through the database `postgres`, which no instance may enter.
     sql_db.db_connect = lambda name, *arguments, **more: connect(
-        me["database"] if name == "postgres" else name, *arguments, **more
+        spec["database"] if name == "postgres" else name, *arguments, **more
     )
     for signal_number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_number, signal.SIG_DFL)
     signal.set_wakeup_fd(-1)
 
 
-def _serve(me: dict) -> dict:
-    """Odoo's own threaded server, until nobody has been there for a while; returns when it wants to be woken."""
+def _serve(spec: dict) -> dict:
+    """Run Odoo's own threaded server until it has been idle for a while; returns when its next job is due."""
     import odoo.http
     import odoo.service.server as service
 
     from odoo.addons.base.models.ir_cron import IrCron
 
-    visitors = Visitors(me["idle_seconds"])
+    activity = Activity(spec["idle_seconds"])
     process_jobs = IrCron._process_jobs
-    IrCron._process_jobs = lambda database: visitors.during(process_jobs, database)
-    service.server = service.ThreadedServer(visitors.counting(odoo.http.root))
-    threading.Thread(target=visitors.end_when_idle, daemon=True).start()
-    if me["jobs_due"]:
-        threading.Thread(target=IrCron._process_jobs, args=(me["database"],), daemon=True).start()
+    IrCron._process_jobs = lambda database: activity.during(process_jobs, database)
+    service.server = service.ThreadedServer(activity.counting(odoo.http.root))
+    threading.Thread(target=activity.end_when_idle, daemon=True).start()
+    if spec["jobs_due"]:
+        threading.Thread(target=IrCron._process_jobs, args=(spec["database"],), daemon=True).start()
     service.server.run(preload=[])
-    return {"next_job": _next_job(me["database"]) if visitors.all_gone else None}
+    try:
+        return {"next_job": _next_job(spec["database"])}
+    except psycopg2.OperationalError:  # it ends because it was suspended: its role may not log in any more
+        return {"next_job": None}
 
 
 def _next_job(database: str) -> float | None:
@@ -112,7 +116,7 @@ def _next_job(database: str) -> float | None:
         return cr.fetchone()[0]
 
 
-class Visitors:
+class Activity:
     """Knows whether anybody is there: requests, websockets and jobs."""
 
     def __init__(self, idle_seconds: float):
@@ -120,7 +124,6 @@ class Visitors:
         self._lock = threading.Lock()
         self._present = 0
         self._last_seen = time.monotonic()
-        self.all_gone = False  # else it is ended by somebody who has a reason
 
     def during(self, action, *arguments):
         with self._lock:
@@ -133,7 +136,7 @@ class Visitors:
                 self._last_seen = time.monotonic()
 
     def counting(self, application):
-        """The WSGI application, whose requests count as visitors."""
+        """The WSGI application, whose requests count as activity."""
         return lambda environ, start_response: self.during(application, environ, start_response)
 
     def is_idle(self) -> bool:
@@ -145,8 +148,7 @@ class Visitors:
 
     def end_when_idle(self) -> None:
         while not self.is_idle():
-            time.sleep(IDLE_LOOK)
-        self.all_gone = True
-        _logger.info("Nobody has been here for %s s: good night", self._idle_seconds)
+            time.sleep(IDLE_TICK)
+        _logger.info("Idle for %s s: the process ends", self._idle_seconds)
         sys.stdout.flush()
         os.kill(os.getpid(), signal.SIGTERM)

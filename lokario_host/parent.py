@@ -35,10 +35,10 @@ class Parent:
             if wake_up in ready:
                 os.read(wake_up, 4096)
                 self._reap()
-            if self.channel in ready and not self._obey():
+            if self.channel in ready and not self._handle_message():
                 return
 
-    def _obey(self) -> bool:
+    def _handle_message(self) -> bool:
         """Do what the next message says; False when the supervisor is gone."""
         message, descriptors = messages.receive(self.channel)
         if message is None:
@@ -56,7 +56,7 @@ class Parent:
         if pid == 0:
             try:
                 self.channel.close()
-                child.live(*descriptors)
+                child.run(*descriptors)
             except BaseException:  # noqa: BLE001  whatever it is, this process must not go on as a second parent
                 traceback.print_exc()
             finally:

@@ -6,7 +6,7 @@ import psycopg2
 from odoo.sql_db import connection_info_for
 
 CHANNEL = "lokario_gate"
-APPLICATION = "lokario_host"  # by this name the manager sees that somebody runs its instances
+APPLICATION = "lokario_host"  # by this name the manager sees that its instances are run
 QUERY = """
 SELECT host, database, state, tenant_role, tenant_secret, tenant_uid, idle_minutes, coalesce(modules, '')
   FROM lokario_gate_route WHERE tenant_role IS NOT NULL

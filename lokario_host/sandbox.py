@@ -14,7 +14,7 @@ from pathlib import Path
 
 HIDDEN = ("/root", "/home", "/tmp")  # noqa: S108  and what the manager names
 UNSHARE = ("unshare", "--mount", "--pid", "--fork", "--kill-child=SIGKILL", "--propagation", "private")
-STAGE = "/run/lokario-host"  # where a view is put together; it is in nobody's way, and empty again afterwards
+STAGE = "/run/lokario-host"  # where a view is put together; empty again afterwards
 # The shown folders, "--", the hidden ones, "--", the command.
 VIEW = f"""
 set -e
@@ -56,15 +56,15 @@ def command(arguments: list[str], shown: list[Path], hidden: list[Path]) -> list
 
 
 def problem() -> str:
-    """Why this machine cannot run instances as users of their own; "" when it can, or when nobody asks for it."""
+    """Why this machine cannot run instances as users of their own; "" when it can, or is not root."""
     if os.getuid() or is_available():
         return ""
     closed = next((folder for path in code_folders() for folder in (path, *path.parents) if _is_closed(folder)), None)
     if not closed:
         return ""
     return (
-        f"the users of instances cannot read the code below {closed}, and this machine lets root give nobody a view of "
-        "his own (CAP_SYS_ADMIN): keep the suite and its cache (XDG_CACHE_HOME) where everybody may read"
+        f"the users of instances cannot read the code below {closed}, and this machine lets root make no view "
+        "of its own (CAP_SYS_ADMIN): keep the suite and its cache (XDG_CACHE_HOME) where everybody may read"
     )
 
 

@@ -1,5 +1,6 @@
 """What the supervisor is told by odoo.conf, and what it tells the instances' processes."""
 
+import grp
 import os
 import shutil
 import sys
@@ -13,8 +14,9 @@ from .routes import Instance
 
 HERE = Path(__file__).resolve().parent.parent
 MEGABYTE = 1024 * 1024
+MEMORY = 2048 * MEGABYTE
 LIMITS = {
-    "RLIMIT_AS": 2048 * MEGABYTE,
+    "RLIMIT_DATA": MEMORY,  # not RLIMIT_AS: Chromium, which prints for the instance, reserves far more than it uses
     "RLIMIT_NOFILE": 1024,
     "RLIMIT_NPROC": 256,
     "RLIMIT_CORE": 0,
@@ -26,24 +28,32 @@ LIMITS = {
 class Settings:
     """``folder`` holds a folder for each instance, ``sockets`` a listening socket for each active one.
 
-    ``addons`` holds copies of what templates name besides Odoo's own modules.
+    ``addons`` holds copies of what templates name besides Odoo's own modules. ``front_group`` is the group of the web
+    server in front, which finds each socket below ``hosts`` by the instance's host.
     """
 
     manager_database: str
     folder: Path
     sockets: Path
     addons: Path
+    front_group: int = -1
+
+    @property
+    def hosts(self) -> Path:
+        return self.sockets / "hosts"
 
     @classmethod
     def read(cls):
         from odoo.addons.lokario_base.server_settings import server_setting
 
         data = Path(config["data_dir"]).resolve()
+        group = server_setting("FRONT_GROUP")
         return cls(
             manager_database=server_setting("MANAGER_DB") or "lokario",
             folder=data / "instances",
             sockets=data / "sockets",
             addons=data / "instance-addons",  # not `addons`: there Odoo itself looks for modules
+            front_group=grp.getgrnam(group).gr_gid if group else -1,
         )
 
     def of(self, instance: Instance, password: str) -> dict:
@@ -61,8 +71,8 @@ class Settings:
             "workers": 0,
             "list_db": False,
             "proxy_mode": True,
-            "limit_memory_hard": LIMITS["RLIMIT_AS"],
-            "limit_memory_soft": LIMITS["RLIMIT_AS"] * 3 // 4,
+            "limit_memory_hard": MEMORY,
+            "limit_memory_soft": MEMORY * 3 // 4,
             "limit_time_real": 120,
             "limit_time_real_cron": 900,
         }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..console import Failure, Phases
 from ..paths import STATE, cache
-from . import odoo_source, venv
+from . import nginx, odoo_source, venv
 from .apt import install_system_packages, missing_packages
 
 # need -> {command: Debian packages}; without its sandbox, Chromium makes no PDF for ordinary users in containers
@@ -52,6 +52,8 @@ def what_is_missing(needs: set[str]):
     if not venv.is_there():
         yield "Python packages", venv.build
         yield "compiling Odoo", venv.compile_odoo
+    if "front" in needs and not nginx.program():
+        yield "nginx", nginx.fetch
     wanted = {command: package for need in needs for command, package in SYSTEM_PACKAGES.get(need, {}).items()}
     if missing := missing_packages(wanted):
         yield f"Debian packages {' '.join(missing)}", functools.partial(install_system_packages, missing)

@@ -88,6 +88,9 @@ class NamedServer:
     def stop(self) -> None:
         """Somebody else's server is left as it is."""
 
+    def close_catalogues(self, database: str) -> None:
+        """Its superuser does that: deploy/postgresql_catalogues.sql."""
+
     def odoo_options(self) -> dict[str, str]:
         options = {"db_host": self.host, "db_port": self.port, "db_user": self.user}
         return options | ({"db_password": self.password} if self.password else {})
@@ -205,6 +208,12 @@ class Cluster:
     def _prepare_for_instances(self) -> None:
         """What only a superuser can do for the instances' roles; the same script is for servers of one's own."""
         arguments = ["-v", f"manager={ODOO_ROLE}", "-d", "postgres", "-f", ROOT / "deploy" / "postgresql.sql"]
+        self._run("psql", *PSQL, "-h", self.socket, "-U", SUPERUSER, *arguments, own_user=True)
+
+    def close_catalogues(self, database: str) -> None:
+        """What only a superuser can do for an instance that was made before instances had roles."""
+        script = ROOT / "deploy" / "postgresql_catalogues.sql"
+        arguments = ["-v", f"manager={ODOO_ROLE}", "-d", database, "-f", script]
         self._run("psql", *PSQL, "-h", self.socket, "-U", SUPERUSER, *arguments, own_user=True)
 
     def _make_folder(self, folder: Path) -> None:

@@ -20,7 +20,7 @@ def run(args):
 def findings():
     """(what, whether it is fine, where it is or how to get it) for everything the suite uses."""
     from ..paths import cache, venv
-    from ..setup import odoo_source
+    from ..setup import nginx, odoo_source
     from ..setup.apt import find_command
     from ..setup.ensure import SYSTEM_PACKAGES
     from ..setup.venv import is_there
@@ -32,6 +32,7 @@ def findings():
     yield postgresql(ready)
     if ready:
         yield instances()
+    yield "nginx", bool(nginx.program()), str(nginx.program() or "`./lokario serve` fetches it")
     for need, commands in SYSTEM_PACKAGES.items():
         for command, package in commands.items():
             path = find_command(command)

@@ -1,7 +1,7 @@
 """Serve the web client on an existing manager database."""
 
 HELP = "serve the web client until Ctrl-C"
-NEEDS = {"python"}
+NEEDS = {"python", "front"}
 
 
 def configure(parser):
@@ -14,13 +14,14 @@ def run(args):
     from lokario_testing.demo.stage import binding, demo_keys, home, install_manager, refuse_taken_port
 
     from ..console import say
-    from ..odoo_process import InstanceHost, Server, serving_options
+    from ..front import FrontedServer
+    from ..odoo_process import InstanceHost, serving_options
     from ..setup.postgres import Cluster
 
     bound = {**binding(args.host, args.port), "workers": str(args.workers)}
     with Cluster.for_serving() as cluster:
         install_manager(cluster)
         refuse_taken_port(bound)
-        with Server("serve", serving_options(cluster, **bound), demo_keys()) as server, InstanceHost(server):
+        with FrontedServer("serve", serving_options(cluster, **bound), demo_keys()) as server, InstanceHost(server):
             say(f"Lokario answers on {home(server)} (log: {server.log}). Ctrl-C stops it.")
             return server.process.wait()

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 HELP = "play the main job on real servers, then serve the web client until Ctrl-C"
-NEEDS = {"python", "browser", "mail", "curl"}
+NEEDS = {"python", "browser", "mail", "curl", "front"}
 SET_UP_PHASES = 4
 
 
@@ -51,7 +51,8 @@ def tell_refusals(play, stage) -> None:
 
 def set_up(bound: dict[str, str], phases, servers: ExitStack):
     """Start PostgreSQL, the mail provider and the manager's server; return the stage."""
-    from lokario_cli.odoo_process import InstanceHost, Server, serving_options
+    from lokario_cli.front import FrontedServer
+    from lokario_cli.odoo_process import InstanceHost, serving_options
     from lokario_cli.setup.postgres import Cluster
 
     from ..demo.stage import Demo, demo_keys, found_company, install_manager, log_in, refuse_taken_port
@@ -76,7 +77,8 @@ def set_up(bound: dict[str, str], phases, servers: ExitStack):
             "SMTP_FROM_EMAIL": "noreply@lokario.test",
             "SMTP_ENCRYPTION": "none",
         }
-        server = servers.enter_context(Server("demo", serving_options(cluster, **bound), {**keys, **system_mail}))
+        options = serving_options(cluster, **bound)
+        server = servers.enter_context(FrontedServer("demo", options, {**keys, **system_mail}))
         host = servers.enter_context(InstanceHost(server))
         client = log_in(server, keys["ADMIN_PASSWORD"])
     stage = Demo(server, host, mail, provider, smtp, client, phases)

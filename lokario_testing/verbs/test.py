@@ -16,7 +16,7 @@ from lokario_cli.paths import ADDONS, ROOT, STATE
 
 HELP = "run all tests, or those of the named addons and paths"
 # Root's tests also meet a real Postfix and real judges of DNS and DKIM; other people's skip them, and say so.
-NEEDS = {"python", "browser", "mail"} | ({"postfix", "dns"} if os.getuid() == 0 else set())
+NEEDS = {"python", "browser", "mail", "front"} | ({"postfix", "dns"} if os.getuid() == 0 else set())
 PARALLEL = 2
 SECONDS = STATE / "test-seconds.json"
 SYSTEM = "tests/system"
