@@ -82,21 +82,21 @@ def _timed(environment, action):
 def _provision(environment, tools, template, name, password=None):
     options = environment.cluster.odoo_options()
     postgres = tools.postgres_admin.PostgresAdmin(options["db_host"], 0, options["db_user"])
-    mark = tools.postgres_admin.OwnerMark("bench", name)
+    tag = tools.postgres_admin.OwnershipTag("bench", name)
     password = password or tools.admin_credentials.FreshPassword()
-    postgres.clone_hidden(template, name, mark)
+    postgres.clone_hidden(template, name, tag)
     tools.filestore.Filestore(f"{environment.options()['data_dir']}/filestore").clone(template, name)
     with postgres.session(name) as connection:
-        secret = tools.scrubber.current_secret(connection)
-        with tools.armer.rehearsal(connection):
+        secret = tools.sanitizer.current_secret(connection)
+        with tools.neutralizer.rehearsal(connection):
             tools.neutralizer.neutralize(connection)
             tools.neutralizer.verify(connection)
-        tools.scrubber.scrub(connection)
-        tools.scrubber.verify(connection, secret)
-        tools.armer.postpone_due_jobs(connection)
+        tools.sanitizer.sanitize(connection)
+        tools.sanitizer.verify(connection, secret)
+        tools.customizer.postpone_due_jobs(connection)
         administrator = tools.admin_credentials.Administrator("a@client.test", "A", "a@client.test")
         tools.admin_credentials.write_administrator(connection, administrator, password.hash())
-    postgres.publish(name, mark)
+    postgres.publish(name, tag)
 
 
 def _duplicate(environment, source, name):
@@ -109,7 +109,7 @@ def _duplicate(environment, source, name):
 
 
 def _buttons(manager):
-    """From the click to "active", the proof included."""
+    """From the click to "active", the verification included."""
     waits, suspensions, returns = [], [], []
     for number in range(BUTTONS):
         instance = manager.create_instance(f"b{number:02}{uuid.uuid4().hex[:6]}")
@@ -124,7 +124,7 @@ def _buttons(manager):
         if number % 10 == 9:
             say(f"  {number + 1} instances provisioned")
     return [
-        Result(f"button to active with proof, p95 of {BUTTONS}", p95(waits), None, "ours <= 3"),
+        Result(f"button to active with verification, p95 of {BUTTONS}", p95(waits), None, "ours <= 3"),
         Result("suspend, slowest", max(suspensions), None, "ours <= 1"),
         Result("reactivate, slowest", max(returns), None, "ours <= 1"),
     ]
@@ -150,7 +150,7 @@ def _visit_copy(environment, manager, source):
         environment.cluster.psql(route, manager.manager, role="odoo")
         _warm_gate(manager, host)
         probe = tools.probe.Probe(("127.0.0.1", manager.server.port), host, timeout=120)
-        return seconds(lambda: probe.prove("admin", "admin"))
+        return seconds(lambda: probe.verify("admin", "admin"))
     finally:
         environment.cluster.psql(f"DELETE FROM lokario_gate_route WHERE host = '{host}'", manager.manager, role="odoo")
         environment.drop(name)

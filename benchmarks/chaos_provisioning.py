@@ -18,7 +18,7 @@ from lokario_testing.environments.databases import Databases, data_folder
 from lokario_testing.environments.provisioning import CronProcess, ProvisioningEnvironment
 
 POINTS = 20
-WORKERS = "2"  # as in production; one of them runs the job, the other answers its proof
+WORKERS = "2"  # as in production; one of them runs the job, the other answers its verification
 DARK_PROVISIONS = 30
 KILL_WITHIN = 2.2  # seconds after the click: the whole length of a provisioning
 SETTLE = 90  # seconds

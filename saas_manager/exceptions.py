@@ -22,15 +22,15 @@ class ServerUnreachable(SaasError):
     """PostgreSQL or the web server of a SaaS server does not answer: try again later."""
 
 
-class NotOurs(SaasError):
-    """The database does not carry this manager's ownership mark: never touch it."""
+class OwnershipError(SaasError):
+    """The database does not carry this manager's ownership tag: never touch it."""
 
 
 class Busy(SaasError):
     """Somebody else works on this instance at this moment: try again."""
 
 
-class DatabaseInTheWay(SaasError):
+class DatabaseExists(SaasError):
     """A database or folder of that name exists already and is not this instance's."""
 
 
@@ -38,7 +38,7 @@ class NotClean(SaasError):
     """Verification found something of the template that must not reach a client."""
 
 
-class ProbeFailed(SaasError):
+class VerificationFailed(SaasError):
     """The new instance did not answer as a working instance would."""
 
 

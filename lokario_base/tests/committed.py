@@ -79,7 +79,8 @@ def _closed(cr, name: str):
     odoo.sql_db.close_db(name)
     cr.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
     try:
-        cr.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [name])
+        sessions = "FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'"
+        cr.execute(f"SELECT pg_terminate_backend(pid, 5000) {sessions}", [name])
         yield
     finally:
         cr.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')

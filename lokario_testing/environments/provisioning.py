@@ -283,7 +283,6 @@ def instance_tools():
     from odoo.addons.saas_manager import tools
     from odoo.addons.saas_manager.tools import (  # noqa: F401
         admin_credentials,
-        armer,
         catalog,
         customizer,
         filestore,
@@ -291,7 +290,7 @@ def instance_tools():
         postgres_admin,
         probe,
         rules,
-        scrubber,
+        sanitizer,
     )  # fmt: skip
 
     return tools

@@ -12,7 +12,7 @@ UPDATE queue_job
    AND model_name IN ('saas.instance', 'saas.template');
 -- It logs in nowhere, and holds nobody's password.
 UPDATE saas_server SET db_password = NULL;
-UPDATE saas_instance SET pending_password = NULL;
+UPDATE saas_instance SET pending_password = NULL, tenant_password = NULL;
 -- The relays of the plans would let a copy send in the name of the original.
 UPDATE saas_plan
    SET relay_host = NULL, relay_user = NULL, relay_password = NULL;

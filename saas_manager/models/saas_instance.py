@@ -1,23 +1,63 @@
+import base64
+import dataclasses
+import logging
 import re
+import secrets
+import time
 import uuid
+from contextlib import ExitStack
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools.mail import email_normalize_all
 
-from odoo.addons.lokario_base.fields import Secret
+from odoo.addons.lokario_base.fields import Secret, get_vault
+from odoo.addons.lokario_base.identity import confirm_identity
+from odoo.addons.lokario_base.tools.transaction import LeaseLost
+from odoo.addons.queue_job.exception import RetryableJobError
 
-from ..const import MAIL_STATES, OPERATIONS, PROVISIONING_STEPS, STATES, TRANSITIONS
-from ..exceptions import InvalidName
-from ..tools import naming
+from ..const import (
+    ADMINISTRATORS,
+    BUS_TYPE,
+    EXPIRY_NOTICE,
+    MAIL_STATES,
+    OPERATION_MAILS,
+    OPERATION_SOURCES,
+    OPERATION_TARGETS,
+    PROBE_TIMEOUT,
+    PROVISIONING_STEPS,
+    STATES,
+    TRANSITIONS,
+)
+from ..exceptions import TECHNICAL, Busy, DatabaseExists, InvalidName, NotClean
+from ..tools import admin_credentials, customizer, naming, neutralizer, sanitizer
+from ..tools.admin_credentials import Administrator, FreshPassword
+from ..tools.customizer import Company
+from ..tools.instance_database import InstanceDatabase, Tenant
+
+_logger = logging.getLogger(__name__)
 
 # Only code of this process can name this object: a call from outside cannot move an instance's state.
 TRANSITION = object()
 GUARDED = {"state", "is_deployed", "uuid", "template_version", "pending_password", "credentials_email"}
-GUARDED |= {"operation", "operation_reason"}
+GUARDED |= {"operation", "operation_reason", "next_plan_id", "neutralized_changes", "expiry_notified_on"}
 GUARDED |= {"tenant_role", "tenant_password"}
 LOGIN = re.compile(r"[^\s,;]+")
 FIXED = {"subdomain", "server_id", "template_id", "admin_login", "protocol"}
+JOB_RETRY = 5  # seconds until another worker may take over an instance that is being worked on
+# What a step may fail with; anything else is logged with its traceback.
+EXPECTED = (UserError, *TECHNICAL)
+
+
+@dataclasses.dataclass
+class Run:
+    """What the steps of one provisioning hand to each other; lives in memory only."""
+
+    database: InstanceDatabase
+    password: FreshPassword
+    stack: ExitStack
+    connection: object = None
+    warnings: list = dataclasses.field(default_factory=list)
 
 
 class SaasInstance(models.Model):
@@ -28,7 +68,7 @@ class SaasInstance(models.Model):
         "mail.thread",
         "mail.activity.mixin",
         "lokario.secret.mixin",
-        "saas.transaction.mixin",
+        "saas.operation.mixin",
         "lokario.access.mixin",
     ]
     _description = "SaaS Instance"
@@ -93,15 +133,9 @@ class SaasInstance(models.Model):
         group_expand=True,
     )
     is_deployed = fields.Boolean("Has a Database", readonly=True, copy=False)
-    operation = fields.Selection(
-        OPERATIONS,
-        "Under Way",
-        readonly=True,
-        copy=False,
-        help="What has been begun; it is finished even after a crash.",
+    occupies_slot = fields.Boolean(
+        compute="_compute_occupies_slot", store=True, help="Counts against its server's limit."
     )
-    operation_reason = fields.Char(readonly=True, copy=False)
-    takes_place = fields.Boolean(compute="_compute_takes_place", store=True, help="Counts against its server's places.")
     template_version = fields.Integer(readonly=True, copy=False)
     error_message = fields.Text("Problem", readonly=True, copy=False)
     warning_message = fields.Text("Warning", readonly=True, copy=False)
@@ -113,10 +147,19 @@ class SaasInstance(models.Model):
     reactivation_date = fields.Datetime(readonly=True, copy=False)
     termination_date = fields.Datetime(readonly=True, copy=False)
     termination_reason = fields.Char(readonly=True, copy=False, tracking=True)
-    expiration_date = fields.Date(copy=False)
+    expiration_date = fields.Date(
+        copy=False, tracking=True, help="The client is warned a week before; the day after, the instance is suspended."
+    )
+    expiry_notified_on = fields.Date(readonly=True, copy=False, help="The expiration date that the client knows.")
+    conversion_date = fields.Datetime("Converted on", readonly=True, copy=False)
+    next_plan_id = fields.Many2one("saas.plan", readonly=True, copy=False, help="To which it is being converted.")
+    neutralized_changes = fields.Json(readonly=True, copy=False, groups="base.group_system")
     provision_seconds = fields.Float("Provisioning Time (s)", readonly=True, copy=False, aggregator="avg")
 
+    plan_purpose = fields.Selection(related="plan_id.purpose")
     credential_mode = fields.Selection(related="plan_id.credential_mode")
+    tenant_role = fields.Char("Database Role", readonly=True, copy=False)
+    tenant_password = Secret("Password of its Database Role", groups="base.group_system")
     pending_password = Secret("Password not yet sent", groups="base.group_system")
     admin_password = fields.Char(compute="_compute_credentials", help="For the mail templates only: never stored.")
     set_password_url = fields.Char(compute="_compute_credentials", help="For the mail templates only: never stored.")
@@ -143,12 +186,13 @@ class SaasInstance(models.Model):
 
     # === COMPUTE === #
 
-    @api.depends("plan_id")
+    @api.depends("plan_id", "partner_id.commercial_partner_id.country_id")
     def _compute_from_plan(self):
         for instance in self:
             plan = instance.plan_id if instance._is_open() else self.env["saas.plan"]
-            instance.template_id = plan.template_id or instance.template_id
-            instance.server_id = plan.server_id or plan.template_id.server_id or instance.server_id
+            template = plan._template_for(instance._client_country()) or plan.template_id
+            instance.template_id = template or instance.template_id
+            instance.server_id = plan.server_id or template.server_id or instance.server_id
 
     @api.depends("server_id")
     def _compute_protocol(self):
@@ -178,9 +222,9 @@ class SaasInstance(models.Model):
                 instance.admin_login = instance.admin_login  # of what exists it changes inside the instance only
 
     @api.depends("state", "is_deployed")
-    def _compute_takes_place(self):
+    def _compute_occupies_slot(self):
         for instance in self:
-            instance.takes_place = instance.is_deployed or instance.state in {"provisioning", "active", "suspended"}
+            instance.occupies_slot = instance.is_deployed or instance.state in {"provisioning", "active", "suspended"}
 
     @api.depends("attempt", "step_ids.state")
     def _compute_progress(self):
@@ -215,6 +259,9 @@ class SaasInstance(models.Model):
             self.name = self.partner_id.commercial_partner_id.name
 
     # === RULES === #
+
+    def _client_country(self):
+        return self.partner_id.commercial_partner_id.country_id
 
     def _is_open(self):
         """Whether nothing exists yet: the form still follows its client and plan."""
@@ -282,13 +329,15 @@ class SaasInstance(models.Model):
             raise UserError(self.env._("The address, server and template of an instance are fixed once it exists."))
         if "partner_id" in vals:
             self._check_transfer(vals["partner_id"])
-        if vals.get("active") is False and self.filtered("takes_place"):
-            raise UserError(self.env._("An instance that has a database stays in sight: delete the database first."))
+        if vals.get("active") is False and self.filtered("occupies_slot"):
+            raise UserError(
+                self.env._("An instance that has a database cannot be archived: delete the database first.")
+            )
         return super().write(vals)
 
     def _check_transfer(self, partner_id):
         moved = self.filtered(lambda instance: instance.is_deployed and instance.partner_id.id != partner_id)
-        if moved and not self._may_transfer():
+        if moved and not self._is_administrator():
             raise AccessError(self.env._("Only a SaaS administrator gives an existing instance to another client."))
 
     def _is_fixed(self, changed, vals):
@@ -303,18 +352,61 @@ class SaasInstance(models.Model):
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_deployed(self):
-        if self.filtered("takes_place"):
+        if self.filtered("occupies_slot"):
             raise UserError(self.env._("An instance that has a database is terminated, not deleted."))
 
-    def _set_state(self, state, **vals):
-        """The only door to another state; ``vals`` are written with it."""
+    # === STATE === #
+
+    def _set_provisioning(self):
+        self._transition("provisioning", error_message=False, warning_message=False, attempt=str(uuid.uuid4()))
+
+    def _set_active(self, run, seconds):
+        self._transition(
+            "active",
+            activation_date=fields.Datetime.now(),
+            provision_seconds=seconds,
+            template_version=self.template_id.version,
+            warning_message="\n".join(run.warnings) or False,
+        )
+        self.sudo()._set_guarded(pending_password=run.password.text, credentials_email=self.partner_id.email)
+
+    def _set_suspended(self):
+        if self.state != "suspended":
+            reason = self.operation_reason
+            self._transition("suspended", suspension_date=fields.Datetime.now(), suspension_reason=reason)
+
+    def _set_reactivated(self):
+        if self.state != "active":
+            self._transition("active", reactivation_date=fields.Datetime.now(), suspension_reason=False)
+
+    def _set_error(self, problem):
+        self._transition("error", error_message=problem)
+
+    def _set_terminated(self):
+        if self.state == "terminated":
+            return
+        self.sudo()._set_guarded(pending_password=False)
+        self._transition(
+            "terminated",
+            termination_date=fields.Datetime.now(),
+            termination_reason=self.operation_reason,
+            error_message=False,
+            warning_message=False,
+        )
+
+    def _transition(self, state, **vals):
+        """The only way to another state, for the methods above; ``vals`` are written with it."""
         for instance in self:
             if state not in TRANSITIONS[instance.state]:
                 raise UserError(instance._transition_problem(state))
         self._set_guarded(state=state, **vals)
 
+    def _set_deployed(self, deployed):
+        with self._own_transaction() as own:
+            own._set_guarded(is_deployed=deployed)
+
     def _set_guarded(self, **vals):
-        """Write what only the program writes, in the name of somebody who may change the instance."""
+        """Write what only the program writes, in the name of a user who may change the instance."""
         self.check_access("write")
         self.sudo().with_context(saas_transition=TRANSITION).write(vals)
 
@@ -324,3 +416,641 @@ class SaasInstance(models.Model):
             "“%(instance)s” is in state “%(from)s”: it cannot become “%(to)s”.",
             **{"instance": self.name, "from": labels[self.state], "to": labels[state]},
         )
+
+    def _problem_text(self, err):
+        return self.server_id._problem_text(err)
+
+    # === DATABASE, ROLE, ROUTE === #
+
+    def _database(self):
+        """This instance's database and files."""
+        server, tenant = self.server_id, None
+        if self.tenant_role:
+            tenant = Tenant(self.tenant_role, self.sudo()._reveal_secret__("tenant_password"), self.id)
+        return InstanceDatabase(
+            server._get_postgres__(),
+            self.database_name,
+            server._ownership_tag(self.uuid),
+            server._get_filestore__(),
+            server._get_homes__(),
+            tenant,
+        )
+
+    def _choose_role(self):
+        """Choose role and password with the request: the job, and whoever comes after a crash, find them."""
+        if not self.tenant_role:
+            role, password = f"tenant_{secrets.token_hex(6)}", secrets.token_urlsafe(32)
+            self.sudo()._set_guarded(tenant_role=role, tenant_password=password)
+            self.server_id._get_postgres__().close(self.env.cr.dbname)  # the manager's own stood open
+
+    def _route_sudo(self):
+        """This instance's route; the table is nobody's to edit by hand."""
+        return self.env["lokario.gate.route"].sudo().search([("instance_uuid", "=", self.uuid)])
+
+    def _route_values(self):
+        values = {"host": self.host, "database": self.database_name, "instance_uuid": self.uuid}
+        tenant = self._database().tenant
+        if not tenant:
+            return values
+        return values | {
+            "tenant_role": tenant.role,
+            "tenant_secret": get_vault().seal(tenant.password, f"lokario.gate.route/{self.database_name}"),
+            "tenant_uid": tenant.uid,
+            "idle_minutes": self.plan_id.idle_minutes,
+            "modules": ",".join(self.template_id._module_list()),
+        }
+
+    def _set_route(self, **vals):
+        """Make the address lead to the instance, or with the state "suspended" to a page."""
+        self._route_sudo().unlink()
+        self.env["lokario.gate.route"].sudo().create(self._route_values() | vals)
+
+    def _suspended_page(self):
+        """What visitors read meanwhile, besides the gate's own words."""
+        server = self.server_id
+        return {
+            "state": "suspended",
+            "message": server.suspension_message,
+            "contact": server.contact or self.company_id.email,
+        }
+
+    # === PROVISION === #
+
+    def action_provision_instance(self):
+        """Reserve a slot and queue the work; the form shows how it goes on."""
+        for instance in self:
+            instance._check_provisionable()
+            with instance._own_transaction() as own:
+                own._reserve()
+        return self._notification(
+            self.env._("Provisioning has started"),
+            self.env._("%s: you will see here when it is ready.", ", ".join(self.mapped("name"))),
+            "info",
+        )
+
+    def _check_provisionable(self):
+        """Refuse what cannot work, in a sentence, before anything is changed."""
+        self.ensure_one()
+        server, template = self.server_id, self.template_id
+        self.check_access("write")
+        self._check_startable()
+        if not self.partner_id.email:
+            raise UserError(
+                self.env._(
+                    "The client “%s” has no e-mail address: the credentials could not be sent.",
+                    self.partner_id.display_name,
+                )
+            )
+        self.plan_id._check_template(template, self._client_country())
+        if not template.is_template_ready:
+            raise UserError(self.env._("The template “%s” is not built yet: build it first.", template.name))
+        if server.state != "active":
+            raise UserError(self.env._("The server “%s” is not active: it takes no instances.", server.name))
+        if template.server_id != server:
+            raise UserError(self.env._("The template and the instance must be on the same server."))
+        self._check_subdomain()
+        server._check_answers()
+
+    def _check_startable(self):
+        """Refuse another state, and a database that a client has worked in: a failed termination may have left it."""
+        holds_data = self.is_deployed and self.activation_date
+        if self.operation:
+            raise UserError(self._problem_text(Busy(self.name)))
+        if self.state not in {"draft", "error"} or holds_data:
+            raise UserError(self._transition_problem("provisioning"))
+
+    def _reserve(self):
+        """Take a slot of the server and queue the job, or say that there is none.
+
+        With the table locked, two requests for the last slot cannot both count it as free.
+        """
+        self.env.cr.execute("SET LOCAL lock_timeout = '5s'")
+        self.env.cr.execute("LOCK TABLE saas_server IN SHARE ROW EXCLUSIVE MODE")
+        if not self.exists():
+            raise UserError(self.env._("Save the instance first."))
+        self._check_startable()
+        if self.server_id.free_slots < 1:
+            raise UserError(self.env._("The server “%s” is full: it has no free place.", self.server_id.name))
+        self._set_provisioning()
+        if self.server_id.isolation == "process":
+            self._choose_role()
+        self._queue_provisioning()
+
+    def _queue_provisioning(self):
+        self.with_delay(
+            channel="root.provision",
+            identity_key=f"saas.instance:provision:{self.uuid}:{self.attempt}",
+            description=f"Provision {self.database_name}",
+        )._job_provision()
+
+    def _job_provision(self):
+        """Provision, then mail the client. Runs as a queue job and may be run again at any point.
+
+        Its outcome is stored on the instance, never raised. A run that finds the half-done work of
+        a killed one removes it and starts afresh; the mail is never sent twice.
+        """
+        self.ensure_one()
+        try:
+            with self._alone() as worker:
+                if not worker:
+                    raise LeaseLost(self.uuid)
+                if self._committed(lambda own: own.state == "provisioning"):
+                    self._provision(worker)
+        except LeaseLost as err:
+            reason = "another worker has this instance"
+            raise RetryableJobError(reason, seconds=JOB_RETRY, ignore_retry=True) from err
+        # Also when the instance was suspended in the meantime, or when this is a second run.
+        if self._committed(lambda own: own.is_deployed and own.sudo().pending_password):
+            self._send_provisioning_email()
+            self._notify_outcome()
+        admin_credentials.RESERVE.refill()
+
+    def _provision(self, worker):
+        """Run the steps; on any failure remove every trace and record the reason.
+
+        A worker that has lost its lease leaves everything to its successor.
+        """
+        started = time.monotonic()
+        with ExitStack() as stack:
+            try:
+                self._close_interrupted_steps()
+                self._remove_leftovers()
+                run = Run(self._database(), admin_credentials.RESERVE.take(), stack)
+                for code, _label, method in PROVISIONING_STEPS:
+                    worker.renew()
+                    with self._step(code):
+                        getattr(self, method)(run)
+                worker.renew()
+                with self._own_transaction() as own:
+                    own._set_active(run, time.monotonic() - started)
+                    own._notify_progress()
+            except LeaseLost:
+                raise
+            except Exception as err:
+                level = logging.INFO if isinstance(err, EXPECTED) else logging.ERROR
+                _logger.log(level, "instance %s: provisioning failed", self.id, exc_info=level == logging.ERROR and err)
+                stack.close()
+                worker.renew()
+                with self._own_transaction() as own:  # what failed may be the job's own connection
+                    own._roll_back(err)
+
+    def _roll_back(self, err):
+        """Undo everything; what cannot be undone is said on the record."""
+        problem = self._problem_text(err)
+        try:
+            with self._step("rollback"):
+                self._remove_leftovers()
+        except EXPECTED as rollback_err:
+            problem += "\n" + self.env._("Undoing it failed too: %s", rollback_err)
+        with self._own_transaction() as own:
+            own._set_error(problem)
+            own.message_post(body=problem)
+            own._notify_progress()
+        self._notify_outcome()
+
+    def _close_interrupted_steps(self):
+        """Say in the journal what a killed run was doing."""
+        with self._own_transaction() as own:
+            running_sudo = own.sudo().step_ids.filtered(lambda step: step.state == "running")
+            running_sudo._set_failed(own.env._("Interrupted"))
+
+    def _remove_leftovers(self):
+        """Remove route, database and folder of this instance, if any are there and ours."""
+        with self._own_transaction() as own:
+            own._route_sudo().unlink()
+        self._delete_database()
+
+    def _delete_database(self):
+        """Drop the database and its files, if they are there and this instance's.
+
+        Done again after an interruption it finishes what is left.
+        """
+        self.ensure_one()
+        with self._own_transaction() as own:
+            if not own.is_deployed:
+                return
+            # `is_deployed` is our written intent to create this very name: that settles a crash
+            # between CREATE DATABASE and the ownership tag.
+            unmarked_is_ours = own.state == "provisioning"
+        self._database().drop(unmarked_is_ours)
+        self._set_deployed(False)
+
+    # === STEPS OF A PROVISIONING: const.PROVISIONING_STEPS === #
+
+    def _clone_template_database(self, run):
+        """Copy the sealed template, invisible to every web request and cron, and its files."""
+        self._set_deployed(True)  # the intent: from now on there may be a database of ours
+        try:
+            run.database.clone(self.template_id.template_db)
+        except DatabaseExists:
+            self._set_deployed(False)  # it is another owner's, and stays
+            raise
+        run.connection = run.stack.enter_context(run.database.manager_session())
+
+    def _neutralize_database(self, run):
+        """Take out what is the template's and verify it; a production copy is else exactly the template."""
+        connection, secret = run.connection, sanitizer.current_secret(run.connection)
+        if self.plan_id.purpose == "production":
+            with neutralizer.rehearsal(connection):
+                self._neutralize(connection)
+            customizer.postpone_due_jobs(connection)
+        else:
+            changes = neutralizer.recorded(connection, lambda: self._neutralize(connection))
+            with self._own_transaction() as own:
+                own.sudo()._set_guarded(neutralized_changes=changes)
+        removed = sanitizer.sanitize(connection)
+        sanitizer.verify(connection, secret)
+        if removed:
+            run.warnings.append(
+                self.env._("Parameters of the template that looked secret were removed: %s", ", ".join(removed))
+            )
+
+    def _neutralize(self, connection):
+        """Run every module's `neutralize.sql`; a failure that is not waived stops the provisioning."""
+        waived = {name.strip() for name in (self.template_id.waived_modules or "").split(",")}
+        failures = [failure for failure in neutralizer.neutralize(connection) if failure.module not in waived]
+        if failures:
+            raise NotClean("; ".join(f"{failure.module}: {failure.error}" for failure in failures))
+        neutralizer.verify(connection)
+
+    def _customize_instance(self, run):
+        """Make the company the client's; its own address and outgoing server."""
+        missing = customizer.write_company(run.connection, self._company_values())
+        if missing:
+            run.warnings.append(self.env._("The template does not offer: %s", ", ".join(missing)))
+        image = self.partner_id.commercial_partner_id.image_1920
+        if image:
+            customizer.write_logo(run.connection, base64.b64decode(image), run.database.folder)
+        relay = self.plan_id._relay__()
+        if relay:
+            customizer.write_relay(run.connection, relay)
+        elif self.plan_id.purpose == "production":
+            run.warnings.append(
+                self.env._("The plan has no outgoing mail server: this instance cannot send e-mail yet.")
+            )
+
+    def _company_values(self):
+        partner = self.partner_id.commercial_partner_id
+        return Company(
+            name=partner.name or self.name,
+            email=partner.email or self.partner_id.email,
+            phone=partner.phone or "",
+            vat=partner.vat or "",
+            website=partner.website or "",
+            street=partner.street or "",
+            street2=partner.street2 or "",
+            city=partner.city or "",
+            zip=partner.zip or "",
+            country_code=partner.country_id.code or "",
+            state_code=partner.state_id.code or "",
+            currency=partner.country_id.currency_id.name or self.company_id.currency_id.name,
+            lang=self.partner_id.lang or "",
+            tz=self.partner_id.tz or "",
+        )
+
+    def _create_client_admin(self, run):
+        """Give the template's administrator the client's name, login and password."""
+        partner = self.partner_id
+        administrator = Administrator(
+            login=self.admin_login,
+            name=partner.name,
+            email=(email_normalize_all(partner.email) or [partner.email])[0],
+            lang=partner.lang or "",
+            tz=partner.tz or "",
+        )
+        admin_credentials.write_administrator(run.connection, administrator, run.password.hash())
+
+    def _configure_subdomain(self, run):
+        """Publish: from here on the address leads to the instance."""
+        customizer.write_address(run.connection, self.url)
+        run.database.hand_over(run.connection)
+        run.stack.close()  # commits what was done inside
+        with self._own_transaction() as own:
+            own._set_route()
+        run.database.open()
+
+    def _verify_instance(self, run):
+        """Log in through the public name, open the web client, load an asset; leave no trace of it."""
+        with self.server_id._get_probe__(self.host, timeout=PROBE_TIMEOUT) as probe:
+            probe.verify(self.admin_login, run.password.text)
+        with run.database.session() as connection:
+            admin_credentials.forget_visits(connection)
+
+    # === SUSPEND, REACTIVATE, TERMINATE, ISOLATE, CONVERT === #
+
+    def action_suspend(self, reason=None):
+        """Cut the access of people, programs and scheduled actions within a second.
+
+        :param str reason: for the journal and, if the template says so, the client
+        """
+        for instance in self:
+            instance._request("suspend", reason)
+        return self._outcome_notification(self.env._("Access is cut"))
+
+    def action_reactivate(self):
+        """Give the access back within a second."""
+        for instance in self:
+            instance._request("reactivate")
+        return self._outcome_notification(self.env._("Access is open again"))
+
+    def action_terminate(self, reason=None):
+        """Delete the database for good. For SaaS administrators only."""
+        self._check_administrator(self.env._("Only a SaaS administrator may terminate an instance."))
+        for instance in self:
+            instance._request("terminate", reason)
+        return self._outcome_notification(self.env._("The database is deleted"))
+
+    def action_isolate(self):
+        """Give an instance of the shared process a process, a role and a folder of its own. For SaaS administrators."""
+        self._check_administrator(self.env._("Only a SaaS administrator may move an instance."))
+        for instance in self:
+            instance._check_isolatable()
+            instance._request("isolate")
+        return self._notification(
+            self.env._("Done"), self.env._("%s: a process of its own.", ", ".join(self.mapped("name"))), "success"
+        )
+
+    def action_convert(self, plan_id):
+        """Make a trial or staging instance one of a production plan: what its neutralization changed is undone."""
+        plan = self.env["saas.plan"].browse(plan_id)
+        for instance in self:
+            instance._check_convertible(plan)
+            instance._request("convert", next_plan_id=plan.id)
+        return self._outcome_notification(self.env._("Now in production"))
+
+    def _check_isolatable(self):
+        """Refuse what cannot work, before visitors are kept out."""
+        server = self.server_id
+        if server.isolation != "process":
+            raise UserError(
+                self.env._("Choose “A process and role for each instance” on the server “%s” first.", server.name)
+            )
+        server._check_answers()
+        database = self._database()
+        with database.manager_session() as connection:
+            if database.postgres.is_closed(connection):
+                return
+        raise UserError(
+            self.env._(
+                "“%s” was made before instances had roles: let a superuser of its PostgreSQL run "
+                "deploy/postgresql_catalogues.sql in it first.",
+                self.database_name,
+            )
+        )
+
+    def _check_administrator(self, refusal):
+        if not self._is_administrator():
+            raise AccessError(refusal)
+
+    def _is_administrator(self):
+        return self.env.su or self.env.user.has_group(ADMINISTRATORS)
+
+    def _check_convertible(self, plan):
+        plan.check_access("read")
+        if plan.purpose != "production" or self.plan_id.purpose == "production":
+            raise UserError(self.env._("A trial or staging instance is converted to a production plan."))
+        if not self.sudo().neutralized_changes:
+            raise UserError(
+                self.env._("What was switched off in “%s” has not been recorded: provision a new instance.", self.name)
+            )
+
+    def _check_operation(self, code):
+        """Refuse what the table of transitions does not allow; what was begun may be asked for again."""
+        if self.operation == code:
+            return
+        if self.operation:
+            raise UserError(self._problem_text(Busy(self.name)))
+        if code == "isolate" and self.tenant_role:
+            raise UserError(self.env._("“%s” has a process and role of its own already.", self.name))
+        target = OPERATION_TARGETS.get(code)
+        if self.state not in OPERATION_SOURCES.get(code, {self.state}) or (
+            target and target not in TRANSITIONS[self.state]
+        ):
+            raise UserError(self._transition_problem(target or "active"))
+
+    def _finish_operation(self, code):
+        """Mail what has happened, to nobody about what never lived."""
+        if code in OPERATION_MAILS and self._committed(lambda own: bool(own.activation_date)):
+            self._send_lifecycle_email(OPERATION_MAILS[code])
+
+    def _suspend(self):
+        with self._own_transaction() as own:
+            own._set_suspended()
+            own._set_route(**own._suspended_page())
+            own._notify_progress()
+        self._database().close()
+
+    def _reactivate(self):
+        self._database().open()
+        with self._own_transaction() as own:
+            own._set_reactivated()
+            own._set_route()
+            own._notify_progress()
+
+    def _terminate(self):
+        try:
+            self._remove_leftovers()
+        except TECHNICAL as err:
+            with self._own_transaction() as own:
+                own._set_error(own._problem_text(err))
+            raise
+        with self._own_transaction() as own:
+            own._set_terminated()
+            own._notify_progress()
+
+    def _isolate(self):
+        if not self._committed(lambda own: own._route_sudo().tenant_role):
+            with self._own_transaction() as own:
+                own._route_sudo().write(own._suspended_page())
+                own._choose_role()
+                database = own._database()
+            database.isolate()
+        self._reopen()  # from here on its client works in its own folder: the old one is never copied again
+        self._database().filestore.remove(self.database_name)
+
+    def _convert(self):
+        with self._own_transaction() as own:
+            own._route_sudo().write(own._suspended_page())
+        plan = self.env["saas.plan"].browse(self._committed(lambda own: own.next_plan_id.id))
+        database, changes = self._database(), self.sudo().neutralized_changes
+        database.close()
+        database.open()
+        with database.session() as connection:
+            if neutralizer.is_neutralized(connection):
+                neutralizer.restore(connection, changes)
+                customizer.postpone_due_jobs(connection)
+                if relay := plan._relay__():
+                    customizer.write_relay(connection, relay)
+        with self._own_transaction() as own:
+            own.sudo()._set_guarded(plan_id=plan.id, neutralized_changes=False, conversion_date=fields.Datetime.now())
+        self._reopen()
+
+    def _reopen(self):
+        """Let visitors in again after work on the database, unless the instance is suspended."""
+        with self._own_transaction() as own:
+            is_suspended, database = own.state == "suspended", own._database()
+            own._set_route(**(own._suspended_page() if is_suspended else {}))
+            own._notify_progress()
+        if is_suspended:
+            database.close()
+        else:
+            database.open()
+
+    # === EXPIRY AND WHAT WAS INTERRUPTED === #
+
+    def _cron_expiry(self):
+        """Warn clients of instances that expire within a week; suspend those that have expired."""
+        today = fields.Date.context_today(self)
+        dated = self.search([("state", "=", "active"), ("expiration_date", "<=", today + EXPIRY_NOTICE)])
+        self.env["ir.cron"]._commit_progress(remaining=len(dated))
+        for instance in dated:
+            if instance.expiration_date < today:
+                instance._expire()
+            elif instance.expiry_notified_on != instance.expiration_date:
+                instance._warn_of_expiry()
+            if not self.env["ir.cron"]._commit_progress(1):
+                break
+
+    def _expire(self):
+        try:
+            self._request("suspend", self.env._("It expired on %s.", self.expiration_date))
+        except UserError as err:  # the next one is not kept waiting; the job tries again
+            _logger.info("instance %s: not suspended at its expiry: %s", self.id, err)
+
+    def _warn_of_expiry(self):
+        with self._own_transaction() as own:
+            own._set_guarded(expiry_notified_on=own.expiration_date)
+        self._send_lifecycle_email("expiring")
+
+    def _cron_resume(self):
+        """Queue again what was begun and has no job any more; one that is still there is not doubled."""
+        for instance in self.search([("state", "=", "provisioning")]):
+            instance._queue_provisioning()
+        for instance in self.search([("operation", "!=", False)]):
+            instance._queue_resumption()
+
+    # === CREDENTIALS === #
+
+    @confirm_identity
+    def action_send_credentials(self):
+        """Issue a new password or link, and send it; the old password stops working."""
+        self.check_access("write")
+        for instance in self:
+            instance._check_credentials_recipient()
+            if instance.state != "active":
+                raise UserError(self.env._("Only an active instance can be given new credentials."))
+            with instance._operation("credentials"):
+                instance._renew_password()
+            instance._log_credentials()
+            instance._send_provisioning_email()
+        return self._outcome_notification(self.env._("New credentials were issued"))
+
+    def _check_credentials_recipient(self):
+        """Credentials go to the client, at the address, that the instance was made for; an administrator moves them."""
+        if self.credentials_email == self.partner_id.email or self._is_administrator():
+            return
+        raise AccessError(
+            self.env._(
+                "The instance was made for %(first)s, and its client's address is %(now)s today. "
+                "Ask a SaaS administrator to send the credentials there.",
+                first=self.credentials_email or "?",
+                now=self.partner_id.email or "?",
+            )
+        )
+
+    def _log_credentials(self):
+        with self._own_transaction() as own:
+            own._set_guarded(credentials_email=own.partner_id.email)
+            own.message_post(body=own.env._("%s issued new credentials.", own.env.user.name))
+
+    def _renew_password(self):
+        password = admin_credentials.RESERVE.take()
+        with self._own_transaction() as own:
+            own._set_guarded(attempt=str(uuid.uuid4()))
+            own.sudo()._set_guarded(pending_password=password.text)
+        with self._database().session() as connection:
+            admin_credentials.set_password(connection, password.hash())
+
+    # === MAILS: saas.instance.mail === #
+
+    def _send_provisioning_email(self):
+        """Send the address, login and password (or link) of the new instance to the client."""
+        return self._send_lifecycle_email("provisioned")
+
+    def _send_suspension_email(self):
+        """Tell the client that the access is cut."""
+        return self._send_lifecycle_email("suspended")
+
+    def _send_reactivation_email(self):
+        """Tell the client that the access is open again."""
+        return self._send_lifecycle_email("reactivated")
+
+    def _send_termination_email(self):
+        """Confirm to the client that the database is deleted."""
+        return self._send_lifecycle_email("terminated")
+
+    def _send_lifecycle_email(self, kind):
+        self.ensure_one()
+        return self.env["saas.instance.mail"]._send(self, kind)
+
+    def action_retry_mail(self):
+        """Send the last mail again, if it has failed or if it is unknown whether it has left."""
+        self.check_access("write")
+        for instance in self:
+            self.env["saas.instance.mail"]._send_again(instance)
+        return self._outcome_notification(self.env._("The mail was sent again"))
+
+    def _cron_retry_mails(self):
+        self.env["saas.instance.mail"]._retry_failed()
+
+    # === NOTIFICATIONS === #
+
+    def _step(self, code):
+        return self.env["saas.instance.step"]._journal(self, code)
+
+    def _notification(self, title, message, kind):
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "title": title,
+                "message": message,
+                "type": kind,
+                "sticky": kind == "danger",
+                "next": {"type": "ir.actions.act_window_close"},
+            },
+        }
+
+    def _outcome_notification(self, title):
+        """What was done, and what became of the mail."""
+        with self._own_transaction() as own:
+            lines = [f"{instance.name}: {instance._mail_sentence()}" for instance in own]
+            all_sent = set(own.filtered("activation_date").mapped("mail_state")) <= {"sent"}
+        return self._notification(title, "\n".join(lines), "success" if all_sent else "warning")
+
+    def _mail_sentence(self):
+        if not self.activation_date:
+            return self.env._("The client has never been told of it, and is not now.")
+        if self.mail_state == "sent":
+            return self.env._("The e-mail to %s has been sent.", self.partner_id.email)
+        return self.env._("No e-mail could be sent (%s).", self.mail_problem or self.env._("unknown reason"))
+
+    def _notify_outcome(self):
+        """Pop up the end of a provisioning for the user who started it."""
+        with self._own_transaction() as own:
+            if own.state == "active":
+                title = own.env._("%(name)s is now active at %(url)s", name=own.name, url=own.url)
+                message = own._mail_sentence()
+                kind = "success" if own.mail_state == "sent" else "warning"
+            else:
+                title, message, kind = own.env._("%s could not be provisioned", own.name), own.error_message, "danger"
+            own.env.user._bus_send(
+                "simple_notification",
+                {"title": title, "message": message, "type": kind, "sticky": kind == "danger"},
+            )
+            own._notify_progress()
+
+    def _notify_progress(self):
+        """Make open forms of this instance show its new state."""
+        group = self.env.ref("saas_manager.group_saas_manager_user")
+        group._bus_send(BUS_TYPE, {"model": self._name, "id": self.id})

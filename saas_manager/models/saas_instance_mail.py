@@ -1,6 +1,17 @@
-from odoo import fields, models
+import logging
 
-from ..const import MAIL_KINDS, MAIL_STATES
+from odoo import fields, models
+from odoo.exceptions import UserError
+from odoo.tools.mail import email_normalize_all
+
+from ..const import MAIL_ATTEMPTS, MAIL_KINDS, MAIL_STATES, MAIL_TEMPLATES
+from ..exceptions import SaasError
+from ..tools import admin_credentials
+from ..tools.admin_credentials import MailCredentials
+
+_logger = logging.getLogger(__name__)
+
+LEFT = ("sending", "sent", "unknown")  # states of a mail that is not sent again for the same occasion
 
 
 class SaasInstanceMail(models.Model):
@@ -30,3 +41,155 @@ class SaasInstanceMail(models.Model):
     _occasion_uniq = models.UniqueIndex(
         "(instance_id, occasion) WHERE state IN ('sending', 'sent', 'unknown')", "This mail has left already."
     )
+
+    def _send(self, instance, kind):
+        """Send one mail about ``instance`` now; whatever happens is written down, nothing is raised.
+
+        :return: whether the mail server has taken it
+        """
+        with instance._own_transaction() as own:
+            attempt_id = own.env["saas.instance.mail"]._open(own, kind)
+        if not attempt_id:
+            return False
+        with instance._own_transaction() as own:
+            return own.env["saas.instance.mail"].sudo().browse(attempt_id)._try()
+
+    def _open(self, instance, kind):
+        """Write down that a mail is about to leave; None when it may have left already."""
+        occasion = f"{kind}:{instance.attempt or instance.uuid}:{self._occasion_date(instance, kind)}"
+        mails_sudo = self.sudo()
+        earlier = mails_sudo.search([("instance_id", "=", instance.id), ("occasion", "=", occasion)])
+        interrupted = earlier.filtered(lambda mail: mail.state == "sending")
+        if interrupted:
+            problem = self.env._("Interrupted: the mail may have been sent. Send it again if the client has none.")
+            interrupted._set_unknown(problem)
+            interrupted[:1]._log()
+            return None
+        if earlier.filtered(lambda mail: mail.state in LEFT):
+            return None
+        template = self.env.ref(MAIL_TEMPLATES[kind], raise_if_not_found=False)
+        values = {"instance_id": instance.id, "kind": kind, "occasion": occasion}
+        values |= {"email_to": self._recipient(instance, kind), "template_id": template and template.id}
+        return mails_sudo.create(values).id
+
+    def _recipient(self, instance, kind):
+        """The client's address; one alone for credentials, also of a client who has several."""
+        addresses = email_normalize_all(instance.partner_id.email) if kind == "provisioned" else []
+        return addresses[0] if addresses else instance.partner_id.email
+
+    def _occasion_date(self, instance, kind):
+        dates = {
+            "suspended": instance.suspension_date,
+            "reactivated": instance.reactivation_date,
+            "terminated": instance.termination_date,
+            "expiring": instance.expiration_date,
+            "converted": instance.conversion_date,
+        }
+        return dates.get(kind) or ""
+
+    def _try(self):
+        """Render and send; the rendered mail exists only inside this transaction."""
+        if not self.template_id:
+            self._set_failed(self.env._("The mail template is missing."))
+        elif not self.email_to:
+            self._set_skipped(self.env._("The client has no e-mail address."))
+        else:
+            self._render_and_send()
+        self._log()
+        return self.state == "sent"
+
+    def _render_and_send(self):
+        try:
+            template_sudo = self.template_id.sudo().with_context(**self._context_of_template())
+            with self.env.cr.savepoint():  # a template that somebody broke must not undo the record of it
+                mail_id = template_sudo.send_mail(
+                    self.instance_id.id, force_send=True, raise_exception=False, email_values=self._values()
+                )
+        except (SaasError, UserError, ValueError) as err:
+            self._set_failed(str(err).strip().splitlines()[0])
+            return
+        mail_sudo = self.env["mail.mail"].sudo().browse(mail_id)
+        self.message_id = mail_sudo.message_id
+        if mail_sudo.state == "sent":
+            self._set_sent()
+        else:
+            self._set_failed(mail_sudo.failure_reason or mail_sudo.failure_type or mail_sudo.state)
+        mail_sudo.unlink()
+
+    def _set_sent(self):
+        self.write({"state": "sent", "reason": False})
+        if self.kind == "provisioned":
+            self.instance_id.sudo()._set_guarded(pending_password=False)
+
+    def _set_unknown(self, reason):
+        self.write({"state": "unknown", "reason": reason})
+
+    def _set_skipped(self, reason):
+        self.write({"state": "skipped", "reason": reason})
+
+    def _set_failed(self, reason):
+        self.write({"state": "failed", "reason": reason})
+
+    def _values(self):
+        """The client and nobody else, whatever recipients somebody gave the template: the mail holds credentials."""
+        return {"auto_delete": False, "email_to": self.email_to, "email_cc": False, "recipient_ids": []}
+
+    def _context_of_template(self):
+        """What the template may show besides the record: credentials, in no other place than here."""
+        if self.kind != "provisioned":
+            return {}
+        instance = self.instance_id
+        password = instance.sudo()._reveal_secret__("pending_password")
+        if not password:
+            raise SaasError(self.env._("The password is no longer known: send new credentials."))
+        if instance.credential_mode == "password":
+            return {"saas_credentials": MailCredentials(password=password)}
+        with instance._database().session() as connection:
+            token = admin_credentials.reset_token(connection, instance.plan_id.link_validity)
+        return {"saas_credentials": MailCredentials(url=f"{instance.url}/web/reset_password?token={token}")}
+
+    def _log(self):
+        """Say in the log and in the chatter what became of the mail."""
+        instance = self.instance_id
+        outcome = dict(self._fields["state"]._description_selection(self.env))[self.state]
+        reason = f" ({self.reason})" if self.reason else ""
+        _logger.info(
+            "instance %s: mail %s (template %s, %s) to partner %s: %s%s",
+            *(instance.id, self.kind, self.template_id.id, self.message_id or "no Message-ID"),
+            *(instance.partner_id.id, self.state, reason),
+        )
+        instance.message_post(
+            body=self.env._(
+                "Mail “%(mail)s” to %(to)s: %(outcome)s%(reason)s",
+                mail=self.template_id.name or self.kind,
+                to=self.email_to or "?",
+                outcome=outcome,
+                reason=reason,
+            )
+        )
+
+    def _send_again(self, instance):
+        """Send the last mail again, because a person says so."""
+        last = instance.mail_ids.sorted("id")[-1:]
+        if last.kind == "provisioned":
+            instance._check_credentials_recipient()
+        if last.state not in {"failed", "skipped", "unknown"}:
+            raise UserError(self.env._("The last mail has not failed."))
+        if last.state == "unknown":
+            last.sudo()._set_failed(self.env._("Unknown; sent again by hand."))
+        self._send(instance, last.kind)
+
+    def _retry_failed(self):
+        """Try failed mails again, a few times."""
+        failed = self.env["saas.instance"].search([("mail_state", "=", "failed"), ("state", "!=", "error")])
+        due = failed.filtered(lambda instance: len(self._last_tries(instance)) < MAIL_ATTEMPTS)
+        self.env["ir.cron"]._commit_progress(remaining=len(due))
+        for instance in due:
+            self._send(instance, self._last_tries(instance)[-1:].kind)
+            if not self.env["ir.cron"]._commit_progress(1):
+                break
+
+    def _last_tries(self, instance):
+        """The attempts at the newest mail, oldest first."""
+        mails = instance.mail_ids.sorted("id")
+        return mails.filtered(lambda mail: mail.occasion == mails[-1:].occasion)

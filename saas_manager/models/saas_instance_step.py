@@ -1,3 +1,6 @@
+import time
+from contextlib import contextmanager
+
 from odoo import api, fields, models
 
 from ..const import STEP_CODES
@@ -22,6 +25,37 @@ class SaasInstanceStep(models.Model):
     date_start = fields.Datetime("Start", default=fields.Datetime.now, required=True)
     duration = fields.Float("Seconds", digits=(10, 3), aggregator="avg")
     message = fields.Char("Outcome")
+
+    @contextmanager
+    def _journal(self, instance, code):
+        """Journal what the block does to ``instance``: a row before it, its outcome after, each at once."""
+        with instance._own_transaction() as own:
+            values = {"instance_id": own.id, "attempt": own.attempt or own.uuid, "code": code}
+            step_id = own.env["saas.instance.step"].sudo().create(values).id
+            own._notify_progress()
+        started = time.monotonic()
+        try:
+            yield
+        except Exception as err:
+            with self._ending(instance, step_id, started) as step:
+                step._set_failed(instance._problem_text(err))
+            raise
+        with self._ending(instance, step_id, started) as step:
+            step._set_done()
+
+    @contextmanager
+    def _ending(self, instance, step_id, started):
+        with instance._own_transaction() as own:
+            step = own.env["saas.instance.step"].sudo().browse(step_id)
+            step.duration = time.monotonic() - started
+            yield step
+            own._notify_progress()
+
+    def _set_done(self):
+        self.state = "done"
+
+    def _set_failed(self, message):
+        self.write({"state": "failed", "message": message})
 
     @api.autovacuum
     def _gc_old_steps(self):

@@ -1,4 +1,5 @@
 from odoo import fields, models
+from odoo.exceptions import UserError
 
 from odoo.addons.lokario_base.fields import Secret
 
@@ -20,6 +21,11 @@ class SaasPlan(models.Model):
     currency_id = fields.Many2one("res.currency", default=lambda self: self.env.company.currency_id, required=True)
     price = fields.Monetary("Price per Month")
     template_id = fields.Many2one("saas.template", help="Proposed for new instances of this plan.")
+    country_template_ids = fields.Many2many(
+        "saas.template",
+        string="Templates of other Countries",
+        help="A client gets the template of his country: it decides chart of accounts, taxes and fiscal country.",
+    )
     server_id = fields.Many2one("saas.server", help="Proposed for new instances of this plan.")
     purpose = fields.Selection(
         [("production", "Production"), ("staging", "Staging or trial")],
@@ -72,6 +78,31 @@ class SaasPlan(models.Model):
         )
         for plan in self:
             plan.instance_count = counts.get(plan, 0)
+
+    def _template_for(self, country):
+        """The template for a client of ``country``; an empty record when the plan has none for it."""
+        templates = (self.template_id | self.country_template_ids).filtered("active")
+        if not country:
+            return self.template_id
+        exact = templates.filtered(lambda template: template.country_id == country)
+        return exact[:1] or templates.filtered(lambda template: not template.country_id)[:1]
+
+    def _check_template(self, template, country):
+        """Refuse a template of another country than the client's; a template without a country fits everywhere."""
+        if not country or not template.country_id or template.country_id == country:
+            return
+        countries = (self.template_id | self.country_template_ids).country_id.mapped("name")
+        raise UserError(
+            self.env._(
+                "The template “%(template)s” is made for %(made_for)s, the client is in %(country)s. "
+                "The plan “%(plan)s” has templates for: %(countries)s.",
+                template=template.name,
+                made_for=template.country_id.name,
+                country=country.name,
+                plan=self.name,
+                countries=", ".join(sorted(countries)),
+            )
+        )
 
     def _relay__(self):
         """The outgoing server that this plan's instances get, or None: nothing leaves a staging instance."""

@@ -13,17 +13,17 @@ from ..exceptions import (
     TECHNICAL,
     BuildFailed,
     Busy,
-    DatabaseInTheWay,
+    DatabaseExists,
     InvalidName,
     NotClean,
-    NotOurs,
-    ProbeFailed,
+    OwnershipError,
     ServerUnreachable,
+    VerificationFailed,
 )
 from ..tools import naming
 from ..tools.filestore import Filestore, Homes
 from ..tools.loopback import serving
-from ..tools.postgres_admin import CLUSTER, OwnerMark, PostgresAdmin
+from ..tools.postgres_admin import CLUSTER, OwnershipTag, PostgresAdmin
 from ..tools.probe import Probe
 
 MANAGER_PARAMETER = "saas.manager_uuid"
@@ -48,7 +48,7 @@ class SaasServer(models.Model):
         tracking=True,
         help="Only an active server takes new instances; those it has keep running in maintenance.",
     )
-    max_instances = fields.Integer("Places", default=100, required=True, tracking=True)
+    max_instances = fields.Integer("Slots", default=100, required=True, tracking=True)
     base_domain = fields.Char(
         required=True,
         default=lambda self: self._parameter("saas.base_domain", "localhost"),
@@ -92,16 +92,16 @@ class SaasServer(models.Model):
         "newer) prepared by deploy/postgresql.sql. With one process for all, whoever administers an instance can reach "
         "the others.",
     )
-    http_host = fields.Char("Odoo Host", help="Where the proof of a new instance connects. Empty: this Odoo.")
-    http_port = fields.Integer("Odoo Port", help="0: the job that makes the instance serves the proof itself.")
+    http_host = fields.Char("Odoo Host", help="Where the verification of a new instance connects. Empty: this Odoo.")
+    http_port = fields.Integer("Odoo Port", help="0: the job that makes the instance serves the verification itself.")
 
     instance_ids = fields.One2many("saas.instance", "server_id")
-    used_places = fields.Integer(compute="_compute_capacity")
-    free_places = fields.Integer(compute="_compute_capacity")
+    used_slots = fields.Integer(compute="_compute_capacity")
+    free_slots = fields.Integer(compute="_compute_capacity")
     available_capacity = fields.Float("Free (%)", compute="_compute_capacity")
 
     _max_instances_positive = models.Constraint(
-        "CHECK(max_instances >= 0)", "A server cannot have a negative number of places."
+        "CHECK(max_instances >= 0)", "A server cannot have a negative number of slots."
     )
 
     def init(self):
@@ -121,13 +121,13 @@ class SaasServer(models.Model):
         counts = dict(
             self.env["saas.instance"]
             .sudo()
-            ._read_group([("server_id", "in", self.ids), ("takes_place", "=", True)], ["server_id"], ["__count"])
+            ._read_group([("server_id", "in", self.ids), ("occupies_slot", "=", True)], ["server_id"], ["__count"])
         )
         for server in self:
-            server.used_places = counts.get(server, 0)
-            server.free_places = max(0, server.max_instances - server.used_places)
+            server.used_slots = counts.get(server, 0)
+            server.free_slots = max(0, server.max_instances - server.used_slots)
             server.available_capacity = (
-                100.0 * server.free_places / server.max_instances if server.max_instances else 0.0
+                100.0 * server.free_slots / server.max_instances if server.max_instances else 0.0
             )
 
     @api.constrains("database_prefix", "base_domain")
@@ -146,7 +146,7 @@ class SaasServer(models.Model):
 
     def write(self, vals):
         frozen = {"database_prefix", "base_domain", "db_host", "db_port"} & vals.keys()
-        if frozen and self.sudo().instance_ids.filtered("takes_place"):
+        if frozen and self.sudo().instance_ids.filtered("occupies_slot"):
             raise UserError(self.env._("This server has instances: its names and its database server are fixed."))
         return super().write(vals)
 
@@ -157,10 +157,16 @@ class SaasServer(models.Model):
         self.check_access("write")
         for server in self:
             server._check_answers()
-        self.state = "active"
+        self._set_active()
 
     def action_maintenance(self):
         """Take no more instances; those that are there keep running."""
+        self._set_maintenance()
+
+    def _set_active(self):
+        self.state = "active"
+
+    def _set_maintenance(self):
         self.state = "maintenance"
 
     def _check_answers(self):
@@ -210,10 +216,12 @@ class SaasServer(models.Model):
             UserError: str(err),
             Busy: self.env._("“%s” is being worked on: try again in a moment.", err),
             NotClean: self.env._("The copy was not clean and has been removed: %s", err),
-            DatabaseInTheWay: self.env._("“%s” exists already and does not belong to this instance.", err),
-            NotOurs: self.env._("The database “%s” does not belong to this manager: nothing was changed in it.", err),
+            DatabaseExists: self.env._("“%s” exists already and does not belong to this instance.", err),
+            OwnershipError: self.env._(
+                "The database “%s” does not belong to this manager: nothing was changed in it.", err
+            ),
             ServerUnreachable: self.env._("The server does not answer: %s", err),
-            ProbeFailed: self.env._("The test login did not succeed: %s", err),
+            VerificationFailed: self.env._("The test login did not succeed: %s", err),
             BuildFailed: str(err),
         }
         technical = f"{type(err).__name__}: {err}".strip().splitlines()[0]
@@ -258,9 +266,9 @@ class SaasServer(models.Model):
 
     # === IDENTITY === #
 
-    def _owner_mark(self, owner):
-        """The mark of a database that belongs to ``owner``, an instance or template of this manager."""
-        return OwnerMark(self._manager_identity(), owner)
+    def _ownership_tag(self, owner):
+        """The tag of a database that belongs to ``owner``, an instance or template of this manager."""
+        return OwnershipTag(self._manager_identity(), owner)
 
     @api.model
     def _manager_identity(self):

@@ -139,7 +139,7 @@ class SaasTemplate(models.Model):
             if template.state == "building":
                 raise UserError(self.env._("“%s” is being built already.", template.name))
             template.server_id._check_answers()
-            template.sudo().write({"state": "building", "build_error": False, "build_step": self.env._("Waiting")})
+            template._set_building()
             template.with_delay(
                 channel="root.provision",
                 identity_key=f"saas.template:build:{template.id}",
@@ -160,17 +160,23 @@ class SaasTemplate(models.Model):
             self._give_up(name, err)
             return
         with self._own_transaction() as template:
-            template._set_built(name, version, recipe, time.monotonic() - started)
+            template._set_ready(name, version, recipe, time.monotonic() - started)
 
     def _give_up(self, name, err):
         with contextlib.suppress(*TECHNICAL):  # what is not ours stays; the rest is removed by the next build
             self._drop_database(name)
         problem = self.server_id._problem_text(err)
         with self._own_transaction() as template:
-            template.sudo().write({"state": "failed", "build_error": problem, "build_step": False})
-            template._tell_progress()
+            template._set_failed(problem)
+            template._notify_progress()
 
-    def _set_built(self, name, version, recipe, duration):
+    def _set_building(self):
+        self.sudo().write({"state": "building", "build_error": False, "build_step": self.env._("Waiting")})
+
+    def _set_failed(self, problem):
+        self.sudo().write({"state": "failed", "build_error": problem, "build_step": False})
+
+    def _set_ready(self, name, version, recipe, duration):
         self.sudo().write(
             {
                 "state": "ready",
@@ -186,18 +192,18 @@ class SaasTemplate(models.Model):
 
     def _build_database(self, name):
         """Install, prepare and seal database ``name``."""
-        postgres, mark = self.server_id._get_postgres__(), self._owner_mark()
+        postgres, tag = self.server_id._get_postgres__(), self._ownership_tag()
         builder = self._get_builder__()
         self._drop_database(name)
-        postgres.create_hidden(name, mark)
-        self._tell_build_step(self.env._("Installing modules"))
+        postgres.create_hidden(name, tag)
+        self._set_build_step(self.env._("Installing modules"))
         languages = self.with_context(active_test=False).lang_ids.mapped("code")
         builder.install(name, self._module_list(), languages)
-        self._tell_build_step(self.env._("Generating assets"))
+        self._set_build_step(self.env._("Generating assets"))
         builder.prepare(name, self.country_id.code or "", self._strangers())
-        self._tell_build_step(self.env._("Freezing"))
+        self._set_build_step(self.env._("Freezing"))
         postgres.freeze(name)
-        postgres.seal(name, mark)
+        postgres.seal(name, tag)
 
     def _strangers(self):
         """Addons that processes of instances do not see: all that is not Odoo's own."""
@@ -210,18 +216,18 @@ class SaasTemplate(models.Model):
         """Remove one version, if it is there and ours."""
         if not name:
             return
-        self.server_id._get_postgres__().drop(name, self._owner_mark())
+        self.server_id._get_postgres__().drop(name, self._ownership_tag())
         self.server_id._get_filestore__().remove(name)
 
-    def _owner_mark(self):
-        return self.server_id._owner_mark(f"template-{self.id}")
+    def _ownership_tag(self):
+        return self.server_id._ownership_tag(f"template-{self.id}")
 
-    def _tell_build_step(self, text):
+    def _set_build_step(self, text):
         with self._own_transaction() as template:
             template.sudo().build_step = text
-            template._tell_progress()
+            template._notify_progress()
 
-    def _tell_progress(self):
+    def _notify_progress(self):
         self.env.ref("saas_manager.group_saas_manager_user")._bus_send(BUS_TYPE, {"model": self._name, "id": self.id})
 
     def _get_builder__(self):

@@ -1,4 +1,5 @@
 from . import test_naming
+from . import test_offers
 from . import test_rules
 from . import test_filestore
 from . import test_template

@@ -19,6 +19,9 @@ class QuietPostgres:
     def has_visitor(self, database, application):
         return True
 
+    def is_closed(self, connection):
+        return True
+
     def close(self, database):
         """Nobody stands at the door."""
 
@@ -34,13 +37,13 @@ class QuietPostgres:
     def shut_out(self, database, role):
         """There is none."""
 
-    def hide(self, name, mark):
+    def hide(self, name, tag):
         """There is nobody to hide it from."""
 
-    def publish(self, name, mark):
+    def publish(self, name, tag):
         """There is nobody to show it to."""
 
-    def drop(self, name, mark, unmarked_is_ours=False):
+    def drop(self, name, tag, unmarked_is_ours=False):
         return False
 
 

@@ -4,7 +4,7 @@ from unittest.mock import patch
 
 from odoo.tests import BaseCase, tagged
 
-from odoo.addons.saas_manager.exceptions import DatabaseInTheWay
+from odoo.addons.saas_manager.exceptions import DatabaseExists
 from odoo.addons.saas_manager.tools.filestore import Filestore
 
 
@@ -32,7 +32,7 @@ class TestFilestore(BaseCase):
 
     def test_nothing_is_overwritten(self):
         self.filestore.clone("tpl", "copy")
-        with self.assertRaises(DatabaseInTheWay):
+        with self.assertRaises(DatabaseExists):
             self.filestore.clone("tpl", "copy")
 
     def test_an_interrupted_removal_is_finished(self):

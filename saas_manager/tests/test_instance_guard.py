@@ -4,7 +4,7 @@ import psycopg2
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 
-from ..exceptions import NotOurs
+from ..exceptions import OwnershipError
 from .common import QuietPostgres, SaasCase
 
 
@@ -80,10 +80,10 @@ class TestInstanceGuard(SaasCase):
         with self.assertRaises(UserError):
             instance.unlink()
 
-    def test_an_instance_with_a_database_stays_in_sight(self):
+    def test_an_instance_with_a_database_cannot_be_archived(self):
         instance = self.new_instance()
         self.force_state(instance, "active")
-        with self.assertRaisesRegex(UserError, "stays in sight"):
+        with self.assertRaisesRegex(UserError, "cannot be archived"):
             instance.action_archive()
         self.assertTrue(instance.active)
         self.new_instance("draft").action_archive()
@@ -94,7 +94,7 @@ class TestInstanceGuard(SaasCase):
         for err, words in (
             (psycopg2.errors.ObjectInUse("database is being accessed by other users"), "ObjectInUse: database is"),
             (PermissionError(13, "Permission denied"), "Permission denied"),
-            (NotOurs("t-martin"), "“t-martin” does not belong to this manager"),
+            (OwnershipError("t-martin"), "“t-martin” does not belong to this manager"),
         ):
             with (
                 self.subTest(err),

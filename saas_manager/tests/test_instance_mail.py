@@ -60,7 +60,7 @@ class TestInstanceMail(SaasCase, MailCommon):
 
     def test_an_interrupted_mail_is_unknown_and_not_repeated(self):
         self.instance._set_guarded(pending_password="Sesame123Sesame123")
-        self.instance._open_mail_attempt("provisioned")
+        self.env["saas.instance.mail"]._open(self.instance, "provisioned")
         self.assertEqual(self.send("_send_provisioning_email"), [])
         self.assertEqual(self.instance.mail_state, "unknown")
 
@@ -84,7 +84,7 @@ class TestInstanceMail(SaasCase, MailCommon):
     @mute_logger("odoo.addons.mail.models.mail_mail")
     def test_every_attempt_is_in_the_log_without_the_password(self):
         self.instance._set_guarded(pending_password="Sesame123Sesame123")
-        with self.assertLogs("odoo.addons.saas_manager.models.saas_instance_notify", logging.INFO) as log:
+        with self.assertLogs("odoo.addons.saas_manager.models.saas_instance_mail", logging.INFO) as log:
             with patch.object(
                 self.registry["ir.mail_server"], "send_email", side_effect=ConnectionRefusedError("gone")
             ):
@@ -99,7 +99,7 @@ class TestInstanceMail(SaasCase, MailCommon):
 
     def test_a_person_may_send_an_unknown_mail_again(self):
         self.instance.suspension_date = "2026-03-04 05:06:07"
-        self.instance._open_mail_attempt("suspended")
+        self.env["saas.instance.mail"]._open(self.instance, "suspended")
         self.assertEqual(self.send("_send_suspension_email"), [])
         self.env.invalidate_all()  # a click is another request
         self.assertEqual(self.instance.mail_state, "unknown")

@@ -46,7 +46,7 @@ class TestInstanceRequests(SaasCase, MailCommon):
         form.partner_id, form.plan_id = other, large
         instance = form.save()
         self.assertEqual((instance.admin_login, instance.template_id), ("info@alpha.test", small))
-        self.assertEqual(instance._recipient("provisioned"), "info@alpha.test")
+        self.assertEqual(self.env["saas.instance.mail"]._recipient(instance, "provisioned"), "info@alpha.test")
         instance.write({"partner_id": self.partner.id, "plan_id": self.plan.id})
         self.assertEqual((instance.admin_login, instance.template_id), ("marie@martin.test", self.template))
         self.partner.email = "new@martin.test"

@@ -22,7 +22,7 @@ class TestInterrupted(CommittedCase):
         super().setUp()
         self.drops = []
         quiet = QuietPostgres()
-        quiet.drop = lambda name, mark, unmarked=False: self.drops.append(name)
+        quiet.drop = lambda name, tag, unmarked=False: self.drops.append(name)
         self.startPatcher(patch.object(self.registry["saas.server"], "_get_postgres__", lambda _server: quiet))
 
     def new_instance(self, state, subdomain, **values):

@@ -9,7 +9,7 @@ class TestManagerCopy(SaasCase):
     """A restored or staging copy of the manager can never act on real instances."""
 
     def test_a_neutralized_copy_owns_nothing(self):
-        before = self.server._owner_mark("x")
+        before = self.server._ownership_tag("x")
         self.plan.write({"relay_host": "smtp.example.test", "relay_password": "secret"})
         self.env["lokario.gate.route"].create({"host": "martin.example.test", "database": "t-martin"})
         self.env.flush_all()
@@ -17,7 +17,7 @@ class TestManagerCopy(SaasCase):
             self.env.cr.execute(query)
         self.env.invalidate_all()
         self.env.registry.clear_cache("stable")
-        self.assertNotEqual(self.server._owner_mark("x"), before)
+        self.assertNotEqual(self.server._ownership_tag("x"), before)
         self.assertFalse(self.env["lokario.gate.route"].search([]))
         self.assertEqual(self.server.state, "maintenance")
         self.assertFalse(self.plan.relay_host)

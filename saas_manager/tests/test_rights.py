@@ -51,7 +51,7 @@ class TestRights(SaasCase, MailCommon):
     def test_what_the_program_writes_is_nobody_elses(self):
         """The address in the mail with the link, the database behind the buttons, the database that is copied."""
         forged = {"url": "https://evil.test", "domain": "evil.test", "host": "evil.test", "database_name": "lokario"}
-        for name, value in {**forged, "takes_place": False, "activation_date": False, "attempt": "x"}.items():
+        for name, value in {**forged, "occupies_slot": False, "activation_date": False, "attempt": "x"}.items():
             for user in (self.user, self.administrator):
                 with self.subTest(name=name, user=user.login), self.assertRaises(AccessError):
                     self.instance.with_user(user).write({name: value})

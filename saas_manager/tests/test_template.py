@@ -6,7 +6,7 @@ from odoo.tests import tagged
 
 from odoo.addons.queue_job.tests.common import trap_jobs
 
-from ..exceptions import NotOurs, ServerUnreachable
+from ..exceptions import OwnershipError, ServerUnreachable
 from .common import QuietPostgres, SaasCase
 
 
@@ -42,7 +42,7 @@ class TestTemplate(SaasCase):
 
     def test_a_failed_build_ends_in_a_sentence(self):
         for err, words in (
-            (NotOurs("t-tpl_small_v1"), "“t-tpl_small_v1” does not belong to this manager"),
+            (OwnershipError("t-tpl_small_v1"), "“t-tpl_small_v1” does not belong to this manager"),
             (psycopg2.errors.DiskFull("no space left"), "DiskFull: no space left"),
             (PermissionError(13, "Permission denied"), "Permission denied"),
         ):

@@ -5,6 +5,7 @@ import hashlib
 from pathlib import Path
 
 from odoo.tools.image import image_guess_size_from_field_name, image_process
+from odoo.tools.mail import email_normalize_all
 
 from .catalog import Catalog, set_parameter, xmlid
 
@@ -199,13 +200,36 @@ def write_relay(connection, relay):
 
 
 def _write_sender(cursor, sender):
-    local, _at, domain = sender.rpartition("@")
-    cursor.execute(
-        """
-        INSERT INTO mail_alias_domain (name, default_from, bounce_alias, catchall_alias, sequence)
-             VALUES (%s, %s, 'bounce', 'catchall', 1) RETURNING id
-        """,
-        [domain, local],
-    )
-    (domain_id,) = cursor.fetchone()
-    cursor.execute("UPDATE res_company SET alias_domain_id = %s", [domain_id])
+    """Mail leaves from ``sender``, the platform's; answers to documents go to the company, which has no inbox here."""
+    cursor.execute("SELECT id, email FROM res_company WHERE email LIKE '%@%'")
+    for company_id, email in cursor.fetchall():
+        local, _at, domain = (email_normalize_all(email) or [email])[0].rpartition("@")
+        cursor.execute(
+            """
+            INSERT INTO mail_alias_domain (name, default_from, bounce_alias, catchall_alias, sequence)
+                 VALUES (%s, %s, 'bounce', %s, 1)
+            ON CONFLICT (catchall_alias, name) DO UPDATE SET default_from = excluded.default_from RETURNING id
+            """,
+            [domain, sender, local],
+        )
+        cursor.execute("UPDATE res_company SET alias_domain_id = %s WHERE id = %s", [*cursor.fetchone(), company_id])
+
+
+def postpone_due_jobs(connection):
+    """Move due jobs to their next turn, at their usual time of day.
+
+    A template is older than its instances: without this every job of every new instance would run
+    in its first minute, while its client logs in for the first time.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE ir_cron SET lastcall = NULL, failure_count = 0, first_failure_date = NULL,
+                   nextcall = nextcall + every * ceil(
+                       greatest(0, extract(epoch FROM (timezone('utc', now()) - nextcall))::float8
+                       / extract(epoch FROM every)::float8))
+              FROM (SELECT id AS cron_id, (interval_number || ' ' || interval_type)::interval AS every
+                      FROM ir_cron) turn
+             WHERE cron_id = id
+            """
+        )

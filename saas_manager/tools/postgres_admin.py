@@ -1,7 +1,7 @@
 """Everything this addon does to whole databases, over plain psycopg2.
 
 CREATE, ALTER and DROP DATABASE go through a private autocommit connection, never through an Odoo
-cursor. A database is ours only while its comment says so: see :class:`OwnerMark`.
+cursor. A database is ours only while its comment says so: see :class:`OwnershipTag`.
 """
 
 import contextlib
@@ -12,13 +12,13 @@ import psycopg2
 from psycopg2 import errors, sql
 from psycopg2.extensions import encrypt_password
 
-from ..exceptions import DatabaseInTheWay, NotOurs, ServerUnreachable
+from ..exceptions import DatabaseExists, OwnershipError, ServerUnreachable
 
 CONNECT_TIMEOUT = 5  # seconds
 DROP_ATTEMPTS = 5
 LEAVING = 2.0  # seconds until sessions of a process that was told to end are ended from outside
 LEAVING_PAUSE = 0.02
-MARK = "lokario-saas"
+TAG = "lokario-saas"
 SEED = "lokario_seed"
 TENANTS = "lokario_tenants"
 PREPARED = f"""
@@ -62,14 +62,14 @@ SELECT format('ALTER LARGE OBJECT %%s OWNER TO %%I', oid, %(role)s)
 
 
 @dataclasses.dataclass(frozen=True)
-class OwnerMark:
+class OwnershipTag:
     """Who may change a database: one manager, for one of its instances or templates."""
 
     manager: str
     owner: str
 
     def __str__(self):
-        return f"{MARK}:{self.manager}:{self.owner}"
+        return f"{TAG}:{self.manager}:{self.owner}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,7 +148,7 @@ class PostgresAdmin:
 
     # -- building --------------------------------------------------------------------------
 
-    def create_hidden(self, name, mark):
+    def create_hidden(self, name, tag):
         """An empty database to build a template in, invisible to Odoo's lists and crons.
 
         Collation ``C`` is what Odoo itself asks for: more useful indexes. The seed (deploy/postgresql.sql) has
@@ -156,24 +156,24 @@ class PostgresAdmin:
         """
         seed = SEED if self.find(SEED) else "template0"
         options = sql.SQL("TEMPLATE {} ENCODING 'unicode' LC_COLLATE 'C' IS_TEMPLATE true")
-        self._create(name, mark, options.format(sql.Identifier(seed)))
+        self._create(name, tag, options.format(sql.Identifier(seed)))
 
-    def clone_hidden(self, template, name, mark):
+    def clone_hidden(self, template, name, tag):
         """Copy the sealed ``template`` into ``name``, invisible until :meth:`publish`.
 
         Odoo lists, serves and runs crons only of databases with ``datistemplate`` false, so
         nothing can start in the copy before it is clean.
         """
-        self._create(name, mark, sql.SQL("TEMPLATE {} IS_TEMPLATE true").format(sql.Identifier(template)))
+        self._create(name, tag, sql.SQL("TEMPLATE {} IS_TEMPLATE true").format(sql.Identifier(template)))
 
-    def _create(self, name, mark, options):
+    def _create(self, name, tag, options):
         with self._autocommit() as cursor:
             try:
                 cursor.execute(sql.SQL("CREATE DATABASE {} {}").format(sql.Identifier(name), options))
             except errors.DuplicateDatabase as err:
-                raise DatabaseInTheWay(name) from err
+                raise DatabaseExists(name) from err
             identifier = sql.Identifier(name)
-            cursor.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(identifier, sql.Literal(str(mark))))
+            cursor.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(identifier, sql.Literal(str(tag))))
             cursor.execute(sql.SQL("REVOKE CONNECT, TEMPORARY ON DATABASE {} FROM PUBLIC").format(identifier))
 
     def freeze(self, name):
@@ -186,30 +186,30 @@ class PostgresAdmin:
         finally:
             connection.close()
 
-    def seal(self, name, mark):
+    def seal(self, name, tag):
         """Nobody may connect to or drop ``name`` any more; it can only be cloned."""
-        self._alter(name, mark, "IS_TEMPLATE true", "ALLOW_CONNECTIONS false")
+        self._alter(name, tag, "IS_TEMPLATE true", "ALLOW_CONNECTIONS false")
 
-    def publish(self, name, mark):
+    def publish(self, name, tag):
         """Make ``name`` visible to web requests and crons, in one step."""
-        self._alter(name, mark, "IS_TEMPLATE false")
+        self._alter(name, tag, "IS_TEMPLATE false")
 
-    def hide(self, name, mark):
+    def hide(self, name, tag):
         """Stop crons from seeing ``name`` and end every session in it; backups still work."""
-        self._alter(name, mark, "IS_TEMPLATE true")
+        self._alter(name, tag, "IS_TEMPLATE true")
 
-    def _alter(self, name, mark, *options):
+    def _alter(self, name, tag, *options):
         with self._autocommit() as cursor:
-            self._require(cursor, name, mark)
+            self._require(cursor, name, tag)
             for option in options:
                 cursor.execute(sql.SQL("ALTER DATABASE {} {}").format(sql.Identifier(name), sql.SQL(option)))
             if "IS_TEMPLATE true" in options:
                 self._terminate(cursor, name)
 
-    def _require(self, cursor, name, mark):
+    def _require(self, cursor, name, tag):
         database = self._find(cursor, name)
-        if not database or database.comment != str(mark):
-            raise NotOurs(name)
+        if not database or database.comment != str(tag):
+            raise OwnershipError(name)
 
     def _terminate(self, cursor, name):
         """End the client sessions in ``name``, one by one: ours and those of the instance's role.
@@ -236,6 +236,12 @@ class PostgresAdmin:
         with self._autocommit() as cursor:
             cursor.execute(PREPARED)
             return cursor.fetchone() is not None
+
+    def is_closed(self, connection):
+        """Whether the catalogues of this database that name others are closed (deploy/postgresql_catalogues.sql)."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT NOT has_table_privilege('public', 'pg_catalog.pg_database', 'SELECT')")
+            return cursor.fetchone()[0]
 
     def has_visitor(self, database, application):
         """Whether a program called ``application`` is connected to ``database``."""
@@ -317,7 +323,7 @@ class PostgresAdmin:
 
     # -- removing --------------------------------------------------------------------------
 
-    def drop(self, name, mark, unmarked_is_ours=False):
+    def drop(self, name, tag, unmarked_is_ours=False):
         """Remove ``name`` for good, also while clients keep reconnecting.
 
         Connections are refused first, so that a reconnecting client cannot win the race;
@@ -329,8 +335,8 @@ class PostgresAdmin:
             database = self._find(cursor, name)
             if not database:
                 return False
-            if not (database.comment == str(mark) or (unmarked_is_ours and not database.comment)):
-                raise NotOurs(name)
+            if not (database.comment == str(tag) or (unmarked_is_ours and not database.comment)):
+                raise OwnershipError(name)
             identifier = sql.Identifier(name)
             # PostgreSQL refuses to alter what an interrupted DROP has left; it can only be dropped.
             with contextlib.suppress(errors.ObjectNotInPrerequisiteState):

@@ -1,2 +1,3 @@
+from . import saas_instance_convert
 from . import saas_instance_suspend
 from . import saas_instance_terminate

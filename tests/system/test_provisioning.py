@@ -130,7 +130,7 @@ def test_two_requests_for_the_last_place(provisioning, mails):
     """One wins, the other gets a clear sentence."""
     environment = provisioning
     instances = [environment.create_instance(name()) for _ in range(4)]
-    used = environment.read("saas.server", environment.server_id, "used_places")
+    used = environment.read("saas.server", environment.server_id, "used_slots")
     environment.call("saas.server", "write", [environment.server_id], {"max_instances": used + 1})
 
     def request(instance):
@@ -279,7 +279,7 @@ def broken(provisioning, request):
         sql(f'ALTER DATABASE "{template}" RENAME TO "{template}_away"')
         yield step
         sql(f'ALTER DATABASE "{template}_away" RENAME TO "{template}"')
-    elif step == "proof":
+    elif step == "verification":
         environment.call("saas.server", "write", [environment.server_id], {"http_port": 9})
         yield step
         environment.call("saas.server", "write", [environment.server_id], {"http_port": 0})
@@ -298,7 +298,7 @@ def broken(provisioning, request):
         sql(f'ALTER DATABASE "{template}" ALLOW_CONNECTIONS false')
 
 
-STEPS = ["clone", "neutralize", "customize", "admin", "subdomain", "proof"]
+STEPS = ["clone", "neutralize", "customize", "admin", "subdomain", "verification"]
 
 
 @pytest.mark.parametrize("broken", STEPS, indirect=True)

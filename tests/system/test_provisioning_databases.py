@@ -30,56 +30,56 @@ def postgres(environment, tools):
 
 
 @pytest.fixture
-def mark(tools):
-    return tools.postgres_admin.OwnerMark("test", uuid.uuid4().hex)
+def tag(tools):
+    return tools.postgres_admin.OwnershipTag("test", uuid.uuid4().hex)
 
 
 @pytest.fixture
-def hidden(environment, postgres, mark, instance_template):
+def hidden(environment, postgres, tag, instance_template):
     """A dark copy of a small template; removed afterwards."""
     name = f"t-dark-{uuid.uuid4().hex[:8]}"
-    postgres.clone_hidden(instance_template, name, mark)
+    postgres.clone_hidden(instance_template, name, tag)
     yield name
     environment.drop(name)
 
 
-def test_a_dark_copy_is_invisible_until_published(postgres, mark, hidden):
+def test_a_dark_copy_is_invisible_until_published(postgres, tag, hidden):
     assert postgres.find(hidden).is_template
-    assert postgres.find(hidden).comment == str(mark)
-    postgres.publish(hidden, mark)
+    assert postgres.find(hidden).comment == str(tag)
+    postgres.publish(hidden, tag)
     database = postgres.find(hidden)
     assert (database.is_template, database.allow_connections) == (False, True)
 
 
-def test_another_managers_database_is_refused(postgres, tools, mark, hidden):
-    from odoo.addons.saas_manager.exceptions import NotOurs
+def test_another_managers_database_is_refused(postgres, tools, tag, hidden):
+    from odoo.addons.saas_manager.exceptions import OwnershipError
 
-    stranger = tools.postgres_admin.OwnerMark("another manager", mark.owner)
+    stranger = tools.postgres_admin.OwnershipTag("another manager", tag.owner)
     for action in (postgres.publish, postgres.hide, postgres.seal, postgres.drop):
-        with pytest.raises(NotOurs):
+        with pytest.raises(OwnershipError):
             action(hidden, stranger)
     assert postgres.find(hidden).is_template
 
 
-def test_a_database_in_the_way_is_kept(postgres, tools, mark, hidden, instance_template):
-    from odoo.addons.saas_manager.exceptions import DatabaseInTheWay
+def test_a_database_in_the_way_is_kept(postgres, tools, tag, hidden, instance_template):
+    from odoo.addons.saas_manager.exceptions import DatabaseExists
 
-    with pytest.raises(DatabaseInTheWay):
-        postgres.clone_hidden(instance_template, hidden, tools.postgres_admin.OwnerMark("test", "another"))
-    assert postgres.find(hidden).comment == str(mark)
+    with pytest.raises(DatabaseExists):
+        postgres.clone_hidden(instance_template, hidden, tools.postgres_admin.OwnershipTag("test", "another"))
+    assert postgres.find(hidden).comment == str(tag)
 
 
-def test_drops_under_reconnecting_clients(environment, postgres, mark, instance_template):
+def test_drops_under_reconnecting_clients(environment, postgres, tag, instance_template):
     """20 of 20 succeed, each within a second, while clients come back as fast as they can."""
     durations = []
     options = environment.cluster.odoo_options()
     for _round in range(20):
         name = f"t-drop-{uuid.uuid4().hex[:8]}"
-        postgres.clone_hidden(instance_template, name, mark)
-        postgres.publish(name, mark)
+        postgres.clone_hidden(instance_template, name, tag)
+        postgres.publish(name, tag)
         with reconnecting_clients(options, name):
             start = time.monotonic()
-            assert postgres.drop(name, mark)
+            assert postgres.drop(name, tag)
             durations.append(time.monotonic() - start)
         assert postgres.find(name) is None
     assert max(durations) <= BUSY, durations
@@ -190,7 +190,7 @@ def sales_template(environment):
     return environment.cached_database(SALES_MODULES, languages="fr_FR")
 
 
-def test_no_secret_of_the_template_reaches_a_client(environment, tools, postgres, mark, sales_template):
+def test_no_secret_of_the_template_reaches_a_client(environment, tools, postgres, tag, sales_template):
     """At least 40 canaries in a template with sales, accounting, website and OAuth: none in the instance."""
     source = environment.clone(sales_template, f"canary_{uuid.uuid4().hex[:8]}")
     name = f"t-canary-{uuid.uuid4().hex[:8]}"
@@ -200,16 +200,16 @@ def test_no_secret_of_the_template_reaches_a_client(environment, tools, postgres
         assert len(canaries.words) >= 40
         planted = dump(environment, source)
         assert found(canaries.words, planted) == canaries.words, "each one was really there"
-        postgres.clone_hidden(source, name, mark)
+        postgres.clone_hidden(source, name, tag)
         with postgres.session(name) as connection:
-            secret = tools.scrubber.current_secret(connection)
-            with tools.armer.rehearsal(connection):
+            secret = tools.sanitizer.current_secret(connection)
+            with tools.neutralizer.rehearsal(connection):
                 assert tools.neutralizer.neutralize(connection) == []
                 tools.neutralizer.verify(connection)
                 assert rows(connection) != rows_of(environment, source), "it did change something"
             assert rows(connection) == rows_of(environment, source), "a production copy is its template"
-            tools.scrubber.scrub(connection)
-            tools.scrubber.verify(connection, secret)
+            tools.sanitizer.sanitize(connection)
+            tools.sanitizer.verify(connection, secret)
         content = dump(environment, name)
         assert found(canaries.words, content) == []
     finally:
@@ -236,7 +236,7 @@ def rows_of(environment, database):
         return rows(connection)
 
 
-def test_a_broken_neutralize_file_is_told_and_stops_nothing_else(tools, postgres, mark, hidden, environment):
+def test_a_broken_neutralize_file_is_told_and_stops_nothing_else(tools, postgres, tag, hidden, environment):
     environment.cluster.psql("ALTER TABLE mail_push RENAME TO mail_push_gone", hidden)
     with postgres.session(hidden) as connection:
         failures = tools.neutralizer.neutralize(connection)
@@ -248,9 +248,9 @@ def test_what_is_left_is_found(tools, postgres, hidden):
     from odoo.addons.saas_manager.exceptions import NotClean
 
     with postgres.session(hidden) as connection:
-        secret = tools.scrubber.current_secret(connection)
+        secret = tools.sanitizer.current_secret(connection)
         with pytest.raises(NotClean, match=r"database\.secret"):
-            tools.scrubber.verify(connection, secret)
+            tools.sanitizer.verify(connection, secret)
         with pytest.raises(NotClean, match="scheduled actions"):
             tools.neutralizer.verify(connection)
 

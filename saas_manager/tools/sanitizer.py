@@ -23,7 +23,7 @@ from .rules import (
 MAX_SIGNALING = 2**31 - 1
 
 
-def scrub(connection):
+def sanitize(connection):
     """Empty, purge and renew in one transaction of ``connection``.
 
     :return: names of the system parameters that looked secret and were removed

@@ -1,0 +1,158 @@
+"""What happens to an instance after it was made: taken over from the former design, put into production, expired."""
+
+import datetime
+import re
+
+import pytest
+from clients import log_in, name, password_in, submit, text_of
+from fleet import wait_until
+
+from lokario_cli.odoo_process import process_environment
+from lokario_cli.verbs.isolate import isolate
+from lokario_testing.environments.databases import data_folder
+from lokario_testing.environments.processes import process_of
+from lokario_testing.environments.provisioning import RefusedCall
+
+OWNERS = """
+SELECT string_agg(DISTINCT pg_get_userbyid(relowner), ',') FROM pg_class
+ WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v', 'S')
+"""
+HASH = "SELECT md5(string_agg(t::text, ';' ORDER BY id)) FROM res_partner t"
+FACTS = """
+SELECT (SELECT value FROM ir_config_parameter WHERE key = 'database.is_neutralized'),
+       (SELECT string_agg(smtp_host, ',') FROM ir_mail_server WHERE active),
+       (SELECT count(*) > 5 FROM ir_cron WHERE active),
+       (SELECT active FROM ir_ui_view WHERE key = 'web.neutralize_banner'),
+       (SELECT count(*) FROM ir_cron WHERE active AND nextcall < now() AT TIME ZONE 'utc' - interval '5 min')
+"""
+
+
+@pytest.mark.parametrize("isolated", ["shared"], indirect=True)
+def test_instances_of_the_former_design_are_taken_over(provisioning, mails, isolated):
+    """Three of them by one command: one suspended, one whose catalogues are still open, one in use."""
+    environment, sql = provisioning, provisioning.environment.cluster.psql
+    subdomains = [name() for _ in range(3)]
+    instances = {subdomain: environment.provision(subdomain) for subdomain in subdomains}
+    passwords = {re.search(r"(\w+)@client\.test", mail).group(1): password_in(mail) for mail in mails(3)}
+    databases = [environment.database(subdomain) for subdomain in subdomains]
+    environment.call("saas.instance", "action_suspend", [instances[subdomains[0]]])
+    sql("GRANT SELECT ON pg_catalog.pg_database TO PUBLIC", databases[1])
+    before = [sql(HASH, database) for database in databases]
+    environment.call("saas.server", "write", [environment.server_id], {"isolation": "process"})
+    with pytest.raises(RefusedCall, match=r"deploy/postgresql_catalogues\.sql"):
+        environment.call("saas.instance", "action_isolate", [instances[subdomains[1]]])
+    environment.environment.cluster.close_catalogues(databases[1])
+
+    assert isolate(environment.server.conf, environment.manager, process_environment()) == 0
+
+    for subdomain, database, rows in zip(subdomains, databases, before, strict=True):
+        record, host = instances[subdomain], f"{subdomain}.localhost"
+        state, role, operation = environment.read("saas.instance", record, "state", "tenant_role", "operation")
+        assert (state, operation) == ("suspended" if subdomain == subdomains[0] else "active", False)
+        assert sql(OWNERS, database) == role
+        assert sql(HASH, database) == rows
+        assert not (data_folder() / "filestore" / database).exists()
+        assert list((data_folder() / "instances" / database / "filestore" / database).iterdir())
+        if state == "suspended":
+            assert environment.get(host)[0] == 503
+            environment.call("saas.instance", "action_reactivate", [record])
+        assert log_in(environment, host, f"{subdomain}@client.test", passwords[subdomain])
+        assert process_of(database)
+    with pytest.raises(RefusedCall, match="already"):
+        environment.call("saas.instance", "action_isolate", [instances[subdomains[2]]])
+    assert isolate(environment.server.conf, environment.manager, process_environment()) == 0, "nothing is left to do"
+
+
+@pytest.fixture
+def trial_plan(provisioning):
+    values = {"name": "Trial", "code": name(), "purpose": "staging"}
+    return provisioning.call("saas.plan", "copy", [provisioning.plan_id], values)[0]
+
+
+def test_a_trial_that_is_bought_goes_into_production(provisioning, mails, trial_plan):
+    environment, subdomain = provisioning, name()
+    host, database = f"{subdomain}.localhost", provisioning.database(subdomain)
+    sql = environment.environment.cluster.psql
+    instance = environment.provision(subdomain, plan_id=trial_plan)
+    password = password_in(mails(1)[0])
+    assert sql(FACTS, database).startswith("true|invalid|f|t|")
+    sql(
+        "UPDATE ir_cron SET interval_number = 17 WHERE id = (SELECT min(id) FROM ir_cron)", database
+    )  # the client's work
+    wizard = environment.call("saas.instance.convert", "create", [{"instance_id": instance,
+                                                                   "plan_id": environment.plan_id}])[0]  # fmt: skip
+    changes = environment.read("saas.instance.convert", wizard, "changes")
+    assert re.search(r"Scheduled Actions: \d+ \(active", changes)
+    assert "Outgoing mail server: 127.0.0.1" in changes
+    with pytest.raises(RefusedCall, match="converted to a production plan"):
+        environment.call("saas.instance", "action_convert", [instance], trial_plan)
+
+    environment.call("saas.instance.convert", "action_confirm", [wizard])
+
+    assert environment.read("saas.instance", instance, "state", "plan_purpose") == ["active", "production"]
+    assert sql(FACTS, database) == "|127.0.0.1|t|f|0"
+    assert sql("SELECT count(*) FROM ir_cron WHERE interval_number = 17", database) == "1"
+    assert "in production" in text_of(mails(2)[1])
+    assert log_in(environment, host, f"{subdomain}@client.test", password)
+    with pytest.raises(RefusedCall, match="converted to a production plan"):
+        environment.call("saas.instance", "action_convert", [instance], environment.plan_id)
+
+
+def test_answers_to_an_instances_mail_lead_to_the_client(provisioning, mails):
+    environment, subdomain = provisioning, name()
+    environment.provision(subdomain)
+    mails(1)
+    answers = environment.environment.cluster.psql(
+        "SELECT d.catchall_alias || '@' || d.name || ' ' || d.default_from"
+        " FROM res_company c JOIN mail_alias_domain d ON d.id = c.alias_domain_id",
+        environment.database(subdomain),
+    )
+    assert answers == f"{subdomain}@client.test noreply@lokario.test"
+    submit(environment, f"{subdomain}.localhost", "/web/reset_password", login=f"{subdomain}@client.test")
+    sent = mails(2)[1]
+    assert re.search(rf"(?im)^reply-to:.*{subdomain}@client\.test", sent)
+    assert "catchall@" not in sent
+
+
+def test_an_instance_that_expires_is_announced_then_suspended(provisioning, mails):
+    environment, subdomain = provisioning, name()
+    instance = environment.provision(subdomain)
+    mails(1)
+    cron = "env.ref('saas_manager.ir_cron_expiry').method_direct_trigger()"
+    for days, count in ((30, 1), (3, 2)):
+        soon = str(datetime.date.today() + datetime.timedelta(days=days))
+        environment.call("saas.instance", "write", [instance], {"expiration_date": soon})
+        for _turn in range(2):
+            environment.run_script(cron)
+        assert len(mails(count)) == count, "one warning, a week before"
+    assert "expires" in text_of(mails(2)[1])
+    assert environment.get(f"{subdomain}.localhost")[0] == 200
+    past = str(datetime.date.today() - datetime.timedelta(days=2))
+    environment.call("saas.instance", "write", [instance], {"expiration_date": past})
+    environment.run_script(cron)
+    assert environment.read("saas.instance", instance, "state") == "suspended"
+    assert past in environment.read("saas.instance", instance, "suspension_reason")
+    wait_until(lambda: environment.get(f"{subdomain}.localhost")[0] == 503)
+    assert len(mails(3)) == 3
+
+
+def test_a_template_that_asks_for_a_second_factor_is_verified(provisioning, mails):
+    """With enforced 2FA the password is accepted and a code asked for; nobody is mailed one."""
+    environment, subdomain = provisioning, name()
+    values = {"name": "Strict", "code": name()[:12], "server_id": environment.server_id}
+    modules = "web, mail, auth_signup, auth_totp_mail, auth_password_policy"
+    template = environment.call("saas.template", "create", [{**values, "modules": modules}])[0]
+    environment.call("saas.template", "action_build", [template])
+    assert environment.wait_for("saas.template", template, {"ready", "failed"}, 300) == "ready"
+    database = environment.read("saas.template", template, "template_db")
+    sql = environment.environment.cluster.psql
+    sql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true')
+    sql(
+        "INSERT INTO ir_config_parameter (key, value) VALUES ('auth_totp.policy', 'all_required'),"
+        " ('auth_password_policy.minlength', '12') ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        database,
+    )
+    sql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS false')
+    instance = environment.provision(subdomain, template_id=template)
+    assert environment.read("saas.instance", instance, "state", "error_message") == ["active", False]
+    assert len(mails(1)) == 1
