@@ -107,7 +107,7 @@ def _settle(environment, campaign_id, accounting):
             env["engine.event.ingest"]._ingest(campaign.tenant_id, stream)
     with environment.env() as env:
         campaign = env["engine.campaign"].browse(campaign_id)
-        campaign._settle_unknown(campaign.tenant_id)
+        env["engine.transport.powermta"]._reconcile(campaign.tenant_id)
     with environment.env() as env:
         campaign = env["engine.campaign"].browse(campaign_id)
         campaign._continue()
@@ -122,12 +122,12 @@ def _finish(environment, campaign_id, accounting):
         with environment.env() as env:
             campaign = env["engine.campaign"].browse(campaign_id)
             ip = campaign.tenant_id.ip_ids[:1]
-            campaign._job_send_trial(["probe@x.test"], {}, ip.id, [])
+            env["engine.campaign.trial"]._job_send(campaign, ["probe@x.test"], {}, ip, [])
         if not _settle(environment, campaign_id, accounting):
             break
         time.sleep(0.5)
     with environment.env() as env:
-        env["engine.campaign"].browse(campaign_id)._after_chunk()
+        env["engine.transport.powermta"]._after_chunk(env["engine.campaign"].browse(campaign_id))
 
 
 def _judge(environment, campaign_id, accounting, recipients, quota, kills):

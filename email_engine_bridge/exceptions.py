@@ -19,10 +19,6 @@ class EngineUnavailable(EngineError):
     """The other side did not answer: try again later."""
 
 
-class HourIsFull(EngineUnavailable):
-    """The IP sent what it may within this hour: the rest follows in the next one."""
-
-
 class EngineRejected(EngineError):
     """The other side, or a rule, refused: trying again changes nothing."""
 

@@ -33,7 +33,7 @@ class QuotaChecker:
 
         They count as having left. 0: ask again in the next hour.
         """
-        return self.quota._let_leave(self.env["engine.ip"].browse(ip_id), lease, email_count)
+        return self.quota._consume_hourly_cap(self.env["engine.ip"].browse(ip_id), lease, email_count)
 
     def release_quota(self, lease):
         """Give back what is unused of a lease; return whether it was still open."""

@@ -1,5 +1,11 @@
 from odoo.addons.lokario_base.module_split import restore_kept, take_over
 
+# Scheduled actions that people may have edited, and what they call now.
+CRONS = {
+    "ir_cron_settle_unknown": ("engine.transport.powermta", "model._cron_reconcile()"),
+    "ir_cron_follow_mailwizz": ("engine.transport.mailwizz", "model._cron_follow()"),
+}
+
 
 def take_over_records(env):
     """Campaigns stood in `email_engine_bridge` before: their records keep their identifiers."""
@@ -8,6 +14,8 @@ def take_over_records(env):
 
 def keep_edited_records(env):
     restore_kept(env)
+    for name, (model, code) in CRONS.items():
+        env.ref(f"email_engine_campaign.{name}").write({"model_id": env["ir.model"]._get_id(model), "code": code})
 
 
 def forget_parameters(env):

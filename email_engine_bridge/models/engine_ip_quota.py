@@ -26,11 +26,6 @@ class EngineIp(models.Model):
         for ip in self:
             ip.hourly_cap = ip._get_hourly_cap() if ip.id else 0
 
-    def _get_quota_on(self, _day):
-        """Return how many mails a day this IP may send from `_day` on, as things stand."""
-        self.ensure_one()
-        return self.daily_quota
-
     def _get_plan_hourly(self):
         """Return the cap an hour of this IP's stage, 0 when it has none."""
         self.ensure_one()

@@ -120,7 +120,7 @@ RETURNING d.ip_id, d.quota, d.sent, d.reserved
 """
 
 # A cap of the whole day is none: the reservation is the limit, and what died on its way is reserved again.
-LET_LEAVE = """
+CONSUME_HOURLY_CAP = """
 WITH day AS (
     SELECT d.id, d.quota, CASE WHEN d.hour = %(hour)s THEN d.hour_left ELSE 0 END AS used
       FROM engine_lease l JOIN engine_ip_day d ON d.id = l.ip_day_id
@@ -288,7 +288,7 @@ class EngineQuota(models.AbstractModel):
         return bool(self._change(SETTLE, token=lease, sent=sent, close=close, state="settled"))
 
     @api.model
-    def _let_leave(self, ip, lease, emails):
+    def _consume_hourly_cap(self, ip, lease, emails):
         """Return how many of `emails` mails of an open lease of the IP may leave in the hour that runs.
 
         They count as having left: hand over exactly so many. 0 means: in the next hour, as long as
@@ -296,7 +296,7 @@ class EngineQuota(models.AbstractModel):
         """
         hour = fields.Datetime.now().replace(minute=0, second=0, microsecond=0)
         values = {"token": lease, "emails": emails, "cap": ip._get_hourly_cap(), "hour": hour}
-        rows = self._change(LET_LEAVE, **values)
+        rows = self._change(CONSUME_HOURLY_CAP, **values)
         return max(0, rows[0]["emails"]) if rows else 0
 
     @api.model

@@ -51,7 +51,7 @@ class TestHourlyCaps(EngineCase):
             self.assertEqual(checker.may_leave_now(self.ip_a1.id, first, 15), 15)
             self.assertEqual(checker.may_leave_now(self.ip_a1.id, second, 15), 5)
             self.assertEqual(checker.may_leave_now(self.ip_a1.id, first, 1), 0)
-            self.quota._let_leave(self.ip_a1, second, -2)
+            self.quota._consume_hourly_cap(self.ip_a1, second, -2)
             self.assertEqual(checker.may_leave_now(self.ip_a1.id, first, 85), 2)
         with freeze_time(NOON + timedelta(hours=1)):
             self.assertEqual(checker.may_leave_now(self.ip_a1.id, first, 83), 20)

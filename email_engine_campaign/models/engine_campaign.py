@@ -1,16 +1,19 @@
-import re
+import logging
 import uuid
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
+from odoo.tools import formatLang
 
 from odoo.addons.email_engine_bridge.exceptions import ApiProblem
 from odoo.addons.email_engine_bridge.tools.campaign_content import prepare
 from odoo.addons.email_engine_bridge.tools.campaign_message import CampaignHeaders, MessageBuilder
 from odoo.addons.email_engine_bridge.tools.campaign_sender import CampaignSender
 from odoo.addons.email_engine_bridge.tools.template_renderer import TemplateRenderer
+from odoo.addons.lokario_base.tools.transaction import LOST_RACES, transaction
 
-WEB_LINK = re.compile(r"https?://[^/\\\s]", re.IGNORECASE)
+_logger = logging.getLogger(__name__)
+
 STATES = [
     ("draft", "Draft"),
     ("scheduled", "Scheduled"),
@@ -19,14 +22,15 @@ STATES = [
     ("sent", "Sent"),
     ("cancelled", "Cancelled"),
 ]
-TRANSITIONS = {
-    "scheduled": ("draft",),
-    "sending": ("draft", "scheduled", "paused"),
-    "paused": ("sending", "scheduled"),
-    "sent": ("sending",),
-    "cancelled": ("draft", "scheduled", "sending", "paused"),
-    "draft": ("scheduled",),
+TRANSITIONS = {  # state: what a campaign may become from it
+    "draft": ("scheduled", "sending", "cancelled"),
+    "scheduled": ("draft", "sending", "paused", "cancelled"),
+    "sending": ("paused", "sent", "cancelled"),
+    "paused": ("sending", "cancelled"),
+    "sent": ("sending",),  # a message that never arrived is queued again
+    "cancelled": (),
 }
+LEFT = ("sent", "delivered", "bounced", "complained")  # states of recipients whose message left
 
 
 class EngineCampaign(models.Model):
@@ -66,6 +70,7 @@ class EngineCampaign(models.Model):
     send_answer = fields.Json(readonly=True, copy=False, help="What the first call to send was answered")
     recipient_ids = fields.One2many("engine.campaign.recipient", "campaign_id", "Recipients")
     chunk_ids = fields.One2many("engine.campaign.chunk", "campaign_id", "Chunks")
+    mailwizz_part_ids = fields.One2many("engine.mailwizz.part", "campaign_id", "At MailWizz", copy=False)
     link_ids = fields.One2many("engine.campaign.link", "campaign_id", "Links")
     recipient_count = fields.Integer("People", compute="_compute_counts")
     waiting_count = fields.Integer("Waiting", compute="_compute_counts")
@@ -77,6 +82,8 @@ class EngineCampaign(models.Model):
     opened_count = fields.Integer("Opened", compute="_compute_counts")
     clicked_count = fields.Integer("Clicked", compute="_compute_counts")
     unsubscribed_count = fields.Integer("Unsubscribed", compute="_compute_counts")
+    result_a = fields.Char("With subject A", compute="_compute_results")
+    result_b = fields.Char("With subject B", compute="_compute_results")
 
     _share_b = models.Constraint("CHECK(share_b BETWEEN 0 AND 100)", "Share of subject B: from 0 to 100 %.")
 
@@ -96,10 +103,35 @@ class EngineCampaign(models.Model):
             campaign.bounced_count = states.get("bounced", 0) + states.get("refused", 0)
             campaign.unknown_count = states.get("unknown", 0)
             campaign.suppressed_count = states.get("suppressed", 0) + states.get("invalid", 0)
-            campaign.sent_count = sum(states.get(state, 0) for state in ("sent", "delivered", "bounced", "complained"))
+            campaign.sent_count = sum(states.get(state, 0) for state in LEFT)
             campaign.opened_count = sum(row[2] for row in rows)
             campaign.clicked_count = sum(row[3] for row in rows)
             campaign.unsubscribed_count = sum(row[4] for row in rows)
+
+    @api.depends("state")
+    @api.depends_context("lang")
+    def _compute_results(self):
+        left = [("campaign_id", "in", self.ids), ("state", "in", LEFT)]
+        figures = ["__count", "opened_at:count", "clicked_at:count"]
+        counted = self.env["engine.campaign.recipient"]._read_group(left, ["campaign_id", "variant"], figures)
+        rows = {(campaign, variant): counts for campaign, variant, *counts in counted}
+        for campaign in self:
+            campaign.result_a, campaign.result_b = (
+                self._describe_result(*rows.get((campaign, variant), (0, 0, 0))) for variant in (0, 1)
+            )
+
+    def _describe_result(self, sent, opened, clicked):
+        def rate(part):
+            return formatLang(self.env, 100 * part / sent if sent else 0, digits=1)
+
+        return self.env._(
+            "%(sent)s sent, %(opened)s opened (%(open_rate)s %%), %(clicked)s clicked (%(click_rate)s %%)",
+            sent=sent,
+            opened=opened,
+            open_rate=rate(opened),
+            clicked=clicked,
+            click_rate=rate(clicked),
+        )
 
     @api.constrains("tenant_id", "template_id", "list_ids", "tag_ids")
     def _check_tenant(self):
@@ -125,9 +157,11 @@ class EngineCampaign(models.Model):
         if self.filtered(lambda campaign: campaign.state not in ("draft", "cancelled")):
             raise UserError(self.env._("Only draft and cancelled campaigns can be deleted."))
 
+    # === STATE === #
+
     def _set_state(self, state):
         for campaign in self:
-            if campaign.state not in TRANSITIONS[state]:
+            if state not in TRANSITIONS[campaign.state]:
                 labels = dict(self._fields["state"]._description_selection(self.env))
                 raise UserError(
                     self.env._(
@@ -137,6 +171,17 @@ class EngineCampaign(models.Model):
                     )
                 )
         self.state = state
+
+    def _set_finished(self):
+        """All that is to leave has left, as far as is known."""
+        self._set_state("sent")
+        self.write({"finished_at": fields.Datetime.now(), "fully_sent_on": False})
+
+    def _set_unfinished(self):
+        """Go on with campaigns that were sent: a message that never arrived is queued again."""
+        sent = self.filtered(lambda campaign: campaign.state == "sent")
+        sent._set_state("sending")
+        sent.finished_at = False
 
     def action_schedule(self):
         for campaign in self:
@@ -157,13 +202,18 @@ class EngineCampaign(models.Model):
 
     def action_pause(self):
         self._set_state("paused")
+        for campaign in self:
+            campaign._get_transport()._pause(campaign)
 
     def action_resume(self):
         self._set_state("sending")
-        self._continue()
+        for campaign in self:
+            campaign._get_transport()._resume(campaign)
 
     def action_cancel(self):
         self._set_state("cancelled")
+        for campaign in self:
+            campaign._get_transport()._pause(campaign)
 
     def _refuse_delivery(self, why):
         """Pause until a person has mended what the other system refuses, and say so; called by jobs."""
@@ -197,14 +247,13 @@ class EngineCampaign(models.Model):
             raise UserError(self.env._("%(tenant)s is stopped: no mail leaves.", tenant=self.tenant_id.name))
         if not self.tenant_id.active:
             raise UserError(self.env._("%(tenant)s is archived: no mail leaves.", tenant=self.tenant_id.name))
-        if self.transport == "powermta":
-            self.tenant_id._get_addresses()
+        self._get_transport()._check_ready(self)
 
     def _freeze_content(self):
         """Fix what is sent, so that a later change of the template changes no campaign on its way."""
         template = self.template_id
         subjects = [template.subject] + ([self.subject_b] if self.subject_b else [])
-        counted = self.transport == "powermta"  # MailWizz counts opens and clicks by itself
+        counted = self._get_transport()._counts_engagement
         tracked = {"track_opens": counted and self.track_opens, "track_clicks": counted and self.track_clicks}
         content = prepare(subjects, template.html, template.text, **tracked)
         self.content = {"subjects": content.subjects, "html": content.html, "text": content.text}
@@ -217,11 +266,12 @@ class EngineCampaign(models.Model):
         """The sender of this campaign's messages through one IP; kind: the mail type of Gmail's Feedback-ID."""
         tenant = self.tenant_id
         addresses = tenant._get_addresses()
+        from_name, from_email, _reply_to = self._get_sender_names()
         headers = CampaignHeaders(
             vmta=ip.vmta_name,
             job=job,
-            from_name=self.from_name or tenant.from_name,
-            from_email=self.from_email or tenant.from_email,
+            from_name=from_name,
+            from_email=from_email,
             reply_to=self.reply_to or tenant.reply_to or "",
             feedback_id=f"c{self.id}:t{tenant.id}:{kind}:{tenant.feedback_sender or tenant.slug[:15]}",
             list_id=f"t{tenant.id}.{addresses.bounce_domain}",
@@ -229,6 +279,12 @@ class EngineCampaign(models.Model):
         builder = MessageBuilder(headers, f"=_lokario_{uuid.uuid4().hex}")
         common, today = self._get_common_values(), tenant._get_today()
         return CampaignSender(content, builder, addresses, common, today, feeder=feeder)
+
+    def _get_sender_names(self):
+        """(name, address, reply address) that the message shows."""
+        tenant = self.tenant_id
+        from_email = self.from_email or tenant.from_email
+        return self.from_name or tenant.from_name, from_email, self.reply_to or tenant.reply_to or from_email
 
     def _get_common_values(self):
         """What templates may use besides the contact's own values."""
@@ -244,29 +300,89 @@ class EngineCampaign(models.Model):
             "list_name": ", ".join(self.list_ids.mapped("name")),
         }
 
+    # === SENDING === #
 
-class EngineCampaignLink(models.Model):
-    """A target of a campaign whose clicks are counted; nothing else is ever redirected to."""
+    def _get_transport(self):
+        """The model by which this campaign's messages leave; see `engine.transport`."""
+        self.ensure_one()
+        return self.env[f"engine.transport.{self.transport}"]
 
-    _name = "engine.campaign.link"
-    _inherit = ["lokario.access.mixin"]
-    _description = "Campaign link"
-    _order = "campaign_id, position"
-    _rec_name = "url"
+    def _send(self, idempotency_key=None):
+        """Start the campaign and return the documented answer; a repeated call changes nothing.
 
-    campaign_id = fields.Many2one("engine.campaign", required=True, readonly=True, ondelete="cascade")
-    position = fields.Integer(required=True, readonly=True)
-    url = fields.Char(required=True, readonly=True)
-    clicks = fields.Integer(default=0, required=True, readonly=True)
+        Raises ApiProblem 409 when nothing may leave today.
+        """
+        self.ensure_one()
+        self._wait_for_lock()
+        if self.send_answer:
+            return self._repeat_answer(idempotency_key)
+        self._check_ready()
+        self._freeze_content()
+        waiting = self._count_audience()
+        self._set_state("sending")
+        self.write({"started_at": fields.Datetime.now(), "idempotency_key": idempotency_key})
+        self.send_answer = self._get_transport()._start(self, waiting)
+        return self.send_answer
 
-    _position_uniq = models.UniqueIndex("(campaign_id, position)")
+    def _wait_for_lock(self):
+        """Let calls at the same time come one after another: who waited is repeated by Odoo and finds the answer."""
+        self.flush_recordset()
+        lock = "SELECT 1 FROM engine_campaign WHERE id = %s FOR NO KEY UPDATE"
+        self.env.cr.execute(lock, (self.id,), log_exceptions=False)
+        self.invalidate_recordset()
 
-    @api.constrains("url")
-    def _check_url(self):
-        for link in self:
-            if not link._is_web():
-                raise ValidationError(self.env._("A link of a campaign begins with http:// or https://: %s", link.url))
+    def _repeat_answer(self, idempotency_key):
+        if idempotency_key and self.idempotency_key and idempotency_key != self.idempotency_key:
+            raise ApiProblem(409, "This campaign was sent already, with another Idempotency-Key.")
+        return self.send_answer
 
-    def _is_web(self):
-        """Whether the click redirect may lead there; asked again at each click, for links older than the check."""
-        return bool(WEB_LINK.match(self.url))
+    def _count_audience(self):
+        """How many people will be written to; raises 409 when there is nobody."""
+        waiting = self.env["engine.campaign.audience"]._count(self)
+        if not waiting:
+            raise ApiProblem(409, "Nobody of these lists and tags may be written to.", extra={"success": False})
+        return waiting
+
+    def _is_sending(self):
+        """Whether the campaign may still hand over, as it is committed now."""
+        with transaction(self.env) as cr:
+            cr.execute(
+                """SELECT c.state = 'sending' AND t.is_stopped IS NOT TRUE
+                     FROM engine_campaign c JOIN engine_tenant t ON t.id = c.tenant_id WHERE c.id = %s""",
+                (self.id,),
+            )
+            return cr.fetchone()[0]
+
+    def _continue(self):
+        """Queue what may leave now, after a pause, a stop or a day without quota."""
+        for campaign in self.filtered(lambda one: one.state == "sending" and not one.tenant_id.is_stopped):
+            campaign._get_transport()._continue(campaign)
+
+    def _job_continue(self):
+        self._continue()
+
+    @api.model
+    def _cron_continue(self):
+        """Start what is due, go on with what waits for quota, finish what is done."""
+        due = self.search([("state", "=", "scheduled"), ("scheduled_at", "<=", fields.Datetime.now())])
+        sending = self.search([("state", "=", "sending")], order="started_at, id")  # who waits longest comes first
+        commit_progress = self.env["ir.cron"]._commit_progress
+        commit_progress(remaining=len(due) + len(sending))
+        for campaign in due + sending:
+            campaign._take_up()
+            if not commit_progress(1):
+                break
+
+    def _take_up(self):
+        """One step of the cron; a refusal is shown on the campaign and tried again at the next turn."""
+        try:
+            with self.env.cr.savepoint():
+                if self.state == "scheduled":
+                    self._send()
+                else:
+                    self._get_transport()._advance(self)
+        except ApiProblem as problem:
+            if self.state == "scheduled":
+                self.message_post(body=problem.detail)
+        except LOST_RACES:
+            _logger.info("Campaign %s is being changed by another worker", self.id)

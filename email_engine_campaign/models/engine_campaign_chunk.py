@@ -1,29 +1,26 @@
 import logging
+import time
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from odoo.addons.email_engine_bridge.exceptions import EngineRejected, EngineUnavailable
+from odoo.addons.email_engine_bridge.exceptions import EngineError, EngineRejected, EngineUnavailable
 from odoo.addons.email_engine_bridge.tools import verp
 from odoo.addons.email_engine_bridge.tools.campaign_content import Content
+from odoo.addons.email_engine_bridge.tools.smtp_feeder import Outcome
 from odoo.addons.lokario_base.tools.transaction import LeaseLost, lease
 from odoo.addons.queue_job.exception import RetryableJobError
 
-from .campaign_run import HOLD_SECONDS, CampaignRun
+from ..tools.chunk_journal import ChunkJournal
 
 _logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 60
-
-OPEN_LEASES = """
-SELECT DISTINCT l.token FROM engine_lease l JOIN engine_campaign_chunk c ON c.lease = l.token
- WHERE c.campaign_id = %(campaign_id)s AND l.state = 'open'
-   AND NOT EXISTS (SELECT FROM engine_campaign_chunk k
-                    WHERE k.lease = l.token
-                      AND (k.state IN ('pending', 'running')
-                           OR EXISTS (SELECT FROM engine_campaign_recipient r
-                                       WHERE r.chunk_id = k.id AND r.state = 'unknown')))
-"""
+HOLD_SECONDS = 300  # how long a worker that hangs keeps its chunk: longer than a window can last
+FIRST_WINDOW = 100  # recipients handed over between two looks at the pause button
+LAST_WINDOW = 500
+GROWTH = 4
+WINDOW_SECONDS = 0.4  # so that a pause is effective within a second
 
 
 class EngineCampaignChunk(models.Model):
@@ -69,7 +66,7 @@ class EngineCampaignChunk(models.Model):
             if not held:
                 return "Another worker is sending this chunk."
             try:
-                note = CampaignRun(self, held).send()
+                note = self._send(ChunkJournal(self.env, self.id, held))
             except LeaseLost:
                 return "Another worker has taken over this chunk."
             except EngineUnavailable as error:
@@ -77,18 +74,102 @@ class EngineCampaignChunk(models.Model):
             except (EngineRejected, UserError) as error:
                 self.campaign_id._refuse_delivery(str(error))
                 return str(error)
-        self.campaign_id._after_chunk()
+        self.env["engine.transport.powermta"]._after_chunk(self.campaign_id)
         return note
 
     def _hold(self):
         """The lease of the one worker that sends this chunk; None while another one does."""
         return lease(self.env, f"email_engine_campaign.chunk.{self.id}", HOLD_SECONDS)
 
-    def _let_leave(self, emails):
+    def _send(self, journal):
+        """Send until nobody waits or something forbids it; returns a sentence for the job's log.
+
+        A delivery server that does not answer, or refuses, leaves the chunk waiting with its words and raises them.
+        """
+        journal.begin()
+        try:
+            return self._send_windows(journal)
+        except (EngineError, UserError) as error:
+            journal.set_state("pending", str(error))
+            raise
+        finally:
+            self.invalidate_recordset()
+
+    def _send_windows(self, journal):
+        limit = FIRST_WINDOW
+        self.env["engine.quota"]._settle(self.lease, 0, close=False)  # prolonged, if it is still open
+        with self.tenant_id._get_feeder__() as feeder:
+            sender = self._get_sender(feeder)
+            while True:
+                start = time.monotonic()
+                rows, refusal = self._take_window(journal, limit)
+                if refusal:
+                    return self._stop(journal, *refusal)
+                if not rows:
+                    journal.set_state("pending", None)
+                    return "Sent."
+                sent = self._send_window(journal, sender, rows, start + WINDOW_SECONDS)
+                speed = sent / max(time.monotonic() - start, 0.001)
+                limit = max(1, min(LAST_WINDOW, limit * GROWTH, int(speed * WINDOW_SECONDS)))
+
+    def _take_window(self, journal, limit):
+        """(recipients marked as being handed over, why not).
+
+        A chunk is no larger than its part of the reservation and hands each recipient over once, so the
+        quota holds whatever is reported when; every report prolongs the reservation.
+        """
+        return journal.take(limit, self._find_refusal, self._consume_hourly_cap)
+
+    def _find_refusal(self, campaign_state, is_stopped, ip_is_sending, reservation_state, day):
+        """(state of the chunk, why) when nothing may be handed over now."""
+        if campaign_state == "cancelled":
+            return "returned", "The campaign is cancelled"
+        if campaign_state != "sending" or is_stopped:
+            return "pending", "Paused"
+        if reservation_state != "open":
+            return "returned", "The reservation ran out"
+        if not ip_is_sending or day != self.tenant_id._get_today():
+            return "returned", "The IP may not send, or its day is over"
+        return None
+
+    def _stop(self, journal, state, reason):
+        """Keep what is left for later, or let the campaign plan it anew."""
+        if state == "returned":
+            journal.give_back(reason)
+        else:
+            journal.set_state(state, reason)
+        return reason
+
+    def _consume_hourly_cap(self, emails):
         """How many of them may leave within this hour; a tenant in a hurry has no such limit."""
         if not self.tenant_id.spread_over_day and not self.ip_id._get_plan_hourly():
             return emails
-        return self.env["engine.quota"]._let_leave(self.ip_id, self.lease, emails)
+        room = self.env["engine.quota"]._consume_hourly_cap(self.ip_id, self.lease, emails)
+        if not room and emails > 0:
+            raise EngineUnavailable("This hour of the IP is full: the rest follows in the next one")
+        return room
+
+    def _send_window(self, journal, sender, rows, deadline):
+        """How many of the rows were handed over before the deadline (`time.monotonic`); the others wait again."""
+        try:
+            deliveries = sender.send(rows, deadline)
+        except EngineError:
+            self._record(journal, [], len(rows))
+            raise
+        handed = [one for one in deliveries if one.outcome != Outcome.UNSENT]
+        self._record(journal, handed, len(rows))
+        lost = [one for one in deliveries if one.outcome in (Outcome.UNSENT, Outcome.DEFERRED)]
+        if lost:
+            raise EngineUnavailable(lost[0].answer)
+        return len(handed)
+
+    def _record(self, journal, handed, taken):
+        """Write what became of those who were handed over, and count what left."""
+        journal.record(handed)
+        left = sum(one.outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN) for one in handed)
+        if left < taken:
+            self._consume_hourly_cap(left - taken)
+        self.env["engine.quota"]._settle(self.lease, left, close=False)
 
     def _get_sender(self, feeder):
         campaign = self.campaign_id

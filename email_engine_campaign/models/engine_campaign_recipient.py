@@ -1,4 +1,11 @@
+import hashlib
+import hmac
+
 from odoo import api, fields, models
+
+from odoo.addons.email_engine_bridge.tools import verp
+from odoo.addons.email_engine_bridge.tools.bounce import provider_of
+from odoo.addons.lokario_base.tools.transaction import own_transaction, transaction
 
 STATES = [
     ("queued", "Waiting"),
@@ -58,6 +65,88 @@ class EngineCampaignRecipient(models.Model):
     def init(self):
         """Leave room on every page for a second, longer version of all its lines."""
         self.env.cr.execute("ALTER TABLE engine_campaign_recipient SET (fillfactor = 40)")
+
+    # === WHAT A RECIPIENT DOES === #
+
+    @api.model
+    def _find_by_token(self, purpose, token):
+        """The recipient an opaque token was made for, or none."""
+        recipient_id = verp.read_token(self.env["engine.tenant"]._get_token_secret(), purpose, token)
+        return self.browse(recipient_id or []).exists()
+
+    def _unsubscribe(self):
+        """Suppress the address for this tenant, effective for the next chunk of any campaign.
+
+        All of it is one transaction of its own: the event is counted on rows that other requests change too.
+        """
+        self.ensure_one()
+        with own_transaction(self) as mine:
+            mine._withdraw()
+
+    def _withdraw(self):
+        """`_unsubscribe` within the transaction of the caller."""
+        note = self.env._("Campaign %(name)s", name=self.campaign_id.name)
+        self.env["engine.suppression"]._suppress(self.tenant_id, [self.email], "unsubscribe", note)
+        if self.contact_id.consent == "given":
+            self.contact_id.consent = "withdrawn"
+        if not self.unsubscribed_at:
+            self.unsubscribed_at = fields.Datetime.now()
+            self._record_event_on(self.env.cr, "unsubscribe")
+
+    def _set_lists(self, kept):
+        """Keep only the lists whose ids (texts) are given; of this tenant's lists the contact is in."""
+        self.ensure_one()
+        with own_transaction(self) as mine:
+            lists = mine.contact_id.list_ids
+            leaving = lists.filtered(lambda one: str(one.id) not in kept)
+            mine.contact_id.list_ids -= leaving
+            if leaving and leaving == lists:
+                mine._withdraw()
+
+    def _record_engagement(self, kind):
+        """Count the first opening; only where the campaign says that opens are counted."""
+        if self.campaign_id.track_opens:
+            with transaction(self.env) as cr:
+                self._record_event_on(cr, kind)
+
+    def _follow_link(self, position):
+        """The link of the campaign at this position, its click counted once a person."""
+        link = self.campaign_id.link_ids.filtered(lambda one: one.position == position and one._is_web())
+        if link and self.campaign_id.track_clicks:
+            with transaction(self.env) as cr:
+                if self._record_event_on(cr, "click", link.url, f"-{position}"):
+                    cr.execute("UPDATE engine_campaign_link SET clicks = clicks + 1 WHERE id = %s", (link.id,))
+        return link
+
+    def _record_event_on(self, cr, kind, diagnostic="", detail=""):
+        """Whether this is the first time; no address of the reader's machine is kept."""
+        self.env.flush_all()
+        named = kind == "unsubscribe" or self.tenant_id.engagement_privacy == "person"
+        row = (
+            f"{kind}-{self.id}{detail}" if named else self._anonymous_key(f"{kind}-{self.id}{detail}"),
+            kind,
+            fields.Datetime.to_string(fields.Datetime.now()),
+            self.tenant_id.id,
+            self.campaign_id.id,
+            self.id if named else None,
+            None,
+            self.email if named else "",
+            provider_of(self.email.rpartition("@")[2]),
+            None,
+            None,
+            diagnostic,
+            True,
+        )
+        _known, fresh = self.env["engine.event.ingest"]._store_rows_on(cr, [row], self.tenant_id.ids)
+        self.invalidate_recordset()
+        return bool(fresh)
+
+    def _anonymous_key(self, text):
+        """The same for the same text, and nobody can tell the text from it without the server's secret."""
+        secret = self.env["engine.tenant"]._get_token_secret()
+        return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()[:22]
+
+    # === RETENTION === #
 
     @api.autovacuum
     def _gc_journal(self):

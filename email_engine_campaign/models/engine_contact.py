@@ -3,6 +3,12 @@ from odoo.exceptions import ValidationError
 
 from odoo.addons.email_engine_bridge.tools.contact_rows import inspect_address, normalise_address
 
+from ..tools.refusal import concerns
+
+SUPPRESSIONS = f"""
+SELECT DISTINCT ON (c.id) c.id, s.id FROM engine_contact c JOIN engine_suppression s ON {concerns("c")}
+ WHERE c.id = ANY(%s) ORDER BY c.id, s.id DESC
+"""  # noqa: S608 constants
 CONSENTS = [("unknown", "Unknown"), ("given", "Given"), ("withdrawn", "Withdrawn")]
 
 
@@ -43,12 +49,13 @@ class EngineContact(models.Model):
 
     @api.depends("email", "tenant_id")
     def _compute_suppression_id(self):
-        # An API key sees its tenants' suppressions only; those of the company concern them as well.
-        suppression_sudo = self.env["engine.suppression"].sudo()
-        found = suppression_sudo.search([("email", "in", self.mapped("email"))]).grouped("email")
+        self.env["engine.suppression"].flush_model()
+        self.flush_recordset(["email", "tenant_id", "company_id"])
+        # Asked past the rules: an API key sees its tenants' suppressions only; those of the company concern them too.
+        self.env.cr.execute(SUPPRESSIONS, (self.ids,))
+        found = dict(self.env.cr.fetchall())
         for contact in self:
-            suppressions = found.get(contact.email, suppression_sudo)
-            contact.suppression_id = suppressions.filtered(lambda one, contact=contact: one._concerns(contact))[:1]
+            contact.suppression_id = found.get(contact.id)
 
     @api.constrains("list_ids", "tag_ids", "tenant_id")
     def _check_tenant(self):

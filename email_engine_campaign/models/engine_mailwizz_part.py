@@ -9,6 +9,8 @@ from odoo.addons.email_engine_bridge.tools.campaign_content import COMPANY_ADDRE
 from odoo.addons.email_engine_bridge.tools.template_renderer import TemplateRenderer
 from odoo.addons.lokario_base.tools.transaction import transaction
 
+from ..tools.refusal import refusal_of
+
 ON_ITS_WAY = ("pending-sending", "processing", "sending")  # MailWizz's words
 BATCH = 200  # subscribers sent between two looks at the pause button
 # Variables of a person, and those MailWizz demands as tags, are left to MailWizz.
@@ -17,15 +19,13 @@ TAGS |= {"preferences_url": "UPDATE_PROFILE_URL", "to_name": "CAMPAIGN_TO_NAME"}
 TAGS |= {"company_full_address": "COMPANY_FULL_ADDRESS"}
 HELD = re.compile("⟦([A-Z_]+)⟧")
 
-TAKE = """
+TAKE = f"""
 SELECT r.id, r.email, c.first_name, c.last_name
   FROM engine_campaign_recipient r LEFT JOIN engine_contact c ON c.id = r.contact_id
  WHERE r.campaign_id = %(campaign_id)s AND r.variant = %(variant)s AND r.chunk_id IS NULL AND r.state = 'queued'
-   AND NOT EXISTS (SELECT FROM engine_suppression s
-                    WHERE s.email = r.email AND (s.tenant_id = r.tenant_id OR (s.tenant_id IS NULL
-                          AND coalesce(s.company_id, r.company_id) = r.company_id)))
+   AND NOT EXISTS ({refusal_of("r", "c")})
  ORDER BY r.id LIMIT %(limit)s
-"""
+"""  # noqa: S608 constants
 STORE_LIST = "UPDATE engine_mailwizz_part SET list_uid = %(uid)s WHERE id = %(part_id)s"
 STORE_PERSON = "UPDATE engine_campaign_recipient SET state = %(state)s, answer = %(answer)s WHERE id = %(id)s"
 # Who still waits when all are handed over was suppressed meanwhile.
@@ -83,11 +83,19 @@ class EngineMailwizzPart(models.Model):
             cr.execute("SELECT list_uid, campaign_uid FROM engine_mailwizz_part WHERE id = %s", (self.id,))
             return cr.fetchone()
 
+    def _push(self, client):
+        """Hand a campaign over: the lists and all of their people, then the campaigns."""
+        for part in self:
+            part._push_list(client)
+        if all([part._push_subscribers(client) for part in self]):
+            for part in self:
+                part._push_campaign(client)
+
     def _push_list(self, client):
         list_uid, _campaign_uid = self._get_uids()
         if list_uid:
             return
-        sender = self.campaign_id._get_mailwizz_sender()
+        sender = self.campaign_id._get_sender_names()
         name = self._get_name()
         uid = client.create_list(name, name, *sender, self.tenant_id._get_mailwizz_company())
         self._journal(STORE_LIST, uid=uid)
@@ -122,7 +130,7 @@ class EngineMailwizzPart(models.Model):
         uid = uid or client.find_campaign(name)
         if not uid and self._has_people("handing"):
             subject, html, text = self._render()
-            from_name, from_email, reply_to = campaign._get_mailwizz_sender()
+            from_name, from_email, reply_to = campaign._get_sender_names()
             values = {"name": name, "subject": subject, "send_at": self._get_send_time()}
             values |= {"from_name": from_name, "from_email": from_email, "reply_to": reply_to}
             template_uid = self._push_template(client, html)
@@ -162,7 +170,9 @@ class EngineMailwizzPart(models.Model):
 
     def _journal(self, statement, **values):
         """Write on a short transaction of its own: it stays whatever becomes of the job."""
-        self.campaign_id._journal(statement, part_id=self.id, **values)
+        with transaction(self.env) as cr:
+            cr.execute(statement, {"part_id": self.id, "campaign_id": self.campaign_id.id, **values})
+        self.env.invalidate_all(flush=False)
 
     def _toggle(self, client, statuses):
         """Pause or resume the campaign when it is in one of MailWizz's `statuses`."""
@@ -181,13 +191,9 @@ class EngineMailwizzPart(models.Model):
         return True
 
     def _pull_unsubscribed(self, client):
-        """Suppress for the tenant who left this part's list."""
-        emails = {email.strip().lower() for email in client.unsubscribed(self.list_uid)}
-        for recipient in self.env["engine.campaign.recipient"].search(
-            [
-                ("campaign_id", "=", self.campaign_id.id),
-                ("email", "in", list(emails)),
-                ("unsubscribed_at", "=", False),
-            ]
-        ):
-            recipient._unsubscribe()
+        """Suppress for the tenant who left the lists."""
+        for part in self.filtered("list_uid"):
+            emails = {email.strip().lower() for email in client.unsubscribed(part.list_uid)}
+            new = [("campaign_id", "=", part.campaign_id.id), ("unsubscribed_at", "=", False)]
+            for recipient in self.env["engine.campaign.recipient"].search([*new, ("email", "in", list(emails))]):
+                recipient._unsubscribe()

@@ -52,13 +52,6 @@ class EngineSuppression(models.Model):
             vals["email"] = normalise_address(vals.get("email") or "")
         return super().create(vals_list)
 
-    def _concerns(self, contact):
-        """Whether this suppression, of the contact's address, keeps the contact's tenant from writing."""
-        self.ensure_one()
-        if self.tenant_id:
-            return self.tenant_id == contact.tenant_id
-        return not self.company_id or self.company_id == contact.company_id
-
     @api.model
     def _suppress(self, tenant, emails, reason, note=""):
         """Suppress the addresses for one tenant; those that are already stay as they are."""

@@ -5,6 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from odoo.addons.email_engine_bridge.tools.campaign_sender import Addresses
+from odoo.addons.email_engine_bridge.tools.mailwizz_client import MailWizzClient
 from odoo.addons.email_engine_bridge.tools.public_address import is_reachable
 from odoo.addons.email_engine_bridge.tools.smtp_feeder import SmtpFeeder
 from odoo.addons.lokario_base.fields import Secret
@@ -49,8 +50,8 @@ class EngineTenant(models.Model):
         """The kill switch: from the next message on nothing is handed over; MailWizz is told as well."""
         self.is_stopped = True
         campaigns = self.env["engine.campaign"].search([("tenant_id", "in", self.ids), ("state", "=", "sending")])
-        for campaign in campaigns.filtered("mailwizz_part_ids.campaign_uid"):
-            campaign.sudo().with_delay(channel="root.email_engine")._job_halt_at_mailwizz()
+        for campaign in campaigns:
+            campaign._get_transport()._stop(campaign)
 
     def action_allow(self):
         """Let go on what was stopped; campaigns at MailWizz are resumed there or by their own buttons."""
@@ -109,6 +110,14 @@ class EngineTenant(models.Model):
             "city": self.company_id.city or "-",
             "zip_code": self.company_id.zip or "-",
         }
+
+    def _get_mailwizz_client__(self):
+        """The client of this tenant's MailWizz; raises what to fill in when there is none."""
+        self.ensure_one()
+        url, key = self.mailwizz_url, self._reveal_secret__("mailwizz_key")
+        if not url or not key:
+            raise UserError(self.env._("%(tenant)s: fill in the MailWizz address and API key first.", tenant=self.name))
+        return MailWizzClient(url, key, self.env["engine.destination"]._get_pin())
 
     def _get_feeder__(self):
         """The SMTP connection to this tenant's PowerMTA; opened at first use."""

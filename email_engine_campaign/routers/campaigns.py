@@ -73,7 +73,9 @@ def send_campaign(tenant_id: RecordId, campaign_id: RecordId, env: WriteEnv, key
 @router.post("/{tenant_id}/{campaign_id}/test", responses=WRITE_PROBLEMS)
 def try_campaign(tenant_id: RecordId, campaign_id: RecordId, body: TrialRequest, env: WriteEnv) -> TrialAnswer:
     """Queue the message to some addresses, outside of the journal and the figures; it counts in the quota."""
-    return TrialAnswer(**_get_campaign(env, tenant_id, campaign_id)._send_trial(body.to, body.sample))
+    return TrialAnswer(
+        **env["engine.campaign.trial"]._send(_get_campaign(env, tenant_id, campaign_id), body.to, body.sample)
+    )
 
 
 @router.post("/{tenant_id}/{campaign_id}/{action}", responses=WRITE_PROBLEMS)

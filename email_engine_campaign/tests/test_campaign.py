@@ -14,7 +14,7 @@ from odoo.addons.email_engine_bridge.tools.smtp_feeder import Outcome
 from odoo.addons.queue_job.exception import RetryableJobError
 from odoo.addons.queue_job.tests.common import trap_jobs
 
-from ..models.campaign_run import MAX_ATTEMPTS, CampaignRun
+from ..tools.chunk_journal import MAX_ATTEMPTS, ChunkJournal
 from .common import CampaignCommon
 
 
@@ -67,7 +67,7 @@ class TestCampaign(CampaignCommon, EngineCase):
         self._run_chunks(campaign)
         self.assertEqual((campaign.state, campaign.sent_count, campaign.waiting_count), ("sending", 100, 20))
         campaign._continue()
-        self.assertEqual(campaign._count_waiting(), 20)
+        self.assertEqual(self.env["engine.campaign.audience"]._count_waiting(campaign), 20)
 
     def test_no_quota_is_a_conflict_and_changes_nothing(self):
         self._add_contacts(["a@x.test"])
@@ -114,9 +114,9 @@ class TestCampaign(CampaignCommon, EngineCase):
         chunk = campaign.chunk_ids
         self.mta.delay = 0.1
         with chunk._hold() as held, self.tenant_a._get_feeder__() as feeder:
-            run = CampaignRun(chunk, held)
-            rows, _refusal = run.take_window(20)
-            sent = run.send_window(chunk._get_sender(feeder), rows, time.monotonic() + 0.3)
+            journal = ChunkJournal(self.env, chunk.id, held)
+            rows, _refusal = chunk._take_window(journal, 20)
+            sent = chunk._send_window(journal, chunk._get_sender(feeder), rows, time.monotonic() + 0.3)
         self.assertLess(sent, 10)
         self.assertEqual(sorted(self._states(campaign).values()), ["queued"] * (20 - sent) + ["sent"] * sent)
         self.assertEqual(sum(campaign.recipient_ids.mapped("attempts")), sent)
@@ -147,11 +147,11 @@ class TestCampaign(CampaignCommon, EngineCase):
         campaign._send()
         chunk = campaign.chunk_ids
         with chunk._hold() as held, self.tenant_a._get_feeder__() as feeder:
-            run = CampaignRun(chunk, held)
-            [first], _refusal = run.take_window(1)
+            journal = ChunkJournal(self.env, chunk.id, held)
+            [first], _refusal = chunk._take_window(journal, 1)
             [delivery] = chunk._get_sender(feeder).send([first])
             self._feed_back()
-            run.record([delivery._replace(outcome=Outcome.UNKNOWN)], 1)
+            journal.record([delivery._replace(outcome=Outcome.UNKNOWN)])
         self.assertEqual(self._states(campaign), {"a@x.test": "delivered", "b@x.test": "queued"})
         self.assertTrue(campaign.recipient_ids[0].handed_at)
         self._run_chunks(campaign)
@@ -188,7 +188,8 @@ class TestCampaign(CampaignCommon, EngineCase):
         gone = [f"gone{number}@x.test" for number in range(3)]
         self.env["engine.suppression"]._suppress(self.tenant_a, gone, "unsubscribe")
         with campaign.chunk_ids._hold() as held:
-            rows, refusal = CampaignRun(campaign.chunk_ids, held).take_window(1)
+            journal = ChunkJournal(self.env, campaign.chunk_ids.id, held)
+            rows, refusal = campaign.chunk_ids._take_window(journal, 1)
         self.assertEqual(([one.email for one in rows], refusal), (["stays@x.test"], None))
         self.assertEqual(self._states(campaign), {**dict.fromkeys(gone, "suppressed"), "stays@x.test": "queued"})
 
@@ -221,12 +222,12 @@ class TestCampaign(CampaignCommon, EngineCase):
         self._run_chunks(campaign)
         lost = campaign.recipient_ids[0]
         lost.sudo().write({"state": "unknown", "doubt_since": lost.handed_at})
-        settle = self.env["engine.campaign"]._settle_unknown
-        self.assertEqual(settle(self.tenant_a), 0)
+        reconcile = self.env["engine.transport.powermta"]._reconcile
+        self.assertEqual(reconcile(self.tenant_a), 0)
         self._event(self.tenant_a, "r", lost.handed_at + timedelta(seconds=599))
-        self.assertEqual(settle(self.tenant_a), 0)
+        self.assertEqual(reconcile(self.tenant_a), 0)
         self._event(self.tenant_a, "r", lost.handed_at + timedelta(seconds=601))
-        self.assertEqual(settle(self.tenant_a), 1)
+        self.assertEqual(reconcile(self.tenant_a), 1)
         self.assertEqual((lost.state, campaign.state), ("queued", "sending"))
 
     def _event(self, tenant, kind, time, **values):
@@ -240,7 +241,7 @@ class TestCampaign(CampaignCommon, EngineCase):
         campaign._send()
         chunk = campaign.chunk_ids
         with chunk._hold() as held:
-            rows, refusal = CampaignRun(chunk, held).take_window(1)
+            rows, refusal = chunk._take_window(ChunkJournal(self.env, chunk.id, held), 1)
         self.assertEqual((len(rows), refusal), (1, None))
         self._run_chunks(campaign)
         self.assertEqual(sorted(self._states(campaign).values()), ["sent", "unknown"])
@@ -311,7 +312,7 @@ class TestCampaign(CampaignCommon, EngineCase):
             for action in (
                 campaign.action_send,
                 campaign.action_schedule,
-                lambda: campaign._send_trial(["a@x.test"], {}),
+                lambda: self.env["engine.campaign.trial"]._send(campaign, ["a@x.test"], {}),
             ):
                 with self.assertRaisesRegex(UserError, "Address of links in mails"):
                     action()
@@ -338,7 +339,8 @@ class TestCampaign(CampaignCommon, EngineCase):
         for zone, expected in (("Pacific/Auckland", "2026 01/01/2026"), ("America/New_York", "2025 31/12/2025")):
             self.tenant_a.tz = zone
             with freeze_time("2025-12-31 12:30:00"):
-                sender = self._create_campaign()._get_trial_sender(self.ip_a1, None)
+                campaign = self._create_campaign()
+                sender = self.env["engine.campaign.trial"]._get_sender(campaign, self.ip_a1, None)
                 [message] = sender.build([Addressee(1, "a@x.test", "A", "B", {}, 0)])
             self.assertIn(f"Subject: {expected}".encode(), message.data)
 

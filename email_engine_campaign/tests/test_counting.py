@@ -60,7 +60,7 @@ class TestCounting(CampaignCommon, EngineCase):
         campaign = self._create_campaign()
         campaign._send()
         self._run_chunks(campaign)
-        campaign._send_trial(["me@x.test"], {})
+        self.env["engine.campaign.trial"]._send(campaign, ["me@x.test"], {})
         settles = []
         for ip in (self.ip_a1, self.ip_a2):
             self._feed(ip, self.dice.randint(3, 9))

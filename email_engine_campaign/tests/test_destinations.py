@@ -68,9 +68,8 @@ class TestDestinations(EngineCase):
             with patch.object(HostPolicy, "_accepts", return_value=True):
                 self.tenant.write({"mailwizz_url": url, "mailwizz_key": "key"})
                 self.server.write({"api_url": api_url, "api_key": "k" * 32})
-            campaign = self.env["engine.campaign"].new({"tenant_id": self.tenant_a.id})
             with self.assertRaisesRegex(EngineRejected, "not allowed"):
-                campaign._get_mailwizz_client__().delivery_servers()
+                self.tenant_a._get_mailwizz_client__().delivery_servers()
             with self.assertRaisesRegex(EngineRejected, "administrator"):
                 self.server.sudo()._get_pmta_client__().run("reload")
         self.assertFalse(fake.lists)

@@ -58,7 +58,7 @@ class TestEngagement(CampaignCommon, EngineHttpCase):
         self.assertEqual(self.campaign.unsubscribed_count, 1)
         again = self._create_campaign(name="Next")
         self._add_contacts(["other@x.test"])
-        again._populate()
+        self.env["engine.campaign.audience"]._populate(again)
         self.assertEqual(self._states(again), {"jean@x.test": "suppressed", "other@x.test": "queued"})
 
     def test_forged_tokens_change_nothing(self):

@@ -22,6 +22,7 @@ class TestMailWizzCampaign(CampaignCommon, EngineCase):
         self.url = self.enterContext(mailwizz.serving(self.mailwizz))
         self._add_contacts(["a@x.test", "b@x.test", "gone@x.test"])
         self.campaign = self._create_campaign(transport="mailwizz")
+        self.transport = self.env["engine.transport.mailwizz"]
 
     def _connect(self):
         self.tenant_a.write({"mailwizz_url": self.url, "mailwizz_key": "key"})
@@ -39,8 +40,8 @@ class TestMailWizzCampaign(CampaignCommon, EngineCase):
         self.env["engine.suppression"]._suppress(self.tenant_a, ["gone@x.test"], "unsubscribe")
         self.mailwizz.fail_next = [503]
         self._run_until_retry()
-        self.campaign._job_mailwizz()
-        self.campaign._job_mailwizz()
+        self.transport._job_hand_over(self.campaign)
+        self.transport._job_hand_over(self.campaign)
         [uid] = self.mailwizz.campaigns
         [list_uid] = self.mailwizz.lists
         self.assertEqual({email for _uid, email in self.mailwizz.subscribers}, {"a@x.test", "b@x.test"})
@@ -63,8 +64,8 @@ class TestMailWizzCampaign(CampaignCommon, EngineCase):
         self.campaign._send()
         self.mailwizz.fail_next = [503]
         self._run_until_retry()
-        self.campaign._job_mailwizz()
-        self.campaign._job_mailwizz()
+        self.transport._job_hand_over(self.campaign)
+        self.transport._job_hand_over(self.campaign)
         theirs = {one["campaign[subject]"]: one for one in self.mailwizz.campaigns.values()}
         self.assertEqual(set(theirs), {"Bonjour [FNAME]", "Autre [FNAME]"})
         self.assertEqual((len(self.mailwizz.campaigns), len(self.mailwizz.templates)), (2, 1))
@@ -92,7 +93,7 @@ class TestMailWizzCampaign(CampaignCommon, EngineCase):
         self._connect()
         self.campaign.write({"subject_b": "Autre", "share_b": 100})
         self.campaign._send()
-        self.campaign._job_mailwizz()
+        self.transport._job_hand_over(self.campaign)
         self.assertEqual([one["campaign[subject]"] for one in self.mailwizz.campaigns.values()], ["Autre"])
 
     def test_everybody_left_before_the_hand_over(self):
@@ -100,7 +101,7 @@ class TestMailWizzCampaign(CampaignCommon, EngineCase):
         self.campaign._send()
         addresses = self.campaign.recipient_ids.mapped("email")
         self.env["engine.suppression"]._suppress(self.tenant_a, addresses, "unsubscribe")
-        self.campaign._job_mailwizz()
+        self.transport._job_hand_over(self.campaign)
         self._follow()
         self.assertEqual((self.campaign.state, self.mailwizz.campaigns), ("sent", {}))
         self.assertEqual(set(self._states(self.campaign).values()), {"suppressed"})
@@ -110,14 +111,14 @@ class TestMailWizzCampaign(CampaignCommon, EngineCase):
         self.tenant_a.tz = "America/New_York"
         with freeze_time("2026-07-01 12:00:00"):
             self.campaign._send()
-            self.campaign._job_mailwizz()
+            self.transport._job_hand_over(self.campaign)
         [theirs] = self.mailwizz.campaigns.values()
         self.assertEqual(theirs["campaign[send_at]"], "2026-07-01 08:01:00")
 
     def _run_until_retry(self):
         """assertRaises would roll back; the journal stays, as on its own transactions."""
         try:
-            self.campaign._job_mailwizz()
+            self.transport._job_hand_over(self.campaign)
         except RetryableJobError:
             return
         self.fail("the job did not ask to be tried again")
@@ -126,14 +127,14 @@ class TestMailWizzCampaign(CampaignCommon, EngineCase):
         self._connect()
         self.campaign._send()
         self.mailwizz.api_key = "changed"
-        self.assertIn("Invalid API key", self.campaign._job_mailwizz())
+        self.assertIn("Invalid API key", self.transport._job_hand_over(self.campaign))
         self.campaign.invalidate_recordset()
         self.assertEqual(self.campaign.state, "paused")
 
     def _hand_over(self):
         self._connect()
         self.campaign._send()
-        self.campaign._job_mailwizz()
+        self.transport._job_hand_over(self.campaign)
         [uid] = self.mailwizz.campaigns
         return self.mailwizz.campaigns[uid]
 
@@ -168,7 +169,7 @@ class TestMailWizzCampaign(CampaignCommon, EngineCase):
         self._follow()
         self.assertEqual((self.campaign.state, self.campaign.unsubscribed_count), ("sent", 2))
         again = self._create_campaign(name="Next")
-        again._populate()
+        self.env["engine.campaign.audience"]._populate(again)
         self.assertEqual(
             self._states(again), {"a@x.test": "suppressed", "b@x.test": "suppressed", "gone@x.test": "queued"}
         )
@@ -179,7 +180,7 @@ class TestMailWizzCampaign(CampaignCommon, EngineCase):
         record["status"] = "unsubscribed"
         following = self._create_campaign(name="Next", transport="mailwizz")
         following._send()
-        following._job_mailwizz()
+        self.transport._job_hand_over(following)
         last_list = list(self.mailwizz.lists)[-1]
         reached = {email for uid, email in self.mailwizz.subscribers if uid == last_list}
         self.assertEqual(reached, {"b@x.test", "gone@x.test"})
@@ -188,8 +189,8 @@ class TestMailWizzCampaign(CampaignCommon, EngineCase):
         theirs = self._hand_over()
         with trap_jobs() as trap:
             self.tenant_a.action_stop()
-            trap.assert_enqueued_job(self.campaign._job_halt_at_mailwizz)
-        self.campaign._job_halt_at_mailwizz()
+            trap.assert_enqueued_job(self.transport._job_stop, args=(self.campaign,))
+        self.transport._job_stop(self.campaign)
         self.assertEqual((self.campaign.state, theirs["status"]), ("paused", "paused"))
 
     def test_the_kill_switch_stops_the_hand_over(self):
@@ -197,5 +198,5 @@ class TestMailWizzCampaign(CampaignCommon, EngineCase):
         self.campaign._send()
         self.tenant_a.action_stop()
         self.env.flush_all()
-        self.campaign._job_mailwizz()
+        self.transport._job_hand_over(self.campaign)
         self.assertEqual((self.mailwizz.subscribers, self.mailwizz.campaigns), ({}, {}))

@@ -57,7 +57,7 @@ class TestRetention(CampaignCommon, EngineCase):
         for campaign in old, young:
             campaign._send()
             self._run_chunks(campaign)
-        waiting._populate()
+        self.env["engine.campaign.audience"]._populate(waiting)
         old.finished_at = "2025-01-01 00:00:00"
         self.env.flush_all()
         purge = self.env["engine.campaign.recipient"]._gc_journal

@@ -23,7 +23,7 @@ class EngineCampaignTry(models.TransientModel):
         if not 1 <= len(addresses) <= 10:
             raise UserError(self.env._("Give one to ten addresses, separated by commas."))
         try:
-            self.campaign_id._send_trial(addresses, {})
+            self.env["engine.campaign.trial"]._send(self.campaign_id, addresses, {})
         except ApiProblem as problem:
             raise UserError(problem.detail) from problem
         return {"type": "ir.actions.act_window_close"}

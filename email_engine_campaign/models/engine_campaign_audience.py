@@ -1,0 +1,90 @@
+from odoo import api, models
+
+from ..tools.refusal import refusal_of
+
+# Everybody the lists and tags name is in the journal, those who must not be written to included.
+AUDIENCE = f"""
+SELECT c.tenant_id, c.company_id, c.id AS contact_id, c.email, refusal.reason AS answer,
+       CASE WHEN abs(hashtext(c.email || %(campaign_id)s)) %% 100 < %(share_b)s THEN 1 ELSE 0 END AS variant,
+       coalesce(refusal.state, 'queued') AS state
+  FROM engine_contact c LEFT JOIN LATERAL ({refusal_of("c", "c")}) refusal ON true
+ WHERE c.tenant_id = %(tenant_id)s
+   AND (NOT %(by_list)s OR EXISTS (SELECT FROM engine_contact_list_rel l
+                                    WHERE l.contact_id = c.id AND l.list_id = ANY(%(list_ids)s)))
+   AND (NOT %(by_tag)s OR EXISTS (SELECT FROM engine_contact_tag_rel t
+                                   WHERE t.contact_id = c.id AND t.tag_id = ANY(%(tag_ids)s)))
+"""  # noqa: S608 constants
+COUNT = f"SELECT count(*) FROM ({AUDIENCE}) audience WHERE state = 'queued'"  # noqa: S608 constants
+# The chunk of the 1st, 2nd, 3rd… who waits.
+PLACES = """
+SELECT row_number() OVER (ORDER BY chunk.number) AS place, chunk.id AS chunk_id
+  FROM unnest(%(chunk_ids)s::int[], %(sizes)s::int[]) WITH ORDINALITY AS chunk (id, size, number),
+       generate_series(1, chunk.size)
+"""
+# A line is in its chunk from the beginning: a second version of it would take the room of the one to come.
+POPULATE = f"""
+INSERT INTO engine_campaign_recipient
+       (campaign_id, tenant_id, company_id, contact_id, email, variant, state, answer, chunk_id, attempts)
+SELECT %(campaign_id)s, tenant_id, company_id, contact_id, email, variant, state, answer, places.chunk_id, 0
+  FROM (SELECT *, row_number() OVER (PARTITION BY state ORDER BY contact_id) AS place FROM ({AUDIENCE}) one) audience
+  LEFT JOIN ({PLACES}) places ON places.place = audience.place AND state = 'queued'
+ ORDER BY contact_id
+    ON CONFLICT DO NOTHING
+"""  # noqa: S608 constants
+ASSIGN = f"""
+UPDATE engine_campaign_recipient r SET chunk_id = places.chunk_id
+  FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM engine_campaign_recipient
+         WHERE campaign_id = %(campaign_id)s AND state = 'queued' AND chunk_id IS NULL) waiting
+  JOIN ({PLACES}) places USING (place)
+ WHERE r.id = waiting.id
+"""  # noqa: S608 constants
+
+
+class EngineCampaignAudience(models.AbstractModel):
+    """Whom a campaign is for: counted, written into its journal, given to its chunks."""
+
+    _name = "engine.campaign.audience"
+    _description = "Audience of a campaign"
+
+    @api.model
+    def _count(self, campaign):
+        """Return how many people will be written to."""
+        self.env.flush_all()
+        self.env.cr.execute(COUNT, self._get_values(campaign))
+        return self.env.cr.fetchone()[0]
+
+    @api.model
+    def _populate(self, campaign, chunks=None):
+        """Write the journal's lines, those who wait into the chunks as far as these reach."""
+        self._fill(POPULATE, chunks, self._get_values(campaign))
+        campaign.invalidate_recordset()
+
+    @api.model
+    def _assign(self, campaign, chunks):
+        """Give those who wait to new chunks."""
+        self._fill(ASSIGN, chunks, {"campaign_id": campaign.id})
+
+    @api.model
+    def _count_waiting(self, campaign):
+        """Return how many people wait without a chunk."""
+        self.env.flush_all()
+        return self.env["engine.campaign.recipient"].search_count(
+            [("campaign_id", "=", campaign.id), ("state", "=", "queued"), ("chunk_id", "=", False)]
+        )
+
+    def _get_values(self, campaign):
+        return {
+            "campaign_id": campaign.id,
+            "tenant_id": campaign.tenant_id.id,
+            "share_b": campaign.share_b if campaign.subject_b else 0,
+            "by_list": bool(campaign.list_ids),
+            "list_ids": campaign.list_ids.ids,
+            "by_tag": bool(campaign.tag_ids),
+            "tag_ids": campaign.tag_ids.ids,
+        }
+
+    def _fill(self, statement, chunks, values):
+        chunks = chunks or self.env["engine.campaign.chunk"]
+        self.env.flush_all()
+        self.env.cr.execute(statement, {**values, "chunk_ids": chunks.ids, "sizes": chunks.mapped("size")})
+        self.env["engine.campaign.recipient"].invalidate_model()

@@ -1,0 +1,202 @@
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+from odoo.addons.email_engine_bridge.exceptions import ApiProblem
+from odoo.addons.lokario_base.tools.transaction import own_transaction, transaction
+
+from .engine_transport import NO_QUOTA
+
+CHUNK = 2000  # recipients of one job
+FORECAST_DAYS = 366
+
+OPEN_RESERVATIONS = """
+SELECT DISTINCT l.token FROM engine_lease l JOIN engine_campaign_chunk c ON c.lease = l.token
+ WHERE c.campaign_id = %(campaign_id)s AND l.state = 'open'
+   AND NOT EXISTS (SELECT FROM engine_campaign_chunk k
+                    WHERE k.lease = l.token
+                      AND (k.state IN ('pending', 'running')
+                           OR EXISTS (SELECT FROM engine_campaign_recipient r
+                                       WHERE r.chunk_id = k.id AND r.state = 'unknown')))
+"""
+IS_BUSY = """
+SELECT FROM engine_campaign_chunk WHERE campaign_id = %(campaign_id)s AND state IN ('pending', 'running') LIMIT 1
+"""
+# The journal is written by other connections: what is left is asked on one of its own, with the campaign locked.
+NOTHING_LEFT = """
+SELECT FROM engine_campaign c
+ WHERE id = %(campaign_id)s AND state = 'sending'
+   AND NOT EXISTS (SELECT FROM engine_campaign_chunk k WHERE k.campaign_id = c.id AND k.state IN ('pending', 'running'))
+   AND NOT EXISTS (SELECT FROM engine_campaign_recipient r
+                    WHERE r.campaign_id = c.id AND r.chunk_id IS NULL AND r.state = 'queued')
+   FOR NO KEY UPDATE
+"""
+
+
+class EngineTransportPowermta(models.AbstractModel):
+    """Chunk by chunk through the tenant's own IPs, each chunk from a reservation of quota."""
+
+    _name = "engine.transport.powermta"
+    _inherit = "engine.transport"
+    _description = "Transport: PowerMTA"
+
+    _counts_engagement = True
+
+    @api.model
+    def _check_ready(self, campaign):
+        campaign.tenant_id._get_addresses()
+
+    @api.model
+    def _start(self, campaign, waiting):
+        """Reserve today's part here and now, and queue its chunks."""
+        grants, chunks = self._allocate(campaign, waiting)
+        if not grants:
+            raise ApiProblem(409, NO_QUOTA, extra={"success": False, "error": NO_QUOTA})
+        self.env["engine.campaign.audience"]._populate(campaign, chunks)
+        chunks._enqueue()
+        return self._build_answer(campaign, grants)
+
+    @api.model
+    def _continue(self, campaign):
+        campaign.chunk_ids.filtered(lambda chunk: chunk.state == "pending")._enqueue()
+        self._close_reservations(campaign)
+        audience = self.env["engine.campaign.audience"]
+        if waiting := audience._count_waiting(campaign):
+            _grants, chunks = self._allocate(campaign, waiting)
+            audience._assign(campaign, chunks)
+            chunks._enqueue()
+
+    @api.model
+    def _advance(self, campaign):
+        self._close_reservations(campaign)
+        with own_transaction(campaign) as mine:
+            mine.env.cr.execute(NOTHING_LEFT, {"campaign_id": campaign.id})
+            is_finished = bool(mine.env.cr.rowcount)
+            if is_finished:
+                mine._set_finished()
+        if not is_finished:
+            key = f"email_engine_campaign.campaign.{campaign.id}"
+            campaign.sudo().with_delay(channel="root.email_engine", identity_key=key)._job_continue()
+
+    @api.model
+    def _after_chunk(self, campaign):
+        """A chunk came to its end, with the journal committed by other connections: the last one goes on."""
+        with transaction(self.env) as cr:
+            cr.execute(IS_BUSY, {"campaign_id": campaign.id})
+            is_busy = cr.rowcount
+        if is_busy:
+            self._close_reservations(campaign)
+        else:
+            self._advance(campaign)
+
+    # === QUOTA === #
+
+    def _allocate(self, campaign, waiting):
+        """Reserve what fits today of those who wait and cut it into chunks; returns (grants, chunks)."""
+        quota, purpose = self.env["engine.quota"], f"campaign/{campaign.id}"
+        grants = quota._reserve(campaign.tenant_id, waiting, partial=True, purpose=purpose)
+        quota._release_on_rollback(grants)
+        granted = sum(grant["granted"] for grant in grants)
+        campaign.sudo().fully_sent_on = self._forecast(campaign.tenant_id, waiting - granted)
+        values = [values for grant in grants for values in self._cut(campaign, grant)]
+        return grants, self.env["engine.campaign.chunk"].sudo().create(values).sudo(self.env.su)
+
+    def _cut(self, campaign, grant):
+        """The values of a grant's chunks."""
+        ip = self.env["engine.ip"].browse(grant["ip_id"])
+        shared = {"campaign_id": campaign.id, "ip_id": ip.id, "lease": grant["lease"]}
+        shared["reason"] = self._explain(ip, grant)
+        for start in range(0, grant["granted"], CHUNK):
+            yield {**shared, "size": min(CHUNK, grant["granted"] - start)}
+
+    def _explain(self, ip, grant):
+        free = grant["remaining"] + grant["granted"]
+        return self.env._("%(ip)s had %(free)s of %(quota)s left today", ip=ip.address, free=free, quota=grant["quota"])
+
+    def _forecast(self, tenant, waiting):
+        """The day on which the last of `waiting` recipients is sent, at today's quotas; False: not within a year."""
+        a_day = sum(tenant.ip_ids.filtered("is_sending").mapped("daily_quota"))
+        days = -(-max(waiting, 0) // a_day) if a_day else FORECAST_DAYS * bool(waiting > 0)
+        return tenant._get_today() + timedelta(days=days) if days < FORECAST_DAYS else False
+
+    def _build_answer(self, campaign, grants):
+        self.env.flush_all()
+        campaign.invalidate_recordset()
+        allocations = [self._describe_grant(grant) for grant in grants]
+        largest = allocations[0]
+        reserved = sum(grant["granted"] for grant in grants)
+        total = campaign.waiting_count
+        return {
+            "success": True,
+            "campaign_id": campaign.id,
+            "total_recipients": total,
+            "ip_used": largest["ip_address"],
+            "ip_status": largest["ip_status"],
+            "quota_info": largest["quota_info"],
+            "allocations": allocations,
+            "sent_today": reserved,
+            "sent_later": total - reserved,
+            "suppressed": campaign.suppressed_count,
+            "fully_sent_on": fields.Date.to_string(campaign.fully_sent_on) or None,
+        }
+
+    def _describe_grant(self, grant):
+        ip = self.env["engine.ip"].browse(grant["ip_id"])
+        return {
+            "ip_id": ip.id,
+            "ip_address": ip.address,
+            "ip_status": ip.status,
+            "emails": grant["granted"],
+            "reason": self._explain(ip, grant),
+            "quota_info": {
+                "daily_quota": grant["quota"],
+                "sent_today_before": grant["used_before"],
+                "remaining_after": grant["remaining"],
+            },
+        }
+
+    def _close_reservations(self, campaign):
+        """Give back what is left of reservations whose chunks are done and without doubt."""
+        with transaction(self.env) as cr:
+            cr.execute(OPEN_RESERVATIONS, {"campaign_id": campaign.id})
+            tokens = [token for (token,) in cr.fetchall()]
+        for reservation in self.env["engine.lease"].sudo().search([("token", "in", tokens)]):
+            sent = reservation._sent_without_report()[reservation.id]
+            self.env["engine.quota"]._settle(reservation.token, sent)
+
+    # === MESSAGES WITHOUT AN ANSWER === #
+
+    @api.model
+    def _cron_reconcile(self):
+        """Ask PowerMTA's records about messages without an answer; see `_reconcile`."""
+        for tenant in self.env["engine.tenant"].search([("records_receipts", "=", True)]):
+            self._reconcile(tenant)
+            if not self.env["ir.cron"]._commit_progress(1):
+                break
+
+    @api.model
+    def _reconcile(self, tenant):
+        """Queue again what verifiably never arrived; returns how many.
+
+        A message leaves "unknown" by its own receipt, delivery or bounce record. When PowerMTA has
+        written receipts of later messages, older than those by the settling time, a message without
+        one was not taken: it waits again. Without such a record it stays unknown, and is never resent.
+        """
+        queued = self.env.execute_query(
+            SQL(
+                """UPDATE engine_campaign_recipient r SET state = 'queued', chunk_id = NULL, doubt_since = NULL,
+                          answer = 'PowerMTA has no record of it: sent again'
+                    WHERE r.tenant_id = %s AND r.doubt_since IS NOT NULL AND r.state = 'unknown'
+                      AND r.doubt_since + %s * interval '1 second' <
+                          (SELECT max(e.time) FROM engine_event e WHERE e.tenant_id = %s AND e.type = 'r')
+                      AND NOT EXISTS (SELECT FROM engine_event e WHERE e.recipient_id = r.id)
+                RETURNING r.campaign_id""",
+                tenant.id,
+                tenant.settle_seconds,
+                tenant.id,
+            )
+        )
+        self.env["engine.campaign"].browse({campaign_id for (campaign_id,) in queued})._set_unfinished()
+        self.env["engine.campaign.recipient"].invalidate_model()
+        return len(queued)
