@@ -22,4 +22,4 @@ class WarmupEngine:
 
     def consolidate(self, ip_id):
         """Count the days of the IP that ended, judge it, move it to its next stage or stop it."""
-        self.env["engine.ip"].browse(ip_id)._consolidate()
+        self.env["engine.warmup"]._consolidate(self.env["engine.ip"].browse(ip_id))

@@ -13,8 +13,7 @@ from . import engine_dkim_key
 from . import engine_dns_check
 from . import engine_finding
 from . import engine_ip
-from . import engine_ip_quota
-from . import engine_ip_warmup
+from . import engine_warmup
 from . import engine_ip_day
 from . import engine_alert
 from . import engine_lease

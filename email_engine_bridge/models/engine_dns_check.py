@@ -84,7 +84,7 @@ class EngineDnsCheck(models.Model):
             waiting.action_sign()
         for ip, check in found:
             self._store(domain, ip, check)
-        ips._start_when_proved()
+        ips._start_when_verified()
 
     @api.model
     def _is_published(self, lookup, domain, key):

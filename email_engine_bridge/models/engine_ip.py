@@ -4,8 +4,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import format_date
 
-from ..const import BOARD_STATUSES, IP_STATUSES, SENDING_STATUSES
-from ..tools import dns_board, dns_records, health, pmta_values, warmup
+from ..const import BOARD_STATUSES, IP_STATUSES, LIVE_STATUSES, SENDING_STATUSES
+from ..tools import dns_board, dns_records, health, pacing, pmta_values, warmup
 from ..tools.finding import finding
 
 HEALTH_STATES = [
@@ -17,7 +17,7 @@ HEALTH_STATES = [
 ]
 # Changed only with a reason: by the warm-up itself, or by a person through the wizard.
 GUARDED_FIELDS = {"status", "stage", "used_days", "idle_days", "health", "health_since"}
-ALLOWED_CHANGES = {
+TRANSITIONS = {  # status: what an IP may become from it
     "provisioning": {"warming", "retired"},
     "warming": {"active", "held", "paused", "quarantined", "retired"},
     "active": {"warming", "held", "paused", "quarantined", "retired"},
@@ -80,6 +80,10 @@ class EngineIp(models.Model):
     health_reason = fields.Char(compute="_compute_reasons")
     daily_quota = fields.Integer("Quota a day now", compute="_compute_daily_quota", store=True)
     day_ids = fields.One2many("engine.ip.day", "ip_id", "Days")
+    quota_today = fields.Integer(compute="_compute_today")
+    sent_today = fields.Integer("Sent and reserved today", compute="_compute_today")
+    remaining_today = fields.Integer(compute="_compute_today")
+    hourly_cap = fields.Integer("At most in this hour", compute="_compute_hourly_cap")
 
     _address_uniq = models.UniqueIndex("(address)", "This IP address is registered already.")
     _vmta_name_uniq = models.UniqueIndex("(vmta_name)", "Another IP address has this VirtualMTA name already.")
@@ -132,6 +136,19 @@ class EngineIp(models.Model):
             ip.health_reason = say(ip.health_finding)
             day = format_date(self.env, ip.consolidated_on)
             ip.warmup_note = ip.warmup_finding and f"{day}: {say(ip.warmup_finding)}"
+
+    def _compute_today(self):
+        for tenant, ips in self.grouped("tenant_id").items():
+            days = self.env["engine.quota"]._read_today(tenant, ips) if tenant else {}
+            for ip in ips:
+                day = days.get(ip.id, {})
+                ip.quota_today = day.get("quota", 0)
+                ip.remaining_today = day.get("remaining", 0)
+                ip.sent_today = day.get("sent", 0) + day.get("reserved", 0)
+
+    def _compute_hourly_cap(self):
+        for ip in self:
+            ip.hourly_cap = ip._get_hourly_cap() if ip.id else 0
 
     @api.model
     def _expand_statuses(self, statuses, _domain):
@@ -191,16 +208,7 @@ class EngineIp(models.Model):
     def _set_status(self, status, reason):
         """Change the state of the IPs and say why (words or a finding); who may do it was checked before."""
         for ip in self:
-            if status not in ALLOWED_CHANGES[ip.status]:
-                labels = dict(self._fields["status"]._description_selection(self.env))
-                raise UserError(
-                    self.env._(
-                        "%(address)s is %(now)s and cannot become %(wanted)s.",
-                        address=ip.address,
-                        now=labels[ip.status],
-                        wanted=labels[status],
-                    )
-                )
+            ip._check_transition(status)
             values = {"status": status, "status_finding": reason}
             if status == "warming" and ip.status == "provisioning":
                 values.update(stage=0, used_days=0, idle_days=0)
@@ -209,16 +217,53 @@ class EngineIp(models.Model):
             ip.sudo().write(values)
             ip._explain(self.env["engine.finding"]._say(reason))
 
-    def _start_when_proved(self):
+    def _set_health(self, state, day, reason):
+        """Note how the IP fares since `day`, and stop or restart it accordingly."""
+        self.ensure_one()
+        status = {"pause": "paused", "hold": "held"}.get(state, self._get_working_status())
+        if status != self.status:
+            self._check_transition(status)
+        health_values = {"health": state, "health_since": day, "health_finding": reason}
+        self.sudo().write({**health_values, "status": status, "status_finding": reason})
+
+    def _set_progress(self, progress, day, reason):
+        """Note where the warm-up stands after `day`."""
+        self.ensure_one()
+        self.sudo().write(
+            {
+                "stage": progress.stage,
+                "used_days": progress.used_days,
+                "idle_days": progress.idle_days,
+                "warmup_finding": reason,
+                "consolidated_on": day,
+            }
+        )
+        if self.status in SENDING_STATUSES and self.status != self._get_working_status():
+            self._check_transition(self._get_working_status())
+            self.sudo().status = self._get_working_status()
+
+    def _check_transition(self, status):
+        if status not in TRANSITIONS[self.status]:
+            labels = dict(self._fields["status"]._description_selection(self.env))
+            raise UserError(
+                self.env._(
+                    "%(address)s is %(now)s and cannot become %(wanted)s.",
+                    address=self.address,
+                    now=labels[self.status],
+                    wanted=labels[status],
+                )
+            )
+
+    def _start_when_verified(self):
         """Start the warm-up of IPs in provisioning whose required DNS records are all right."""
         for ip in self.filtered(lambda ip: ip.status == "provisioning"):
             checks = ip.domain_id.sudo().check_ids
-            proved = {
+            verified = {
                 check.kind
                 for check in checks
                 if check.ip_id in (ip, ip.browse()) and check.verdict in ("ok", "warning")
             }
-            if proved >= set(dns_board.REQUIRED):
+            if verified >= set(dns_board.REQUIRED):
                 ip._set_status("warming", finding("dns_proved"))
 
     def _get_working_status(self):
@@ -230,6 +275,81 @@ class EngineIp(models.Model):
         """Write on the IP what happened to it, as the current user."""
         self.ensure_one()
         self.sudo().message_post(body=text, author_id=self.env.user.partner_id.id, subtype_xmlid="mail.mt_note")
+
+    def _announce(self, text):
+        """Write on the IP what happened to it, and alert the people behind its tenant."""
+        self._explain(text)
+        self.env["engine.alert"]._raise_alert(self.tenant_id, text, ip=self)
+
+    def _in_company_language(self):
+        """Return the IP with the language of the people who read what a job writes on it."""
+        return self.with_context(lang=self.company_id.sudo().partner_id.lang)
+
+    # === SCHEDULED === #
+
+    @api.model
+    def _cron_consolidate(self, limit=1000):
+        """Count the days that ended in the tenants' time zones since the last run."""
+        ips = self.search([("status", "in", LIVE_STATUSES)], limit=limit, order="consolidated_on NULLS FIRST, id")
+        self._run_each(ips, self.env["engine.warmup"]._consolidate)
+
+    @api.model
+    def _cron_judge_today(self, limit=1000):
+        """The emergency brake: judge the running day, too."""
+        ips = self.search([("status", "in", SENDING_STATUSES)], limit=limit)
+        self._run_each(ips, self.env["engine.warmup"]._judge_today)
+
+    def _run_each(self, ips, step):
+        commit_progress = self.env["ir.cron"]._commit_progress
+        commit_progress(remaining=len(ips))
+        for ip in ips:
+            if ip.try_lock_for_update():
+                step(ip._in_company_language())
+            if not commit_progress(1):
+                break
+
+    # === QUOTA === #
+
+    def _get_plan_hourly(self):
+        """Return the cap an hour of this IP's stage, 0 when it has none."""
+        self.ensure_one()
+        return self.plan_id.stage_ids[self.stage : self.stage + 1].hourly
+
+    def _get_hourly_cap(self):
+        """Return how many mails may leave this IP within the hour that runs."""
+        self.ensure_one()
+        tenant = self.tenant_id
+        return pacing.hourly_cap(
+            self.env["engine.quota"]._read_today(tenant, self)[self.id]["quota"],
+            self._get_plan_hourly(),
+            spread=tenant.spread_over_day,
+            left_of_day=tenant._get_end_of_today() - fields.Datetime.now(),
+        )
+
+    def _describe_today(self, row):
+        """Return this IP's day as the API shows it; `sent_today` includes what is reserved."""
+        self.ensure_one()
+        return {
+            "ip_id": self.id,
+            "ip_address": self.address,
+            "address": self.address,
+            "status": self.status,
+            "phase": self.phase,
+            "daily_quota": row["quota"],
+            "sent_today": row["sent"] + row["reserved"],
+            "remaining": row["remaining"],
+        }
+
+    def _set_quota_today(self, quota, reason):
+        """Set the quota of today by hand; the warm-up leaves this day alone."""
+        self.ensure_one()
+        before = self.quota_today
+        self.env["engine.quota"]._set_quota_by_hand(self, quota)
+        self._explain(
+            self.env._("Quota of today: %(before)s → %(after)s. %(reason)s", before=before, after=quota, reason=reason)
+        )
+        self.invalidate_recordset(["quota_today", "remaining_today"])
+        self.tenant_id._touch_configuration()
 
     # === WHAT OTHERS ASK === #
 

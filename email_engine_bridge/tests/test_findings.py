@@ -83,7 +83,7 @@ class TestFindings(EngineCase):
         self.quota._count_events(self.ip_a1, self.tenant_a._get_today(), bounced=400)
         day = self.ip_a1.day_ids
         day.sudo().write({"sent": 1000, "quota": 1000})
-        self.ip_a1._in_company_language()._judge_today()
+        self.env["engine.warmup"]._judge_today(self.ip_a1._in_company_language())
         self.assertEqual(self.ip_a1.status, "paused")
         text = self.env["engine.alert"].search([("ip_id", "=", self.ip_a1.id)]).text
         self.assertIn(

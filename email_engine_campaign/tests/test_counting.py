@@ -94,12 +94,12 @@ class TestCounting(CampaignCommon, EngineCase):
         self._ingest_in_pieces(self.accounting_file.read_text().splitlines())
         self.assertEqual(self.quota._read_today(self.tenant_a)[self.ip_a1.id]["remaining"], 5)
         self.assertFalse(self.quota._reserve(self.tenant_a, 6, ips=self.ip_a1))
-        self.ip_a1._judge_today()
+        self.env["engine.warmup"]._judge_today(self.ip_a1)
         self.assertEqual(self.ip_a1.status, "paused")
         self.assertEqual(self.ip_a2.status, "warming")
 
     def test_bounces_without_recorded_mail_are_a_finding(self):
         self.quota._count_events(self.ip_a1, self.tenant_a._get_today(), bounced=30)
-        self.ip_a1._judge_today()
+        self.env["engine.warmup"]._judge_today(self.ip_a1)
         self.assertEqual(self.ip_a1.status, "held")
         self.assertIn("nobody counts", self.ip_a1.status_reason)
