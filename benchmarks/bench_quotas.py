@@ -96,7 +96,8 @@ def _statement_values(env, tenant_id):
         "purpose": None,
         "uid": 1,
         "now": fields.Datetime.now(),
-        "lease_seconds": 900,
+        "reservation_seconds": 900,
+        "has_journal": False,
     }
 
 

@@ -84,9 +84,11 @@ def _worker(environment, tenant_id, share, seed):
             try:
                 grants = quota._reserve(tenant, dice.randint(1, 3), partial=dice.random() < 0.5)
                 for grant in grants:
-                    journal.write(f"granted {grant['lease']} {grant['granted']}\n")
+                    journal.write(f"granted {grant['reservation']} {grant['granted']}\n")
                     if dice.random() < 0.9:
-                        quota._settle(grant["lease"], dice.randint(0, grant["granted"]), close=dice.random() < 0.8)
+                        quota._settle(
+                            grant["reservation"], dice.randint(0, grant["granted"]), close=dice.random() < 0.8
+                        )
             except Exception as error:  # noqa: BLE001 whatever reaches a caller is a broken promise
                 journal.write(f"error {type(error).__name__} {error!r}\n")
 

@@ -117,7 +117,7 @@ class Simulator:
         grants = env["engine.quota"]._reserve(tenant, 1_000_000, partial=True, purpose="twin")
         lines = [COLUMNS]
         for grant in grants:
-            env["engine.quota"]._settle(grant["lease"], grant["granted"])
+            env["engine.quota"]._settle(grant["reservation"], grant["granted"])
             self.granted[grant["ip_id"]][day] = grant["granted"]
             vmta = env["engine.ip"].browse(grant["ip_id"]).vmta_name
             lines += self._answers(day, grant, vmta, providers)

@@ -13,5 +13,5 @@ SENDING_STATUSES = ("warming", "active")
 BOARD_STATUSES = ("provisioning", "warming", "active", "paused")  # columns of the warm-up board, also empty
 LIVE_STATUSES = ("warming", "active", "held", "paused")
 
-LEASE_SECONDS = 900  # how long a silent worker keeps what it reserved
+RESERVATION_SECONDS = 900  # how long a silent worker keeps what it reserved
 MAX_INT = 2**31 - 1  # PostgreSQL integer: ids and counters

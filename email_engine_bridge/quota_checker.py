@@ -26,7 +26,7 @@ class QuotaChecker:
         """Reserve on one IP, all or nothing; return the lease (a token), or None."""
         ip = self.env["engine.ip"].browse(ip_id)
         grants = self.quota._reserve(ip.tenant_id, email_count, ips=ip)
-        return grants[0]["lease"] if grants else None
+        return grants[0]["reservation"] if grants else None
 
     def may_leave_now(self, ip_id, lease, email_count):
         """Return how many of a lease's mails may be handed over now: the day is spread over its hours.

@@ -1,5 +1,24 @@
 from odoo import api, fields, models
 
+COUNTERS = ("reserved", "sent", "recorded", "delivered", "bounced", "complained")
+
+
+def insert_days(wanted, counters=(), on_conflict="DO NOTHING"):
+    """SQL that inserts days of IPs.
+
+    :param wanted: query of ip_id, day, quota and the `counters`; the other counters begin at 0
+    :param on_conflict: what happens to days that exist, called `d`
+    """
+    begin = ", ".join(f"wanted.{name}" if name in counters else "0" for name in COUNTERS)
+    return f"""
+INSERT INTO engine_ip_day AS d (ip_id, tenant_id, company_id, day, quota, quota_by_hand, {", ".join(COUNTERS)},
+                                create_uid, write_uid, create_date, write_date)
+SELECT ip.id, ip.tenant_id, ip.company_id, wanted.day, wanted.quota, false, {begin},
+       1, 1, now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC'
+  FROM ({wanted}) wanted JOIN engine_ip ip ON ip.id = wanted.ip_id
+ ORDER BY ip.id, wanted.day
+    ON CONFLICT (ip_id, day) {on_conflict}"""  # noqa: S608 constants
+
 
 class EngineIpDay(models.Model):
     """What one IP may send, and sent, on one day of its tenant.

@@ -24,14 +24,15 @@ class EngineLease(models.Model):
         readonly=True,
     )
     expires_at = fields.Datetime(required=True, readonly=True)
-    purpose = fields.Char(readonly=True, help="Who reserved it, such as campaign/42/chunk/7")
+    purpose = fields.Char(readonly=True, help="Who reserved it, such as campaign/42")
+    has_journal = fields.Boolean(readonly=True, help="Who reserved it records what is handed over")
 
     _token_uniq = models.UniqueIndex("(token)")
     _open_idx = models.Index("(expires_at) WHERE state = 'open'")
     _sent_within = models.Constraint("CHECK(sent >= 0 AND sent <= quantity)", "No more can be sent than was reserved.")
 
     def _sent_without_report(self):
-        """Return {lease id: mails known to have left though the worker never reported them}.
+        """Return {id: mails known to have left though the worker never reported them}.
 
         Overridden by whoever keeps a journal of deliveries. The default knows of none.
         """

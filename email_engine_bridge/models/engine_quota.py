@@ -5,7 +5,8 @@ from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
 
 from odoo.addons.lokario_base.tools.transaction import transaction
 
-from ..const import LEASE_SECONDS, MAX_INT, SENDING_STATUSES
+from ..const import MAX_INT, RESERVATION_SECONDS, SENDING_STATUSES
+from .engine_ip_day import insert_days
 
 # One statement: lock the day rows in id order (no deadlock between callers), rank them by what
 # is left, take. The quota is the plan's of this moment unless somebody set it by hand.
@@ -31,32 +32,25 @@ WITH locked AS (
     UPDATE engine_ip_day d SET reserved = d.reserved + share.take, quota = share.quota, write_date = %(now)s
       FROM share WHERE d.id = share.id AND share.quota - d.sent - d.reserved >= share.take
  RETURNING d.id, d.ip_id, d.tenant_id, d.company_id, share.take, d.quota, d.sent, d.reserved
-), leased AS (
+), reserved AS (
     INSERT INTO engine_lease (token, ip_day_id, tenant_id, company_id, quantity, sent, state,
-                              expires_at, purpose, create_uid, write_uid, create_date, write_date)
+                              expires_at, purpose, has_journal, create_uid, write_uid, create_date, write_date)
     SELECT %(token)s || '-' || ip_id, id, tenant_id, company_id, take, 0, 'open',
-           %(now)s + %(lease_seconds)s * interval '1 second', %(purpose)s,
+           %(now)s + %(reservation_seconds)s * interval '1 second', %(purpose)s, %(has_journal)s,
            %(uid)s, %(uid)s, %(now)s, %(now)s
       FROM granted
 )
-SELECT %(token)s || '-' || ip_id AS lease, ip_id, take::int AS granted, quota,
+SELECT %(token)s || '-' || ip_id AS reservation, ip_id, take::int AS granted, quota,
        (sent + reserved - take)::int AS used_before, (quota - sent - reserved)::int AS remaining
   FROM granted ORDER BY take DESC, ip_id
 """
 
-START_DAYS = """
-INSERT INTO engine_ip_day
-       (ip_id, tenant_id, company_id, day, quota, quota_by_hand, reserved, sent, delivered,
-        bounced, complained, create_uid, write_uid, create_date, write_date)
-SELECT ip.id, ip.tenant_id, ip.company_id, %(day)s, ip.daily_quota,
-       false, 0, 0, 0, 0, 0, %(uid)s, %(uid)s, %(now)s, %(now)s
-  FROM engine_ip ip
- WHERE ip.tenant_id = %(tenant_id)s AND ip.active AND ip.status IN %(statuses)s
-   AND NOT EXISTS (SELECT FROM engine_ip_day d WHERE d.ip_id = ip.id AND d.day = %(day)s)
- ORDER BY ip.id
-    ON CONFLICT (ip_id, day) DO NOTHING
-RETURNING id
-"""
+START_DAYS = insert_days(
+    """SELECT ip.id AS ip_id, %(day)s::date AS day, ip.daily_quota AS quota FROM engine_ip ip
+            WHERE ip.tenant_id = %(tenant_id)s AND ip.active AND ip.status IN %(statuses)s
+              AND NOT EXISTS (SELECT FROM engine_ip_day d WHERE d.ip_id = ip.id AND d.day = %(day)s)""",
+    on_conflict="DO NOTHING RETURNING id",
+)
 
 READ_DAYS = """
 SELECT d.id, d.ip_id, d.day, quota, quota_by_hand, reserved, sent, delivered, bounced, complained,
@@ -65,18 +59,10 @@ SELECT d.id, d.ip_id, d.day, quota, quota_by_hand, reserved, sent, delivered, bo
   JOIN unnest(%(ip_ids)s, %(days)s::date[]) AS wanted(ip_id, day) USING (ip_id, day)
 """
 
-FOLLOW_PLAN = """
-INSERT INTO engine_ip_day AS d
-       (ip_id, tenant_id, company_id, day, quota, quota_by_hand, reserved, sent, delivered,
-        bounced, complained, create_uid, write_uid, create_date, write_date)
-SELECT ip.id, ip.tenant_id, ip.company_id, wanted.day, wanted.quota,
-       false, 0, 0, 0, 0, 0, %(uid)s, %(uid)s, %(now)s, %(now)s
-  FROM unnest(%(ip_ids)s, %(days)s::date[], %(quotas)s) AS wanted(ip_id, day, quota)
-  JOIN engine_ip ip ON ip.id = wanted.ip_id
- ORDER BY ip.id
-    ON CONFLICT (ip_id, day) DO UPDATE SET quota = EXCLUDED.quota
- WHERE NOT d.quota_by_hand AND d.quota <> EXCLUDED.quota
-"""
+FOLLOW_PLAN = insert_days(
+    "SELECT * FROM unnest(%(ip_ids)s, %(days)s::date[], %(quotas)s) AS plan (ip_id, day, quota)",
+    on_conflict="DO UPDATE SET quota = EXCLUDED.quota WHERE NOT d.quota_by_hand AND d.quota <> EXCLUDED.quota",
+)
 
 SET_BY_HAND = """
 UPDATE engine_ip_day SET quota = %(quota)s, quota_by_hand = true, write_uid = %(uid)s, write_date = %(now)s
@@ -84,38 +70,25 @@ UPDATE engine_ip_day SET quota = %(quota)s, quota_by_hand = true, write_uid = %(
 RETURNING id
 """
 
-COUNT_EVENTS = """
-INSERT INTO engine_ip_day AS d
-       (ip_id, tenant_id, company_id, day, quota, quota_by_hand, reserved, sent, delivered,
-        bounced, complained, create_uid, write_uid, create_date, write_date)
-SELECT ip.id, ip.tenant_id, ip.company_id, %(day)s, 0, false, 0, 0,
-       %(delivered)s, %(bounced)s, %(complained)s, %(uid)s, %(uid)s, %(now)s, %(now)s
-  FROM engine_ip ip WHERE ip.id = %(ip_id)s
-    ON CONFLICT (ip_id, day) DO UPDATE
-   SET delivered = d.delivered + EXCLUDED.delivered, bounced = d.bounced + EXCLUDED.bounced,
-       complained = d.complained + EXCLUDED.complained
-RETURNING id
-"""
-
 # What a script reports may be in PowerMTA's records already; see COUNT_IPS of engine.event.ingest.
 SETTLE = """
-WITH lease AS (
+WITH reservation AS (
     UPDATE engine_lease
        SET sent = sent + %(sent)s,
            state = CASE WHEN %(close)s THEN %(state)s ELSE state END,
-           expires_at = %(now)s + %(lease_seconds)s * interval '1 second', write_date = %(now)s
+           expires_at = %(now)s + %(reservation_seconds)s * interval '1 second', write_date = %(now)s
      WHERE token = %(token)s AND state = 'open' AND sent + %(sent)s <= quantity
  RETURNING ip_day_id, quantity - sent AS unused,
-           CASE WHEN purpose LIKE 'campaign/%%' THEN 0 ELSE %(sent)s END AS by_script
+           CASE WHEN has_journal THEN 0 ELSE %(sent)s END AS by_script
 )
 UPDATE engine_ip_day d
-   SET sent = d.sent + %(sent)s - lease.by_script
-            + greatest(coalesce(d.reported, 0) + lease.by_script, coalesce(d.recorded, 0))
+   SET sent = d.sent + %(sent)s - reservation.by_script
+            + greatest(coalesce(d.reported, 0) + reservation.by_script, coalesce(d.recorded, 0))
             - greatest(coalesce(d.reported, 0), coalesce(d.recorded, 0)),
-       reported = coalesce(d.reported, 0) + lease.by_script,
-       reserved = d.reserved - %(sent)s - CASE WHEN %(close)s THEN lease.unused ELSE 0 END,
+       reported = coalesce(d.reported, 0) + reservation.by_script,
+       reserved = d.reserved - %(sent)s - CASE WHEN %(close)s THEN reservation.unused ELSE 0 END,
        write_date = %(now)s
-  FROM lease WHERE d.id = lease.ip_day_id
+  FROM reservation WHERE d.id = reservation.ip_day_id
 RETURNING d.ip_id, d.quota, d.sent, d.reserved
 """
 
@@ -151,7 +124,7 @@ class EngineQuota(models.AbstractModel):
     def _change(self, statement, **values):
         """Run one statement in a transaction of its own and return its rows as dictionaries."""
         values.setdefault("now", fields.Datetime.now())
-        values.setdefault("lease_seconds", LEASE_SECONDS)
+        values.setdefault("reservation_seconds", RESERVATION_SECONDS)
         with transaction(self.env, ISOLATION_LEVEL_AUTOCOMMIT) as cr:
             cr.execute(statement, values)
             rows = cr.dictfetchall()
@@ -177,8 +150,6 @@ class EngineQuota(models.AbstractModel):
             "ip_ids": list(days),
             "days": list(days.values()),
             "quotas": list(planned.values()),
-            "uid": self.env.uid,
-            "now": fields.Datetime.now(),
         }
         with transaction(self.env) as cr:
             rows = self._fetch_days(cr, values)
@@ -204,12 +175,14 @@ class EngineQuota(models.AbstractModel):
         return {"id": False, "ip_id": ip.id, "quota": quota, "remaining": quota, **counters}
 
     @api.model
-    def _reserve(self, tenant, emails, *, ips=None, partial=False, purpose=None):
+    def _reserve(self, tenant, emails, *, ips=None, partial=False, purpose=None, has_journal=False):
         """Reserve `emails` mails of the tenant's quota of today, over as few IPs as possible.
 
         The IP with most left comes first. Without `partial` it is all or nothing; with it,
         whatever fits today is granted. Returns a list of dictionaries, largest grant first,
-        empty when nothing fits: lease (token), ip_id, granted, quota, used_before, remaining.
+        empty when nothing fits: reservation (token), ip_id, granted, quota, used_before, remaining.
+
+        :param has_journal: the caller records what it hands over; else its mails are told from PowerMTA's records
         """
         if not 0 < emails <= MAX_INT:
             return []
@@ -220,6 +193,7 @@ class EngineQuota(models.AbstractModel):
             "ip_ids": ips.ids if ips is not None else None,
             "partial": partial,
             "purpose": purpose,
+            "has_journal": has_journal,
             "uid": self.env.uid,
         }
         grants = self._take(emails, values)
@@ -238,7 +212,7 @@ class EngineQuota(models.AbstractModel):
 
         def release():
             for grant in grants:
-                self._release(grant["lease"])
+                self._release(grant["reservation"])
 
         if grants:
             self.env.cr.postrollback.add(release)
@@ -271,50 +245,44 @@ class EngineQuota(models.AbstractModel):
         return bool(self._change(SET_BY_HAND, ip_id=ip.id, day=day, quota=quota, uid=self.env.uid))
 
     @api.model
-    def _count_events(self, ip, day, delivered=0, bounced=0, complained=0):
-        """Add what the MTA reported to the IP's day; returns whether the IP exists."""
-        values = {"delivered": delivered, "bounced": bounced, "complained": complained}
-        return bool(self._change(COUNT_EVENTS, ip_id=ip.id, day=day, uid=self.env.uid, **values))
+    def _settle(self, token, sent, *, close=True):
+        """Turn `sent` mails of an open reservation into sent ones and, if `close`, return the rest.
 
-    @api.model
-    def _settle(self, lease, sent, *, close=True):
-        """Turn `sent` mails of an open lease into sent ones and, if `close`, return the rest.
-
-        `close=False` keeps the rest and prolongs the lease (a worker reporting progress).
-        Returns whether it was done: False for a lease that is closed, unknown or too small.
+        `close=False` keeps the rest and prolongs the reservation (a worker reporting progress).
+        Returns whether it was done: False for a reservation that is closed, unknown or too small.
         """
         if sent < 0:
             return False
-        return bool(self._change(SETTLE, token=lease, sent=sent, close=close, state="settled"))
+        return bool(self._change(SETTLE, token=token, sent=sent, close=close, state="settled"))
 
     @api.model
-    def _consume_hourly_cap(self, ip, lease, emails):
-        """Return how many of `emails` mails of an open lease of the IP may leave in the hour that runs.
+    def _consume_hourly_cap(self, ip, token, emails):
+        """Return how many of `emails` mails of an open reservation of the IP may leave in the hour that runs.
 
         They count as having left: hand over exactly so many. 0 means: in the next hour, as long as
-        the lease is kept open (see `_settle`). A negative number gives back what did not leave.
+        the reservation is kept open (see `_settle`). A negative number gives back what did not leave.
         """
         hour = fields.Datetime.now().replace(minute=0, second=0, microsecond=0)
-        values = {"token": lease, "emails": emails, "cap": ip._get_hourly_cap(), "hour": hour}
+        values = {"token": token, "emails": emails, "cap": ip._get_hourly_cap(), "hour": hour}
         rows = self._change(CONSUME_HOURLY_CAP, **values)
         return max(0, rows[0]["emails"]) if rows else 0
 
     @api.model
-    def _release(self, lease):
-        """Return all that is unused of an open lease."""
-        return bool(self._change(SETTLE, token=lease, sent=0, close=True, state="returned"))
+    def _release(self, token):
+        """Return all that is unused of an open reservation."""
+        return bool(self._change(SETTLE, token=token, sent=0, close=True, state="returned"))
 
     @api.model
-    def _cron_return_leases(self, limit=500):
+    def _cron_return_reservations(self, limit=500):
         """Return what silent workers hold; what a journal knows as sent stays counted."""
-        leases = self.env["engine.lease"].search(
+        reservations = self.env["engine.lease"].search(
             [("state", "=", "open"), ("expires_at", "<", fields.Datetime.now())], limit=limit
         )
-        known = leases._sent_without_report()
+        known = reservations._sent_without_report()
         commit_progress = self.env["ir.cron"]._commit_progress
-        commit_progress(remaining=len(leases))
-        for lease in leases:
-            sent = min(known[lease.id], lease.quantity - lease.sent)
-            self._change(SETTLE, token=lease.token, sent=sent, close=True, state="returned")
+        commit_progress(remaining=len(reservations))
+        for reservation in reservations:
+            sent = min(known[reservation.id], reservation.quantity - reservation.sent)
+            self._change(SETTLE, token=reservation.token, sent=sent, close=True, state="returned")
             if not commit_progress(1):
                 break

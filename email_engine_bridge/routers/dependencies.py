@@ -72,8 +72,3 @@ def get_visible(env, model, record_id):
 def engine_tenant(tenant_id: RecordId, env: EngineEnv):
     """Return the tenant of the path, visible to the key."""
     return get_visible(env, "engine.tenant", tenant_id)
-
-
-def writable_tenant(tenant_id: RecordId, env: WriteEnv):
-    """Return the tenant of the path for a key that may write."""
-    return get_visible(env, "engine.tenant", tenant_id)

@@ -5,7 +5,6 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from ..const import MAX_INT
-from .free_json import NO_NUL
 
 
 class IpQuota(BaseModel):
@@ -41,8 +40,3 @@ class QuotaAnswer(BaseModel):
     can_send: bool
     message: str
     recommended_ip: IpQuota | None
-
-
-class QuotaChange(BaseModel):
-    quota: Annotated[int, Field(ge=0, le=MAX_INT, strict=True)]
-    reason: Annotated[str, Field(min_length=3, max_length=500, pattern=NO_NUL)]

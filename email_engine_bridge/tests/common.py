@@ -8,6 +8,8 @@ from odoo.tests import HttpCase, TransactionCase
 
 from odoo.addons.lokario_base.tests.committed import CommittedCase
 
+from ..models.engine_ip_day import insert_days
+
 
 class _OpenLock:
     """FastAPI runs routes in other threads, which open further test cursors while the request's thread waits."""
@@ -59,6 +61,16 @@ class EngineCommon:
                 **values,
             }
         )
+
+    def _count_events(self, ip, day, **counters):
+        """What PowerMTA's records add to an IP's day."""
+        self.env.flush_all()
+        wanted = "SELECT %(ip_id)s AS ip_id, %(day)s::date AS day, 0 AS quota"
+        added = ", ".join(f"{name} = d.{name} + %({name})s" for name in counters)
+        values = {"ip_id": ip.id, "day": day, **counters}
+        self.env.cr.execute(insert_days(wanted), values)
+        self.env.cr.execute(f"UPDATE engine_ip_day d SET {added} WHERE ip_id = %(ip_id)s AND day = %(day)s", values)
+        self.env["engine.ip.day"].invalidate_model()
 
     @classmethod
     def _create_token(cls, tenants, **values):

@@ -80,7 +80,7 @@ class TestFindings(EngineCase):
     def test_a_pause_is_explained_in_the_companys_language(self):
         self.env["res.lang"]._activate_lang("fr_FR")
         self.tenant_a.company_id.partner_id.lang = "fr_FR"
-        self.quota._count_events(self.ip_a1, self.tenant_a._get_today(), bounced=400)
+        self._count_events(self.ip_a1, self.tenant_a._get_today(), bounced=400)
         day = self.ip_a1.day_ids
         day.sudo().write({"sent": 1000, "quota": 1000})
         self.env["engine.warmup"]._judge_today(self.ip_a1._in_company_language())

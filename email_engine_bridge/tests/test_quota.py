@@ -66,7 +66,7 @@ class TestQuota(EngineCase):
         self.assertEqual(self.quota._reserve(self.tenant_a, 1, partial=True), [])
 
     def test_settle_release_and_double_settle(self):
-        lease = self.quota._reserve(self.tenant_a, 30, ips=self.ip_a1)[0]["lease"]
+        lease = self.quota._reserve(self.tenant_a, 30, ips=self.ip_a1)[0]["reservation"]
         self.assertTrue(self.quota._settle(lease, 10, close=False))
         self.assertEqual(self._used(self.ip_a1), (10, 20))
         self.assertFalse(self.quota._settle(lease, 21))
@@ -74,7 +74,7 @@ class TestQuota(EngineCase):
         self.assertEqual(self._used(self.ip_a1), (15, 0))
         self.assertFalse(self.quota._settle(lease, 1))
         self.assertFalse(self.quota._release(lease))
-        other = self.quota._reserve(self.tenant_a, 35, ips=self.ip_a1)[0]["lease"]
+        other = self.quota._reserve(self.tenant_a, 35, ips=self.ip_a1)[0]["reservation"]
         self.assertTrue(self.quota._release(other))
         self.assertEqual(self._used(self.ip_a1), (15, 0))
 
@@ -83,7 +83,7 @@ class TestQuota(EngineCase):
         lease = self.env["engine.lease"].search([("ip_id", "=", self.ip_a1.id)])
         lease.expires_at = fields.Datetime.now() - timedelta(seconds=1)
         with self.enter_registry_test_mode():
-            self.env.ref("email_engine_bridge.ir_cron_return_leases").method_direct_trigger()
+            self.env.ref("email_engine_bridge.ir_cron_return_reservations").method_direct_trigger()
         self.assertEqual(self._used(self.ip_a1), (0, 0))
         lease.invalidate_recordset()
         self.assertEqual(lease.state, "returned")

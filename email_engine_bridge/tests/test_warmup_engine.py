@@ -18,10 +18,10 @@ class TestWarmupEngine(EngineCase):
                 quota = self.quota._read_today(ip.tenant_id, ip)[ip.id]["quota"]
                 sent = round(quota * share)
                 if sent:
-                    lease = self.quota._reserve(ip.tenant_id, sent, ips=ip)[0]["lease"]
+                    lease = self.quota._reserve(ip.tenant_id, sent, ips=ip)[0]["reservation"]
                     self.quota._settle(lease, sent)
                     counts = {"bounced": round(sent * bounced), "complained": round(sent * complained)}
-                    self.quota._count_events(ip, today.date(), **counts)
+                    self._count_events(ip, today.date(), **counts)
             with freeze_time(today + timedelta(days=1)):
                 self._run_cron("consolidate")
         return start + timedelta(days=days)
@@ -100,14 +100,14 @@ class TestWarmupEngine(EngineCase):
             self.quota._reserve(self.tenant_b, 50)
             lease = self.env["engine.lease"].search([], limit=1)
             self.quota._settle(lease.token, 50)
-            self.quota._count_events(self.ip_b1, START.date(), bounced=15)
+            self._count_events(self.ip_b1, START.date(), bounced=15)
             self._run_cron("judge_today")
         self.assertEqual(self.ip_b1.status, "paused")
 
     def test_one_complaint_stops_nobody(self):
         after = self._play(self.ip_b1, 6)
         with freeze_time(after):
-            self.quota._count_events(self.ip_b1, after.date(), complained=1)
+            self._count_events(self.ip_b1, after.date(), complained=1)
             self._run_cron("judge_today")
         self.assertEqual(self.ip_b1.status, "warming")
 

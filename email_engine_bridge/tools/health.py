@@ -85,11 +85,3 @@ def next_state(state, days_in_state, verdict):
 def share_of_quota(state):
     """Return which share of the plan's quota a state may send."""
     return {"ok": 1.0, "slow": SLOW_SHARE, "probation": SLOW_SHARE}.get(state, 0.0)
-
-
-def naive_verdict(week, max_bounce=MAX_BOUNCE_RATE, max_complaint=MAX_COMPLAINT_RATE):
-    """Return the state by the plain rate, the usual rule, to be compared with."""
-    if not week.sent:
-        return "ok"
-    too_many = week.bounced / week.sent > max_bounce or week.complained / week.sent > max_complaint
-    return "pause" if too_many else "ok"

@@ -38,10 +38,6 @@ class TemplateRenderer:
         """The HTML body; values are escaped."""
         return self._render_one(source, "html", values)
 
-    def render_text(self, source, values):
-        """The plain-text body; nothing is escaped."""
-        return self._render_one(source, "text", values)
-
     def render_batch(self, subject, html, text, rows):
         """([[subject, html, text] | None], errors by row) for one message a row of values."""
         [result] = self.render_batches(subject, html, text, [rows])

@@ -30,12 +30,13 @@ class EngineCampaignTrial(models.AbstractModel):
             raise UserError(campaign.template_id.error)
         campaign.tenant_id._get_addresses()
         quota = self.env["engine.quota"]
-        grants = quota._reserve(campaign.tenant_id, len(addresses), purpose=f"campaign/{campaign.id}/trial")
+        purpose = f"campaign/{campaign.id}/trial"
+        grants = quota._reserve(campaign.tenant_id, len(addresses), purpose=purpose, has_journal=True)
         if not grants:
             raise ApiProblem(409, NO_QUOTA, extra={"success": False, "error": NO_QUOTA})
         quota._release_on_rollback(grants)
         ip = self.env["engine.ip"].browse(grants[0]["ip_id"])
-        tokens = [grant["lease"] for grant in grants]
+        tokens = [grant["reservation"] for grant in grants]
         job = self.sudo().with_delay(channel="root.email_engine")
         job._job_send(campaign.sudo(), addresses, sample, ip.sudo(), tokens)
         return {"queued": addresses, "ip_used": ip.address}

@@ -3,6 +3,7 @@ from itertools import islice
 
 from odoo import api, models
 
+from odoo.addons.email_engine_bridge.models.engine_ip_day import insert_days
 from odoo.addons.email_engine_bridge.tools import verp
 from odoo.addons.email_engine_bridge.tools.accounting import read_records
 from odoo.addons.email_engine_bridge.tools.bounce import classify, provider_of
@@ -80,25 +81,24 @@ SELECT (f.time AT TIME ZONE 'UTC' AT TIME ZONE t.tz)::date, f.tenant_id, t.compa
 # What the warm-up judges an IP by: failures that are the address's own or the sender's, complaints; and the mails that
 # left. Our journal counts its own; every other mail has one final row, delivered or bounced (a later report of a
 # delivered one is `rb`). Who reserved by script reports a number, and its rows are among these: the larger one counts.
-COUNT_IPS = """
-INSERT INTO engine_ip_day AS d (ip_id, tenant_id, company_id, day, quota, quota_by_hand, reserved, sent, recorded,
-                                delivered, bounced, complained, create_uid, write_uid, create_date, write_date)
-SELECT ip.id, ip.tenant_id, ip.company_id, (f.time AT TIME ZONE 'UTC' AT TIME ZONE t.tz)::date, 0, false, 0,
-       count(*) FILTER (WHERE f.type IN ('d', 'b') AND f.is_own IS NOT TRUE),
-       count(*) FILTER (WHERE f.type IN ('d', 'b') AND f.is_own IS NOT TRUE),
-       count(*) FILTER (WHERE f.type = 'd'),
-       count(*) FILTER (WHERE f.type IN ('b', 'rb') AND f.kind IN ('hard', 'block', 'soft')),
-       count(*) FILTER (WHERE f.type = 'f'), 1, 1, now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC'
-  FROM engine_event_fresh f JOIN engine_ip ip ON ip.id = f.ip_id JOIN engine_tenant t ON t.id = ip.tenant_id
- WHERE f.type IN ('d', 'b', 'rb', 'f')
- GROUP BY 1, 2, 3, 4 ORDER BY 1, 4
-    ON CONFLICT (ip_id, day) DO UPDATE
+COUNT_IPS = insert_days(
+    """SELECT ip.id AS ip_id, (f.time AT TIME ZONE 'UTC' AT TIME ZONE t.tz)::date AS day, 0 AS quota,
+                  count(*) FILTER (WHERE f.type IN ('d', 'b') AND f.is_own IS NOT TRUE) AS sent,
+                  count(*) FILTER (WHERE f.type IN ('d', 'b') AND f.is_own IS NOT TRUE) AS recorded,
+                  count(*) FILTER (WHERE f.type = 'd') AS delivered,
+                  count(*) FILTER (WHERE f.type IN ('b', 'rb') AND f.kind IN ('hard', 'block', 'soft')) AS bounced,
+                  count(*) FILTER (WHERE f.type = 'f') AS complained
+             FROM engine_event_fresh f JOIN engine_ip ip ON ip.id = f.ip_id JOIN engine_tenant t ON t.id = ip.tenant_id
+            WHERE f.type IN ('d', 'b', 'rb', 'f') GROUP BY 1, 2""",
+    ("sent", "recorded", "delivered", "bounced", "complained"),
+    """DO UPDATE
    SET sent = d.sent + greatest(coalesce(d.reported, 0), coalesce(d.recorded, 0) + EXCLUDED.recorded)
                      - greatest(coalesce(d.reported, 0), coalesce(d.recorded, 0)),
        recorded = coalesce(d.recorded, 0) + EXCLUDED.recorded,
        delivered = d.delivered + EXCLUDED.delivered, bounced = d.bounced + EXCLUDED.bounced,
        complained = d.complained + EXCLUDED.complained
-"""
+""",
+)
 # A later state never gives way to an earlier one, whatever order the rows come in.
 ADVANCE = """
 WITH news AS (

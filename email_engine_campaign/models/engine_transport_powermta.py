@@ -95,7 +95,7 @@ class EngineTransportPowermta(models.AbstractModel):
     def _allocate(self, campaign, waiting):
         """Reserve what fits today of those who wait and cut it into chunks; returns (grants, chunks)."""
         quota, purpose = self.env["engine.quota"], f"campaign/{campaign.id}"
-        grants = quota._reserve(campaign.tenant_id, waiting, partial=True, purpose=purpose)
+        grants = quota._reserve(campaign.tenant_id, waiting, partial=True, purpose=purpose, has_journal=True)
         quota._release_on_rollback(grants)
         granted = sum(grant["granted"] for grant in grants)
         campaign.sudo().fully_sent_on = self._forecast(campaign.tenant_id, waiting - granted)
@@ -105,7 +105,7 @@ class EngineTransportPowermta(models.AbstractModel):
     def _cut(self, campaign, grant):
         """The values of a grant's chunks."""
         ip = self.env["engine.ip"].browse(grant["ip_id"])
-        shared = {"campaign_id": campaign.id, "ip_id": ip.id, "lease": grant["lease"]}
+        shared = {"campaign_id": campaign.id, "ip_id": ip.id, "lease": grant["reservation"]}
         shared["reason"] = self._explain(ip, grant)
         for start in range(0, grant["granted"], CHUNK):
             yield {**shared, "size": min(CHUNK, grant["granted"] - start)}

@@ -37,7 +37,7 @@ class TestCounting(CampaignCommon, EngineCase):
     def _send_by_script(self, ip, count):
         [grant] = self.quota._reserve(ip.tenant_id, count, ips=ip)
         self._feed(ip, count, job="")
-        return lambda: self.quota._settle(grant["lease"], count)
+        return lambda: self.quota._settle(grant["reservation"], count)
 
     def _ingest_in_pieces(self, lines):
         """The rows in any order, in files that overlap."""
@@ -99,7 +99,7 @@ class TestCounting(CampaignCommon, EngineCase):
         self.assertEqual(self.ip_a2.status, "warming")
 
     def test_bounces_without_recorded_mail_are_a_finding(self):
-        self.quota._count_events(self.ip_a1, self.tenant_a._get_today(), bounced=30)
+        self._count_events(self.ip_a1, self.tenant_a._get_today(), bounced=30)
         self.env["engine.warmup"]._judge_today(self.ip_a1)
         self.assertEqual(self.ip_a1.status, "held")
         self.assertIn("nobody counts", self.ip_a1.status_reason)
