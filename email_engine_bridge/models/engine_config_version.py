@@ -13,10 +13,18 @@ class EngineConfigVersion(models.Model):
     """One text of a server's configuration: what changed, whether the machine took it."""
 
     _name = "engine.config.version"
-    _inherit = ["lokario.access.mixin"]
+    _inherit = ["lokario.state.mixin", "lokario.access.mixin"]
     _description = "Configuration version"
     _order = "id desc"
     _rec_name = "number"
+    _transitions = {
+        "draft": {"pending", "deployed"},
+        "pending": {"draft", "pushing", "deployed"},
+        "pushing": {"pending", "deployed", "failed"},
+        "deployed": {"pending", "replaced"},
+        "replaced": {"pending", "deployed"},
+        "failed": {"pending", "deployed"},
+    }
 
     server_id = fields.Many2one("engine.powermta.server", required=True, readonly=True, index=True, ondelete="cascade")
     company_id = fields.Many2one(related="server_id.company_id", store=True)
@@ -87,9 +95,9 @@ class EngineConfigVersion(models.Model):
             raise UserError(self.env._("Management API: give its address on the server first."))
         if any(finding.severity == "error" for finding in lint(self.content)):
             raise UserError(self.env._("This version does not pass the linter and is not pushed."))
-        waiting = self.server_id.version_ids.filtered(lambda version: version.state == "pending") - self
-        waiting.sudo().state = "draft"
-        self.sudo().write({"state": "pending", "error_message": False})
+        waiting = self.server_id.version_ids.filtered(lambda version: version.state == "pending")
+        (waiting - self)._set_draft()
+        (self - waiting)._set_pending()
         self.env.ref("email_engine_bridge.ir_cron_push_configuration").sudo()._trigger()
 
     def action_rollback(self):
@@ -112,7 +120,7 @@ class EngineConfigVersion(models.Model):
             if not version.try_lock_for_update():
                 continue
             if version.state == "pending":
-                version.state = "pushing"
+                version._set_pushing()
                 if not commit_progress():
                     break
             version.with_context(lang=version.server_id._in_company_language().env.lang)._push()
@@ -131,19 +139,32 @@ class EngineConfigVersion(models.Model):
             message = self.env["engine.finding"]._say_error(error)
             if isinstance(error, EngineRejected) and previous:
                 message += self._restore(client, previous)
-            self.write({"state": "failed", "error_message": message})
+            self._set_failed(message)
             server.message_post(body=self.env._("Version %(n)s was not taken: %(why)s", n=self.number, why=message))
             return
         self._set_deployed()
 
+    def _set_draft(self):
+        self.sudo()._move_to("draft")
+
+    def _set_pending(self):
+        self.sudo()._move_to("pending", error_message=False)
+
+    def _set_pushing(self):
+        self.sudo()._move_to("pushing")
+
     def _set_deployed(self):
-        """Note that the machine uses this version now."""
-        self.ensure_one()
+        """Note that the machine uses this version now, and the former one no longer."""
         if self.state == "deployed":
             return
-        others = self.server_id.version_ids.filtered(lambda version: version.state == "deployed")
-        others.state = "replaced"
-        self.write({"state": "deployed", "pushed_at": fields.Datetime.now(), "error_message": False})
+        self.server_id.version_ids.filtered(lambda version: version.state == "deployed")._set_replaced()
+        self.sudo()._move_to("deployed", pushed_at=fields.Datetime.now(), error_message=False)
+
+    def _set_replaced(self):
+        self.sudo()._move_to("replaced")
+
+    def _set_failed(self, why):
+        self.sudo()._move_to("failed", error_message=why)
 
     def _deploy(self, client, previous):
         """Write and reload; mail that waits for an IP that left stays where it is, until the IP is back."""

@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 from odoo import api, fields, models
-from odoo.exceptions import MissingError, UserError, ValidationError
+from odoo.exceptions import MissingError, ValidationError
 
 from odoo.addons.lokario_base.fields import Secret
 
@@ -17,10 +17,12 @@ class EngineDkimKey(models.Model):
 
     _name = "engine.dkim.key"
     _description = "DKIM key"
-    _inherit = ["lokario.secret.mixin", "engine.printed", "lokario.access.mixin"]
+    _machine_writes_as_sudo = True
+    _inherit = ["lokario.secret.mixin", "lokario.state.mixin", "engine.printed", "lokario.access.mixin"]
     _order = "domain_id, id desc"
     _rec_name = "selector"
     _printed_fields = frozenset(("selector", "state"))
+    _transitions = {"new": {"active"}, "active": {"overlap"}, "overlap": {"active", "retired"}, "retired": set()}
 
     domain_id = fields.Many2one("engine.domain", required=True, index=True, ondelete="cascade")
     tenant_id = fields.Many2one(related="domain_id.tenant_id", store=True, index=True)
@@ -93,18 +95,29 @@ class EngineDkimKey(models.Model):
 
     def action_sign(self):
         """Sign with this key from now on; the key before stays published for a while."""
-        self.ensure_one()
         self.check_access("write")
-        if self.state not in ("new", "overlap"):
-            raise UserError(self.env._("Only a waiting or former key can start to sign."))
+        self._start_signing()
+
+    def _start_signing(self):
+        """`action_sign` for the DNS board, whoever asked it; the other key of this algorithm ends."""
+        self.ensure_one()
         others = self.domain_id.dkim_key_ids.filtered(
             lambda key: key.state == "active" and key.algorithm == self.algorithm
         )
-        until = fields.Date.context_today(self) + timedelta(days=OVERLAP_DAYS)
-        others.write({"state": "overlap", "overlap_until": until})
-        self.write({"state": "active", "overlap_until": False})
+        self._set_active()
+        others._set_overlap()
+
+    def _set_active(self):
+        self.sudo()._move_to("active", overlap_until=False)
+
+    def _set_overlap(self):
+        """The key signs no longer, and stays published for mail on its way."""
+        self.sudo()._move_to("overlap", overlap_until=fields.Date.context_today(self) + timedelta(days=OVERLAP_DAYS))
+
+    def _set_retired(self):
+        self.sudo()._move_to("retired")
 
     @api.model
     def _cron_end_overlap(self):
         today = fields.Date.context_today(self)
-        self.search([("state", "=", "overlap"), ("overlap_until", "<", today)]).write({"state": "retired"})
+        self.search([("state", "=", "overlap"), ("overlap_until", "<", today)])._set_retired()

@@ -81,7 +81,7 @@ class EngineDnsCheck(models.Model):
         found = [(self.env["engine.ip"], check) for check in checks]
         found += [(ip, dns_board.check_reverse(lookup, ip.address, ip.hostname)) for ip in ips]
         if published:
-            waiting.action_sign()
+            waiting._start_signing()
         for ip, check in found:
             self._store(domain, ip, check)
         ips._start_when_verified()

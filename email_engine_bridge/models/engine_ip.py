@@ -34,6 +34,7 @@ class EngineIp(models.Model):
     _name = "engine.ip"
     _description = "IP address"
     _inherit = ["mail.thread", "mail.activity.mixin", "engine.printed", "lokario.access.mixin"]
+    _machine_writes_as_sudo = True
     _rec_name = "address"
     _order = "tenant_id, id"
     _printed_fields = frozenset(("address", "hostname", "domain_id", "plan_id", "active", "status", "stage", "health"))

@@ -1,6 +1,7 @@
 from . import engine_tenant
 from . import engine_template
 from . import engine_contact_list
+from . import engine_contact_tag
 from . import engine_contact
 from . import engine_contact_ingest
 from . import engine_suppression
@@ -20,7 +21,9 @@ from . import engine_event_ingest
 from . import engine_stat_day
 from . import engine_outcome
 from . import engine_webhook_source
+from . import engine_webhook_receipt
 from . import engine_webhook_target
+from . import engine_webhook_delivery
 from . import engine_api_admission
 from . import fastapi_endpoint
 from . import res_config_settings

@@ -22,14 +22,6 @@ STATES = [
     ("sent", "Sent"),
     ("cancelled", "Cancelled"),
 ]
-TRANSITIONS = {  # state: what a campaign may become from it
-    "draft": ("scheduled", "sending", "cancelled"),
-    "scheduled": ("draft", "sending", "paused", "cancelled"),
-    "sending": ("paused", "sent", "cancelled"),
-    "paused": ("sending", "cancelled"),
-    "sent": ("sending",),  # a message that never arrived is queued again
-    "cancelled": (),
-}
 LEFT = ("sent", "delivered", "bounced", "complained")  # states of recipients whose message left
 
 
@@ -38,8 +30,17 @@ class EngineCampaign(models.Model):
 
     _name = "engine.campaign"
     _description = "Campaign"
-    _inherit = ["mail.thread", "lokario.access.mixin"]
+    _inherit = ["mail.thread", "lokario.state.mixin", "lokario.access.mixin"]
+    _machine_writes_as_sudo = True
     _order = "id desc"
+    _transitions = {
+        "draft": {"scheduled", "sending", "cancelled"},
+        "scheduled": {"draft", "sending", "paused", "cancelled"},
+        "sending": {"paused", "sent", "cancelled"},
+        "paused": {"sending", "cancelled"},
+        "sent": {"sending"},  # a message that never arrived is queued again
+        "cancelled": set(),
+    }
 
     name = fields.Char(required=True, tracking=True)
     tenant_id = fields.Many2one("engine.tenant", required=True, index=True, ondelete="restrict")
@@ -159,39 +160,41 @@ class EngineCampaign(models.Model):
 
     # === STATE === #
 
-    def _set_state(self, state):
-        for campaign in self:
-            if state not in TRANSITIONS[campaign.state]:
-                labels = dict(self._fields["state"]._description_selection(self.env))
-                raise UserError(
-                    self.env._(
-                        "%(campaign)s is “%(state)s”: this cannot be done now.",
-                        campaign=campaign.name,
-                        state=labels[campaign.state],
-                    )
-                )
-        self.state = state
+    def _move_to(self, state, **values):
+        """The machine writes the state, for whoever may write the campaign."""
+        self.check_access("write")
+        super(EngineCampaign, self.sudo())._move_to(state, **values)
 
-    def _set_finished(self):
+    def _set_draft(self):
+        self._move_to("draft")
+
+    def _set_scheduled(self):
+        self._move_to("scheduled")
+
+    def _set_sending(self, **values):
+        self._move_to("sending", finished_at=False, **values)
+
+    def _set_paused(self):
+        self._move_to("paused")
+
+    def _set_sent(self):
         """All that is to leave has left, as far as is known."""
-        self._set_state("sent")
-        self.write({"finished_at": fields.Datetime.now(), "fully_sent_on": False})
+        self._move_to("sent", finished_at=fields.Datetime.now(), fully_sent_on=False)
 
-    def _set_unfinished(self):
-        """Go on with campaigns that were sent: a message that never arrived is queued again."""
-        sent = self.filtered(lambda campaign: campaign.state == "sent")
-        sent._set_state("sending")
-        sent.finished_at = False
+    def _set_cancelled(self):
+        self._move_to("cancelled")
+
+    # === BUTTONS === #
 
     def action_schedule(self):
         for campaign in self:
             if not campaign.scheduled_at:
                 raise UserError(self.env._("Send on: choose a date and time first."))
             campaign._check_ready()
-        self._set_state("scheduled")
+        self._set_scheduled()
 
     def action_back_to_draft(self):
-        self._set_state("draft")
+        self._set_draft()
 
     def action_send(self):
         for campaign in self:
@@ -201,24 +204,24 @@ class EngineCampaign(models.Model):
                 raise UserError(problem.detail) from problem
 
     def action_pause(self):
-        self._set_state("paused")
+        self._set_paused()
         for campaign in self:
             campaign._get_transport()._pause(campaign)
 
     def action_resume(self):
-        self._set_state("sending")
+        self._set_sending()
         for campaign in self:
             campaign._get_transport()._resume(campaign)
 
     def action_cancel(self):
-        self._set_state("cancelled")
+        self._set_cancelled()
         for campaign in self:
             campaign._get_transport()._pause(campaign)
 
     def _refuse_delivery(self, why):
         """Pause until a person has mended what the other system refuses, and say so; called by jobs."""
         if self.state == "sending":
-            self._set_state("paused")
+            self._set_paused()
         self.message_post(body=why)
 
     def action_view_recipients(self):
@@ -256,11 +259,14 @@ class EngineCampaign(models.Model):
         counted = self._get_transport()._counts_engagement
         tracked = {"track_opens": counted and self.track_opens, "track_clicks": counted and self.track_clicks}
         content = prepare(subjects, template.html, template.text, **tracked)
-        self.content = {"subjects": content.subjects, "html": content.html, "text": content.text}
-        self.template_version = template.version
-        self.sudo().link_ids = [fields.Command.clear()] + [
-            fields.Command.create({"position": position, "url": url}) for position, url in enumerate(content.links)
-        ]
+        links = [{"position": position, "url": url} for position, url in enumerate(content.links)]
+        self.sudo().write(
+            {
+                "content": {"subjects": content.subjects, "html": content.html, "text": content.text},
+                "template_version": template.version,
+                "link_ids": [fields.Command.clear(), *map(fields.Command.create, links)],
+            }
+        )
 
     def _get_sender(self, feeder, ip, *, job, kind, content):
         """The sender of this campaign's messages through one IP; kind: the mail type of Gmail's Feedback-ID."""
@@ -319,9 +325,8 @@ class EngineCampaign(models.Model):
         self._check_ready()
         self._freeze_content()
         waiting = self._count_audience()
-        self._set_state("sending")
-        self.write({"started_at": fields.Datetime.now(), "idempotency_key": idempotency_key})
-        self.send_answer = self._get_transport()._start(self, waiting)
+        self._set_sending(started_at=fields.Datetime.now(), idempotency_key=idempotency_key)
+        self.sudo().send_answer = self._get_transport()._start(self, waiting)
         return self.send_answer
 
     def _wait_for_lock(self):

@@ -24,19 +24,3 @@ class EngineContactList(models.Model):
         counts = {contact_list.id: count for contact_list, count in counted}
         for contact_list in self:
             contact_list.contact_count = counts.get(contact_list.id, 0)
-
-
-class EngineContactTag(models.Model):
-    """A word to choose contacts by."""
-
-    _name = "engine.contact.tag"
-    _inherit = ["lokario.access.mixin"]
-    _description = "Contact tag"
-    _order = "name, id"
-
-    name = fields.Char(required=True)
-    color = fields.Integer()
-    tenant_id = fields.Many2one("engine.tenant", required=True, index=True, ondelete="cascade")
-    company_id = fields.Many2one(related="tenant_id.company_id", store=True, index=True)
-
-    _name_uniq = models.UniqueIndex("(tenant_id, name)", "This tenant has this tag already.")

@@ -128,4 +128,4 @@ class EngineTransportMailwizz(models.AbstractModel):
     def _follow(self, campaign, client):
         campaign.mailwizz_part_ids._pull_unsubscribed(client)
         if campaign.state == "sending" and all([part._is_sent(client) for part in campaign.mailwizz_part_ids]):
-            campaign._set_finished()
+            campaign._set_sent()

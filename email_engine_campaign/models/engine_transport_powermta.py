@@ -74,7 +74,7 @@ class EngineTransportPowermta(models.AbstractModel):
             mine.env.cr.execute(NOTHING_LEFT, {"campaign_id": campaign.id})
             is_finished = bool(mine.env.cr.rowcount)
             if is_finished:
-                mine._set_finished()
+                mine._set_sent()
         if not is_finished:
             key = f"email_engine_campaign.campaign.{campaign.id}"
             campaign.sudo().with_delay(channel="root.email_engine", identity_key=key)._job_continue()
@@ -197,6 +197,7 @@ class EngineTransportPowermta(models.AbstractModel):
                 tenant.id,
             )
         )
-        self.env["engine.campaign"].browse({campaign_id for (campaign_id,) in queued})._set_unfinished()
+        campaigns = self.env["engine.campaign"].browse({campaign_id for (campaign_id,) in queued})
+        campaigns.filtered(lambda campaign: campaign.state == "sent")._set_sending()
         self.env["engine.campaign.recipient"].invalidate_model()
         return len(queued)

@@ -14,8 +14,6 @@ from odoo.addons.lokario_base.tools.transaction import transaction
 
 _logger = logging.getLogger(__name__)
 
-RECEIPT_DAYS = 7
-
 
 class EngineWebhookSource(models.Model):
     """A system that reports events: its tenants, how it proves who it is, from where it may call.
@@ -161,23 +159,3 @@ class EngineWebhookSource(models.Model):
         if message_id:
             self.env["engine.webhook.receipt"].create({"source_id": self.id, "message_id": message_id})
         self.sudo().write({"last_received_at": fields.Datetime.now(), "received_count": self.received_count + received})
-
-
-class EngineWebhookReceipt(models.Model):
-    """A signed delivery that was taken; a second one with its id is refused."""
-
-    _name = "engine.webhook.receipt"
-    _inherit = ["lokario.access.mixin"]
-    _description = "Received delivery"
-
-    source_id = fields.Many2one("engine.webhook.source", required=True, ondelete="cascade")
-    message_id = fields.Char(required=True)
-
-    _message_uniq = models.UniqueIndex("(source_id, message_id)")
-
-    @api.autovacuum
-    def _gc_receipts(self):
-        """Signatures are valid for minutes; ids older than a week prove nothing any more."""
-        old = self.search([("create_date", "<", f"-{RECEIPT_DAYS}d")], limit=10_000)
-        old.unlink()
-        return len(old), len(old) == 10_000
