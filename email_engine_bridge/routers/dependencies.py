@@ -69,6 +69,15 @@ def get_visible(env, model, record_id):
     return record
 
 
+def list_page(env, model, domain, paging):
+    """Return what a page of records answers: `items`, each by `_describe()` of its model, and their `total`."""
+    records = env[model].search(domain, offset=paging.offset, limit=paging.limit)
+    return {"items": [record._describe() for record in records], "total": env[model].search_count(domain)}
+
+
 def engine_tenant(tenant_id: RecordId, env: EngineEnv):
     """Return the tenant of the path, visible to the key."""
     return get_visible(env, "engine.tenant", tenant_id)
+
+
+Tenant = Annotated[object, Depends(engine_tenant)]

@@ -1,16 +1,13 @@
 """Domains and their IPs: add one (scripts/add_domain.py), list them, export their zone."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 
 from ..schemas.domain import DomainList, DomainRow, NewDomain, NewDomainAnswer
 from ..schemas.problem import problem_responses
-from .dependencies import EngineEnv, Paging, RecordId, WriteEnv, engine_tenant, get_visible
+from .dependencies import EngineEnv, Paging, RecordId, Tenant, WriteEnv, get_visible, list_page
 
 router = APIRouter(prefix="/domains", tags=["domains"], responses=problem_responses(400, 401, 403, 404, 405, 422, 429))
-Tenant = Annotated[object, Depends(engine_tenant)]
 
 
 @router.post("", status_code=201)
@@ -25,8 +22,7 @@ def add_domain(env: WriteEnv, values: NewDomain) -> NewDomainAnswer:
 def list_domains(tenant: Tenant, env: EngineEnv, page: Paging) -> DomainList:
     """List the tenant's domains with what the DNS board says."""
     domain = [("tenant_id", "=", tenant.id)]
-    found = env["engine.domain"].search(domain, offset=page.offset, limit=page.limit)
-    return DomainList(total=env["engine.domain"].search_count(domain), items=[row._describe() for row in found])
+    return DomainList(**list_page(env, "engine.domain", domain, page))
 
 
 @router.post("/{domain_id}/check")

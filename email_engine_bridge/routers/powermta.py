@@ -2,17 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Path, Query
 from fastapi.responses import PlainTextResponse
 
 from ..schemas.powermta import DeliveryServer, DkimConfig, VmtaConfig
 from ..schemas.problem import problem_responses
-from .dependencies import EngineEnv, engine_tenant
+from .dependencies import EngineEnv, Tenant
 
 router = APIRouter(
     prefix="/powermta", tags=["powermta"], responses=problem_responses(400, 401, 403, 404, 405, 409, 422, 429)
 )
-Tenant = Annotated[object, Depends(engine_tenant)]
 ConfigText = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "The configuration"}}
 
 

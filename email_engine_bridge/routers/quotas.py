@@ -1,16 +1,13 @@
 """Quotas of the document: capacity of a tenant, may so many leave, one IP."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
 from ..exceptions import ApiProblem
 from ..schemas.problem import problem_responses
 from ..schemas.quota import IpQuota, QuotaAnswer, QuotaQuestion, TenantQuota
-from .dependencies import RecordId, engine_tenant
+from .dependencies import RecordId, Tenant
 
 router = APIRouter(prefix="/quotas", tags=["quotas"], responses=problem_responses(400, 401, 403, 404, 405, 422, 429))
-Tenant = Annotated[object, Depends(engine_tenant)]
 
 
 @router.get("/{tenant_id}")

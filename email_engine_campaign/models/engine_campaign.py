@@ -306,6 +306,24 @@ class EngineCampaign(models.Model):
             "list_name": ", ".join(self.list_ids.mapped("name")),
         }
 
+    def _describe(self):
+        """Return the campaign as the API lists it."""
+        self.ensure_one()
+        counted = ("waiting", "sent", "delivered", "bounced", "unknown", "suppressed")
+        engaged = ("opened", "clicked", "unsubscribed")
+        return {
+            "id": self.id,
+            "tenant_id": self.tenant_id.id,
+            "name": self.name,
+            "template_id": self.template_id.id,
+            "transport": self.transport,
+            "state": self.state,
+            "scheduled_at": self.scheduled_at or None,
+            "recipients": self.recipient_count,
+            **{name: self[f"{name}_count"] for name in (*counted, *engaged)},
+            "fully_sent_on": self.fully_sent_on or None,
+        }
+
     # === SENDING === #
 
     def _get_transport(self):

@@ -69,6 +69,24 @@ class EngineContact(models.Model):
             if contact.consent == "given" and not contact.consent_source:
                 raise ValidationError(self.env._("Proof of consent: say where and how the consent was given."))
 
+    def _describe(self):
+        """Return the contact as the API lists it."""
+        self.ensure_one()
+        return {
+            "id": self.id,
+            "email": self.email,
+            "first_name": self.first_name or "",
+            "last_name": self.last_name or "",
+            "attributes": self.attributes or {},
+            "lists": self.list_ids.mapped("name"),
+            "tags": self.tag_ids.mapped("name"),
+            "flag": self.flag or None,
+            "consent": self.consent,
+            "consent_at": self.consent_at or None,
+            "consent_source": self.consent_source or None,
+            "suppressed": self.suppression_id.sudo().reason or None,
+        }
+
     @api.model_create_multi
     def create(self, vals_list):
         return super().create([self._with_address(vals) for vals in vals_list])

@@ -94,6 +94,20 @@ class EngineTemplate(models.Model):
             if template.error:
                 raise ValidationError(template.error)
 
+    def _describe(self):
+        """Return the template as the API lists it."""
+        self.ensure_one()
+        return {
+            "id": self.id,
+            "tenant_id": self.tenant_id.id,
+            "name": self.name,
+            "subject": self.subject,
+            "html": self.html,
+            "text": self.text or "",
+            "version": self.version,
+            "variables": self.variables.split(", ") if self.variables else [],
+        }
+
     def write(self, vals):
         """Count the versions, so that a campaign tells which one it sent."""
         result = super().write(vals)

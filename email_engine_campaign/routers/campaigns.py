@@ -3,16 +3,17 @@
 from datetime import UTC
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Depends, Header
 
 from odoo.addons.email_engine_bridge.exceptions import ApiProblem
 from odoo.addons.email_engine_bridge.routers.dependencies import (
     EngineEnv,
     Paging,
     RecordId,
+    Tenant,
     WriteEnv,
-    engine_tenant,
     get_visible,
+    list_page,
 )
 from odoo.addons.email_engine_bridge.schemas.problem import problem_responses
 
@@ -23,10 +24,26 @@ from ..schemas.campaigns import (
     SendAnswer,
     TrialAnswer,
     TrialRequest,
-    campaign_to_schema,
 )
 
 router = APIRouter(prefix="/campaigns", tags=["campaigns"])
+
+
+def campaign_of_tenant(tenant_id: RecordId, campaign_id: RecordId, env: EngineEnv):
+    """Return the campaign of the path."""
+    campaign = get_visible(env, "engine.campaign", campaign_id)
+    if campaign.tenant_id.id != tenant_id:
+        raise ApiProblem(404, f"There is no campaign {campaign_id} here.")
+    return campaign
+
+
+def action_of_path(action: Literal["pause", "resume", "cancel"]):
+    """Return the last part of the path; a dependency, so that it stays the last parameter of the documentation."""
+    return action
+
+
+Record = Annotated[object, Depends(campaign_of_tenant)]
+Action = Annotated[str, Depends(action_of_path)]
 Key = Annotated[str | None, Header(max_length=200, alias="Idempotency-Key")]
 WRITE_PROBLEMS = problem_responses(400, 401, 403, 404, 409, 422, 429)
 
@@ -45,54 +62,38 @@ def create_campaign(body: CampaignCreate, env: WriteEnv) -> Campaign:
             raise ApiProblem(422, "scheduled_at: send a time zone, such as 2026-03-01T09:00:00+01:00.")
         campaign.scheduled_at = body.scheduled_at.astimezone(UTC).replace(tzinfo=None)
         campaign.action_schedule()
-    return campaign_to_schema(campaign)
+    return Campaign(**campaign._describe())
 
 
 @router.get("/{tenant_id}", responses=problem_responses(401, 404, 422, 429))
-def list_campaigns(tenant_id: RecordId, env: EngineEnv, paging: Paging) -> CampaignPage:
+def list_campaigns(tenant: Tenant, env: EngineEnv, paging: Paging) -> CampaignPage:
     """The campaigns of a tenant, the newest first."""
-    domain = [("tenant_id", "=", engine_tenant(tenant_id, env).id)]
-    campaigns = env["engine.campaign"].search(domain, offset=paging.offset, limit=paging.limit)
-    return CampaignPage(
-        items=[campaign_to_schema(one) for one in campaigns], total=env["engine.campaign"].search_count(domain)
-    )
+    return CampaignPage(**list_page(env, "engine.campaign", [("tenant_id", "=", tenant.id)], paging))
 
 
 @router.get("/{tenant_id}/{campaign_id}", responses=problem_responses(401, 404, 422, 429))
-def get_campaign(tenant_id: RecordId, campaign_id: RecordId, env: EngineEnv) -> Campaign:
+def get_campaign(campaign: Record) -> Campaign:
     """One campaign with its figures."""
-    return campaign_to_schema(_get_campaign(env, tenant_id, campaign_id))
+    return Campaign(**campaign._describe())
 
 
 @router.post("/{tenant_id}/{campaign_id}/send", responses=WRITE_PROBLEMS)
-def send_campaign(tenant_id: RecordId, campaign_id: RecordId, env: WriteEnv, key: Key = None) -> SendAnswer:
+def send_campaign(_env: WriteEnv, campaign: Record, key: Key = None) -> SendAnswer:
     """Send what fits today and say when the rest leaves; a repeated call never sends twice."""
-    return SendAnswer(**_get_campaign(env, tenant_id, campaign_id)._send(key))
+    return SendAnswer(**campaign._send(key))
 
 
 @router.post("/{tenant_id}/{campaign_id}/test", responses=WRITE_PROBLEMS)
-def try_campaign(tenant_id: RecordId, campaign_id: RecordId, body: TrialRequest, env: WriteEnv) -> TrialAnswer:
+def try_campaign(env: WriteEnv, campaign: Record, body: TrialRequest) -> TrialAnswer:
     """Queue the message to some addresses, outside of the journal and the figures; it counts in the quota."""
-    return TrialAnswer(
-        **env["engine.campaign.trial"]._send(_get_campaign(env, tenant_id, campaign_id), body.to, body.sample)
-    )
+    return TrialAnswer(**env["engine.campaign.trial"]._send(campaign, body.to, body.sample))
 
 
 @router.post("/{tenant_id}/{campaign_id}/{action}", responses=WRITE_PROBLEMS)
-def change_campaign(
-    tenant_id: RecordId, campaign_id: RecordId, action: Literal["pause", "resume", "cancel"], env: WriteEnv
-) -> Campaign:
+def change_campaign(_env: WriteEnv, campaign: Record, action: Action) -> Campaign:
     """Pause (effective within a second), resume or cancel."""
-    campaign = _get_campaign(env, tenant_id, campaign_id)
     {"pause": campaign.action_pause, "resume": campaign.action_resume, "cancel": campaign.action_cancel}[action]()
-    return campaign_to_schema(campaign)
-
-
-def _get_campaign(env, tenant_id, campaign_id):
-    campaign = get_visible(env, "engine.campaign", campaign_id)
-    if campaign.tenant_id != engine_tenant(tenant_id, env):
-        raise ApiProblem(404, f"There is no campaign {campaign_id} here.")
-    return campaign
+    return Campaign(**campaign._describe())
 
 
 def _find_named(env, model, tenant, names):

@@ -9,15 +9,15 @@ from odoo.addons.email_engine_bridge.exceptions import ApiProblem, EngineRejecte
 from odoo.addons.email_engine_bridge.routers.dependencies import (
     EngineEnv,
     Paging,
-    RecordId,
+    Tenant,
     WriteEnv,
-    engine_tenant,
     get_visible,
+    list_page,
 )
 from odoo.addons.email_engine_bridge.schemas.problem import problem_responses
 from odoo.addons.email_engine_bridge.tools.contact_rows import read_envelope
 
-from ..schemas.contacts import ContactPage, IngestSummary, contact_to_schema
+from ..schemas.contacts import ContactPage, IngestSummary
 from .bodies import raw_body
 
 router = APIRouter(prefix="/contacts", tags=["contacts"])
@@ -60,19 +60,16 @@ def ingest_contacts(
 
 @router.get("/{tenant_id:int}", responses=problem_responses(401, 404, 422, 429))
 def list_contacts(
-    tenant_id: RecordId,
+    tenant: Tenant,
     env: EngineEnv,
     paging: Paging,
     email: Annotated[str | None, Query(max_length=320)] = None,
 ) -> ContactPage:
     """The contacts of a tenant, or the one with this address."""
-    domain = [("tenant_id", "=", engine_tenant(tenant_id, env).id)]
+    domain = [("tenant_id", "=", tenant.id)]
     if email:
         domain.append(("email", "=", email.strip().lower()))
-    contacts = env["engine.contact"].search(domain, offset=paging.offset, limit=paging.limit)
-    return ContactPage(
-        items=[contact_to_schema(one) for one in contacts], total=env["engine.contact"].search_count(domain)
-    )
+    return ContactPage(**list_page(env, "engine.contact", domain, paging))
 
 
 def _names(query, member):

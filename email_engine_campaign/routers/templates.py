@@ -6,15 +6,15 @@ from odoo.addons.email_engine_bridge.exceptions import ApiProblem, TemplateRejec
 from odoo.addons.email_engine_bridge.routers.dependencies import (
     EngineEnv,
     Paging,
-    RecordId,
+    Tenant,
     WriteEnv,
-    engine_tenant,
     get_visible,
+    list_page,
 )
 from odoo.addons.email_engine_bridge.schemas.problem import problem_responses
 from odoo.addons.email_engine_bridge.tools.template_renderer import TemplateRenderer
 
-from ..schemas.templates import Preview, Template, TemplateCreate, TemplatePage, TemplatePreview, template_to_schema
+from ..schemas.templates import Preview, Template, TemplateCreate, TemplatePage, TemplatePreview
 
 router = APIRouter(prefix="/templates", tags=["templates"])
 
@@ -25,17 +25,13 @@ def create_template(body: TemplateCreate, env: WriteEnv) -> Template:
     tenant = get_visible(env, "engine.tenant", body.tenant_id)
     if env["engine.template"].search_count([("tenant_id", "=", tenant.id), ("name", "=", body.name)]):
         raise ApiProblem(409, f"This tenant has a template named {body.name!r} already.")
-    return template_to_schema(env["engine.template"].create(body.model_dump()))
+    return Template(**env["engine.template"].create(body.model_dump())._describe())
 
 
 @router.get("/{tenant_id:int}", responses=problem_responses(401, 404, 422, 429))
-def list_templates(tenant_id: RecordId, env: EngineEnv, paging: Paging) -> TemplatePage:
+def list_templates(tenant: Tenant, env: EngineEnv, paging: Paging) -> TemplatePage:
     """The templates of a tenant."""
-    domain = [("tenant_id", "=", engine_tenant(tenant_id, env).id)]
-    templates = env["engine.template"].search(domain, offset=paging.offset, limit=paging.limit)
-    return TemplatePage(
-        items=[template_to_schema(one) for one in templates], total=env["engine.template"].search_count(domain)
-    )
+    return TemplatePage(**list_page(env, "engine.template", [("tenant_id", "=", tenant.id)], paging))
 
 
 @router.post("/preview", responses=problem_responses(400, 401, 403, 422, 429))

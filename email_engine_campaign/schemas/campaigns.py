@@ -93,23 +93,3 @@ class TrialRequest(BaseModel):
 class TrialAnswer(BaseModel):
     queued: list[str]
     ip_used: str
-
-
-def campaign_to_schema(campaign):
-    counts = {
-        name: campaign[f"{name}_count"]
-        for name in ("waiting", "sent", "delivered", "bounced", "unknown", "suppressed", "opened", "clicked")
-    }
-    return Campaign(
-        id=campaign.id,
-        tenant_id=campaign.tenant_id.id,
-        name=campaign.name,
-        template_id=campaign.template_id.id,
-        transport=campaign.transport,
-        state=campaign.state,
-        scheduled_at=campaign.scheduled_at or None,
-        recipients=campaign.recipient_count,
-        unsubscribed=campaign.unsubscribed_count,
-        fully_sent_on=campaign.fully_sent_on or None,
-        **counts,
-    )

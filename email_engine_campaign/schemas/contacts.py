@@ -41,20 +41,3 @@ class Contact(BaseModel):
 class ContactPage(BaseModel):
     items: list[Contact]
     total: int
-
-
-def contact_to_schema(contact):
-    return Contact(
-        id=contact.id,
-        email=contact.email,
-        first_name=contact.first_name or "",
-        last_name=contact.last_name or "",
-        attributes=contact.attributes or {},
-        lists=contact.list_ids.mapped("name"),
-        tags=contact.tag_ids.mapped("name"),
-        flag=contact.flag or None,
-        consent=contact.consent,
-        consent_at=contact.consent_at or None,
-        consent_source=contact.consent_source or None,
-        suppressed=contact.suppression_id.sudo().reason or None,
-    )

@@ -41,16 +41,3 @@ class Template(BaseModel):
 class TemplatePage(BaseModel):
     items: list[Template]
     total: int
-
-
-def template_to_schema(template):
-    return Template(
-        id=template.id,
-        tenant_id=template.tenant_id.id,
-        name=template.name,
-        subject=template.subject,
-        html=template.html,
-        text=template.text or "",
-        version=template.version,
-        variables=template.variables.split(", ") if template.variables else [],
-    )

@@ -5,6 +5,8 @@ from odoo.tests import new_test_user, tagged
 
 from odoo.addons.email_engine_bridge.tests.common import EngineCase
 
+from .common import CampaignCommon
+
 GROUP = "email_engine_bridge.group_email_engine_bridge_"
 
 
@@ -64,3 +66,64 @@ class TestReferences(EngineCase):
         before = target._reveal_secret__("signing_secret")
         target.url = "https://evil.test/"
         self.assertNotIn(target._reveal_secret__("signing_secret"), (before, None))
+
+
+@tagged("post_install", "-at_install")
+class TestMachineFields(CampaignCommon, EngineCase):
+    """States, counters, moments and hashes are the program's: nobody who may write a record writes them."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.setUpCampaigns()
+        cls.users = [new_test_user(cls.env, f"engine-{role}", f"{GROUP}{role}") for role in ("user", "manager")]
+
+    def _get_records(self):
+        self._add_contacts(["a@x.test"])
+        campaign = self._create_campaign()
+        campaign._send()
+        target = self.env["engine.webhook.target"].create({"url": "https://x.test/", "tenant_id": self.tenant_a.id})
+        delivery = self.env["engine.webhook.delivery"].create({"target_id": target.id, "message_id": "1", "body": "{}"})
+        key = self.env["engine.dkim.key"].create({"domain_id": self.ip_a1.domain_id.id, "selector": "s9"})
+        return {
+            campaign: ("state", "started_at", "finished_at", "content", "send_answer", "idempotency_key"),
+            campaign.chunk_ids: ("state", "size", "lease", "handing_to", "handed_at"),
+            campaign.recipient_ids: ("state", "attempts", "answer"),
+            self.template: ("version",),
+            target: ("last_event_id", "horizon_id"),
+            delivery: ("state", "attempts", "body", "next_try_at"),
+            key: ("state", "record", "overlap_until"),
+            self.ip_a1: ("status", "stage", "health", "consolidated_on"),
+            self.ip_a1.domain_id: ("checked_at",),
+            self.env["engine.webhook.source"].create({"name": "Pipe"}): ("token_hash", "received_count"),
+            self.env["engine.api.key"].create({"name": "K", "tenant_ids": self.tenant_a.ids}): ("key_hash", "revoked"),
+        }
+
+    def test_no_caller_writes_what_the_program_writes(self):
+        for record, names in self._get_records().items():
+            machine = {name for name, field in record._fields.items() if record._is_machine_field(field)}
+            for user in self.users:
+                for name in machine.union(names):
+                    with (
+                        self.subTest(record._name, name=name, user=user.login),
+                        self.assertRaises(UserError),
+                        self.env.cr.savepoint(),
+                    ):
+                        record.with_user(user).write({name: record[name]})
+
+    def test_no_caller_makes_a_record_in_another_state(self):
+        campaign = {"name": "C", "tenant_id": self.tenant_a.id, "template_id": self.template.id}
+        target = {"url": "https://x.test/", "tenant_id": self.tenant_a.id}
+        key = {"domain_id": self.ip_a1.domain_id.id, "selector": "s8"}
+        for model, values, forged in (
+            ("engine.campaign", campaign, {"state": "sent"}),
+            ("engine.campaign", campaign, {"send_answer": {"success": True}}),
+            ("engine.webhook.target", target, {"last_event_id": 0}),
+            ("engine.dkim.key", key, {"state": "active"}),
+            ("engine.dkim.key", key, {"record": "v=DKIM1; p=AAAA"}),
+        ):
+            records = self.env[model].with_user(self.users[1])
+            with self.subTest(model, **forged), self.assertRaises(AccessError), self.env.cr.savepoint():
+                records.create({**values, **forged})
+            self.assertTrue(records.create(values).exists())
+            records.search([]).filtered(lambda one: one.create_uid == self.users[1]).unlink()
