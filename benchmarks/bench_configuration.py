@@ -41,8 +41,12 @@ def _prepare(env):
             for n in range(TENANTS)
         ]
     )
-    domains = env["engine.domain"].with_context(engine_without_keys=True)
-    rows = [{"name": f"m{n}.t{tenant.id}.test", "tenant_id": tenant.id} for tenant in tenants for n in range(IPS_EACH)]
+    domains = env["engine.domain"]
+    rows = [
+        {"name": f"m{n}.t{tenant.id}.test", "tenant_id": tenant.id, "dkim_key_ids": []}
+        for tenant in tenants
+        for n in range(IPS_EACH)
+    ]
     domains = domains.create(rows)
     env["engine.dkim.key"].create(
         [{"domain_id": domain.id, "state": "active"} for domain in domains if domain.name.startswith("m0.")]

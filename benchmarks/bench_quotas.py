@@ -118,11 +118,7 @@ def _reserve_bare(database, values):
 
 
 def _naive_ip(env, tenant):
-    domain = (
-        env["engine.domain"]
-        .with_context(engine_without_keys=True)
-        .create({"name": "small.naive.test", "tenant_id": tenant.id})
-    )
+    domain = env["engine.domain"].create({"name": "small.naive.test", "tenant_id": tenant.id, "dkim_key_ids": []})
     ip = env["engine.ip"].create({"address": "198.51.100.1", "hostname": "mail.naive.test", "domain_id": domain.id})
     ip.status = "active"
     day = env["engine.ip.day"].create({"ip_id": ip.id, "day": tenant._get_today(), "quota": NAIVE_QUOTA})

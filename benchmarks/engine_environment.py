@@ -41,8 +41,8 @@ class EngineEnvironment(LoadedOdoo):
         env["ir.config_parameter"].set_param("email_engine.public_url", "https://engine.example.com")
         env["ir.config_parameter"].set_param("email_engine_bridge.allowed_hosts", "127.0.0.1")
         tenant = env["engine.tenant"].create({**identity, "spread_over_day": False, **values})
-        domains = env["engine.domain"].with_context(engine_without_keys=True)
-        domain = domains.create({"name": f"{slug}.test", "tenant_id": tenant.id})
+        domains = env["engine.domain"]
+        domain = domains.create({"name": f"{slug}.test", "tenant_id": tenant.id, "dkim_key_ids": []})
         for number in range(1, ips + 1):
             ip = env["engine.ip"].create(
                 {"address": f"192.0.2.{number}", "hostname": f"mail{number}.{slug}.test", "domain_id": domain.id}

@@ -154,7 +154,5 @@ class EngineApiKey(models.Model):
             tenants = self.env["engine.tenant"].search([("company_id", "=", self.company_id.id)])
         return {
             "engine_tenant_ids": tuple(sorted(tenants.ids)),
-            "engine_api_can_write": self.access == "write",
-            "engine_api_key_id": self.id,
             "allowed_company_ids": self.company_id.ids,
         }

@@ -99,9 +99,10 @@ class EngineDomain(models.Model):
             if vals.get("name"):
                 vals["name"] = vals["name"].strip().lower().rstrip(".")
         domains = super().create(vals_list)
-        if not self.env.context.get("engine_without_keys"):
-            keys = self.env["engine.dkim.key"].sudo()
-            keys.create([{"domain_id": domain.id, "state": "active"} for domain in domains])
+        keys_sudo = self.env["engine.dkim.key"].sudo()
+        for domain, vals in zip(domains, vals_list, strict=True):
+            if "dkim_key_ids" not in vals:  # a domain begins with a key that signs, unless its keys are given
+                keys_sudo.create({"domain_id": domain.id, "state": "active"})
         return domains
 
     @confirm_identity

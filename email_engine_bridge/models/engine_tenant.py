@@ -197,11 +197,7 @@ class EngineTenant(models.Model):
         """Create a domain with its key and its IP (HELO = the domain); returns the IP."""
         self.ensure_one()
         self._check_unused(name, address)
-        domain = (
-            self.env["engine.domain"]
-            .with_context(engine_without_keys=True)
-            .create({"name": name, "tenant_id": self.id})
-        )
+        domain = self.env["engine.domain"].create({"name": name, "tenant_id": self.id, "dkim_key_ids": []})
         self.env["engine.dkim.key"].sudo().create({"domain_id": domain.id, "selector": selector, "state": "active"})
         return self.env["engine.ip"].create({"address": address, "hostname": domain.name, "domain_id": domain.id})
 

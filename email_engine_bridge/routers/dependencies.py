@@ -37,7 +37,7 @@ def _get_language(env):
 
 def write_env(env: Annotated[Environment, Depends(engine_env)]) -> Environment:
     """Return `engine_env` for routes that change something: refuses read-only keys."""
-    if not env.context.get("engine_api_can_write"):
+    if request.engine_api_key_sudo.access != "write":
         raise ApiProblem(403, "This API key may only read. Ask for a key that may write.")
     return env
 

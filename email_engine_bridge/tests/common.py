@@ -50,8 +50,7 @@ class EngineCommon:
 
     @classmethod
     def _create_ip(cls, tenant, hostname, address, status="warming", **values):
-        without_keys = cls.env["engine.domain"].with_context(engine_without_keys=True)
-        domain = without_keys.create({"name": hostname, "tenant_id": tenant.id})
+        domain = cls.env["engine.domain"].create({"name": hostname, "tenant_id": tenant.id, "dkim_key_ids": []})
         return cls.env["engine.ip"].create(
             {
                 "address": address,

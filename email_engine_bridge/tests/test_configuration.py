@@ -221,9 +221,13 @@ class TestConfiguration(EngineCase):
                 for n in range(50)
             ]
         )
-        domains = self.env["engine.domain"].with_context(engine_without_keys=True)
+        domains = self.env["engine.domain"]
         domains = domains.create(
-            [{"name": f"m{n}.t{tenant.id}.test", "tenant_id": tenant.id} for tenant in tenants for n in range(10)]
+            [
+                {"name": f"m{n}.t{tenant.id}.test", "tenant_id": tenant.id, "dkim_key_ids": []}
+                for tenant in tenants
+                for n in range(10)
+            ]
         )
         self.env["engine.ip"].create(
             [

@@ -101,11 +101,14 @@ class EngineWebhookSource(models.Model):
 
     @api.model
     def _authenticate(self, kind, token, headers, body, address):
-        """The source a delivery comes from, or ApiProblem 401/409; checks come before any look-up of data."""
-        source = self._find_by_token(kind, token) if token else self._find_by_signature(kind, headers, body)
+        """(the source a delivery comes from, the id of a signed one), or ApiProblem 401/409, before any look-up of data."""
+        if token:
+            source, message_id = self._find_by_token(kind, token), None
+        else:
+            source, message_id = self._find_by_signature(kind, headers, body)
         if not source or not source._allows(address):
             raise self._unknown_caller()
-        return source
+        return source, message_id
 
     def _find_by_token(self, kind, token):
         return self.search([("token_hash", "=", self._hash_token(token)), ("kind", "=", kind)])
@@ -117,18 +120,18 @@ class EngineWebhookSource(models.Model):
                 message_id = standard_webhooks.verify([secret] if secret else [], headers, body)
             except standard_webhooks.BadSignature:
                 continue
-            return source._first_time(message_id)
-        return self.browse()
+            source._check_first_time(message_id)
+            return source, message_id
+        return self.browse(), None
 
-    def _first_time(self, message_id):
-        """The source, unless this delivery was taken before; its id stays even if the delivery fails later."""
+    def _check_first_time(self, message_id):
+        """Refuse a delivery that was taken before."""
         with transaction(self.env) as cr:
             cr.execute(
                 "SELECT 1 FROM engine_webhook_receipt WHERE source_id = %s AND message_id = %s", (self.id, message_id)
             )
             if cr.fetchone():
                 raise ApiProblem(409, "This delivery was received already.")
-        return self.with_context(engine_webhook_id=message_id)
 
     def _allows(self, address):
         if not self:
@@ -143,19 +146,21 @@ class EngineWebhookSource(models.Model):
         self.ensure_one()
         return self.tenant_id or self.env["engine.tenant"].search([("company_id", "=", self.company_id.id)])
 
-    def _receive(self, body):
-        """Store the events of one delivery for the source's tenants; returns the intake's summary."""
+    def _receive(self, body, message_id=None):
+        """Store the events of one delivery for the source's tenants; returns the intake's summary.
+
+        :param message_id: of a signed delivery: it is taken once
+        """
         intake = self.env["engine.event.ingest"]
         if self.kind == "mailwizz":
             summary = intake._ingest_mailwizz(self._get_tenants(), body)
         else:
             summary = intake._ingest(self._get_tenants(), [body])
-        self._note(summary["received"])
+        self._note(summary["received"], message_id)
         return summary
 
-    def _note(self, received):
+    def _note(self, received, message_id):
         """Remember the delivery; rolled back together with whatever made its answer an error."""
-        message_id = self.env.context.get("engine_webhook_id")
         if message_id:
             self.env["engine.webhook.receipt"].create({"source_id": self.id, "message_id": message_id})
         self.sudo().write({"last_received_at": fields.Datetime.now(), "received_count": self.received_count + received})

@@ -43,9 +43,10 @@ def receive_by_token(
 
 def _receive(env, kind, token, request, body):
     address = request.client.host if request.client else ""
-    source_sudo = env["engine.webhook.source"].sudo()._authenticate(kind, token, request.headers, body, address)
+    sources_sudo = env["engine.webhook.source"].sudo()
+    source_sudo, message_id = sources_sudo._authenticate(kind, token, request.headers, body, address)
     try:
-        summary = source_sudo._receive(body)
+        summary = source_sudo._receive(body, message_id)
     except EngineRejected as error:
         raise ApiProblem(422, str(error)) from error
     return IntakeSummary(**summary)
