@@ -16,11 +16,11 @@ class EngineError(Exception):
 
 
 class EngineUnavailable(EngineError):
-    """The other side did not answer: try again later."""
+    """The remote server did not answer: try again later."""
 
 
 class EngineRejected(EngineError):
-    """The other side, or a rule, refused: trying again changes nothing."""
+    """The remote server, or a rule, refused: trying again changes nothing."""
 
 
 class SubscriberRejected(EngineRejected):

@@ -68,7 +68,7 @@ class EngineConfigVersion(models.Model):
         if last.digest == digest:
             return last
         changes = semantic_diff(last.content or "", text)
-        # Nobody writes versions by hand: they are what the printer printed.
+        # No user writes versions: they are what the printer printed.
         return self.sudo().create(
             {
                 "server_id": server.id,

@@ -74,7 +74,7 @@ class EngineDkimKey(models.Model):
 
     @api.model
     def _describe(self, domain_name, selector):
-        """Return what the API tells about a key; raises MissingError for what is not visible."""
+        """Return what the API answers about a key; raises MissingError for what is not visible."""
         known = pmta_values.HOSTNAME.fullmatch(domain_name) and pmta_values.SELECTOR.fullmatch(selector)
         domain = [("domain_id.name", "=", domain_name.lower()), ("selector", "=", selector)]
         key = self.search(domain, limit=1) if known else self.browse()

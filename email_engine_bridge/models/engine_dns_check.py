@@ -17,7 +17,7 @@ RECHECK_HOURS = 6
 
 
 class EngineDnsCheck(models.Model):
-    """One line of the DNS board: what the world sees of a domain or an IP."""
+    """One line of the DNS board: what receivers see of a domain or an IP."""
 
     _name = "engine.dns.check"
     _inherit = ["lokario.access.mixin"]
@@ -63,7 +63,7 @@ class EngineDnsCheck(models.Model):
 
     @api.model
     def _check_domain(self, domain, lookup):
-        """Ask about a domain and its IPs, then store the answers and let proved IPs start.
+        """Ask about a domain and its IPs, then store the answers and let verified IPs start.
 
         Nothing is written, so nothing is locked, before the last name server has answered.
         """

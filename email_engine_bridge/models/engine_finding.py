@@ -6,7 +6,7 @@ from odoo.tools.translate import LazyTranslate
 _lt = LazyTranslate(__name__)
 
 TEXTS = {
-    "dns_proved": _lt("DNS is proved: PTR, SPF, DKIM and DMARC are right."),
+    "dns_verified": _lt("DNS is proved: PTR, SPF, DKIM and DMARC are right."),
     "dns_no_answer": _lt("No answer about %(name)s (%(error)s)."),
     "spf_missing": _lt("There is no SPF record."),
     "spf_broken": _lt("SPF is broken: %(why)s"),
@@ -68,8 +68,8 @@ TEXTS = {
     "bimi_right": _lt("A logo is published."),
     "healthy": _lt("Bounces and complaints are within the limits."),
     "sends_unrecorded": _lt(
-        "%(hits)s bounces or complaints in 7 days, but only %(mails)s recorded mails: mail leaves this IP that nobody"
-        " counts. Have PowerMTA's accounting records delivered here."
+        "%(hits)s bounces or complaints in 7 days, but only %(mails)s recorded mails: mail leaves this IP that is not"
+        " counted. Have PowerMTA's accounting records delivered here."
     ),
     "bounces_of_week": _lt(
         "%(hits)s bounces in %(mails)s mails of 7 days (%(rate)s): at least %(at_least)s with confidence,"
@@ -137,7 +137,7 @@ class EngineFinding(models.AbstractModel):
 
     @api.model
     def _say(self, finding):
-        """Return the sentence of a finding; a person's own words, or nothing, are returned as they are."""
+        """Return the sentence of a finding; a person's text, or nothing, is returned as they are."""
         if not finding or isinstance(finding, str):
             return finding
         values = {name: self._say_value(value) for name, value in finding.items()}

@@ -265,7 +265,7 @@ class EngineIp(models.Model):
                 if check.ip_id in (ip, ip.browse()) and check.verdict in ("ok", "warning")
             }
             if verified >= set(dns_board.REQUIRED):
-                ip._set_status("warming", finding("dns_proved"))
+                ip._set_status("warming", finding("dns_verified"))
 
     def _get_working_status(self):
         """Return what an IP is when nothing stops it: warming, or active after the last stage."""
@@ -359,7 +359,7 @@ class EngineIp(models.Model):
         return warmup.Progress(self.stage, self.used_days, self.idle_days)
 
     def _describe_new(self):
-        """Return what the API tells after a domain and its IP were added."""
+        """Return what the API answers after a domain and its IP were added."""
         self.ensure_one()
         names = ("name", "type", "value")
         records = [dict(zip(names, record, strict=True)) for record in self.domain_id._get_records()]

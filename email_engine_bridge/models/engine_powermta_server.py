@@ -170,7 +170,7 @@ class EnginePowermtaServer(models.Model):
 
     @api.model
     def _cron_generate(self):
-        """Print what changed, and what a new day changes by itself; push where that is wanted."""
+        """Print what changed, and what a new day changes; push where that is wanted."""
         servers = self.search([("active", "=", True)])
         commit_progress = self.env["ir.cron"]._commit_progress
         commit_progress(remaining=len(servers))

@@ -9,7 +9,7 @@ from ..const import MAX_INT, RESERVATION_SECONDS, SENDING_STATUSES
 from .engine_ip_day import insert_days
 
 # One statement: lock the day rows in id order (no deadlock between callers), rank them by what
-# is left, take. The quota is the plan's of this moment unless somebody set it by hand.
+# is left, take. The quota is the plan's of this moment unless a manager set it by hand.
 # PostgreSQL evaluates the WHERE of the UPDATE again on rows that changed meanwhile.
 RESERVE = """
 WITH locked AS (
@@ -182,7 +182,7 @@ class EngineQuota(models.AbstractModel):
         whatever fits today is granted. Returns a list of dictionaries, largest grant first,
         empty when nothing fits: reservation (token), ip_id, granted, quota, used_before, remaining.
 
-        :param has_journal: the caller records what it hands over; else its mails are told from PowerMTA's records
+        :param has_journal: the caller records what it hands over; else its mails are counted from PowerMTA's records
         """
         if not 0 < emails <= MAX_INT:
             return []

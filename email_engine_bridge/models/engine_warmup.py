@@ -59,7 +59,7 @@ class EngineWarmup(models.AbstractModel):
             ip._announce(ip.env._("Warm-up of %(address)s: %(reason)s", address=ip.address, reason=reason))
 
     def _get_window(self, ip, day):
-        """Return the days the statistics look at; a probation starts afresh."""
+        """Return the days the statistics cover; a probation starts afresh."""
         since = day - timedelta(days=WINDOW_DAYS - 1)
         if ip.health == "probation" and ip.health_since:
             since = max(since, ip.health_since)

@@ -62,7 +62,7 @@ Paging = Annotated[Page, Depends(page)]
 
 
 def get_visible(env, model, record_id):
-    """Return the record if this key may see it, else answer 404 (never tell that it exists)."""
+    """Return the record if this key may see it, else answer 404, as if it did not exist."""
     record = env[model].search([("id", "=", record_id)])
     if not record:
         raise ApiProblem(404, f"There is no {env[model]._description.lower()} {record_id} here.")

@@ -39,7 +39,7 @@ def problem_from_exception(exc, request_id):
 
 
 def _describe(exc):
-    """Return (status, detail, extra members); an unknown error tells nothing."""
+    """Return (status, detail, extra members); of an unknown error nothing is said."""
     if isinstance(exc, ApiProblem):
         return exc.status, exc.detail, exc.extra
     if isinstance(exc, RequestValidationError):

@@ -41,7 +41,7 @@ class TestFindings(EngineCase):
         said = {}
         for tool in (dns_board, dns_lookup, health, pmta_config, pmta_values, spf, warmup):
             said |= said_by(tool)
-        said["dns_proved"] = set()
+        said["dns_verified"] = set()
         judged = {"hits", "mails", "rate", "at_least", "limit"}
         said |= {f"{kind}_of_{window}": judged for kind in ("bounces", "complaints") for window in ("week", "day")}
         self.assertEqual(said.keys(), TEXTS.keys())

@@ -21,12 +21,12 @@ from .json_shape import check_json_shape
 
 MAX_INFLATED = 1024 * 1024 * 1024  # bytes one compressed body may grow to
 MAX_RATIO = 100  # times; accounting shrinks ten to twenty times
-RATIO_FROM = 4 * 1024 * 1024  # bytes from which the ratio is looked at
+RATIO_FROM = 4 * 1024 * 1024  # bytes from which the ratio is checked
 READ = 256 * 1024  # bytes read at a time
 MAX_FIELD = 64 * 1024  # characters of one CSV field
 MAX_LINE = 1024 * 1024  # bytes
 MAX_COLUMNS = 1000
-MAX_JSON_VALUES = 1_000_000  # of one array, which is read at once
+MAX_JSON_VALUES = 1_000_000  # of one array, which is read in one piece
 
 TYPES = {
     "d": "d", "delivery": "d",
@@ -81,7 +81,7 @@ class Record(NamedTuple):
 
     @property
     def key_of_stranger(self):
-        """The same for mail that is not ours: only the Message-ID tells two to one person in one second apart."""
+        """The same for mail that is not ours: only the Message-ID distinguishes two to one person within one second."""
         return _digest((*self._identity, self.message_id.strip("<> ")) if self.message_id else self._identity)
 
     @property

@@ -17,7 +17,7 @@ class Kind(StrEnum):
     HARD = "hard"  # the address is dead: suppress the person
     SOFT = "soft"  # full, slow, temporary: nothing, or a later try
     BLOCK = "block"  # spam or policy: charge the IP
-    TECHNICAL = "technical"  # our own configuration: tell the operator
+    TECHNICAL = "technical"  # our own configuration: the operator's to mend
     IGNORED = "ignored"  # auto-replies, delays: no failure at all
 
 

@@ -130,8 +130,8 @@ class CampaignSender:
         except EngineError as error:
             if not any(one.outcome != FAILED for one in deliveries):
                 raise
-            told = {one.id for one in deliveries}
-            deliveries += [Delivery(one.id, Outcome.UNSENT, str(error)) for one in batch if one.id not in told]
+            answered = {one.id for one in deliveries}
+            deliveries += [Delivery(one.id, Outcome.UNSENT, str(error)) for one in batch if one.id not in answered]
 
     def _recipient(self, one, row):
         sender, message_id = self._addresses.identities(one.id)

@@ -1,4 +1,4 @@
-"""Read contacts from JSON, NDJSON or CSV, one row at a time, and look at each address.
+"""Read contacts from JSON, NDJSON or CSV, one row at a time, and check each address.
 
 Nothing is dropped: a row that cannot be used is reported with its number, an address that is wrong or
 belongs to a role is kept with a flag.
@@ -42,7 +42,7 @@ ALIASES = {"fname": "first_name", "lname": "last_name", "prénom": "first_name",
 # Copied with an address from pages and joined files: soft hyphen, zero-width and direction marks, byte order mark.
 INVISIBLE = dict.fromkeys([0xAD, 0xFEFF, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065)])
 UNREADABLE = _("The text is neither UTF-8 nor Windows-1252: save the file as UTF-8")
-PIECE = 1024 * 1024  # bytes whose encoding is looked at together
+PIECE = 1024 * 1024  # bytes whose encoding is detected together
 MAX_ATTRIBUTES = 16 * 1024  # characters of one contact's further values
 MAX_NAME = 200
 MAX_VALUE = 256 * 1024  # characters of one JSON row, or of a member beside the rows
@@ -192,7 +192,7 @@ def _find_delimiter(lines):
 
 
 def _array_rows(text):
-    """Elements of the array, or of the member "contacts", decoded one by one: never held all at once."""
+    """Elements of the array, or of the member "contacts", decoded one by one: never held together."""
     if text.lstrip()[:1] == "[":
         for _end, row in _elements(text, text.index("[")):
             yield row

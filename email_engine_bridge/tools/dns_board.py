@@ -13,7 +13,7 @@ from .dns_lookup import DnsUnavailable
 from .finding import finding
 from .spf import check_spf
 
-REQUIRED = ("spf", "dkim", "dmarc", "ptr")  # what an IP must prove before it may send
+REQUIRED = ("spf", "dkim", "dmarc", "ptr")  # what must be right before an IP may send
 TAG = re.compile(r"\s*([A-Za-z]+)\s*=\s*([^;]*)")
 
 
@@ -59,7 +59,7 @@ def guarded(kind):
     return wrap
 
 
-STRANGER = "203.0.113.254"  # of a network for documentation (RFC 5737): nobody sends from there
+STRANGER = "203.0.113.254"  # of a network for documentation (RFC 5737): no mail comes from there
 REPORT_ADDRESS = re.compile(r"mailto:[^\s@]+@[^\s@!]+\.[^\s@!]+(![0-9]+[kmgt]?)?|https://\S+", re.I)
 
 

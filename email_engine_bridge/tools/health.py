@@ -1,7 +1,7 @@
 """Whether an IP's bounces and complaints are really too many, and what to do about it.
 
 The thresholds are the document's (5 % bounces, 0.1 % complaints). A rate above the threshold
-proves nothing on few mails: 1 complaint in 999 mails is "above 0.1 %" by luck in most healthy IPs.
+says nothing on few mails: 1 complaint in 999 mails is "above 0.1 %" by luck in most healthy IPs.
 So an IP is stopped when the *lower* end of the Wilson interval is above the threshold.
 """
 
@@ -17,7 +17,7 @@ MAX_COMPLAINT_RATE = 0.001
 Z_PAUSE = 3.0902  # 99.9 %
 Z_HOLD = 2.5758  # 99.5 %
 Z_SLOW = 1.6449  # 95 %
-MIN_EVIDENCE = 3  # bounces or complaints below which a rate says nothing, however high
+MIN_HITS = 3  # bounces or complaints below which a rate says nothing, however high
 PAUSE_DAYS = 3  # without sending, before trying again at a low rate
 PROBATION_DAYS = 3  # of good statistics at a low rate
 SLOW_SHARE = 0.5  # of the plan's quota while slow or on probation
@@ -47,7 +47,7 @@ def judge(week, day, max_bounce=MAX_BOUNCE_RATE, max_complaint=MAX_COMPLAINT_RAT
     """
     limits = (max_bounce, max_complaint)
     hits = max(week.bounced, week.complained)
-    if hits >= MIN_EVIDENCE and hits > week.sent:
+    if hits >= MIN_HITS and hits > week.sent:
         return Verdict("hold", finding("sends_unrecorded", hits=hits, mails=week.sent))
     for z, state in ((Z_PAUSE, "pause"), (Z_HOLD, "hold"), (Z_SLOW, "slow")):
         reason = _excess(week, z, limits, "bounces_of_week", "complaints_of_week")
@@ -61,7 +61,7 @@ def judge(week, day, max_bounce=MAX_BOUNCE_RATE, max_complaint=MAX_COMPLAINT_RAT
 def _excess(window, z, limits, *codes):
     for code, hits, limit in zip(codes, (window.bounced, window.complained), limits, strict=True):
         lower = lower_bound(min(hits, window.sent), window.sent, z)
-        if hits >= MIN_EVIDENCE and lower > limit:
+        if hits >= MIN_HITS and lower > limit:
             rate = hits / window.sent
             return finding(code, hits=hits, mails=window.sent, rate=rate, at_least=lower, limit=limit)
     return None
@@ -70,7 +70,7 @@ def _excess(window, z, limits, *codes):
 def next_state(state, days_in_state, verdict):
     """Return the Verdict that holds now, given the state before and how long it lasted.
 
-    ok → slow → hold → pause by evidence; out of a pause only through probation, whose evidence
+    ok → slow → hold → pause by statistics; out of a pause only through probation, whose statistics
     starts afresh (the caller counts its window from the day the probation began).
     """
     if state == "pause":

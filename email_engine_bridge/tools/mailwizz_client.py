@@ -16,7 +16,7 @@ MAX_ANSWER = 8 * 1024 * 1024
 CONFLICT = 409
 NOT_FOUND = 404
 PERSONAL = (400, CONFLICT, 422)  # refusals of a subscriber that are about the address
-PAGE = 100  # records asked for at once
+PAGE = 100  # records a call asks for
 
 
 class MailWizzClient:
@@ -89,7 +89,7 @@ class MailWizzClient:
         return self._call("GET", f"/campaigns/{campaign_uid}", {})["data"]["record"]["status"]
 
     def find_campaign(self, name):
-        """uid of the campaign of this name, or None: how a crash between two calls is settled."""
+        """uid of the campaign of this name, or None: how a crash between two calls is repaired."""
         return next((one["campaign_uid"] for one in self._records("/campaigns") if one["name"] == name), None)
 
     def find_template(self, name):

@@ -14,7 +14,7 @@ MODES = ("enforce", "testing", "none")
 
 
 class PolicyFetcher:
-    """Fetches by HTTPS with a proved certificate, follows no redirect, never asks an internal address.
+    """Fetches by HTTPS with a verified certificate, follows no redirect, never asks an internal address.
 
     `ca_certs` and `port` are for a server of one's own; internal addresses are then allowed.
     """

@@ -211,7 +211,7 @@ def _accounting(server):
 
 
 def _records():
-    """Deliveries, bounces, receipts, complaints; with the Message-ID our journal is settled by."""
+    """Deliveries, bounces, receipts, complaints; with the Message-ID by which our journal is reconciled."""
     fields = (("record-fields", f"{kind} *,header_Message-ID") for kind in "dbr")
     return (("records", "d,b,r,f,rb"), *fields)
 

@@ -32,7 +32,7 @@ def _join(values):
 
 
 def _facts(text):
-    """Return {(owner, directive): [values]}; the rate of an IP is told of the IP itself."""
+    """Return {(owner, directive): [values]}; the rate of a VirtualMTA is that of its IP."""
     root, _findings = parse(text)
     facts = {}
     for block, parent in root.walk():

@@ -2,7 +2,7 @@
 
 RFC 5321 (SMTP), RFC 2920 (pipelining: DATA ends a group); a server without PIPELINING gets one command at a time. An
 answer is never assumed: a message whose end was sent and whose answer did not come is UNKNOWN, and only the MTA's own
-records can settle it.
+records can decide.
 """
 
 import socket

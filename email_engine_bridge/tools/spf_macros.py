@@ -2,7 +2,7 @@
 
 import re
 
-# p needs a lookup that receivers are told not to make (7.2); c, r and t belong to explanations only (7.3).
+# p needs a lookup that receivers should not make (7.2); c, r and t belong to explanations only (7.3).
 MACRO = re.compile(r"%(?:\{([slodiphv])(\d{0,3})(r?)([.\-+,/_=]*)\}|([%_-]))", re.I)
 LITERALS = {"%": "%", "_": " ", "-": "%20"}
 MAX_NAME = 253

@@ -12,7 +12,7 @@ MAX_SIGNED_BODY = 8 * 1024 * 1024  # bytes; a signature is known only after the 
 
 
 class EngineApiAdmission(models.AbstractModel):
-    """Webhooks prove who they are without a key; imports and webhooks send many rows."""
+    """Webhooks authenticate without a key; imports and webhooks send many rows."""
 
     _inherit = "engine.api.admission"
 

@@ -360,10 +360,10 @@ class EngineCampaign(models.Model):
         return self.send_answer
 
     def _count_audience(self):
-        """How many people will be written to; raises 409 when there is nobody."""
+        """How many people will be written to; raises 409 when there is no recipient."""
         waiting = self.env["engine.campaign.audience"]._count(self)
         if not waiting:
-            raise ApiProblem(409, "Nobody of these lists and tags may be written to.", extra={"success": False})
+            raise ApiProblem(409, "No recipient of these lists and tags may be written to.", extra={"success": False})
         return waiting
 
     def _is_sending(self):

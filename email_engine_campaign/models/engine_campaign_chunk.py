@@ -17,7 +17,7 @@ _logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 60
 HOLD_SECONDS = 300  # how long a worker that hangs keeps its chunk: longer than a window can last
-FIRST_WINDOW = 100  # recipients handed over between two looks at the pause button
+FIRST_WINDOW = 100  # recipients handed over between two checks of the pause
 LAST_WINDOW = 500
 GROWTH = 4
 WINDOW_SECONDS = 0.4  # so that a pause is effective within a second
@@ -82,7 +82,7 @@ class EngineCampaignChunk(models.Model):
         return lease(self.env, f"email_engine_campaign.chunk.{self.id}", HOLD_SECONDS)
 
     def _send(self, journal):
-        """Send until nobody waits or something forbids it; returns a sentence for the job's log.
+        """Send until no recipient waits or something forbids it; returns a sentence for the job's log.
 
         A delivery server that does not answer, or refuses, leaves the chunk waiting with its words and raises them.
         """

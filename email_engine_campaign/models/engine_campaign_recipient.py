@@ -28,7 +28,7 @@ PURGE_BATCH = 50_000
 class EngineCampaignRecipient(models.Model):
     """The journal: one line a person and campaign, and what became of the message.
 
-    queued -> sent, refused, or unknown: handed over without an answer. Only PowerMTA's records settle
+    queued -> sent, refused, or unknown: handed over without an answer. Only PowerMTA's records decide
     an unknown. Up to whom a chunk is being handed over, its own line says, committed before.
 
     A recipient's line is written once when the message leaves. No index knows the state, and pages keep
@@ -40,7 +40,7 @@ class EngineCampaignRecipient(models.Model):
     _description = "Campaign recipient"
     _order = "id"
     _rec_name = "email"
-    _log_access = False  # written by the hundred thousand; `handed_at` tells when
+    _log_access = False  # written by the hundred thousand; `handed_at` says when
 
     campaign_id = fields.Many2one("engine.campaign", required=True, ondelete="cascade")
     tenant_id = fields.Many2one("engine.tenant", required=True, index=True, ondelete="cascade")
@@ -142,7 +142,7 @@ class EngineCampaignRecipient(models.Model):
         return bool(fresh)
 
     def _anonymous_key(self, text):
-        """The same for the same text, and nobody can tell the text from it without the server's secret."""
+        """The same for the same text, from which the text cannot be derived without the server's secret."""
         secret = self.env["engine.tenant"]._get_token_secret()
         return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()[:22]
 

@@ -13,7 +13,7 @@ CONSENTS = [("unknown", "Unknown"), ("given", "Given"), ("withdrawn", "Withdrawn
 
 
 class EngineContact(models.Model):
-    """A person a tenant may write to, with the proof that it may."""
+    """A person a tenant may write to, with the source of its consent."""
 
     _name = "engine.contact"
     _inherit = ["lokario.access.mixin"]
@@ -37,7 +37,7 @@ class EngineContact(models.Model):
     )
     consent = fields.Selection(CONSENTS, required=True, default="unknown")
     consent_at = fields.Datetime("Consent recorded on")
-    consent_source = fields.Char("Proof of consent", help="Form, page, address, wording: what proves the consent")
+    consent_source = fields.Char("Proof of consent", help="Form, page, address, wording: where the consent was given")
     suppression_id = fields.Many2one("engine.suppression", compute="_compute_suppression_id")
 
     _email_uniq = models.UniqueIndex("(tenant_id, email)", "This tenant has this contact already.")

@@ -16,7 +16,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS engine_contact_stage (
 TRUNCATE engine_contact_stage
 """
 # The last row of an address wins inside one body; empty values keep what is known; a consent that was
-# withdrawn is only given again with its proof; (xmax = 0) is true for rows that were inserted.
+# withdrawn is only given again with its source; (xmax = 0) is true for rows that were inserted.
 UPSERT = """
 INSERT INTO engine_contact AS c
        (tenant_id, company_id, email, first_name, last_name, attributes, flag, consent, consent_at, consent_source,
@@ -44,7 +44,7 @@ SELECT c.id, %(group_id)s FROM engine_contact c
 
 
 class EngineContactIngest(models.AbstractModel):
-    """Take many contacts at once; the same body twice changes nothing the second time."""
+    """Take many contacts in one body; the same body twice changes nothing the second time."""
 
     _name = "engine.contact.ingest"
     _description = "Contact import"

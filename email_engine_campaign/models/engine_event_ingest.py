@@ -142,7 +142,7 @@ class EngineEventIngest(models.AbstractModel):
     def _ingest(self, tenants, chunks):
         """Store the accounting in an iterable of byte chunks for these tenants; commits as it goes.
 
-        Returns received, stored, repeated, foreign (rows of nobody or of another tenant) and errors.
+        Returns received, stored, repeated, foreign (rows of no tenant or of another one) and errors.
         Each batch is one short transaction, so that an intake that is cut short is simply repeated.
         """
         summary = {"received": 0, "stored": 0, "repeated": 0, "foreign": 0, "error_count": 0, "errors": []}

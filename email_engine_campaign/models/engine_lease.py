@@ -15,7 +15,7 @@ SELECT l.id, greatest(0, count(r.id) - l.sent)
 
 
 class EngineLease(models.Model):
-    """The campaigns' journal tells what a worker sent that could not report any more."""
+    """The campaigns' journal knows what a worker sent that could not report any more."""
 
     _inherit = "engine.lease"
 

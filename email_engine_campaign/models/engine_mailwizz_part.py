@@ -12,7 +12,7 @@ from odoo.addons.lokario_base.tools.transaction import transaction
 from ..tools.refusal import refusal_of
 
 ON_ITS_WAY = ("pending-sending", "processing", "sending")  # MailWizz's words
-BATCH = 200  # subscribers sent between two looks at the pause button
+BATCH = 200  # subscribers sent between two checks of the pause
 # Variables of a person, and those MailWizz demands as tags, are left to MailWizz.
 TAGS = {"first_name": "FNAME", "last_name": "LNAME", "email": "EMAIL", "unsubscribe_url": "UNSUBSCRIBE_URL"}
 TAGS |= {"preferences_url": "UPDATE_PROFILE_URL", "to_name": "CAMPAIGN_TO_NAME"}
@@ -101,7 +101,7 @@ class EngineMailwizzPart(models.Model):
         self._journal(STORE_LIST, uid=uid)
 
     def _push_subscribers(self, client):
-        """Whether all of them are there; a subscriber sent twice is updated, so a crash doubles nobody."""
+        """Whether all of them are there; a subscriber sent twice is updated, so a crash doubles no one."""
         list_uid, _campaign_uid = self._get_uids()
         while self.campaign_id._is_sending() and (rows := self._take_subscribers()):
             for row_id, email, first_name, last_name in rows:
@@ -124,7 +124,7 @@ class EngineMailwizzPart(models.Model):
             return cr.fetchall()
 
     def _push_campaign(self, client):
-        """Create the campaign, unless a try before a crash did or nobody is left to write to."""
+        """Create the campaign, unless a try before a crash did or no recipient is left."""
         campaign, name = self.campaign_id, self._get_name()
         list_uid, uid = self._get_uids()
         uid = uid or client.find_campaign(name)
@@ -146,7 +146,7 @@ class EngineMailwizzPart(models.Model):
             return bool(cr.rowcount)
 
     def _push_template(self, client, html):
-        """uid of the template both subjects share; the version in its name tells later changes apart."""
+        """uid of the template both subjects share; the version in its name distinguishes later changes."""
         template = self.campaign_id.template_id
         name = f"{template.name} v{self.campaign_id.template_version} (c{self.campaign_id.id})"
         return client.find_template(name) or client.create_template(name, html)
@@ -181,7 +181,7 @@ class EngineMailwizzPart(models.Model):
             client.pause_or_resume(uid)
 
     def _is_sent(self, client):
-        """Whether MailWizz says so; its people are sent then. A part without a campaign had nobody to write to."""
+        """Whether MailWizz says so; its people are sent then. A part without a campaign had no recipient."""
         _list_uid, uid = self._get_uids()
         if not uid:
             return not self._has_people("queued", "handing")

@@ -109,7 +109,7 @@ class EngineTemplate(models.Model):
         }
 
     def write(self, vals):
-        """Count the versions, so that a campaign tells which one it sent."""
+        """Count the versions, so that a campaign knows which one it sent."""
         result = super().write(vals)
         if {"subject", "html", "text"} & vals.keys():
             for template_sudo in self.sudo():

@@ -25,8 +25,8 @@ class EngineTenant(models.Model):
     records_receipts = fields.Boolean(
         "PowerMTA records receipts",
         default=True,
-        help="PowerMTA writes `r` rows: a message without one, older than the newest one by the settling time,"
-        " never arrived.",
+        help="PowerMTA writes `r` rows: a message without one, older than the newest one by the reconciliation"
+        " delay, never arrived.",
     )
     settle_seconds = fields.Integer("Settling time", default=600, help="Seconds; see PowerMTA records receipts")
     engagement_privacy = fields.Selection(
@@ -47,7 +47,7 @@ class EngineTenant(models.Model):
             self.env["engine.destination"]._check_url(label, tenant.mailwizz_url)
 
     def action_stop(self):
-        """The kill switch: from the next message on nothing is handed over; MailWizz is told as well."""
+        """The kill switch: from the next message on nothing is handed over; MailWizz is notified as well."""
         self.is_stopped = True
         campaigns = self.env["engine.campaign"].search([("tenant_id", "in", self.ids), ("state", "=", "sending")])
         for campaign in campaigns:

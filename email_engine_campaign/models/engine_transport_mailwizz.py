@@ -79,7 +79,7 @@ class EngineTransportMailwizz(models.AbstractModel):
 
     @api.model
     def _job_hand_over(self, campaign):
-        """Hand the campaign over; each step is looked for before it is repeated."""
+        """Hand the campaign over; each step is searched for before it is repeated."""
         client = campaign.tenant_id._get_mailwizz_client__()
         try:
             for earlier in self._find_followed(campaign.tenant_id):
@@ -114,7 +114,7 @@ class EngineTransportMailwizz(models.AbstractModel):
 
     @api.model
     def _cron_follow(self):
-        """Learn from MailWizz which campaigns are sent and who unsubscribed there; it notifies nobody."""
+        """Learn from MailWizz which campaigns are sent and who unsubscribed there; it sends no notification."""
         campaigns = self._find_followed(self.env["engine.tenant"].search([("mailwizz_url", "!=", False)]))
         self.env["ir.cron"]._commit_progress(remaining=len(campaigns))
         for campaign in campaigns:

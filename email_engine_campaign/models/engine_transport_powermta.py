@@ -180,7 +180,7 @@ class EngineTransportPowermta(models.AbstractModel):
         """Queue again what verifiably never arrived; returns how many.
 
         A message leaves "unknown" by its own receipt, delivery or bounce record. When PowerMTA has
-        written receipts of later messages, older than those by the settling time, a message without
+        written receipts of later messages, older than those by the reconciliation delay, a message without
         one was not taken: it waits again. Without such a record it stays unknown, and is never resent.
         """
         queued = self.env.execute_query(

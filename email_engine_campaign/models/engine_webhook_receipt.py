@@ -17,7 +17,7 @@ class EngineWebhookReceipt(models.Model):
 
     @api.autovacuum
     def _gc_receipts(self):
-        """Signatures are valid for minutes; ids older than a week prove nothing any more."""
+        """Signatures are valid for minutes; ids older than a week are not needed any more."""
         old = self.search([("create_date", "<", f"-{RECEIPT_DAYS}d")], limit=10_000)
         old.unlink()
         return len(old), len(old) == 10_000

@@ -16,7 +16,7 @@ _logger = logging.getLogger(__name__)
 
 
 class EngineWebhookSource(models.Model):
-    """A system that reports events: its tenants, how it proves who it is, from where it may call.
+    """A system that reports events: its tenants, how it authenticates, from where it may call.
 
     Our own pipe signs (Standard Webhooks). PowerMTA and MailWizz cannot: they send the token of the
     path, and their addresses can be listed. Without either nothing is accepted.
@@ -101,7 +101,7 @@ class EngineWebhookSource(models.Model):
 
     @api.model
     def _authenticate(self, kind, token, headers, body, address):
-        """(the source a delivery comes from, the id of a signed one), or ApiProblem 401/409, before any look-up of data."""
+        """(the source a delivery comes from, the id of a signed one); raises ApiProblem 401 or 409."""
         if token:
             source, message_id = self._find_by_token(kind, token), None
         else:

@@ -27,7 +27,7 @@ NAMES = {
 
 
 class EngineWebhookTarget(models.Model):
-    """Where a tenant wants to be told what happens to its mail."""
+    """Where a tenant is notified of what happens to its mail."""
 
     _name = "engine.webhook.target"
     _description = "Outgoing webhook"

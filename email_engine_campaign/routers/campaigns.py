@@ -50,7 +50,7 @@ WRITE_PROBLEMS = problem_responses(400, 401, 403, 404, 409, 422, 429)
 
 @router.post("", status_code=201, responses=WRITE_PROBLEMS)
 def create_campaign(body: CampaignCreate, env: WriteEnv) -> Campaign:
-    """Create a campaign; with `scheduled_at` it starts by itself."""
+    """Create a campaign; with `scheduled_at` it starts automatically."""
     tenant = get_visible(env, "engine.tenant", body.tenant_id)
     get_visible(env, "engine.template", body.template_id)
     values = body.model_dump(exclude={"lists", "tags", "scheduled_at"}, exclude_none=True)

@@ -1,4 +1,4 @@
-"""Contacts: take many at once, list."""
+"""Contacts: take many in one call, list."""
 
 from typing import Annotated
 

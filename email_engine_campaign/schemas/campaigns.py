@@ -25,7 +25,9 @@ class CampaignCreate(BaseModel):
     transport: Literal["powermta", "mailwizz"] = "powermta"
     track_opens: bool = False
     track_clicks: bool = False
-    scheduled_at: datetime | None = Field(default=None, description="With a time zone; the campaign starts by itself")
+    scheduled_at: datetime | None = Field(
+        default=None, description="With a time zone; the campaign starts automatically"
+    )
 
 
 class Campaign(BaseModel):

@@ -6,7 +6,7 @@ from .contacts import RowError
 
 
 class IntakeSummary(BaseModel):
-    """`repeated`: known before; `foreign`: of nobody, or of a tenant this source does not report for."""
+    """`repeated`: known before; `foreign`: of no tenant, or of one this source does not report for."""
 
     received: int
     stored: int

@@ -102,4 +102,4 @@ class TestCounting(CampaignCommon, EngineCase):
         self._count_events(self.ip_a1, self.tenant_a._get_today(), bounced=30)
         self.env["engine.warmup"]._judge_today(self.ip_a1)
         self.assertEqual(self.ip_a1.status, "held")
-        self.assertIn("nobody counts", self.ip_a1.status_reason)
+        self.assertIn("not counted", self.ip_a1.status_reason)

@@ -105,7 +105,7 @@ class ChunkJournal:
         self.set_state("returned", reason, GIVE_BACK)
 
     def set_state(self, state, note, *statements) -> None:
-        """Change the chunk's state; `pending` is `done` when nobody waits."""
+        """Change the chunk's state; `pending` is `done` when no recipient waits."""
         with transaction(self._env) as cr:
             self._change(cr, SET_STATE, state=state, note=note)
             for statement in statements:

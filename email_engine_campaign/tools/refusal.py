@@ -10,8 +10,8 @@ def concerns(person):
 def refusal_of(person, contact):
     """SQL query: why `person` (see `concerns`) must not be written to, at most one row (state, reason).
 
-    This is the one definition of "may be written to", for journals, chunks and MailWizz: the address is one, nobody
-    suppressed it, the `contact` did not withdraw its consent. `state` is that of a campaign's recipient.
+    This is the one definition of "may be written to", for journals, chunks and MailWizz: the address is valid, it is
+    not suppressed, the `contact` did not withdraw its consent. `state` is that of a campaign's recipient.
     """
     return f"""
         SELECT 'invalid' AS state, 'invalid' AS reason WHERE {contact}.flag = 'invalid'

@@ -182,7 +182,7 @@ def _urlencode(value):
 
 
 def _number(value, decimals=0, thousands=" ", point=","):
-    """`1234.5 | number(2)` -> `1 234,50`, the French way unless told otherwise."""
+    """`1234.5 | number(2)` -> `1 234,50`, the French way by default."""
     try:
         digits = f"{float(value):,.{max(0, min(int(decimals), 8))}f}"
     except (TypeError, ValueError):

@@ -36,7 +36,7 @@ def take_apart(tree):
 
 
 def whole(tree):
-    """The same for a text that must be looked at as one: a single hole."""
+    """The same for a text that must be checked as one: a single hole."""
     mark = nodes.Output([nodes.TemplateData(MARK)])
     return ["", ""], [0], nodes.Template([*tree.body, mark], lineno=1).set_lineno(1)
 
