@@ -89,7 +89,7 @@ class TestConfiguration(EngineCase):
             {"engine_dns_servers": "9.9.9.9:dns"},
             {"engine_telegram_url": "api.telegram.org"},
         ):
-            with self.assertRaises(ValidationError):
+            with self.assertRaisesRegex(ValidationError, "^(Name servers|Telegram bot API): give"):
                 settings.create(bad)
         settings.create({"engine_dns_servers": "127.0.0.1:5353, 2620:fe::fe"}).execute()
         resolver = self.env["engine.dns.check"]._get_lookup__()._resolver
@@ -179,7 +179,7 @@ class TestConfiguration(EngineCase):
             "UPDATE engine_ip SET hostname = %s WHERE id = %s", ("x\nalways-allow-relaying yes", self.ip_a1.id)
         )
         self.env.invalidate_all()
-        with self.assertRaises(UserError):
+        with self.assertRaisesRegex(UserError, "cannot be printed|not served"):
             self.tenant_a._render_config()
         self.server._generate("Broken")
         self.assertIn("Host name (HELO)", self.server.error_message)
@@ -278,7 +278,7 @@ class TestConfiguration(EngineCase):
         self.assertFalse(self.server.api_url or self.server.auto_push or self.server.api_key)
         self.assertFalse(self.tenant_a.telegram_token or self.tenant_a.alert_email)
         self.assertTrue(key.revoked)
-        with self.assertRaises(UserError):
+        with self.assertRaisesRegex(UserError, "Management API"):
             self.server._get_pmta_client__()
 
 

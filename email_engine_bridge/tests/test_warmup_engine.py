@@ -124,12 +124,12 @@ class TestWarmupEngine(EngineCase):
             self.env, "mta", groups="email_engine_bridge.group_email_engine_bridge_manager", name="Mia Ta"
         )
         ip = self.ip_b1.with_user(manager)
-        with self.assertRaises(UserError):
+        with self.assertRaisesRegex(UserError, "Change state"):
             ip.status = "paused"
-        with self.assertRaises(UserError):
+        with self.assertRaisesRegex(UserError, "Change state"):
             ip.write({"stage": 5})
         change = self.env["engine.ip.change"].with_user(manager)
-        with self.assertRaises(UserError):
+        with self.assertRaisesRegex(UserError, "Say why"):
             change.create({"ip_ids": ip.ids, "action": "pause", "reason": "  "}).action_apply()
         change.create({"ip_ids": ip.ids, "action": "pause", "reason": "Spamhaus listing"}).action_apply()
         self.assertEqual(ip.status, "paused")
@@ -140,7 +140,7 @@ class TestWarmupEngine(EngineCase):
         change.create({"ip_ids": ip.ids, "action": "quota", "quota": 10, "reason": "Slowly"}).action_apply()
         self.assertEqual(ip.quota_today, 10)
         self.assertIn("50 → 10. Slowly", ip.message_ids[0].body)
-        with self.assertRaises(UserError):
+        with self.assertRaisesRegex(UserError, "not in provisioning"):
             change.create({"ip_ids": ip.ids, "action": "accept", "reason": "Twice"}).action_apply()
 
     def test_user_reads_manager_changes(self):

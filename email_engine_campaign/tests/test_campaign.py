@@ -103,7 +103,7 @@ class TestCampaign(CampaignCommon, EngineCase):
         campaign.action_resume()
         self._run_chunks(campaign)
         self.assertEqual((campaign.state, campaign.sent_count), ("sent", 30))
-        with self.assertRaises(UserError):
+        with self.assertRaisesRegex(UserError, "cannot become “Cancelled”"):
             campaign.action_cancel()
 
     def test_a_slow_server_does_not_delay_the_pause(self):
@@ -263,7 +263,7 @@ class TestCampaign(CampaignCommon, EngineCase):
         days = self.env["engine.ip.day"].search([("tenant_id", "=", self.tenant_a.id)])
         self.assertEqual((sum(days.mapped("sent")), sum(days.mapped("reserved"))), (2, 0))
         for wrong in ("nobody", " , ", ",".join(f"a{number}@x.test" for number in range(11))):
-            with self.assertRaises(UserError):
+            with self.assertRaisesRegex(UserError, "no address|one to ten addresses"):
                 wizard.create({"addresses": wrong}).action_send()
 
     def test_ab_subjects_and_tracking(self):
@@ -284,7 +284,7 @@ class TestCampaign(CampaignCommon, EngineCase):
     def test_scheduled_campaign_starts_by_itself(self):
         self._add_contacts(["a@x.test"])
         campaign = self._create_campaign()
-        with self.assertRaises(UserError):
+        with self.assertRaisesRegex(UserError, "Send on"):
             campaign.action_schedule()
         campaign.scheduled_at = fields.Datetime.now() - timedelta(minutes=1)
         campaign.action_schedule()
@@ -296,9 +296,9 @@ class TestCampaign(CampaignCommon, EngineCase):
         with self.assertRaisesRegex(ValidationError, "line 1, column"):
             self.template.html = "{{ 'A' * 10 ** 9 }}"
         other = self.env["engine.contact.list"].create({"name": "Theirs", "tenant_id": self.tenant_b.id})
-        with self.assertRaises(ValidationError):
+        with self.assertRaisesRegex(ValidationError, "those of the campaign"):
             self._create_campaign(list_ids=other.ids)
-        with self.assertRaises(ValidationError):
+        with self.assertRaisesRegex(ValidationError, "no domain of this tenant"):
             self._create_campaign(from_email="x@elsewhere.test")
 
     def test_links_to_this_machine_are_refused_in_production(self):

@@ -139,7 +139,7 @@ class TestContacts(EngineCase):
         for body, name in ((b"first_name\nJean\n", "a.csv"), (b"[{", "a.json")):
             with self.assertRaises(UserError), self.env.cr.savepoint():
                 self._upload(body, name)
-        with self.assertRaises(UserError):
+        with self.assertRaisesRegex(UserError, "Choose a file"):
             self.env["engine.contact.import"].create({"tenant_id": self.tenant_a.id}).action_import()
 
     def test_consent_is_never_forgotten(self):

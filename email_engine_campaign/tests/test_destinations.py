@@ -58,7 +58,7 @@ class TestDestinations(EngineCase):
         for attempt in self._attempts("https://10.1.2.3:8443/x"):
             attempt()
         self.server.api_url = "http://127.0.0.1:8080"
-        with self.assertRaises(ValidationError):
+        with self.assertRaisesRegex(ValidationError, "not a public address"):
             self.server.api_url = "http://127.0.0.1:8081"
 
     def test_what_moved_inside_later_is_not_called(self):

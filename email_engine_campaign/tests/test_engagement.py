@@ -121,7 +121,7 @@ class TestEngagement(CampaignCommon, EngineHttpCase):
     def test_a_link_leads_to_the_web_alone(self):
         link = self.campaign.link_ids[:1]
         for target in ("javascript:alert(1)", "data:text/html,x", "//evil.test", "/web", "https:/x", " https://x.test"):
-            with self.assertRaises(ValidationError), self.env.cr.savepoint():
+            with self.assertRaisesRegex(ValidationError, "begins with http"), self.env.cr.savepoint():
                 link.url = target
                 link.flush_recordset()
         self.env.cr.execute("UPDATE engine_campaign_link SET url = 'javascript:x' WHERE id = %s", (link.id,))

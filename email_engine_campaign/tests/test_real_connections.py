@@ -132,5 +132,5 @@ class TestRealConnections(CampaignCommon, EngineCommittedCase):
             batch.action_resume()
             batch.action_cancel()
             batch.mapped("result_a")
-        with self.assertRaises(UserError):
+        with self.assertRaisesRegex(UserError, "cannot become “Sending”"):
             campaigns.action_resume()

@@ -26,7 +26,7 @@ class TestRetention(CampaignCommon, EngineCase):
         settings = self.env["res.config.settings"]
         self.assertEqual(settings.create({}).engine_event_days, 90)
         for bad in ({"engine_event_days": -1}, {"engine_public_url": "links.example.com"}):
-            with self.assertRaises(ValidationError):
+            with self.assertRaisesRegex(ValidationError, "numbers of days above 0|starts with https"):
                 settings.create(bad)
 
     def test_events_go_by_age_in_batches_and_the_figures_stay(self):

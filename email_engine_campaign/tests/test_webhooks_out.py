@@ -99,7 +99,7 @@ class TestOutgoingWebhooks(EngineCase):
         self.assertEqual(len(json.loads(delivery.body)["data"]), 1)
 
     def test_only_https_outside_of_this_machine(self):
-        with self.assertRaises(ValidationError):
+        with self.assertRaisesRegex(ValidationError, "give an https"):
             self.target.url = "http://tenant.example/hook"
-        with self.assertRaises(ValidationError):
+        with self.assertRaisesRegex(ValidationError, "give an https"):
             self.target.url = "ftp://127.0.0.1/"
