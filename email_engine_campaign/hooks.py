@@ -14,8 +14,18 @@ def take_over_records(env):
 
 def keep_edited_records(env):
     restore_kept(env)
+    _link_people_at_mailwizz(env)
     for name, (model, code) in CRONS.items():
         env.ref(f"email_engine_campaign.{name}").write({"model_id": env["ir.model"]._get_id(model), "code": code})
+
+
+def _link_people_at_mailwizz(env):
+    """Before, a part had everybody of its subject; now each person names the part."""
+    env.cr.execute("UPDATE engine_mailwizz_part SET is_handed_over = true WHERE campaign_uid IS NOT NULL")
+    env.cr.execute(
+        """UPDATE engine_campaign_recipient r SET mailwizz_part_id = p.id FROM engine_mailwizz_part p
+            WHERE p.campaign_id = r.campaign_id AND p.variant = r.variant AND r.mailwizz_part_id IS NULL"""
+    )
 
 
 def forget_parameters(env):

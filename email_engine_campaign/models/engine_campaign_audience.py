@@ -39,6 +39,21 @@ UPDATE engine_campaign_recipient r SET chunk_id = places.chunk_id
  WHERE r.id = waiting.id
 """  # noqa: S608 constants
 
+WAITING = """
+SELECT id, variant FROM engine_campaign_recipient
+ WHERE campaign_id = %(campaign_id)s AND state = 'queued' AND chunk_id IS NULL AND mailwizz_part_id IS NULL
+"""
+COUNT_WAITING = f"SELECT count(*) FROM ({WAITING}) waiting"  # noqa: S608 constants
+VARIANTS = f"""
+SELECT DISTINCT variant FROM ({WAITING} ORDER BY id LIMIT %(emails)s) waiting ORDER BY variant
+"""  # noqa: S608 constants
+ASSIGN_PARTS = f"""
+UPDATE engine_campaign_recipient r SET mailwizz_part_id = part.id
+  FROM ({WAITING} ORDER BY id LIMIT %(emails)s) waiting
+  JOIN engine_mailwizz_part part ON part.id = ANY(%(part_ids)s) AND part.variant = waiting.variant
+ WHERE r.id = waiting.id
+"""  # noqa: S608 constants
+
 
 class EngineCampaignAudience(models.AbstractModel):
     """Whom a campaign is for: counted, written into its journal, given to its chunks."""
@@ -66,11 +81,24 @@ class EngineCampaignAudience(models.AbstractModel):
 
     @api.model
     def _count_waiting(self, campaign):
-        """Return how many people wait without a chunk."""
+        """Return how many people wait who are in no chunk, and in no part at MailWizz."""
         self.env.flush_all()
-        return self.env["engine.campaign.recipient"].search_count(
-            [("campaign_id", "=", campaign.id), ("state", "=", "queued"), ("chunk_id", "=", False)]
-        )
+        self.env.cr.execute(COUNT_WAITING, {"campaign_id": campaign.id})
+        return self.env.cr.fetchone()[0]
+
+    @api.model
+    def _find_variants(self, campaign, emails):
+        """Return the variants of the first `emails` people who wait."""
+        self.env.flush_all()
+        self.env.cr.execute(VARIANTS, {"campaign_id": campaign.id, "emails": emails})
+        return [variant for (variant,) in self.env.cr.fetchall()]
+
+    @api.model
+    def _assign_parts(self, campaign, parts, emails):
+        """Give the first `emails` people who wait to the parts of their variants."""
+        self.env.flush_all()
+        self.env.cr.execute(ASSIGN_PARTS, {"campaign_id": campaign.id, "emails": emails, "part_ids": parts.ids})
+        self.env["engine.campaign.recipient"].invalidate_model()
 
     def _get_values(self, campaign):
         return {

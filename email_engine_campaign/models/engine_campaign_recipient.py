@@ -47,6 +47,7 @@ class EngineCampaignRecipient(models.Model):
     company_id = fields.Many2one("res.company", required=True)
     contact_id = fields.Many2one("engine.contact", index=True, ondelete="set null")
     chunk_id = fields.Many2one("engine.campaign.chunk", index=True, ondelete="set null")
+    mailwizz_part_id = fields.Many2one("engine.mailwizz.part", index="btree_not_null", ondelete="set null")
     email = fields.Char("Address", required=True)
     variant = fields.Integer("Subject", help="0: subject A, 1: subject B")
     state = fields.Selection(STATES, required=True, default="queued")

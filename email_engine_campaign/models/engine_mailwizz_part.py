@@ -22,7 +22,7 @@ HELD = re.compile("⟦([A-Z_]+)⟧")
 TAKE = f"""
 SELECT r.id, r.email, c.first_name, c.last_name
   FROM engine_campaign_recipient r LEFT JOIN engine_contact c ON c.id = r.contact_id
- WHERE r.campaign_id = %(campaign_id)s AND r.variant = %(variant)s AND r.chunk_id IS NULL AND r.state = 'queued'
+ WHERE r.mailwizz_part_id = %(part_id)s AND r.state = 'queued'
    AND NOT EXISTS ({refusal_of("r", "c")})
  ORDER BY r.id LIMIT %(limit)s
 """  # noqa: S608 constants
@@ -30,41 +30,42 @@ STORE_LIST = "UPDATE engine_mailwizz_part SET list_uid = %(uid)s WHERE id = %(pa
 STORE_PERSON = "UPDATE engine_campaign_recipient SET state = %(state)s, answer = %(answer)s WHERE id = %(id)s"
 # Who still waits when all are handed over was suppressed meanwhile.
 HANDED_OVER = """
-UPDATE engine_mailwizz_part SET campaign_uid = %(uid)s WHERE id = %(part_id)s;
-UPDATE engine_campaign_recipient SET state = 'suppressed'
- WHERE campaign_id = %(campaign_id)s AND variant = %(variant)s AND state = 'queued'
+UPDATE engine_mailwizz_part SET campaign_uid = %(uid)s, is_handed_over = true WHERE id = %(part_id)s;
+UPDATE engine_campaign_recipient SET state = 'suppressed' WHERE mailwizz_part_id = %(part_id)s AND state = 'queued'
 """
 SENT = """
 UPDATE engine_campaign_recipient SET state = 'sent', handed_at = clock_timestamp() AT TIME ZONE 'UTC'
- WHERE campaign_id = %(campaign_id)s AND variant = %(variant)s AND state = 'handing'
+ WHERE mailwizz_part_id = %(part_id)s AND state = 'handing'
 """
-HAS_PEOPLE = """
-SELECT FROM engine_campaign_recipient
- WHERE campaign_id = %(campaign_id)s AND variant = %(variant)s AND state = ANY(%(states)s) LIMIT 1
+COUNT_HANDED = """
+SELECT count(*) FROM engine_campaign_recipient WHERE mailwizz_part_id = ANY(%(part_ids)s) AND state = 'handing'
 """
 
 
 class EngineMailwizzPart(models.Model):
-    """What MailWizz has of a campaign: one list and one campaign for each of its subjects.
+    """What MailWizz has of a campaign: one list and one campaign for each subject of each day.
 
-    MailWizz's API knows no A/B test: the people of subject B are a list of their own.
+    MailWizz's API knows no A/B test: the people of subject B are a list of their own. It knows no daily quota of a
+    campaign either: who may be written to tomorrow is handed over tomorrow.
     """
 
     _name = "engine.mailwizz.part"
     _inherit = ["lokario.access.mixin"]
     _description = "Campaign at MailWizz"
-    _order = "campaign_id, variant"
+    _order = "campaign_id, number, variant"
     _rec_name = "campaign_uid"
 
     campaign_id = fields.Many2one("engine.campaign", required=True, ondelete="cascade")
     tenant_id = fields.Many2one(related="campaign_id.tenant_id", store=True, index=True)
     company_id = fields.Many2one(related="campaign_id.company_id", store=True)
+    number = fields.Integer(required=True, default=0, help="Counts the days on which people were handed over, from 0")
     variant = fields.Integer(required=True, help="0: subject A, 1: subject B")
     subject = fields.Char(compute="_compute_subject")
     list_uid = fields.Char("MailWizz list")
     campaign_uid = fields.Char("MailWizz campaign", index="btree_not_null")
+    is_handed_over = fields.Boolean(help="MailWizz has all of its people; without a campaign: none was left")
 
-    _variant_uniq = models.UniqueIndex("(campaign_id, variant)")
+    _variant_uniq = models.UniqueIndex("(campaign_id, number, variant)")
 
     @api.depends("campaign_id.content", "variant")
     def _compute_subject(self):
@@ -75,7 +76,8 @@ class EngineMailwizzPart(models.Model):
     def _get_name(self):
         """Carries our number, so that what a crash left unsaid is found again."""
         letter = f" {'AB'[self.variant]}" if self.campaign_id.subject_b else ""
-        return f"{self.campaign_id.name} (c{self.campaign_id.id}{letter})"
+        day = f" #{self.number + 1}" if self.number else ""
+        return f"{self.campaign_id.name} (c{self.campaign_id.id}{letter}{day})"
 
     def _get_uids(self):
         """(list, campaign) at MailWizz as they are committed: the snapshot of a job is older than what it stored."""
@@ -83,13 +85,17 @@ class EngineMailwizzPart(models.Model):
             cr.execute("SELECT list_uid, campaign_uid FROM engine_mailwizz_part WHERE id = %s", (self.id,))
             return cr.fetchone()
 
-    def _push(self, client):
-        """Hand a campaign over: the lists and all of their people, then the campaigns."""
+    def _push_people(self, client):
+        """Hand over the lists and their people; returns whether all are there and the campaign may go on."""
         for part in self:
             part._push_list(client)
-        if all([part._push_subscribers(client) for part in self]):
-            for part in self:
-                part._push_campaign(client)
+        return all([part._push_subscribers(client) for part in self])
+
+    def _count_handed(self):
+        """Return how many people of these parts MailWizz has."""
+        with transaction(self.env) as cr:
+            cr.execute(COUNT_HANDED, {"part_ids": self.ids})
+            return cr.fetchone()[0]
 
     def _push_list(self, client):
         list_uid, _campaign_uid = self._get_uids()
@@ -118,9 +124,8 @@ class EngineMailwizzPart(models.Model):
         self._journal(STORE_PERSON, id=row_id, state=state, answer=answer)
 
     def _take_subscribers(self):
-        values = {"campaign_id": self.campaign_id.id, "variant": self.variant, "limit": BATCH}
         with transaction(self.env) as cr:
-            cr.execute(TAKE, values)
+            cr.execute(TAKE, {"part_id": self.id, "limit": BATCH})
             return cr.fetchall()
 
     def _push_campaign(self, client):
@@ -128,22 +133,16 @@ class EngineMailwizzPart(models.Model):
         campaign, name = self.campaign_id, self._get_name()
         list_uid, uid = self._get_uids()
         uid = uid or client.find_campaign(name)
-        if not uid and self._has_people("handing"):
+        if not uid and self._count_handed():
             subject, html, text = self._render()
             from_name, from_email, reply_to = campaign._get_sender_names()
             values = {"name": name, "subject": subject, "send_at": self._get_send_time()}
             values |= {"from_name": from_name, "from_email": from_email, "reply_to": reply_to}
             template_uid = self._push_template(client, html)
             uid = client.create_campaign(list_uid, values, template_uid, text, track_clicks=campaign.track_clicks)
-        self._journal(HANDED_OVER, uid=uid, variant=self.variant)
+        self._journal(HANDED_OVER, uid=uid)
         if not campaign._is_sending():  # paused or cancelled while it was created
             self._toggle(client, ON_ITS_WAY)
-
-    def _has_people(self, *states):
-        values = {"campaign_id": self.campaign_id.id, "variant": self.variant, "states": list(states)}
-        with transaction(self.env) as cr:
-            cr.execute(HAS_PEOPLE, values)
-            return bool(cr.rowcount)
 
     def _push_template(self, client, html):
         """uid of the template both subjects share; the version in its name distinguishes later changes."""
@@ -171,7 +170,7 @@ class EngineMailwizzPart(models.Model):
     def _journal(self, statement, **values):
         """Write on a short transaction of its own: it stays whatever becomes of the job."""
         with transaction(self.env) as cr:
-            cr.execute(statement, {"part_id": self.id, "campaign_id": self.campaign_id.id, **values})
+            cr.execute(statement, {"part_id": self.id, **values})
         self.env.invalidate_all(flush=False)
 
     def _toggle(self, client, statuses):
@@ -182,12 +181,12 @@ class EngineMailwizzPart(models.Model):
 
     def _is_sent(self, client):
         """Whether MailWizz says so; its people are sent then. A part without a campaign had no recipient."""
-        _list_uid, uid = self._get_uids()
-        if not uid:
-            return not self._has_people("queued", "handing")
-        if client.campaign_status(uid) != "sent":
+        if not self.is_handed_over:
             return False
-        self._journal(SENT, variant=self.variant)
+        if self.campaign_uid:
+            if client.campaign_status(self.campaign_uid) != "sent":
+                return False
+            self._journal(SENT)
         return True
 
     def _pull_unsubscribed(self, client):

@@ -1,6 +1,11 @@
-from odoo import api, models
+from datetime import timedelta
+
+from odoo import api, fields, models
+
+from odoo.addons.email_engine_bridge.exceptions import ApiProblem
 
 NO_QUOTA = "No IPs with sufficient quota"
+FORECAST_DAYS = 366
 
 
 class EngineTransport(models.AbstractModel):
@@ -47,3 +52,61 @@ class EngineTransport(models.AbstractModel):
     @api.model
     def _stop(self, campaign):
         """All mail of the campaign's tenant was stopped."""
+
+    # === QUOTA === #
+
+    def _check_granted(self, grants):
+        """Raise the documented answer when nothing may leave today."""
+        if not grants:
+            raise ApiProblem(409, NO_QUOTA, extra={"success": False, "error": NO_QUOTA})
+
+    def _note_forecast(self, campaign, waiting, grants):
+        """Note the day on which all of `waiting` recipients are sent, some of them by these grants."""
+        left = waiting - sum(grant["granted"] for grant in grants)
+        campaign.sudo().fully_sent_on = self._forecast(campaign.tenant_id, left)
+
+    def _forecast(self, tenant, waiting):
+        """The day on which the last of `waiting` recipients is sent, at today's quotas; False: not within a year."""
+        a_day = sum(tenant.ip_ids.filtered("is_sending").mapped("daily_quota"))
+        days = -(-max(waiting, 0) // a_day) if a_day else FORECAST_DAYS * bool(waiting > 0)
+        return tenant._get_today() + timedelta(days=days) if days < FORECAST_DAYS else False
+
+    def _explain(self, ip, grant):
+        free = grant["remaining"] + grant["granted"]
+        return self.env._("%(ip)s had %(free)s of %(quota)s left today", ip=ip.address, free=free, quota=grant["quota"])
+
+    def _build_answer(self, campaign, grants):
+        self.env.flush_all()
+        campaign.invalidate_recordset()
+        allocations = [self._describe_grant(grant) for grant in grants]
+        largest = allocations[0]
+        reserved = sum(grant["granted"] for grant in grants)
+        total = campaign.waiting_count
+        return {
+            "success": True,
+            "campaign_id": campaign.id,
+            "total_recipients": total,
+            "ip_used": largest["ip_address"],
+            "ip_status": largest["ip_status"],
+            "quota_info": largest["quota_info"],
+            "allocations": allocations,
+            "sent_today": reserved,
+            "sent_later": total - reserved,
+            "suppressed": campaign.suppressed_count,
+            "fully_sent_on": fields.Date.to_string(campaign.fully_sent_on) or None,
+        }
+
+    def _describe_grant(self, grant):
+        ip = self.env["engine.ip"].browse(grant["ip_id"])
+        return {
+            "ip_id": ip.id,
+            "ip_address": ip.address,
+            "ip_status": ip.status,
+            "emails": grant["granted"],
+            "reason": self._explain(ip, grant),
+            "quota_info": {
+                "daily_quota": grant["quota"],
+                "sent_today_before": grant["used_before"],
+                "remaining_after": grant["remaining"],
+            },
+        }

@@ -7,6 +7,7 @@ from odoo.addons.email_engine_bridge.exceptions import EngineError, EngineReject
 from odoo.addons.queue_job.exception import RetryableJobError
 
 from .engine_mailwizz_part import ON_ITS_WAY
+from .engine_transport import NO_QUOTA
 
 _logger = logging.getLogger(__name__)
 
@@ -15,7 +16,7 @@ FOLLOWED_DAYS = 60  # after its start: how long MailWizz is asked who left a cam
 
 
 class EngineTransportMailwizz(models.AbstractModel):
-    """The tenant's MailWizz sends: it gets the list, the people and the message, and keeps its own quotas."""
+    """The tenant's MailWizz sends: every day it gets as many people as the IPs' quotas allow, and the message."""
 
     _name = "engine.transport.mailwizz"
     _inherit = "engine.transport"
@@ -27,27 +28,27 @@ class EngineTransportMailwizz(models.AbstractModel):
 
     @api.model
     def _start(self, campaign, waiting):
+        """Reserve today's part here and now, and queue its hand-over."""
         self.env["engine.campaign.audience"]._populate(campaign)
-        queued = [("campaign_id", "=", campaign.id), ("state", "=", "queued")]
-        variants = self.env["engine.campaign.recipient"]._read_group(queued, ["variant"], order="variant")
-        parts = [{"campaign_id": campaign.id, "variant": variant} for (variant,) in variants]
-        self.env["engine.mailwizz.part"].sudo().create(parts)
-        self._advance(campaign)
-        return {
-            "success": True,
-            "campaign_id": campaign.id,
-            "total_recipients": campaign.waiting_count,
-            "sent_today": 0,
-            "sent_later": campaign.waiting_count,
-            "suppressed": campaign.suppressed_count,
-        }
+        grants = self._release(campaign)
+        self._check_granted(grants)
+        self._enqueue(campaign)
+        return self._build_answer(campaign, grants)
+
+    @api.model
+    def _continue(self, campaign):
+        """Hand over what is released, also when its job was lost; else release what fits today."""
+        if not all(campaign.mailwizz_part_ids.mapped("is_handed_over")) or self._release(campaign):
+            self._enqueue(campaign)
 
     @api.model
     def _advance(self, campaign):
-        """Queue the hand-over, also again when its job was lost; MailWizz itself is asked by `_cron_follow`."""
-        if not all(campaign.mailwizz_part_ids.mapped("campaign_uid")):
-            key = f"email_engine_campaign.mailwizz.{campaign.id}"
-            self.sudo().with_delay(channel="root.email_engine", identity_key=key)._job_hand_over(campaign.sudo())
+        """MailWizz itself is asked by `_cron_follow`."""
+        self._continue(campaign)
+
+    def _enqueue(self, campaign):
+        key = f"email_engine_campaign.mailwizz.{campaign.id}"
+        self.sudo().with_delay(channel="root.email_engine", identity_key=key)._job_hand_over(campaign.sudo())
 
     @api.model
     def _pause(self, campaign):
@@ -56,7 +57,7 @@ class EngineTransportMailwizz(models.AbstractModel):
     @api.model
     def _resume(self, campaign):
         self._toggle(campaign, ("paused",))
-        self._advance(campaign)
+        self._continue(campaign)
 
     @api.model
     def _stop(self, campaign):
@@ -75,6 +76,48 @@ class EngineTransportMailwizz(models.AbstractModel):
         except EngineError as error:
             raise UserError(str(error)) from error
 
+    # === QUOTA === #
+
+    def _release(self, campaign):
+        """Reserve what fits today of those who wait and give them to new parts; returns the grants."""
+        audience, quota = self.env["engine.campaign.audience"], self.env["engine.quota"]
+        if not (waiting := audience._count_waiting(campaign)):
+            return []
+        number = max(campaign.mailwizz_part_ids.mapped("number"), default=-1) + 1
+        purpose = self._get_purpose(campaign, number)
+        grants = quota._reserve(campaign.tenant_id, waiting, partial=True, purpose=purpose)
+        quota._release_on_rollback(grants)
+        self._note_forecast(campaign, waiting, grants)
+        granted = sum(grant["granted"] for grant in grants)
+        variants = audience._find_variants(campaign, granted) if granted else []
+        values = [{"campaign_id": campaign.id, "number": number, "variant": variant} for variant in variants]
+        parts = self.env["engine.mailwizz.part"].sudo().create(values)
+        audience._assign_parts(campaign, parts, granted)
+        return grants
+
+    def _get_purpose(self, campaign, number):
+        """What the reservations of a day's parts are found by."""
+        return f"campaign/{campaign.id}/mailwizz/{number}"
+
+    def _report(self, campaign, number, handed):
+        """Report, before MailWizz may send, what it was handed; what a lapsed reservation lost is reserved again.
+
+        MailWizz's mails come back in PowerMTA's records: the larger of the two numbers counts, as for scripts. What was
+        reported before a crash is not reported twice.
+        """
+        quota, purpose = self.env["engine.quota"], self._get_purpose(campaign, number)
+        for reservation in self.env["engine.lease"].search([("purpose", "=", purpose)], order="quantity desc, id"):
+            if reservation.state == "settled":
+                handed -= reservation.sent
+            elif quota._settle(reservation.token, min(handed, reservation.quantity)):
+                handed -= min(handed, reservation.quantity)
+        if handed > 0:
+            grants = quota._reserve(campaign.tenant_id, handed, purpose=purpose)
+            if not grants:
+                raise EngineUnavailable(NO_QUOTA)
+            for grant in grants:
+                quota._settle(grant["reservation"], grant["granted"])
+
     # === JOBS === #
 
     @api.model
@@ -84,13 +127,21 @@ class EngineTransportMailwizz(models.AbstractModel):
         try:
             for earlier in self._find_followed(campaign.tenant_id):
                 earlier.mailwizz_part_ids._pull_unsubscribed(client)
-            campaign.mailwizz_part_ids._push(client)
+            for number, parts in campaign.mailwizz_part_ids.grouped("number").items():
+                self._hand_over(campaign, number, parts.filtered(lambda part: not part.is_handed_over), client)
         except EngineUnavailable as error:
             raise RetryableJobError(str(error), seconds=RETRY_SECONDS, ignore_retry=True) from error
         except EngineRejected as error:
             campaign._refuse_delivery(str(error))
             return str(error)
         return "Handed over to MailWizz."
+
+    def _hand_over(self, campaign, number, parts, client):
+        """The lists and people of a day, then, within the quota, the campaigns that send to them."""
+        if parts and parts._push_people(client):
+            self._report(campaign, number, parts._count_handed())
+            for part in parts:
+                part._push_campaign(client)
 
     @api.model
     def _job_stop(self, campaign):
@@ -127,5 +178,7 @@ class EngineTransportMailwizz(models.AbstractModel):
 
     def _follow(self, campaign, client):
         campaign.mailwizz_part_ids._pull_unsubscribed(client)
-        if campaign.state == "sending" and all([part._is_sent(client) for part in campaign.mailwizz_part_ids]):
+        is_sent = all([part._is_sent(client) for part in campaign.mailwizz_part_ids])
+        waiting = self.env["engine.campaign.audience"]._count_waiting(campaign)
+        if campaign.state == "sending" and is_sent and not waiting:
             campaign._set_sent()

@@ -1,15 +1,9 @@
-from datetime import timedelta
-
-from odoo import api, fields, models
+from odoo import api, models
 from odoo.tools import SQL
 
-from odoo.addons.email_engine_bridge.exceptions import ApiProblem
 from odoo.addons.lokario_base.tools.transaction import own_transaction, transaction
 
-from .engine_transport import NO_QUOTA
-
 CHUNK = 2000  # recipients of one job
-FORECAST_DAYS = 366
 
 OPEN_RESERVATIONS = """
 SELECT DISTINCT l.token FROM engine_lease l JOIN engine_campaign_chunk c ON c.lease = l.token
@@ -51,8 +45,7 @@ class EngineTransportPowermta(models.AbstractModel):
     def _start(self, campaign, waiting):
         """Reserve today's part here and now, and queue its chunks."""
         grants, chunks = self._allocate(campaign, waiting)
-        if not grants:
-            raise ApiProblem(409, NO_QUOTA, extra={"success": False, "error": NO_QUOTA})
+        self._check_granted(grants)
         self.env["engine.campaign.audience"]._populate(campaign, chunks)
         chunks._enqueue()
         return self._build_answer(campaign, grants)
@@ -97,8 +90,7 @@ class EngineTransportPowermta(models.AbstractModel):
         quota, purpose = self.env["engine.quota"], f"campaign/{campaign.id}"
         grants = quota._reserve(campaign.tenant_id, waiting, partial=True, purpose=purpose, has_journal=True)
         quota._release_on_rollback(grants)
-        granted = sum(grant["granted"] for grant in grants)
-        campaign.sudo().fully_sent_on = self._forecast(campaign.tenant_id, waiting - granted)
+        self._note_forecast(campaign, waiting, grants)
         values = [values for grant in grants for values in self._cut(campaign, grant)]
         return grants, self.env["engine.campaign.chunk"].sudo().create(values).sudo(self.env.su)
 
@@ -109,52 +101,6 @@ class EngineTransportPowermta(models.AbstractModel):
         shared["reason"] = self._explain(ip, grant)
         for start in range(0, grant["granted"], CHUNK):
             yield {**shared, "size": min(CHUNK, grant["granted"] - start)}
-
-    def _explain(self, ip, grant):
-        free = grant["remaining"] + grant["granted"]
-        return self.env._("%(ip)s had %(free)s of %(quota)s left today", ip=ip.address, free=free, quota=grant["quota"])
-
-    def _forecast(self, tenant, waiting):
-        """The day on which the last of `waiting` recipients is sent, at today's quotas; False: not within a year."""
-        a_day = sum(tenant.ip_ids.filtered("is_sending").mapped("daily_quota"))
-        days = -(-max(waiting, 0) // a_day) if a_day else FORECAST_DAYS * bool(waiting > 0)
-        return tenant._get_today() + timedelta(days=days) if days < FORECAST_DAYS else False
-
-    def _build_answer(self, campaign, grants):
-        self.env.flush_all()
-        campaign.invalidate_recordset()
-        allocations = [self._describe_grant(grant) for grant in grants]
-        largest = allocations[0]
-        reserved = sum(grant["granted"] for grant in grants)
-        total = campaign.waiting_count
-        return {
-            "success": True,
-            "campaign_id": campaign.id,
-            "total_recipients": total,
-            "ip_used": largest["ip_address"],
-            "ip_status": largest["ip_status"],
-            "quota_info": largest["quota_info"],
-            "allocations": allocations,
-            "sent_today": reserved,
-            "sent_later": total - reserved,
-            "suppressed": campaign.suppressed_count,
-            "fully_sent_on": fields.Date.to_string(campaign.fully_sent_on) or None,
-        }
-
-    def _describe_grant(self, grant):
-        ip = self.env["engine.ip"].browse(grant["ip_id"])
-        return {
-            "ip_id": ip.id,
-            "ip_address": ip.address,
-            "ip_status": ip.status,
-            "emails": grant["granted"],
-            "reason": self._explain(ip, grant),
-            "quota_info": {
-                "daily_quota": grant["quota"],
-                "sent_today_before": grant["used_before"],
-                "remaining_after": grant["remaining"],
-            },
-        }
 
     def _close_reservations(self, campaign):
         """Give back what is left of reservations whose chunks are done and without doubt."""

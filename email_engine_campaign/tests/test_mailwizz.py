@@ -1,7 +1,11 @@
+from datetime import timedelta
+
+from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tests import freeze_time, tagged
 
 from lokario_testing.environments import mailwizz
+from odoo.addons.email_engine_bridge.exceptions import ApiProblem
 from odoo.addons.email_engine_bridge.tests.common import EngineCase
 from odoo.addons.queue_job.exception import RetryableJobError
 from odoo.addons.queue_job.tests.common import trap_jobs
@@ -55,6 +59,61 @@ class TestMailWizzCampaign(CampaignCommon, EngineCase):
         self.mailwizz.campaigns[uid]["status"] = "sent"
         self._follow()
         self.assertEqual(set(self._states(self.campaign).values()), {"sent", "suppressed"})
+
+    def test_it_gets_as_many_people_a_day_as_the_quotas_allow(self):
+        """117 more people, two IPs of 50 a day: 100 today, 20 tomorrow, in a campaign of their own."""
+        self._add_contacts([f"p{number}@x.test" for number in range(117)])
+        self._connect()
+        answer = self.campaign._send()
+        self.assertEqual((answer["total_recipients"], answer["sent_today"], answer["sent_later"]), (120, 100, 20))
+        self.assertIn(answer["ip_used"], (self.ip_a1.address, self.ip_a2.address))
+        self.assertEqual(answer["quota_info"], {"daily_quota": 50, "sent_today_before": 0, "remaining_after": 0})
+        self.transport._job_hand_over(self.campaign)
+        self.assertEqual(len(self.mailwizz.subscribers), 100)
+        self.assertEqual(self._count_days(), {"sent": 100, "reserved": 0})
+        [uid] = self.mailwizz.campaigns
+        self.mailwizz.campaigns[uid]["status"] = "sent"
+        self._follow()
+        self.campaign._take_up()
+        self.assertEqual((self.campaign.state, len(self.campaign.mailwizz_part_ids)), ("sending", 1))
+        with freeze_time(fields.Datetime.now() + timedelta(days=1)):
+            self.campaign._take_up()
+            self.transport._job_hand_over(self.campaign)
+            self.transport._job_hand_over(self.campaign)
+        self.assertEqual((len(self.mailwizz.subscribers), len(self.mailwizz.campaigns)), (120, 2))
+        self.assertEqual(len({email for _uid, email in self.mailwizz.subscribers}), 120)
+        for one in self.mailwizz.campaigns.values():
+            one["status"] = "sent"
+        self._follow()
+        self.assertEqual((self.campaign.state, set(self._states(self.campaign).values())), ("sent", {"sent"}))
+
+    def _count_days(self):
+        days = self.env["engine.ip.day"].search([("tenant_id", "=", self.tenant_a.id)])
+        days.invalidate_recordset()
+        return {name: sum(days.mapped(name)) for name in ("sent", "reserved")}
+
+    def test_without_quota_mailwizz_gets_nothing(self):
+        self._connect()
+        (self.ip_a1 | self.ip_a2)._set_status("paused", "Test")
+        with self.assertRaisesRegex(ApiProblem, "No IPs with sufficient quota"), self.env.cr.savepoint():
+            self.campaign._send()
+        self.assertFalse(self.mailwizz.lists)
+
+    def test_what_a_long_outage_let_lapse_is_reserved_again_or_waits(self):
+        """Other mail used the quota meanwhile: MailWizz gets the people, and the campaign only when quota is free."""
+        self._connect()
+        self.campaign._send()
+        self.mailwizz.fail_next = [503]
+        self._run_until_retry()
+        for reservation in self.env["engine.lease"].search([("tenant_id", "=", self.tenant_a.id)]):
+            self.quota._release(reservation.token)
+        others = self.quota._reserve(self.tenant_a, 98)
+        self._run_until_retry()
+        self.assertEqual((len(self.mailwizz.subscribers), self.mailwizz.campaigns), (3, {}))
+        self.quota._release(others[0]["reservation"])
+        self.transport._job_hand_over(self.campaign)
+        self.assertEqual(len(self.mailwizz.campaigns), 1)
+        self.assertEqual(self._count_days()["sent"], 3)
 
     def test_each_subject_is_a_campaign_of_its_own(self):
         """MailWizz's API knows no A/B test: everybody is in one list and gets one subject, counted apart."""
