@@ -181,6 +181,27 @@ class TestCampaign(CampaignCommon, EngineCase):
         self._run_chunks(campaign)
         self.assertEqual(self._states(campaign), {"gone@x.test": "suppressed", "stays@x.test": "sent"})
 
+    def test_who_may_be_written_to_is_asked_again_before_each_message(self):
+        """Consent withdrawn or address broken since the campaign started: by PowerMTA and by MailWizz alike."""
+        self._add_contacts(["withdrawn@x.test", "broken@x.test", "stays@x.test"])
+        campaign, other = self._create_campaign(), self._create_campaign(name="Other")
+        campaign._send()
+        self.env["engine.campaign.audience"]._populate(other)
+        part = self.env["engine.mailwizz.part"].create({"campaign_id": other.id, "variant": 0})
+        self.env["engine.campaign.audience"]._assign_parts(other, part, 3)
+        contacts = self.env["engine.contact"].search([("tenant_id", "=", self.tenant_a.id)])
+        contacts.filtered(lambda one: one.email == "withdrawn@x.test").consent = "withdrawn"
+        contacts.filtered(lambda one: one.email == "broken@x.test").email = "no address"
+        self.env.flush_all()
+        self._run_chunks(campaign)
+        states = {"withdrawn@x.test": "suppressed", "broken@x.test": "invalid", "stays@x.test": "sent"}
+        self.assertEqual(self._states(campaign), states)
+        self.assertEqual(campaign.recipient_ids.sorted("email").mapped("answer")[-1], "withdrawn")
+        self.assertEqual([email for _id, email, *_names in part._take_subscribers()], ["stays@x.test"])
+        third = self._create_campaign(name="Third")
+        self.env["engine.campaign.audience"]._populate(third)
+        self.assertEqual(sorted(self._states(third).values()), ["invalid", "queued", "suppressed"])
+
     def test_a_window_of_suppressed_people_only_does_not_end_the_chunk(self):
         self._add_contacts([f"gone{number}@x.test" for number in range(3)] + ["stays@x.test"])
         campaign = self._create_campaign()
