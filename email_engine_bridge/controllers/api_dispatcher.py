@@ -46,7 +46,7 @@ class EngineApiDispatcher(FastApiDispatcher):
         except AttributeError as error:
             # The bridge between WSGI and ASGI can end a call whose application failed early before it hears of the
             # failure: then there is no answer at all. Odoo rolls back and makes the call again.
-            if hasattr(self, "headers"):
+            if "headers" in vars(self):
                 raise
             raise ConcurrencyError("The answer of the API got lost") from error
         return self._sign(response)
