@@ -83,7 +83,7 @@ class TestQuota(EngineCase):
         lease = self.env["engine.lease"].search([("ip_id", "=", self.ip_a1.id)])
         lease.expires_at = fields.Datetime.now() - timedelta(seconds=1)
         with self.enter_registry_test_mode():
-            self.env.ref("email_engine_bridge.ir_cron_return_reservations").method_direct_trigger()
+            self.env.ref("email_engine_bridge.ir_cron_return_leases").method_direct_trigger()
         self.assertEqual(self._used(self.ip_a1), (0, 0))
         lease.invalidate_recordset()
         self.assertEqual(lease.state, "returned")
