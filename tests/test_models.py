@@ -8,7 +8,10 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 # Grows until it names every addon.
-ORDERED = ("lokario_account", "lokario_base", "lokario_contact", "report_chromium")
+ORDERED = (
+    *("email_engine_bridge", "email_engine_campaign"),
+    *("lokario_account", "lokario_base", "lokario_contact", "report_chromium"),
+)
 MODEL_BASES = {"Model", "AbstractModel", "TransientModel"}
 
 
