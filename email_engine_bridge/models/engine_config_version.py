@@ -145,26 +145,26 @@ class EngineConfigVersion(models.Model):
         self._set_deployed()
 
     def _set_draft(self):
-        self.sudo()._move_to("draft")
+        self.sudo()._set_state("draft")
 
     def _set_pending(self):
-        self.sudo()._move_to("pending", error_message=False)
+        self.sudo()._set_state("pending", error_message=False)
 
     def _set_pushing(self):
-        self.sudo()._move_to("pushing")
+        self.sudo()._set_state("pushing")
 
     def _set_deployed(self):
         """Note that the machine uses this version now, and the former one no longer."""
         if self.state == "deployed":
             return
         self.server_id.version_ids.filtered(lambda version: version.state == "deployed")._set_replaced()
-        self.sudo()._move_to("deployed", pushed_at=fields.Datetime.now(), error_message=False)
+        self.sudo()._set_state("deployed", pushed_at=fields.Datetime.now(), error_message=False)
 
     def _set_replaced(self):
-        self.sudo()._move_to("replaced")
+        self.sudo()._set_state("replaced")
 
     def _set_failed(self, why):
-        self.sudo()._move_to("failed", error_message=why)
+        self.sudo()._set_state("failed", error_message=why)
 
     def _deploy(self, client, previous):
         """Write and reload; mail that waits for an IP that left stays where it is, until the IP is back."""

@@ -108,14 +108,14 @@ class EngineDkimKey(models.Model):
         others._set_overlap()
 
     def _set_active(self):
-        self.sudo()._move_to("active", overlap_until=False)
+        self.sudo()._set_state("active", overlap_until=False)
 
     def _set_overlap(self):
         """The key signs no longer, and stays published for mail on its way."""
-        self.sudo()._move_to("overlap", overlap_until=fields.Date.context_today(self) + timedelta(days=OVERLAP_DAYS))
+        self.sudo()._set_state("overlap", overlap_until=fields.Date.context_today(self) + timedelta(days=OVERLAP_DAYS))
 
     def _set_retired(self):
-        self.sudo()._move_to("retired")
+        self.sudo()._set_state("retired")
 
     @api.model
     def _cron_end_overlap(self):

@@ -160,29 +160,29 @@ class EngineCampaign(models.Model):
 
     # === STATE === #
 
-    def _move_to(self, state, **values):
+    def _set_state(self, state, **values):
         """The machine writes the state, for whoever may write the campaign."""
         self.check_access("write")
-        super(EngineCampaign, self.sudo())._move_to(state, **values)
+        super(EngineCampaign, self.sudo())._set_state(state, **values)
 
     def _set_draft(self):
-        self._move_to("draft")
+        self._set_state("draft")
 
     def _set_scheduled(self):
-        self._move_to("scheduled")
+        self._set_state("scheduled")
 
     def _set_sending(self, **values):
-        self._move_to("sending", finished_at=False, **values)
+        self._set_state("sending", finished_at=False, **values)
 
     def _set_paused(self):
-        self._move_to("paused")
+        self._set_state("paused")
 
     def _set_sent(self):
         """All that is to leave has left, as far as is known."""
-        self._move_to("sent", finished_at=fields.Datetime.now(), fully_sent_on=False)
+        self._set_state("sent", finished_at=fields.Datetime.now(), fully_sent_on=False)
 
     def _set_cancelled(self):
-        self._move_to("cancelled")
+        self._set_state("cancelled")
 
     # === BUTTONS === #
 

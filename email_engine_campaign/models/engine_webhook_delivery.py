@@ -43,13 +43,13 @@ class EngineWebhookDelivery(models.Model):
         self._set_pending()
 
     def _set_pending(self):
-        self.sudo()._move_to("pending", attempts=0, next_try_at=fields.Datetime.now())
+        self.sudo()._set_state("pending", attempts=0, next_try_at=fields.Datetime.now())
 
     def _set_sent(self, answer):
-        self.sudo()._move_to("sent", answer=answer)
+        self.sudo()._set_state("sent", answer=answer)
 
     def _set_failed(self, answer):
-        self.sudo()._move_to("failed", answer=answer)
+        self.sudo()._set_state("failed", answer=answer)
 
     @api.model
     def _cron_deliver(self, limit=200):
