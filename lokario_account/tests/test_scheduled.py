@@ -181,6 +181,7 @@ class TestSchedule(TransactionCase):
         crons = self.registry["ir.cron"]
         with (
             self.enter_registry_test_mode(),
+            patch.object(crons, "_runs_beside_requests", return_value=True),
             patch.object(crons, "_start_endpoint_run__"),
             patch("odoo.addons.lokario_base.models.ir_cron.ENDPOINT_WAIT", 0.2),
         ):
