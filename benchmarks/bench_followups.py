@@ -92,7 +92,7 @@ def _resumed(environment, report):
         sent = [("state", "=", "sent")]
         before = env["lokario.delivery"].search_count(sent)
         with Cost(report) as cost:
-            env["lokario.delivery"]._cron_settle()
+            env["mailbox.dispatcher"]._run()
             env["mail.mail"].process_email_queue()
             env["lokario.followup"]._cron_process_automatic()
             cost.mails = env["lokario.delivery"].search_count(sent) - before

@@ -118,7 +118,7 @@ def _settle(environment, ids):
     for _round in range(ROUNDS):
         with environment.env() as env:
             _make_due(env, ids)
-            env["lokario.delivery"]._cron_settle()
+            env["mailbox.dispatcher"]._run()
             env["mail.mail"].process_email_queue(email_ids=ids)
             states = env["lokario.delivery"].search([("mail_id", "in", ids)]).mapped("state")
             if len(states) == len(ids) and set(states) <= {"sent", "failed"}:
@@ -128,7 +128,8 @@ def _settle(environment, ids):
 
 def _make_due(env, ids):
     env["mail.mail"].browse(ids).filtered(lambda mail: mail.state == "outgoing").scheduled_date = False
-    env["lokario.delivery"].search([("mail_id", "in", ids), ("next_try_at", "!=", False)]).next_try_at = "2026-01-01"
+    waiting = ("queued", "waiting", "verifying")
+    env["mailbox.outgoing"].search([("state", "in", waiting)]).send_at = "2026-01-01"
     env["inbox.integration"].search([("sending_hold_until", "!=", False)])._release_hold()
     env.cr.commit()
 

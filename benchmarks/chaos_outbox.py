@@ -117,7 +117,7 @@ class _Chaos:
             self.mails.append((mail.id, recipient))
 
     def _work(self):
-        for model, cron in (("inbox.outgoing", "_cron_send"), ("inbox.sent.copy", "_cron_file")):
+        for model, cron in (("mailbox.dispatcher", "_run"), ("inbox.sent.copy", "_cron_file")):
             with self.environment.env() as env:
                 getattr(env[model], cron)()
 
@@ -125,7 +125,8 @@ class _Chaos:
         """Everything that waits for a later moment is due now; the grace is real time."""
         with self.environment.env() as env:
             env.cr.execute(
-                "UPDATE inbox_outgoing SET send_at = now() AT TIME ZONE 'UTC' WHERE state IN ('scheduled', 'unsettled')"
+                "UPDATE mailbox_outgoing SET send_at = now() AT TIME ZONE 'UTC' "
+                "WHERE state IN ('queued', 'waiting', 'verifying')"
             )
             env.cr.execute("UPDATE inbox_sent_copy SET next_look_at = now() AT TIME ZONE 'UTC'")
             env.cr.execute("UPDATE inbox_integrations SET sending_hold_until = NULL")
@@ -139,8 +140,8 @@ class _Chaos:
             self._move_time()
             self._work()
             with self.environment.env() as env:
-                open_mails = env["inbox.outgoing"].search_count(
-                    [("state", "in", ("scheduled", "sending", "unsettled"))]
+                open_mails = env["mailbox.outgoing"].search_count(
+                    [("state", "in", ("queued", "waiting", "sending", "verifying"))]
                 )
                 copies = env["inbox.sent.copy"].search_count(
                     ["|", ("state", "=", "pending"), ("hidden_copy", "=", True)]

@@ -1,6 +1,6 @@
 {
     "name": "Lokario Billing",
-    "version": "19.0.2.0.0",
+    "version": "19.0.2.1.0",
     "summary": "Business mail from the company mailbox, follow-ups",
     "author": "Lokario",
     "website": "https://www.lokario.fr",
@@ -27,5 +27,6 @@
         "views/statement_templates.xml",
         "views/lokario_billing_menus.xml",
     ],
+    "uninstall_hook": "uninstall_hook",
     "installable": True,
 }

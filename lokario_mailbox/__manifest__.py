@@ -14,7 +14,7 @@
         "security/mailbox_rules.xml",
         "data/ir_cron_sending_data.xml",
         "views/inbox_integration_views.xml",
-        "views/inbox_outgoing_views.xml",
+        "views/mailbox_outgoing_views.xml",
         "views/inbox_sent_copy_views.xml",
         "views/res_config_settings_views.xml",
         "views/res_users_views.xml",

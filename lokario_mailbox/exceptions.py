@@ -62,11 +62,3 @@ class ConfigurationFault(MailboxError):
     """The integration lacks something needed to connect."""
 
     error_class = "configuration"
-
-
-class UnfitMail(Exception):
-    """This mail cannot be sent as it is; `cause` is one of inbox.outgoing's."""
-
-    def __init__(self, cause: str, text: str):
-        super().__init__(text)
-        self.cause = cause

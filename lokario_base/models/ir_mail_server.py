@@ -148,10 +148,14 @@ class IrMailServer(models.Model):
         return bool(server) and not host and mail_server_id in (None, False, server.id)
 
     def _prepare_email_message__(self, message, smtp_session):
-        """Through the global server: the sender's name with the global address, and that address as envelope."""
+        """Through the global server: the sender's name with the global address.
+
+        That address is the envelope too, unless Odoo names one for bounces that the server may use.
+        """
         address = getattr(smtp_session, "lokario_address", None)
         if not address:
             return super()._prepare_email_message__(message, smtp_session)
+        bounces = self.env.context.get("domain_bounce_address") or message["Return-Path"] or address
         return super(
-            IrMailServer, self.with_context(domain_notifications_email=address, domain_bounce_address=address)
+            IrMailServer, self.with_context(domain_notifications_email=address, domain_bounce_address=bounces)
         )._prepare_email_message__(message, smtp_session)

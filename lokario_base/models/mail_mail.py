@@ -16,7 +16,7 @@ class MailMail(models.Model):
     def _filter_mail_mail_servers(self, mail_servers):
         """System mail has no other choice than the global server, if there is one."""
         servers = super()._filter_mail_mail_servers(mail_servers)
-        if any(mail.mail_server_id or mail._is_business_mail() for mail in self):
+        if any(mail.mail_server_id for mail in self):
             return servers
         server = self.env["ir.mail_server"]._global_server()
         return server if server or self.env["ir.mail_server"]._environment_server() else servers

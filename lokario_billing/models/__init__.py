@@ -12,6 +12,8 @@ from . import followup_source
 from . import followup_step
 from . import followup_promise
 from . import followup_dispute
+from . import delivery
+from . import business_document
 from . import followup_reminder
 from . import followup_last_look
 from . import followup_run
@@ -20,14 +22,9 @@ from . import followup_statement
 from . import account_move
 from . import sale_order
 from . import followup_answers
-from . import delivery
-from . import delivery_settlement
-from . import business_document
 from . import electronic_delivery
-from . import inbox_integration
 from . import ir_mail_server
 from . import mail_mail
-from . import mail_mail_send
 from . import mail_template
 from . import inbox_message
 from . import inbox_ai_decision

@@ -3,17 +3,6 @@ from odoo import fields, models
 ARRIVED, REFUSED = "done", "error"  # words of account_peppol for what became of an electronic invoice
 
 
-class Delivery(models.Model):
-    _inherit = "lokario.delivery"
-
-    route = fields.Selection(
-        selection_add=[("network", "Electronic invoicing network")], ondelete={"network": "cascade"}
-    )
-
-    def _problem_in_words(self):
-        return self.cause if self.route == "network" else super()._problem_in_words()
-
-
 class AccountMove(models.Model):
     """An invoice that the receiver's platform took over has arrived, whatever became of the mail beside it."""
 

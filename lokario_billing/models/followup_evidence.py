@@ -68,23 +68,6 @@ class Followup(models.Model):
         return sorted(events, key=lambda event: event["at"])
 
 
-class Delivery(models.Model):
-    _inherit = "lokario.delivery"
-
-    def _as_evidence(self):
-        return {
-            "kind": "mail",
-            "at": str(self.sent_at or self.create_date),
-            "subject": self.subject,
-            "message_id": self.message_id,
-            "from": self.sender,
-            "to": self.recipients,
-            "state": self.state,
-            "server_answer": self.server_answer,
-            "cause": self.cause or "",
-        }
-
-
 class FollowupStep(models.Model):
     _inherit = "lokario.followup.step"
 

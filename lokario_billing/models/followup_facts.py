@@ -130,7 +130,7 @@ class Followup(models.Model):
         move = self.move_id
         delivery = context["deliveries"].get(move.id)
         if delivery and delivery.state != "cancelled":
-            return delivery.state in ("sent", "uncertain")
+            return delivery.state in ("sent", "verifying", "uncertain")
         if "peppol_move_state" in move and move.peppol_move_state == "error":
             return False
         elsewhere = context["company"].followup_unsent or not self._recipient()._is_reachable()  # on paper

@@ -24,11 +24,6 @@ class FollowupReminder(models.Model):
             )
         )
 
-    def _last_look(self):
-        """Return the same question about one reminder, as a call that takes one query while nothing has changed."""
-        followups, fingerprint = self.step_ids.followup_id, self.fingerprint
-        return lambda: self._holds(followups, followups._fingerprints(), fingerprint)
-
     def _holds(self, followups, facts, fingerprint):
         if not facts.keys() >= set(followups._ids):
             return False

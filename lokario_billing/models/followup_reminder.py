@@ -18,7 +18,7 @@ class FollowupReminder(models.Model):
 
     _name = "lokario.followup.reminder"
     _description = "Reminder"
-    _inherit = ["mail.thread", "lokario.access.mixin"]
+    _inherit = ["mail.thread", "lokario.business.document", "lokario.access.mixin"]
     _order = "id desc"
     _rec_name = "subject"
 
@@ -192,7 +192,7 @@ class FollowupReminder(models.Model):
 
     def _deliveries_changed(self, deliveries):
         """The delivery's word is the reminder's state."""
-        states = {"sending": "sending", "queued": "prepared", "hold": "retry", "bounced": "failed"}
+        states = {"queued": "prepared", "waiting": "retry", "verifying": "uncertain", "bounced": "failed"}
         for (state, why, sent_at), group in deliveries.grouped(
             lambda each: (each.state, each.cause, each.sent_at)
         ).items():

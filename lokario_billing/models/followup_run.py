@@ -6,8 +6,9 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import split_every
 
+from odoo.addons.lokario_mailbox.tools.steps import may_commit
+
 from ..tools import followup_plan
-from .delivery import may_commit
 
 _logger = logging.getLogger(__name__)
 

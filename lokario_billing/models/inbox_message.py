@@ -20,7 +20,10 @@ class InboxMessage(models.Model):
         answers = incoming._documents_answered()
         failures = {message for message in answers if message._is_delivery_failure()}
         for message in failures:
-            answers.pop(message)[0]._set_bounced(message.report_reason or message.preview or message.subject or "")
+            returned = answers.pop(message)[0].filtered(
+                lambda delivery: delivery.state != "bounced"
+            )  # not by the outbox
+            returned._set_bounced(message.report_reason or message.preview or message.subject or "")
         self._link_documents(answers)
         self._copy_to_documents(answers)
         for message, (delivery, document) in answers.items():
@@ -123,20 +126,3 @@ class Followup(models.Model):
                 for step in followup.step_ids
             )
         )
-
-
-class Delivery(models.Model):
-    _inherit = "lokario.delivery"
-
-    def _followups_of(self, document):
-        """The follow-ups an answer to this document concerns."""
-        if document._name == "lokario.followup.reminder":
-            return document.step_ids.followup_id
-        return document.followup_ids if "followup_ids" in document else self.env["lokario.followup"]
-
-    def _set_bounced(self, reason):
-        """The address does not exist: the reminders of the document must not go on to it unseen."""
-        for delivery in self:
-            delivery.write({"state": "bounced", "cause": reason[:500], "next_try_at": False})
-            delivery._tell_documents()
-            delivery._ask_somebody(reason[:500])

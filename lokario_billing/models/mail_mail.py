@@ -1,8 +1,24 @@
 from dataclasses import dataclass
 from email.policy import SMTP
 
-from odoo import api, models
-from odoo.tools.mail import email_domain_extract, email_normalize, email_split, formataddr
+from odoo import SUPERUSER_ID, api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import split_every
+from odoo.tools.mail import email_normalize, email_split, formataddr
+
+from odoo.addons.base.models.ir_mail_server import MailDeliveryException
+from odoo.addons.lokario_mailbox.tools.steps import commit, is_real, run_step
+from odoo.addons.lokario_mailbox.tools.worker_locks import MAIL, WorkerLocks
+
+from .delivery import PROBLEMS
+
+BATCH = 50  # mails that are built in one transaction
+_MESSAGE = (
+    *("email_to", "email_cc", "subject", "body", "body_alternative", "attachments"),
+    *("message_id", "references"),
+)
+_FOREIGN_HEADERS = frozenset(["return-path", "x-odoo-objects", "x-msg-to-add", "list-id", "sender"])
+# "x-msg-to-add" names the other recipients
 
 
 @dataclass(frozen=True)
@@ -10,18 +26,20 @@ class Route:
     """How business mail of a company leaves.
 
     kind: "mailbox", "company" or "global"; carrier: the integration or the server (empty = the server of odoo.conf);
-    address: From and envelope; reply_to: where answers go.
+    address: From.
     """
 
     kind: str
     company: models.Model
     carrier: models.Model
     address: str
-    reply_to: str
 
 
 class MailMail(models.Model):
-    """The wall: which mails are business mail, and by which door each of them may leave."""
+    """Which mails are business mail, by which route each of them leaves, and what became of it.
+
+    Through a mailbox: the built mail is handed to the outbox. Any other route is Odoo's own sending.
+    """
 
     _inherit = "mail.mail"
 
@@ -60,31 +78,38 @@ class MailMail(models.Model):
         """
         mailbox = self.env["inbox.integration"]._primary_for_company(company)
         if mailbox:
-            address = email_normalize(mailbox.email_address) or mailbox.email_address
-            return Route("mailbox", company, mailbox, address, address)
-        own_address = email_normalize(company.email or "") or ""
+            return Route("mailbox", company, mailbox, email_normalize(mailbox.email_address) or mailbox.email_address)
         server = self.env["ir.mail_server"].sudo().search([("company_id", "=", company.id)], limit=1)
         if server:
-            address = (
-                email_normalize(server.from_filter or "") or email_normalize(server.smtp_user or "") or own_address
-            )
-            return Route("company", company, server, address, address)
+            return Route("company", company, server, server._company_address())
         server, sender = self.env["ir.mail_server"].sudo()._find_mail_server(company.email_formatted or None)
-        return Route("global", company, server, email_normalize(sender or "") or own_address, own_address)
+        return Route("global", company, server, email_normalize(sender or company.email or "") or "")
+
+    def _by_route(self):
+        """Return [(route, mails)]; the route of a company is found once."""
+        companies = self._business_companies()
+        return [(self._route_of(company), mails) for company, mails in self.grouped(companies.get).items()]
 
     def _filter_mail_mail_servers(self, mail_servers):
-        """System mail never leaves by a company's server; business mail never reads this field (see `send`)."""
-        return (
-            super()
-            ._filter_mail_mail_servers(mail_servers)
-            .filtered(lambda server: not server.company_id and not server.inbox_integration_id)
-        )
+        """A company's server sends that company's business mail; a mailbox sends nothing but what is in its outbox."""
+        business = self.filtered(lambda mail: mail._is_business_mail())
+        companies = set(business._business_companies().values()) if business == self else set()
+        if own := mail_servers.filtered(lambda server: server.company_id and companies == {server.company_id}):
+            return own[:1]
+        shared = mail_servers.filtered(lambda server: not server.company_id and not server.inbox_integration_id)
+        return super()._filter_mail_mail_servers(shared)
 
     @api.model_create_multi
     def create(self, vals_list):
-        """The document alone decides on the way out: a server named by a user, a template or an intruder is dropped."""
+        """The document alone decides on the route: a server named by a user, a template or an intruder is dropped.
+
+        The delivery of a business mail exists from the start: what waits is seen, and workers never race for it.
+        """
         mails = super().create(vals_list)
-        mails.filtered(lambda mail: mail.mail_server_id and mail._is_business_mail()).mail_server_id = False
+        business = mails.filtered(lambda mail: mail._is_business_mail())
+        business.filtered("mail_server_id").mail_server_id = False
+        for route, group in business._by_route():
+            group._create_deliveries(route)
         return mails
 
     @api.constrains("mail_message_id", "mail_server_id")
@@ -92,59 +117,187 @@ class MailMail(models.Model):
         system = self.filtered(lambda mail: mail.mail_server_id and not mail._is_business_mail())
         return super(MailMail, system)._check_mail_server_id()
 
-    # === THE MESSAGE === #
+    def _deliveries(self):
+        return self.env["lokario.delivery"].sudo().search([("mail_id", "in", self.ids)])
 
-    def _business_message(self, route):
-        """Return (envelope recipients, raw bytes): one message to all addresses of this mail, nothing foreign in its
-        headers.
+    def _create_deliveries(self, route, **values):
+        values |= {
+            "company_id": route.company.id,
+            "integration_id": route.carrier.id if route.kind == "mailbox" else False,
+            "route": route.kind,
+            "sender": route.address,
+        }
+        documents = [
+            {"mail_id": mail.id, "res_model": mail.model, "res_id": mail.res_id, "subject": mail.subject}
+            | {"message_id": mail.message_id}
+            for mail in self
+        ]
+        return self.env["lokario.delivery"].sudo().create([document | values for document in documents])
+
+    # === SENDING === #
+
+    def send(self, auto_commit=False, raise_exception=False, post_send_callback=None):
+        """Business mail needs transactions of its own: unless the caller lets us commit, it leaves after his commit.
+
+        What he rolls back is never sent then, and nothing of his work is kept by sending. `raise_exception` can tell
+        of failures only where the mail leaves at once; the delivery tells of them in any case.
         """
-        self.ensure_one()
-        parts = self._prepare_outgoing_list(mail_server=route.kind != "mailbox" and route.carrier)
-        recipients = list(dict.fromkeys(address for part in parts for address in part["email_to"]))
-        copies = [address for part in parts for address in part["email_cc"]]
-        first = parts[0]
-        headers = {name: value for name, value in first["headers"].items() if name.lower() not in _FOREIGN_HEADERS}
-        message = self.env["ir.mail_server"]._build_email__(
-            email_from=self._business_name(route, route.address),
-            email_to=recipients,
-            email_cc=copies,
-            reply_to=self._business_reply_to(route),
-            subject=first["subject"],
-            body=first["body"],
-            body_alternative=first["body_alternative"],
-            attachments=first["attachments"],
-            message_id=self.message_id,
-            references=first["references"],
-            subtype="html",
-            subtype_alternative="plain",
-            headers=headers,
+        business = self.filtered(lambda mail: mail._is_business_mail())
+        if self - business:
+            super(MailMail, self - business).send(auto_commit, raise_exception, post_send_callback)
+        if not business or self.env["ir.mail_server"]._disable_send():
+            return True
+        if not auto_commit and is_real(self.env):
+            business._send_after_callers_commit()
+            return True
+        commit(self.env)  # the newest state
+        outgoing = business.exists().filtered(lambda mail: mail.state == "outgoing")
+        outbox = self.env["mailbox.outgoing"].sudo()
+        for route, mails in outgoing._by_route():
+            if route.kind == "mailbox":
+                outbox += mails._hand_to_outbox(route)
+            else:
+                mails._send_by_server(route, auto_commit, post_send_callback)
+        if outbox:
+            self.env["mailbox.dispatcher"]._run(outbox)
+        if post_send_callback:
+            post_send_callback(business.ids)
+        if raise_exception:
+            business._raise_failure()
+        return True
+
+    def _send_after_callers_commit(self):
+        """Leave once the mails are committed, on a connection of their own; the queue takes what a crash leaves."""
+        ids, registry, context = self.ids, self.env.registry, self.env.context
+
+        @self.env.cr.postcommit.add
+        def send():
+            with registry.cursor() as cr:
+                api.Environment(cr, SUPERUSER_ID, context)["mail.mail"].browse(ids).exists().send(auto_commit=True)
+
+    def _raise_failure(self):
+        failed = self.exists().filtered(lambda mail: mail.state == "exception")
+        if failed:
+            raise MailDeliveryException(self.env._("Unable to send the mail"), failed[0].failure_reason)
+
+    def _divide(self):
+        """Colleagues among the recipients of a business mail get a system mail of their own."""
+        notifications = self.env["mail.notification"].sudo()
+        for mail in self:
+            colleagues = mail.recipient_ids.filtered(lambda partner: not partner.partner_share)
+            if not colleagues:
+                continue
+            shared = ("mail_message_id", "body_html", "headers", "references", "auto_delete", "scheduled_date")
+            values = {name: mail._fields[name].convert_to_write(mail[name], mail) for name in shared}
+            mail.recipient_ids -= colleagues
+            part = mail.create({**values, "recipient_ids": [fields.Command.set(colleagues.ids)]})
+            part.is_notification = mail.is_notification
+            domain = [("mail_mail_id", "=", mail.id), ("res_partner_id", "in", colleagues.ids)]
+            notifications.search(domain).mail_mail_id = part
+            self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()
+
+    def _send_by_server(self, route, auto_commit, callback):
+        """Odoo's own sending, its outcome noted; what a dead worker had begun is shown to a person."""
+        with WorkerLocks(self.env, MAIL) as locks:
+            mails = self.browse(locks.take(self.ids))
+            deliveries = mails._deliveries()
+            begun = deliveries.filtered(lambda delivery: delivery.state == "sending")
+            begun._set_uncertain(self.env._("The sending was interrupted."))
+            begun.mail_id.write({"state": "exception", "failure_reason": self.env._("The sending was interrupted.")})
+            fresh = deliveries.filtered(lambda delivery: delivery.state == "queued")._still_due()
+            fresh.write({"route": route.kind, "integration_id": False, "sender": route.address})
+            fresh._set_sending()
+            fresh.mail_id._divide()
+            commit(self.env)
+            known = {delivery.mail_id.id: delivery for delivery in fresh}
+
+            def note(ids):
+                for mail_id in ids:
+                    if delivery := known.pop(mail_id, None):
+                        delivery._follow_server(self.browse(mail_id).exists())
+                if callback:
+                    callback(ids)
+
+            super(MailMail, mails & fresh.mail_id).send(auto_commit, False, note)
+            note(list(known))  # those whose server could not be reached
+            commit(self.env)
+
+    def _hand_to_outbox(self, route):
+        """Return the outgoing messages (mailbox.outgoing) of these mails that were not handed over before."""
+        outbox = self.env["mailbox.outgoing"].sudo()
+        for batch in split_every(BATCH, self.ids, self.browse):
+            outbox += run_step(self.env, lambda batch=batch: batch._queue(route))
+        return outbox
+
+    def _queue(self, route):
+        queued = (
+            self._deliveries()
+            .try_lock_for_update()
+            .filtered(lambda delivery: delivery.state == "queued" and not delivery.outgoing_id)
         )
-        envelope = email_split(", ".join(recipients + copies))
-        return tuple(envelope), message.as_bytes(policy=SMTP)
+        queued.write({"route": route.kind, "integration_id": route.carrier.id, "sender": route.address})
+        queued.mail_id._divide()
+        for delivery in queued.sorted("id"):
+            try:
+                delivery.mail_id._queue_parts(route, delivery)
+            except (UserError, ValueError, LookupError) as error:  # one bad mail never stops the rest
+                delivery._set_failed(str(error))
+                delivery.mail_id._follow_deliveries()
+        return queued.mail_id._deliveries().outgoing_id
 
-    def _business_reply_to(self, route):
-        """The door's own address; by the global server Odoo's catch-all where there is one, else the company's."""
-        domain = email_domain_extract(self.reply_to or "")
-        if (
-            route.kind == "global"
-            and domain
-            and self.env["mail.alias.domain"].sudo().search_count([("name", "=", domain)], limit=1)
-        ):
-            return self.reply_to
-        return self._business_name(route, route.reply_to or route.address)
+    def _queue_parts(self, route, delivery):
+        """Every contact gets a mail of his own, with a delivery of its own: nobody reads the others' addresses."""
+        for number, part in enumerate(self._parts()):
+            recipients = list(dict.fromkeys(email_split(", ".join((*part["email_to"], *part["email_cc"])))))
+            mine = self._create_deliveries(route) if number else delivery
+            mine.write({"partner_id": part["partner_id"] and part["partner_id"].id})
+            if recipients:
+                mine._queue(self._business_message(route, part), recipients)
+            else:
+                mine._set_failed(self.env._("There is no valid recipient address."))
+                self._follow_deliveries()
 
-    def _business_envelope(self, route):
-        """The mailbox; by the global server Odoo's address for bounces, where there is one."""
-        if route.kind != "global":
-            return route.address
-        return self.record_alias_domain_id.bounce_email or route.company.bounce_email or route.address
+    def _parts(self):
+        """Return what each of the mails is made of. Copies go along with the first one, which names its recipient."""
+        first, *others = self._prepare_outgoing_list()
+        if others and not first["email_to"]:
+            others[0]["email_cc"] = first["email_cc"]
+            return others
+        return [first, *others]
 
-    def _business_name(self, route, address):
-        """The writer's name before the address."""
+    def _business_message(self, route, part):
+        """Return the mail as bytes; nothing foreign is in its headers."""
         author = self.author_id
         name = author.name if author and not author.partner_share and author.user_ids else route.company.name
-        return formataddr((name, address))
+        sender = formataddr((name, route.address))
+        message = self.env["ir.mail_server"]._build_email__(
+            email_from=sender,
+            reply_to=sender,
+            headers={key: value for key, value in part["headers"].items() if key.lower() not in _FOREIGN_HEADERS},
+            subtype="html",
+            subtype_alternative="plain",
+            **{key: part[key] for key in _MESSAGE},
+        )
+        return message.as_bytes(policy=SMTP)
+
+    # === OUTCOME === #
+
+    def _follow_deliveries(self):
+        """Odoo's own view of these mails: the state, and what became of each notification."""
+        for mail, deliveries in self._deliveries().grouped("mail_id").items():
+            failed = deliveries.filtered(lambda each: each.state in PROBLEMS)
+            sent = deliveries.filtered(lambda each: each.state == "sent")
+            outcome = {"failure_type": failed and "mail_smtp", "failure_reason": failed[:1].cause}
+            reason = {"failure_reason": deliveries[:1].cause} if not failed and not sent else {}
+            state = _mail_state(set(deliveries.mapped("state")))
+            mail.write({"state": state, **outcome, **reason})
+            if failed or state == "sent":
+                mail._postprocess_sent_message(sent.partner_id, sent.mail_id.mapped("email_to"), **outcome)
 
 
-# "x-msg-to-add" names the other recipients
-_FOREIGN_HEADERS = frozenset(["return-path", "x-odoo-objects", "x-msg-to-add", "list-id", "sender"])
+def _mail_state(states):
+    if states & {"queued", "waiting", "sending"}:
+        return "outgoing"
+    if states & {"verifying", "uncertain", "failed"}:
+        return "exception"
+    return "sent" if states & {"sent", "bounced"} else "cancel"

@@ -107,13 +107,13 @@ class TestRoles(PeopleCase):
             values = {"model": move._name, "res_id": move.id, "subject": "Invoice", "body_html": "<p>Hi</p>"}
             mails |= mails.create({**values, "email_to": "compta@beta.test"})
         deliveries = mails._deliveries().sorted("id")
-        deliveries.write({"state": "failed", "cause": "Mended meanwhile", "attempts": 3})
+        deliveries.write({"state": "failed", "cause": "Mended meanwhile"})
         mails.write({"state": "exception"})
         collector = self.people["collector"][2]
         mine = self.env["lokario.delivery"].with_user(collector).browse(deliveries.ids)
         mine.browse().action_try_again()
         mine[0].action_try_again()
-        self.assertEqual((deliveries[0].state, deliveries[0].attempts, mails[0].state), ("queued", 0, "outgoing"))
+        self.assertEqual((deliveries[0].state, deliveries[0].cause, mails[0].state), ("queued", False, "outgoing"))
         mine.action_try_again()
         self.assertEqual(set(deliveries.mapped("state")), {"queued"})
         with self.sending():

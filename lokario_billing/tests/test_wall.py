@@ -52,7 +52,7 @@ class TestWall(BillingCase):
             .sudo()
             .search([("res_model", "=", "account.move"), ("res_id", "=", document.id)], limit=1)
         )
-        self.assertEqual(delivery.state, "retry")
+        self.assertEqual(delivery.state, "waiting")
         self.assertIn("cannot be reached", delivery.cause)
         self.assertGreater(delivery.next_try_at, fields.Datetime.now())
         self.assertEqual(delivery.mail_id.state, "outgoing")

@@ -70,9 +70,8 @@ class MailDoors(models.TransientModel):
 
 class MailDoor(models.TransientModel):
     _name = "lokario.mail.door"
-    _inherit = ["lokario.access.mixin"]
+    _inherit = ["lokario.business.document", "lokario.access.mixin"]  # a test mail goes the way of its kind
     _description = "Kind of mail and its way out"
-    _sends_business_mail = True  # the test mail of a business kind goes the way of business mail
 
     doors_id = fields.Many2one("lokario.mail.doors", required=True, ondelete="cascade")
     company_id = fields.Many2one(related="doors_id.company_id")
@@ -105,9 +104,7 @@ class MailDoor(models.TransientModel):
         return door, route.address, self._held(route)
 
     def _held(self, route):
-        if route.kind != "mailbox" or not route.carrier._is_sending_held():
-            return ""
-        return route.carrier._sending_problem()
+        return route.carrier._sending_problem() if route.kind == "mailbox" else ""
 
     def action_test(self):
         """Send a test mail to oneself by this door."""
@@ -148,5 +145,7 @@ class MailMail(models.Model):
 
     def _give_up_test(self):
         """A test says what happens now; it does not leave hours later."""
-        self._deliveries()._set_cancelled(self.failure_reason)
-        self.state = "cancel"
+        reason = self.failure_reason
+        self._deliveries().outgoing_id._withdraw()
+        self._deliveries()._set_cancelled(reason)
+        self.write({"state": "cancel", "failure_reason": reason})

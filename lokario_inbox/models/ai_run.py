@@ -1,11 +1,9 @@
 """One run over the questions to models: every company in a lane of its own."""
 
-from functools import partial
-
 from odoo.fields import Domain
 
+from odoo.addons.lokario_mailbox.tools.dispatcher import Worker
 from odoo.addons.lokario_mailbox.tools.lane_run import LaneRun
-from odoo.addons.lokario_mailbox.tools.lanes import Lane
 
 
 class AiRun(LaneRun):
@@ -24,7 +22,7 @@ class AiRun(LaneRun):
 
     def _lane(self, company, decisions):
         self._begun.update(decisions.ids)
-        return Lane(None, decisions.ids, self._prepare, partial(self._at_work.discard, company.id))
+        return Worker(None, decisions.ids, self._prepare, lambda _left: self._at_work.discard(company.id))
 
     def _prepare(self, decision_id):
         question = self._model.browse(decision_id)._prepare_question()

@@ -81,7 +81,7 @@ class InboxAiDecision(models.Model):
     def _left_by_itself(self, which, since=None):
         """Count the company's other automatic answers: on their way, or sent, since a moment."""
         sent = Domain("state", "=", "sent") & (Domain("sent_at", ">=", since) if since else Domain.TRUE)
-        on_its_way = Domain("state", "in", ("scheduled", "sending", "unsettled", "uncertain"))
+        on_its_way = Domain("state", "in", ("scheduled", "sending", "verifying", "uncertain"))
         automatic = Domain("is_automatic", "=", True) & Domain("company_id", "=", self.company_id.id)
         others = automatic & Domain("id", "!=", self.outgoing_id.id)
         return self.env["inbox.outgoing"].sudo().search_count(others & which & (sent | on_its_way))

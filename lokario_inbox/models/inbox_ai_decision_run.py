@@ -221,5 +221,5 @@ class InboxAiDecision(models.Model):
         now = fields.Datetime.now()
         start = self.company_id._ai_opening().next_open(now)
         moment = max(start, now + timedelta(seconds=outgoing._undo_seconds()))
-        outgoing._set_scheduled(moment, **outgoing._finished(now))
+        outgoing._queue(moment)
         return self._set_done("queued")

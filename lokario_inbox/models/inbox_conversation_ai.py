@@ -33,7 +33,7 @@ class InboxConversation(models.Model):
             lambda item: (
                 item.parent_id == message
                 and (
-                    item.state in ("scheduled", "sending", "unsettled", "sent")
+                    item.state in ("scheduled", "sending", "verifying", "sent")
                     or (item.state == "draft" and not item.is_automatic)
                 )
             )

@@ -53,7 +53,7 @@ class InboxConversation(models.Model):
         answered = others.filtered(
             lambda item: (
                 draft
-                and item.state in ("scheduled", "sending", "unsettled", "sent")
+                and item.state in ("scheduled", "sending", "verifying", "sent")
                 and (item.written_at or item.create_date) >= draft.create_date
             )
         )

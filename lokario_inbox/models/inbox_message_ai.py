@@ -49,7 +49,7 @@ class InboxMessage(models.Model):
             )
             if answer:
                 draft.decision_ids._set_judged("elsewhere")
-                draft._set_cancelled("answered")
+                draft._cancel("answered")
 
     def _ask_ai(self, purpose, requester=None):
         """Put a question about each mail into the queue; asking twice asks once. requester: the person who wants it."""

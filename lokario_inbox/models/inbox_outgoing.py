@@ -1,4 +1,4 @@
-"""What people write before it is a mail: its recipients, its text, what it quotes, and the bytes made of them."""
+"""What people write: its recipients, its text, what it quotes, and the bytes made of them for the outbox."""
 
 import base64
 import mimetypes
@@ -11,8 +11,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import email_normalize, html2plaintext, html_sanitize, is_html_empty
 
-from odoo.addons.lokario_mailbox.exceptions import UnfitMail
-from odoo.addons.lokario_mailbox.tools.steps import run_step
+from odoo.addons.lokario_mailbox.models.mailbox_outgoing import CAUSES, RETRACTABLE
+from odoo.addons.lokario_mailbox.tools.dispatcher import SendCancelled
 
 from ..tools import mime_builder
 from ..tools.loop_guard import answer_headers
@@ -28,28 +28,105 @@ MAX_HISTORY = 200_000  # characters of quoted history
 ADDRESSED = {"email_to", "email_cc", "email_bcc", "integration_id", "parent_id"}
 CONTENT = ADDRESSED | {"subject", "body_html", "attachment_ids", "wanted_at"}
 
+STATES = [
+    ("draft", "Draft"),
+    ("scheduled", "Waiting"),
+    ("sending", "Being sent"),
+    ("verifying", "Being verified"),
+    ("sent", "Sent"),
+    ("failed", "Not sent"),
+    ("uncertain", "Uncertain"),
+    ("cancelled", "Cancelled"),
+]
+STATE_OF = {  # the draft's state, by that of its mail in the outbox
+    "queued": "scheduled",
+    "waiting": "scheduled",
+    "sending": "sending",
+    "verifying": "verifying",
+    "sent": "sent",
+    "bounced": "sent",
+    "failed": "failed",
+    "uncertain": "uncertain",
+    "cancelled": "cancelled",
+}
+
 
 class InboxOutgoing(models.Model):
-    _inherit = "inbox.outgoing"
+    """What somebody writes in a mailbox. Once it is to be sent, its built mail is in the outbox (`mail_id`)."""
 
+    _name = "inbox.outgoing"
+    _inherit = ["lokario.access.mixin", "mailbox.outgoing.source"]
+    _description = "Draft"
+    _order = "id desc"
+    _rec_name = "subject"
+    _machine_writes_as_sudo = True
+
+    integration_id = fields.Many2one(
+        "inbox.integration",
+        string="Mailbox",
+        required=True,
+        index=True,
+        ondelete="cascade",
+        default=lambda self: self._default_integration(),
+    )
+    company_id = fields.Many2one(related="integration_id.company_id", store=True, index=True)
+    owner_id = fields.Many2one(related="integration_id.owner_id", store=True, index=True)
     conversation_id = fields.Many2one("inbox.conversation", index=True, ondelete="set null")
     parent_id = fields.Many2one("inbox.message", string="Answers", index="btree_not_null", ondelete="set null")
+    author_id = fields.Many2one("res.users", required=True, index=True, default=lambda self: self.env.user)
     kind = fields.Selection(KINDS, required=True, default="new")
+    is_automatic = fields.Boolean(readonly=True, copy=False, help="No person looked at it before it left.")
 
+    email_to = fields.Text("To")
+    email_cc = fields.Text("Cc")
+    email_bcc = fields.Text("Bcc")
+    subject = fields.Char()
     body_html = fields.Html("Text", sanitize_style=True)
     attachment_ids = fields.Many2many("ir.attachment", string="Attachments")
     with_signature = fields.Boolean("Signature", default=True)
     wanted_at = fields.Datetime("Send on", copy=False, help="Left empty: right after the undo window.")
     with_history = fields.Boolean("Quoted history", default=True)
-    cause = fields.Selection(
-        selection_add=[("answered", "The customer answered first")], ondelete={"answered": "set null"}
+
+    mail_id = fields.Many2one(
+        "mailbox.outgoing", "In the outbox", index="btree_not_null", readonly=True, copy=False, ondelete="set null"
     )
+    discarded_because = fields.Selection(CAUSES, readonly=True, copy=False)
+    state = fields.Selection(STATES, compute="_compute_state", store=True, index=True, default="draft")
+    cause = fields.Selection(CAUSES, compute="_compute_state", store=True)
+    message_id_header = fields.Char("Message-ID", readonly=True, copy=False, index=True)
+    is_scheduled = fields.Boolean(readonly=True, copy=False, help="A person chose the moment.")
     written_at = fields.Datetime(readonly=True, copy=False, help="When its author was done with it.")
     seen_message_id = fields.Integer(readonly=True, copy=False, help="Newest received mail its author could know.")
     cancel_on_answer = fields.Boolean(
         "Cancel when answered", default=True, help="A scheduled mail is cancelled when the customer writes first."
     )
+    send_at = fields.Datetime(related="mail_id.send_at")
+    attempts = fields.Integer(related="mail_id.attempts")
+    handed_over_at = fields.Datetime(related="mail_id.handed_over_at")
+    sent_at = fields.Datetime(related="mail_id.sent_at")
+    answer = fields.Char(related="mail_id.answer")
+    evidence = fields.Selection(related="mail_id.evidence")
     edit_ping_at = fields.Datetime(readonly=True, copy=False, help="Its author was last seen writing.")
+
+    _message_uniq = models.Constraint("UNIQUE(message_id_header)", "A Message-ID names one mail.")
+
+    def _default_integration(self):
+        """The company's primary mailbox, else one the user may use."""
+        mailboxes = self.env["inbox.integration"].search([("company_id", "parent_of", self.env.company.id)])
+        return (mailboxes.filtered("is_primary") or mailboxes)[:1]
+
+    @api.depends("mail_id.state", "mail_id.cause", "discarded_because")
+    def _compute_state(self):
+        for outgoing in self:
+            mail = outgoing.sudo().mail_id
+            on_its_way = STATE_OF.get(mail.state, "draft")
+            outgoing.state = "cancelled" if outgoing.discarded_because else on_its_way
+            outgoing.cause = outgoing.discarded_because or mail.cause
+
+    @api.depends_context("uid")
+    def _compute_display_name(self):
+        super()._compute_display_name()
+        self._hide_unreadable_names()
 
     # === CHECKS === #
 
@@ -81,6 +158,11 @@ class InboxOutgoing(models.Model):
             if not outgoing.integration_id.active:
                 raise UserError(self.env._("The mailbox is archived: nothing can be sent from it."))
 
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_on_its_way(self):
+        if self.filtered(lambda outgoing: outgoing.state not in ("draft", "cancelled", "failed")):
+            raise UserError(self.env._("A mail that left, or may have left, cannot be deleted."))
+
     @api.autovacuum
     def _gc_untouched_drafts(self):
         """Drafts that somebody opened and never wrote in."""
@@ -111,8 +193,7 @@ class InboxOutgoing(models.Model):
                 outgoing.action_schedule(outgoing.wanted_at)
                 continue
             outgoing._check_ready()
-            soon = now + timedelta(seconds=outgoing._undo_seconds())
-            outgoing.sudo()._set_scheduled(soon, **outgoing._finished(now))
+            outgoing.sudo()._queue(now + timedelta(seconds=outgoing._undo_seconds()))
 
     def action_schedule(self, send_at):
         """Send at a moment (UTC), unless the customer answers first."""
@@ -122,23 +203,44 @@ class InboxOutgoing(models.Model):
         moment = fields.Datetime.to_datetime(send_at)
         if not moment or moment <= fields.Datetime.now():
             raise UserError(self.env._("Choose a moment in the future."))
-        self.sudo()._set_scheduled(moment, **self._finished(fields.Datetime.now()), is_scheduled=True)
-
-    def _finished(self, now):
-        """What is known of the conversation when the author is done with the mail."""
-        return {"written_at": now, "seen_message_id": self._last_received_id() if self.conversation_id else 0}
+        self.sudo()._queue(moment, is_scheduled=True)
 
     def action_undo(self):
         """Take the mail back while it has not begun to leave."""
-        self._held_back("scheduled")._set_draft()
+        self._taken_back("scheduled")._set_draft()
 
     def action_edit(self):
         """Make a mail that did not leave a draft again, such as to correct an address."""
-        self._held_back("failed", "cancelled")._set_draft()
+        self._taken_back("failed", "cancelled")._set_draft()
+
+    def action_cancel(self):
+        """Throw the mail away while it has not begun to leave."""
+        self._taken_back("draft", "scheduled", "failed", "cancelled")._set_discarded("person")
+
+    def _taken_back(self, *states):
+        """Return these drafts, sudoed, once it is certain that no sender has their mails."""
+        self.check_access("write")
+        drafts_sudo = self.sudo()
+        if drafts_sudo.filtered(lambda draft: draft.state not in states):
+            raise UserError(self.env._("Too late: the mail is already on its way."))
+        drafts_sudo.mail_id.filtered(lambda mail: mail.state in RETRACTABLE)._withdraw()
+        return drafts_sudo
 
     def action_retry(self):
+        """Try again what was not sent."""
+        self.check_access("write")
         self._check_ready()
-        return super().action_retry()
+        self.sudo().mail_id.action_retry()
+
+    def action_confirm_sent(self):
+        """A person knows that an uncertain mail arrived."""
+        self.check_access("write")
+        self.sudo().mail_id.action_confirm_sent()
+
+    def action_confirm_not_sent(self):
+        """A person knows that an uncertain mail did not arrive: it becomes a mail that was not sent."""
+        self.check_access("write")
+        self.sudo().mail_id.action_confirm_not_sent()
 
     def action_ping(self):
         """The author is writing: others are warned."""
@@ -148,7 +250,7 @@ class InboxOutgoing(models.Model):
     def _is_shown_in_reader(self):
         """Thrown away is gone; a scheduled mail that the customer's answer stopped is still there for its author."""
         if self.state == "cancelled":
-            return self.is_scheduled and self.cause == "answered"
+            return self.is_scheduled and self.cause == "answered" and not self.discarded_because
         return self.state != "draft" or self.author_id == self.env.user or self.is_automatic
 
     def _shown_reason(self):
@@ -159,54 +261,67 @@ class InboxOutgoing(models.Model):
             return {"why": waits, "detail": self.integration_id.sending_hold_text or ""}
         if self.state == "scheduled" and self.attempts and answer:
             why = self.env._("The server did not take it yet: another try follows by itself.")
-        elif self.state == "unsettled":
+        elif self.state == "verifying":
             why = self.env._("The sending was interrupted: the mailbox is asked whether the mail left.")
-        elif self.state == "failed" and self.attempts:
-            why = dict(self._fields["cause"]._description_selection(self.env)).get(self.cause, "")
-        else:  # our own words
-            return {"why": answer if self.state in ("failed", "cancelled") else "", "detail": ""}
+        elif self.state in ("failed", "cancelled"):
+            why = self.sudo().mail_id._cause_in_words()
+        else:
+            return {"why": "", "detail": ""}
         return {"why": why, "detail": answer}
 
-    def _undo_seconds(self):
-        return max(0, self.company_id[:1].sudo().inbox_undo_seconds)
+    # === THE OUTBOX === #
 
-    # === ON ITS WAY === #
+    def _queue(self, send_at, **values):
+        """Hand the built mails over, to leave at a moment."""
+        now = fields.Datetime.now()
+        for draft in self:
+            seen = draft._last_received_id() if draft.conversation_id else 0
+            draft.write({"written_at": now, "seen_message_id": seen, **values})
+            draft.mail_id = draft.mail_id.create(draft._prepare_mail(send_at))
+        self._announce()
 
-    def _state_changed(self):
-        super()._state_changed()
-        self.filtered("conversation_id").conversation_id._announce_change()
+    def _prepare_mail(self, send_at):
+        raw, recipients = self._build(send_at)
+        return {
+            "integration_id": self.integration_id.id,
+            "source_model": self._name,
+            "source_id": self.id,
+            "subject": self.subject,
+            "message_id_header": self.message_id_header,
+            "recipients": "\n".join(recipients),
+            "raw": base64.b64encode(raw),
+            "send_at": send_at,
+            "is_conditional": self.is_automatic or (self.is_scheduled and self.cancel_on_answer),
+            "is_divisible": not self.company_id.outgoing_all_or_none,
+        }
 
-    def _set_cancelled(self, cause):
-        super()._set_cancelled(cause)
-        if cause == "answered":
-            self._tell_author_of_answer()
+    def _set_draft(self):
+        """To be changed and built anew: nobody got what was built before."""
+        self.write({"mail_id": False, "discarded_because": False, "is_scheduled": False})
+        self._announce()
 
-    def _tell_author_of_answer(self):
-        """A mail that a person scheduled does not vanish in silence."""
-        for outgoing in self.filtered("is_scheduled"):
-            outgoing.answer = self.env._("The customer wrote before it left.")
-            outgoing._notify_author(self.env._("A scheduled mail was not sent"))
+    def _set_discarded(self, cause):
+        self.write({"discarded_because": cause})
+        self._announce()
 
-    def _after_sent(self):
-        super()._after_sent()
-        if self.conversation_id.state == "new":
-            self.conversation_id.state = "in_progress"
+    def _announce(self):
+        self.conversation_id._announce_change()
 
-    def _notification_record(self):
-        return self.conversation_id or super()._notification_record()
-
-    @api.model
-    def _cancel_overtaken(self):
-        """What a person scheduled is cancelled as soon as the customer writes, not only when it would leave."""
-        super()._cancel_overtaken()
-        domain = [("state", "=", "scheduled"), ("is_scheduled", "=", True), ("cancel_on_answer", "=", True)]
-        for mail in self.search(domain).filtered(lambda mail: mail._was_answered()):
-            run_step(self.env, partial(mail._cancel_if_held, "answered"))
+    def _outgoing_may_leave(self, mails):
+        reasons = super()._outgoing_may_leave(mails)
+        drafts = {draft.mail_id.id: draft for draft in self}
+        for mail in mails:
+            draft = drafts.get(mail.id)
+            reason = draft._reason_to_stay() if draft else SendCancelled("person")
+            if reason:
+                reasons[mail.id] = reason
+        return reasons
 
     def _reason_to_stay(self):
-        if cause := super()._reason_to_stay():
-            return cause
-        return "answered" if self.is_scheduled and self.cancel_on_answer and self._was_answered() else False
+        """Return the SendCancelled of a mail that must not leave (now), None when it may."""
+        if self.is_scheduled and self.cancel_on_answer and self._was_answered():
+            return SendCancelled("answered")
+        return None
 
     def _was_answered(self):
         """Whether the customer wrote in the conversation after this mail was finished."""
@@ -218,6 +333,64 @@ class InboxOutgoing(models.Model):
         """Return the id of the newest mail that came in, 0 without one. Ids grow with storing, dates may not."""
         domain = [("conversation_id", "=", self.conversation_id.id), ("direction", "=", "in")]
         return self.env["inbox.message"].sudo().search(domain, order="id desc", limit=1).id or 0
+
+    @api.model
+    def _cancel_answered(self, conversations):
+        """What a person scheduled is cancelled as soon as the customer writes, not only when it would leave."""
+        domain = [("conversation_id", "in", conversations.ids), ("state", "=", "scheduled")]
+        scheduled = self.search([*domain, ("is_scheduled", "=", True), ("cancel_on_answer", "=", True)])
+        scheduled.filtered(lambda mail: mail._was_answered())._cancel("answered")
+
+    def _cancel(self, cause):
+        """Nothing of these is to leave any more; what a sender has is stopped right before it leaves."""
+        self.filtered(lambda draft: not draft.mail_id)._set_discarded(cause)
+        mails = self.mail_id.try_lock_for_update().filtered(lambda mail: mail.state in ("queued", "waiting"))
+        mails._set_cancelled(cause)
+        mails._notify_sources()
+
+    def _outgoing_changed(self, mails):
+        """Tell people what became of their mails."""
+        drafts = {draft.mail_id.id: draft for draft in self}
+        for mail in mails.filtered(lambda mail: mail.id in drafts):
+            drafts[mail.id]._notify_outcome(mail)
+        self._announce()
+
+    def _notify_outcome(self, mail):
+        if mail.state == "sent":
+            self._after_sent()
+        elif mail.state == "failed":
+            self._notify_author(self.env._("A mail was not sent"), mail.answer)
+        elif mail.state == "uncertain":
+            self._notify_author(self.env._("It is uncertain whether a mail was sent"), mail.answer)
+        elif mail.state == "bounced":
+            self._notify_author(self.env._("A mail was returned"), mail.answer)
+        elif mail.state == "cancelled" and mail.cause == "answered" and self.is_scheduled:
+            reason = self.env._("The customer wrote before it left.")
+            self._notify_author(self.env._("A scheduled mail was not sent"), reason)
+        if refused := mail._refused_recipients():
+            words = "; ".join(f"{address}: {answer}" for address, answer in refused.items())
+            self._notify_author(self.env._("A mail did not reach everybody"), words)
+
+    def _after_sent(self):
+        """Hook: the mail left for certain; ``self`` is one sudoed record."""
+        if self.conversation_id.state == "new":
+            self.conversation_id.state = "in_progress"
+
+    def _notify_author(self, subject, answer):
+        target = self.conversation_id or self.integration_id
+        target.message_notify(
+            partner_ids=self.author_id.partner_id.ids,
+            subject=subject,
+            body=self.env._(
+                "“%(subject)s” to %(recipients)s: %(answer)s",
+                subject=self.subject or "",
+                recipients=self.email_to or "",
+                answer=answer or "",
+            ),
+        )
+
+    def _undo_seconds(self):
+        return max(0, self.company_id[:1].sudo().inbox_undo_seconds)
 
     # === A FRESH DRAFT === #
 
@@ -259,16 +432,15 @@ class InboxOutgoing(models.Model):
 
     # === THE BYTES === #
 
-    def _fix_bytes(self):
-        """Give the mail its Message-ID and its bytes, once: every later attempt sends exactly these."""
+    def _build(self, date):
+        """Return the mail as it leaves and its envelope recipients; every attempt sends exactly these bytes."""
         self._ensure_message_id()
-        addresses = [address for __, address in self._addresses("email_to", "email_cc", "email_bcc")]
+        recipients = self._addresses("email_to", "email_cc", "email_bcc")
         try:
-            raw = mime_builder.build(self._compose())
-            recipients = dict.fromkeys(map(self._ascii_address, addresses))
+            envelope = dict.fromkeys(self._ascii_address(address) for __, address in recipients)
+            return mime_builder.build(self._compose(date)), tuple(envelope)
         except mime_builder.BadAddress as err:
-            raise UnfitMail("address", str(err)) from err
-        self.write({"raw": base64.b64encode(raw), "raw_recipients": "\n".join(recipients)})
+            raise UserError(self.env._("“%(address)s” is not an e-mail address.", address=err)) from err
 
     def _ensure_message_id(self):
         self.ensure_one()
@@ -280,7 +452,7 @@ class InboxOutgoing(models.Model):
     def _draft_bytes(self):
         """Return the mail as it stands, for the Drafts folder; what is sent is fixed later."""
         self._ensure_message_id()
-        return mime_builder.build(self._compose())
+        return mime_builder.build(self._compose(fields.Datetime.now()))
 
     def _ascii_address(self, address):
         local, __, domain = address.strip().rpartition("@")
@@ -300,11 +472,10 @@ class InboxOutgoing(models.Model):
                 }
             )
 
-    def _compose(self):
-        """Return the OutgoingMail of this record."""
+    def _compose(self, moment):
+        """Return the OutgoingMail of this record, dated the moment at which it is to leave."""
         html, pictures = self._html_with_pictures()
         parent = self.parent_id if self.kind != "new" else self.env["inbox.message"]
-        moment = fields.Datetime.now()
         answering = parent if self.kind != "forward" else self.env["inbox.message"]
         parent_ids = tuple((answering.references or "").split())
         return mime_builder.OutgoingMail(

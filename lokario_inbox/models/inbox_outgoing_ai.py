@@ -3,6 +3,8 @@ import difflib
 from odoo import fields, models
 from odoo.tools import html2plaintext
 
+from odoo.addons.lokario_mailbox.tools.dispatcher import SendCancelled
+
 
 class InboxOutgoing(models.Model):
     """Drafts that AI wrote: judged by what people do with them, stopped at the last moment when they go alone."""
@@ -59,37 +61,38 @@ class InboxOutgoing(models.Model):
     # === THE LAST MOMENT === #
 
     def _reason_to_stay(self):
-        """What goes alone is asked again right before it leaves, with fresh eyes."""
-        if cause := super()._reason_to_stay():
-            return cause
+        """What leaves automatically is asked again right before it leaves, with fresh eyes."""
+        if reason := super()._reason_to_stay():
+            return reason
         if not self.is_automatic:
-            return False
+            return None
         self.env.invalidate_all()
+        now = fields.Datetime.now()
         decision = self.decision_ids[:1]
         policy = self.env["inbox.ai.policy"]._for(self.conversation_id)
-        if self.company_id.inbox_ai_stopped or not decision or policy.mode != "auto":
-            return "not_allowed"
-        if self._was_answered() or self.conversation_id._is_answered_since(self.parent_id, but=self):
-            return "answered"
-        if decision._limit_reached():
-            return "not_allowed"
-        return False
-
-    def _later_moment(self):
-        """An answer that was held up does not leave by itself in the quiet hours."""
-        if not self.is_automatic:
-            return super()._later_moment()
-        now = fields.Datetime.now()
         opening = self.company_id._ai_opening().next_open(now)
-        return opening if opening > now else None
+        if self.company_id.inbox_ai_stopped or not decision or policy.mode != "auto":
+            return SendCancelled("not_allowed")
+        if self._was_answered() or self.conversation_id._is_answered_since(self.parent_id, but=self):
+            return SendCancelled("answered")
+        if decision._limit_reached():
+            return SendCancelled("not_allowed")
+        return SendCancelled("later", until=opening) if opening > now else None
 
-    def _set_cancelled(self, cause):
-        result = super()._set_cancelled(cause)
+    def _set_discarded(self, cause):
+        super()._set_discarded(cause)
+        self._close_decisions(cause)
+
+    def _notify_outcome(self, mail):
+        super()._notify_outcome(mail)
+        if mail.state == "cancelled":
+            self._close_decisions(mail.cause)
+
+    def _close_decisions(self, cause):
         outcome = {"answered": "elsewhere"}.get(cause, "drafted")
         for outgoing in self.filtered("is_automatic"):
             outgoing.decision_ids.filtered(lambda item: item.outcome == "queued").write({"outcome": outcome})
             outgoing._queue_draft_removal()
-        return result
 
     def _after_sent(self):
         super()._after_sent()

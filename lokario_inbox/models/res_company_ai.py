@@ -103,7 +103,7 @@ class ResCompany(models.Model):
             .sudo()
             .search([("company_id", "in", self.ids), ("is_automatic", "=", True), ("state", "=", "scheduled")])
         )
-        waiting_sudo.try_lock_for_update()._set_cancelled("not_allowed")
+        waiting_sudo._cancel("not_allowed")
 
     def action_inbox_ai_resume(self):
         self._check_ai_manager()

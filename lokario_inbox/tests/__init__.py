@@ -8,7 +8,7 @@ from . import test_outgoing_tools
 from . import test_sync
 from . import test_gmail
 from . import test_outgoing
-from . import test_outgoing_lanes
+from . import test_outgoing_workers
 from . import test_outgoing_oauth
 from odoo.addons.lokario_mailbox.tests import test_integration
 from . import test_ai

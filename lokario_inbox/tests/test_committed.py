@@ -9,10 +9,10 @@ from psycopg2.errors import SerializationFailure
 
 from lokario_testing.environments.mail import MailEnvironment
 from odoo.addons.lokario_base.tests.committed import CommittedCase
-from odoo.addons.lokario_mailbox.models import inbox_outgoing
+from odoo.addons.lokario_mailbox.models import mailbox_dispatcher
 from odoo.addons.lokario_mailbox.tests.mailbox_common import PASSWORD, Postman, make_mail
 from odoo.addons.lokario_mailbox.tools import worker_locks
-from odoo.addons.lokario_mailbox.tools.lanes import Withheld
+from odoo.addons.lokario_mailbox.tools.smtp_client import Accepted
 
 AGENT = "lokario_inbox.group_lokario_inbox_user"
 
@@ -170,38 +170,52 @@ class TestOutboxRaces(InboxCommittedCase):
             )
         for mail in self.mails:
             mail.action_send()
-        self.mails.write({"send_at": "2020-01-01 00:00:00"})
+        self.mails.mail_id.write({"send_at": "2020-01-01 00:00:00"})
         self.cr.commit()
+
+    def run_of(self, env):
+        """A run of the dispatcher on a connection of its own, with both mails ready to leave."""
+        run = mailbox_dispatcher._Run(env, self.mails.mail_id)
+        run._step(self.mails.mail_id.ids, run._claim)
+        return run
 
     def test_an_awakened_worker_hands_nothing_over(self):
         """Its sessions ended while it was paused; the successor has taken the mail up again."""
-        mail = self.mails[0]
-        old = self.connect()["inbox.outgoing"].browse(mail.id)
-        self.assertTrue(old._prepare_piece())
-        attempts = {mail.id: old.attempts}
-        successor = self.connect()["inbox.outgoing"].browse(mail.id)
-        self.assertTrue(successor._prepare_piece())
-        with self.assertRaises(Withheld) as caught:
-            old._hand_over(attempts, mail.id)
-        self.assertEqual(caught.exception.cause, inbox_outgoing.TAKEN_OVER)
-        old._record(mail.id, caught.exception)
-        successor._hand_over({mail.id: successor.attempts}, mail.id)
+        mail = self.mails[0].mail_id
+        old, successor = self.run_of(self.connect()), self.run_of(self.connect())
+        self.assertTrue(old.ready[mail.id] and successor.ready[mail.id])
+        refused = old.permit([mail.id])
+        self.assertEqual(refused[mail.id].cause, mailbox_dispatcher.TAKEN_OVER)
+        old.record(refused)
+        old.record({mail.id: Accepted("250 of long ago")})
+        self.assertFalse(successor.permit([mail.id]))
         self.cr.commit()
         self.env.invalidate_all()
-        self.assertEqual(mail.state, "sending")
+        self.assertEqual((mail.state, self.mails[0].state), ("sending", "sending"))
         self.assertTrue(mail.handed_over_at)
 
+    def test_two_hosts_send_for_different_mailboxes_at_the_same_time(self):
+        """No lock but that of each mailbox: while one host has the first, another one takes the second."""
+        first, second = (mailbox_dispatcher._Run(self.connect(), self.mails.mail_id) for _host in range(2))
+        box = self.mails[0].integration_id
+        self.assertTrue(first._lock(box.with_env(first.env)))
+        begun = {worker.keys[0] for worker in second.further(0)}
+        self.assertEqual(begun, {self.mails[1].mail_id.id})
+        first.end()
+        self.assertEqual({worker.keys[0] for worker in second.further(1)}, {self.mails[0].mail_id.id})
+        second.end()
+
     def test_a_lost_race_before_sending_delays_nothing(self):
-        claim = type(self.mails)._claim
-        lost = set()
+        claim = mailbox_dispatcher._Run._claim
+        lost = []
 
-        def losing(mail):
-            if mail.id not in lost:
-                lost.add(mail.id)
+        def losing(run, ids):
+            if not lost:
+                lost.append(ids)
                 raise SerializationFailure("as if somebody else had written")
-            return claim(mail)
+            return claim(run, ids)
 
-        with patch.object(type(self.mails), "_claim", losing), self.assertNoLogs("odoo.addons.lokario_inbox", "ERROR"):
-            for mail in self.mails:
-                self.assertTrue(self.connect()["inbox.outgoing"].browse(mail.id)._prepare_piece())
-        self.assertEqual(lost, set(self.mails.ids))
+        with patch.object(mailbox_dispatcher._Run, "_claim", losing), self.assertNoLogs("odoo.addons", "ERROR"):
+            run = self.run_of(self.connect())
+        self.assertEqual(set(run.ready), set(self.mails.mail_id.ids))
+        self.assertTrue(all(run.ready.values()))

@@ -54,7 +54,7 @@ class TestOutgoing(OutgoingCase):
     def test_a_mail_in_a_senders_hands_is_no_longer_cancelled(self):
         mail = self.draft()
         mail.action_send()
-        mail.sudo()._claim()
+        mail.sudo().mail_id._set_sending("a worker")
         for button in (mail.action_cancel, mail.action_undo):
             with self.assertRaises(UserError):
                 button()
@@ -78,8 +78,7 @@ class TestOutgoing(OutgoingCase):
                 "direction": "in",
                 "from_address": CUSTOMER,
             }
-        )
-        self.run_cron(self.cron_send)
+        )._after_store()
         self.assertEqual([mail.state for mail in mails], ["cancelled", "scheduled"], "at once, hours before its time")
         self.assertEqual(conversation.get_outgoing()[0]["state"], "cancelled", "it does not vanish in silence")
         note = self.env["mail.message"].search([("model", "=", "inbox.conversation"), ("res_id", "=", conversation.id)])
@@ -116,12 +115,12 @@ class TestOutgoing(OutgoingCase):
         with self.assertRaises(UserError):
             late.action_send()
 
-    def test_what_the_customer_writes_wakes_the_sender(self):
+    def test_what_the_customer_writes_cancels_immediately(self):
         conversation = self.env["inbox.conversation"].create(
             {"integration_id": self.integration.id, "subject": "Devis"}
         )
-        self.draft(conversation_id=conversation.id).action_schedule(fields.Datetime.add(fields.Datetime.now(), hours=2))
-        triggers = self.env["ir.cron.trigger"].search([("cron_id", "=", self.cron_send.id)])
+        mail = self.draft(conversation_id=conversation.id)
+        mail.action_schedule(fields.Datetime.add(fields.Datetime.now(), hours=2))
         message = self.env["inbox.message"].create(
             {
                 "company_id": self.integration.company_id.id,
@@ -133,8 +132,7 @@ class TestOutgoing(OutgoingCase):
             }
         )
         message._after_store()
-        fresh = self.env["ir.cron.trigger"].search([("cron_id", "=", self.cron_send.id)]) - triggers
-        self.assertLessEqual(fresh.call_at, fields.Datetime.now())
+        self.assertEqual((mail.state, mail.cause), ("cancelled", "answered"), "before anybody sends")
 
     def test_a_mail_that_is_taken_back_leaves_as_it_was_changed(self):
         """An attempt fixes the bytes; taking the mail back after it frees them again."""
@@ -171,7 +169,7 @@ class TestOutgoing(OutgoingCase):
             mail.action_send()
             self.faults.append(fault)
             self.run_cron(self.cron_send, seconds=11)
-            self.assertEqual(mail.state, "unsettled")
+            self.assertEqual(mail.state, "verifying")
             self.await_copy(mail)
             self.run_cron(self.cron_send, seconds=60)
             self.assertEqual((mail.state, mail.evidence), ("sent", "mailbox"))
@@ -185,7 +183,7 @@ class TestOutgoing(OutgoingCase):
         self.run_cron(self.cron_send, seconds=11)
         self.run_cron(self.cron_send, seconds=60)
         self.assertEqual(
-            (mail.state, self.received()), ("unsettled", []), "absence is no proof before the grace is over"
+            (mail.state, self.received()), ("verifying", []), "absence is no proof before the grace is over"
         )
         self.run_cron(self.cron_send, seconds=400)
         self.run_cron(self.cron_send, seconds=800)
@@ -213,7 +211,7 @@ class TestOutgoing(OutgoingCase):
         self.run_cron(self.cron_send, seconds=11)
         self.integration.write({"imap_port": 1, "email_password": PASSWORD})
         self.run_cron(self.cron_send, seconds=3600)
-        self.assertEqual(mail.state, "unsettled")
+        self.assertEqual(mail.state, "verifying")
         self.integration.write({"imap_port": self.environment.imap_port, "email_password": PASSWORD})
         self.run_cron(self.cron_send, seconds=7200)
         self.assertEqual((mail.state, len(self.received())), ("sent", 1))
@@ -237,7 +235,23 @@ class TestOutgoing(OutgoingCase):
         self.run_cron(self.cron_send, seconds=60)
         self.assertEqual([mail.state for mail in mails], ["sent", "sent"])
 
-    def test_a_refused_address_stops_the_mail_for_everybody(self):
+    def test_a_refused_address_keeps_the_mail_from_nobody_else(self):
+        self.sink.rejects["bad@client.example"] = "550 5.1.1 No such user"
+        self.addCleanup(self.sink.rejects.clear)
+        ann = new_test_user(self.env, "ann", groups="lokario_inbox.group_lokario_inbox_user")
+        mail = self.draft(email_cc="bad@client.example", author_id=ann.id)
+        mail.action_send()
+        self.run_cron(self.cron_send, seconds=11)
+        self.assertEqual((mail.state, self.received()), ("sent", [mail.message_id_header]))
+        outcomes = mail.mail_id.outcomes
+        self.assertIn("No such user", outcomes["bad@client.example"])
+        self.assertTrue(outcomes[CUSTOMER].startswith("250"))
+        note = self.env["mail.message"].search([("subject", "=", "A mail did not reach everybody")])
+        self.assertIn("bad@client.example", note.body)
+        self.assertEqual(note.notified_partner_ids, ann.partner_id)
+
+    def test_a_refused_address_stops_the_mail_for_everybody_where_the_company_chose_so(self):
+        self.integration.company_id.outgoing_all_or_none = True
         self.sink.rejects["bad@client.example"] = "550 5.1.1 No such user"
         self.addCleanup(self.sink.rejects.clear)
         mail = self.draft(email_cc="bad@client.example")
@@ -250,6 +264,37 @@ class TestOutgoing(OutgoingCase):
         mail.action_send()
         self.run_cron(self.cron_send, seconds=60)
         self.assertEqual((mail.state, mail.cause), ("sent", False), "corrected by its author")
+
+    def test_a_mail_that_comes_back_is_shown_as_returned(self):
+        ann = new_test_user(self.env, "ann", groups="lokario_inbox.group_lokario_inbox_user")
+        mails = [self.draft(author_id=ann.id, subject=subject) for subject in ("Devis", "Facture")]
+        for mail in mails:
+            mail.action_send()
+        self.run_cron(self.cron_send, seconds=11)
+        self.env["inbox.message"].create(
+            {
+                "company_id": self.integration.company_id.id,
+                "integration_id": self.integration.id,
+                "identity": "bounce",
+                "direction": "in",
+                "automatic_kind": "failure",
+                "returned_ref": mails[0].message_id_header,
+                "report_reason": "550 5.1.1 No such user",
+            }
+        )._after_store()
+        self.assertEqual([mail.mail_id.state for mail in mails], ["bounced", "sent"])
+        self.assertEqual(mails[0].answer, "550 5.1.1 No such user")
+        note = self.env["mail.message"].search([("subject", "=", "A mail was returned")])
+        self.assertEqual(note.notified_partner_ids, ann.partner_id)
+
+    def test_only_what_the_table_says_becomes_of_a_mail(self):
+        mail = self.draft()
+        mail.action_send()
+        self.run_cron(self.cron_send, seconds=11)
+        for become in (mail.mail_id._set_queued, lambda: mail.mail_id._set_cancelled("person"), mail.action_retry):
+            with self.assertRaises(UserError):
+                become()
+            self.assertEqual(mail.state, "sent")
 
     def test_what_cannot_be_sent_is_refused_in_words(self):
         for values in ({"email_to": ""}, {"email_to": "nobody"}, {"body_html": ""}):
@@ -275,19 +320,20 @@ class TestOutgoing(OutgoingCase):
             mine.unlink()
         self.assertTrue(mail)
 
-    @mute_logger("odoo.addons.lokario_mailbox.models.inbox_outgoing")
+    @mute_logger("odoo.addons.lokario_mailbox.models.mailbox_dispatcher")
     def test_one_broken_mail_does_not_stop_the_others(self):
         mails = [self.draft(), self.draft()]
         for mail in mails:
             mail.action_send()
-        original = type(mails[0])._letter
+        model = type(self.env["mailbox.outgoing"])
+        original = model._message
 
-        def broken(outgoing):
-            if outgoing == mails[0]:
+        def broken(outgoing, *arguments):
+            if outgoing == mails[0].mail_id:
                 raise ZeroDivisionError
-            return original(outgoing)
+            return original(outgoing, *arguments)
 
-        with patch.object(type(mails[0]), "_letter", broken):
+        with patch.object(model, "_message", broken):
             self.run_cron(self.cron_send, seconds=11)
         self.assertEqual(mails[1].state, "sent")
         self.run_cron(self.cron_send, seconds=60)

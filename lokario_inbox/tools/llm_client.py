@@ -28,7 +28,7 @@ class LlmError(Exception):
 class LlmUnavailable(LlmError):
     """Try again later: network, 429, 5xx, too slow. wait: seconds the server asked for, 0 when it said nothing."""
 
-    ends_lane = True  # the next question would wait as long for nothing
+    ends_worker = True  # the next question would wait as long for nothing
 
     def __init__(self, text: str, wait: int = 0):
         super().__init__(text)
@@ -192,14 +192,14 @@ def parse_object(text: str) -> dict:
 
 @dataclass(frozen=True)
 class Question:
-    """One question as a piece of a lane (`lanes.Lane`); brief: what the chat was made of."""
+    """One question as a task of a worker (`dispatcher.Worker`); brief: what the chat was made of."""
 
     key: int
     client: LlmClient
     chat: list[dict]
     brief: Brief
 
-    def carry(self, _lane, _desk):
+    def run(self, _worker, _dispatcher):
         """Return the Completion, or the LlmError."""
         try:
             return self.client.complete(self.chat)

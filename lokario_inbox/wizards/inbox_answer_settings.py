@@ -12,6 +12,7 @@ class InboxAnswerSettings(models.TransientModel):
 
     company_id = fields.Many2one("res.company", required=True, default=lambda self: self.env.company)
     inbox_undo_seconds = fields.Integer(related="company_id.inbox_undo_seconds", readonly=False)
+    outgoing_all_or_none = fields.Boolean(related="company_id.outgoing_all_or_none", readonly=False)
     inbox_ai_provider_id = fields.Many2one(
         related="company_id.inbox_ai_provider_id", readonly=False, domain="[('company_id', '=', company_id)]"
     )

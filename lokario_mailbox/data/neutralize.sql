@@ -3,5 +3,6 @@ UPDATE inbox_integrations
    SET state = 'paused', email_password = NULL, google_gmail_refresh_token = NULL,
        google_gmail_access_token = NULL, microsoft_outlook_refresh_token = NULL,
        microsoft_outlook_access_token = NULL;
-UPDATE inbox_outgoing SET state = 'cancelled', cause = 'person' WHERE state IN ('scheduled', 'sending', 'unsettled');
+UPDATE mailbox_outgoing SET state = 'cancelled', cause = 'person'
+ WHERE state IN ('queued', 'waiting', 'sending', 'verifying');
 UPDATE inbox_sent_copy SET state = 'failed', hidden_copy = FALSE WHERE state = 'pending' OR hidden_copy;

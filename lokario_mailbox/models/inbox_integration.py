@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import re
+from datetime import timedelta
 from functools import partial
 
 from markupsafe import Markup
@@ -37,6 +38,8 @@ GOOGLE_TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105  an addre
 PREFIXES = {"gmail": "google_gmail", "outlook": "microsoft_outlook"}
 SERVER_ENCRYPTION = {"ssl": "ssl_strict", "starttls": "starttls_strict", "none": "none"}
 FILING_PROVIDERS = ("smtp.gmail.com", "smtp.office365.com", "smtp-mail.outlook.com")
+DAY = timedelta(days=1)
+TRUST = timedelta(days=7)  # after this a learned limit of a provider is tried again
 
 
 def _directly(call, *arguments):
@@ -179,7 +182,10 @@ class InboxIntegration(models.Model):
         copy=False,
     )
     sending_hold_text = fields.Char(readonly=True, copy=False, help="What the server said.")
-    outgoing_ids = fields.One2many("inbox.outgoing", "integration_id")
+    daily_quota = fields.Integer(
+        readonly=True, copy=False, help="Mails in 24 hours after which the provider refused more; 0 = not known."
+    )
+    daily_quota_learned_at = fields.Datetime(readonly=True, copy=False)
 
     _address_uniq = models.UniqueIndex(
         "(company_id, lower(email_address), user_id) WHERE active IS TRUE",
@@ -313,6 +319,10 @@ class InboxIntegration(models.Model):
     @api.ondelete(at_uninstall=False)
     def _unlink_except_primary(self):
         self._check_successor()
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_files_of_the_outbox(self):
+        self.env["mailbox.outgoing"].sudo().search([("integration_id", "in", self.ids)]).write({"raw": False})
 
     def _propagate_access(self):
         """Hook: company, privacy or owner changed; who stores what is tested by record rules copies them."""
@@ -890,6 +900,27 @@ class InboxIntegration(models.Model):
         """Return the mailbox's own address when a hidden Bcc to it is needed as evidence, else ""."""
         own = self._sender_addresses()[0]
         return "" if self._files_sent_itself() or own in recipients else own
+
+    # === THE PROVIDER'S LIMIT === #
+
+    def _accepted_last_day(self):
+        """Return the instants of the mails that the provider accepted within 24 hours, oldest first."""
+        domain = [("integration_id", "=", self.id), ("sent_at", ">", fields.Datetime.now() - DAY)]
+        return sorted(self.env["mailbox.outgoing"].sudo().search(domain).mapped("sent_at"))
+
+    def _learn_quota(self):
+        """The provider said "too many": what it took within the last day is its limit."""
+        if count := len(self._accepted_last_day()):
+            self.sudo().write({"daily_quota": count, "daily_quota_learned_at": fields.Datetime.now()})
+
+    def _allowance(self):
+        """Return (how many mails may leave now, when the next one may); None as the number = no known limit."""
+        learned_at = self.daily_quota_learned_at
+        if not self.daily_quota or learned_at < fields.Datetime.now() - TRUST:
+            return None, None
+        accepted = self._accepted_last_day()
+        free = self.daily_quota - len(accepted)
+        return (free, None) if free > 0 else (0, accepted[-self.daily_quota] + DAY)
 
     # === COPIES AND HOLDS === #
 

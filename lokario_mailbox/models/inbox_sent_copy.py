@@ -70,8 +70,8 @@ class InboxSentCopy(models.Model):
             """SELECT message_id_header FROM inbox_sent_copy
                 WHERE hidden_copy AND integration_id = %(integration)s AND message_id_header = ANY(%(ids)s)
                 UNION
-               SELECT message_id_header FROM inbox_outgoing
-                WHERE state IN ('sending', 'unsettled') AND integration_id = %(integration)s
+               SELECT message_id_header FROM mailbox_outgoing
+                WHERE state IN ('sending', 'verifying') AND integration_id = %(integration)s
                   AND message_id_header = ANY(%(ids)s)""",
             {"integration": integration.id, "ids": message_ids},
         )

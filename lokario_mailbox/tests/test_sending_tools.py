@@ -49,9 +49,9 @@ RETRY_TABLE = [
     (554, "5.7.1 Message rejected as spam", "sent", "refused", "policy"),
     (550, "5.7.1 SPF fail", "sent", "refused", "policy"),
     (554, "Transaction failed", "data", "refused", "policy"),
-    (451, "4.3.0 Local error in processing", "sent", "settle", "unclear"),
-    (421, "4.4.2 Timeout", "sent", "settle", "unclear"),
-    (None, "Connection unexpectedly closed", "sent", "settle", "unclear"),
+    (451, "4.3.0 Local error in processing", "sent", "verify", "unclear"),
+    (421, "4.4.2 Timeout", "sent", "verify", "unclear"),
+    (None, "Connection unexpectedly closed", "sent", "verify", "unclear"),
     (None, "timed out", "data", "retry", "network"),
     (500, "Syntax error", "mail", "refused", "policy"),
 ]

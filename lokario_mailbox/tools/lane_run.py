@@ -4,7 +4,7 @@ import time
 
 from odoo.fields import Domain
 
-from .lanes import Desk
+from .dispatcher import Dispatcher
 
 LONGEST_RUN = 60  # seconds in which a run begins further lanes
 
@@ -26,7 +26,11 @@ class LaneRun:
         self._at_work = set()  # ids of owners
 
     def serve(self):
-        Desk(lambda _key: None, self._record).serve(self._further)
+        Dispatcher(dict.fromkeys, self._record_all).serve(self._further)
+
+    def _record_all(self, outcomes):
+        for key, outcome in outcomes.items():
+            self._record(key, outcome)
 
     def _further(self, busy):
         """Return the lanes of owners who have something due; None when all is done."""

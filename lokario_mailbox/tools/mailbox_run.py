@@ -5,8 +5,8 @@ from functools import partial
 
 from odoo.fields import Domain
 
+from .dispatcher import MailboxTask, Worker
 from .lane_run import LaneRun
-from .lanes import Errand, Lane
 
 LONGEST_VISIT = 30  # seconds after which a visit begins no further record
 
@@ -32,8 +32,8 @@ class MailboxRun(LaneRun):
     def _lane(self, integration, records):
         self._visited[integration.id] = records
         act = records._visit(partial(_is_before, time.monotonic() + LONGEST_VISIT))
-        errand = Errand(integration.id, integration._mailbox_opener__(), act)
-        return Lane(None, [errand.key], lambda _key: errand, partial(self._at_work.discard, integration.id))
+        task = MailboxTask(integration.id, integration._mailbox_opener__(), act)
+        return Worker(None, [task.key], lambda _key: task, lambda _left: self._at_work.discard(integration.id))
 
     def _record(self, integration_id, outcome):
         records = self._visited.pop(integration_id)

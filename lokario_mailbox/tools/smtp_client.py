@@ -21,7 +21,7 @@ class SubmissionFailed(Exception):
         self.stage, self.code, self.text, self.refused = stage, code, text[:500], refused
 
     @property
-    def ends_lane(self) -> bool:
+    def ends_worker(self) -> bool:
         """Whether the session is of no use for the next mail."""
         return self.stage in ("connect", "tls", "login") or self.code in (None, 421)
 

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 RETRY = "retry"  # nothing was handed over: try again later, nobody is told
-SETTLE = "settle"  # the server may have taken it: look for evidence before anything else
+VERIFY = "verify"  # the server may have taken it: look for evidence before anything else
 REFUSED = "refused"  # this mail will never pass: a person must change it
 HOLD = "hold"  # the mailbox itself is stopped (login, limit): its mails wait, its owner is told
 
@@ -41,7 +41,7 @@ _FULL_WORDS = re.compile(r"(quota|limit) exceeded|mailbox( is)? full|over ?quota
 
 @dataclass(frozen=True)
 class Verdict:
-    """action: RETRY, SETTLE, REFUSED or HOLD; wait: seconds before the next step; cause: a fixed word."""
+    """action: RETRY, VERIFY, REFUSED or HOLD; wait: seconds before the next step; cause: a fixed word."""
 
     action: str
     wait: int
@@ -63,7 +63,7 @@ def classify(code: int | None, text: str = "", stage: str = "connect", attempt: 
     enhanced = enhanced_code(text)
     if stage == "sent" and (code is None or code < 500):
         # a server that answers 4xx, or nothing, after the final dot may all the same have taken the mail
-        return Verdict(SETTLE, 30, "unclear")
+        return Verdict(VERIFY, 30, "unclear")
     if stage == "tls" and code is None:
         return Verdict(HOLD, HOLD_LOGIN, "tls")
     if code is None:

@@ -51,6 +51,29 @@ for company in companies:
     env["inbox.outgoing"].create(
         {"integration_id": mailbox.id, "subject": "Re: Hello", "email_to": "a@b.test", "body_html": "<p>10 euros</p>"}
     )
+    written = {"integration_id": mailbox.id, "email_to": "a@b.test", "body_html": "<p>10 euros</p>"}
+    names = ("queued", "built", "unclear", "sent", "discarded")
+    queued, built, unclear, sent, discarded = env["inbox.outgoing"].create(
+        [{**written, "subject": f"Mail {name}"} for name in names]
+    )
+    (queued | built | unclear | sent).action_send()
+    for mail in built | unclear | sent:
+        mail._fix_bytes()
+    unclear.write({"state": "unsettled", "attempts": 1, "handed_over_at": "2026-11-01 10:00:00"})
+    sent.write(
+        {"state": "sent", "attempts": 1, "handed_over_at": "2026-11-01 10:00:00", "sent_at": "2026-11-01 10:00:00"}
+    )
+    discarded.action_cancel()
+    order = env["sale.order"].with_company(company).create({"partner_id": partner.id, "company_id": company.id})
+    for state in ("queued", "retry", "hold", "sending", "uncertain", "sent", "failed"):
+        mail = env["mail.mail"].create(
+            {"model": "sale.order", "res_id": order.id, "subject": f"Quote {state}", "email_to": "a@b.test"}
+        )
+        delivery = env["lokario.delivery"].search([("mail_id", "=", mail.id)])
+        delivery.write({"state": state, "recipients": "a@b.test", "route": "mailbox", "integration_id": mailbox.id})
+        if state in ("sending", "uncertain", "sent"):
+            delivery.write({"handed_over_at": "2026-11-01 10:00:00", "eml": "U3ViamVjdDogeA=="})
+            mail.state = "sent" if state == "sent" else "exception" if state == "uncertain" else "outgoing"
     env["inbox.tag"].create({"name": "Urgent", "company_id": company.id})
     env["inbox.canned.answer"].create({"name": "Hours", "body_html": "<p>9 to 5</p>", "company_id": company.id})
     env["inbox.rule"].create({"name": "Spam", "company_id": company.id})

@@ -20,7 +20,7 @@ export class AnswerPanel extends Component {
             draft: _t("Draft"),
             scheduled: _t("Waiting"),
             sending: _t("Being sent"),
-            unsettled: _t("Being verified"),
+            verifying: _t("Being verified"),
             sent: _t("Sent"),
             failed: _t("Not sent"),
             cancelled: _t("Not sent: the customer wrote first"),

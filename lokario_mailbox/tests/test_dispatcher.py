@@ -1,34 +1,31 @@
 from odoo.tests import BaseCase, tagged
 
-from ..tools.lanes import Desk, Lane, Letter, Withheld, once
+from ..tools.dispatcher import Dispatcher, OutgoingMessage, SendCancelled, Worker, once
 from ..tools.smtp_client import SubmissionFailed
-
-HOLES = 3
-TIMEOUT = 8  # seconds that a black hole costs: more than ten mails take on a busy machine
 
 
 @tagged("post_install", "-at_install")
-class TestDesk(BaseCase):
+class TestDispatcher(BaseCase):
     """The threads alone, without a server."""
 
     def serve(self, opener, keys):
-        outcomes, closed = {}, []
-        letters = {key: Letter(key, "me@a.example", ("you@b.example",), b"x") for key in keys}
-        lane = Lane(opener, keys, letters.get, lambda: closed.append(1))
-        Desk(lambda key: None, outcomes.__setitem__).serve(once([lane]))
-        self.assertEqual(closed, [1])
-        return outcomes, lane
+        outcomes, left = {}, []
+        messages = {key: OutgoingMessage(key, "me@a.example", ("you@b.example",), b"x") for key in keys}
+        worker = Worker(opener, keys, messages.get, left.append)
+        Dispatcher(lambda keys: {}, outcomes.update).serve(once([worker]))
+        [not_tried] = left
+        return outcomes, not_tried
 
-    def test_a_mailbox_that_cannot_be_opened_ends_its_lane(self):
+    def test_a_mailbox_that_cannot_be_opened_ends_its_worker(self):
         def opener(_ask):
             raise SubmissionFailed("connect", None, "down")
 
-        outcomes, lane = self.serve(opener, [1, 2, 3])
-        self.assertEqual((list(outcomes), list(lane.waiting)), ([1], [2, 3]), "the others were not tried")
+        outcomes, not_tried = self.serve(opener, [1, 2, 3])
+        self.assertEqual((list(outcomes), not_tried), ([1], [2, 3]), "the others were not tried")
 
     def test_what_the_database_raises_reaches_the_thread(self):
         def opener(ask):
-            return ask(self._raise, Withheld("stop"))
+            return ask(self._raise, SendCancelled("stop"))
 
         outcomes, __ = self.serve(opener, [1])
         self.assertEqual(outcomes[1].cause, "stop")
@@ -48,7 +45,7 @@ class TestDesk(BaseCase):
                 raise AttributeError(name)
 
         for opener in (lambda ask: Session(), lambda ask: _Broken()):
-            outcomes, _lane = self.serve(opener, [1, 2])
+            outcomes, _left = self.serve(opener, [1, 2])
             self.assertEqual(outcomes[1].stage, "data")
 
     @staticmethod

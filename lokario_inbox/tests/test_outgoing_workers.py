@@ -13,7 +13,7 @@ TIMEOUT = 15  # seconds that a black hole costs: more than ten mails take on a b
 
 
 @tagged("post_install", "-at_install")
-class TestOutgoingLanes(OutgoingCase):
+class TestOutgoingWorkers(OutgoingCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
