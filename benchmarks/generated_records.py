@@ -26,7 +26,11 @@ LINK_TYPES = ("many2one", "many2many", "many2one_reference", "reference")
 NOT_MADE: dict[str, str] = {}
 PICTURE = b"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII="
 # What a model's records are about, other than a customer.
-DOCUMENT_OF = {"lokario.delivery": "account.move", "lokario.due.notice": "account.move"}
+DOCUMENT_OF = {
+    "lokario.delivery": "account.move",
+    "lokario.due.notice": "account.move",
+    "mailbox.outgoing": "inbox.outgoing",
+}
 # What one field has to be: a value, or one a zone; {n} is a number of its own, {zone} the zone.
 EXACT = {
     "account.move.move_type": "out_invoice",
@@ -212,7 +216,7 @@ class GeneratedRecords:
         return value.format(n=self.counter, zone=zone) if isinstance(value, str) else value
 
     def _text(self, field, zone):
-        if field.name in ("res_model", "model"):
+        if field.name in ("res_model", "source_model", "model"):
             return DOCUMENT_OF.get(field.model_name, "res.partner")
         pattern = next((text for part, text in TEXTS.items() if part in field.name.split("_")), None)
         return (pattern or f"{field.name} {{n}} {{zone}}").format(n=self.counter, zone=zone)

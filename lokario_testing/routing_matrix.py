@@ -231,8 +231,8 @@ class RoutingMatrix:
         allowed = " ".join(f"127.0.0.1:{port}" for port in every)
         self.env["ir.config_parameter"].set_param("lokario_mailbox.allowed_hosts", allowed)
         for name, port in ports.items():
-            mailbox = self._mailbox(name, port)
-            self.servers.setdefault("alpha", mailbox._get_mail_server())
+            self._mailbox(name, port)
+        self.servers["alpha"] = self.servers["gamma"]  # a mailbox is no outgoing server that somebody could name
 
     def _mailbox(self, name, port):
         return (

@@ -91,13 +91,12 @@ class MailMail(models.Model):
         return [(self._route_of(company), mails) for company, mails in self.grouped(companies.get).items()]
 
     def _filter_mail_mail_servers(self, mail_servers):
-        """A company's server sends that company's business mail; a mailbox sends nothing but what is in its outbox."""
+        """A company's server sends that company's business mail and nothing else."""
         business = self.filtered(lambda mail: mail._is_business_mail())
         companies = set(business._business_companies().values()) if business == self else set()
         if own := mail_servers.filtered(lambda server: server.company_id and companies == {server.company_id}):
             return own[:1]
-        shared = mail_servers.filtered(lambda server: not server.company_id and not server.inbox_integration_id)
-        return super()._filter_mail_mail_servers(shared)
+        return super()._filter_mail_mail_servers(mail_servers.filtered(lambda server: not server.company_id))
 
     @api.model_create_multi
     def create(self, vals_list):

@@ -90,5 +90,5 @@ class TestOutgoingWorkers(OutgoingCase):
     def sent_copy(self, integration, number=0):
         integration.sent_filing = "append"
         name = f"<{number}.{integration.id}@alpha.example>"
-        integration._queue_sent_copy(name, f"Message-ID: {name}\r\n\r\nBonjour\r\n".encode())
+        integration._queue_sent_copies([(name, f"Message-ID: {name}\r\n\r\nBonjour\r\n".encode(), False)])
         return self.env["inbox.sent.copy"].search([("message_id_header", "=", name)])

@@ -4,7 +4,6 @@ from . import inbox_sent_copy
 from . import outgoing_source
 from . import mailbox_outgoing
 from . import mailbox_dispatcher
-from . import ir_mail_server
 from . import res_users
 from . import res_config_settings
 from . import deletion_plan

@@ -30,13 +30,9 @@ MAIL_SERVERS = (
 )
 MENDS_READING = {"auth_method", "email_password", "imap_host", "imap_port", "imap_security", "login"}
 MENDS_SENDING = {"auth_method", "email_password", "login", "smtp_host", "smtp_port", "smtp_security"}
-OF_THE_MAIL_SERVER = {
-    *("smtp_host", "smtp_port", "smtp_security", "login", "email_address", "alias_addresses", "active")
-}
 WARNING = "mail.mail_activity_data_warning"
 GOOGLE_TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105  an address
 PREFIXES = {"gmail": "google_gmail", "outlook": "microsoft_outlook"}
-SERVER_ENCRYPTION = {"ssl": "ssl_strict", "starttls": "starttls_strict", "none": "none"}
 FILING_PROVIDERS = ("smtp.gmail.com", "smtp.office365.com", "smtp-mail.outlook.com")
 DAY = timedelta(days=1)
 TRUST = timedelta(days=7)  # after this a learned limit of a provider is tried again
@@ -278,8 +274,6 @@ class InboxIntegration(models.Model):
             self._propagate_access()
         if MENDS_READING & vals.keys():
             self._forget_failure()
-        if OF_THE_MAIL_SERVER & vals.keys():
-            self._sync_mail_server()
         if MENDS_SENDING & vals.keys():
             self._release_mended_hold()
         return result
@@ -730,37 +724,7 @@ class InboxIntegration(models.Model):
         if not self.env.user._is_superuser() and not person.has_access("write"):
             raise AccessError(self.env._("You cannot connect somebody else's mailbox."))
 
-    # === THE MAIL SERVER === #
-
-    def _get_mail_server(self):
-        """Return the ir.mail_server of this mailbox (sudoed), made at the first need.
-
-        Only mail that names it explicitly leaves by it: it is never anybody's default or fallback.
-        """
-        self.ensure_one()
-        servers_sudo = self.env["ir.mail_server"].sudo().with_context(active_test=False)
-        server_sudo = servers_sudo.search([("inbox_integration_id", "=", self.id)], limit=1)
-        return server_sudo or servers_sudo.create(self.sudo()._prepare_mail_server())
-
-    def _prepare_mail_server(self):
-        return {
-            "name": self.email_address,
-            "inbox_integration_id": self.id,
-            "smtp_authentication": "inbox",
-            "smtp_host": self.smtp_host or "",
-            "smtp_port": self.smtp_port,
-            "smtp_user": self.login or self.email_address,
-            "smtp_pass": False,
-            "smtp_encryption": SERVER_ENCRYPTION[self.smtp_security],
-            "from_filter": self.email_address,
-            "sequence": 1000,
-            "active": self.active,
-        }
-
-    def _sync_mail_server(self):
-        servers_sudo = self.env["ir.mail_server"].sudo().with_context(active_test=False)
-        for server_sudo in servers_sudo.search([("inbox_integration_id", "in", self.ids)]):
-            server_sudo.write(server_sudo.inbox_integration_id._prepare_mail_server())
+    # === THE IDENTITY IT SENDS AS === #
 
     def _sender_addresses(self):
         """Return the addresses this mailbox may send as, lower case, its own first."""
@@ -790,11 +754,7 @@ class InboxIntegration(models.Model):
     def _open_smtp__(self):
         """Return a logged-in smtplib session: pinned address, verified certificate; the secret is kept nowhere."""
         self.ensure_one()
-        integration_sudo = self.sudo()  # a user who may send does not read the connection settings
-        session = self._session_opener__()(_directly)
-        session.from_filter = session.smtp_from = integration_sudo.email_address
-        session.inbox_integration_id = self.id
-        return session
+        return self._session_opener__()(_directly)
 
     def _session_opener__(self):
         """Return open_session(ask): it opens the SMTP session in any thread, and has `ask` make the calls that need the
@@ -873,16 +833,6 @@ class InboxIntegration(models.Model):
         """Hook: return {"sent": path, "drafts": path} as far as they are known; the server is asked for the others."""
         return {}
 
-    def _find_evidence__(self, message_id):
-        """Say whether a mail with this Message-ID left by this mailbox: "present" or "absent".
-
-        It looks for the provider's own Sent copy and for the hidden copy in the inbox. Raises MailboxUnavailable when
-        the mailbox cannot be asked. "absent" is a proof only when `_evidence_is_proven()` and when the server has had
-        `_evidence_grace()` seconds since the mail was handed over.
-        """
-        with self._mailbox_opener__()(_directly) as box:
-            return box.evidence(message_id)
-
     def _evidence_is_proven(self):
         return bool(self.evidence_proven_at)
 
@@ -924,15 +874,12 @@ class InboxIntegration(models.Model):
 
     # === COPIES AND HOLDS === #
 
-    def _queue_sent_copy(self, message_id, raw, *, hidden_copy=False):
-        """See to it that the mail is once in the Sent folder; called in the transaction that records its acceptance.
-
-        raw: the bytes that were sent; hidden_copy: whether a Bcc to the mailbox went along and is to be removed.
-        """
-        self._queue_sent_copies([(message_id, raw, hidden_copy)])
-
     def _queue_sent_copies(self, copies):
-        """The same for many mails: (message_id, raw, hidden_copy) of each."""
+        """See to it that mails are once in the Sent folder; called in the transaction that records their acceptance.
+
+        copies: of each (message_id, raw, hidden_copy): the bytes that were sent, and whether a Bcc to the mailbox went
+        along and is to be removed.
+        """
         self.ensure_one()
         raws = {message_id: raw for message_id, raw, _hidden in reversed(copies)}  # one for all who got the same mail
         hidden = {message_id for message_id, _raw, hidden_copy in copies if hidden_copy}

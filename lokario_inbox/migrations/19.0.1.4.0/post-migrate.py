@@ -31,11 +31,14 @@ UPDATE inbox_outgoing SET cause = 'recipient' WHERE cause = 'address';
 UPDATE inbox_outgoing SET discarded_because = coalesce(cause, 'person') WHERE state = 'cancelled' AND mail_id IS NULL;
 UPDATE inbox_outgoing SET state = 'draft' WHERE state = 'failed' AND mail_id IS NULL;
 """
+# A mailbox was an outgoing server that could be named; without the mark it would be everybody's.
+SERVERS = "DELETE FROM ir_mail_server WHERE inbox_integration_id IS NOT NULL"
 NOT_BUILT = "SELECT id, send_at FROM inbox_outgoing WHERE state IN ('scheduled', 'sending') AND mail_id IS NULL"
 IN_THE_OUTBOX = ("send_at", "raw_recipients", "attempts", "handed_over_at", "looks", "sent_at", "answer", "evidence")
 
 
 def migrate(cr, version):
+    cr.execute(SERVERS)
     for statement in (MOVE, LINK, FILES, STATES, NOT_BUILT):
         cr.execute(statement)
     waiting = dict(cr.fetchall())
