@@ -151,8 +151,6 @@ class Delivery(models.Model):
     def _set_queued(self):
         """To be built and sent again."""
         self._set_state("queued", outgoing_id=False)
-        self.mail_id.write({"state": "outgoing", "scheduled_date": False})
-        self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()
 
     # === THE OUTBOX === #
 
@@ -264,7 +262,10 @@ class Delivery(models.Model):
     def action_try_again(self):
         """A person has mended what was wrong: what failed is built anew, what waits leaves now."""
         deliveries_sudo = self._handled_by_hand()
-        deliveries_sudo.filtered(lambda each: each.mail_id and each.state == "failed")._set_queued()
+        failed = deliveries_sudo.filtered(lambda each: each.mail_id and each.state == "failed")
+        failed.mail_id.mark_outgoing()
+        failed.mail_id.scheduled_date = False
+        self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()
         deliveries_sudo.filtered(lambda each: each.state == "waiting").outgoing_id.action_retry()
 
     def action_was_delivered(self):

@@ -135,6 +135,11 @@ class MailMail(models.Model):
 
     # === SENDING === #
 
+    def mark_outgoing(self):
+        """A person tries again what failed: it is built anew."""
+        self._deliveries().filtered(lambda delivery: delivery.state == "failed")._set_queued()
+        return super().mark_outgoing()
+
     def send(self, auto_commit=False, raise_exception=False, post_send_callback=None):
         """Business mail needs transactions of its own: unless the caller lets us commit, it leaves after his commit.
 
@@ -245,8 +250,13 @@ class MailMail(models.Model):
         return queued.mail_id._deliveries().outgoing_id
 
     def _queue_parts(self, route, delivery):
-        """Every contact gets a mail of his own, with a delivery of its own: nobody reads the others' addresses."""
-        for number, part in enumerate(self._parts()):
+        """Every contact gets a mail of his own, with a delivery of its own: nobody reads the others' addresses.
+
+        Another try is for those only who have no mail yet.
+        """
+        served = [each.partner_id for each in self._deliveries() - delivery if each.recipients]
+        parts = [part for part in self._parts() if (part["partner_id"] or self.author_id.browse()) not in served]
+        for number, part in enumerate(parts):
             recipients = list(dict.fromkeys(email_split(", ".join((*part["email_to"], *part["email_cc"])))))
             mine = self._create_deliveries(route) if number else delivery
             mine.write({"partner_id": part["partner_id"] and part["partner_id"].id})

@@ -218,6 +218,19 @@ class TestDelivery(MailboxCase):
         self.assertEqual(deliveries.mapped("state"), ["failed", "sent"])
         self.assertEqual(len(self.arrived()), 1)
 
+    def test_another_try_is_for_those_who_have_no_mail_yet(self):
+        self.sink.rejects["gone@gamma.test"] = "550 5.1.1 No such user"
+        self.addCleanup(self.sink.rejects.clear)
+        gone = self.customer.copy({"name": "Gone", "email": "gone@gamma.test"})
+        deliveries = self.quote_to(gone, self.customer)
+        self.assertEqual((deliveries.mapped("state"), deliveries.mail_id.state), (["failed", "sent"], "exception"))
+        gone.email = "found@gamma.test"
+        deliveries.mail_id.mark_outgoing()  # Odoo's own button
+        self.settle()
+        self.assertEqual(deliveries.mapped("state"), ["sent", "sent"])
+        self.assertFalse(deliveries.mail_id, "auto_delete")
+        self.assertEqual((len(self.arrived()), len(self.arrived("found@gamma.test"))), (1, 1))
+
     def test_one_refused_address_of_a_mail_to_several_is_on_record(self):
         self.sink.rejects["gone@gamma.test"] = "550 5.1.1 No such user"
         self.addCleanup(self.sink.rejects.clear)
