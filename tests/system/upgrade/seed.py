@@ -56,7 +56,8 @@ for company in companies:
     queued, built, unclear, sent, discarded = env["inbox.outgoing"].create(
         [{**written, "subject": f"Mail {name}"} for name in names]
     )
-    (queued | built | unclear | sent).action_send()
+    for mail in queued | built | unclear | sent:
+        mail.action_send()
     for mail in built | unclear | sent:
         mail._fix_bytes()
     unclear.write({"state": "unsettled", "attempts": 1, "handed_over_at": "2026-11-01 10:00:00"})
