@@ -78,11 +78,12 @@ class MailboxOutgoing(models.Model):
     """
 
     _name = "mailbox.outgoing"
-    _inherit = ["lokario.access.mixin"]
+    _inherit = ["lokario.state.mixin", "lokario.access.mixin"]
     _description = "Outgoing Message"
     _order = "id desc"
     _rec_name = "subject"
     _machine_writes_as_sudo = True
+    _transitions = TRANSITIONS
 
     integration_id = fields.Many2one("inbox.integration", "Mailbox", required=True, index=True, ondelete="cascade")
     company_id = fields.Many2one(related="integration_id.company_id", store=True, index=True)
@@ -127,15 +128,7 @@ class MailboxOutgoing(models.Model):
     # === TRANSITIONS === #
 
     def _set_state(self, state, **values):
-        names = dict(self._fields["state"]._description_selection(self.env))
-        for mail in self:
-            if state not in TRANSITIONS[mail.state]:
-                raise UserError(
-                    self.env._(
-                        "A mail that is “%(now)s” cannot become “%(then)s”.", now=names[mail.state], then=names[state]
-                    )
-                )
-        self.write({"is_notified": False, "state": state, **values})
+        super()._set_state(state, **{"is_notified": False} | values)
 
     def _set_queued(self, send_at=None, **values):
         """Nothing of it may have left."""
