@@ -196,7 +196,7 @@ class TestJourney(MailboxCase, HttpCase):
         chart = {"words": ["Retards par ancienneté"], "drawn": ".o_graph_renderer canvas"}
         self.look("/odoo/action-lokario_billing.receivable_report_action_age", name="retards", **chart)
         self.look(f"/followups/statement/{reminder.access_token}", [move.name, "Je paierai le"], "releve", login=None)
-        self.look("/odoo/action-lokario_billing.delivery_action", ["Accepté par le serveur"], "envois")
+        self.look("/odoo/action-lokario_billing.delivery_action", ["Envoyé"], "envois")
         doors = ["Type d'e-mail et source d'envoi", "Réponses automatiques de l'IA", "Boîte de la société", MAILBOX]
         self.look("/odoo/action-lokario_billing.mail_doors_action", doors, "portes")
 
