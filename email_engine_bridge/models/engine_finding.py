@@ -6,7 +6,7 @@ from odoo.tools.translate import LazyTranslate
 _lt = LazyTranslate(__name__)
 
 TEXTS = {
-    "dns_verified": _lt("DNS is proved: PTR, SPF, DKIM and DMARC are right."),
+    "dns_verified": _lt("DNS is verified: PTR, SPF, DKIM and DMARC are right."),
     "dns_no_answer": _lt("No answer about %(name)s (%(error)s)."),
     "spf_missing": _lt("There is no SPF record."),
     "spf_broken": _lt("SPF is broken: %(why)s"),

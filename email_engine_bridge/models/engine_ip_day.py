@@ -38,12 +38,12 @@ class EngineIpDay(models.Model):
     day = fields.Date(required=True, index=True)
     quota = fields.Integer(required=True, default=0)
     quota_by_hand = fields.Boolean(
-        readonly=True, help="Somebody set the quota of this day; the warm-up leaves it alone."
+        readonly=True, help="The quota of this day was set by hand; the warm-up does not change it."
     )
     reserved = fields.Integer(required=True, default=0, readonly=True)
     sent = fields.Integer(required=True, default=0, readonly=True)
     reported = fields.Integer(
-        "Reported by scripts", readonly=True, help="Sent by those who reserved and hand over by themselves"
+        "Reported by scripts", readonly=True, help="Sent by scripts that reserve quota and hand over without a campaign"
     )
     recorded = fields.Integer(
         "Recorded of others", readonly=True, help="Mails in PowerMTA's records that no campaign here handed over"

@@ -59,7 +59,7 @@ class EnginePowermtaServer(models.Model):
     webhook_url = fields.Char("Accounting webhook", help="Where PowerMTA posts its accounting records")
     api_url = fields.Char("Management API", help="Such as https://mta1.example.com:8080")
     api_key = Secret("Management API key", destination=("api_url",))
-    auto_push = fields.Boolean("Push every change", help="Otherwise somebody presses “Push”.")
+    auto_push = fields.Boolean("Push every change", help="Otherwise a manager presses “Push”.")
     pull_token_hash = fields.Char(readonly=True, copy=False, groups="base.group_system")
     is_stale = fields.Boolean("Data changed", readonly=True, copy=False)
     paused_vmtas = fields.Json(readonly=True, copy=False)  # whose queues stand still, because they left the file

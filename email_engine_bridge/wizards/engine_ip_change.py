@@ -21,7 +21,7 @@ class EngineIpChange(models.TransientModel):
     ip_ids = fields.Many2many("engine.ip", string="IP addresses", required=True)
     action = fields.Selection(
         [
-            ("accept", "Accept without DNS proof: start the warm-up"),
+            ("accept", "Accept without DNS verification: start the warm-up"),
             ("resume", "Resume sending"),
             ("hold", "Hold"),
             ("pause", "Pause"),

@@ -28,13 +28,13 @@ class EngineTenant(models.Model):
         help="PowerMTA writes `r` rows: a message without one, older than the newest one by the reconciliation"
         " delay, never arrived.",
     )
-    settle_seconds = fields.Integer("Settling time", default=600, help="Seconds; see PowerMTA records receipts")
+    settle_seconds = fields.Integer("Reconciliation delay", default=600, help="Seconds; see PowerMTA records receipts")
     engagement_privacy = fields.Selection(
-        [("person", "By person"), ("anonymous", "Without naming anybody")],
+        [("person", "By person"), ("anonymous", "Anonymously")],
         "Count opens and clicks",
         required=True,
         default="person",
-        help="Without naming anybody: they are counted once each, and nothing tells whose they were.",
+        help="Anonymously: each is counted once, without the person.",
     )
 
     mailwizz_url = fields.Char("MailWizz address", help="The API of this tenant's own MailWizz")
