@@ -22,6 +22,7 @@ DONE_STATES = {"active", "error"}
 SET_UP = """
 env["res.lang"]._activate_lang("en_US")
 env.ref("base.user_admin").lang = "en_US"
+env["ir.module.module"].update_list()  # this environment's addons_path may name more than the template's
 company = env.ref("base.main_company")
 company.write({{"name": "Lokario", "email": "hello@lokario.test"}})
 if "iap_enrich_auto_done" in company:  # else Odoo asks odoo.com about this address at the first login
