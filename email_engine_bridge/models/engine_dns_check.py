@@ -75,9 +75,7 @@ class EngineDnsCheck(models.Model):
             signing = waiting
         key = (signing.selector, signing.record) if signing else None
         addresses = ips.mapped("address")
-        report_to = domain.tenant_id.alert_email or ""
-        fetcher = self._get_fetcher__()
-        checks = dns_board.check_domain(lookup, domain.name, addresses, key, report_to, fetcher)
+        checks = self._domain_checks(domain, lookup, addresses, key)
         found = [(self.env["engine.ip"], check) for check in checks]
         found += [(ip, dns_board.check_reverse(lookup, ip.address, ip.hostname)) for ip in ips]
         if published:
@@ -85,6 +83,16 @@ class EngineDnsCheck(models.Model):
         for ip, check in found:
             self._store(domain, ip, check)
         ips._start_when_verified()
+
+    @api.model
+    def _domain_checks(self, domain, lookup, addresses, key):
+        """Return the checks (tools.dns_board.Check) of a domain; an addon appends its own.
+
+        :param addresses: of the domain's IPs
+        :param key: (selector, record) of the DKIM key that signs, or None
+        """
+        report_to = domain.tenant_id.alert_email or ""
+        return dns_board.check_domain(lookup, domain.name, addresses, key, report_to, self._get_fetcher__())
 
     @api.model
     def _is_published(self, lookup, domain, key):
@@ -104,7 +112,7 @@ class EngineDnsCheck(models.Model):
         if line:
             line.write(values)
             return
-        sequence = [kind for kind, _label in KINDS].index(check.kind)
+        sequence = self._fields["kind"].get_values(self.env).index(check.kind)
         self.sudo().create({**values, "domain_id": domain.id, "ip_id": ip.id, "kind": check.kind, "sequence": sequence})
 
     @api.model

@@ -26,6 +26,14 @@ class Verdict(NamedTuple):
     reason: str
 
 
+class Phrase(NamedTuple):
+    """What a diagnostic that contains ``pattern`` (a regular expression, case ignored) says about a failure."""
+
+    kind: Kind
+    reason: str
+    pattern: str
+
+
 _BY_CATEGORY = {
     "bad-mailbox": Kind.HARD,
     "bad-domain": Kind.HARD,
@@ -151,7 +159,13 @@ _PATTERNS = [
         r"temporar|service (not |un)available|too busy|expired|resources|loop|server (is )?(busy|down)",
     ),
 ]
-_COMPILED = [(kind, reason, re.compile(pattern, re.IGNORECASE)) for kind, reason, pattern in _PATTERNS]
+
+
+def _compiled(phrase):
+    return phrase[0], phrase[1], re.compile(phrase[2], re.IGNORECASE)
+
+
+_COMPILED = list(map(_compiled, _PATTERNS))
 _LONGEST = 1000  # characters of a diagnostic that are read
 # Echoed addresses are no words of the host: <p.junker@…>, <vacation@…>.
 _ADDRESS = re.compile(r"<?[^\s<>()\[\]:,;\"]+@[^\s<>()\[\]:,;\"]+>?")
@@ -163,12 +177,15 @@ _CODE = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
 
 
 @lru_cache(maxsize=20_000)
-def classify(status="", diagnostic="", category="", action=""):
-    """Verdict on one failure: the words of the other host, then PowerMTA's category, then the code."""
+def classify(status="", diagnostic="", category="", action="", phrases=()):
+    """Verdict on one failure: the words of the remote host, then PowerMTA's category, then the code.
+
+    :param phrases: tuple of Phrase, asked before those of this file
+    """
     if action in ("delayed", "delivered", "relayed", "expanded"):
         return Verdict(Kind.IGNORED, action)
     text = f"{status} {_ADDRESS.sub('addr', diagnostic)}"[:_LONGEST]
-    for kind, reason, pattern in _COMPILED:
+    for kind, reason, pattern in (*map(_compiled, phrases), *_COMPILED):
         if pattern.search(text):
             return Verdict(_tempered(kind, text, category), reason)
     if category in _BY_CATEGORY and category != "other":

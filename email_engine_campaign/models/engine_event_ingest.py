@@ -180,6 +180,11 @@ class EngineEventIngest(models.AbstractModel):
             "errors": [],
         }
 
+    @api.model
+    def _bounce_phrases(self):
+        """Return a tuple of tools.bounce.Phrase that come before the engine's own; for other addons."""
+        return ()
+
     def _read_context(self, tenants):
         ips_sudo = (
             self.env["engine.ip"].sudo().with_context(active_test=False).search([("tenant_id", "in", tenants.ids)])
@@ -190,6 +195,7 @@ class EngineEventIngest(models.AbstractModel):
             "tenant_ids": set(tenants.ids),
             "ips": {name: (ip.id, ip.tenant_id.id) for ip in ips_sudo for name in (ip.vmta_name, ip.address)},
             "campaigns": {campaign.id: campaign.tenant_id.id for campaign in campaigns_sudo},
+            "phrases": self._bounce_phrases(),
             "secret": tenants[:1]._get_token_secret() if tenants else b"",
         }
 
@@ -238,7 +244,8 @@ def _stage_row(record, context):
             return None
     kind = reason = None
     if record.type in FAILURES:
-        kind, reason = classify(record.status, record.diagnostic, record.category, record.action)
+        failure = (record.status, record.diagnostic, record.category, record.action)
+        kind, reason = classify(*failure, context["phrases"])
     elif record.type == "rs":
         kind, reason = "ignored", record.action
     rcpt = record.rcpt.lower()

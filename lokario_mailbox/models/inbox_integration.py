@@ -21,7 +21,7 @@ from ..tools import sent_mailbox, smtp_client, smtp_retry
 from ..tools.host_policy import HostPolicy
 from ..tools.imap_account import MailboxPlan
 from ..tools.mailbox_login import MailboxLogin, TokenSource, TokensRenewed, credentials
-from ..tools.providers import by_domain, by_mx, look_up_mx
+from ..tools.providers import PROVIDERS, by_domain, by_mx, look_up_mx
 from ..tools.sent_mailbox import Access, SentMailbox
 
 MAIL_SERVERS = (
@@ -252,7 +252,7 @@ class InboxIntegration(models.Model):
     @api.model
     def _completed(self, vals):
         """Return the values with what is known of the provider: imports need no server names."""
-        provider = None if vals.get("imap_host") else by_domain(vals.get("email_address") or "")
+        provider = None if vals.get("imap_host") else by_domain(vals.get("email_address") or "", self._mail_providers())
         found = self._provider_values(provider) if provider else {}
         if vals.get("email_password"):
             found.pop("auth_method", None)
@@ -431,8 +431,16 @@ class InboxIntegration(models.Model):
     def _known_provider(self, address, ask_dns=True):
         if not address or "@" not in address:
             return None
-        known = by_domain(address)
-        return known or (by_mx(self._look_up_mx__(address.rpartition("@")[2])) if ask_dns else None)
+        providers = self._mail_providers()
+        known = by_domain(address, providers)
+        if known or not ask_dns:
+            return known
+        return by_mx(self._look_up_mx__(address.rpartition("@")[2]), providers)
+
+    @api.model
+    def _mail_providers(self):
+        """Return the providers (tools.providers.Provider) that are recognised; an addon appends its own."""
+        return PROVIDERS
 
     @api.model
     def _look_up_mx__(self, domain):

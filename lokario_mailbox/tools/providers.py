@@ -117,17 +117,17 @@ PROVIDERS = (
 )
 
 
-def by_domain(address):
+def by_domain(address, providers=PROVIDERS):
     """The Provider of an address by its domain alone, or None."""
     domain = address.rpartition("@")[2].strip().lower()
-    return next((provider for provider in PROVIDERS if domain in provider.domains), None)
+    return next((provider for provider in providers if domain in provider.domains), None)
 
 
-def by_mx(hosts):
+def by_mx(hosts, providers=PROVIDERS):
     """The Provider most specifically named by a list of MX host names, or None."""
     best, length = None, 0
     for host in (host.rstrip(".").lower() for host in hosts):
-        for provider in PROVIDERS:
+        for provider in providers:
             for suffix in provider.mx:
                 if (host == suffix or host.endswith(f".{suffix}")) and len(suffix) > length:
                     best, length = provider, len(suffix)

@@ -229,7 +229,7 @@ class SaasInstance(models.Model):
     @api.depends("attempt", "step_ids.state")
     def _compute_progress(self):
         labels = dict(self.env["saas.instance.step"]._fields["code"]._description_selection(self.env))
-        codes = [code for code, _label, _method in PROVISIONING_STEPS]
+        codes = [code for code, _label, _method in self._provisioning_steps()]
         for instance in self:
             steps = instance.step_ids.filtered(lambda step, a=instance.attempt: step.attempt == a).sorted("id")
             done = len({step.code for step in steps if step.state == "done"} & set(codes))
@@ -576,7 +576,7 @@ class SaasInstance(models.Model):
                 self._close_interrupted_steps()
                 self._remove_leftovers()
                 run = Run(self._database(), admin_credentials.RESERVE.take(), stack)
-                for code, _label, method in PROVISIONING_STEPS:
+                for code, _label, method in self._provisioning_steps():
                     worker.renew()
                     with self._step(code):
                         getattr(self, method)(run)
@@ -593,6 +593,11 @@ class SaasInstance(models.Model):
                 worker.renew()
                 with self._own_transaction() as own:  # what failed may be the job's own connection
                     own._roll_back(err)
+
+    @api.model
+    def _provisioning_steps(self):
+        """Return (code, label, method) of each step, in order; an addon inserts its own."""
+        return list(PROVISIONING_STEPS)
 
     def _roll_back(self, err):
         """Undo everything; what cannot be undone is said on the record."""
