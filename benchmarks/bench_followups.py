@@ -24,7 +24,7 @@ CORE_MAILS = 500  # mails of core's own kind, to know what a mail costs without 
 def run():
     peer = measure_peer()
     with inbox_environment(
-        driver="maildir", name="lokario_bench_followups", addons="lokario_billing,account"
+        driver="maildir", name="lokario_bench_followups", addons="lokario_billing_inbox,account"
     ) as environment:
         logging.getLogger("mail.log").setLevel(logging.ERROR)
         with SmtpServer() as smtp:

@@ -30,7 +30,9 @@ WEIGHTS = {"none": 8, "slow": 3}  # the other faults weigh 1
 def run(points: int, seed: int) -> list[str]:
     rng = random.Random(seed)
     logging.getLogger("imapclient").setLevel(logging.WARNING)
-    with inbox_environment(driver="maildir", name="lokario_chaos_delivery", addons="lokario_billing") as environment:
+    with inbox_environment(
+        driver="maildir", name="lokario_chaos_delivery", addons="lokario_billing_inbox"
+    ) as environment:
         with _sink(environment, seed) as sink:
             companies = _prepare(environment, sink)
             broken, uncertain, total = [], 0, 0

@@ -22,7 +22,9 @@ def run(points: int, seed: int) -> list[str]:
     rng = random.Random(seed)
     for name in ("mail.log", "imapclient"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    with inbox_environment(driver="maildir", name="lokario_chaos_followups", addons="lokario_billing") as environment:
+    with inbox_environment(
+        driver="maildir", name="lokario_chaos_followups", addons="lokario_billing_inbox"
+    ) as environment:
         with SmtpServer() as smtp:
             ids = prepare_followups(environment, smtp, points, points)
             return [broken for followup_id in ids if (broken := _point(environment, smtp, followup_id, rng))]

@@ -6,7 +6,7 @@
     "website": "https://www.lokario.fr",
     "license": "LGPL-3",
     "category": "Lokario",
-    "depends": ["lokario_inbox", "report_chromium", "sale_management", "account", "resource"],
+    "depends": ["lokario_base", "lokario_mailbox", "report_chromium", "sale_management", "account", "resource"],
     "data": [
         "security/lokario_billing_groups.xml",
         "security/ir.model.access.csv",
@@ -27,6 +27,7 @@
         "views/statement_templates.xml",
         "views/lokario_billing_menus.xml",
     ],
+    "assets": {"web.assets_frontend": ["lokario_billing/static/src/statement.js"]},
     "uninstall_hook": "uninstall_hook",
     "installable": True,
 }

@@ -53,18 +53,3 @@ WHY_NOT = [
     ("window", "Outside sending hours"),
     ("customer_day", "The recipient already gets a reminder that day"),
 ]
-
-FINAL_REASONS = frozenset(
-    [
-        "paid",
-        "in_payment",
-        "reversed",
-        "cancelled",
-        "signed",
-        "refused",
-        "expired",
-        "opted_out",
-        "answered",
-        "exhausted",
-    ]
-)

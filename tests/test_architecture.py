@@ -13,7 +13,7 @@ from lokario_cli.setup import odoo_source
 
 ROOT = Path(__file__).parent.parent
 # What of the suite an addon stands on, directly or not: the picture of docs/architecture.md.
-BILLING = {"lokario_base", "lokario_mailbox", "lokario_inbox", "report_chromium"}
+BILLING = {"lokario_base", "lokario_mailbox", "report_chromium"}
 ARROWS = {
     "lokario_base": set(),
     "report_chromium": set(),
@@ -24,21 +24,11 @@ ARROWS = {
     "email_engine_campaign": {"email_engine_bridge", "lokario_base"},
     "lokario_mailbox": {"lokario_base"},
     "lokario_inbox": {"lokario_base", "lokario_mailbox"},
-    "lokario_billing": {"lokario_base", "lokario_mailbox", "lokario_inbox", "report_chromium"},
-    "lokario_billing_project": {
-        "lokario_base",
-        "lokario_mailbox",
-        "lokario_inbox",
-        "lokario_billing",
-        "report_chromium",
-    },
-    "lokario_billing_calendar": {
-        "lokario_base",
-        "lokario_mailbox",
-        "lokario_inbox",
-        "lokario_billing",
-        "report_chromium",
-    },
+    "lokario_billing": BILLING,
+    "lokario_billing_inbox": {*BILLING, "lokario_billing", "lokario_inbox"},
+    "lokario_billing_ai": {*BILLING, "lokario_billing", "lokario_inbox"},
+    "lokario_billing_project": {*BILLING, "lokario_billing"},
+    "lokario_billing_calendar": {*BILLING, "lokario_billing"},
     "lokario_reminder": {"lokario_base"},
     "lokario_reminder_account": {"lokario_base", "lokario_reminder"},
     "lokario_reminder_project": {"lokario_base", "lokario_reminder"},

@@ -10,7 +10,18 @@ ROOT = Path(__file__).parent.parent
 # Grows until it names every addon.
 ORDERED = (
     *("email_engine_bridge", "email_engine_campaign"),
-    *("lokario_account", "lokario_base", "lokario_contact", "report_chromium"),
+    "lokario_account",
+    "lokario_base",
+    "lokario_billing_ai",
+    "lokario_billing_calendar",
+    "lokario_billing_inbox",
+    "lokario_billing_project",
+    "lokario_contact",
+    "lokario_reminder",
+    "lokario_reminder_account",
+    "lokario_reminder_calendar",
+    "lokario_reminder_project",
+    "report_chromium",
 )
 MODEL_BASES = {"Model", "AbstractModel", "TransientModel"}
 

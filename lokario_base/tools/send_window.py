@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
 import holidays
 
 MONDAY_TO_FRIDAY = frozenset(range(5))
 ONE_DAY = timedelta(days=1)
+ONE_HOUR = timedelta(hours=1)
+AWAKE = (time(7), time(21))  # outside these hours of his own clock a recipient is left in peace
 LONGEST_CLOSURE = 370  # days; a window that stays closed longer is a configuration error
 
 
@@ -38,7 +40,8 @@ class SendWindow:
     `opens` and `closes` are local wall-clock times: a window that opens later than it closes goes over midnight, one
     that opens when it closes is open all day. `weekdays` are Monday = 0. `country` is an ISO 3166 alpha-2 code of
     the public holidays that are respected ("" or a country unknown to `holidays` = none), `closed` are the company's
-    own closing days.
+    own closing days. `recipient_country` and `recipient_timezone` ("" = not known) are those of the person written to:
+    the public holidays there and the night of his clock count too, as long as both have hours in common.
     Instants going in and out are naive UTC datetimes, the way Odoo stores them.
     """
 
@@ -48,6 +51,8 @@ class SendWindow:
     weekdays: frozenset[int] = MONDAY_TO_FRIDAY
     country: str = "FR"
     closed: frozenset[date] = field(default_factory=frozenset)
+    recipient_country: str = ""
+    recipient_timezone: str = ""
 
     def local_day(self, instant: datetime) -> date:
         """Calendar day of an instant in the company's time zone."""
@@ -58,18 +63,30 @@ class SendWindow:
             day.weekday() in self.weekdays
             and day not in self.closed
             and day not in public_holidays(self.country, day.year)
+            and day not in public_holidays(self.recipient_country, day.year)
         )
 
     def is_open(self, instant: datetime) -> bool:
         local = self._local(instant)
-        day, clock = local.date(), local.time()
-        if self.opens == self.closes:
-            return self.is_working_day(day)
+        night = self.opens > self.closes > local.time()  # it belongs to the evening before
+        working = self.is_working_day(local.date() - ONE_DAY if night else local.date())
+        awake = self._is_awake(instant) or not self._has_common_hours
+        return working and awake and self._is_within_hours(local.time())
+
+    def _is_within_hours(self, clock: time) -> bool:
         if self.opens < self.closes:
-            return self.opens <= clock < self.closes and self.is_working_day(day)
-        if clock >= self.opens:
-            return self.is_working_day(day)
-        return clock < self.closes and self.is_working_day(day - ONE_DAY)  # the night belongs to the evening before
+            return self.opens <= clock < self.closes
+        return self.opens == self.closes or clock >= self.opens or clock < self.closes
+
+    def _is_awake(self, instant: datetime) -> bool:
+        if not self.recipient_timezone:
+            return True
+        return AWAKE[0] <= local_time(instant, self.recipient_timezone).time() < AWAKE[1]
+
+    @cached_property
+    def _has_common_hours(self) -> bool:
+        hours = (datetime(2026, 1, 5) + number * ONE_HOUR for number in range(24))
+        return any(self._is_awake(hour) and self._is_within_hours(self._local(hour).time()) for hour in hours)
 
     def opening(self, day: date) -> datetime:
         """Instant at which the window opens on `day`, or on the first working day after it.
@@ -78,7 +95,7 @@ class SendWindow:
         """
         for _attempt in range(LONGEST_CLOSURE):
             if self.is_working_day(day):
-                return self._utc(day, time.min if self.opens == self.closes else self.opens)
+                return self._first_open_hour(self._utc(day, time.min if self.opens == self.closes else self.opens))
             day += ONE_DAY
         raise ValueError("The send window never opens: choose at least one working day.")
 
@@ -89,6 +106,11 @@ class SendWindow:
         day = self.local_day(instant)
         opening = self.opening(day)
         return opening if opening >= instant else self.opening(day + ONE_DAY)
+
+    def _first_open_hour(self, opening: datetime) -> datetime:
+        """The opening, or the first hour after it at which the recipient is awake."""
+        hours = (opening + number * ONE_HOUR for number in range(24))
+        return next((hour for hour in hours if self.is_open(hour)), opening)
 
     def _local(self, instant: datetime) -> datetime:
         return local_time(instant, self.timezone)

@@ -15,19 +15,29 @@ class FollowupStatement(http.Controller):
 
     @http.route("/followups/statement/<string:token>", methods=["GET"], sitemap=False, **PAGE)
     def statement(self, token, done="", **_params):
-        if request.httprequest.method == "GET":  # HEAD is what machines ask that look at links
-            self._reminder(token)._set_read()
+        """Programs look at links, too: showing the page changes nothing."""
         return self._page(token, notice=done)
+
+    @http.route("/followups/statement/<string:token>/read", methods=["POST"], **PAGE)
+    def set_read(self, token, **_form):
+        """The script of the page calls it at the first gesture of a person."""
+        reminder = self._reminder(token)
+        if not reminder:
+            raise request.not_found()
+        request.env["lokario.followup.statement"]._set_read(reminder)
+        return request.make_response("", status=204)
 
     @http.route("/followups/statement/<string:token>/promise", methods=["POST"], **PAGE)
     def promise(self, token, day="", **form):
-        return self._act(token, form, "promise", lambda reminder, ids: reminder._promise_by_customer(ids, day))
+        statement = request.env["lokario.followup.statement"]
+        return self._act(token, form, "promise", lambda reminder, ids: statement._promise(reminder, ids, day))
 
     @http.route("/followups/statement/<string:token>/dispute", methods=["POST"], **PAGE)
     def dispute(self, token, reason="", line="", **form):
+        statement = request.env["lokario.followup.statement"]
         line_id = int(line) if RECORD_ID.fullmatch(line) else None
         return self._act(
-            token, form, "dispute", lambda reminder, ids: reminder._dispute_by_customer(ids, reason, line_id)
+            token, form, "dispute", lambda reminder, ids: statement._dispute(reminder, ids, reason, line_id)
         )
 
     def _act(self, token, form, done, action):
@@ -56,7 +66,8 @@ class FollowupStatement(http.Controller):
             raise request.not_found()
         request.update_context(lang=reminder.env.lang)  # the page speaks the customer's language, as the mail does
         form_token = request.env["lokario.form.token"]._issue(token)
-        values = {**reminder._statement_values(), "form_token": form_token, **context}
+        statement = request.env["lokario.followup.statement"].with_env(reminder.env)
+        values = {**statement._values(reminder), "form_token": form_token, **context}
         return request.render("lokario_billing.statement_page", values)
 
     def _reminder(self, token):

@@ -22,18 +22,3 @@ class BusinessDocument(models.AbstractModel):
         for document in self:
             delivery = latest.get(document.id)
             document.delivery_problem = delivery._problem_in_words() if delivery else False
-
-
-class AccountMove(models.Model):
-    _name = "account.move"
-    _inherit = ["account.move", "lokario.business.document", "lokario.access.mixin"]
-
-
-class SaleOrder(models.Model):
-    _name = "sale.order"
-    _inherit = ["sale.order", "lokario.business.document", "lokario.access.mixin"]
-
-
-class AccountPayment(models.Model):
-    _name = "account.payment"
-    _inherit = ["account.payment", "lokario.business.document", "lokario.access.mixin"]

@@ -99,25 +99,6 @@ class Delivery(models.Model):
         at = format_datetime(self.env, next_try_at)
         return self.env._("The mail has not left yet: %(cause)s Next try: %(at)s.", cause=cause, at=at)
 
-    def _followups_of(self, document):
-        """The follow-ups an answer to this document concerns."""
-        if document._name == "lokario.followup.reminder":
-            return document.step_ids.followup_id
-        return document.followup_ids if "followup_ids" in document else self.env["lokario.followup"]
-
-    def _as_evidence(self):
-        return {
-            "kind": "mail",
-            "at": str(self.sent_at or self.create_date),
-            "subject": self.subject,
-            "message_id": self.message_id,
-            "from": self.sender,
-            "to": self.recipients,
-            "state": self.state,
-            "server_answer": self.server_answer,
-            "cause": self.cause or "",
-        }
-
     # === STATES === #
 
     def _set_state(self, state, **values):
@@ -215,6 +196,8 @@ class Delivery(models.Model):
         """Note what the outbox says; a person is asked for where only a person can help."""
         translated = mail.with_context(lang=self._lang())
         cause = translated._cause_in_words()
+        if mail.state == "bounced":
+            cause = f"{cause} {mail.answer or ''}".strip()
         if refused := mail._refused_recipients():
             answers = "; ".join(f"{address}: {words}" for address, words in refused.items())
             cause = translated.env._("Not everybody got the mail: %(answers)s", answers=answers)

@@ -4,9 +4,13 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 
-from ..const import FINAL_REASONS, FOLLOWUP_KINDS, FOLLOWUP_SOURCES, WHY_NOT
+from ..const import FOLLOWUP_KINDS, FOLLOWUP_SOURCES, WHY_NOT
+from ..tools import followup_plan
+from ..tools.followup_simulation import simulate
 
 DEFAULT_DELAY = 7  # days
+# why a late document waits for a person
+ASKING = ("not_arrived", "bank_money", "no_recipient")
 
 
 class Followup(models.Model):
@@ -15,6 +19,7 @@ class Followup(models.Model):
     _inherit = ["mail.thread", "mail.activity.mixin", "lokario.access.mixin"]
     _order = "next_at, due_date, id"
     _check_company_auto = True
+    _machine_writes_as_sudo = True
 
     name = fields.Char(compute="_compute_name", store=True, readonly=False, required=True, precompute=True)
     kind = fields.Selection(FOLLOWUP_KINDS, required=True, default="missing_info", index=True)
@@ -50,7 +55,6 @@ class Followup(models.Model):
     )
     move_id = fields.Many2one("account.move", string="Invoice", ondelete="cascade", check_company=True)
     order_id = fields.Many2one("sale.order", string="Quote", ondelete="cascade", check_company=True)
-    conversation_id = fields.Many2one("inbox.conversation", ondelete="set null")
     policy_id = fields.Many2one(
         "lokario.followup.policy",
         compute="_compute_policy",
@@ -90,7 +94,7 @@ class Followup(models.Model):
     due_date = fields.Date(default=lambda self: fields.Date.context_today(self) + timedelta(days=DEFAULT_DELAY))
     sent_date = fields.Date(string="Document sent on")
     amount = fields.Monetary(
-        string="Really due", help="Overdue instalments, less partial payments, in company currency"
+        string="Amount overdue", help="Overdue instalments, less partial payments, in company currency"
     )
     claim_amount = fields.Monetary(
         string="Amount of the document", currency_field="claim_currency_id", readonly=True, copy=False
@@ -98,8 +102,7 @@ class Followup(models.Model):
     claim_currency_id = fields.Many2one("res.currency", compute="_compute_claim_currency", compute_sudo=True)
     next_level_id = fields.Many2one("lokario.followup.level", readonly=True, copy=False)
     next_at = fields.Datetime(string="Next reminder", readonly=True, copy=False, index=True)
-    why = fields.Selection(WHY_NOT, string="Why not now", readonly=True, copy=False)
-    checked_at = fields.Datetime(string="Checked on", readonly=True, copy=False)
+    why = fields.Selection(WHY_NOT, string="On hold because", readonly=True, copy=False)
     answered_at = fields.Datetime(string="Customer answered on", readonly=True, copy=False)
     answer_pending = fields.Boolean(string="Answer to handle", readonly=True, copy=False, index="btree_not_null")
     refused = fields.Boolean(readonly=True, copy=False)
@@ -112,6 +115,7 @@ class Followup(models.Model):
     step_count = fields.Integer(compute="_compute_step_count", compute_sudo=True)
     can_open_document = fields.Boolean(compute="_compute_can_open_document")
     days_late = fields.Integer(compute="_compute_days_late", search="_search_days_late")
+    timeline = fields.Html(compute="_compute_timeline", compute_sudo=True, sanitize=False)
 
     _move_uniq = models.UniqueIndex("(move_id) WHERE move_id IS NOT NULL", "This invoice already has its follow-up.")
     _order_uniq = models.UniqueIndex("(order_id) WHERE order_id IS NOT NULL", "This quote already has its follow-up.")
@@ -180,7 +184,7 @@ class Followup(models.Model):
             followup.step_count = counts.get(followup, 0)
 
     @api.depends_context("uid")
-    @api.depends("move_id", "order_id", "conversation_id")
+    @api.depends("move_id", "order_id")
     def _compute_can_open_document(self):
         for followup in self:
             document = followup._document()
@@ -198,6 +202,11 @@ class Followup(models.Model):
         mirrored = {">": "<", ">=": "<=", "<": ">", "<=": ">="}[operator]
         return Domain("due_date", mirrored, fields.Date.context_today(self) - timedelta(days=value))
 
+    @api.depends("step_ids.state", "next_at", "why", "auto_enabled", "promised_until", "disputed", "answer_pending")
+    def _compute_timeline(self):
+        for followup in self:
+            followup.timeline = self.env["lokario.followup.timeline"]._html(followup)
+
     @api.constrains("move_id", "order_id", "kind")
     def _check_document(self):
         for followup in self:
@@ -208,26 +217,34 @@ class Followup(models.Model):
 
     # === ACTIONS === #
 
+    def _acting(self):
+        """Return the follow-ups (sudo) for a person who may change them: their state is the program's to write."""
+        self.check_access("write")
+        return self.sudo()
+
     def action_mark_done(self):
         """Close by hand; a closed follow-up is never sent again unless it is reopened."""
-        for followup in self:
-            followup.write({"closed_by_hand": True})
-            followup._set_done(False)
+        followups_sudo = self._acting()
+        followups_sudo.closed_by_hand = True
+        followups_sudo._set_done()
 
     def action_reopen(self):
-        self.write({"closed_by_hand": False, "answer_pending": False, "answered_at": False, "refused": False})
-        self._set_planned()
-        self._refresh_plan()
+        followups_sudo = self._acting()
+        followups_sudo.write({"closed_by_hand": False, "answer_pending": False, "answered_at": False, "refused": False})
+        followups_sudo._set_waiting()
+        followups_sudo._refresh_plan()
 
     def action_answer_handled(self):
         """The customer's answer was dealt with: the policy decides whether reminders go on."""
-        self.write({"answer_pending": False})
-        self._refresh_plan()
+        followups_sudo = self._acting()
+        followups_sudo.answer_pending = False
+        followups_sudo._refresh_plan()
 
     def action_refused(self):
         """The customer said no."""
-        self.write({"refused": True})
-        self._refresh_plan()
+        followups_sudo = self._acting()
+        followups_sudo.refused = True
+        followups_sudo._refresh_plan()
 
     def action_toggle_auto(self):
         for followup in self:
@@ -236,10 +253,32 @@ class Followup(models.Model):
 
     def action_send_now(self):
         """Send the next level without waiting for its day; every other guard holds."""
+        return self._send_now()
+
+    def _send_now(self, note=False):
+        self.ensure_one()
+        followup_sudo = self._acting()  # who works with follow-ups need not read invoices
+        return self.env["lokario.followup.reminder"].sudo()._send_by_hand(followup_sudo, note)._notify_outcome()
+
+    def action_write(self):
+        """Open a custom text for the next reminder."""
         self.ensure_one()
         self.check_access("write")
-        reminder = self.sudo()._send_by_hand()  # who works with follow-ups need not read invoices
-        return reminder._notify_outcome()
+        return self.env["lokario.followup.draft"].create({"followup_id": self.id})._as_dialog()
+
+    def action_evidence(self):
+        """Make the evidence file and download it."""
+        self.ensure_one()
+        self.check_access("read")
+        values = {
+            "name": f"{self._document_label().replace('/', '-')}-evidence.zip",
+            "raw": self.env["lokario.followup.evidence"]._zip(self.sudo()),
+            "mimetype": "application/zip",
+            "res_model": self._name,
+            "res_id": self.id,
+        }
+        attachment = self.env["ir.attachment"].sudo().create(values)
+        return {"type": "ir.actions.act_url", "url": f"/web/content/{attachment.id}?download=true", "target": "self"}
 
     def action_view_document(self):
         self.ensure_one()
@@ -258,10 +297,12 @@ class Followup(models.Model):
             followup_sudo._refresh_plan()
         return followup_sudo.with_env(self.env).get_formview_action()
 
+    # === DOCUMENT === #
+
     def _document(self):
         """Return the record that is followed up; other addons know of more kinds."""
         self.ensure_one()
-        return self.move_id or self.order_id or self.conversation_id
+        return self.move_id or self.order_id
 
     def _document_label(self):
         """What a customer calls the document."""
@@ -269,18 +310,79 @@ class Followup(models.Model):
         document = self.sudo().move_id or self.sudo().order_id
         return document.name if document else self.name
 
-    # === STATE === #
+    def _portal_url(self):
+        """Where the customer sees, pays or signs the document, without login."""
+        self.ensure_one()
+        document = self.move_id or self.order_id
+        return document.get_portal_url() if document else ""
 
-    def _set_done(self, why):
-        """Close: `why` is a final reason of the decision, or False when a person closed it."""
-        self.write({"state": "done", "why": why, "next_at": False, "next_level_id": False})
+    def _recipient(self):
+        """Return the partner who gets the reminder: the invoice's own contact for claims, the contact for the rest."""
+        self.ensure_one()
+        if self.kind != "invoice":
+            return self.partner_id
+        partner = self.partner_id.with_company(self.company_id)
+        return partner._followup_contact(lambda: self.move_id._ordering_contacts())
 
-    def _set_planned(self):
-        self.write({"state": "waiting", "why": False})
+    def _policy_in_force(self):
+        """Return the follow-up's policy, the company's where that one was archived; perhaps none."""
+        if self.policy_id.active:
+            return self.policy_id
+        return self.env["lokario.followup.policy"]._get_for(self.company_id, self.kind)
 
-    def _apply_decision(self, decision, level):
+    def _level_of(self, decision):
+        """Return the record of the level of a decision; perhaps none."""
+        wanted = decision.level and decision.level.sequence
+        return self._policy_in_force().level_ids.filtered(lambda level: level.sequence == wanted)
+
+    # === DECISION === #
+
+    @api.model
+    def _cron_process_automatic(self):
+        self.env["lokario.followup.run"]._process_companies()
+
+    def _decide(self, without=None):
+        """Return {followup: decision} of follow-ups of one company.
+
+        :param without: steps that do not count, because they are the ones being decided about
+        """
+        if not self:
+            return {}
+        facts = self.env["lokario.followup.facts"]
+        documents, history = facts._documents(self, without), facts._history(self, without)
+        window, now = self.company_id._followup_window(), fields.Datetime.now()
+        decisions = followup_plan.decide(documents.values(), history, window, now)
+        return {self.browse(decision.document.key): decision for decision in decisions}
+
+    def _forecast(self, days=90, assume_enabled=False):
+        """Return the Forecast of these follow-ups of one company."""
+        facts = self.env["lokario.followup.facts"]
+        company = self.company_id or self.env.company
+        documents = facts._documents(self, assume_enabled=assume_enabled) if self else {}
+        window, now = company._followup_window(), fields.Datetime.now()
+        return simulate(documents.values(), facts._history(self), window, now, days)
+
+    def _plan_and_store(self):
+        """Store every decision and return the groups that are due: lists of (followup, decision)."""
+        decisions = self._decide()
+        for followup, decision in decisions.items():
+            followup._apply_decision(decision)
+        return followup_plan.groups_to_send(decisions.items())
+
+    def _refresh_plan(self):
+        """Decide again, after whatever changed."""
+        for followups in self.sudo().grouped("company_id").values():
+            followups._plan_and_store()
+
+    def _claim_due(self):
+        """Claim what is still due, under lock."""
+        groups = followup_plan.groups_to_send(self.try_lock_for_update()._decide().items())
+        return self.env["lokario.followup.reminder"]._prepare(groups)
+
+    def _apply_decision(self, decision):
         """Store what the pure decision said, for people to read; writes only what changed."""
-        final = decision.why in FINAL_REASONS
+        final = decision.is_final
+        level = self._level_of(decision)
         values = {
             "state": "done" if final else "waiting" if decision.send or decision.at else "todo",
             "why": decision.why.value if decision.why else False,
@@ -295,12 +397,12 @@ class Followup(models.Model):
         }
         if changed:
             before = self.why
-            self.with_context(tracking_disable=True).write(changed)  # the timeline says it, the chatter need not
+            self.with_context(tracking_disable=True)._set_state(changed.pop("state", self.state), changed)
             if "why" in changed:
                 self._why_changed(before)
 
     def _claim_values(self, document):
-        """What is due now, after payments and instalments; by hand a person wrote it."""
+        """What is overdue now, after payments and instalments; by hand a person wrote it."""
         if not (self.move_id or self.order_id):
             return {}
         return {
@@ -308,3 +410,49 @@ class Followup(models.Model):
             "claim_amount": self.claim_currency_id.round(document.claim),
             "due_date": document.due or False,
         }
+
+    # === STATE === #
+
+    def _set_state(self, state, values):
+        self.sudo().write({"state": state, **values})  # the program's to write, whoever made it decide
+
+    def _set_done(self):
+        """A person closed it."""
+        self._set_state("done", {"why": False, "next_at": False, "next_level_id": False})
+
+    def _set_waiting(self):
+        self._set_state("waiting", {"why": False})
+
+    # === WHAT CUSTOMERS AND COLLEAGUES DO === #
+
+    def _reply_received(self, values=None):
+        """A person answered: nothing more goes out before somebody has handled the answer.
+
+        The chatter of invoices, quotes and reminders calls it, and whoever else reads answers; automatic answers and
+        bounces never come here.
+
+        :param values: what the caller knows of the answer, for the follow-up
+        """
+        open_ones = self.sudo().filtered(lambda followup: followup.state != "done" and not followup.answer_pending)
+        if not open_ones:
+            return
+        answered = {"answered_at": fields.Datetime.now(), "answer_pending": True, **(values or {})}
+        open_ones.with_context(tracking_disable=True).write(answered)  # the timeline says it
+        for followup in open_ones:
+            followup.step_ids.filtered(lambda step: step.state in ("sent", "read"))[:1]._set_answered()
+            followup._ask_responsible("answered")
+        open_ones._refresh_plan()
+
+    def _why_changed(self, before):
+        """Some reasons are work for a person; a payment that was only announced is one line of history."""
+        given = self.promised_until
+        if before == "promised" and self.state != "done" and given and given < self.company_id._followup_today():
+            self._ask_responsible("broken")
+        if self.why in ASKING and self.days_late > 0:
+            self._ask_responsible(self.why)
+        if self.why == "payment_pending":
+            self._message_log(body=self.env._("A payment was announced or is under way: reminders wait for some days."))
+
+    def _ask_responsible(self, question, detail=None):
+        self.ensure_one()
+        self.env["lokario.followup.task"]._schedule(self, question, detail)

@@ -4,7 +4,7 @@ from odoo import models
 class FollowupAnswers(models.AbstractModel):
     """A document in whose history a customer may answer: by mail, or by a comment on the portal.
 
-    Stands before the model it extends: mail.thread ends the chain of the hook.
+    Stands first among what a model inherits: mail.thread ends the chain of the hook.
     """
 
     _name = "lokario.followup.answers"
@@ -13,12 +13,12 @@ class FollowupAnswers(models.AbstractModel):
     def _message_post_after_hook(self, message, msg_vals):
         if message.message_type in ("comment", "email") and self._is_from_customer(message):
             followups = self.sudo()._followups_answered()
-            followups._refresh_plan()  # what he has just signed needs no reading
+            followups._refresh_plan()  # a document that he has just signed needs no reading
             followups._reply_received()
         return super()._message_post_after_hook(message, msg_vals)
 
     def _is_from_customer(self, message):
-        """A colleague's word is no answer, wherever he writes it; nor is what leaves in the company's own name."""
+        """What a colleague writes is no answer, wherever he writes it; nor is what leaves in the company's own name."""
         author = message.sudo().author_id
         if message.is_internal or author.user_ids.filtered(lambda user: not user.share):
             return False
@@ -29,21 +29,3 @@ class FollowupAnswers(models.AbstractModel):
 
     def _followups_answered(self):
         return self.followup_ids
-
-
-class AccountMove(models.Model):
-    _name = "account.move"
-    _inherit = ["lokario.followup.answers", "account.move"]
-
-
-class SaleOrder(models.Model):
-    _name = "sale.order"
-    _inherit = ["lokario.followup.answers", "sale.order"]
-
-
-class FollowupReminder(models.Model):
-    _name = "lokario.followup.reminder"
-    _inherit = ["lokario.followup.answers", "lokario.followup.reminder"]
-
-    def _followups_answered(self):
-        return self.step_ids.followup_id

@@ -1,218 +1,241 @@
-from collections import Counter, defaultdict
+from collections import defaultdict
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from odoo import api, fields, models
 
 from ..tools import followup_plan
+from ..tools.bank_money import BankMoney
 
 # reminders whose outcome is open keep their documents from being planned again
 IN_FLIGHT = ("prepared", "sending", "retry", "uncertain")
 NEVER_RECEIVED = ("cancelled", "failed")
-QUOTE_LIFE = timedelta(days=90)  # nobody is asked about an older quote that names no day of its own
+QUOTE_LIFE = timedelta(days=90)  # an older quote that names no day of its own is closed
 
 
-class Followup(models.Model):
+@dataclass
+class Batch:
+    """What was read at once for the follow-ups of one company."""
+
+    company: models.Model
+    assume_enabled: bool
+    instalments: dict
+    paying: dict
+    bank_money: BankMoney
+    covered: dict
+    bank_stale: bool
+    foreign: set
+    in_flight: set
+    steps: dict
+    deliveries: dict
+    policies: dict = field(default_factory=dict)
+    windows: dict = field(default_factory=dict)
+
+
+class FollowupFacts(models.AbstractModel):
     """What is true about the documents, read in batches for the pure decision."""
 
-    _inherit = "lokario.followup"
+    _name = "lokario.followup.facts"
+    _description = "Facts about documents that are followed up"
 
-    def _plan_documents(self):
-        """Return {followup: followup_plan.Document} for follow-ups of ONE company."""
-        company = self.company_id
+    @api.model
+    def _documents(self, followups, aside=None, assume_enabled=False):
+        """Return {followup: followup_plan.Document} for follow-ups of ONE company.
+
+        :param aside: steps that do not count, because they are the ones being decided about
+        :param assume_enabled: as if automatic follow-ups were switched on and approved
+        """
+        batch = self._read_batch(followups, aside or self.env["lokario.followup.step"], assume_enabled)
+        return {followup: self._document(followup, batch) for followup in followups}
+
+    @api.model
+    def _history(self, followups, aside=None):
+        """Return the pure steps of every customer of these follow-ups, in this company."""
+        domain = [
+            ("company_id", "in", followups.company_id.ids),
+            ("customer_id", "in", followups.customer_id.ids),
+            ("state", "not in", NEVER_RECEIVED),
+            ("id", "not in", aside.ids if aside else []),
+        ]
+        names = ["followup_id", "customer_id", "reminder_id", "cycle", "sequence", "sent_at"]
+        return [step._plan_step() for step in self.env["lokario.followup.step"].sudo().search_fetch(domain, names)]
+
+    @api.model
+    def _read_batch(self, followups, aside, assume_enabled):
+        company = followups.company_id
         company.ensure_one()
-        moves = self.move_id
-        context = {
-            "company": company,
-            "instalments": self._instalments(moves, company._followup_today()),
-            "paying": self._payments_on_their_way(),
-            "bank_money": self._money_on_the_bank_statement(company),
-            "credits": self._customers_with_credit(company),
-            "bank_stale": self._is_bank_stale(company),
-            "foreign": self._moves_followed_elsewhere(moves),
-            "in_flight": self._in_flight_ids(),
-            "steps": self._known_steps(),
-            "deliveries": self.env["lokario.delivery"]._latest_of(moves),
-            "policies": {},
-        }
-        return {followup: followup._plan_document(context) for followup in self}
+        moves, money = followups.move_id, self.env["lokario.followup.money"]
+        return Batch(
+            company=company,
+            assume_enabled=assume_enabled,
+            instalments=self._instalments(moves, company._followup_today()),
+            paying=money._under_way(moves, followups.order_id),
+            bank_money=money._on_bank_statement(company),
+            covered=money._covered(followups.customer_id, company),
+            bank_stale=money._is_bank_stale(company),
+            foreign=self._moves_followed_elsewhere(moves),
+            in_flight=self._in_flight_ids(followups, aside),
+            steps=self._known_steps(followups, aside),
+            deliveries=self.env["lokario.delivery"]._latest_of(moves),
+        )
 
-    def _plan_document(self, context):
-        customer, recipient = self.customer_id.with_company(context["company"]), self._recipient()
+    # === ONE DOCUMENT === #
+
+    @api.model
+    def _document(self, followup, batch):
+        customer, recipient = followup.customer_id.with_company(batch.company), followup._recipient()
         common = {
-            "answer": fields.Date.to_date(self.answered_at) if self.answered_at else None,
-            "auto_enabled": self.auto_enabled,
+            "answer": fields.Date.to_date(followup.answered_at) if followup.answered_at else None,
+            "auto_enabled": followup.auto_enabled,
             "opted_out": customer.followup_opt_out,
-            "refused": self.refused,
-            "cancelled": self.closed_by_hand,
-            "answered": bool(self.answered_at) and not self.answer_pending,
-            "answer_pending": self.answer_pending,
-            "disputed": self.disputed,
-            "promised_until": self.promised_until or None,
+            "refused": followup.refused,
+            "cancelled": followup.closed_by_hand,
+            "answered": bool(followup.answered_at) and not followup.answer_pending,
+            "answer_pending": followup.answer_pending,
+            "disputed": followup.disputed,
+            "promised_until": followup.promised_until or None,
+            "broken_on": self._broken_on(followup, batch),
+            "window": self._window(recipient, batch),
             "recipient": recipient.id,
             "no_recipient": not recipient._is_reachable(),
-            "in_flight": self.id in context["in_flight"],
-            "undelivered": self._has_failed_at(recipient.email_normalized, context),
-            "payment_until": context["paying"].get(self.move_id or self.order_id),
+            "in_flight": followup.id in batch.in_flight,
+            "undelivered": self._has_failed_at(followup, recipient.email_normalized, batch),
+            "payment_until": batch.paying.get(followup.move_id or followup.order_id),
         }
-        facts = common | self._claim_facts(context)
-        return followup_plan.Document(self.id, customer.id, self._policy_in(context), **facts)
+        facts = common | self._claim_facts(followup, batch)
+        return followup_plan.Document(followup.id, customer.id, self._policy(followup, batch), **facts)
 
-    def _policy_in(self, context):
+    @api.model
+    def _policy(self, followup, batch):
         """Policies are shared between documents: the decision groups by them."""
-        stops = (self.auto_stop_on_response, self.auto_stop_on_paid, self.auto_stop_on_refused)
-        policy = self._policy_in_force()
-        key = (policy, stops, self.auto_frequency_days)
-        if key not in context["policies"]:
-            context["policies"][key] = policy._plan_policy(context["company"], stops, self.auto_frequency_days)
-        return context["policies"][key]
+        stops = (followup.auto_stop_on_response, followup.auto_stop_on_paid, followup.auto_stop_on_refused)
+        policy = followup._policy_in_force()
+        key = (policy, stops, followup.auto_frequency_days)
+        if key not in batch.policies:
+            batch.policies[key] = policy._plan_policy(
+                batch.company, stops, followup.auto_frequency_days, batch.assume_enabled
+            )
+        return batch.policies[key]
 
-    def _policy_in_force(self):
-        """Return the follow-up's policy, the company's where that one was archived; perhaps none."""
-        if self.policy_id.active:
-            return self.policy_id
-        return self.env["lokario.followup.policy"]._get_for(self.company_id, self.kind)
+    @api.model
+    def _window(self, recipient, batch):
+        """Return the company's hours, held against the clock and the holidays of the place where the recipient is."""
+        place = recipient._reminder_place()
+        if place not in batch.windows:
+            batch.windows[place] = batch.company._followup_window(*place)
+        return batch.windows[place]
 
-    def _claim_facts(self, context):
-        if self.move_id:
-            return self._invoice_facts(context)
-        if self.order_id:
-            return self._quote_facts()
+    @api.model
+    def _broken_on(self, followup, batch):
+        """Return the day of the last of too many broken promises, until a reminder has followed it."""
+        allowed, today = batch.company.followup_broken_promises, batch.company._followup_today()
+        broken = [
+            promise.promised_for
+            for promise in followup.promise_ids
+            if not promise.withdrawn and promise.promised_for < today
+        ]
+        if not allowed or len(broken) < allowed:
+            return None
+        window = batch.company._followup_window()
+        later = (window.local_day(step.sent_at) > max(broken) for step in self._steps(followup, batch))
+        return None if any(later) else max(broken)
+
+    @api.model
+    def _claim_facts(self, followup, batch):
+        if followup.move_id:
+            return self._invoice_facts(followup, batch)
+        if followup.order_id:
+            return self._quote_facts(followup)
         return {
-            "cycle": str(self.due_date or ""),
-            "due": self.due_date or None,
-            "sent": self.sent_date or fields.Date.to_date(self.create_date),
-            "amount": max(self.amount, context["company"].followup_minimum_amount),
-            "claim": self.amount,
+            "cycle": str(followup.due_date or ""),
+            "due": followup.due_date or None,
+            "sent": followup.sent_date or fields.Date.to_date(followup.create_date),
+            "amount": max(followup.amount, batch.company.followup_minimum_amount),
+            "claim": followup.amount,
         }
 
-    def _invoice_facts(self, context):
-        move = self.move_id
-        instalment = context["instalments"].get(move.id)
+    @api.model
+    def _invoice_facts(self, followup, batch):
+        move = followup.move_id
+        instalment = batch.instalments.get(move.id)
         due, amount, claim, excluded = instalment or (move.invoice_date_due, 0.0, 0.0, False)
+        names = (move.name, move.payment_reference)
         return {
             "cycle": str(due),
             "due": due or None,
             "sent": move.invoice_date or None,
             "amount": amount,
             "claim": claim,
+            "credit": min(batch.covered.get(move.id, 0.0), amount),
             "paid": move.payment_state in ("paid", "invoicing_legacy") or (move.state == "posted" and not instalment),
             "in_payment": move.payment_state == "in_payment",
             "reversed": move.payment_state == "reversed",
-            "cancelled": self.closed_by_hand or move.state != "posted",
-            "disputed": self.disputed or move.payment_state == "blocked" or excluded,
-            "not_arrived": not self._has_arrived(context),
-            "bank_money_until": context["bank_money"].of(self.customer_id, move, (amount, claim)),
-            "unreconciled_credit": context["company"].followup_hold_credit
-            and self.customer_id.id in context["credits"],
-            "bank_stale": context["bank_stale"],
-            "other_followup": move.id in context["foreign"],
+            "cancelled": followup.closed_by_hand or move.state != "posted",
+            "disputed": followup.disputed or move.payment_state == "blocked" or excluded,
+            "not_arrived": not self._has_arrived(followup, batch),
+            "bank_money_until": batch.bank_money.last_day_for(followup.customer_id.id, names, (amount, claim)),
+            "bank_stale": batch.bank_stale,
+            "other_followup": move.id in batch.foreign,
         }
 
-    def _quote_facts(self):
-        order = self.order_id
+    @api.model
+    def _quote_facts(self, followup):
+        order = followup.order_id
+        sent = followup.sent_date or order.date_order.date()
         return {
-            "cycle": str(self._quote_sent_on()),
+            "cycle": str(sent),
             "due": order.validity_date or None,
-            "sent": self._quote_sent_on(),
+            "sent": sent,
             "expiry": order.validity_date or None,
-            "closes": order.validity_date or self._quote_sent_on() + QUOTE_LIFE,
+            "closes": order.validity_date or sent + QUOTE_LIFE,
             "amount": order._amount_in_company_currency(),
             "claim": order.amount_total,
             "signed": order.state == "sale" or bool(order.signed_on),
-            "cancelled": self.closed_by_hand or order.state in ("cancel", "draft"),
+            "cancelled": followup.closed_by_hand or order.state in ("cancel", "draft"),
         }
 
-    def _quote_sent_on(self):
-        return self.sent_date or self.order_id.date_order.date()
-
-    def _has_arrived(self, context):
-        """Whether the customer has the invoice, as far as anybody can know."""
-        move = self.move_id
-        delivery = context["deliveries"].get(move.id)
+    @api.model
+    def _has_arrived(self, followup, batch):
+        """Whether the customer has the invoice, as far as it can be known."""
+        move = followup.move_id
+        delivery = batch.deliveries.get(move.id)
         if delivery and delivery.state != "cancelled":
             return delivery.state in ("sent", "verifying", "uncertain")
         if "peppol_move_state" in move and move.peppol_move_state == "error":
             return False
-        elsewhere = context["company"].followup_unsent or not self._recipient()._is_reachable()  # on paper
-        answered = move.transaction_ids or any(step.state not in NEVER_RECEIVED for step in self._steps_in(context))
-        return bool(move.is_move_sent or elsewhere or answered)
+        elsewhere = batch.company.followup_unsent or not followup._recipient()._is_reachable()  # on paper
+        reminded = any(step.state not in NEVER_RECEIVED for step in self._steps(followup, batch))
+        return bool(move.is_move_sent or elsewhere or move.transaction_ids or reminded)
 
-    def _has_failed_at(self, address, context):
-        """Whether the last reminder failed at this address, or at one that nobody knows."""
-        last = self._steps_in(context)[-1:]
+    @api.model
+    def _has_failed_at(self, followup, address, batch):
+        """Whether the last reminder failed at this address, or at one that is not recorded."""
+        last = self._steps(followup, batch)[-1:]
         return last.state == "failed" and last.reminder_id.address in (False, address)
 
-    def _steps_in(self, context):
-        return context["steps"].get(self, self.env["lokario.followup.step"])
-
-    def _recipient(self):
-        """Return the partner who gets the reminder: the invoice's own contact for claims, the contact for the rest."""
-        self.ensure_one()
-        if self.kind != "invoice":
-            return self.partner_id
-        partner = self.partner_id.with_company(self.company_id)
-        return partner._followup_contact(lambda: self.move_id._ordering_contacts())
+    @api.model
+    def _steps(self, followup, batch):
+        return batch.steps.get(followup, self.env["lokario.followup.step"])
 
     # === BATCH READS === #
 
     @api.model
     def _instalments(self, moves, today):
-        """Return {move id: (due date of the oldest unpaid instalment, really due, the same in the invoice's currency,
+        """Return {move id: (due date of the oldest unpaid instalment, overdue, the same in the invoice's currency,
         excluded from follow-ups)}: what has fallen due by `today` or, before that, the first instalment.
         """
-        groups = (
-            self.env["account.move.line"]
-            .sudo()
-            ._read_group(
-                [
-                    ("move_id", "in", moves.ids),
-                    ("account_type", "=", "asset_receivable"),
-                    ("parent_state", "=", "posted"),
-                    ("amount_residual", ">", 0),
-                ],
-                ["move_id", "date_maturity:day"],
-                ["amount_residual:sum", "amount_residual_currency:sum", "no_followup:bool_or"],
-            )
-        )
+        domain = [
+            ("move_id", "in", moves.ids),
+            ("account_type", "=", "asset_receivable"),
+            ("parent_state", "=", "posted"),
+            ("amount_residual", ">", 0),
+        ]
+        sums = ["amount_residual:sum", "amount_residual_currency:sum", "no_followup:bool_or"]
+        lines = self.env["account.move.line"].sudo()
         per_move = defaultdict(list)
-        for move, *instalment in groups:
+        for move, *instalment in lines._read_group(domain, ["move_id", "date_maturity:day"], sums):
             per_move[move.id].append(instalment)
         return {move_id: _oldest_claim(parts, today) for move_id, parts in per_move.items()}
-
-    @api.model
-    def _customers_with_credit(self, company):
-        """Ids of the customers who paid something worth mentioning, here or to the parent, that is not matched yet."""
-        groups = (
-            self.env["account.move.line"]
-            .sudo()
-            ._read_group(
-                [
-                    ("company_id", "in", company.sudo().parent_ids.ids),
-                    ("account_type", "=", "asset_receivable"),
-                    ("parent_state", "=", "posted"),
-                    ("reconciled", "=", False),
-                    ("amount_residual", "<", 0),
-                ],
-                ["partner_id"],
-                ["amount_residual:sum"],
-            )
-        )
-        credit = Counter()
-        for partner, amount in groups:
-            credit[partner.commercial_partner_id.id] -= amount
-        return {customer for customer, amount in credit.items() if amount > company.followup_tolerance}
-
-    @api.model
-    def _is_bank_stale(self, company):
-        if not company.followup_bank_max_age:
-            return False
-        newest = (
-            self.env["account.bank.statement.line"]
-            .sudo()
-            .search([("company_id", "=", company.id)], order="date desc", limit=1)
-        )
-        oldest_allowed = company._followup_today() - timedelta(days=company.followup_bank_max_age)
-        return not newest or newest.date < oldest_allowed
 
     @api.model
     def _moves_followed_elsewhere(self, moves):
@@ -226,42 +249,17 @@ class Followup(models.Model):
             followed |= set(moves.filtered(lambda move: move.commercial_partner_id in automatic).ids)
         return followed
 
-    def _in_flight_ids(self):
-        groups = (
-            self.env["lokario.followup.step"]
-            .sudo()
-            ._read_group(
-                [
-                    ("followup_id", "in", self.ids),
-                    ("state", "in", IN_FLIGHT),
-                    ("id", "not in", self.env.context.get("followup_steps_aside", [])),
-                ],
-                ["followup_id"],
-            )
-        )
-        return {followup.id for (followup,) in groups}
+    @api.model
+    def _in_flight_ids(self, followups, aside):
+        domain = [("followup_id", "in", followups.ids), ("state", "in", IN_FLIGHT), ("id", "not in", aside.ids)]
+        return {
+            followup.id for (followup,) in self.env["lokario.followup.step"].sudo()._read_group(domain, ["followup_id"])
+        }
 
-    def _plan_history(self, without=None):
-        """Return the pure steps of every customer of these follow-ups, in this company; `without` some."""
-        steps = (
-            self.env["lokario.followup.step"]
-            .sudo()
-            .search_fetch(
-                [
-                    ("company_id", "in", self.company_id.ids),
-                    ("customer_id", "in", self.customer_id.ids),
-                    ("state", "not in", NEVER_RECEIVED),
-                    ("id", "not in", without.ids if without else []),
-                ],
-                ["followup_id", "customer_id", "reminder_id", "cycle", "sequence", "sent_at"],
-            )
-        )
-        return [step._plan_step() for step in steps]
-
-    def _known_steps(self):
+    @api.model
+    def _known_steps(self, followups, aside):
         """Return {follow-up: its steps that were not cancelled, the last one last}."""
-        aside = self.env.context.get("followup_steps_aside", [])
-        domain = [("followup_id", "in", self.ids), ("state", "!=", "cancelled"), ("id", "not in", aside)]
+        domain = [("followup_id", "in", followups.ids), ("state", "!=", "cancelled"), ("id", "not in", aside.ids)]
         steps = self.env["lokario.followup.step"].sudo().search(domain, order="sent_at, id")
         return steps.grouped("followup_id")
 
@@ -270,4 +268,4 @@ def _oldest_claim(parts, today):
     parts = sorted(parts)
     fallen_due = [part for part in parts if part[0] < today] or parts[:1]
     amount, claim = (sum(part[position] for part in fallen_due) for position in (1, 2))
-    return parts[0][0], amount, claim, any(excluded for *_figures, excluded in parts)
+    return parts[0][0], amount, claim, any(excluded for *_sums, excluded in parts)

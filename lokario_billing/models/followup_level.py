@@ -45,10 +45,6 @@ class FollowupLevel(models.Model):
     def _plan_level(self):
         return followup_plan.Level(self.sequence, self.days, self.anchor, self.channel)
 
-    def _of_decision(self, followup, decision):
-        """Return the record of a pure level."""
-        return followup._policy_in_force().level_ids.filtered(lambda level: level.sequence == decision.level.sequence)
-
     def _template(self):
         self.ensure_one()
         kind = self.policy_id.kind if self.policy_id.kind in ("invoice", "quote") else "other"

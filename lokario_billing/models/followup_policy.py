@@ -38,19 +38,20 @@ class FollowupPolicy(models.Model):
 
     @api.model
     def _get_for(self, company, kind):
-        """Return the policy of a company for one kind: its own first, then the shared one."""
-        domain = [("company_id", "in", (company.id, False)), ("kind", "=", kind)]
+        """Return the policy of a company for one kind: its own first, its nearest parent's, then the shared one."""
+        companies = [*company.sudo().parent_ids[::-1], company.browse()]
+        domain = [("company_id", "in", [*company.sudo().parent_ids.ids, False]), ("kind", "=", kind)]
         policies = self.sudo().search(domain)
-        return (policies.filtered("company_id") or policies)[:1]
+        return policies.sorted(lambda policy: companies.index(policy.company_id.sudo()))[:1]
 
     def write(self, vals):
         leaving = self.filtered("active") if vals.get("active") is False else self.browse()
         result = super().write(vals)
-        leaving._tell_what_replaces_them()
+        leaving._notify_replacement()
         return result
 
-    def _tell_what_replaces_them(self):
-        """Tell each company's billing manager what becomes of the open follow-ups of archived policies."""
+    def _notify_replacement(self):
+        """Notify each company's billing manager of what becomes of the open follow-ups of archived policies."""
         open_ones = self.env["lokario.followup"].sudo().search([("policy_id", "in", self.ids), ("state", "!=", "done")])
         for (policy, company), followups in open_ones.grouped(lambda each: (each.policy_id, each.company_id)).items():
             user = company._billing_people()[:1]
@@ -78,13 +79,14 @@ class FollowupPolicy(models.Model):
             other=other.with_env(self.env).name,
         )
 
-    def _plan_policy(self, company, stops, spacing_days=0):
+    def _plan_policy(self, company, stops, spacing_days=0, assume_enabled=False):
         """Return the pure policy; without a policy it has no level.
 
         :param stops: (on answer, on paid, on refused) of the follow-up
         :param spacing_days: the follow-up's own frequency, 0 = the policy's
+        :param assume_enabled: as if automatic follow-ups were switched on and approved
         """
-        assumed = self.env.context.get("followup_assume_enabled")
+        switch = company._followup_switch()
         on_answer, on_paid, on_refused = stops
         return followup_plan.Policy(
             key=self.id,
@@ -97,7 +99,7 @@ class FollowupPolicy(models.Model):
             stop_on_answer=on_answer and self.kind != "invoice",
             stop_on_paid=on_paid,
             stop_on_refused=on_refused,
-            enabled=assumed or company.followup_enabled,
-            approved=assumed or bool(company.followup_approved_at),
+            enabled=assume_enabled or bool(switch),
+            approved=assume_enabled or bool(switch.followup_approved_at),
             paused_until=company.followup_paused_until or None,
         )

@@ -9,6 +9,7 @@ class FollowupPromise(models.Model):
     _inherit = ["lokario.access.mixin"]
     _description = "Promise to pay"
     _order = "promised_for desc, id desc"
+    _machine_writes_as_sudo = True
 
     followup_id = fields.Many2one("lokario.followup", required=True, ondelete="cascade", index=True)
     company_id = fields.Many2one(related="followup_id.company_id", store=True)
@@ -16,7 +17,7 @@ class FollowupPromise(models.Model):
     amount = fields.Monetary()
     currency_id = fields.Many2one(related="company_id.currency_id")
     note = fields.Text()
-    by_customer = fields.Boolean(help="Given by the customer on the statement page")
+    by_customer = fields.Boolean(readonly=True, help="Given by the customer on the statement page")
     withdrawn = fields.Boolean()
 
     @api.constrains("promised_for")
@@ -39,10 +40,30 @@ class FollowupPromise(models.Model):
 
     @api.ondelete(at_uninstall=False)
     def _unlink_and_update(self):
-        for promise in self:
-            promise.followup_id._set_promised_until(promise.followup_id.promise_ids - self)
+        for followup in self.followup_id:
+            self._update(followup, followup.promise_ids - self)
 
     def _update_followups(self):
-        """Writing the follow-up locks its row: a reminder being checked right now waits for us or we for it."""
         for followup in self.followup_id:
-            followup._set_promised_until(followup.promise_ids)
+            self._update(followup, followup.promise_ids)
+
+    @api.model
+    def _update(self, followup, promises):
+        """Pause the reminders as these promises say; the customer's own count up to the company's number.
+
+        Writing the follow-up locks its row: a reminder that is being checked right now waits for us or we for it.
+        """
+        given = promises.filtered(lambda promise: not promise.withdrawn)
+        by_customer = given.filtered("by_customer").sorted("id")
+        allowed = followup.company_id.followup_promises
+        followup_sudo = followup.sudo()
+        followup_sudo.promised_until = max((given - by_customer[allowed:]).mapped("promised_for"), default=False)
+        if len(by_customer) > allowed:
+            followup_sudo._ask_responsible("promises", len(by_customer))
+        followup_sudo._refresh_plan()
+
+    @api.model
+    def _may_be_given(self, followup):
+        """Whether one more promise of the customer would pause the reminders."""
+        known = followup.promise_ids.filtered(lambda promise: promise.by_customer and not promise.withdrawn)
+        return len(known) < followup.company_id.followup_promises

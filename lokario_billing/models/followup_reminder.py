@@ -4,12 +4,15 @@ from datetime import timedelta
 from decimal import Decimal
 
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 from odoo.tools import format_date
 
+from ..tools import followup_plan
 from ..tools.penalties import Balance, half_years_without_rate, penalty_lines, recovery_indemnity, total
-from .followup_step import STEP_STATES
+from .followup_step import STEP_STATES, TRANSITIONS
 
 TOKEN_LIFETIME = timedelta(days=90)
+FRESH = timedelta(hours=1)  # a mail that waited longer is decided again, with the hour and day it is now
 QUIET = {"tracking_disable": True, "mail_create_nolog": True, "mail_create_nosubscribe": True}
 
 
@@ -18,7 +21,7 @@ class FollowupReminder(models.Model):
 
     _name = "lokario.followup.reminder"
     _description = "Reminder"
-    _inherit = ["mail.thread", "lokario.business.document", "lokario.access.mixin"]
+    _inherit = ["lokario.followup.answers", "mail.thread", "lokario.business.document", "lokario.access.mixin"]
     _order = "id desc"
     _rec_name = "subject"
 
@@ -49,7 +52,7 @@ class FollowupReminder(models.Model):
         default=lambda self: secrets.token_urlsafe(32),
     )
     token_expires_at = fields.Datetime(default=lambda self: fields.Datetime.now() + TOKEN_LIFETIME)
-    note = fields.Text(string="In own words", help="Written for this reminder; replaces the opening of the template.")
+    note = fields.Text(string="Custom text", help="Written for this reminder; replaces the opening of the template.")
     by_hand = fields.Boolean(help="Sent by a person: only stops and holds count, not the day")
     fingerprint = fields.Char(help="Facts the decision was taken on; another value at the moment of sending stops it")
 
@@ -60,30 +63,59 @@ class FollowupReminder(models.Model):
         for reminder in self:
             reminder.subject = f"{reminder.level_id.name}: {reminder.customer_id.display_name}"
 
+    @api.model
+    def _of_token(self, token):
+        """Return the reminder of a valid token (sudo), or nothing; the unique index makes the look-up exact."""
+        if not token or len(token) < 32:
+            return self.browse()
+        valid = [("access_token", "=", token), ("token_expires_at", ">", fields.Datetime.now())]
+        return self.sudo().search(valid, limit=1)
+
     # === PREPARE === #
 
     @api.model
-    def _prepare(self, groups):
+    def _prepare(self, groups, note=False):
         """Create the reminders of groups of (followup, decision) pairs, and their mails or activities.
 
         Every group is one recipient, for one customer, at one level. Nothing is sent here.
+
+        :param note: custom text instead of the template's opening
         """
         if not groups:
             return self
-        reminders = self.sudo().with_context(**QUIET).create([self._reminder_values(group) for group in groups])
+        values = [{**self._reminder_values(group), "note": note} for group in groups]
+        reminders = self.sudo().with_context(**QUIET).create(values)
         by_mail = reminders.filtered(lambda reminder: reminder.channel == "email")
         reminders._prepare_penalties()
         by_mail._render_mails()
         (reminders - by_mail)._schedule_activities()
-        fingerprints = reminders.step_ids.followup_id._fingerprints()
+        fingerprint = self.env["lokario.followup.fingerprint"]
+        facts = fingerprint._read(reminders.step_ids.followup_id)
         for reminder in reminders:
-            reminder.fingerprint = reminder.step_ids.followup_id._joined(fingerprints)
+            reminder.fingerprint = fingerprint._joined(reminder.step_ids.followup_id, facts)
         return reminders
+
+    @api.model
+    def _send_by_hand(self, followup, note=False):
+        """Send the next level immediately: no waiting for its day, but every stop and hold is respected."""
+        facts = self.env["lokario.followup.facts"]
+        document, history = facts._documents(followup)[followup], facts._history(followup)
+        level = followup_plan.next_level(document, history)
+        refusal = followup_plan.refusal_by_hand(document, history, followup.company_id._followup_today())
+        if refusal:
+            reasons = dict(followup._fields["why"]._description_selection(self.env))
+            raise UserError(self.env._("Not sent: %(reason)s.", reason=reasons[refusal.value]))
+        decision = followup_plan.Decision(document, level, send=True)
+        reminder = self._prepare([[(followup, decision)]], note)
+        reminder.by_hand = True
+        reminder.mail_id.sudo().send_after_commit()
+        followup._refresh_plan()
+        return reminder
 
     @api.model
     def _reminder_values(self, group):
         followup, decision = group[0]
-        level = self.env["lokario.followup.level"]._of_decision(followup, decision)
+        level = followup._level_of(decision)
         recipient = followup._recipient()
         steps = [
             {
@@ -95,6 +127,7 @@ class FollowupReminder(models.Model):
                 "due_date": decision.document.due,
                 "amount": decision.document.amount,
                 "claim_amount": decision.document.claim,
+                "credit_amount": decision.document.credit_claim,
             }
             for each, decision in group
         ]
@@ -105,8 +138,7 @@ class FollowupReminder(models.Model):
             "address": level.channel == "email" and recipient.email_normalized,
             "level_id": level.id,
             "user_id": self.env.uid,
-            "note": self.env.context.get("followup_note"),
-            "amount": sum(step["amount"] for step in steps),
+            "amount": sum(decision.document.amount - decision.document.credit for _each, decision in group),
             "step_ids": [fields.Command.create(step) for step in steps],
         }
 
@@ -130,9 +162,9 @@ class FollowupReminder(models.Model):
         self.indemnity_amount = recovery_indemnity(len(late), business_customer=True)
         without = half_years_without_rate(line for lines in claims for line in lines)
         if without:
-            self._tell_missing_rates(without)
+            self._note_missing_rates(without)
 
-    def _tell_missing_rates(self, half_years):
+    def _note_missing_rates(self, half_years):
         days = ", ".join(format_date(self.env, day, self.partner_id.lang) for day in half_years)
         self.penalty_without = days
         self.message_post(
@@ -180,18 +212,19 @@ class FollowupReminder(models.Model):
     # === OUTCOME === #
 
     def _set_state(self, state, why=False, at=False):
-        """Every outcome is told to the documents' history too."""
-        values = {"state": state, "why": why}
+        """Go on to a state, with the steps of the documents; a way that the table does not know is not gone."""
+        values = {"why": why}
         if state == "sent":
             values["sent_at"] = at or fields.Datetime.now()
-        self.write(values)
-        self.step_ids.write(values)
+        changing = self.filtered(lambda reminder: state in TRANSITIONS[reminder.state])
+        changing.write({"state": state, **values})
+        changing.step_ids._set_state(state, **values)
         if state in ("failed", "uncertain"):
-            for followup in self.step_ids.followup_id:
+            for followup in changing.step_ids.followup_id:
                 followup._ask_responsible("failed", why)
 
     def _deliveries_changed(self, deliveries):
-        """The delivery's word is the reminder's state."""
+        """The state of the delivery is the reminder's."""
         states = {"queued": "prepared", "waiting": "retry", "verifying": "uncertain", "bounced": "failed"}
         for (state, why, sent_at), group in deliveries.grouped(
             lambda each: (each.state, each.cause, each.sent_at)
@@ -206,13 +239,52 @@ class FollowupReminder(models.Model):
         followups.activity_feedback(["mail.mail_activity_data_todo"])
         followups._refresh_plan()
 
+    # === PRE-SEND CHECK === #
+
+    def _still_due(self):
+        """Return those whose decision still holds. A document that somebody is changing right now counts as changed.
+
+        Runs as the first statements of a transaction, which holds the documents' locks until it ends.
+        """
+        fingerprints = self.env["lokario.followup.fingerprint"]._read(self.step_ids.followup_id)
+        oldest = fields.Datetime.now() - FRESH
+        return self.filtered(lambda each: each._holds(fingerprints, each.create_date > oldest and each.fingerprint))
+
+    def _holds(self, fingerprints, expected):
+        followups = self.step_ids.followup_id
+        if not fingerprints.keys() >= set(followups._ids):
+            return False
+        known = self.env["lokario.followup.fingerprint"]._joined(followups, fingerprints)
+        return known == expected or self._is_decided_again()
+
+    def _is_decided_again(self):
+        """Facts have changed since the mail was built: ask the decision itself, without our own steps."""
+        followups = self.step_ids.followup_id
+        if any((each.customer_id, each._recipient()) != (self.customer_id, self.partner_id) for each in followups):
+            return False
+        if self.address and self.address != self.partner_id.email_normalized:
+            return False
+        decisions = followups._decide(without=self.step_ids)
+        return all(step._is_decided_by(decisions.get(step.followup_id), self.level_id) for step in self.step_ids)
+
+    # === TEXT === #
+
+    def _followups_answered(self):
+        return self.step_ids.followup_id
+
     def _totals(self):
-        """Return [(total of the documents, their currency)], one for each currency."""
+        """Return [(total of the documents less the customer's credit, their currency)], one for each currency."""
         self.ensure_one()
         return [
-            (sum(steps.mapped("claim_amount")), currency)
+            (sum(steps.mapped("claim_amount")) - sum(steps.mapped("credit_amount")), currency)
             for currency, steps in self.step_ids.grouped("claim_currency_id").items()
         ]
+
+    def _credits(self):
+        """Return [(unmatched payments and credit notes that are deducted, their currency)]."""
+        self.ensure_one()
+        per_currency = self.step_ids.filtered("credit_amount").grouped("claim_currency_id")
+        return [(sum(steps.mapped("credit_amount")), currency) for currency, steps in per_currency.items()]
 
     def _sender_address(self):
         self.ensure_one()
@@ -235,7 +307,7 @@ class FollowupReminder(models.Model):
         return f"{self.get_base_url()}/followups/statement/{self.sudo().access_token}"
 
     def _notify_outcome(self):
-        """Tell the person who pressed the button what happened."""
+        """Notify the person who pressed the button of what happened."""
         sent = self.filtered(lambda reminder: reminder.state in ("sent", "todo"))
         kind = "success" if sent else "warning"
         states = dict(self._fields["state"]._description_selection(self.env))

@@ -15,6 +15,18 @@ STEP_STATES = [
     ("failed", "Failed"),
     ("cancelled", "Cancelled"),
 ]
+# what may follow each state; a step knows of reading and answers, its reminder does not
+ON_ITS_WAY = {"prepared", "sending", "retry", "uncertain"}
+TRANSITIONS = {
+    **dict.fromkeys(ON_ITS_WAY, ON_ITS_WAY | {"sent", "failed", "cancelled", "todo"}),
+    "sent": {"read", "answered", "failed"},
+    "read": {"answered", "failed"},
+    "answered": set(),
+    "todo": {"done", "cancelled"},
+    "done": set(),
+    "failed": ON_ITS_WAY | {"sent", "cancelled"},
+    "cancelled": set(),
+}
 
 
 class FollowupStep(models.Model):
@@ -36,11 +48,15 @@ class FollowupStep(models.Model):
     state = fields.Selection(STEP_STATES, required=True, default="prepared", index=True)
     sent_at = fields.Datetime(string="On", required=True, default=fields.Datetime.now)
     user_id = fields.Many2one("res.users", string="By", default=lambda self: self.env.user)
-    conversation_id = fields.Many2one("inbox.conversation", ondelete="set null")
     due_date = fields.Date()
     amount = fields.Monetary()
     currency_id = fields.Many2one(related="company_id.currency_id")
     claim_amount = fields.Monetary(currency_field="claim_currency_id", help="The same in the document's currency")
+    credit_amount = fields.Monetary(
+        string="Credit deducted",
+        currency_field="claim_currency_id",
+        help="Unmatched payments and credit notes of the customer that cover a part of the claim",
+    )
     claim_currency_id = fields.Many2one(related="followup_id.claim_currency_id")
     why = fields.Char(string="Reason")
 
@@ -58,3 +74,21 @@ class FollowupStep(models.Model):
             self.sent_at,
             self.reminder_id.partner_id.id,
         )
+
+    def _set_state(self, state, **values):
+        """Go on to a state; steps from which no way leads there stay what they are."""
+        self.filtered(lambda step: state in TRANSITIONS[step.state]).write({"state": state, **values})
+
+    def _set_read(self):
+        self._set_state("read")
+
+    def _set_answered(self):
+        self._set_state("answered")
+
+    def _is_decided_by(self, decision, level):
+        """Whether a decision is the one that this step was made by."""
+        if not decision or not decision.send or decision.level.sequence != level.sequence:
+            return False
+        document, currency = decision.document, self.claim_currency_id
+        same_claim = not currency.compare_amounts(document.claim, self.claim_amount)
+        return same_claim and not currency.compare_amounts(document.credit_claim, self.credit_amount)

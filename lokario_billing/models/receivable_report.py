@@ -1,6 +1,72 @@
 from odoo import fields, models
 from odoo.tools import SQL
 
+# instalments of posted customer invoices
+RECEIVABLE = """
+    SELECT line.* FROM account_move_line line
+    JOIN account_account account ON account.id = line.account_id
+    AND account.account_type = 'asset_receivable'
+    JOIN account_move move ON move.id = line.move_id
+    WHERE move.move_type = 'out_invoice' AND move.state = 'posted'
+    AND move.payment_state NOT IN ('reversed', 'invoicing_legacy')
+"""
+# when an instalment was last paid
+PAID = """
+    SELECT line.id, line.partner_id, line.date_maturity, max(part.max_date) AS day
+    FROM account_partial_reconcile part
+    JOIN receivable line ON line.id = part.debit_move_id
+    GROUP BY line.id, line.partner_id, line.date_maturity, line.reconciled
+"""
+# how many days late a customer usually pays
+HABIT = """
+    SELECT paid.partner_id, avg(paid.day - paid.date_maturity)::int AS days
+    FROM paid JOIN receivable line ON line.id = paid.id
+    WHERE line.reconciled GROUP BY paid.partner_id
+"""
+# the last reminder of an invoice
+REMINDED = """
+    SELECT DISTINCT ON (followup.move_id) followup.move_id, step.level_id, step.sent_at
+    FROM lokario_followup_step step
+    JOIN lokario_followup followup ON followup.id = step.followup_id
+    WHERE step.state IN ('sent', 'read', 'answered', 'done')
+    ORDER BY followup.move_id, step.sent_at DESC
+"""
+# what was paid after that reminder
+RECOVERED = """
+    SELECT line.id, sum(part.amount) AS amount
+    FROM reminded JOIN receivable line ON line.move_id = reminded.move_id
+    JOIN account_partial_reconcile part ON part.debit_move_id = line.id
+    JOIN account_move_line credit ON credit.id = part.credit_move_id
+    JOIN account_move payment ON payment.id = credit.move_id
+    WHERE part.max_date >= reminded.sent_at::date AND payment.move_type != 'out_refund'
+    GROUP BY line.id
+"""
+# one row per instalment
+ROWS = """
+SELECT line.id, line.move_id, line.partner_id, line.company_id, move.invoice_date,
+       line.date_maturity AS due_date,
+       CASE WHEN line.amount_residual > 0 THEN greatest(current_date, coalesce(
+           followup.promised_until, line.date_maturity + greatest(habit.days, 0), line.date_maturity
+       )) END AS expected_on,
+       CASE WHEN line.amount_residual <= 0 THEN NULL
+            WHEN line.date_maturity >= current_date THEN '0'
+            WHEN line.date_maturity >= current_date - 30 THEN '1'
+            WHEN line.date_maturity >= current_date - 60 THEN '2'
+            WHEN line.date_maturity >= current_date - 90 THEN '3' ELSE '4' END AS age,
+       reminded.level_id, line.amount_residual AS open_amount,
+       coalesce(recovered.amount, 0) AS recovered_amount,
+       CASE WHEN line.amount_residual > 0 THEN current_date ELSE coalesce(paid.day, current_date)
+            END - move.invoice_date AS days_outstanding
+  FROM receivable line
+  JOIN account_move move ON move.id = line.move_id
+  LEFT JOIN paid ON paid.id = line.id
+  LEFT JOIN habit ON habit.partner_id = line.partner_id
+  LEFT JOIN reminded ON reminded.move_id = line.move_id
+  LEFT JOIN recovered ON recovered.id = line.id
+  LEFT JOIN lokario_followup followup ON followup.move_id = line.move_id
+"""
+PARTS = {"receivable": RECEIVABLE, "paid": PAID, "habit": HABIT, "reminded": REMINDED, "recovered": RECOVERED}
+
 
 class ReceivableReport(models.Model):
     """One row per instalment of a customer invoice, for the charts: overdue by age, recovered by level, forecast."""
@@ -46,53 +112,5 @@ class ReceivableReport(models.Model):
 
     @property
     def _table_query(self):
-        return SQL(
-            """
-            WITH receivable AS (SELECT line.* FROM account_move_line line
-                                  JOIN account_account account ON account.id = line.account_id
-                                   AND account.account_type = 'asset_receivable'
-                                  JOIN account_move move ON move.id = line.move_id
-                                 WHERE move.move_type = 'out_invoice' AND move.state = 'posted'
-                                   AND move.payment_state NOT IN ('reversed', 'invoicing_legacy')),
-                 paid AS (SELECT line.id, line.partner_id, line.date_maturity, max(part.max_date) AS day
-                            FROM account_partial_reconcile part
-                            JOIN receivable line ON line.id = part.debit_move_id
-                           GROUP BY line.id, line.partner_id, line.date_maturity, line.reconciled),
-                 habit AS (SELECT paid.partner_id, avg(paid.day - paid.date_maturity)::int AS days
-                             FROM paid JOIN receivable line ON line.id = paid.id
-                            WHERE line.reconciled GROUP BY paid.partner_id),
-                 reminded AS (SELECT DISTINCT ON (followup.move_id) followup.move_id, step.level_id, step.sent_at
-                                FROM lokario_followup_step step
-                                JOIN lokario_followup followup ON followup.id = step.followup_id
-                               WHERE step.state IN ('sent', 'read', 'answered', 'done')
-                               ORDER BY followup.move_id, step.sent_at DESC),
-                 recovered AS (SELECT line.id, sum(part.amount) AS amount
-                                 FROM reminded JOIN receivable line ON line.move_id = reminded.move_id
-                                 JOIN account_partial_reconcile part ON part.debit_move_id = line.id
-                                 JOIN account_move_line credit ON credit.id = part.credit_move_id
-                                 JOIN account_move payment ON payment.id = credit.move_id
-                                WHERE part.max_date >= reminded.sent_at::date AND payment.move_type != 'out_refund'
-                                GROUP BY line.id)
-            SELECT line.id, line.move_id, line.partner_id, line.company_id, move.invoice_date,
-                   line.date_maturity AS due_date,
-                   CASE WHEN line.amount_residual > 0 THEN greatest(current_date, coalesce(
-                       followup.promised_until, line.date_maturity + greatest(habit.days, 0), line.date_maturity
-                   )) END AS expected_on,
-                   CASE WHEN line.amount_residual <= 0 THEN NULL
-                        WHEN line.date_maturity >= current_date THEN '0'
-                        WHEN line.date_maturity >= current_date - 30 THEN '1'
-                        WHEN line.date_maturity >= current_date - 60 THEN '2'
-                        WHEN line.date_maturity >= current_date - 90 THEN '3' ELSE '4' END AS age,
-                   reminded.level_id, line.amount_residual AS open_amount,
-                   coalesce(recovered.amount, 0) AS recovered_amount,
-                   CASE WHEN line.amount_residual > 0 THEN current_date ELSE coalesce(paid.day, current_date)
-                        END - move.invoice_date AS days_outstanding
-              FROM receivable line
-              JOIN account_move move ON move.id = line.move_id
-              LEFT JOIN paid ON paid.id = line.id
-              LEFT JOIN habit ON habit.partner_id = line.partner_id
-              LEFT JOIN reminded ON reminded.move_id = line.move_id
-              LEFT JOIN recovered ON recovered.id = line.id
-              LEFT JOIN lokario_followup followup ON followup.move_id = line.move_id
-            """
-        )
+        parts = ", ".join(f"{name} AS ({query})" for name, query in PARTS.items())
+        return SQL(f"WITH {parts} {ROWS}")

@@ -60,11 +60,21 @@ class ResCompany(models.Model):
         string="Promises of a customer that pause reminders",
         default=2,
         required=True,
-        help="Further promises for the same document pause nothing; its responsible person is told.",
+        help="Further promises for the same document pause nothing; its responsible person is notified.",
+        groups="base.group_user",
+    )
+    followup_broken_promises = fields.Integer(
+        string="Broken promises after which the next reminder is one level further",
+        default=2,
+        required=True,
+        help="The next reminder leaves on the day after the promise, one level further than its turn. 0 = never.",
         groups="base.group_user",
     )
     followup_hold_credit = fields.Boolean(
-        string="Hold while the customer has unmatched payments", default=True, groups="base.group_user"
+        string="Deduct unmatched payments and credit notes",
+        default=True,
+        help="What they cover is not reminded. Money on the bank statement that fits an invoice holds its reminder.",
+        groups="base.group_user",
     )
     followup_bank_max_age = fields.Integer(
         string="Days the bank journal may be old",
@@ -96,8 +106,20 @@ class ResCompany(models.Model):
                     )
                 )
 
-    def _followup_window(self):
-        """Return the SendWindow of the company."""
+    def _followup_switch(self):
+        """Return the company whose switch holds: its own, else its nearest parent; perhaps none."""
+        self.ensure_one()
+        company = self.sudo()
+        while company and not company.followup_enabled:
+            company = company.parent_id
+        return company
+
+    def _with_followups(self):
+        """Return all companies whose automatic follow-ups are switched on, branches of such companies included."""
+        return self.search([("id", "child_of", self.search([("followup_enabled", "=", True)]).ids)])
+
+    def _followup_window(self, recipient_country="", recipient_timezone=""):
+        """Return the SendWindow of the company, towards somebody in that country and time zone."""
         self.ensure_one()
         days = {"week": MONDAY_TO_FRIDAY, "saturday": frozenset(range(6)), "all": frozenset(range(7))}
         country = self.country_id.code if self.followup_holidays else ""
@@ -109,6 +131,8 @@ class ResCompany(models.Model):
             weekdays=days[self.followup_days],
             country=country or "",
             closed=frozenset(self._closing_days(timezone)),
+            recipient_country=recipient_country if self.followup_holidays else "",
+            recipient_timezone=recipient_timezone,
         )
 
     def _closing_days(self, timezone):

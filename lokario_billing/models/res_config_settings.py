@@ -21,6 +21,7 @@ class ResConfigSettings(models.TransientModel):
     followup_unsent = fields.Boolean(related="company_id.followup_unsent", readonly=False)
     followup_transfer_days = fields.Integer(related="company_id.followup_transfer_days", readonly=False)
     followup_promises = fields.Integer(related="company_id.followup_promises", readonly=False)
+    followup_broken_promises = fields.Integer(related="company_id.followup_broken_promises", readonly=False)
     followup_hold_credit = fields.Boolean(related="company_id.followup_hold_credit", readonly=False)
     followup_bank_max_age = fields.Integer(related="company_id.followup_bank_max_age", readonly=False)
     followup_penalty_rate = fields.Float(related="company_id.followup_penalty_rate", readonly=False)

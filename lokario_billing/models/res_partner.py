@@ -1,10 +1,13 @@
 from odoo import api, fields, models
+from pytz import country_timezones
 
 from ..const import AUTO_CHOICES
 
 
 class ResPartner(models.Model):
-    _inherit = "res.partner"
+    _name = "res.partner"
+    _inherit = ["res.partner", "lokario.followup.source", "lokario.access.mixin"]
+    _followup_link = "partner_id"
 
     followup_auto = fields.Selection(
         AUTO_CHOICES,
@@ -79,28 +82,19 @@ class ResPartner(models.Model):
         """Whether mail may be written to this contact: still there, with an address that is not blacklisted."""
         return bool(self.active and self.email_normalized and not self.is_blacklisted)
 
+    def _reminder_place(self):
+        """Return (country code, time zone) where this contact reads a reminder; "" is what is not known."""
+        self.ensure_one()
+        code = (self.country_id or self.commercial_partner_id.country_id).code or ""
+        zones = country_timezones.get(code, [])
+        timezone = self.tz or self.commercial_partner_id.tz or (zones[0] if len(zones) == 1 else "")
+        return code, timezone
+
     def _is_business_customer(self):
         """French law protects consumers from recovery costs: only a company or a VAT number makes a professional."""
         self.ensure_one()
         customer = self.commercial_partner_id
         return customer.is_company or bool(customer.vat)
 
-
-class FollowupCopy(models.Model):
-    """Who gets a copy of a customer's reminders; each company has its own."""
-
-    _name = "lokario.followup.copy"
-    _inherit = ["lokario.access.mixin"]
-    _description = "Copy of reminders"
-
-    customer_id = fields.Many2one("res.partner", required=True, ondelete="cascade", index=True)
-    company_id = fields.Many2one("res.company", required=True, ondelete="cascade")
-    partner_id = fields.Many2one("res.partner", string="Reader", required=True, ondelete="cascade", index=True)
-
-    _reader_uniq = models.Constraint(
-        "UNIQUE(customer_id, company_id, partner_id)", "This contact already gets a copy of the customer's reminders."
-    )
-
-    @api.model
-    def _of(self, customers, company):
-        return self.search([("customer_id", "in", customers.ids), ("company_id", "=", company.id)])
+    def _followup_defaults(self):
+        return {"kind": "inactive", "source": "manual", "company_id": self.env.company.id, "name": self.display_name}

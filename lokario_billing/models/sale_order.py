@@ -4,13 +4,14 @@ from ..const import AUTO_CHOICES
 
 
 class SaleOrder(models.Model):
-    _inherit = "sale.order"
+    _name = "sale.order"
+    _inherit = ["lokario.followup.answers", "sale.order", "lokario.business.document", "lokario.access.mixin"]
 
     followup_auto = fields.Selection(
         AUTO_CHOICES, string="Automatic follow-up", required=True, default="default", copy=False
     )
     followup_ids = fields.One2many("lokario.followup", "order_id", string="Follow-up")
-    followup_why = fields.Selection(related="followup_ids.why", string="Follow-up: why not now")
+    followup_why = fields.Selection(related="followup_ids.why", string="Follow-up: on hold because")
     followup_next_at = fields.Datetime(related="followup_ids.next_at", string="Next reminder")
 
     def _followup_values(self):

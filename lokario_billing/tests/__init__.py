@@ -2,7 +2,6 @@ from . import test_delivery
 from . import test_documented_urls
 from . import test_followup_plan
 from . import test_followup_run
-from . import test_followup_sources
 from . import test_followup_debtors
 from . import test_install
 from . import test_neutralize
@@ -13,10 +12,11 @@ from . import test_transactions
 from . import test_wall
 from . import test_deletion
 from . import test_dry_run
-from . import test_journey
 from . import test_pdf
 from . import test_time_travel
-from . import test_ai_facts
 from . import test_receivables
 from . import test_roles
 from . import test_rights
+from . import test_followup_credit
+from . import test_followup_places
+from . import test_machine_fields

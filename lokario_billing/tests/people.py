@@ -121,6 +121,6 @@ class PeopleCase(BillingCase):
         """Give the documents of these companies their follow-ups, as the hourly job does."""
         followups = self.env["lokario.followup"].sudo()
         for company in companies or (self.french, self.belgian):
-            followups.with_company(company)._create_missing(company)
+            followups.env["lokario.followup.run"].with_company(company)._create_missing(company)
             followups.search([("company_id", "=", company.id)])._refresh_plan()
         self.env.flush_all()

@@ -141,7 +141,7 @@ class TestDelivery(MailboxCase):
         self.settle()
         self.assertEqual((delivery.state, delivery.attempts), ("sent", 2))
 
-    def test_a_refused_login_holds_the_mailbox_and_never_another_door(self):
+    def test_a_refused_login_holds_the_mailbox_and_never_another_route(self):
         self.mailbox.email_password = "wrong"
         delivery = self.delivery_of(self.remind())
         self.assertEqual(delivery.state, "waiting")
@@ -284,42 +284,42 @@ class TestDelivery(MailboxCase):
     def test_evidence_zip(self):
         reminder = self.remind()
         followup = reminder.step_ids.followup_id
-        with zipfile.ZipFile(io.BytesIO(followup._evidence_zip())) as archive:
+        with zipfile.ZipFile(io.BytesIO(self.env["lokario.followup.evidence"]._zip(followup))) as archive:
             names = archive.namelist()
             timeline = json.loads(archive.read("timeline.json"))
         self.assertTrue([name for name in names if name.endswith(".eml")])
         mail = next(event for event in timeline if event["kind"] == "mail")
         self.assertTrue(mail["server_answer"].startswith("250"))
 
-    def test_the_screen_proves_a_door(self):
-        doors = self.env["lokario.mail.doors"].create({})
-        line = doors.line_ids.filtered(lambda line: line.kind == "invoice")
+    def test_the_screen_proves_a_route(self):
+        routes = self.env["lokario.mail.routes"].create({})
+        line = routes.line_ids.filtered(lambda line: line.kind == "invoice")
         self.assertEqual(line.sender, MAILBOX)
         with self.sending():
             answer = line.action_test()
         self.assertEqual(answer["params"]["type"], "success")
         self.assertEqual(self.sink.deliveries()[0].sender, MAILBOX)
 
-    def test_the_test_of_a_broken_door_tells_now_and_never_leaves_later(self):
+    def test_the_test_of_a_broken_route_tells_now_and_never_leaves_later(self):
         self.mailbox.email_password = "wrong"
-        doors = self.env["lokario.mail.doors"].create({})
-        lines = {line.kind: line for line in doors.line_ids}
+        routes = self.env["lokario.mail.routes"].create({})
+        lines = {line.kind: line for line in routes.line_ids}
         with self.sending():
             answer = lines["quote"].action_test()
         self.assertEqual(answer["params"]["type"], "danger")
         self.assertIn("password", answer["params"]["message"])
         self.mailbox.email_password = PASSWORD
-        doors.unlink()
+        routes.unlink()
         self.settle()
         self.assertFalse(self.sink.deliveries())
         self.assertFalse([mail for mail in self.mails() if mail["Subject"].startswith("Test")])
 
     def test_answers_of_the_inbox_leave_from_its_mailbox(self):
-        lines = {line.kind: line for line in self.env["lokario.mail.doors"].create({}).line_ids}
+        lines = {line.kind: line for line in self.env["lokario.mail.routes"].create({}).line_ids}
         self.assertEqual((lines["answer"].sender, lines["auto_answer"].sender), (MAILBOX, MAILBOX))
-        self.assertEqual(lines["two_factor"].door, lines["digest"].door)
+        self.assertEqual(lines["two_factor"].route, lines["digest"].route)
         self.mailbox.active = False
-        lines = {line.kind: line for line in self.env["lokario.mail.doors"].create({}).line_ids}
+        lines = {line.kind: line for line in self.env["lokario.mail.routes"].create({}).line_ids}
         with self.assertRaisesRegex(UserError, "Connect a mailbox"):
             lines["answer"].action_test()
 
@@ -327,7 +327,7 @@ class TestDelivery(MailboxCase):
         """The context of a call is the caller's: nothing in it opens a mailbox."""
         partner = self.env["res.partner"].create({"name": "Anne", "email": "anne@beta.test"})
         with self.sending():
-            partner.with_context(lokario_door_test=True).message_post(
+            partner.with_context(lokario_route_test=True).message_post(
                 body="Hello", partner_ids=partner.ids, subtype_xmlid="mail.mt_comment"
             )
         self.assertFalse(self.sink.deliveries())

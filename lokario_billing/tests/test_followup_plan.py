@@ -10,6 +10,7 @@ from odoo.tests import BaseCase, tagged
 
 from odoo.addons.lokario_base.tools.send_window import SendWindow
 
+from ..const import WHY_NOT
 from ..tools.followup_plan import STOPS, Document, Level, Policy, Step, Why, decide
 from ..tools.followup_simulation import TICK, simulate
 
@@ -151,7 +152,7 @@ class TestFollowupReasons(BaseCase):
             Why.DISPUTED: {"disputed": True},
             Why.PROMISED: {"promised_until": date(2026, 7, 3)},
             Why.ANSWER_PENDING: {"answer_pending": True},
-            Why.UNRECONCILED_CREDIT: {"unreconciled_credit": True},
+            Why.UNRECONCILED_CREDIT: {"credit": 100},
             Why.BANK_STALE: {"bank_stale": True},
             Why.NOT_ARRIVED: {"not_arrived": True},
             Why.UNDELIVERED: {"undelivered": True},
@@ -169,7 +170,38 @@ class TestFollowupReasons(BaseCase):
             self.assertEqual((decision.send, decision.why, decision.level.sequence), (False, why, 1))
             self.assertNotIn(why, STOPS)
 
-    def test_what_ends_by_itself_ends(self):
+    def test_a_credit_stops_only_what_it_covers(self):
+        policy = replace(POLICY, minimum_amount=30)
+        self.assertTrue(self._decide(credit=70, policy=policy).send)
+        self.assertEqual(self._decide(credit=71, policy=policy).why, Why.UNRECONCILED_CREDIT)
+        self.assertEqual(self._decide(amount=29, policy=policy).why, Why.BELOW_MINIMUM)
+        self.assertEqual(Document(1, 1, POLICY, "c", amount=200, claim=100, credit=50).credit_claim, 25)
+
+    def test_a_broken_promise_moves_the_next_reminder_one_level_up(self):
+        monday = date(2026, 6, 29)
+        self.assertEqual(self._decide(broken_on=monday).level.sequence, 2)
+        history = [Step(1, 1, "c", 1, datetime(2026, 6, 20, 9))]
+        decision = self._decide(history, broken_on=monday)
+        self.assertEqual((decision.send, decision.level.sequence), (True, 3))
+        self.assertEqual(self._decide([*history, Step(1, 1, "c", 2, datetime(2026, 6, 21, 9))]).level.sequence, 3)
+        recent = [Step(1, 1, "c", 1, datetime(2026, 6, 29, 9))]
+        self.assertEqual(self._decide(recent, broken_on=monday, policy=replace(POLICY, spacing_days=5)).at.day, 6)
+
+    def test_the_recipients_night_and_holidays_count(self):
+        national_day = date(2026, 10, 26)  # of Austria
+        self.assertFalse(replace(WINDOW, recipient_country="AT").is_working_day(national_day))
+        self.assertTrue(WINDOW.is_working_day(national_day))
+        new_york = replace(WINDOW, recipient_timezone="America/New_York")
+        self.assertFalse(new_york.is_open(datetime(2026, 6, 30, 9)))  # 5 in the morning there
+        self.assertEqual(new_york.next_open(datetime(2026, 6, 30, 6)), datetime(2026, 6, 30, 11))
+        self.assertEqual(new_york.opening(date(2026, 6, 30)), datetime(2026, 6, 30, 11))
+        honolulu = replace(WINDOW, closes=time(12), recipient_timezone="Pacific/Honolulu")
+        self.assertTrue(honolulu.is_open(datetime(2026, 6, 30, 9)))  # no hour in common: the company's hold
+
+    def test_the_labels_are_those_of_the_reasons(self):
+        self.assertEqual(set(dict(WHY_NOT)), set(Why))
+
+    def test_what_ends_automatically_ends(self):
         yesterday = date(2026, 6, 29)
         for name in ("promised_until", "payment_until", "bank_money_until"):
             self.assertTrue(self._decide(**{name: yesterday}).send, name)

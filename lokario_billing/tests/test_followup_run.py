@@ -114,7 +114,7 @@ class TestFollowupRun(BillingCase):
         self.env["account.payment"].create(
             {
                 "partner_id": self.customer.id,
-                "amount": 30,
+                "amount": 99.5,
                 "payment_type": "inbound",
                 "partner_type": "customer",
             }

@@ -43,10 +43,28 @@ class TestStatement(BillingCase, HttpCase):
         self.assertIn(f"/my/invoices/{self.move.id}?access_token=", page.text)
         for name, value in HEADERS.items():
             self.assertEqual(page.headers[name], value)
+
+    def test_showing_the_page_changes_nothing_and_a_gesture_is_reading(self):
+        """Programs that look at links ask for the page, with HEAD or GET; a person moves the mouse."""
+        delivery = self.env["lokario.delivery"].sudo().search([("mail_id", "=", self.reminder.mail_id.id)])
+        self.pay(self.move, 70)
+        followups = (self.move | self.other).followup_ids
+        before = [each.read(load=None)[0] for each in (*followups, *followups.step_ids, self.reminder, delivery)]
+        for _time in range(3):
+            self.opener.head(self.base_url() + self.path, timeout=20)
+            self.assertIn("30.00", self.page())
+        self.env.invalidate_all()
+        after = [each.read(load=None)[0] for each in (*followups, *followups.step_ids, self.reminder, delivery)]
+        self.assertEqual(after, before)
+        self.assertFalse(delivery.opened_at)
+        self.assertEqual(self.post("read").status_code, 204)
         self.env.invalidate_all()
         self.assertEqual(self.move.followup_ids.step_ids.state, "read")
-        delivery = self.env["lokario.delivery"].sudo().search([("mail_id", "=", self.reminder.mail_id.id)])
         self.assertTrue(delivery.opened_at)
+
+    def test_a_promise_is_reading_too(self):
+        self.post("promise", followup=self.move.followup_ids.id, day=str(fields.Date.today() + timedelta(days=10)))
+        self.assertEqual(self.move.followup_ids.step_ids.state, "read")
 
     def test_what_was_paid_a_minute_ago_is_no_longer_asked_for(self):
         self.assertIn("100.00", self.page())

@@ -1,4 +1,4 @@
-"""The wall: every kind of mail, by every trick, leaves by the one right door or not at all."""
+"""Routing isolation: every kind of mail, by every trick, leaves by the one right route or not at all."""
 
 import base64
 from contextlib import ExitStack
@@ -67,7 +67,7 @@ class TestWall(BillingCase):
     def _eml(self, delivery):
         return base64.b64decode(delivery.with_context(bin_size=False).eml).decode()
 
-    def test_a_manager_tries_the_doors_of_his_own_companies_only(self):
+    def test_a_manager_tries_the_routes_of_his_own_companies_only(self):
         manager = new_test_user(
             self.env,
             "delta_manager",
@@ -77,10 +77,10 @@ class TestWall(BillingCase):
         )
         foreign = self.matrix.companies["alpha"]
         with self.assertRaises(AccessError):
-            self.env["lokario.mail.doors"].with_user(manager).create({"company_id": foreign.id})
-        doors = self.env["lokario.mail.doors"].with_user(manager).create({})
+            self.env["lokario.mail.routes"].with_user(manager).create({"company_id": foreign.id})
+        routes = self.env["lokario.mail.routes"].with_user(manager).create({})
         with self.assertRaises(AccessError):
-            doors.company_id = foreign
+            routes.company_id = foreign
         foreign.followup_approved_at = False
         with self.assertRaises(AccessError):
             foreign.with_user(manager).action_approve_followups()

@@ -52,6 +52,18 @@ class Why(StrEnum):
 
 
 STOPS = frozenset(list(Why)[: list(Why).index(Why.SWITCHED_OFF)])
+# Holds that a person may overrule by sending now.
+OVERRULED_BY_HAND = frozenset(
+    [
+        Why.SWITCHED_OFF,
+        Why.NOT_APPROVED,
+        Why.AUTO_OFF,
+        Why.BELOW_MINIMUM,
+        Why.BANK_STALE,
+        Why.UNDELIVERED,
+        Why.NOT_ARRIVED,
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -89,9 +101,11 @@ class Document:
 
     `customer` is the debtor, `recipient` who is written to: a reminder never goes to two of them.
     `cycle` names the claim that is followed up (due date of the oldest unpaid instalment, day a quote was sent): a new
-    cycle starts the levels again. `amount` is what is really due in the company's currency, `claim` the same in the
-    document's own, for its customer. After the day it `closes` nobody is asked about it any more; `payment_until` and
-    `bank_money_until` are the last days on which money that is on its way holds the reminders.
+    cycle starts the levels again. `amount` is what is overdue in the company's currency, `claim` the same in the
+    document's own, for its customer; `credit` is the part of `amount` that the customer's unmatched payments and credit
+    notes cover. After the day it `closes` it is not followed up any more; `payment_until` and `bank_money_until` are
+    the last days on which money that is on its way holds the reminders. `broken_on` is the day of a broken promise that
+    moves the next reminder one level up. `window` holds where the recipient is, None as the company's.
     """
 
     key: int
@@ -104,8 +118,11 @@ class Document:
     answer: date | None = None
     expiry: date | None = None
     closes: date | None = None
+    broken_on: date | None = None
+    window: SendWindow | None = None
     amount: float = 0.0
     claim: float = 0.0
+    credit: float = 0.0
     auto_enabled: bool = True
     paid: bool = False
     in_payment: bool = False
@@ -120,13 +137,17 @@ class Document:
     promised_until: date | None = None
     payment_until: date | None = None
     bank_money_until: date | None = None
-    unreconciled_credit: bool = False
     bank_stale: bool = False
     no_recipient: bool = False
     undelivered: bool = False
     not_arrived: bool = False
     other_followup: bool = False
     in_flight: bool = False
+
+    @property
+    def credit_claim(self) -> float:
+        """The credit in the document's currency."""
+        return self.claim * self.credit / self.amount if self.amount else 0.0
 
 
 @dataclass(frozen=True)
@@ -151,6 +172,11 @@ class Decision:
     at: datetime | None = None
     why: Why | None = None
 
+    @property
+    def is_final(self) -> bool:
+        """Whether this ends the follow-up."""
+        return self.why in STOPS
+
 
 def decide(documents: Iterable[Document], history: Iterable[Step], window: SendWindow, now: datetime) -> list[Decision]:
     """One decision for each document, in the order given.
@@ -171,6 +197,19 @@ def decide(documents: Iterable[Document], history: Iterable[Step], window: SendW
         for decision in _one_a_day(due, read, window, now):
             decisions[decision.document.key] = decision
     return list(decisions.values())
+
+
+def groups_to_send(decisions: Iterable[tuple[object, Decision]]) -> list[list[tuple[object, Decision]]]:
+    """Group what is to be sent now: one reminder per recipient, customer, policy and level, or per document.
+
+    `decisions` are pairs of anything and its decision; a group consists of such pairs.
+    """
+    groups = defaultdict(list)
+    for key, decision in decisions:
+        if decision.send:
+            reader = (decision.document.customer, decision.document.recipient)
+            groups[reader, _group(decision)].append((key, decision))
+    return list(groups.values())
 
 
 def stop_reason(document: Document, today: date) -> Why | None:
@@ -199,7 +238,8 @@ def stop_reason(document: Document, today: date) -> Why | None:
 def hold_reason(document: Document, today: date) -> tuple[Why, date | None] | None:
     """The reason that holds the follow-up of a document, with the first day it no longer holds, if known."""
     policy = document.policy
-    small = document.amount < policy.minimum_amount or (policy.tolerance and document.amount <= policy.tolerance)
+    left = document.amount - document.credit
+    covered = bool(document.credit) and (left <= 0 or _is_small(left, policy))
     return next(
         (
             (why, until)
@@ -217,8 +257,8 @@ def hold_reason(document: Document, today: date) -> tuple[Why, date | None] | No
                 (Why.PROMISED, *_through(document.promised_until, today)),
                 (Why.PAYMENT_PENDING, *_through(document.payment_until, today)),
                 (Why.BANK_MONEY, *_through(document.bank_money_until, today)),
-                (Why.BELOW_MINIMUM, small, None),
-                (Why.UNRECONCILED_CREDIT, document.unreconciled_credit, None),
+                (Why.UNRECONCILED_CREDIT, covered, None),
+                (Why.BELOW_MINIMUM, _is_small(left, policy), None),
                 (Why.BANK_STALE, document.bank_stale, None),
             )
             if holds
@@ -227,17 +267,34 @@ def hold_reason(document: Document, today: date) -> tuple[Why, date | None] | No
     )
 
 
+def refusal_by_hand(document: Document, history: Sequence[Step], today: date) -> Why | None:
+    """Why not even a person may send the next level now."""
+    stop = stop_reason(document, today)
+    hold = hold_reason(document, today)
+    if stop or (hold and hold[0] not in OVERRULED_BY_HAND):
+        return stop or hold[0]
+    return None if next_level(document, history) else no_level_reason(document, history)
+
+
+def _is_small(amount: float, policy: Policy) -> bool:
+    """Whether a claim is not worth a reminder."""
+    return amount < policy.minimum_amount or bool(policy.tolerance and amount <= policy.tolerance)
+
+
 def _through(last: date | None, today: date) -> tuple[bool, date | None]:
     """Whether what ends with the day `last` holds today, and the first day after it."""
     return (today <= last, last + ONE_DAY) if last else (False, None)
 
 
 def next_level(document: Document, history: Sequence[Step]) -> Level | None:
-    """The level after the last one sent in this cycle; levels that the document cannot have do not count."""
+    """The level after the last one sent in this cycle, one further after a broken promise; levels that the document
+    cannot have do not count.
+    """
     done = [step.sequence for step in _of_cycle(document, history)]
     if len(done) >= document.policy.max_reminders:
         return None
-    return next((level for level in _usable_levels(document) if level.sequence > max(done, default=-1)), None)
+    left = [level for level in _usable_levels(document) if level.sequence > max(done, default=-1)]
+    return next(iter(left[1:] if document.broken_on and left[1:] else left), None)
 
 
 def no_level_reason(document: Document, history: Sequence[Step]) -> Why:
@@ -251,9 +308,10 @@ def eligible_day(document: Document, level: Level, history: Sequence[Step], wind
     """First day on which `level` may go out.
 
     Never before its own delay, and never closer to the reminder before it than the policy's delays are to each other:
-    an outage delays the later levels, it never bunches them. Who has answered gets as long as after a reminder.
+    an outage delays the later levels, it never bunches them. Who has answered gets as long as after a reminder. After a
+    broken promise the level's delay has been waited for already.
     """
-    days = [getattr(document, level.anchor) + timedelta(days=level.days)]
+    days = [document.broken_on + ONE_DAY if document.broken_on else _anchor_day(document, level)]
     if document.answer:
         days.append(document.answer + timedelta(days=document.policy.spacing_days))
     own = [step for step in history if step.document == document.key]
@@ -263,7 +321,12 @@ def eligible_day(document: Document, level: Level, history: Sequence[Step], wind
     return max(days)
 
 
+def _anchor_day(document: Document, level: Level) -> date:
+    return getattr(document, level.anchor) + timedelta(days=level.days)
+
+
 def _decide_alone(document: Document, history: Sequence[Step], window: SendWindow, now: datetime) -> Decision:
+    window = document.window or window
     today = window.local_day(now)
     stop = stop_reason(document, today)
     if stop:
@@ -291,12 +354,13 @@ def _one_a_day(due: list[Decision], history: Sequence[Step], window: SendWindow,
     if last_day < today:
         first = min(due, key=lambda decision: (decision.at, -decision.level.sequence, decision.document.key))
         chosen = _group(first)
-    next_turn = window.opening(max(last_day, today) + ONE_DAY)
     for decision in due:
+        document = decision.document
         if _group(decision) == chosen:
-            yield Decision(decision.document, decision.level, send=True, at=now)
+            yield Decision(document, decision.level, send=True, at=now)
         else:
-            yield Decision(decision.document, decision.level, at=next_turn, why=Why.CUSTOMER_DAY)
+            next_turn = (document.window or window).opening(max(last_day, today) + ONE_DAY)
+            yield Decision(document, decision.level, at=next_turn, why=Why.CUSTOMER_DAY)
 
 
 def _group(decision: Decision) -> tuple:
@@ -306,6 +370,8 @@ def _group(decision: Decision) -> tuple:
 
 def _gap(document: Document, level: Level, last: Step) -> int:
     gap = max(document.policy.spacing_days, 1)
+    if document.broken_on:
+        return gap
     previous = next((known for known in document.policy.levels if known.sequence == last.sequence), None)
     if last.cycle == document.cycle and previous and previous.anchor == level.anchor:
         gap = max(gap, level.days - previous.days)

@@ -1,2 +1,2 @@
 from . import followup_preview
-from . import mail_door
+from . import mail_route

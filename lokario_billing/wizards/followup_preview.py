@@ -1,7 +1,6 @@
 from odoo import api, fields, models
 
 from ..const import WHY_NOT
-from ..tools.followup_simulation import simulate
 
 
 class FollowupPreview(models.TransientModel):
@@ -35,7 +34,7 @@ class FollowupPreview(models.TransientModel):
         """Play the coming days with the decision that the hourly job uses."""
         self.ensure_one()
         self.line_ids.unlink()
-        self.env["lokario.followup"].sudo().with_company(self.company_id)._create_missing(self.company_id)
+        self.env["lokario.followup.run"].sudo().with_company(self.company_id)._create_missing(self.company_id)
         forecast = self._followups()._forecast(self.days, self.assume_enabled)
         self.line_ids = [fields.Command.create(self._line(decision)) for decision in forecast.sent + forecast.silent]
         return {
@@ -52,14 +51,14 @@ class FollowupPreview(models.TransientModel):
         return {"type": "ir.actions.act_window_close"}
 
     def _followups(self):
-        domain = self.env["lokario.followup"]._to_decide(self.company_id)
+        domain = self.env["lokario.followup.run"]._to_decide(self.company_id)
         if self.customer_id:
             domain &= fields.Domain("customer_id", "=", self.customer_id.commercial_partner_id.id)
         return self.env["lokario.followup"].sudo().search(domain)
 
     def _line(self, decision):
         followup = self.env["lokario.followup"].sudo().browse(decision.document.key)
-        level = followup._level_of(decision, {})
+        level = followup._level_of(decision)
         return {
             "followup_id": followup.id,
             "level_id": level.id,
@@ -84,15 +83,3 @@ class FollowupPreviewLine(models.TransientModel):
     amount = fields.Monetary()
     currency_id = fields.Many2one(related="followup_id.currency_id")
     lang = fields.Selection(related="followup_id.partner_id.lang", string="Language")
-
-
-class Followup(models.Model):
-    _inherit = "lokario.followup"
-
-    def _forecast(self, days=90, assume_enabled=False):
-        """Return the Forecast of these follow-ups of one company."""
-        if not self:
-            return simulate([], [], self.env.company._followup_window(), fields.Datetime.now(), days)
-        facts = self.with_context(followup_assume_enabled=assume_enabled)._plan_documents()
-        window = self.company_id._followup_window()
-        return simulate(facts.values(), self._plan_history(), window, fields.Datetime.now(), days)

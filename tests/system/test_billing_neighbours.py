@@ -93,7 +93,7 @@ def test_what_another_module_reminds_is_left_to_it(loaded, ledger):
         env.company.write({"followup_enabled": True, "followup_approved_at": "2026-01-01"})
         env["credit.control.line"].create({"invoice_id": moves[0].id, "state": "draft"})
         partners[1].followup_reminder_type = "automatic"
-        env["lokario.followup"]._create_missing(env.company)
+        env["lokario.followup.run"]._create_missing(env.company)
         moves.followup_ids._plan_and_store()
         theirs, by_partner, ours = moves
         assert by_partner.partner_id == partners[1] and ours.partner_id == partners[0]

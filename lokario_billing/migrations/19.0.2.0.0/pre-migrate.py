@@ -9,6 +9,8 @@ SUCCESSORS = (
     "lokario_reminder_account",
     "lokario_reminder_project",
     "lokario_reminder_calendar",
+    "lokario_billing_inbox",
+    "lokario_billing_ai",
     "lokario_billing_project",
     "lokario_billing_calendar",
 )

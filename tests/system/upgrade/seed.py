@@ -115,6 +115,13 @@ env["lokario.followup"].create(
     [
         {**followup, "kind": "project", "source": "project", "task_id": task.id},
         {**followup, "kind": "appointment", "source": "appointment", "event_id": event.id},
+        {
+            "company_id": conversation.company_id.id,
+            "partner_id": partner.id,
+            "kind": "missing_info",
+            "source": "conversation",
+            "conversation_id": conversation.id,
+        },
     ]
 )
 reader = env["res.users"].search([("login", "=", "collector@up.test")])

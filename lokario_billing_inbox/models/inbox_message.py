@@ -1,5 +1,3 @@
-from collections import defaultdict
-
 from odoo import api, models
 
 from odoo.addons.lokario_inbox.tools.message_ids import parse_ids
@@ -28,7 +26,7 @@ class InboxMessage(models.Model):
         self._copy_to_documents(answers)
         for message, (delivery, document) in answers.items():
             if not message.is_automatic:
-                delivery._followups_of(document)._reply_received(message.conversation_id)
+                delivery._followups_of(document)._reply_received({"conversation_id": message.conversation_id.id})
         incoming._answer_conversations()
         (incoming - self.browse().concat(*answers))._answer_followups()
 
@@ -50,7 +48,7 @@ class InboxMessage(models.Model):
         for followup in self.env["lokario.followup"].sudo().search(domain):
             written = self.filtered(lambda each, talk=followup.conversation_id: each.conversation_id == talk)
             if any(each.date > followup.create_date and not each.is_automatic for each in written):
-                followup._reply_received(followup.conversation_id)
+                followup._reply_received()
 
     def _answer_followups(self):
         """A new mail of a person holds what it names, else what its writer was reminded of."""
@@ -59,7 +57,7 @@ class InboxMessage(models.Model):
             open_ones = self.env["lokario.followup"].sudo()._open_of_addresses(company, messages.mapped("from_address"))
             for message in messages:
                 for followups in open_ones.get(message.from_address, ()):
-                    followups._answered_by(message)._reply_received(message.conversation_id)
+                    followups._answered_by(message)._reply_received({"conversation_id": message.conversation_id.id})
 
     @api.model
     def _deliveries_named(self, names):
@@ -97,32 +95,4 @@ class InboxMessage(models.Model):
                 for message, (_delivery, document) in answers.items()
                 if message.conversation_id
             ]
-        )
-
-
-class Followup(models.Model):
-    _inherit = "lokario.followup"
-
-    @api.model
-    def _open_of_addresses(self, company, addresses):
-        """Return {address: [open follow-ups of the customers who write from it]} of a company."""
-        writers = self.env["res.partner"].search([("email_normalized", "in", addresses)])
-        domain = [("company_id", "=", company.id), ("customer_id", "in", writers.commercial_partner_id.ids)]
-        per_customer = self.search([*domain, ("state", "!=", "done")]).grouped("customer_id")
-        found = defaultdict(list)
-        for writer in writers:
-            if writer.commercial_partner_id in per_customer:
-                found[writer.email_normalized].append(per_customer[writer.commercial_partner_id])
-        return found
-
-    def _answered_by(self, message):
-        """Return those that this mail of their customer is about."""
-        before = self.filtered(lambda followup: followup.create_date < message.date)
-        words = f"{message.subject or ''} {message.preview or ''}"
-        named = before.filtered(lambda followup: followup._document_label() in words)
-        return named or before.filtered(
-            lambda followup: any(
-                step.reminder_id.address == message.from_address and step.sent_at <= message.date  # whole seconds
-                for step in followup.step_ids
-            )
         )

@@ -21,15 +21,15 @@ ANSWERS = ("answer", "auto_answer")
 BUSINESS_KINDS = ("quote", "invoice", "receipt", "followup", *ANSWERS)
 
 
-class MailDoors(models.TransientModel):
+class MailRoutes(models.TransientModel):
     """The table “kind of mail / leaves from” of a company, with a test mail for each line."""
 
-    _name = "lokario.mail.doors"
+    _name = "lokario.mail.routes"
     _inherit = ["lokario.access.mixin"]
     _description = "Which mail leaves from where"
 
     company_id = fields.Many2one("res.company", required=True, default=lambda self: self.env.company)
-    line_ids = fields.One2many("lokario.mail.door", "doors_id", compute="_compute_line_ids", store=True)
+    line_ids = fields.One2many("lokario.mail.route", "routes_id", compute="_compute_line_ids", store=True)
     notice = fields.Char(compute="_compute_notice")
 
     def _compute_display_name(self):
@@ -37,53 +37,53 @@ class MailDoors(models.TransientModel):
 
     @api.constrains("company_id")
     def _check_own_company(self):
-        """Nobody looks through the door of a company he does not work for, let alone sends by it."""
+        """The routes of a company are shown to those who work for it, and only they send by them."""
         self.company_id._check_own()
 
     @api.depends("company_id")
     def _compute_line_ids(self):
-        for doors in self:
-            doors.line_ids = [fields.Command.clear()] + [
+        for routes in self:
+            routes.line_ids = [fields.Command.clear()] + [
                 fields.Command.create({"kind": kind}) for kind, _label in MAIL_KINDS
             ]
 
     @api.depends("company_id")
     def _compute_notice(self):
-        for doors in self:
-            route = self.env["mail.mail"]._route_of(doors.company_id)
-            doors.notice = route.kind == "global" and self.env._(
+        for routes in self:
+            route = self.env["mail.mail"]._route_of(routes.company_id)
+            routes.notice = route.kind == "global" and self.env._(
                 "This company has no mailbox: its quotes, invoices and reminders leave from the global server."
                 " Connect a mailbox in the inbox to send them from the company's own address."
             )
 
     @api.model
     def action_open(self):
-        doors = self.create({})
+        routes = self.create({})
         return {
             "type": "ir.actions.act_window",
             "res_model": self._name,
-            "res_id": doors.id,
+            "res_id": routes.id,
             "view_mode": "form",
             "name": self.env._("Which mail leaves from where"),
         }
 
 
-class MailDoor(models.TransientModel):
-    _name = "lokario.mail.door"
+class MailRoute(models.TransientModel):
+    _name = "lokario.mail.route"
     _inherit = ["lokario.business.document", "lokario.access.mixin"]  # a test mail goes the way of its kind
     _description = "Kind of mail and its way out"
 
-    doors_id = fields.Many2one("lokario.mail.doors", required=True, ondelete="cascade")
-    company_id = fields.Many2one(related="doors_id.company_id")
+    routes_id = fields.Many2one("lokario.mail.routes", required=True, ondelete="cascade")
+    company_id = fields.Many2one(related="routes_id.company_id")
     kind = fields.Selection(MAIL_KINDS, required=True)
-    door = fields.Char(string="Leaves from", compute="_compute_door")
-    sender = fields.Char(compute="_compute_door")
-    status = fields.Char(compute="_compute_door")
+    route = fields.Char(string="Leaves from", compute="_compute_route")
+    sender = fields.Char(compute="_compute_route")
+    status = fields.Char(compute="_compute_route")
 
-    @api.depends("kind", "doors_id.company_id")
-    def _compute_door(self):
+    @api.depends("kind", "routes_id.company_id")
+    def _compute_route(self):
         for line in self:
-            line.door, line.sender, line.status = line._describe()
+            line.route, line.sender, line.status = line._describe()
 
     def _describe(self):
         if self.kind not in BUSINESS_KINDS:
@@ -100,14 +100,14 @@ class MailDoor(models.TransientModel):
             "company": self.env._("Outgoing server of the company"),
             "global": self.env._("Global server (no mailbox is connected)"),
         }
-        door = self.env._("Mailbox that got the mail") if self.kind in ANSWERS else names[route.kind]
-        return door, route.address, self._held(route)
+        name = self.env._("Mailbox that got the mail") if self.kind in ANSWERS else names[route.kind]
+        return name, route.address, self._held(route)
 
     def _held(self, route):
         return route.carrier._sending_problem() if route.kind == "mailbox" else ""
 
     def action_test(self):
-        """Send a test mail to oneself by this door."""
+        """Send a test mail to oneself by this route."""
         self.ensure_one()
         if self.kind in ANSWERS and not self.sender:
             raise UserError(self.env._("Connect a mailbox in the inbox first: there is nothing to answer from."))
@@ -125,7 +125,7 @@ class MailDoor(models.TransientModel):
         mail.send(auto_commit=mail._is_business_mail())  # at once, not after the click
         self.env.invalidate_all()
         if mail.state == "outgoing":
-            mail._give_up_test()
+            mail._set_test_cancelled()
         return self._outcome(mail)
 
     def _outcome(self, mail):
@@ -138,14 +138,3 @@ class MailDoor(models.TransientModel):
                 "message": self.env._("The server has accepted the test mail.") if sent else mail.failure_reason,
             },
         }
-
-
-class MailMail(models.Model):
-    _inherit = "mail.mail"
-
-    def _give_up_test(self):
-        """A test says what happens now; it does not leave hours later."""
-        reason = self.failure_reason
-        self._deliveries().outgoing_id._withdraw()
-        self._deliveries()._set_cancelled(reason)
-        self.write({"state": "cancel", "failure_reason": reason})

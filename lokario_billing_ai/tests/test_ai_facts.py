@@ -1,7 +1,8 @@
 from unittest.mock import patch
 
-from odoo.exceptions import UserError
-from odoo.tests import tagged
+from odoo.exceptions import AccessError, UserError
+from odoo.fields import Command
+from odoo.tests import new_test_user, tagged
 
 from odoo.addons.base.models.ir_mail_server import IrMail_Server
 from odoo.addons.lokario_inbox.tests.ai_common import CUSTOMER, AiCase
@@ -64,3 +65,18 @@ class TestAiFacts(AiCase):
         with self.assertRaises(UserError):
             draft.action_write_with_ai()
         self.assertEqual(draft.text, "Mine")
+
+    def test_what_the_model_cost_is_written_by_the_program_alone(self):
+        followup = self.env["lokario.followup"].create({"partner_id": self.quotes["own"].partner_id.id})
+        person = new_test_user(
+            self.env,
+            "drafter",
+            "lokario_billing.group_lokario_billing_user",
+            company_id=followup.company_id.id,
+            company_ids=[Command.set(followup.company_id.ids)],
+        )
+        draft = self.env["lokario.followup.draft"].with_user(person).create({"followup_id": followup.id})
+        for values in ({"cost": 5.0}, {"asked_at": "2030-01-01 10:00:00"}):
+            with self.assertRaises(AccessError):
+                draft.write(values)
+        self.assertEqual((draft.cost, draft.asked_at), (0, False))

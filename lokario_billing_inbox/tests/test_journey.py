@@ -14,8 +14,7 @@ from odoo.tests import HttpCase, tagged
 from odoo.tests.common import ChromeBrowser
 
 from lokario_testing.environments.browser import fonts_file
-
-from .test_delivery import MAILBOX, MailboxCase
+from odoo.addons.lokario_billing.tests.test_delivery import MAILBOX, MailboxCase
 
 IMAGES = os.environ.get("LOKARIO_IMAGES")  # a folder: then the journey leaves its screenshots there
 WAIT = """
@@ -66,7 +65,9 @@ class TestJourney(MailboxCase, HttpCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.env["res.lang"]._activate_lang("fr_FR")
-        cls.env["ir.module.module"]._load_module_terms(["lokario_billing"], ["fr_FR"])
+        cls.env["ir.module.module"]._load_module_terms(
+            ["lokario_billing", "lokario_billing_inbox", "lokario_billing_ai"], ["fr_FR"]
+        )
         admin = cls.env.ref("base.user_admin")
         admin.write(
             {
@@ -197,8 +198,8 @@ class TestJourney(MailboxCase, HttpCase):
         self.look("/odoo/action-lokario_billing.receivable_report_action_age", name="retards", **chart)
         self.look(f"/followups/statement/{reminder.access_token}", [move.name, "Je paierai le"], "releve", login=None)
         self.look("/odoo/action-lokario_billing.delivery_action", ["Envoyé"], "envois")
-        doors = ["Type d'e-mail et source d'envoi", "Réponses automatiques de l'IA", "Boîte de la société", MAILBOX]
-        self.look("/odoo/action-lokario_billing.mail_doors_action", doors, "portes")
+        routes = ["Type d'e-mail et source d'envoi", "Réponses automatiques de l'IA", "Boîte de la société", MAILBOX]
+        self.look("/odoo/action-lokario_billing.mail_routes_action", routes, "portes")
 
         pay = ["button[name=action_force_register_payment], button[name=action_register_payment]"]
         pay += [".modal button[name=action_create_payments]"]

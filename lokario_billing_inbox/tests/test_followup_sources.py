@@ -7,7 +7,7 @@ from freezegun import freeze_time
 from odoo import fields
 from odoo.tests import new_test_user, tagged
 
-from .test_delivery import MAILBOX, MailboxCase
+from odoo.addons.lokario_billing.tests.test_delivery import MAILBOX, MailboxCase
 
 CUSTOMER = "compta@beta.test"
 

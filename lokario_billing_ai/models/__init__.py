@@ -1,0 +1,3 @@
+from . import followup_draft
+from . import inbox_ai_decision
+from . import inbox_ai_provider

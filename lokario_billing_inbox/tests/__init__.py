@@ -1,0 +1,2 @@
+from . import test_followup_sources
+from . import test_journey
