@@ -58,3 +58,41 @@ class TestRights(BillingCase):
         self.assertEqual(delivery.state, "uncertain")
         delivery.with_user(self.users["biller"]).action_was_delivered()
         self.assertEqual(delivery.state, "sent")
+
+    def test_the_name_of_a_mailbox_is_shown_to_those_who_may_read_it(self):
+        mailboxes = self.env["inbox.integration"].sudo()
+        values = {"company_id": self.env.company.id, "user_id": self.users["head"].id, "smtp_host": "smtp.alpha.test"}
+        private, shared = mailboxes.create(
+            [
+                {**values, "name": "Head only", "visibility": "private", "email_address": "head@alpha.test"},
+                {**values, "name": "Everybody's", "visibility": "shared", "email_address": "contact@alpha.test"},
+            ]
+        )
+        invoice = self.invoice()
+        of_it = {
+            "company_id": self.env.company.id,
+            "res_model": invoice._name,
+            "res_id": invoice.id,
+            "route": "mailbox",
+        }
+        deliveries = self.env["lokario.delivery"].sudo()
+        deliveries = deliveries.create(
+            [
+                {
+                    **of_it,
+                    "company_id": mailbox.company_id.id,
+                    "message_id": f"<{mailbox.id}@alpha.test>",
+                    "integration_id": mailbox.id,
+                }
+                for mailbox in private | shared
+            ]
+        )
+        reader = new_test_user(
+            self.env,
+            "rights-reader",
+            "lokario_billing.group_lokario_billing_user,lokario_mailbox.group_lokario_mailbox_user",
+            company_id=self.env.company.id,
+            company_ids=[(6, 0, self.env.company.ids)],
+        )
+        shown = [row["integration_id"] for row in deliveries.with_user(reader).read(["integration_id"])]
+        self.assertEqual(shown, [(private.id, "(no access)"), (shared.id, "Everybody's")])

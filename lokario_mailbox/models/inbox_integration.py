@@ -210,6 +210,11 @@ class InboxIntegration(models.Model):
         for integration in self:
             integration.can_manage = integration in manageable
 
+    @api.depends_context("uid")
+    def _compute_display_name(self):
+        super()._compute_display_name()
+        self._hide_unreadable_names()
+
     @api.constrains("is_primary", "visibility")
     def _check_primary_is_shared(self):
         for integration in self:
