@@ -9,7 +9,7 @@ from lokario_testing.results import Result
 from .full_length import prove
 
 PROOFS = {
-    "300 attacks, 200 harmless mails": "TestReplyGate,/lokario_inbox:TestHostileModel",
+    "300 attacks, 200 harmless mails": "TestReplyGate,/lokario_inbox_ai:TestHostileModel",
     "30 virtual days": "TestLoopSimulator",
 }
 GOALS = {
@@ -22,4 +22,4 @@ GOALS = {
 
 def run() -> list[Result]:
     os.environ["LOKARIO_FULL_CORPUS"] = "1"
-    return prove("autoreply", "lokario_inbox", PROOFS, GOALS)
+    return prove("autoreply", "lokario_inbox_ai", PROOFS, GOALS)

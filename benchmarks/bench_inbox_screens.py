@@ -53,11 +53,11 @@ def _fill(environment):
                 _pair(dice, number, start + timedelta(minutes=number * 10)) for number in range(first, first + BATCH)
             ]
             event = Fetched(box.id, folder.id, "1", tuple(item for item, _mail in pairs))
-            spent += seconds(lambda event=event, pairs=pairs: env["inbox.message"]._store_batch(folder, event, pairs))
+            spent += seconds(lambda event=event, pairs=pairs: env["inbox.store"]._store_batch(folder, event, pairs))
             env.flush_all()
             env.invalidate_all()
             env.cr.commit()
-        indexing = seconds(env["inbox.message"]._cron_index)
+        indexing = seconds(env["inbox.search"]._cron_index)
         env.cr.execute("ANALYZE")
     return spent / MAILS * 1000, indexing / MAILS * 1000
 

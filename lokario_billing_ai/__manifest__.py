@@ -6,7 +6,7 @@
     "website": "https://www.lokario.fr",
     "license": "LGPL-3",
     "category": "Lokario",
-    "depends": ["lokario_billing", "lokario_inbox"],
+    "depends": ["lokario_billing", "lokario_inbox_ai"],
     "data": [
         "views/followup_draft_views.xml",
     ],

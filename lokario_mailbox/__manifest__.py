@@ -7,7 +7,7 @@
     "license": "LGPL-3",
     "category": "Lokario",
     "depends": ["lokario_base", "google_gmail", "microsoft_outlook"],
-    "external_dependencies": {"python": ["dnspython", "imapclient"]},
+    "external_dependencies": {"python": ["dnspython"]},
     "data": [
         "security/lokario_mailbox_groups.xml",
         "security/ir.model.access.csv",

@@ -4,7 +4,7 @@ from odoo import fields, models
 from odoo.exceptions import UserError
 from odoo.tools import format_amount, format_date
 
-from odoo.addons.lokario_inbox.tools.llm_client import LlmError
+from odoo.addons.lokario_inbox_ai.tools.llm_client import LlmError
 
 RULES = (
     "You write the opening of a reminder by e-mail for the company named below, at most five sentences, polite and "

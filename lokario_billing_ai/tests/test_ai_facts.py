@@ -5,7 +5,7 @@ from odoo.fields import Command
 from odoo.tests import new_test_user, tagged
 
 from odoo.addons.base.models.ir_mail_server import IrMail_Server
-from odoo.addons.lokario_inbox.tests.ai_common import CUSTOMER, AiCase
+from odoo.addons.lokario_inbox_ai.tests.ai_common import CUSTOMER, AiCase
 
 PROVED = "Authentication-Results: 127.0.0.1; dmarc=pass header.from=client.example\n"
 

@@ -3,14 +3,19 @@ from odoo import api, models
 from odoo.addons.lokario_inbox.tools.message_ids import parse_ids
 
 
+class InboxHooks(models.AbstractModel):
+    _inherit = "inbox.hooks"
+
+    @api.model
+    def _mails_stored(self, messages):
+        super()._mails_stored(messages)
+        messages._answer_documents()
+
+
 class InboxMessage(models.Model):
     """Answers to business mail come back to their document."""
 
     _inherit = "inbox.message"
-
-    def _after_store(self):
-        super()._after_store()
-        self._answer_documents()
 
     def _answer_documents(self):
         """Bring answers of people to the documents they answer, in bulk, and hold the reminders of those."""

@@ -1,12 +1,81 @@
+"""A conversation: its mails, who answers, where it stands, and what the three panes of the reader show of it."""
+
 from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Domain
+from odoo.tools import SQL, plaintext2html
+
+from ..tools.message_ids import mint_message_id, verify_message_id
+from .inbox_customer import COUNT_LIMIT
 
 OPEN_STATES = ("new", "in_progress")
 # What follows from the mailbox; a person who could write it would move mail between companies.
-_DERIVED_FIELDS = frozenset({"integration_id", "company_id", "owner_id", "merged_into_id", "claims_id", "subject_key"})
+_DERIVED_FIELDS = frozenset(
+    {"integration_id", "company_id", "owner_id", "merged_into_id", "suspected_thread_id", "subject_key"}
+)
+CLOSED_STATES = ("resolved", "archived")
+_REFRESH = """
+UPDATE inbox_conversation c
+   SET last_message_date = t.last_date, first_message_date = t.first_date, message_count = t.number,
+       unread = t.unread, has_attachments = t.attachments, first_inbound_date = t.first_in,
+       first_response_date = t.first_out,
+       response_hours = EXTRACT(EPOCH FROM t.first_out - t.first_in) / 3600,
+       preview = l.preview, last_direction = l.direction, last_author = coalesce(t.author, l.email_to, l.email_from)
+  FROM (
+        SELECT m.conversation_id, max(m.date) AS last_date, min(m.date) AS first_date, count(*) AS number,
+               bool_or(m.direction = 'in' AND m.is_seen IS NOT TRUE) AS unread,
+               bool_or(m.has_attachments IS TRUE) AS attachments,
+               min(m.date) FILTER (WHERE m.direction = 'in') AS first_in,
+               (array_agg(m.email_from ORDER BY m.date DESC, m.id DESC) FILTER (WHERE m.direction = 'in'))[1] AS author,
+               min(m.date) FILTER (WHERE m.direction = 'out' AND EXISTS (
+                   SELECT FROM inbox_message q WHERE q.conversation_id = m.conversation_id
+                      AND q.direction = 'in' AND q.deleted_at IS NULL AND q.date <= m.date)) AS first_out
+          FROM inbox_message m
+         WHERE m.conversation_id IN %(ids)s AND m.deleted_at IS NULL
+      GROUP BY m.conversation_id
+       ) t
+  CROSS JOIN LATERAL (
+        SELECT m.preview, m.direction, m.email_from, left(m.email_to, 200) AS email_to FROM inbox_message m
+         WHERE m.conversation_id = t.conversation_id AND m.deleted_at IS NULL
+      ORDER BY m.date DESC, m.id DESC LIMIT 1
+       ) l
+ WHERE c.id = t.conversation_id
+RETURNING c.id
+"""
+_TAKE_OVER = (
+    "UPDATE inbox_message SET conversation_id = %(target)s WHERE conversation_id IN %(ids)s",
+    "UPDATE mail_message SET res_id = %(target)s WHERE model = 'inbox.conversation' AND res_id IN %(ids)s",
+    "UPDATE mail_activity SET res_id = %(target)s WHERE res_model = 'inbox.conversation' AND res_id IN %(ids)s",
+)
+COUNTED = ("inbox", "unread", "mine", "unassigned", "urgent", "snoozed")
+_PAGE = 50
+_SIDEBAR = 200  # lines of one kind in the left pane
+_LIST_FIELDS = (
+    "subject",
+    "state",
+    "is_urgent",
+    "unread",
+    "message_count",
+    "has_attachments",
+    "preview",
+    "last_author",
+    "last_direction",
+    "last_message_date",
+    "snoozed_until",
+    "is_newsletter",
+    "user_id",
+    "category_id",
+    "tag_ids",
+    "integration_id",
+    "partner_id",
+    "suspected_thread_id",
+)
+_OPENED = 3  # mails at the end of a conversation that come with their body
+_WRITABLE = {"state", "user_id", "category_id", "is_urgent", "snoozed_until", "partner_id"}
+SHOWN = ("kind", "state", "subject", "email_to", "send_at", "is_scheduled", "is_automatic")
+WRITING = timedelta(minutes=2)  # somebody seen writing so recently is still at it
 
 
 class InboxConversation(models.Model):
@@ -58,7 +127,7 @@ class InboxConversation(models.Model):
         group_expand="_read_group_category_ids",
     )
     classified_by = fields.Selection(
-        [("rule", "Rule"), ("newsletter", "Newsletter headers"), ("ai", "AI"), ("person", "Person")],
+        [("rule", "Rule"), ("newsletter", "Newsletter headers"), ("person", "Person")],
         string="Filed by",
         readonly=True,
     )
@@ -68,9 +137,9 @@ class InboxConversation(models.Model):
     is_newsletter = fields.Boolean(string="Newsletter", readonly=True)
     email_ids = fields.One2many("inbox.message", "conversation_id", string="E-mails")
     link_ids = fields.One2many("inbox.link", "conversation_id", string="Linked records")
-    claims_id = fields.Many2one(
+    suspected_thread_id = fields.Many2one(
         "inbox.conversation",
-        string="Claims to belong to",
+        string="May belong to",
         readonly=True,
         ondelete="set null",
         help="Its first mail quotes this conversation, but its author takes no part in it.",
@@ -101,6 +170,16 @@ class InboxConversation(models.Model):
         help="Words of subject, text and people; from:, to:, subject:, before:, after:, has:attachment.",
     )
     is_snoozed = fields.Boolean(compute="_compute_is_snoozed", search="_search_is_snoozed")
+    outgoing_ids = fields.One2many("inbox.outgoing", "conversation_id")
+    median_response_hours = fields.Float(
+        related="response_hours",
+        string="Median response time (h)",
+        aggregator="median",
+        help="Half of the answered conversations were answered sooner.",
+    )
+    resolved_share = fields.Float(
+        string="Resolved (%)", compute="_compute_resolved_share", aggregator="avg", help="Resolved or archived ones."
+    )
 
     _inbox_idx = models.Index("(company_id, state, last_message_date DESC)")
     _unread_idx = models.Index("(company_id, last_message_date DESC) WHERE unread IS TRUE")
@@ -115,7 +194,7 @@ class InboxConversation(models.Model):
         if operator not in ("ilike", "=", "in"):
             return NotImplemented
         texts = [value] if isinstance(value, str) else list(value)
-        return Domain.OR(self.env["inbox.message"]._conversation_search_domain(text) for text in texts)
+        return Domain.OR(self.env["inbox.search"]._domain(text) for text in texts)
 
     @api.depends("snoozed_until")
     def _compute_is_snoozed(self):
@@ -132,6 +211,11 @@ class InboxConversation(models.Model):
             else Domain("snoozed_until", "=", False) | Domain("snoozed_until", "<=", "now")
         )
 
+    @api.depends("state")
+    def _compute_resolved_share(self):
+        for conversation in self:
+            conversation.resolved_share = 100 if conversation.state in CLOSED_STATES else 0
+
     @api.model
     def _read_group_category_ids(self, categories, domain):
         return categories | categories.search([("company_id", "in", self.env.companies.ids)])
@@ -142,6 +226,20 @@ class InboxConversation(models.Model):
         for conversation in self:
             conversation.display_name = conversation.subject or self.env._("(no subject)")
         self._hide_unreadable_names()
+
+    def _read_group_select(self, aggregate_spec, query):
+        if aggregate_spec == "median_response_hours:median":
+            hours = self._field_to_sql(self._table, "response_hours", query)
+            return SQL("percentile_cont(0.5) WITHIN GROUP (ORDER BY %s)", hours)
+        if aggregate_spec == "resolved_share:avg":
+            state = self._field_to_sql(self._table, "state", query)
+            return SQL("100 * avg((%s IN %s)::int)", state, CLOSED_STATES)
+        if aggregate_spec == "resolution_hours:avg":  # a reopened conversation counts again once it is closed again
+            hours = super()._read_group_select(aggregate_spec, query)
+            return SQL(
+                "%s FILTER (WHERE %s IS NOT NULL)", hours, self._field_to_sql(self._table, "resolved_date", query)
+            )
+        return super()._read_group_select(aggregate_spec, query)
 
     # === WRITING === #
 
@@ -158,18 +256,28 @@ class InboxConversation(models.Model):
         if not self.env.su and _DERIVED_FIELDS & set(vals):
             raise AccessError(self.env._("This follows from the mailbox of the conversation and cannot be changed."))
         if "state" in vals:
-            if not self.env.context.get("inbox_never_waited"):
-                self._stamp_resolution(vals["state"])
+            self._stamp_resolution(vals["state"])
             self._push_state(vals["state"])
         result = super().write(vals)
         if "category_id" in vals and "classified_by" not in vals:
             super(InboxConversation, self.sudo()).write({"classified_by": "person", "rule_id": False})
         return result
 
+    def _set_state(self, state, *, is_told=False, is_timed=True):
+        """Change the state: every change of the program goes through here, those of users through `write`.
+
+        is_told: the mailbox shows it already. is_timed: False for what never waited for an answer.
+        """
+        if is_timed:
+            self._stamp_resolution(state)
+        if not is_told:
+            self._push_state(state)
+        return super().write({"state": state})
+
     def _push_state(self, state):
         """Where the mailbox is two-way, what is archived or spam here moves there, too."""
         folder = {"archived": "archive", "spam": "junk"}.get(state)
-        if not folder or self.env.context.get("inbox_is_filed_at_server"):
+        if not folder:
             return
         moved = self.sudo().filtered(lambda c: c.state != state and c.integration_id.is_two_way)
         moved.email_ids.filtered(lambda m: m.direction == "in")._push_move(folder)
@@ -198,26 +306,24 @@ class InboxConversation(models.Model):
 
     def action_take(self):
         self.write({"user_id": self.env.uid})
-        self.filtered(lambda c: c.state == "new").write({"state": "in_progress"})
+        self.filtered(lambda c: c.state == "new")._set_state("in_progress")
 
     def action_resolve(self):
-        self.write({"state": "resolved"})
+        self._set_state("resolved")
 
     def action_reopen(self):
-        self.write({"state": "in_progress", "snoozed_until": False})
+        self.write({"snoozed_until": False})
+        self._set_state("in_progress")
 
     def action_archive_conversation(self):
-        self.write({"state": "archived"})
+        self._set_state("archived")
 
     def action_spam(self):
-        self.write({"state": "spam"})
+        self._set_state("spam")
 
     def action_toggle_urgent(self):
         for conversation in self:
             conversation.is_urgent = not conversation.is_urgent
-
-    def action_snooze(self, days=1):
-        self.write({"snoozed_until": fields.Datetime.now() + timedelta(days=days)})
 
     def action_mark_read(self, read=True):
         """Mark the received mails read (or the last one unread), here and, if wanted, at the server."""
@@ -242,15 +348,15 @@ class InboxConversation(models.Model):
             "params": {"conversation_id": self.id},
         }
 
-    def action_join_claimed(self):
-        """A person vouches: the conversation joins the one that it claims to belong to."""
+    def action_join_suspected(self):
+        """A person vouches: the conversation is merged into the one that it may belong to."""
         self.ensure_one()
         self.check_access("write")
-        target = self.claims_id
+        target = self.suspected_thread_id
         if not target:
-            raise UserError(self.env._("This conversation claims to belong to no other one."))
+            raise UserError(self.env._("No other conversation is suspected for this one."))
         target.check_access("write")
-        target.sudo()._absorb(self.sudo())
+        target.sudo()._merge(self.sudo())
         return target.id
 
     def action_create_task(self):
@@ -284,7 +390,7 @@ class InboxConversation(models.Model):
             },
         }
 
-    # === CRON === #
+    # === UPKEEP === #
 
     @api.model
     def _cron_wake(self):
@@ -294,3 +400,359 @@ class InboxConversation(models.Model):
         due.write({"snoozed_until": False, "unread": True})
         due._announce_change()
         self.env["ir.cron"]._commit_progress(len(due), remaining=self.sudo().search_count(domain))
+
+    def _refresh_from_emails(self):
+        """Bring what the lists show in line with the stored mails, in one statement."""
+        if not self:
+            return
+        self.env.flush_all()
+        self.env.cr.execute(_REFRESH, {"ids": tuple(self.ids)})
+        emptied = set(self.ids) - {row[0] for row in self.env.cr.fetchall()}
+        if emptied:
+            self.env.cr.execute(
+                "UPDATE inbox_conversation SET message_count = 0, unread = FALSE WHERE id IN %s", [tuple(emptied)]
+            )
+        self.invalidate_recordset()
+
+    def _merge(self, others):
+        """Take over the mails, notes, links and activities of other conversations.
+
+        The merged ones stay, archived, and name their target: Message-IDs minted for them lead here.
+        """
+        self.ensure_one()
+        others -= self
+        if not others:
+            return
+        self.env.flush_all()
+        for statement in _TAKE_OVER:
+            self.env.cr.execute(statement, {"target": self.id, "ids": tuple(others.ids)})
+        self._take_over_links(others)
+        first = others.sorted("id")
+        values = {
+            "tag_ids": [fields.Command.link(tag.id) for tag in first.tag_ids],
+            "is_urgent": self.is_urgent or any(first.mapped("is_urgent")),
+            "user_id": (self.user_id or first.user_id[:1]).id,
+            "partner_id": (self.partner_id or first.partner_id[:1]).id,
+        }
+        self.env.invalidate_all()
+        quiet = {"tracking_disable": True, "mail_auto_subscribe_no_notify": True}
+        self.with_context(**quiet).write(values)
+        others.with_context(**quiet).write({"active": False, "merged_into_id": self.id, "suspected_thread_id": False})
+        self._refresh_from_emails()
+
+    def _take_over_links(self, others):
+        known = {(link.res_model, link.res_id) for link in self.link_ids}
+        for link in others.link_ids:
+            if (link.res_model, link.res_id) not in known:
+                self.env.cr.execute("UPDATE inbox_link SET conversation_id = %s WHERE id = %s", [self.id, link.id])
+                known.add((link.res_model, link.res_id))
+
+    def _merge_targets(self):
+        """Follow the targets of merged conversations to the living ones."""
+        living = self.browse()
+        for conversation in self.exists():
+            seen = set()
+            while conversation.merged_into_id and conversation.id not in seen:
+                seen.add(conversation.id)
+                conversation = conversation.merged_into_id
+            living |= conversation
+        return living
+
+    # === IDENTIFIERS === #
+
+    def _message_id_key__(self):
+        """Return the key of the MAC in our Message-IDs; derived, so that it is no second use of the secret."""
+        secret = self.env["ir.config_parameter"].sudo().get_param("database.secret")
+        return f"lokario_inbox message id {secret}".encode()
+
+    def _mint_message_id(self, domain):
+        """Return a fresh Message-ID that lets the answers find this conversation."""
+        self.ensure_one()
+        return mint_message_id(self._message_id_key__(), self.id, domain)
+
+    def _named_by(self, message_ids):
+        """Return message id -> conversation id for the Message-IDs that are provably ours."""
+        key = self._message_id_key__()
+        named = {ref: verify_message_id(key, ref) for ref in message_ids}
+        return {ref: conversation_id for ref, conversation_id in named.items() if conversation_id}
+
+    # === LIVE === #
+
+    def _announce_change(self, new_mail=False):
+        """Tell open inboxes that conversations changed: ids only, the content is fetched with rights."""
+        for integration, conversations in self.grouped("integration_id").items():
+            self.env["bus.bus"]._sendone(
+                (integration, "inbox"),
+                "lokario_inbox/changed",
+                {"integration_id": integration.id, "ids": conversations.ids[:100], "new_mail": new_mail},
+            )
+
+    # === THE LISTS === #
+
+    @api.model
+    @api.readonly
+    def inbox_sidebar(self):
+        """Return views, folders, tags, mailboxes and people of the left pane, with their counters."""
+        views = self._view_domains()
+        return {
+            "views": {key: self.search_count(views[key], limit=COUNT_LIMIT) for key in COUNTED},
+            "categories": self._sidebar_categories(),
+            "tags": self.env["inbox.tag"].search_read([], ["name", "color", "company_id"], limit=_SIDEBAR),
+            "mailboxes": [
+                mailbox._sidebar_values() for mailbox in self.env["inbox.integration"].search([], limit=_SIDEBAR)
+            ],
+            "users": self._assignable_users(),
+            "has_project": "project.task" in self.env,
+            "is_manager": self.env.user.has_group("lokario_inbox.group_lokario_inbox_manager"),
+        }
+
+    @api.model
+    def _view_domains(self):
+        """Return the views on the left: key -> domain. The inbox is what waits for somebody."""
+        awake, received = Domain("is_snoozed", "=", False), Domain("first_inbound_date", "!=", False)
+        waiting = Domain("state", "in", OPEN_STATES) & awake
+        personal, clean = Domain("is_newsletter", "=", False), Domain("state", "!=", "spam")
+        views = {
+            "inbox": waiting & received & personal,
+            "unread": Domain("unread", "=", True) & awake & clean,
+            "mine": waiting & Domain("user_id", "=", self.env.uid),
+            "unassigned": waiting & received & personal & Domain("user_id", "=", False),
+            "urgent": Domain("state", "in", OPEN_STATES) & Domain("is_urgent", "=", True),
+            "waiting": waiting & personal & Domain("last_direction", "=", "in"),
+            "snoozed": Domain("is_snoozed", "=", True),
+            "sent": Domain("last_direction", "=", "out"),
+            "newsletters": Domain("is_newsletter", "=", True) & clean,
+            "resolved": Domain("state", "=", "resolved"),
+            "archived": Domain("state", "=", "archived"),
+            "spam": Domain("state", "=", "spam"),
+            "all": clean,
+        }
+        return {key: domain & Domain("message_count", ">", 0) for key, domain in views.items()}
+
+    def _sidebar_categories(self):
+        grouped = self._read_group(
+            Domain("unread", "=", True) & Domain("state", "in", OPEN_STATES) & Domain("category_id", "!=", False),
+            ["category_id"],
+            ["__count"],
+        )
+        counts = {category.id: count for category, count in grouped}
+        categories = self.env["inbox.category"].search_read([], ["name", "icon", "color", "company_id"], limit=_SIDEBAR)
+        return [{**category, "count": counts.get(category["id"], 0)} for category in categories]
+
+    def _assignable_users(self):
+        group = self.env.ref("lokario_inbox.group_lokario_inbox_user")
+        users = self.env["res.users"].search(
+            [("all_group_ids", "in", group.ids), ("share", "=", False), ("company_ids", "in", self.env.companies.ids)]
+        )
+        return [{"id": user.id, "name": user.name} for user in users]
+
+    @api.model
+    @api.readonly
+    def inbox_list(self, view="inbox", search="", offset=0, limit=_PAGE, **filters):
+        """Return a page of conversations for the middle pane, newest first.
+
+        :param filters: category_id, tag_id, integration_id
+        """
+        views = self._view_domains()
+        domain = views.get(view, views["all"])
+        for name, field in (
+            ("category_id", "category_id"),
+            ("tag_id", "tag_ids"),
+            ("integration_id", "integration_id"),
+        ):
+            if filters.get(name):
+                domain &= Domain(field, "in", [int(filters[name])])
+        if (search or "").strip():
+            domain &= Domain("search_text", "ilike", search)
+        limit = max(1, min(int(limit), 200))
+        records = self.search_fetch(domain, _LIST_FIELDS, offset=int(offset), limit=limit + 1)
+        page = records[:limit]
+        return {"records": page._list_values(), "has_more": len(records) > limit}
+
+    def _list_values(self):
+        rows = self.read(_LIST_FIELDS, load=None)
+        users = {u.id: u.name for u in self.sudo().user_id}
+        categories = {c.id: c.name for c in self.category_id}
+        mailboxes = {m.id: m.name for m in self.integration_id}
+        for row in rows:
+            row["user_name"] = users.get(row["user_id"], "")
+            row["category_name"] = categories.get(row["category_id"], "")
+            row["mailbox_name"] = mailboxes.get(row["integration_id"], "")
+            for name in ("last_message_date", "snoozed_until"):
+                row[name] = fields.Datetime.to_string(row[name]) if row[name] else False
+        return rows
+
+    # === THE READER === #
+
+    def inbox_open(self):
+        """Return a conversation for the reader: its mails (the last ones with body), notes, links."""
+        self.ensure_one()
+        self.check_access("read")
+        messages = self.env["inbox.message"].search(
+            [("conversation_id", "=", self.id), ("deleted_at", "=", False)], order="date, id"
+        )
+        unread = messages.filtered(lambda m: m.direction == "in" and not m.is_seen)
+        opened = messages[-_OPENED:] | unread[:_PAGE]
+        return {
+            **self._list_values()[0],
+            "messages": [message._reader_values(with_body=message in opened) for message in messages],
+            "notes": self._reader_notes(),
+            "links": self.link_ids.read(["record_name", "model_name", "res_model", "res_id"]),
+            "activities": self._reader_activities(),
+            "suspected": self._reader_suspicion(),
+            "customer": self.env["inbox.customer"]._values(self),
+            "filed_by": self._reader_reason(),
+        }
+
+    def _reader_notes(self):
+        notes = self.env["mail.message"].search(
+            [("model", "=", self._name), ("res_id", "=", self.id), ("message_type", "=", "comment")], order="date, id"
+        )
+        return [
+            {
+                "id": note.id,
+                "author": note.author_id.name or "",
+                "author_id": note.author_id.id,
+                "date": fields.Datetime.to_string(note.date),
+                "body": note.body or "",
+            }
+            for note in notes
+        ]
+
+    def _reader_activities(self):
+        return [
+            {
+                "id": activity.id,
+                "summary": activity.summary or activity.activity_type_id.name,
+                "date_deadline": fields.Date.to_string(activity.date_deadline),
+                "user": activity.user_id.name,
+                "state": activity.state,
+            }
+            for activity in self.activity_ids
+        ]
+
+    def _reader_suspicion(self):
+        readable = self.suspected_thread_id and self.suspected_thread_id._filtered_access("read")
+        return {"id": readable.id, "subject": readable.display_name} if readable else False
+
+    def _reader_reason(self):
+        if self.rule_id:
+            return self.rule_id.sudo().name
+        return dict(self._fields["classified_by"]._description_selection(self.env)).get(self.classified_by, "")
+
+    def _first_received(self):
+        return self.env["inbox.message"].search(
+            [("conversation_id", "=", self.id), ("direction", "=", "in")], order="date, id", limit=1
+        )
+
+    # === CHANGES FROM THE READER === #
+
+    def inbox_update(self, values, add_tag=False, remove_tag=False):
+        """Change many conversations at once; what the middle pane's bulk actions call."""
+        if set(values) - _WRITABLE:
+            raise UserError(self.env._("These fields are not changed from the list."))
+        if values:
+            self.write(values)
+        if add_tag:
+            self.write({"tag_ids": [fields.Command.link(int(add_tag))]})
+        if remove_tag:
+            self.write({"tag_ids": [fields.Command.unlink(int(remove_tag))]})
+        self._announce_change()
+        return self._list_values()
+
+    def inbox_snooze(self, until):
+        """Hide the conversations until ``until`` (UTC, "YYYY-MM-DD HH:MM:SS"); False brings them back."""
+        moment = fields.Datetime.to_datetime(until) if until else False
+        if moment and not fields.Datetime.now() < moment < fields.Datetime.now() + timedelta(days=3660):
+            raise UserError(self.env._("Choose a moment in the future."))
+        return self.inbox_update({"snoozed_until": moment})
+
+    def inbox_note(self, body):
+        """Add an internal note: never mailed to the customer."""
+        self.ensure_one()
+        if not (body or "").strip():
+            raise UserError(self.env._("Write the note first."))
+        self.message_post(body=plaintext2html(body), message_type="comment", subtype_xmlid="mail.mt_note")
+        self._announce_change()
+        return self._reader_notes()
+
+    def inbox_create_customer(self):
+        """Create the contact of an unknown author and link it to the conversation."""
+        self.ensure_one()
+        self.check_access("write")
+        first = self._first_received()
+        if not first.from_address:
+            raise UserError(self.env._("No mail of this conversation has an author's address."))
+        known = (
+            self.env["inbox.customer"]
+            ._partners_by_address(self.company_id, {first.from_address})
+            .get(first.from_address)
+        )
+        partner = self.env["res.partner"].browse(known) or self.env["res.partner"].create(
+            {"name": first._author_name(), "email": first.from_address, "company_id": self.company_id.id}
+        )
+        self.partner_id = partner
+        first.sudo().partner_id = partner
+        return self.env["inbox.customer"]._values(self)
+
+    # === ANSWERING === #
+
+    def action_compose(self, kind="reply", message_id=None):
+        """Return the id of the user's draft of this kind, made when he has none; ``message_id``: what it answers."""
+        self.ensure_one()
+        self.check_access("read")
+        parent = self.env["inbox.message"].browse(message_id or ()) or self._last_message(kind)
+        parent.check_access("read")
+        outgoing = self.env["inbox.outgoing"]
+        mine = [("conversation_id", "=", self.id), ("author_id", "=", self.env.uid), ("state", "=", "draft")]
+        draft = outgoing.search([*mine, ("kind", "=", kind), ("parent_id", "=", parent.id)], limit=1)
+        if not draft:
+            values = outgoing._prepare_answer(parent, kind) if parent else {"integration_id": self.integration_id.id}
+            draft = outgoing.create({**values, "conversation_id": self.id, "kind": kind if parent else "new"})
+            if kind == "forward":
+                draft._attach_originals()
+        draft.action_ping()
+        return draft.id
+
+    def _last_message(self, kind):
+        """The mail to answer: the last one that came in, else the last one."""
+        mails = self.env["inbox.message"].search(
+            [("conversation_id", "=", self.id), ("deleted_at", "=", False)], order="date desc, id desc"
+        )
+        return mails.filtered(lambda mail: mail.direction == "in")[:1] or mails[:1]
+
+    def get_collisions(self, outgoing_id=None):
+        """Say who else is answering, and whether somebody answered since the draft was begun.
+
+        :return: ``{"writing": [names], "answered_by": [names]}``
+        """
+        self.ensure_one()
+        self.check_access("read")
+        others = self.sudo().outgoing_ids.filtered(lambda item: item.author_id != self.env.user)
+        recent = fields.Datetime.now() - WRITING
+        writing = others.filtered(
+            lambda item: item.state == "draft" and item.edit_ping_at and item.edit_ping_at >= recent
+        )
+        draft = self.env["inbox.outgoing"].browse(outgoing_id or ()).exists()
+        answered = others.filtered(
+            lambda item: (
+                draft
+                and item.state in ("scheduled", "sending", "verifying", "sent")
+                and (item.written_at or item.create_date) >= draft.create_date
+            )
+        )
+        return {"writing": writing.author_id.mapped("name"), "answered_by": answered.author_id.mapped("name")}
+
+    def get_outgoing(self):
+        """Return what the reader shows below the mails: what is written, waits, or needs a person; newest last."""
+        self.ensure_one()
+        self.check_access("read")
+        mails = self.env["inbox.message"].search([("conversation_id", "=", self.id)])
+        stored = set(mails.mapped("message_id_header")) - {False}  # mails of others may have none
+        shown = self.outgoing_ids.sorted("id").filtered(
+            lambda item: item.message_id_header not in stored and item._is_shown_in_reader()
+        )
+        return [
+            {**row, "label": mail._shown_label(), **mail._shown_reason()}
+            for row, mail in zip(shown.read(SHOWN), shown, strict=True)
+        ]

@@ -85,7 +85,7 @@ class InboxIntegration(models.Model):
         compute="_compute_lag_minutes", search="_search_lag_minutes", help="Minutes since the last success."
     )
     audit_state = fields.Selection(
-        [("pending", "Not proved yet"), ("complete", "Complete"), ("healed", "Healed")],
+        [("pending", "Not verified"), ("complete", "Complete"), ("healed", "Healed")],
         compute="_compute_audit_state",
         string="Completeness",
     )
@@ -119,7 +119,7 @@ class InboxIntegration(models.Model):
 
     @api.model
     def _cron_audit(self):
-        """Prove, on another connection, that every folder is complete; heal what is not."""
+        """Verify, on another connection, that every folder is complete; heal what is not."""
         self._sync_due("audit", BACKFILL_LIMIT)
 
     def _share_out(self, method):
@@ -156,12 +156,12 @@ class InboxIntegration(models.Model):
                     ", ".join(unconnected.mapped("email_address")),
                 )
             )
-        sudo.filtered(lambda i: i.state == "paused").state = "draft"
+        sudo._set_draft()
         sudo._synchronise_soon()
-        return self._notify_user(self.env._("Synchronisation started: new mail appears by itself."))
+        return self._notify_user(self.env._("Synchronisation started: new mail appears automatically."))
 
     def action_audit(self):
-        """Button: have the completeness of every folder proved now."""
+        """Button: have the completeness of every folder verified now."""
         self.check_access("write")
         self.sudo().folder_ids.write({"audit_at": False})
         self.env.ref("lokario_inbox.ir_cron_audit").sudo()._trigger()
@@ -197,14 +197,15 @@ class InboxIntegration(models.Model):
         """Take at most ``claim`` due accounts, oldest first, and run them. Returns {id: Finished}."""
         self.env["ir.cron"]._commit_progress()  # the locks' session sees what is committed
         with worker_locks.WorkerLocks(self.env, worker_locks.SYNC) as locks:
-            integrations = self._claim(locks, purpose, claim)
+            token = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
+            integrations = self._claim(locks, purpose, claim, token)
             self.env["ir.cron"]._commit_progress(remaining=len(integrations))
             if not integrations:
                 return {}
-            return integrations.env["inbox.sync"]._run(integrations, locks, purpose, fetch_limit)
+            return integrations.env["inbox.sync"]._run(integrations, locks, token, purpose, fetch_limit)
 
     @api.model
-    def _claim(self, locks, purpose, limit):
+    def _claim(self, locks, purpose, limit, token):
         """Take the due accounts for this worker; two living workers never have the same one.
 
         The locks end with the session, so nobody waits for a worker that died. The token is written into the account
@@ -212,18 +213,17 @@ class InboxIntegration(models.Model):
         """
         due = DUE.format(condition=CONDITIONS[purpose])  # constants of this file
         locked = locks.take_first(SQL(CANDIDATES.format(due=due)), limit)
-        token = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
         claimed = [row[0] for row in locks.query(SQL(CLAIM.format(due=due), token, locked))]
         locks.release(set(locked) - set(claimed))  # another worker has just looked at them
-        integrations = self.with_context(inbox_lease=token).sudo().browse(claimed)
+        integrations = self.sudo().browse(claimed)
         integrations.invalidate_recordset()
         return integrations.sorted(lambda i: (i.next_sync_at or datetime.min, i.id))
 
-    def _holds_lease(self):
+    def _holds_lease(self, token):
         """Whether this worker is the last that took the account; nobody takes it before this transaction ends."""
         self.env.cr.execute(
             "SELECT 1 FROM inbox_integrations WHERE id = %s AND lease_token = %s FOR SHARE",
-            [self.id, self.env.context["inbox_lease"]],
+            [self.id, token],
             log_exceptions=False,  # a lost race is tried again
         )
         return bool(self.env.cr.fetchone())
@@ -335,13 +335,13 @@ class InboxIntegration(models.Model):
         )
         return False
 
-    def _store_outcomes(self, outcomes, started_at):
+    def _store_outcomes(self, outcomes, started_at, token):
         """Health and due time of all finished accounts, in one UPDATE; returns (account, error class) to alert of."""
         before = {i.id: i for i in self.browse([outcome.account_id for outcome in outcomes])}
         rows, alerts = [], []
         for outcome in outcomes:
             integration = before[outcome.account_id]
-            rows.append(integration._outcome_row(outcome, started_at))
+            rows.append((integration.id, token, *integration._outcome_values(outcome, started_at)))
             if integration._is_alert_due(outcome.error_class):
                 alerts.append((integration.id, outcome.error_class))
         self.env.cr.execute_values(STORE_OUTCOMES, rows, page_size=len(rows) or 1)
@@ -355,8 +355,8 @@ class InboxIntegration(models.Model):
         else:
             self._withdraw_warnings()
 
-    def _outcome_row(self, outcome, started_at):
-        """A row of STORE_OUTCOMES; what the outcome says nothing about stays as it is."""
+    def _outcome_values(self, outcome, started_at):
+        """The values of a row of STORE_OUTCOMES; what the outcome says nothing about stays as it is."""
         if outcome.error_class == "stopped":  # not looked at: due at once
             changes = {"next_at": self.next_sync_at or started_at}
         elif outcome.error_class:
@@ -374,7 +374,7 @@ class InboxIntegration(models.Model):
             "next_at": None,
             **changes,
         }
-        return (self.id, self.env.context["inbox_lease"], *values.values())
+        return values.values()
 
     def _outcome_done(self, started_at, warning=""):
         return {

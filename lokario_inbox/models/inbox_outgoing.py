@@ -15,7 +15,6 @@ from odoo.addons.lokario_mailbox.models.mailbox_outgoing import CAUSES, RETRACTA
 from odoo.addons.lokario_mailbox.tools.dispatcher import SendCancelled
 
 from ..tools import mime_builder
-from ..tools.loop_guard import answer_headers
 from ..tools.mail_addresses import joined, mailboxes, pairs
 
 KINDS = [("reply", "Reply"), ("reply_all", "Reply all"), ("forward", "Forward"), ("new", "New mail")]
@@ -24,6 +23,7 @@ _FORWARD_PREFIX = re.compile(r"^\s*((fwd?|tr|wg|rv|i)\s?:\s*)+", re.IGNORECASE)
 _STORED_PICTURE = re.compile(r'src="(?:https?://[^"/]+)?/web/image/(\d+)[^"]*"')
 _DATA_PICTURE = re.compile(r'src="data:(image/[\w.+-]+);base64,([A-Za-z0-9+/=\s]+)"')
 _QUOTED_PICTURE = re.compile(r'src="cid:([^"]+)"', re.IGNORECASE)
+GC_LIMIT = 5000  # drafts looked at in one go of the nightly cleaning
 MAX_HISTORY = 200_000  # characters of quoted history
 ADDRESSED = {"email_to", "email_cc", "email_bcc", "integration_id", "parent_id"}
 CONTENT = ADDRESSED | {"subject", "body_html", "attachment_ids", "wanted_at"}
@@ -52,7 +52,7 @@ STATE_OF = {  # the draft's state, by that of its mail in the outbox
 
 
 class InboxOutgoing(models.Model):
-    """What somebody writes in a mailbox. Once it is to be sent, its built mail is in the outbox (`mail_id`)."""
+    """What a user writes in a mailbox. Once it is to be sent, its built mail is in the outbox (`mail_id`)."""
 
     _name = "inbox.outgoing"
     _inherit = ["lokario.access.mixin", "mailbox.outgoing.source"]
@@ -75,7 +75,7 @@ class InboxOutgoing(models.Model):
     parent_id = fields.Many2one("inbox.message", string="Answers", index="btree_not_null", ondelete="set null")
     author_id = fields.Many2one("res.users", required=True, index=True, default=lambda self: self.env.user)
     kind = fields.Selection(KINDS, required=True, default="new")
-    is_automatic = fields.Boolean(readonly=True, copy=False, help="No person looked at it before it left.")
+    is_automatic = fields.Boolean(readonly=True, copy=False, help="No person checked it before it left.")
 
     email_to = fields.Text("To")
     email_cc = fields.Text("Cc")
@@ -167,9 +167,10 @@ class InboxOutgoing(models.Model):
     def _gc_untouched_drafts(self):
         """Drafts that somebody opened and never wrote in."""
         domain = [("state", "=", "draft"), ("write_date", "<", "-1d"), ("attachment_ids", "=", False)]
-        untouched = self.sudo().search(domain, limit=5000).filtered(lambda mail: is_html_empty(mail.body_html))
+        drafts = self.sudo().search(domain, limit=GC_LIMIT)
+        untouched = drafts.filtered(lambda mail: is_html_empty(mail.body_html))
         untouched.unlink()
-        return len(untouched), 0
+        return len(untouched), untouched and len(drafts) == GC_LIMIT
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -253,6 +254,14 @@ class InboxOutgoing(models.Model):
             return self.is_scheduled and self.cause == "answered" and not self.discarded_because
         return self.state != "draft" or self.author_id == self.env.user or self.is_automatic
 
+    def _shown_label(self):
+        """Return the state in the words of the reader: what is shown of cancelled mails is what an answer stopped."""
+        if self.state == "cancelled":
+            return self.env._("Not sent: the customer wrote first")
+        if self.state == "uncertain":
+            return self.env._("Uncertain: look into the mailbox before sending again")
+        return dict(self._fields["state"]._description_selection(self.env))[self.state]
+
     def _shown_reason(self):
         """Return why the mail has not left, as {"why": in the user's words, "detail": in the server's}."""
         answer = self.answer or ""
@@ -260,7 +269,7 @@ class InboxOutgoing(models.Model):
         if waits:
             return {"why": waits, "detail": self.integration_id.sending_hold_text or ""}
         if self.state == "scheduled" and self.attempts and answer:
-            why = self.env._("The server did not take it yet: another try follows by itself.")
+            why = self.env._("The server did not take it yet: another try follows automatically.")
         elif self.state == "verifying":
             why = self.env._("The sending was interrupted: the mailbox is asked whether the mail left.")
         elif self.state in ("failed", "cancelled"):
@@ -374,7 +383,9 @@ class InboxOutgoing(models.Model):
     def _after_sent(self):
         """Hook: the mail left for certain; ``self`` is one sudoed record."""
         if self.conversation_id.state == "new":
-            self.conversation_id.state = "in_progress"
+            self.conversation_id._set_state("in_progress")
+        if self.kind in ("reply", "reply_all"):
+            self.parent_id._push_answered()
 
     def _notify_author(self, subject, answer):
         target = self.conversation_id or self.integration_id
@@ -495,8 +506,12 @@ class InboxOutgoing(models.Model):
                 self._header_of(answering, "Thread-Index"), f"conversation {self.conversation_id.id}", moment
             ),
             parts=(*pictures, *self._files()),
-            headers=answer_headers() if self.is_automatic else {},
+            headers=self._extra_headers(),
         )
+
+    def _extra_headers(self):
+        """Hook: return further headers of the mail, by name."""
+        return {}
 
     def _sender_name(self):
         return self.integration_id.name if "@" not in self.integration_id.name else self.company_id.name

@@ -19,7 +19,7 @@ class InboxPlacement(models.Model):
     uid = fields.Integer(required=True)
     flags = fields.Char(help="IMAP flags, one space between.")
     audited_size = fields.Integer(help="RFC822.SIZE an audit saw when it checked the content.")
-    expunged_at = fields.Datetime(help="Tombstone: the server no longer holds it here.")
+    expunged_at = fields.Datetime(help="Expunged: the server no longer holds it here.")
 
     _uid_uniq = models.Constraint(
         "UNIQUE(folder_id, uidvalidity, uid)", "This message is already placed in the folder."
@@ -69,7 +69,7 @@ class InboxPlacement(models.Model):
         messages = self.env["inbox.message"]
         return messages.browse({row[0] for row in changed}), messages.browse(archived)
 
-    def _bury(self, folder, uidvalidity, uids):
+    def _mark_expunged(self, folder, uidvalidity, uids):
         """Tombstone the places of ``uids``; returns the messages concerned."""
         if not uids:
             return self.env["inbox.message"]
@@ -82,5 +82,5 @@ class InboxPlacement(models.Model):
         messages = self.env["inbox.message"].browse({row[0] for row in self.env.cr.fetchall()})
         self.invalidate_model(["expunged_at"])
         kept = self.env["inbox.quarantine"]._at(folder, uidvalidity, uids)
-        kept.filtered(lambda mail: mail.state == "quarantined").write({"state": "gone"})
+        kept._set_gone()
         return messages

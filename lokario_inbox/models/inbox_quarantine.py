@@ -9,6 +9,8 @@ from ..exceptions import UnreadableMail
 from ..tools.fenced_reader import reader
 from ..tools.sync_plan import Fetched, RawItem
 
+GC_LIMIT = 1000  # mails erased of a mailbox in one go of the nightly cleaning
+
 
 class InboxQuarantine(models.Model):
     """A mail that could not be read: kept raw, with the reason, blocking nothing."""
@@ -78,20 +80,33 @@ class InboxQuarantine(models.Model):
             ]
         )
 
+    def _set_restored(self, message_id):
+        self.write({"state": "restored", "message_id": message_id})
+
+    def _set_gone(self):
+        """The server no longer has what is still in quarantine."""
+        self.filtered(lambda mail: mail.state == "quarantined").write({"state": "gone"})
+
     def _settle(self, folder, uidvalidity, placed):
         """Mails that could be stored after all: ``placed`` maps UID to message id."""
         for mail in self._at(folder, uidvalidity, placed).filtered(lambda m: m.state == "quarantined"):
-            mail.write({"state": "restored", "message_id": placed[mail.uid]})
+            mail._set_restored(placed[mail.uid])
 
     @api.autovacuum
     def _gc_raw(self):
         """Erase the raw mail that the policy of its mailbox no longer keeps; a year later, what the server has lost."""
-        now = fields.Datetime.now()
+        now, done = fields.Datetime.now(), 0
         for integration in self.env["inbox.integration"].sudo().search([("retention_days", ">", 0)]):
             before = now - timedelta(days=integration.retention_days)
             old = [("integration_id", "=", integration.id), ("received_at", "<", before), ("raw", "!=", False)]
-            self.sudo().search(old).write({"raw": False})
-        self.sudo().search([("state", "=", "gone"), ("write_date", "<", now - timedelta(days=TOMBSTONE_DAYS))]).unlink()
+            mails = self.sudo().search(old, limit=GC_LIMIT)
+            mails.write({"raw": False})
+            done += len(mails)
+        gone = [("state", "=", "gone"), ("write_date", "<", now - timedelta(days=TOMBSTONE_DAYS))]
+        lost = self.sudo().search(gone, limit=GC_LIMIT)
+        lost.unlink()
+        done += len(lost)
+        return done, done >= GC_LIMIT
 
     def action_retry(self):
         """Fetch and parse the mail again; what can be read now becomes an ordinary message."""
@@ -113,5 +128,5 @@ class InboxQuarantine(models.Model):
             raise UserError(self.env._("Still unreadable: %s", err)) from err
         item = RawItem(self.uid, "", self.received_at or None, self.size, raw=raw)
         event = Fetched(self.integration_id.id, self.folder_id.id, self.uidvalidity, (item,))
-        message = self.env["inbox.message"]._store_batch(self.folder_id, event, [(item, parsed)])
-        self.write({"state": "restored", "message_id": message.id})
+        message = self.env["inbox.store"]._store_batch(self.folder_id, event, [(item, parsed)])
+        self._set_restored(message.id)

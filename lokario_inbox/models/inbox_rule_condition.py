@@ -43,6 +43,6 @@ class InboxRuleCondition(models.Model):
     def _check_complete(self):
         for line in self:
             if line.field == "header" and not (line.header or "").strip():
-                raise ValidationError(self.env._("Name the header that the rule looks at."))
+                raise ValidationError(self.env._("Name the header that the rule checks."))
             if line.operator not in ("is_set", "is_not_set") and not (line.value or "").strip():
                 raise ValidationError(self.env._("A condition needs a value."))

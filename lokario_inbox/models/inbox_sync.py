@@ -37,12 +37,12 @@ class InboxSync(models.AbstractModel):
     _description = "Mailbox synchronisation"
 
     @api.model
-    def _run(self, integrations, locks, purpose="sync", fetch_limit=500):
-        """Synchronise claimed integrations, whose ``locks`` are released one by one as they end; commits as it goes.
+    def _run(self, integrations, locks, token, purpose="sync", fetch_limit=500):
+        """Synchronise what was claimed with ``token``; its ``locks`` are released one by one; commits as it goes.
 
         Returns {integration id: Finished}.
         """
-        run = _Run(locks, purpose, fetch_limit)
+        run = _Run(locks, token, purpose, fetch_limit)
         with self._get_runner__() as runner:
             for plan in integrations._plan_sync__(purpose, fetch_limit):
                 run.passes[plan.id] = 1
@@ -99,7 +99,7 @@ class InboxSync(models.AbstractModel):
     def _write_once(self, event, run):
         try:
             integration = self.env["inbox.integration"].browse(event.account_id)
-            if not integration._holds_lease():
+            if not integration._holds_lease(run.token):
                 raise _LeaseLost
             if self._handle(integration, event):
                 run.again.add(event.account_id)
@@ -123,7 +123,7 @@ class InboxSync(models.AbstractModel):
         if isinstance(event, TokensRenewed):
             return integration._store_tokens(event)
         if isinstance(event, StoredAsked):
-            event.answer(set(self.env["inbox.message"]._ids_by_server_ref(integration, event.sizes)))
+            event.answer(set(self.env["inbox.store"]._ids_by_server_ref(integration, event.sizes)))
             return False
         if isinstance(event, Pushed):
             return self.env["inbox.message"]._store_pushed(event.push)
@@ -146,7 +146,7 @@ class InboxSync(models.AbstractModel):
         done = list(run.unwritten)
         if done:
             outcomes = list(run.unwritten.values())
-            alerts = retrying(lambda: self._store_outcomes(outcomes, run.started_at))
+            alerts = retrying(lambda: self._store_outcomes(outcomes, run.started_at, run.token))
             for account_id, error_class in alerts:
                 self._alert(account_id, error_class)
             run.locks.release(done)
@@ -154,9 +154,9 @@ class InboxSync(models.AbstractModel):
         run.flushed_at = time.monotonic()
         run.seconds_left = self.env["ir.cron"]._commit_progress(len(done))
 
-    def _store_outcomes(self, outcomes, started_at):
+    def _store_outcomes(self, outcomes, started_at, token):
         with own_transaction(self.env["inbox.integration"]) as integrations:
-            return integrations._store_outcomes(outcomes, started_at)
+            return integrations._store_outcomes(outcomes, started_at, token)
 
     def _alert(self, account_id, error_class):
         def alert():
@@ -176,8 +176,8 @@ class _LeaseLost(Exception):
 class _Run:
     """What one run remembers, all of it in the writer's thread."""
 
-    def __init__(self, locks, purpose, fetch_limit):
-        self.locks, self.purpose, self.fetch_limit = locks, purpose, fetch_limit
+    def __init__(self, locks, token, purpose, fetch_limit):
+        self.locks, self.token, self.purpose, self.fetch_limit = locks, token, purpose, fetch_limit
         self.started_at = fields.Datetime.now()
         self.flushed_at = time.monotonic()
         self.passes, self.lost, self.outcomes, self.unwritten = {}, {}, {}, {}

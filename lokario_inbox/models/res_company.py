@@ -13,6 +13,12 @@ class ResCompany(models.Model):
     inbox_reclassify_before = fields.Integer(
         help="Conversations below this id still wait for the changed rules.", groups="base.group_user"
     )
+    inbox_undo_seconds = fields.Integer(
+        "Undo window",
+        default=10,
+        help="Seconds during which a mail that was sent can be taken back.",
+        groups="base.group_user",
+    )
 
     def _reclassify_inbox(self):
         """Start over: every conversation of the companies meets the rules again, in the background."""
@@ -40,7 +46,7 @@ class ResCompany(models.Model):
             .search([("conversation_id", "in", movable.ids), ("direction", "=", "in")], order="date, id")
         )
         opening = {message.conversation_id.id: message.id for message in reversed(firsts)}
-        movable._apply_rules(firsts.browse(opening.values()))
+        self.env["inbox.filing"]._apply_rules(firsts.browse(opening.values()))
         self.inbox_reclassify_before = batch[-1:].id if len(batch) == size else 0
         return (
             Conversation.search_count(domain & Domain("id", "<", self.inbox_reclassify_before))

@@ -49,7 +49,7 @@ def make_pair(
 def store_pairs(folder, pairs):
     """Store one batch in a folder; return the new messages, oldest first."""
     event = Fetched(folder.integration_id.id, folder.id, "1", tuple(item for item, _mail in pairs))
-    messages = folder.env["inbox.message"].sudo()._store_batch(folder.sudo(), event, pairs)
+    messages = folder.env["inbox.store"].sudo()._store_batch(folder.sudo(), event, pairs)
     folder.env.flush_all()
     folder.env.invalidate_all()
     return messages

@@ -8,7 +8,6 @@ from odoo.tests import new_test_user, tagged
 
 from odoo.addons.lokario_mailbox.tests.outgoing_common import MAILBOX
 
-from .ai_common import AiCase
 from .outgoing_common import OutgoingCase
 
 
@@ -17,16 +16,12 @@ class TestNeutralizedCopy(OutgoingCase):
     def test_a_neutralized_copy_sends_nothing(self):
         mail = self.draft()
         mail.action_send()
-        self.env["inbox.ai.provider"].create(
-            {"name": "x", "base_url": "https://a.example/v1", "model_name": "m", "api_key": "k"}
-        )
         self.env.flush_all()
         for query in get_neutralization_queries(["lokario_mailbox", "lokario_inbox"]):
             self.env.cr.execute(query)
         self.env.invalidate_all()
         self.run_cron(self.cron_send, seconds=60)
         self.assertEqual((mail.state, self.sink.deliveries()), ("cancelled", []))
-        self.assertFalse(self.env["inbox.ai.provider"].search([]).api_key)
 
 
 @tagged("post_install", "-at_install")
@@ -154,20 +149,3 @@ class TestWriting(OutgoingCase):
         )
         (found,) = self.env["inbox.canned.answer"].with_user(self.ann).search_for(self.conversation.id, "hor")
         self.assertEqual(str(found["body"]), "<p>Bonjour Anne {{ object }} Ann</p>")
-
-
-@tagged("post_install", "-at_install")
-class TestAiRights(AiCase):
-    def test_settings_are_the_managers(self):
-        manager = new_test_user(self.env, "boss", groups="lokario_inbox.group_lokario_inbox_manager")
-        user = new_test_user(self.env, "clerk", groups="lokario_inbox.group_lokario_inbox_user")
-        settings = self.env["inbox.answer.settings"].with_user(manager).create({"inbox_undo_seconds": 25})
-        self.assertEqual(self.company.inbox_undo_seconds, 25)
-        settings.action_stop()
-        self.assertTrue(self.company.inbox_ai_stopped)
-        with self.assertRaises(AccessError):
-            self.env["inbox.answer.settings"].with_user(user).create({"inbox_undo_seconds": 1})
-        with self.assertRaises(AccessError):
-            self.company.with_user(user).action_inbox_ai_stop()
-        with self.assertRaises(AccessError):
-            self.env["inbox.ai.decision"].with_user(user).create({})

@@ -93,11 +93,11 @@ class TestRaces(InboxCommittedCase):
         store = type(self.all)._store_outcomes
         lost = []
 
-        def losing(integrations, outcomes, started_at):
+        def losing(integrations, outcomes, started_at, token):
             if len(lost) < 2:
                 lost.append(1)
                 raise SerializationFailure("as if somebody else had written")
-            return store(integrations, outcomes, started_at)
+            return store(integrations, outcomes, started_at, token)
 
         with patch.object(type(self.all), "_store_outcomes", losing):
             self.run_all()
@@ -111,12 +111,12 @@ class TestRaces(InboxCommittedCase):
         store = type(self.all)._store_outcomes
         case = self
 
-        def raced(integrations, outcomes, started_at):
+        def raced(integrations, outcomes, started_at, token):
             integrations.env.cr.execute("SELECT count(*) FROM inbox_integrations")  # the snapshot
             other = case.connect()
             other["inbox.integration"].browse(case.all.ids).write({"retention_days": 30})
             other.cr.commit()
-            return store(integrations, outcomes, started_at)
+            return store(integrations, outcomes, started_at, token)
 
         with patch.object(type(self.all), "_store_outcomes", raced):
             self.run_all()
@@ -128,7 +128,7 @@ class TestRaces(InboxCommittedCase):
         self.fill(self.first.email_address, [make_mail(12)])
         dead = self.connect()
         locks = self.enterContext(worker_locks.WorkerLocks(dead, worker_locks.SYNC))
-        claimed = dead["inbox.integration"]._claim(locks, "sync", 100)
+        claimed = dead["inbox.integration"]._claim(locks, "sync", 100, "dead")
         dead.cr.commit()
         self.assertGreaterEqual(set(claimed.ids), set(self.all.ids))
         self.run_all()
@@ -137,7 +137,7 @@ class TestRaces(InboxCommittedCase):
         self.cr.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
         self.run_all()
         self.assertIn("Question 12", self.subjects(self.first))
-        self.assertFalse(claimed[0]._holds_lease(), "who awakes afterwards stores nothing")
+        self.assertFalse(claimed[0]._holds_lease("dead"), "who awakes afterwards stores nothing")
         dead.cr.rollback()
 
     def test_a_deactivated_owner_stops_nobody(self):

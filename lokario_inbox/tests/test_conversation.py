@@ -159,10 +159,10 @@ class TestConversation(ConversationCase):
         )
         conversation = forged.conversation_id
         self.assertNotEqual(conversation, question.conversation_id)
-        self.assertEqual(conversation.claims_id, question.conversation_id)
+        self.assertEqual(conversation.suspected_thread_id, question.conversation_id)
         opened = conversation.with_user(self.user).inbox_open()
-        self.assertEqual(opened["claims"]["id"], question.conversation_id.id)
-        conversation.with_user(self.user).action_join_claimed()
+        self.assertEqual(opened["suspected"]["id"], question.conversation_id.id)
+        conversation.with_user(self.user).action_join_suspected()
         self.assertEqual(forged.conversation_id, question.conversation_id)
 
     def test_new_mail_wakes_and_reopens(self):
@@ -393,7 +393,7 @@ class TestConversation(ConversationCase):
         """What follows from the mailbox is not written by people; other companies' folders are refused."""
         conversation = self.store({}).conversation_id
         other = self.env["res.company"].create({"name": "Other"})
-        for values in ({"company_id": other.id}, {"owner_id": self.user.id}, {"claims_id": conversation.id}):
+        for values in ({"company_id": other.id}, {"owner_id": self.user.id}, {"suspected_thread_id": conversation.id}):
             with self.assertRaises(AccessError):
                 conversation.with_user(self.user).write(values)
         foreign = self.env["inbox.category"].create({"name": "F", "company_id": other.id})

@@ -134,6 +134,19 @@ class TestOutgoing(OutgoingCase):
         message._after_store()
         self.assertEqual((mail.state, mail.cause), ("cancelled", "answered"), "before anybody sends")
 
+    def test_the_mail_that_was_answered_says_so(self):
+        """Here and, in a two-way mailbox, at the server; what was forwarded was not answered."""
+        self.integration.is_two_way = True
+        values = {"integration_id": self.integration.id, "company_id": self.integration.company_id.id}
+        asked, shared = self.env["inbox.message"].create(
+            [{**values, "identity": name, "direction": "in", "from_address": CUSTOMER} for name in ("asked", "shared")]
+        )
+        for message, kind in ((asked, "reply"), (shared, "forward")):
+            self.draft(parent_id=message.id, kind=kind).action_send()
+        self.run_cron(self.cron_send, seconds=11)
+        self.assertEqual((asked.is_answered, asked.push_add), (True, "\\Answered"))
+        self.assertFalse(shared.is_answered or shared.push_add)
+
     def test_a_mail_that_is_taken_back_leaves_as_it_was_changed(self):
         """An attempt fixes the bytes; taking the mail back after it frees them again."""
         mail = self.draft(body_html="<p>Ancien texte</p>")

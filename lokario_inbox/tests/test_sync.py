@@ -216,7 +216,7 @@ class TestSync(MailboxCase):
 
         self.patch(type(self.env["inbox.message"]), "_after_store", after_store)
         self.append(self.imap(), [make_mail(n) for n in range(4)])
-        with mute_logger("odoo.addons.lokario_inbox.models.inbox_folder_store"):
+        with mute_logger("odoo.addons.lokario_inbox.models.inbox_folder"):
             self.sync(box)
         self.assertEqual(self.subjects(box), [f"Question {n}" for n in (0, 1, 3)])
         kept = self.env["inbox.quarantine"].search([("integration_id", "=", box.id)])

@@ -3,8 +3,8 @@
 Pure: takes the headers of the mail that came in and says why it may not be answered by a machine.
 """
 
-from .automatic_mail import read_headers
-from .mail_addresses import addresses
+from odoo.addons.lokario_inbox.tools.automatic_mail import read_headers
+from odoo.addons.lokario_inbox.tools.mail_addresses import addresses
 
 REASONS = (
     "auto_submitted",
@@ -51,7 +51,7 @@ def _badly_addressed(values, own, max_recipients) -> str | None:
     if sender in own or reply_to & own:
         return "own_address"
     if reply_to - {sender}:
-        return "reply_to_list"  # the answer would go to somebody other than the person who wrote
+        return "reply_to_list"  # the answer would go to a person other than the person who wrote
     recipients = _addresses(values, "to") | _addresses(values, "cc")
     if not recipients & own:
         return "not_addressed_to_us"

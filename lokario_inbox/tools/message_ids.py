@@ -51,10 +51,6 @@ def verify_message_id(key: bytes, message_id: str) -> int | None:
     return int(token, 36) if genuine else None
 
 
-def is_own_shape(message_id: str) -> bool:
-    return bool(_OWN.fullmatch(message_id.casefold()))
-
-
 def _mac(key: bytes, token: str, nonce: str, domain: str) -> str:
     return hmac.new(key, f"{token}.{nonce}@{domain}".encode(), "sha256").hexdigest()[:24]
 

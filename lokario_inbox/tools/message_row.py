@@ -64,7 +64,7 @@ _TEXTS = (
 
 def derived_columns(mail, place):
     """What follows from mail and place: direction, identifiers for threading, kind, proof of the author."""
-    is_own = _is_proved_own(mail, place)
+    is_own = _is_verified_own(mail, place)
     (message_ref, *_rest) = parse_ids(mail.message_id) or ("",)
     return {
         "direction": "out" if is_own else "in",
@@ -77,7 +77,7 @@ def derived_columns(mail, place):
     }
 
 
-def _is_proved_own(mail, place):
+def _is_verified_own(mail, place):
     """Did the mailbox itself write it? By evidence, never by From alone: anybody writes what he likes there.
 
     A mail in Sent or Drafts was put there by somebody with the password; a hidden copy is expected by its Message-ID.

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from .mail_addresses import addresses
 from .search_terms import fold
 
-FIELDS = ("sender", "recipient", "subject", "content", "header", "attachment")
-OPERATORS = ("contains", "not_contains", "equals", "starts_with", "ends_with", "matches_domain", "is_set", "is_not_set")
 _ADDRESS = r"[^\s<>,;\"]+@[^\s<>,;\"]+"
 _HEADER = r"(?im)^%s:[ \t]*(.*(?:\r?\n[ \t].*)*)"
 

@@ -47,7 +47,7 @@ class Mail:
     recipients: frozenset[str] = frozenset()
     subject: str = ""
     received: float = 0.0  # seconds; the clock of the receiving server
-    is_own: bool = False  # proved ours: it lies in Sent or carries our MAC
+    is_own: bool = False  # verified as ours: it lies in Sent or carries our MAC
     authentication: str = "none"  # "pass", "fail" or "none"
     named_conversation: Hashable = None  # proved by a MAC in its identifiers
     conversation: Hashable = None  # where it already is

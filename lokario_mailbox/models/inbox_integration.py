@@ -3,14 +3,13 @@
 import asyncio
 import base64
 import contextlib
-import re
 from datetime import timedelta
 from functools import partial
 
 from markupsafe import Markup
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.tools import email_normalize, email_normalize_all
+from odoo.tools import email_normalize
 from odoo.tools.urls import urljoin
 
 from odoo.addons.lokario_base.fields import Secret
@@ -30,6 +29,12 @@ MAIL_SERVERS = (
 )
 MENDS_READING = {"auth_method", "email_password", "imap_host", "imap_port", "imap_security", "login"}
 MENDS_SENDING = {"auth_method", "email_password", "login", "smtp_host", "smtp_port", "smtp_security"}
+# New state: the states it follows.
+TRANSITIONS = {
+    "draft": {"paused"},
+    "connected": {"draft", "error"},
+    "paused": {"draft", "connected", "error"},
+}
 WARNING = "mail.mail_activity_data_warning"
 GOOGLE_TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105  an address
 PREFIXES = {"gmail": "google_gmail", "outlook": "microsoft_outlook"}
@@ -338,10 +343,19 @@ class InboxIntegration(models.Model):
 
     # === ADDRESSES === #
 
-    def _own_addresses(self):
-        """The addresses that write from this mailbox, lower case."""
-        text = "\n".join([self.email_address or "", self.alias_addresses or ""])
-        return set(email_normalize_all(re.sub(r"[\s;]+", ",", text)))
+    def _sender_addresses(self):
+        """Return the addresses this mailbox may send as, lower case, its own first."""
+        self.ensure_one()
+        aliases = (email_normalize(line) for line in (self.alias_addresses or "").splitlines())
+        return [email_normalize(self.email_address) or "", *filter(None, aliases)]
+
+    @api.model
+    def _all_own_addresses(self):
+        """Every address this database answers from, in any company: our robots never answer each other."""
+        addresses = set()
+        for integration in self.sudo().with_context(active_test=False).search([]):  # pylint: disable=no-search-all  # a few per company
+            addresses.update(integration._sender_addresses())
+        return addresses
 
     @api.model
     def _primary_for_company(self, company):
@@ -355,13 +369,24 @@ class InboxIntegration(models.Model):
 
     # === STATE AND HEALTH === #
 
+    def _set_state(self, state):
+        """Change the state of those that may have it; a synchronisation writes its outcomes itself."""
+        self.filtered(lambda mailbox: mailbox.state in TRANSITIONS[state]).write({"state": state})
+
+    def _set_draft(self):
+        """Looked at again, as if it were new."""
+        self._set_state("draft")
+
+    def _set_paused(self):
+        self._set_state("paused")
+
     def action_pause(self):
         """Stop looking at this mailbox until somebody asks again."""
-        self.write({"state": "paused"})
+        self._set_paused()
 
     def _set_connected(self):
         """Both servers take the mailbox: what kept it back is over, and its mail is fetched soon."""
-        self.filtered(lambda mailbox: mailbox.state in ("draft", "error")).state = "connected"
+        self._set_state("connected")
         self._withdraw_warnings()
         self._synchronise_soon()
 
@@ -378,17 +403,17 @@ class InboxIntegration(models.Model):
             ),
             "network": self.env._(
                 "The server cannot be reached. Check its name and port; "
-                "if they are right, the provider may be down: it is tried again by itself."
+                "if they are right, the provider may be down: it is tried again automatically."
             ),
             "tls": self.env._(
                 "The server's certificate is not valid for its name. Check the server's name, "
                 "or ask its administrator to renew the certificate."
             ),
             "quota": self.env._(
-                "The provider limits the connections or the mailbox is full. It is tried again more slowly by itself."
+                "The provider limits the connections or the mailbox is full. It is retried more slowly."
             ),
             "server": self.env._(
-                "The server answers wrongly. It is tried again by itself; if it lasts, ask the provider."
+                "The server answers wrongly. It is tried again automatically; if it lasts, ask the provider."
             ),
             "policy": self.env._(
                 "This server address is not allowed here. "
@@ -483,7 +508,7 @@ class InboxIntegration(models.Model):
             if integration.on_departure == "share":
                 integration.visibility = "shared"
             else:
-                integration.state = "paused"
+                integration._set_paused()
             if integration.on_departure == "purge":
                 integration._purge_mail()
 
@@ -592,9 +617,9 @@ class InboxIntegration(models.Model):
                 self.user_id.sudo().name,
             ),
             "tls": self.env._("Sending waits: the certificate of the outgoing server is not valid."),
-            "limit": self.env._("Sending waits: the provider's limit is reached; the mails leave by themselves later."),
+            "limit": self.env._("Sending waits: the provider's limit is reached; the mails leave automatically later."),
             "network": self.env._(
-                "Sending waits: the outgoing server cannot be reached; the mails leave by themselves later."
+                "Sending waits: the outgoing server cannot be reached; the mails leave automatically later."
             ),
         }
         return reasons[self.sending_hold_cause]
@@ -738,20 +763,6 @@ class InboxIntegration(models.Model):
             raise AccessError(self.env._("You cannot connect somebody else's mailbox."))
 
     # === THE IDENTITY IT SENDS AS === #
-
-    def _sender_addresses(self):
-        """Return the addresses this mailbox may send as, lower case, its own first."""
-        self.ensure_one()
-        aliases = (email_normalize(line) for line in (self.alias_addresses or "").splitlines())
-        return [email_normalize(self.email_address) or "", *filter(None, aliases)]
-
-    @api.model
-    def _all_own_addresses(self):
-        """Every address this database answers from, in any company: our robots never answer each other."""
-        addresses = set()
-        for integration in self.sudo().with_context(active_test=False).search([]):  # pylint: disable=no-search-all  # a few per company
-            addresses.update(integration._sender_addresses())
-        return addresses
 
     # === THE SESSION === #
 

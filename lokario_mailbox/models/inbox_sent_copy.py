@@ -12,6 +12,7 @@ from ..tools.steps import run_step
 WAIT_FOR_PROVIDER = 60  # seconds
 GIVE_UP = timedelta(days=3)
 WATCH = timedelta(minutes=10)  # a hidden copy or a late copy of the provider is looked for this long
+GC_LIMIT = 5000  # rows erased in one go of the nightly cleaning
 RETRIES = (5, 20, 60, 120, 300, 900)  # seconds between two looks
 
 
@@ -189,7 +190,7 @@ class InboxSentCopy(models.Model):
     @api.autovacuum
     def _gc_done(self):
         done = self.search(
-            [("state", "!=", "pending"), ("hidden_copy", "=", False), ("sent_at", "<", "-30d")], limit=5000
+            [("state", "!=", "pending"), ("hidden_copy", "=", False), ("sent_at", "<", "-30d")], limit=GC_LIMIT
         )
         done.unlink()
-        return len(done), 0
+        return len(done), len(done) == GC_LIMIT

@@ -53,6 +53,18 @@ class TestIntegration(TransactionCase):
         employee.group_ids -= preferences._mailbox_roles()
         self.assertNotIn("inbox_integrations", preferences.get_view(view.id, "form")["arch"])
 
+    def test_the_administrator_finds_all_mailboxes_in_the_settings(self):
+        """Settings → Inbox Integrations, with every view of it; other users do not see the menu."""
+        menu = self.env.ref("lokario_mailbox.inbox_integration_menu_settings")
+        self.assertEqual((menu.name, menu.parent_id), ("Inbox Integrations", self.env.ref("base.menu_administration")))
+        admin = self.env.ref("base.user_admin")
+        self.assertIn(menu.id, self.env["ir.ui.menu"].with_user(admin).load_menus(False))
+        self.assertNotIn(menu.id, self.env["ir.ui.menu"].with_user(self.user).load_menus(False))
+        box = self._box("a@a.test", admin)
+        views = self.integrations.with_user(admin).get_views([(False, kind) for kind in ("list", "form", "search")])
+        self.assertEqual(set(views["views"]), {"list", "form", "search"})
+        self.assertEqual(menu.action.res_model, box._name)
+
     def test_archiving_the_primary_asks_for_a_successor(self):
         first = self._box("a@a.test", self.manager)
         second = self._box("b@a.test", self.manager)
@@ -282,6 +294,7 @@ class TestConnection(MailboxCase):
             box = self.box(smtp_host="127.0.0.1", smtp_port=smtp.port, smtp_security="none")
             test, steps = self._steps(box)
             self.assertEqual(test.state, "servers", steps)
+            self.assertEqual(box.state, "connected", "both servers take it")
             self.assertIn("QRESYNC", steps["imap_capabilities"].detail)
             self.assertIn("Sent", steps["imap_folders"].detail)
             smtp.handle_DATA = self._deliver_by_imap(smtp, address)

@@ -42,4 +42,4 @@ def _ring(cron, key):
     try:
         cron._notifydb()  # asks nothing of the closed cursor but the name of its database
     except psycopg2.Error as err:
-        _logger.info("The scheduler looks by itself within a minute: %s", err)
+        _logger.info("The scheduler looks automatically within a minute: %s", err)

@@ -4,11 +4,10 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..exceptions import ConfigurationFault, ServerFault
+from ..exceptions import ServerFault
 from .imap_session import Credentials, ImapSession, verified_context
 from .imap_wire import decode_mailbox
-from .mailbox_login import TokenSource, TokensRenewed
-from .oauth_token import is_fresh, renew
+from .mailbox_login import MailboxLogin, TokenSource, TokensRenewed
 
 if TYPE_CHECKING:  # a type only: these tools run without Odoo
     from .host_policy import HostPolicy
@@ -71,19 +70,13 @@ class MailboxPlan:
 
 
 async def credentials_of(plan, emit):
-    """Login and secret; an OAuth token is renewed when it is about to end."""
-    source = plan.token_source
-    if source is None:
-        if not plan.secret:
-            raise ConfigurationFault("No password is stored.")
-        return Credentials(plan.login, plan.secret)
-    if is_fresh(source.access_token, source.expires_at):
-        return Credentials(plan.login, source.access_token, "oauth")
-    if not source.refresh_token:
-        raise ConfigurationFault("The account is not connected to its provider yet.")
-    access, refresh, expires_at = await asyncio.to_thread(renew, source)
-    await emit(TokensRenewed(plan.id, access, refresh, expires_at))
-    return Credentials(plan.login, access, "oauth")
+    """Login and secret; an OAuth token is renewed when it is about to end, and handed to ``emit`` before its use."""
+    renewed = []
+    login = MailboxLogin(plan.login, plan.secret, plan.token_source)
+    method, secret = await asyncio.to_thread(login.secret, lambda *tokens: renewed.append(tokens))
+    for tokens in renewed:
+        await emit(TokensRenewed(plan.id, *tokens))
+    return Credentials(plan.login, secret, method)
 
 
 async def connect(plan):

@@ -28,6 +28,8 @@ if TYPE_CHECKING:  # a type only: these tools run without Odoo
 _logger = logging.getLogger(__name__)
 
 COMMAND_TIMEOUT = 60  # seconds for one command or one byte-bounded batch
+LITERAL_AT_ONCE = 4096  # bytes that a server with LITERAL- takes without being asked (RFC 7888)
+EMPTY_LINE = b"\r\n"
 CLIENT_NAME = "Lokario"
 _SERVER_REFS = {"X-GM-EXT-1": "X-GM-MSGID", "OBJECTID": "EMAILID"}  # Gmail's own; RFC 8474
 
@@ -91,6 +93,7 @@ class ImapSession:
         self._tags = itertools.count(1)
         self._leaving = False
         self._waiting, self._replies = {}, {}
+        self._continuation = EMPTY_LINE
         self.capabilities = frozenset()
         self.has_qresync = self.is_named = self.shows_labels = False
         self.bytes_in = self.bytes_out = 0
@@ -190,6 +193,18 @@ class ImapSession:
                 await self._writer.drain()
                 return [await self._read_until(tag) for tag in tags]
 
+    async def append(self, folder, flags, raw, timeout=COMMAND_TIMEOUT):
+        """File a mail in a folder (its quoted wire name); asks for leave first where the server wants to be asked."""
+        at_once = "LITERAL+" in self.capabilities or ("LITERAL-" in self.capabilities and len(raw) <= LITERAL_AT_ONCE)
+        head = b"APPEND %s (%s) {%d%s}" % (folder, flags, len(raw), b"+" if at_once else b"")
+        if at_once:
+            return await self.run(head + b"\r\n" + raw, timeout=timeout)
+        self._continuation = raw + b"\r\n"
+        try:
+            return await self.run(head, timeout=timeout)
+        finally:
+            self._continuation = EMPTY_LINE
+
     def send(self, command):
         """Write a command without waiting; pair with ``receive`` in the same order."""
         return self._write(command)
@@ -228,8 +243,10 @@ class ImapSession:
         while tag not in self._replies:
             line, literals = await read_response(self._reader, self._count)
             done, _space, rest = line.partition(b" ")
-            if line.startswith(b"+"):  # OAuth error detail: an empty line asks for the final NO
-                self._writer.write(b"\r\n")
+            if line.startswith(
+                b"+"
+            ):  # the mail that is filed; to an OAuth error's detail an empty line asks for the NO
+                self._writer.write(self._continuation)
             elif done in self._waiting:
                 status, _space, text = rest.partition(b" ")
                 data = self._waiting.pop(done)

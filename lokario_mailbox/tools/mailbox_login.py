@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ..exceptions import ConsentRevoked
+from ..exceptions import ConfigurationFault, ConsentRevoked
 from .oauth_token import is_fresh, renew
 
 
@@ -38,14 +38,16 @@ class MailboxLogin:
         """Return ("password" or "oauth", the secret).
 
         keep(access token, refresh token, expiry) is called with renewed tokens before they are used: the provider may
-        have made the old refresh token useless. Raises ConsentRevoked or NetworkFailure.
+        have made the old refresh token useless. Raises ConfigurationFault, ConsentRevoked or NetworkFailure.
         """
         if not self.source:
+            if not self.password:
+                raise ConfigurationFault("No password is stored.")
             return "password", self.password
         if is_fresh(self.source.access_token, self.source.expires_at):
             return "oauth", self.source.access_token
         if not self.source.refresh_token:
-            raise ConsentRevoked("This mailbox is not connected with its provider: connect it first.")
+            raise ConfigurationFault("The account is not connected to its provider yet.")
         tokens = renew(self.source)
         keep(*tokens)
         return "oauth", tokens[0]

@@ -116,7 +116,7 @@ class InboxConnectionTest(models.TransientModel):
         mail["Message-ID"] = make_msgid(idstring=self.sudo().nonce, domain=integration.email_address.rpartition("@")[2])
         mail["Auto-Submitted"] = "auto-generated"
         mail[LOOP_HEADER] = self._loop_token()
-        mail.set_content(self.env._("This mail proves that your mailbox sends and receives. It deletes itself."))
+        mail.set_content(self.env._("This mail verifies that your mailbox sends and receives. It deletes itself."))
         try:
             with integration._smtp_session__() as session:
                 smtp_client.submit(session, integration.email_address, [integration.email_address], mail.as_bytes())

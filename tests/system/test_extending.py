@@ -11,7 +11,7 @@ from lokario_cli.odoo_process import command, process_environment, tail, write_c
 from lokario_cli.paths import ROOT, STATE
 
 BLOCK = re.compile(r"^```(?:python|xml)\n(?:# |<!-- )(\S+)(?: -->)?\n(.*?)^```", re.M | re.S)
-DEPENDS = ["lokario_inbox", "lokario_billing", "email_engine_campaign", "saas_manager"]
+DEPENDS = ["lokario_inbox", "lokario_inbox_ai", "lokario_billing", "email_engine_campaign", "saas_manager"]
 TRIED = (Path(__file__).parent / "extending" / "tried.py").read_text()
 
 

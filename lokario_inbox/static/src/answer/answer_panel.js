@@ -1,6 +1,5 @@
-import { Component, onWillDestroy, onWillStart, onWillUpdateProps, useState } from "@odoo/owl";
+import { Component, onWillDestroy, onWillStart, onWillUpdateProps, useEffect, useState } from "@odoo/owl";
 import { deserializeDateTime } from "@web/core/l10n/dates";
-import { _t } from "@web/core/l10n/translation";
 import { useService } from "@web/core/utils/hooks";
 import { readerPanels } from "../inbox/reader_panels";
 import { Composer } from "./composer";
@@ -15,17 +14,7 @@ export class AnswerPanel extends Component {
 
     setup() {
         this.orm = useService("orm");
-        this.state = useState({ outgoing: [], draftId: false, ai: null, now: Date.now() });
-        this.labels = {
-            draft: _t("Draft"),
-            scheduled: _t("Waiting"),
-            sending: _t("Being sent"),
-            verifying: _t("Being verified"),
-            sent: _t("Sent"),
-            failed: _t("Not sent"),
-            cancelled: _t("Not sent: the customer wrote first"),
-            uncertain: _t("Uncertain: look into the mailbox before sending again"),
-        };
+        this.state = useState({ outgoing: [], draftId: false, now: Date.now() });
         onWillStart(() => this.load(this.props.conversation.id));
         onWillUpdateProps(async (next) => {
             if (next.conversation.id !== this.props.conversation.id) {
@@ -33,28 +22,37 @@ export class AnswerPanel extends Component {
             }
             await this.load(next.conversation.id);
         });
-        this.timer = setInterval(() => this.tick(), TICK);
+        useEffect(
+            (isCounting) => this.count(isCounting),
+            () => [this.waiting.some((mail) => mail.state === "scheduled")]
+        );
         onWillDestroy(() => clearInterval(this.timer));
     }
 
     async load(id) {
         this.shown = id;
-        const [outgoing, ai] = await Promise.all([
-            this.orm.silent.call("inbox.conversation", "get_outgoing", [[id]]),
-            this.orm.silent.call("inbox.conversation", "get_ai_state", [[id]]),
-        ]);
+        const values = await this.fetch(id);
         if (this.shown === id) {
-            // nobody went on to another conversation meanwhile
-            Object.assign(this.state, { outgoing, ai });
+            // the user did not go on to another conversation meanwhile
+            Object.assign(this.state, values);
         }
+    }
+
+    /** What is shown of a conversation; extended by other addons. */
+    async fetch(id) {
+        return { outgoing: await this.orm.silent.call("inbox.conversation", "get_outgoing", [[id]]) };
     }
 
     reload() {
         return this.load(this.props.conversation.id);
     }
 
-    tick() {
-        this.state.now = Date.now();
+    /** Count the seconds down, while a mail waits for its moment. */
+    count(isCounting) {
+        clearInterval(this.timer);
+        if (isCounting) {
+            this.timer = setInterval(() => (this.state.now = Date.now()), TICK);
+        }
     }
 
     /** Seconds until a mail leaves; above two minutes it is a scheduled one. */
@@ -82,14 +80,7 @@ export class AnswerPanel extends Component {
     }
 
     get ownDrafts() {
-        return this.drafts.filter((mail) => mail !== this.aiDraft);
-    }
-
-    get aiDraft() {
-        return (
-            this.state.ai?.outgoing_id &&
-            this.drafts.find((mail) => mail.id === this.state.ai.outgoing_id)
-        );
+        return this.drafts;
     }
 
     async compose(kind) {
@@ -125,31 +116,6 @@ export class AnswerPanel extends Component {
     async takeUp(mail, method) {
         await this.act(mail, method);
         this.edit(mail);
-    }
-
-    async useSuggestion() {
-        const id = await this.orm.call("inbox.conversation", "action_use_suggestion", [
-            [this.props.conversation.id],
-        ]);
-        this.state.draftId = id;
-    }
-
-    async askAi() {
-        await this.orm.call("inbox.conversation", "action_ai_draft", [
-            [this.props.conversation.id],
-        ]);
-        await this.reload();
-    }
-
-    async summarise() {
-        await this.orm.call("inbox.conversation", "action_summarise", [
-            [this.props.conversation.id],
-        ]);
-        await this.reload();
-    }
-
-    why() {
-        return this.props.store.run("action_why");
     }
 }
 

@@ -135,7 +135,7 @@ export class Reader extends Component {
                 "The author takes no part in that conversation. Join them only if you know who wrote this."
             ),
             confirm: async () => {
-                const id = await this.store.run("action_join_claimed");
+                const id = await this.store.run("action_join_suspected");
                 await this.store.loadList({ keep: true });
                 await this.store.open(id);
             },

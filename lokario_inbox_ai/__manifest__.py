@@ -1,0 +1,25 @@
+{
+    "name": "Lokario Inbox AI",
+    "version": "19.0.1.0.0",
+    "summary": "Drafts, automatic answers, filing and summaries by a model, behind a gate",
+    "author": "Lokario",
+    "website": "https://www.lokario.fr",
+    "license": "LGPL-3",
+    "category": "Lokario",
+    "depends": ["lokario_inbox"],
+    "data": [
+        "security/ir.model.access.csv",
+        "security/inbox_ai_rules.xml",
+        "data/ir_cron_data.xml",
+        "views/inbox_ai_decision_views.xml",
+        "views/inbox_ai_views.xml",
+        "views/inbox_outgoing_views.xml",
+    ],
+    "assets": {
+        "web.assets_backend": ["lokario_inbox_ai/static/src/**/*"],
+    },
+    "pre_init_hook": "take_over_from_inbox",
+    "post_init_hook": "keep_edited_records",
+    "application": False,
+    "installable": True,
+}

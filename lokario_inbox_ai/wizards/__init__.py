@@ -1,0 +1,1 @@
+from . import inbox_answer_settings
