@@ -191,7 +191,7 @@ class TestJourney(MailboxCase, HttpCase):
         reminder = move.followup_ids.step_ids.reminder_id
         self.look("/odoo/followups", ["Rappel ferme", "Bêta SARL"], "relances")
         write = ["button[name=action_write]"]
-        self.look(f"/odoo/followups/{move.followup_ids.id}", ["Rédiger avec l'IA"], "redaction", press=write)
+        self.look(f"/odoo/followups/{move.followup_ids.id}", ["Écrire au client"], "redaction", press=write)
         for days_late, amount in ((12, 480), (40, 1250), (75, 640), (120, 2100)):
             self.invoice(days_late, amount, followup_auto="off")
         chart = {"words": ["Retards par ancienneté"], "drawn": ".o_graph_renderer canvas"}
