@@ -1,4 +1,11 @@
-import { Component, onWillDestroy, onWillStart, onWillUpdateProps, useEffect, useState } from "@odoo/owl";
+import {
+    Component,
+    onWillDestroy,
+    onWillStart,
+    onWillUpdateProps,
+    useEffect,
+    useState,
+} from "@odoo/owl";
 import { deserializeDateTime } from "@web/core/l10n/dates";
 import { useService } from "@web/core/utils/hooks";
 import { readerPanels } from "../inbox/reader_panels";
@@ -40,7 +47,9 @@ export class AnswerPanel extends Component {
 
     /** What is shown of a conversation; extended by other addons. */
     async fetch(id) {
-        return { outgoing: await this.orm.silent.call("inbox.conversation", "get_outgoing", [[id]]) };
+        return {
+            outgoing: await this.orm.silent.call("inbox.conversation", "get_outgoing", [[id]]),
+        };
     }
 
     reload() {

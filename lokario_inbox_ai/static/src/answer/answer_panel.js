@@ -21,7 +21,10 @@ patch(AnswerPanel.prototype, {
     },
 
     get aiDraft() {
-        return this.state.ai?.outgoing_id && this.drafts.find((mail) => mail.id === this.state.ai.outgoing_id);
+        return (
+            this.state.ai?.outgoing_id &&
+            this.drafts.find((mail) => mail.id === this.state.ai.outgoing_id)
+        );
     },
 
     async useSuggestion() {
