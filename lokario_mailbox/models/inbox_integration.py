@@ -53,8 +53,12 @@ class InboxIntegration(models.Model):
     _description = "Inbox integration"
     _table = "inbox_integrations"
     _inherit = [
-        *("mail.thread", "mail.activity.mixin", "lokario.secret.mixin", "lokario.access.mixin"),
-        *("google.gmail.mixin", "microsoft.outlook.mixin"),
+        "mail.thread",
+        "mail.activity.mixin",
+        "lokario.secret.mixin",
+        "lokario.access.mixin",
+        "google.gmail.mixin",
+        "microsoft.outlook.mixin",
     ]
     _order = "is_primary desc, name, id"
     _mail_post_access = "read"

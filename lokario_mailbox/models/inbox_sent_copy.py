@@ -123,14 +123,20 @@ class InboxSentCopy(models.Model):
             self.integration_id.evidence_proven_at = fields.Datetime.now()
         self._postpone()
 
+    def _set_filed(self):
+        self.state = "filed"
+
+    def _set_provider(self):
+        self.state = "provider"
+
     def _settle(self, finding):
         if finding.is_appended:
-            self.state = "filed"
+            self._set_filed()
             self._learn("append")
         elif finding.seen and self.is_appending:  # ours, by a worker that died before it could say so
-            self.state = "filed"
+            self._set_filed()
         elif finding.seen:
-            self.state = "provider"
+            self._set_provider()
             self._learn("provider")
             self.integration_id.evidence_proven_at = fields.Datetime.now()
 

@@ -56,7 +56,7 @@ class InboxConnectionTest(models.TransientModel):
         if integration.smtp_host:
             self._check_smtp(integration)
         failed = not self.step_ids or not all(self.step_ids.mapped("is_ok"))
-        self.sudo().state = "failed" if failed else "servers"
+        self._set_tested("failed" if failed else "servers")
         if not failed:
             integration._set_connected()
 
@@ -100,8 +100,11 @@ class InboxConnectionTest(models.TransientModel):
         if self._send_loop_mail(integration):
             self._await_loop_mail(integration)
         done = all(self.step_ids.mapped("is_ok"))
-        self.sudo().state = "done" if done else "servers"
+        self._set_tested("done" if done else "servers")
         return self._open()
+
+    def _set_tested(self, state):
+        self.sudo().state = state
 
     def _loop_token(self):
         nonce = self.sudo().nonce
