@@ -27,7 +27,7 @@ def followup_channel(env):
         {"company_id": env.company.id, "customer_id": customer.id, "partner_id": customer.id, "level_id": level.id}
     )
     reminder._schedule_activities()
-    return reminder.state == "done" and "Camille" in reminder.message_ids[0].body
+    return reminder.state == "sent" and "Camille" in reminder.message_ids[0].body
 
 
 @tried
