@@ -24,7 +24,11 @@ FAILURE_SHOWN = 8000  # characters of what a failing pytest printed
 # Files whose tests share what takes a minute to build run in one process.
 TOGETHER = ("test_provisioning",)
 # What is installed beside an addon, because some of its tests are about how both work together.
-BESIDE = {"lokario_inbox": "lokario_account", "lokario_billing": "lokario_account"}
+BESIDE = {
+    "lokario_inbox": "lokario_account",
+    "lokario_billing": "lokario_account",
+    "lokario_billing_inbox": "lokario_inbox_ai",
+}
 LINE_SECONDS = {"addon": 0.06, "system": 0.25}  # of a test's code, for the order of what never ran here
 
 
