@@ -18,9 +18,9 @@ LEASE_PAUSE = 0.1  # seconds between two tries
 class SaasOperationMixin(models.AbstractModel):
     """Work on what lies outside of this database: written down first, done by one worker, finished after a crash.
 
-    A request writes the operation down together with a job that finishes it, then does it itself. The model has
-    ``uuid``, `_set_guarded`, `_check_operation`, `_finish_operation`, `_problem_text` and one method ``_<operation>``
-    for each, which does what is left when it is called again.
+    A request writes the operation down together with a job that finishes it, then does it itself. It has ``uuid``,
+    `_set_guarded`, `_notify_progress`, `_check_operation`, `_finish_operation`, `_problem_text` and one method
+    ``_<operation>`` for each, which does what is left when it is called again.
     """
 
     _name = "saas.operation.mixin"
@@ -85,6 +85,7 @@ class SaasOperationMixin(models.AbstractModel):
     def _end_operation(self):
         with self._own_transaction() as own:
             own._set_guarded(operation=False, operation_reason=False)
+            own._notify_progress()
 
     @contextmanager
     def _alone(self):
