@@ -181,7 +181,20 @@ class SaasServer(models.Model):
                     "The PostgreSQL of server “%(server)s” does not answer: %(reason)s", server=self.name, reason=err
                 )
             ) from err
-        if self.isolation == "process" and not postgres.is_prepared():
+        if is_another:
+            raise UserError(
+                self.env._(
+                    "“%s” is another PostgreSQL than the one of this Odoo, which could neither serve instances there "
+                    "nor share its files with them. Leave the host empty, or set up a manager beside that PostgreSQL.",
+                    self.db_host,
+                )
+            )
+        if self.isolation == "process":
+            self._check_host(postgres)
+
+    def _check_host(self, postgres):
+        """Refuse what would be made for processes that cannot run."""
+        if not postgres.is_prepared():
             raise UserError(
                 self.env._(
                     "The PostgreSQL of server “%s” is not prepared for instances with a role of their own: let its "
@@ -189,20 +202,12 @@ class SaasServer(models.Model):
                     self.name,
                 )
             )
-        if self.isolation == "process" and not postgres.has_visitor(self.env.cr.dbname, HOST_APPLICATION):
+        if not postgres.has_visitor(self.env.cr.dbname, HOST_APPLICATION):
             raise UserError(
                 self.env._(
                     "Nothing runs the processes of instances on server “%s”: start `./lokario host` beside this Odoo, "
                     "with the same configuration and environment.",
                     self.name,
-                )
-            )
-        if is_another:
-            raise UserError(
-                self.env._(
-                    "“%s” is another PostgreSQL than the one of this Odoo, which could neither serve instances there "
-                    "nor share its files with them. Leave the host empty, or set up a manager beside that PostgreSQL.",
-                    self.db_host,
                 )
             )
 
