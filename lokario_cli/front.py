@@ -39,6 +39,7 @@ http {{
     server {{
         listen {address} default_server;
         set $down '';
+        location ^~ /web/database/ {{ return 404; }}
         location / {{ proxy_pass http://unix:{hosts}/$host.sock; error_page 502 = @gate; }}
         location @gate {{ set $down 1; proxy_pass http://127.0.0.1:{odoo}; }}
     }}
