@@ -135,7 +135,7 @@ def test_the_demo_plays_the_scenario(engine):
     from lokario_testing.demo.engine import warm_up
     from lokario_testing.demo.stage import Demo
 
-    stage = Demo(engine.server, None, None, None, engine.client, Phases())
+    stage = Demo(engine.server, None, None, None, None, engine.client, Phases())
     for _time in range(2):
         stage.rows.clear()
         warm_up(stage)
