@@ -26,7 +26,7 @@ def base_environment(name: str):
 def full_environment(name: str):
     """Yield an open FullEnvironment: the inbox and accounting installed, Dovecot running."""
     with (
-        fresh_database(name, "lokario_billing,lokario_account") as (environment, database),
+        fresh_database(name, "lokario_billing,lokario_inbox,lokario_account") as (environment, database),
         MailEnvironment(Path(tempfile.mkdtemp(prefix="lokario-mail-")), everybody=MAILBOX_PASSWORD) as mail,
         contextlib.closing(FullEnvironment(environment, database, mail)) as full,
     ):

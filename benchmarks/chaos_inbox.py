@@ -102,11 +102,11 @@ class _Point:
 
     def _work(self, fresh):
         """``fresh``: due at once, whatever the last look said."""
-        from odoo.addons.lokario_inbox.models import inbox_integration_sync
+        from odoo.addons.lokario_inbox.models import inbox_integration
         from odoo.addons.lokario_inbox.tools import fetch_batches
 
         fetch_batches.GROUP_COUNT = 8  # many small transactions: many places to be hit
-        inbox_integration_sync.TICK_LIMIT, inbox_integration_sync.BACKFILL_LIMIT = 30, 25
+        inbox_integration.TICK_LIMIT, inbox_integration.BACKFILL_LIMIT = 30, 25
         with self.environment.env() as env:
             box = env["inbox.integration"].browse(self.box_id)
             if fresh:
