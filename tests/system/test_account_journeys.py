@@ -69,6 +69,8 @@ class Site:
         self.browser.evaluate("document.querySelector('form.oe_login_form').submit()")
 
     def log_out(self):
+        # An answer to the portal's counters that comes later would bring the old session's cookie back.
+        self.browser.wait("!document.querySelector('.o_portal_doc_spinner')")
         self.browser.open("about:blank")  # a page still asking would rightly complain that its session ended
         self.browser.send("Network.clearBrowserCookies")
         # Else the login page offers the people who were here before.
