@@ -51,6 +51,20 @@ def take_over(env, addon: str, former: str) -> None:
     env.registry.clear_all_caches()
 
 
+def move_parameters(env, moved: dict[str, str]) -> None:
+    """Give system parameters ({former key: key}) the names of the new addon; one that has a value already keeps it."""
+    for former, key in moved.items():
+        env.cr.execute(
+            """
+            UPDATE ir_config_parameter SET key = %s
+             WHERE key = %s AND NOT EXISTS (SELECT FROM ir_config_parameter WHERE key = %s)
+            """,
+            [key, former, key],
+        )
+    env.invalidate_all()
+    env.registry.clear_all_caches()
+
+
 def restore_kept(env) -> None:
     """Write back the rows that ``take_over`` set aside."""
     env.flush_all()

@@ -1,4 +1,4 @@
-from odoo.addons.lokario_base.module_split import restore_kept, take_over
+from odoo.addons.lokario_base.module_split import move_parameters, restore_kept, take_over
 
 PARAMETERS = ("allowed_hosts", "evidence_grace", "google_token_url", "imap_timeout", "sent_copy_wait", "smtp_timeout")
 
@@ -6,12 +6,7 @@ PARAMETERS = ("allowed_hosts", "evidence_grace", "google_token_url", "imap_timeo
 def take_over_from_inbox(env):
     """Mailboxes and the outbox were part of lokario_inbox: their records and settings are this addon's now."""
     take_over(env, "lokario_mailbox", "lokario_inbox")
-    for name in PARAMETERS:
-        env.cr.execute(
-            "UPDATE ir_config_parameter SET key = %s WHERE key = %s",
-            [f"lokario_mailbox.{name}", f"lokario_inbox.{name}"],
-        )
-    env.registry.clear_all_caches()
+    move_parameters(env, {f"lokario_inbox.{name}": f"lokario_mailbox.{name}" for name in PARAMETERS})
 
 
 def give_everybody_the_role(env):

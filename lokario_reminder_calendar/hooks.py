@@ -1,16 +1,11 @@
-from odoo.addons.lokario_base.module_split import take_over
+from odoo.addons.lokario_base.module_split import move_parameters, take_over
 
 from .models.res_config_settings import APPOINTMENT_HOURS
-
-FORMER_PARAMETER = "lokario_billing.appointment_hours"
 
 
 def pre_init_hook(env):
     take_over(env, "lokario_reminder_calendar", "lokario_billing")
-    parameters = env["ir.config_parameter"]
-    if hours := parameters.get_param(FORMER_PARAMETER):
-        parameters.set_param(APPOINTMENT_HOURS, hours)
-        parameters.set_param(FORMER_PARAMETER, False)
+    move_parameters(env, {"lokario_billing.appointment_hours": APPOINTMENT_HOURS})
 
 
 def uninstall_hook(env):
