@@ -6,7 +6,7 @@ from odoo.tests import TransactionCase, tagged
 
 from odoo.addons.lokario_reminder.tests.common import ReminderMixin
 
-from ..hooks import FORMER_PARAMETER, pre_init_hook, uninstall_hook
+from ..hooks import pre_init_hook, uninstall_hook
 from ..models.res_config_settings import CRITICAL_HOURS
 
 
@@ -33,8 +33,8 @@ class TestSettings(ReminderMixin, TransactionCase):
 
     def test_the_former_setting_is_taken_over_and_nothing_stays_behind(self):
         parameters = self.env["ir.config_parameter"]
-        parameters.set_param(FORMER_PARAMETER, "36")
+        parameters.set_param("lokario_billing.critical_hours", "36")
         pre_init_hook(self.env)
-        self.assertEqual((parameters.get_param(CRITICAL_HOURS), parameters.get_param(FORMER_PARAMETER)), ("36", False))
+        self.assertEqual((parameters.get_param(CRITICAL_HOURS), parameters.get_param("lokario_billing.critical_hours")), ("36", False))
         uninstall_hook(self.env)
         self.assertFalse(parameters.get_param(CRITICAL_HOURS))
