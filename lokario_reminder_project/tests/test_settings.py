@@ -35,6 +35,9 @@ class TestSettings(ReminderMixin, TransactionCase):
         parameters = self.env["ir.config_parameter"]
         parameters.set_param("lokario_billing.critical_hours", "36")
         pre_init_hook(self.env)
-        self.assertEqual((parameters.get_param(CRITICAL_HOURS), parameters.get_param("lokario_billing.critical_hours")), ("36", False))
+        self.assertEqual(
+            (parameters.get_param(CRITICAL_HOURS), parameters.get_param("lokario_billing.critical_hours")),
+            ("36", False),
+        )
         uninstall_hook(self.env)
         self.assertFalse(parameters.get_param(CRITICAL_HOURS))
