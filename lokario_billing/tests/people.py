@@ -4,7 +4,6 @@ from datetime import timedelta
 
 from odoo import fields
 from odoo.fields import Command
-from odoo.tests import new_test_user
 
 from .common import BillingCase
 
@@ -45,11 +44,8 @@ class PeopleCase(BillingCase):
         cls.belgian.partner_id.lang = "en_US"
         cls.branch = cls.env["res.company"].create({"name": "Branch", "parent_id": cls.french.id})
         cls.twig = cls.env["res.company"].create({"name": "Branch of the branch", "parent_id": cls.branch.id})
-        cls.people = {
-            role: [cls.colleague(f"{name}_{role}", groups, cls.french) for name in NAMES]
-            for role, groups in ROLES.items()
-        }
-        cls.belgians = {role: cls.colleague(f"jef_{role}", groups, cls.belgian) for role, groups in ROLES.items()}
+        cls.people = cls.colleagues(NAMES, cls.french)
+        cls.belgians = {role: users[0] for role, users in cls.colleagues(["jef"], cls.belgian).items()}
         cls.buyer, cls.boss = cls.env["res.partner"].create(
             [
                 {"name": name, "email": f"{name.lower()}@beta.test", "parent_id": cls.customer.id, "lang": "en_US"}
@@ -61,43 +57,53 @@ class PeopleCase(BillingCase):
         }
 
     @classmethod
-    def colleague(cls, login, groups, company):
-        return new_test_user(
-            cls.env,
-            login,
-            f"base.group_user,{groups}",
-            company_id=company.id,
-            company_ids=[Command.set(company.ids)],
-            email=f"{login}@{company.name.split()[0].lower()}.test",
-            lang="en_US",
-        )
+    def colleagues(cls, names, company):
+        """Make users of each role who work in this company alone; return {role: users}."""
+        values = [
+            {
+                "name": f"{name}_{role}",
+                "login": f"{name}_{role}",
+                "password": f"{name}_{role}",
+                "email": f"{name}_{role}@{company.name.split()[0].lower()}.test",
+                "lang": "en_US",
+                "company_id": company.id,
+                "company_ids": [Command.set(company.ids)],
+                "group_ids": [Command.set([cls.env.ref(group).id for group in f"base.group_user,{groups}".split(",")])],
+            }
+            for role, groups in ROLES.items()
+            for name in names
+        ]
+        users = iter(cls.env["res.users"].create(values))
+        return {role: [next(users) for _name in names] for role in ROLES}
 
     @classmethod
     def invoices_of(cls, user, company=None, count=2):
         """Return late invoices of a salesperson, the first one the latest."""
         company = company or cls.french
-        moves = cls.env["account.move"]
-        for number in range(count):
-            due = fields.Date.today() - timedelta(days=10 + number)
-            moves |= moves.with_company(company).create(
+        dates = [fields.Date.today() - timedelta(days=10 + number) for number in range(count)]
+        line = {"name": "Work", "quantity": 1, "tax_ids": [Command.clear()]}
+        values = {
+            "move_type": "out_invoice",
+            "company_id": company.id,
+            "partner_id": cls.customer.id,
+            "invoice_user_id": user.id,
+            "invoice_payment_term_id": False,
+        }
+        moves = cls.env["account.move"].with_company(company)
+        moves = moves.create(
+            [
                 {
-                    "move_type": "out_invoice",
-                    "company_id": company.id,
-                    "partner_id": cls.customer.id,
-                    "invoice_user_id": user.id,
+                    **values,
                     "invoice_date": due - timedelta(days=30),
                     "invoice_date_due": due,
-                    "invoice_payment_term_id": False,
-                    "invoice_line_ids": [
-                        Command.create(
-                            {"name": "Work", "quantity": 1, "price_unit": 100 + number, "tax_ids": [Command.clear()]}
-                        )
-                    ],
+                    "invoice_line_ids": [Command.create({**line, "price_unit": 100 + number})],
                 }
-            )
+                for number, due in enumerate(dates)
+            ]
+        )
         moves.action_post()
         moves.is_move_sent = True
-        return moves
+        return moves.with_env(cls.env)
 
     @classmethod
     def quotes_of(cls, user, count=2):

@@ -332,9 +332,6 @@ class TestDelivery(MailboxCase):
             )
         self.assertFalse(self.sink.deliveries())
 
-
-@tagged("post_install", "-at_install")
-class TestIsolation(MailboxCase):
     def test_dead_mailboxes_delay_nobody(self):
         """20 companies, 5 black holes and 5 droppers: the 10 healthy ones wait at most five seconds for them.
 

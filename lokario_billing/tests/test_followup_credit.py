@@ -32,7 +32,7 @@ class CreditCase(DebtorCase):
 
 
 @tagged("post_install", "-at_install")
-class TestCredit(CreditCase):
+class TestCredit(CreditCase, HttpCase):
     def test_a_smaller_credit_is_deducted_and_listed(self):
         move = self.invoice(amount=100)
         self.credit_note(20)
@@ -96,9 +96,6 @@ class TestCredit(CreditCase):
         self.run_cron()
         self.assertIn("60.00", self.body())
 
-
-@tagged("post_install", "-at_install")
-class TestStatementOfCredit(CreditCase, HttpCase):
     def test_the_page_shows_the_credit_and_the_rest(self):
         move = self.invoice(amount=100)
         self.payment(30)

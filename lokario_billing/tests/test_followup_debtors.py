@@ -63,7 +63,7 @@ class DebtorCase(PeopleCase):
 
 
 @tagged("post_install", "-at_install")
-class TestWho(DebtorCase):
+class TestDebtors(DebtorCase):
     def test_everybody_is_asked_about_his_own_quotes_only(self):
         first, second, third = self.quote(self.buyer), self.quote(self.boss), self.quote(self.boss)
         self.assertEqual(
@@ -162,9 +162,6 @@ class TestWho(DebtorCase):
         self.assertIn("Letter", self.tasks(move))
         self.assertFalse(self.mails())
 
-
-@tagged("post_install", "-at_install")
-class TestSense(DebtorCase):
     def test_a_reminder_that_failed_is_repeated_once_the_address_is_mended(self):
         move = self.invoice(days_late=30)
         self.run_cron()

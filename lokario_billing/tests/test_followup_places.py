@@ -13,7 +13,7 @@ from .test_followup_debtors import DebtorCase
 
 
 @tagged("post_install", "-at_install")
-class TestBrokenPromises(DebtorCase):
+class TestRunsOfDebtors(DebtorCase):
     def promise(self, move, days):
         promise = {"promised_for": fields.Date.today() + timedelta(days=days), "by_customer": True}
         move.followup_ids.sudo().promise_ids = [Command.create(promise)]
@@ -43,9 +43,6 @@ class TestBrokenPromises(DebtorCase):
             self.promise(move, days)
         self.assertEqual(self.reminded(move, 10), [1, 2])
 
-
-@tagged("post_install", "-at_install")
-class TestPoisonedDocument(DebtorCase):
     def test_one_document_that_fails_costs_itself_only(self):
         moves = [self.invoice(10, partner=self.person(f"Of{number}", parent_id=False)) for number in range(5)]
         poisoned = moves[2]

@@ -10,10 +10,11 @@ from unittest.mock import patch
 from freezegun import freeze_time
 from odoo import fields
 from odoo.fields import Command
-from odoo.tests import HttpCase, tagged
+from odoo.tests import tagged
 from odoo.tests.common import ChromeBrowser
 
 from lokario_testing.environments.browser import fonts_file
+from lokario_testing.environments.journey_browser import BrowserCase
 from odoo.addons.lokario_billing.tests.test_delivery import MAILBOX, MailboxCase
 
 IMAGES = os.environ.get("LOKARIO_IMAGES")  # a folder: then the journey leaves its screenshots there
@@ -58,7 +59,7 @@ CUSTOMER = "compta@beta.test"
 
 
 @tagged("post_install", "-at_install")
-class TestJourney(MailboxCase, HttpCase):
+class TestJourney(MailboxCase, BrowserCase):
     browser_size = "1440,900"
 
     @classmethod

@@ -9,10 +9,11 @@ from unittest.mock import patch
 
 from imapclient import IMAPClient
 from odoo import fields
-from odoo.tests import HttpCase, tagged
+from odoo.tests import tagged
 from odoo.tests.common import ChromeBrowser
 
 from lokario_testing.environments.browser import fonts_file
+from lokario_testing.environments.journey_browser import BrowserCase
 from odoo.addons.lokario_mailbox.tests.outgoing_common import CUSTOMER, MAILBOX, PASSWORD
 
 from .ai_common import AiCase
@@ -47,7 +48,7 @@ HELPERS = """
 
 
 @tagged("post_install", "-at_install")
-class TestAnswerJourney(AiCase, HttpCase):
+class TestAnswerJourney(AiCase, BrowserCase):
     browser_size = "1440,900"
 
     @classmethod

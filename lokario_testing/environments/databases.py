@@ -24,6 +24,15 @@ from lokario_cli.setup import odoo_source, venv
 from lokario_cli.setup.postgres import ODOO_ROLE, Cluster
 
 LANGUAGES = "fr_FR"
+# What every page of the web client and of the website loads: made once, not by each copy's first visitor.
+BUNDLES = """
+make = env["ir.qweb"]._get_asset_bundle
+for bundle in ("web.assets_web", "web.assets_frontend_minimal", "web.assets_frontend_lazy"):
+    make(bundle, css=False, js=True).js()
+for bundle in ("web.assets_web", "web.assets_web_print", "web.assets_frontend"):
+    make(bundle, css=True, js=False).css()
+env.cr.commit()
+"""
 
 
 def data_folder() -> Path:
@@ -50,16 +59,20 @@ class Databases:
         def build(building: str) -> None:
             self.clone(self.template(), building)
             self.run_odoo(building, "-i", ",".join(ADDONS), "--stop-after-init")
+            run_script(write_configuration(STATE / "conf" / f"{building}.conf", self.options()), building, BUNDLES)
 
         return self._built_once(name, build)
 
-    def cached_database(self, modules: list[str], languages: str = LANGUAGES) -> str:
+    def cached_database(self, modules: list[str], languages: str = LANGUAGES, source: str = "") -> str:
+        """A database with these modules (and what the source has), kept for later runs."""
         oca = [line for line in venv.REQUIREMENTS.read_text().splitlines() if line.startswith("odoo-addon")]
-        built_from = "\0".join([*modules, languages, str(odoo_source.home()), *oca])
+        built_from = "\0".join([*modules, languages, str(odoo_source.home()), *oca, *filter(None, [source])])
         name = f"lokario_deps_{hashlib.sha256(built_from.encode()).hexdigest()[:12]}"
 
         def build(building: str) -> None:
             say(f"      building the template database ({len(modules)} modules and what they need)")
+            if source:
+                self.clone(source, building)
             self.run_odoo(building, "-i", ",".join(modules), "--load-language", languages, "--stop-after-init")
 
         return self._built_once(name, build)
@@ -116,15 +129,21 @@ class Databases:
             [program, script, *map(str, arguments)], env=process_environment(), check=True, stdin=subprocess.DEVNULL
         )
 
-    def call_odoo(self, database: str, *arguments, log: Path) -> int:
+    def call_odoo(self, database: str, *arguments, log: Path, program: Path | None = None) -> int:
+        """Run Odoo until it stops, or another program with its arguments; returns the exit code."""
         log.parent.mkdir(parents=True, exist_ok=True)
         names = {"lokario/manager_db": database, "lokario/manager_hosts": VISITED_HOST}
         conf = write_configuration(STATE / "conf" / f"{database}.conf", self.options(**names))
         arguments = ("-c", conf, "-d", database, "-p", free_port(), "--gevent-port", free_port(), *arguments)
         LOGS[log] = 0
+        python, server, *arguments = command(*arguments)
         with log.open("w") as stream:
             return subprocess.run(
-                command(*arguments), env=process_environment(), stdin=subprocess.DEVNULL, stdout=stream, stderr=stream
+                [python, str(program or server), *arguments],
+                env=process_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=stream,
             ).returncode
 
 
@@ -133,3 +152,15 @@ def _named_lock(name: str):
     with (STATE / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def run_script(conf, database: str, script: str) -> str:
+    """Run Python in Odoo's shell on a database; returns what it printed."""
+    arguments = ["-c", conf, "-d", database, "--no-http", "--shell-interface=python"]
+    program, odoo = command()
+    done = subprocess.run(
+        [program, odoo, "shell", *map(str, arguments)],
+        input=script, env=process_environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout

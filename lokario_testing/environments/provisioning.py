@@ -11,10 +11,10 @@ import urllib.error
 import urllib.request
 import uuid
 
-from lokario_cli.odoo_process import InstanceHost, Server, command, process_environment, write_configuration
+from lokario_cli.odoo_process import InstanceHost, Server, process_environment, write_configuration
 from lokario_cli.paths import STATE
 
-from .databases import Databases
+from .databases import Databases, run_script
 from .mail import SmtpServer
 
 TEMPLATE_MODULES = "base, web, mail, portal, auth_signup"
@@ -214,18 +214,6 @@ class ProvisioningEnvironment:
         """Databases of this environment's instances and templates."""
         query = f"SELECT datname FROM pg_database WHERE starts_with(datname, '{self.prefix}') ORDER BY 1"
         return self.environment.cluster.psql(query).split()
-
-
-def run_script(conf, database: str, script: str) -> str:
-    """Run Python in Odoo's shell on a database; returns what it printed."""
-    arguments = ["-c", conf, "-d", database, "--no-http", "--shell-interface=python"]
-    program, odoo = command()
-    done = subprocess.run(
-        [program, odoo, "shell", *map(str, arguments)],
-        input=script, env=process_environment(), capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
 
 
 class CronProcess:

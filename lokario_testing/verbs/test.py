@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from lokario_cli.console import Failure, say
@@ -20,9 +21,15 @@ NEEDS = {"python", "browser", "mail", "front"} | ({"postfix", "dns"} if os.getui
 PARALLEL = 2
 SECONDS = STATE / "test-seconds.json"
 SYSTEM = "tests/system"
+ODOO_TESTS = ROOT / "lokario_testing" / "odoo_tests.py"
 FAILURE_SHOWN = 8000  # characters of what a failing pytest printed
-# Files whose tests share what takes a minute to build run in one process.
+# Files whose tests share what takes a minute to build run in one process; so do addons of few tests.
 TOGETHER = ("test_provisioning",)
+ADDONS_TOGETHER = (
+    {"lokario_billing_ai", "lokario_billing_calendar", "lokario_billing_inbox", "lokario_billing_project"},
+    {"lokario_reminder_account", "lokario_reminder_calendar", "lokario_reminder_project"},
+    {"lokario_contact", "report_chromium"},
+)
 # What is installed beside an addon, because some of its tests are about how both work together.
 BESIDE = {
     "lokario_inbox": "lokario_account",
@@ -68,7 +75,7 @@ def run_tasks(addons: list[str], paths: list[str], jobs: int) -> Outcome:
     with Cluster.for_tests() as cluster, ThreadPoolExecutor(jobs) as pool:
         environment = Databases(cluster)
         template = environment.template() if addons else ""
-        tasks = [addon_task(environment, template, addon) for addon in addons]
+        tasks = [addon_task(environment, template, group) for group in addon_groups(addons)]
         tasks += [task for path in paths for task in pytest_tasks(path)]
         try:
             return sum(pool.map(timed, longest_first(tasks)), Outcome())
@@ -91,9 +98,19 @@ def timed(task: Task) -> Outcome:
     return outcome
 
 
-def addon_task(environment, template: str, target: str) -> Task:
-    lines = lines_of((ROOT / target.partition(":")[0] / "tests").glob("*.py"))
-    return Task(target, lambda: run_addon(environment, template, target), lines * LINE_SECONDS["addon"])
+def addon_groups(targets: list[str]) -> list[list[str]]:
+    """The addons (and addon:TestClass[.method]) that one Odoo tests."""
+    groups: dict[object, list[str]] = {}
+    for target in targets:
+        key = next((number for number, group in enumerate(ADDONS_TOGETHER) if target in group), target)
+        groups.setdefault(key, []).append(target)
+    return list(groups.values())
+
+
+def addon_task(environment, template: str, targets: list[str]) -> Task:
+    lines = sum(lines_of((ROOT / target.partition(":")[0] / "tests").glob("*.py")) for target in targets)
+    run = partial(run_addons, environment, template, targets)
+    return Task(" ".join(targets), run, lines * LINE_SECONDS["addon"])
 
 
 def pytest_tasks(path: str):
@@ -130,23 +147,24 @@ def report(outcome: Outcome) -> int:
     return 1 if outcome.failed or outcome.unexpected else 0
 
 
-def run_addon(environment, template: str, target: str) -> Outcome:
-    """Install the addon on a clone of the template and run its tests (or the named class or method)."""
+def run_addons(environment, template: str, targets: list[str]) -> Outcome:
+    """Install the addons on a clone of the template and run their tests (or the named class or method)."""
     import uuid
 
-    addon, _colon, named = target.partition(":")
     start = time.monotonic()
-    database = environment.clone(template, f"test_{addon}_{uuid.uuid4().hex[:6]}")
-    log = STATE / "logs" / f"test-{target.replace(':', '-')}.log"
-    tags = f"/{addon}:{named}" if named else f"/{addon}"
-    installed = ",".join(filter(None, (addon, BESIDE.get(addon))))
+    addons = [target.partition(":")[0] for target in targets]
+    database = environment.clone(template, f"test_{addons[0]}_{uuid.uuid4().hex[:6]}")
+    log = STATE / "logs" / f"test-{targets[0].replace(':', '-')}.log"
+    installed = ",".join([*addons, *(BESIDE[addon] for addon in addons if addon in BESIDE)])
+    tags = ",".join(f"/{target}" for target in targets)
     try:
-        code = environment.call_odoo(database, "-i", installed, "--test-tags", tags, "--stop-after-init", log=log)
+        options = ("-i", installed, "--test-tags", tags, "--stop-after-init")
+        code = environment.call_odoo(database, *options, log=log, program=ODOO_TESTS)
     finally:
         for copy in (f"{database}_pristine", database):  # the former is lokario_base.tests.committed's
             environment.drop(copy)
     outcome = read_outcome(log, code)
-    say(f"{target}: {outcome} ({time.monotonic() - start:.0f} s, {log})")
+    say(f"{' '.join(targets)}: {outcome} ({time.monotonic() - start:.0f} s, {log})")
     if outcome.failed:
         say(failures(log))
     return outcome

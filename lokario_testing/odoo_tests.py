@@ -1,0 +1,15 @@
+"""The suite's server for addon tests: scripts and styles are made when a page asks for them.
+
+Odoo makes every bundle of the installed modules before the first HttpCase, half a minute for tests that read JSON.
+"""
+
+import sys
+
+from odoo.tests.suite import OdooSuite
+
+from lokario_cli.server import main
+
+if __name__ == "__main__":
+    sys.path.pop(0)  # this file's folder: its modules are not top-level ones
+    OdooSuite.has_http_case = lambda suite: False  # asked for this purpose alone
+    main()
