@@ -1,10 +1,12 @@
-"""The virtual environment: Odoo as a tiny wheel of our own, then requirements.txt in one resolver run."""
+"""The virtual environment: what requirements.lock names, hash by hash, and Odoo as a tiny wheel of our own."""
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -13,6 +15,11 @@ from ..paths import ROOT, STATE, cache, venv, venv_python
 from . import odoo_source
 
 REQUIREMENTS = ROOT / "requirements.txt"
+LOCK = ROOT / "requirements.lock"
+LOCK_HEAD = "# All of requirements.txt and what it needs, by the hashes of PyPI. Made by `./lokario lint --lock`.\n"
+OLDEST_PYTHON = "3.11"
+STAMP = "lokario-lock"
+INSTALLERS = ("uv", "setuptools")  # the rest is installed, and built where PyPI has no wheel, with these
 NO_NETWORK = "Check that PyPI can be reached, then run the same command again: it goes on where it stopped."
 METADATA = "Metadata-Version: 2.1\nName: odoo\nVersion: 19.0\n"
 WHEEL = "Wheel-Version: 1.0\nGenerator: lokario\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
@@ -21,13 +28,13 @@ START_SCRIPT = "#!python\nimport odoo.cli\n\nodoo.cli.main()\n"
 
 
 def fingerprint() -> str:
-    """Changes when the requirements, Odoo's place or Python change."""
-    parts = [REQUIREMENTS.read_text(), str(odoo_source.home()), sys.version, START_SCRIPT]
+    """Changes when the packages, Odoo's place or Python change."""
+    parts = [LOCK.read_text(), str(odoo_source.home()), sys.version, START_SCRIPT]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def is_there() -> bool:
-    stamp = venv() / "lokario-fingerprint"
+    stamp = venv() / STAMP
     return stamp.exists() and stamp.read_text() == fingerprint()
 
 
@@ -36,10 +43,29 @@ def build() -> None:
         shutil.rmtree(venv(), ignore_errors=True)
         _run([sys.executable, "-m", "venv", str(venv())], "Please install Debian's python3-venv.")
     python = str(venv_python())
-    _run([python, "-m", "pip", "install", "-q", "--retries", "2", "uv"], NO_NETWORK)
-    install = [str(venv() / "bin" / "uv"), "pip", "install", "-q", "--python", python]
-    _run([*install, str(_odoo_wheel()), "-r", str(REQUIREMENTS)], NO_NETWORK)
-    (venv() / "lokario-fingerprint").write_text(fingerprint())
+    with tempfile.NamedTemporaryFile("w", suffix=".lock") as installers:
+        installers.write("\n".join(text for name, text in locked() if name in INSTALLERS))
+        installers.flush()
+        pip = [python, "-m", "pip", "install", "-q", "--retries", "2", "--no-deps", "--require-hashes"]
+        _run([*pip, "-r", installers.name], NO_NETWORK)
+    install = [str(venv() / "bin" / "uv"), "pip", "install", "-q", "--python", python, "--no-deps"]
+    _run([*install, "--require-hashes", "--no-build-isolation", "-r", str(LOCK)], NO_NETWORK)
+    _run([*install, str(_odoo_wheel())], NO_NETWORK)
+    (venv() / STAMP).write_text(fingerprint())
+
+
+def locked() -> list[tuple[str, str]]:
+    """(name, its lines in the lock) of each package, once for each range of Pythons that needs a version of its own."""
+    blocks = re.split(r"\n(?=\S)", LOCK.read_text().strip())
+    return [(re.match(r"[\w.-]+", block)[0], block) for block in blocks if not block.startswith("#")]
+
+
+def lock() -> None:
+    """Write the lock anew, for each Python and machine that the suite runs on; our own wheel has no hash to keep."""
+    command = [str(venv() / "bin" / "uv"), "pip", "compile", "-q", "--universal", "--python-version", OLDEST_PYTHON]
+    options = ["--generate-hashes", "--no-annotate", "--no-header", "--find-links", str(_odoo_wheel().parent)]
+    _run([*command, *options, "--output-file", str(LOCK), str(REQUIREMENTS)], NO_NETWORK)
+    LOCK.write_text(LOCK_HEAD + "\n".join(text for name, text in locked() if name != "odoo") + "\n")
 
 
 def compile_odoo() -> None:

@@ -18,12 +18,16 @@ NEEDS = {"python"}
 def configure(parser):
     parser.add_argument("paths", nargs="*", help="folders or files (default: everything)")
     parser.add_argument("--fix", action="store_true", help="let ruff mend what it safely can")
-    parser.add_argument("--security", action="store_true", help="ask a vulnerability database about requirements.txt")
+    parser.add_argument("--lock", action="store_true", help="write requirements.lock anew from requirements.txt")
+    parser.add_argument("--security", action="store_true", help="ask a vulnerability database about the lock")
 
 
 def run(args):
     from lokario_cli.paths import ADDONS, ROOT
+    from lokario_cli.setup import venv
 
+    if args.lock:
+        return venv.lock()
     if args.security:
         return check_security()
     paths = args.paths or ["."]
