@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from lokario_cli.paths import ADDONS
-from lokario_cli.setup import odoo_source
+from lokario_cli.setup import odoo_source, venv
+from lokario_testing.verbs.lint import known_by_table
 
 ROOT = Path(__file__).parent.parent
 # What of the suite an addon stands on, directly or not: the picture of docs/architecture.md.
@@ -199,6 +200,18 @@ def test_every_test_module_is_run(addon):
 def test_python_dependencies_are_pinned():
     for line in (ROOT / "requirements.txt").read_text().splitlines():
         assert not line or line.startswith("#") or re.match(r"[\w.\-\[\]]+==\S+", line), f"not pinned: {line}"
+
+
+def test_the_lock_is_that_of_the_requirements():
+    """What is missing is written by `./lokario lint --lock`; nothing in it has a known vulnerability."""
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    wanted = {re.sub(r"[-_.]+", "-", line).lower() for line in lines if line and not line.startswith("#")}
+    locked = venv.locked()
+    versions = {re.sub(r"[-_.]+", "-", block.split()[0]).lower() for _name, block in locked}
+    assert {re.sub(r"\[.*\]", "", line) for line in wanted} - versions == set(), "run ./lokario lint --lock"
+    assert all("--hash=sha256:" in block for _name, block in locked)
+    assert known_by_table(locked) == []
+    assert known_by_table([("Jinja2", "jinja2==3.1.5 \\")]), "the table is read"
 
 
 def test_modules_that_come_by_themselves_find_their_libraries():
