@@ -1,3 +1,4 @@
+from . import test_hostile_server
 from . import test_install
 from . import test_reading_budgets
 from . import test_reading_tools

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from odoo.addons.lokario_mailbox.exceptions import ServerFault
+from odoo.addons.lokario_mailbox.exceptions import ConnectionEnded, NetworkFailure, ServerFault
 from odoo.addons.lokario_mailbox.tools.imap_wire import format_uids, number
 
 from ..exceptions import UnreadableMail
@@ -24,30 +24,93 @@ GROUP_COUNT = 400
 IN_FLIGHT = 2
 CONTENT = "UID BODY.PEEK[]"
 INFO_COUNT = 1000
+SIZE_MAX = 2**31 - 1  # bytes that a column holds; what a server says may be anything
+UID_MAX = 2**31 - 1
 TEXT_PART_MAX = 512 * 1024
 TNEF_MAX = 8 * 1024 * 1024  # encoded bytes of a winmail.dat that is read to list its files
+FLAG_MAX = 200  # bytes of a flag or keyword
 FIRST_COUNT = 50  # the first page of the reader comes first
 
 _MONTHS = b"JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
 _INTERNALDATE = re.compile(rb" *(\d{1,2})-(\w{3})-(\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d) *")
 _UNANNOUNCED = {"flags": "", "internaldate": None, "size": 0}
 _UNDELIVERED = "The server lists this mail but does not deliver it."
+_ENDS_CONNECTION = "The server ends the connection when it is asked for this mail."
+SHRINK = 5  # how many times smaller the next batch is when one has ended the connection
+CUTS_MAX = 30  # connections that may end in one look at a folder
+CAREFUL_SECONDS = 120  # from the first of them on: then the rest is for the next look
+CAREFUL_TIMEOUT = 20  # seconds for one answer meanwhile
 
 
-async def fetch_groups(session, uids, ask_stored=None):
+async def fetch_groups(session, uids, ask_stored=None, reopen=None):
     """Yield tuples of RawItem that cover ``uids`` in the given order.
 
     A UID is left out only when an explicit SEARCH says that it is gone; one that the server
     keeps listing but does not deliver comes as an item with a ``problem``. ``ask_stored`` takes
     {server ref: size} and returns the ids whose content need not be downloaded again.
+    ``reopen`` connects again and opens the folder: a batch that ends the connection is asked for in smaller ones, down
+    to one mail, that one by its parts; one that ends the connection even so comes as an item with a ``problem``.
     """
+    left, pace = list(uids), _Pace(session)
+    while left:
+        try:
+            async for count, items in _fetched(session, pace.batch(left), ask_stored, pace.whole_max):
+                yield items
+                del left[:count]
+                pace.go_on()
+        except (NetworkFailure, ConnectionEnded) as err:
+            if reopen is None or pace.is_exhausted():
+                raise
+            blamed = pace.slow_down(len(left), err)
+            await reopen()
+            if blamed:
+                yield (RawItem(left.pop(0), **_UNANNOUNCED, problem=f"{_ENDS_CONNECTION} {err}"),)
+
+
+class _Pace:
+    """How much is asked for at once: everything, and less after each connection that ended meanwhile."""
+
+    def __init__(self, session):
+        self._session, self._most, self._cuts, self._tries, self._until = session, None, 0, 0, None
+
+    @property
+    def whole_max(self):
+        """A mail that has ended a connection alone is asked for by its parts; its size may be a lie."""
+        return -1 if self._tries else FULL_MAX
+
+    def batch(self, left):
+        return left[: self._most] if self._most else left
+
+    def go_on(self):
+        self._tries = 0
+        self._most = self._most * 2 if self._most and self._most < GROUP_COUNT else None
+
+    def is_exhausted(self):
+        """The rest is for the next look: the line is bad, or the server is slow."""
+        now = asyncio.get_running_loop().time()
+        self._until = self._until or now + CAREFUL_SECONDS
+        return self._cuts >= CUTS_MAX or now > self._until
+
+    def slow_down(self, count, err):
+        """Ask for less; returns True when the next mail is to blame: it ended two connections alone."""
+        self._cuts += 1
+        self._session.timeout = CAREFUL_TIMEOUT
+        if self._most == 1:
+            self._tries += 1
+        is_silent = isinstance(err.__cause__, TimeoutError)  # waiting again for all but one of them takes too long
+        self._most = 1 if is_silent else max(1, min(count, self._most or GROUP_COUNT) // SHRINK)
+        return self._tries > 1
+
+
+async def _fetched(session, uids, ask_stored, whole_max):
+    """Yield (how many of ``uids`` are done, RawItems) over one connection."""
     waiting = deque()
     async for group, infos in _announced(session, uids, ask_stored):
-        waiting.append((group, infos, _request(session, group, infos)))
+        waiting.append((group, infos, _request(session, group, infos, whole_max), whole_max))
         if len(waiting) == IN_FLIGHT:
-            yield await _items(session, *waiting.popleft())
+            yield len(waiting[0][0]), await _items(session, *waiting.popleft())
     while waiting:
-        yield await _items(session, *waiting.popleft())
+        yield len(waiting[0][0]), await _items(session, *waiting.popleft())
 
 
 async def _announced(session, uids, ask_stored):
@@ -71,9 +134,10 @@ async def _mark_stored(infos, ask_stored):
             info["is_stored"] = info["server_ref"] in stored
 
 
-async def _items(session, group, infos, tag):
-    bodies = _bodies(await _answered(session, tag, _wanted(group, infos), CONTENT)) if tag else {}
-    return tuple([item for uid in group if (item := await _item(session, uid, infos, bodies))])
+async def _items(session, group, infos, tag, whole_max):
+    wanted = _wanted(group, infos, whole_max)
+    bodies = _bodies(await _answered(session, tag, wanted, CONTENT)) if tag else {}
+    return tuple([item for uid in group if (item := await _item(session, uid, infos, bodies, whole_max))])
 
 
 async def _answered(session, tag, uids, items):
@@ -123,14 +187,14 @@ def _bytes_to_come(info):
     return info["size"] if info and not info["is_stored"] else 0
 
 
-def _request(session, group, infos):
-    wanted = _wanted(group, infos)
+def _request(session, group, infos, whole_max):
+    wanted = _wanted(group, infos, whole_max)
     return session.send(f"UID FETCH {format_uids(wanted)} ({CONTENT})") if wanted else None
 
 
-def _wanted(group, infos):
+def _wanted(group, infos, whole_max):
     """The mails of a group that are downloaded whole."""
-    return [uid for uid in group if uid in infos and not infos[uid]["is_stored"] and infos[uid]["size"] <= FULL_MAX]
+    return [uid for uid in group if uid in infos and not infos[uid]["is_stored"] and infos[uid]["size"] <= whole_max]
 
 
 def _ask_infos(session, uids):
@@ -145,7 +209,7 @@ def info_items(session, *more):
 
 def _infos(rows):
     """{uid: what RawItem says of it}; what other commands and other clients caused to be said is left out."""
-    return {uid: info for uid, info in map(_info, filter(_is_info, rows)) if uid}
+    return {uid: info for uid, info in map(_info, filter(_is_info, rows)) if 0 < uid <= UID_MAX}
 
 
 def _is_info(row):
@@ -156,7 +220,7 @@ def _info(row):
     return number(row.get(b"UID")), {
         "flags": flags_of(row),
         "internaldate": parse_internaldate(row.get(b"INTERNALDATE")),
-        "size": number(row.get(b"RFC822.SIZE")),
+        "size": number(row.get(b"RFC822.SIZE"), most=SIZE_MAX),
         "server_ref": server_ref_of(row),
         "is_stored": False,
     }
@@ -165,17 +229,23 @@ def _info(row):
 def flags_of(row):
     """The flags in FETCH data as text; a mail that has lost Gmail's label of the inbox is ``ARCHIVED``."""
     found = row.get(b"FLAGS")
-    flags = [flag.decode("utf-8", "replace") for flag in found if flag] if isinstance(found, list) else []
+    flags = [flag.decode("utf-8", "replace") for flag in found if _is_flag(flag)] if isinstance(found, list) else []
     labels = row.get(b"X-GM-LABELS")
     archived = [ARCHIVED] if isinstance(labels, list) and b"\\Inbox" not in labels else []
     return " ".join(sorted([*flags, *archived]))
+
+
+def _is_flag(flag):
+    """Whether it can be stored between blanks; what is no word is nobody's flag."""
+    return isinstance(flag, bytes) and 0 < len(flag) <= FLAG_MAX and not re.search(rb"[\x00-\x20\x7f]", flag)
 
 
 def server_ref_of(row):
     """``X-GM-MSGID 1278455344230334865`` or ``EMAILID (M6d99ac3275bb4e)`` of FETCH data as text, "" without."""
     value = row.get(b"X-GM-MSGID") or row.get(b"EMAILID") or b""
     value = value[0] if isinstance(value, list) and value else value
-    return value.decode("ascii", "replace")[:255] if isinstance(value, bytes) else ""
+    is_ref = isinstance(value, bytes) and re.fullmatch(rb"[!-~]{1,255}", value)
+    return value.decode("ascii") if is_ref else ""
 
 
 def parse_internaldate(value):
@@ -185,7 +255,8 @@ def parse_internaldate(value):
         if found and found[2].upper() in _MONTHS:
             day, year, hour, minute, second, zone_hours, zone_minutes = map(int, found.group(1, 3, 4, 5, 6, 8, 9))
             offset = timedelta(hours=zone_hours, minutes=zone_minutes) * (-1 if found[7] == b"-" else 1)
-            return datetime(year, _MONTHS.index(found[2].upper()) + 1, day, hour, minute, second) - offset
+            moment = datetime(year, _MONTHS.index(found[2].upper()) + 1, day, hour, minute, second) - offset
+            return moment if 1970 <= moment.year <= 2200 else None
     return None
 
 
@@ -198,7 +269,7 @@ def _bodies(rows):
     return found
 
 
-async def _item(session, uid, infos, bodies):
+async def _item(session, uid, infos, bodies, whole_max):
     info = infos.get(uid)
     if info is None:
         info, refusal = await _alone(session, uid, info_items(session), lambda rows: _infos(rows).get(uid))
@@ -206,7 +277,7 @@ async def _item(session, uid, infos, bodies):
             return await _absent(session, uid, _UNANNOUNCED, refusal)
     if info["is_stored"]:
         return RawItem(uid, **info)
-    if info["size"] > FULL_MAX:
+    if info["size"] > whole_max:
         return await _big_item(session, uid, info)
     body = bodies.get(uid)
     if body is None or len(body) != info["size"]:

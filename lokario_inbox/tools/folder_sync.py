@@ -1,13 +1,24 @@
 """What changed in one folder, the cheapest way its server offers."""
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 
 from odoo.addons.lokario_mailbox.exceptions import ServerFault
 from odoo.addons.lokario_mailbox.tools.imap_session import CLIENT_NAME
 from odoo.addons.lokario_mailbox.tools.imap_wire import format_uids, number, parse_uids, quote
 
-from .fetch_batches import fetch_groups, flags_of, info_items, parse_internaldate, server_ref_of
+from .fetch_batches import (
+    SIZE_MAX,
+    UID_MAX,
+    fetch_groups,
+    flags_of,
+    info_items,
+    parse_internaldate,
+    server_ref_of,
+)
 from .mime_message import message_ids
 from .mime_text import decode_field
 from .sync_plan import (
@@ -62,7 +73,7 @@ async def sync_folder(session, plan, folder, emit):
     new = new[: plan.fetch_limit]
     if not quick:
         await _detect_absence(session, plan, folder, opened, len(new), complete, emit)
-    async for items in fetch_groups(session, new, _ask_stored(plan, emit)):
+    async for items in _fetch(session, plan, folder, opened.uidvalidity, new, emit):
         last = max((item.uid for item in items), default=None)
         await emit(Fetched(plan.id, folder.id, opened.uidvalidity, items, cursor_uid=last))
     if complete and new:
@@ -79,12 +90,14 @@ async def examine(session, folder, quick=False):
         command += b" (QRESYNC (%s %s))" % (folder.uidvalidity.encode(), folder.highestmodseq.encode())
     session.shows_labels = folder.special_use == "all" and "X-GM-EXT-1" in session.capabilities
     reply = await session.run(command)
-    exists = next((number(row[1]) for row in reply.data if len(row) == 3 and row[2] == b"EXISTS"), 0)
+    exists = next((number(row[1], most=SIZE_MAX) for row in reply.data if len(row) == 3 and row[2] == b"EXISTS"), 0)
     uidvalidity = reply.code(b"UIDVALIDITY")
     if not uidvalidity:
         raise ServerFault("The server gives no UIDVALIDITY: this mailbox cannot be synchronised.")
-    modseq = reply.code(b"HIGHESTMODSEQ")
-    return Opened(str(uidvalidity), reply.code(b"UIDNEXT"), exists, str(modseq or ""), reply)
+    modseq, uidnext = reply.code(b"HIGHESTMODSEQ"), reply.code(b"UIDNEXT")
+    if uidnext > UID_MAX:
+        raise ServerFault("The server numbers the mails of this folder higher than can be stored.")
+    return Opened(str(uidvalidity), uidnext, exists, str(modseq or ""), reply)
 
 
 async def _tell(plan, folder, opened, complete, emit):
@@ -105,14 +118,18 @@ async def _search(session, criterion, exists):
     """UIDs that match, as a list; ESEARCH keeps the answer short where it is offered."""
     if not exists:
         return []
-    if "ESEARCH" in session.capabilities:
-        reply = await session.run(f"UID SEARCH RETURN (ALL) {criterion}")
-        for row in reply.rows(b"ESEARCH"):
-            if b"ALL" in row:
-                return parse_uids(row[row.index(b"ALL") + 1].decode())
-        return []
-    reply = await session.run(f"UID SEARCH {criterion}")
-    return [uid for row in reply.rows(b"SEARCH") for uid in map(number, row) if uid]
+    skipped, is_short = session.skipped, "ESEARCH" in session.capabilities
+    reply = await session.run(f"UID SEARCH {'RETURN (ALL) ' if is_short else ''}{criterion}")
+    rows, short_rows = reply.rows(b"SEARCH"), reply.rows(b"ESEARCH")
+    if session.skipped > skipped and not (rows or short_rows):  # silence would say that nothing is there
+        raise ServerFault("The server's list of messages cannot be read.")
+    lists = (_text(value) for row in short_rows for name, value in pairwise(row) if name == b"ALL")
+    found = [uid for row in rows for uid in map(number, row)] + [uid for uids in lists for uid in parse_uids(uids)]
+    return [uid for uid in found if 0 < uid <= UID_MAX]
+
+
+def _text(value):
+    return value.decode("ascii", "replace") if isinstance(value, bytes) else ""
 
 
 # === FIRST SYNC, NEWEST FIRST === #
@@ -157,9 +174,20 @@ async def _backfill(session, plan, folder, opened, emit):
 
 
 async def _fetch_downwards(session, plan, folder, opened, uids, emit):
-    async for items in fetch_groups(session, uids, _ask_stored(plan, emit)):
+    async for items in _fetch(session, plan, folder, opened.uidvalidity, uids, emit):
         lowest = min((item.uid for item in items), default=None)
         await emit(Fetched(plan.id, folder.id, opened.uidvalidity, items, backfill_uid=lowest))
+
+
+def _fetch(session, plan, folder, uidvalidity, uids, emit):
+    return fetch_groups(session, uids, _ask_stored(plan, emit), partial(_reopen, session, folder, uidvalidity))
+
+
+async def _reopen(session, folder, uidvalidity):
+    """Connect again and open the folder as it was."""
+    await session.reopen()
+    if (await examine(session, folder)).uidvalidity != uidvalidity:
+        raise ServerFault("The folder was renumbered meanwhile.")
 
 
 def _ask_stored(plan, emit):
@@ -180,8 +208,8 @@ def _ask_stored(plan, emit):
 
 async def _fetch_missing(session, plan, folder, emit):
     """What an audit found: fetched whatever the cursor says; the last batch clears the list."""
-    uids = parse_uids(folder.missing)
-    async for items in fetch_groups(session, uids):
+    reopen = partial(_reopen, session, folder, folder.uidvalidity)
+    async for items in fetch_groups(session, parse_uids(folder.missing), reopen=reopen):
         await emit(Fetched(plan.id, folder.id, folder.uidvalidity, items, found_missing=True))
     await emit(Fetched(plan.id, folder.id, folder.uidvalidity, (), found_missing=True, missing_done=True))
 
@@ -215,7 +243,8 @@ async def _changes(session, plan, folder, opened, quick, emit):
 def _vanished(reply):
     uids = []
     for row in reply.rows(b"VANISHED"):
-        uids.extend(parse_uids(row[-1].decode()))
+        with contextlib.suppress(ServerFault):  # one that cannot be read: an audit finds what is gone
+            uids.extend(parse_uids(_text(row[-1] if row else b"")))
     return tuple(uids)
 
 
@@ -245,7 +274,7 @@ def _identity(row):
     return (
         number(row.get(b"UID")),
         message_ids(decode_field(value.decode("utf-8", "surrogateescape")), first=True),
-        number(row.get(b"RFC822.SIZE")),
+        number(row.get(b"RFC822.SIZE"), most=SIZE_MAX),
         parse_internaldate(row.get(b"INTERNALDATE")),
         flags_of(row),
         server_ref_of(row),
@@ -269,5 +298,5 @@ async def audit_folder(session, plan, folder, emit):
         reply = await session.run(f"UID FETCH {format_uids(uids[start : start + SWEEP])} (UID RFC822.SIZE)")
         for row in reply.fetches():
             if number(row.get(b"UID")) in sizes:
-                sizes[number(row[b"UID"])] = number(row.get(b"RFC822.SIZE"))
+                sizes[number(row[b"UID"])] = number(row.get(b"RFC822.SIZE"), most=SIZE_MAX)
     await emit(Audited(plan.id, folder.id, opened.uidvalidity, sizes))

@@ -7,8 +7,8 @@ import asyncio
 import logging
 
 from odoo.addons.lokario_mailbox.exceptions import MailboxError, ServerFault
-from odoo.addons.lokario_mailbox.tools.imap_account import connect, credentials_of, list_folders, wire_path
-from odoo.addons.lokario_mailbox.tools.imap_wire import number, pairs, quote
+from odoo.addons.lokario_mailbox.tools.imap_account import connect, credentials_of, list_folders
+from odoo.addons.lokario_mailbox.tools.imap_wire import number, pairs, quote, wire_path
 
 from .folder_sync import audit_folder, sync_folder
 from .push_changes import push_changes
@@ -76,15 +76,14 @@ def _same_folder(found, path):
 
 
 async def _work(session, plan, statuses, emit):
-    if plan.list_folders:
-        skipped = session.skipped
-        rows = await list_folders(session)
-        await emit(FoldersListed(plan.id, rows, session.capabilities, complete=session.skipped == skipped))
-        if not plan.folders:
-            return {"again": True}
-    await push_changes(session, plan, emit)
-    again, faults = False, []
     present = [(folder, status) for folder, status in zip(plan.folders, statuses, strict=True) if status is not None]
+    absent = [folder for folder, status in zip(plan.folders, statuses, strict=True) if status is None]
+    listed = await _list(session, plan, emit) if plan.list_folders or absent else ()
+    if not plan.folders:
+        return {"again": True}
+    await push_changes(session, plan, emit)
+    silent = [folder.path for folder in absent if folder.path in listed]
+    again, faults = False, [f"{path}: the server says nothing of this folder." for path in silent]
     for folder, status in present:
         try:
             again |= await _work_on_folder(session, plan, folder, status, emit)
@@ -92,9 +91,17 @@ async def _work(session, plan, statuses, emit):
             if err.ends_connection:
                 raise
             faults.append(f"{folder.path}: {err}")
-    if faults and len(faults) == len(present):
+    if faults and len(faults) == len(present) + len(silent):
         raise ServerFault("; ".join(faults))
     return {"again": again, "warning": "; ".join(faults)}
+
+
+async def _list(session, plan, emit):
+    """Tell the writer which folders there are; returns the names of those that can be opened."""
+    skipped = session.skipped
+    rows = await list_folders(session)
+    await emit(FoldersListed(plan.id, rows, session.capabilities, complete=session.skipped == skipped))
+    return {path for path, _name, _use, selectable in rows if selectable}
 
 
 async def _work_on_folder(session, plan, folder, status, emit):

@@ -65,7 +65,7 @@ class TestImapAppend(BaseCase):
             try:
                 await session.append(b'"Sent"', b"\\Seen", raw)
             finally:
-                self.continuation = session._continuation
+                self.continuations = list(session._continuations)
             return server
 
         return asyncio.run(run())
@@ -89,4 +89,4 @@ class TestImapAppend(BaseCase):
         """What would have been filed must not answer the next question of the server."""
         with self.assertRaises(ServerFault):
             self._append(MAIL, refusal=b"NO no room")
-        self.assertEqual(self.continuation, b"\r\n")
+        self.assertEqual(self.continuations, [])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ..exceptions import AddressRefused, CertificateRefused, MailboxError
 from .imap_account import connect, credentials_of, list_folders
 from .imap_session import ImapSession, verified_context
-from .imap_wire import quote
+from .imap_wire import number, quote
 
 STEP_TIMEOUT = 15  # seconds
 POLL_SECONDS = 1
@@ -91,7 +91,7 @@ async def find_test_mail(plan, emit, header, token, seconds):
 async def _take(session, path, header, token):
     await session.run(b"SELECT " + quote(path))
     reply = await session.run(b"UID SEARCH HEADER %s %s" % (header.encode(), quote(token)))
-    uids = [int(uid) for row in reply.rows(b"SEARCH") for uid in row]
+    uids = [uid for row in reply.rows(b"SEARCH") for uid in map(number, row) if uid]
     for uid in uids:
         await session.run(f"UID STORE {uid} +FLAGS.SILENT (\\Deleted)")
         if "UIDPLUS" in session.capabilities:

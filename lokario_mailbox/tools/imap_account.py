@@ -1,12 +1,13 @@
 """A mailbox's IMAP side: what is known of it as scalars, the way in, and the folders it has."""
 
 import asyncio
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..exceptions import ServerFault
 from .imap_session import Credentials, ImapSession, verified_context
-from .imap_wire import decode_mailbox
+from .imap_wire import decode_mailbox, wire_path
 from .mailbox_login import MailboxLogin, TokenSource, TokensRenewed
 
 if TYPE_CHECKING:  # a type only: these tools run without Odoo
@@ -53,6 +54,9 @@ _USUAL_NAMES = {
 }
 
 
+NAME_MAX = 1000  # bytes of a folder's name
+
+
 @dataclass(frozen=True)
 class MailboxPlan:
     """How to reach one mailbox, in scalars: the network side never sees a record."""
@@ -94,18 +98,26 @@ async def list_folders(session):
     reply = await session.run(command)
     rows = []
     for row in reply.rows(b"LIST"):
-        if len(row) < 3 or not isinstance(row[0], list) or isinstance(row[1], list) or isinstance(row[2], list):
+        if not _is_folder(row):
             session.skipped += 1
             continue
         flags = {flag.upper() for flag in row[0] if isinstance(flag, bytes)}
         delimiter = (row[1] or b"/").decode("ascii", "replace")
         path = wire_path(row[2])
-        name = decode_mailbox(path.encode("utf-8", "surrogateescape"))
+        name = decode_mailbox(row[2] or b"NIL")
         selectable = not flags & {b"\\NOSELECT", b"\\NONEXISTENT"}
         rows.append((path, name, _special_use(flags, name, delimiter), selectable))
     if not rows:
         raise ServerFault("The server's list of folders cannot be read.")
     return tuple(dict((row[0], row) for row in rows).values())
+
+
+def _is_folder(row):
+    """Whether it names a folder in a way that can be read, stored and said again."""
+    if len(row) < 3 or not isinstance(row[0], list) or isinstance(row[1], list) or isinstance(row[2], list):
+        return False
+    name = row[2] or b""
+    return len(name) <= NAME_MAX and not re.search(rb"[\r\n\0]", name)
 
 
 def _special_use(flags, name, delimiter):
@@ -117,8 +129,3 @@ def _special_use(flags, name, delimiter):
     last = name.rsplit(delimiter, 1)[-1].strip().lower()
     top = name.count(delimiter) <= 1
     return _USUAL_NAMES.get(last, "") if top else ""
-
-
-def wire_path(name):
-    """The name of a folder as text; a folder may be called NIL, which reads as nothing."""
-    return "NIL" if name is None else name.decode("utf-8", "surrogateescape") if isinstance(name, bytes) else ""

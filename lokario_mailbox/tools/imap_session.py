@@ -7,8 +7,9 @@ import itertools
 import logging
 import re
 import ssl
+from collections import deque
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from ..exceptions import (
@@ -29,6 +30,7 @@ _logger = logging.getLogger(__name__)
 
 COMMAND_TIMEOUT = 60  # seconds for one command or one byte-bounded batch
 LITERAL_AT_ONCE = 4096  # bytes that a server with LITERAL- takes without being asked (RFC 7888)
+ANSWER_MAX = 32 * 1024 * 1024  # bytes of the answer to one command: sizes that servers announce may lie
 EMPTY_LINE = b"\r\n"
 CLIENT_NAME = "Lokario"
 _SERVER_REFS = {"X-GM-EXT-1": "X-GM-MSGID", "OBJECTID": "EMAILID"}  # Gmail's own; RFC 8474
@@ -88,12 +90,16 @@ def verified_context(ca_file=None):
 class ImapSession:
     """``async with await ImapSession.connect(...)``; raises MailboxError children only."""
 
-    def __init__(self, reader, writer, pinned: "PinnedHost"):
-        self._reader, self._writer, self._pinned = reader, writer, pinned
+    def __init__(self, reader, writer, pinned: "PinnedHost", way=None):
+        """way: an async function that gives another connection to the same server."""
+        self._reader, self._writer, self._pinned, self._way = reader, writer, pinned, way
+        self._credentials = None
         self._tags = itertools.count(1)
         self._leaving = False
         self._waiting, self._replies = {}, {}
-        self._continuation = EMPTY_LINE
+        self._unread = 0
+        self._continuations = deque()
+        self.timeout = COMMAND_TIMEOUT
         self.capabilities = frozenset()
         self.has_qresync = self.is_named = self.shows_labels = False
         self.bytes_in = self.bytes_out = 0
@@ -107,7 +113,8 @@ class ImapSession:
             async with asyncio.timeout(timeout):
                 tls = {"ssl": context, "server_hostname": pinned.host} if security == "ssl" else {}
                 reader, writer = await asyncio.open_connection(pinned.address, pinned.port, limit=BUFFER_SIZE, **tls)
-                session = cls(reader, writer, pinned)
+                way = partial(cls.connect, pinned, security, timeout=timeout, context=context)
+                session = cls(reader, writer, pinned, way)
                 try:
                     await session._greet()
                     if security == "starttls":
@@ -126,6 +133,24 @@ class ImapSession:
     def abort(self):
         """Drop the connection at once."""
         self._writer.transport.abort()
+
+    async def reopen(self):
+        """Connect and log in again after the line was cut; which folder was open is forgotten."""
+        self.abort()
+        fresh = await self._way()
+        try:
+            await fresh.login(self._credentials)
+            await fresh.ask_capabilities()
+        except LoginRefused as err:  # it was taken a moment ago: a next look will tell
+            fresh.abort()
+            raise NetworkFailure(str(err)) from err
+        except BaseException:
+            fresh.abort()
+            raise
+        self._reader, self._writer, self.capabilities = fresh._reader, fresh._writer, fresh.capabilities
+        self._waiting, self._replies, self._unread = {}, {}, 0
+        self.has_qresync = self.is_named = False
+        self.bytes_in, self.bytes_out = self.bytes_in + fresh.bytes_in, self.bytes_out + fresh.bytes_out
 
     @property
     def cipher(self):
@@ -152,41 +177,59 @@ class ImapSession:
 
     async def login(self, credentials):
         """Log in and wait for the answer: what a server says to commands behind a refused login hides the refusal."""
+        await self.ask_capabilities()
         if credentials.method == "oauth":
             token = f"user={credentials.login}\1auth=Bearer {credentials.secret}\1\1"
-            command = b"AUTHENTICATE XOAUTH2 " + base64.b64encode(token.encode())
-        elif "LOGINDISABLED" in self.capabilities:
-            raise CertificateRefused("The server takes no password on this connection: use SSL/TLS or STARTTLS.")
+            reply = await self._authenticate(b"XOAUTH2", token.encode())
         else:
-            command = self._password_command(credentials)
-        (reply,) = await self.pipeline(command)
+            reply = await self._log_in_by_password(credentials)
         if reply.status != b"OK":
             raise _refusal(reply, LoginRefused)
+        self._credentials = credentials
         self.capabilities = frozenset()  # those before the login are others
         self._learn(reply)
 
-    def _password_command(self, credentials):
-        """LOGIN; what is no ASCII goes as a literal or by SASL where the server offers it (RFC 9051 6.2.3)."""
-        login, secret = credentials.login, credentials.secret
-        if (login + secret).isascii():
-            return b"LOGIN %s %s" % (quote(login), quote(secret))
-        if {"AUTH=PLAIN", "SASL-IR"} <= self.capabilities:
-            return b"AUTHENTICATE PLAIN " + base64.b64encode(f"\0{login}\0{secret}".encode())
-        if self.capabilities & {"LITERAL+", "LITERAL-"}:
-            return b"LOGIN " + b" ".join(
-                b"{%d+}\r\n%s" % (len(text), text) for text in (login.encode(), secret.encode())
-            )
-        return b"LOGIN %s %s" % (quote(login), quote(secret))
+    async def _log_in_by_password(self, credentials):
+        """LOGIN where it is allowed and can say it, else SASL where it is offered (RFC 9051 6.2.2, 6.2.3, 7.2.2)."""
+        login, secret = credentials.login.encode(), credentials.secret.encode()
+        if b"\0" in login + secret:
+            raise LoginRefused("A login or password cannot have such characters.")
+        may_login = "LOGINDISABLED" not in self.capabilities
+        is_plain = (login + secret).isascii() and (login + secret).decode().isprintable()
+        if "AUTH=PLAIN" in self.capabilities and not (may_login and is_plain):
+            return await self._authenticate(b"PLAIN", b"\0%s\0%s" % (login, secret))
+        if not may_login:
+            raise CertificateRefused("The server takes no password on this connection: use SSL/TLS or STARTTLS.")
+        if is_plain:
+            return await self._one(b"LOGIN %s %s" % (quote(credentials.login), quote(credentials.secret)))
+        return await self._one(b"LOGIN {%d}" % len(login), login + b" {%d}" % len(secret), secret)
 
-    async def run(self, command, timeout=COMMAND_TIMEOUT):
+    async def _authenticate(self, mechanism, response):
+        """SASL; the first answer goes with the command only where the server says that it may (RFC 4959)."""
+        encoded = base64.b64encode(response)
+        if "SASL-IR" in self.capabilities:
+            return await self._one(b"AUTHENTICATE %s %s" % (mechanism, encoded))
+        return await self._one(b"AUTHENTICATE " + mechanism, encoded)
+
+    async def _one(self, command, *continuations):
+        """The reply to one command, whatever it says; ``continuations``: what goes out each time the server asks."""
+        self._continuations = deque(text + EMPTY_LINE for text in continuations)
+        try:
+            (reply,) = await self.pipeline(command)
+        finally:
+            self._continuations.clear()
+        return reply
+
+    async def run(self, command, timeout=None):
         """One command; raises ServerFault (or its kin) unless the server says OK."""
         (reply,) = await self.pipeline(command, timeout=timeout)
         if reply.status != b"OK":
             raise _refusal(reply, ServerFault)
         return reply
 
-    async def pipeline(self, *commands, timeout=COMMAND_TIMEOUT):
+    async def pipeline(self, *commands, timeout=None):
         """Write all commands at once and return their replies in order."""
+        timeout = timeout or self.timeout
         with _translated(timeout):
             async with asyncio.timeout(timeout):
                 tags = [self._write(command) for command in commands]
@@ -199,18 +242,19 @@ class ImapSession:
         head = b"APPEND %s (%s) {%d%s}" % (folder, flags, len(raw), b"+" if at_once else b"")
         if at_once:
             return await self.run(head + b"\r\n" + raw, timeout=timeout)
-        self._continuation = raw + b"\r\n"
+        self._continuations = deque([raw + EMPTY_LINE])
         try:
             return await self.run(head, timeout=timeout)
         finally:
-            self._continuation = EMPTY_LINE
+            self._continuations.clear()
 
     def send(self, command):
         """Write a command without waiting; pair with ``receive`` in the same order."""
         return self._write(command)
 
-    async def receive(self, tag, timeout=COMMAND_TIMEOUT):
+    async def receive(self, tag):
         """Wait for the reply of a command written by ``send``; raises as ``run`` does."""
+        timeout = self.timeout
         with _translated(timeout):
             async with asyncio.timeout(timeout):
                 await self._writer.drain()
@@ -243,13 +287,11 @@ class ImapSession:
         while tag not in self._replies:
             line, literals = await read_response(self._reader, self._count)
             done, _space, rest = line.partition(b" ")
-            if line.startswith(
-                b"+"
-            ):  # the mail that is filed; to an OAuth error's detail an empty line asks for the NO
-                self._writer.write(self._continuation)
+            if line.startswith(b"+"):  # to an OAuth error's detail an empty line asks for the NO
+                self._writer.write(self._continuations.popleft() if self._continuations else EMPTY_LINE)
             elif done in self._waiting:
                 status, _space, text = rest.partition(b" ")
-                data = self._waiting.pop(done)
+                data, self._unread = self._waiting.pop(done), 0
                 self._replies[done] = Reply(status.upper(), text.decode("utf-8", "replace"), data)
             elif done == b"*":
                 self._take_untagged(line, literals)
@@ -264,6 +306,9 @@ class ImapSession:
             return
         if len(row) > 1 and _upper(row[1]) == b"BYE" and not self._leaving:
             raise _refusal(Reply(b"BYE", line.decode("utf-8", "replace"), []), ConnectionEnded)
+        self._unread += len(line) + sum(map(len, literals))
+        if self._unread > ANSWER_MAX:
+            raise ConnectionEnded("The server sent more than was asked for.")
         for data in self._waiting.values():
             data.append(row)
 
@@ -274,8 +319,10 @@ class ImapSession:
         self._learn(Reply(b"OK", line[5:].decode("utf-8", "replace"), []))
 
     async def _start_tls(self, context):
-        reply = await self.run("STARTTLS")
-        if self._reader._buffer or reply.status != b"OK":  # CVE-2021-33515: injected plain text
+        (reply,) = await self.pipeline("STARTTLS")
+        if reply.status != b"OK":  # not offered, or its offer was taken out on the way
+            raise CertificateRefused(f"The server does not start TLS: {reply.text[:200]}")
+        if self._reader._buffer:  # CVE-2021-33515: injected plain text
             raise CertificateRefused("The server does not start TLS correctly.")
         await self._writer.start_tls(context, server_hostname=self._pinned.host)
         self.capabilities = frozenset()

@@ -5,9 +5,10 @@ IMAPClient's lexer alone costs five times the whole transfer.
 """
 
 import asyncio
+import contextlib
 import re
 
-from ..exceptions import NetworkFailure, ServerFault
+from ..exceptions import ConnectionEnded, NetworkFailure, ServerFault
 
 BUFFER_SIZE = 256 * 1024  # what a connection may hold unread
 LINE_MAX = 16 * 1024 * 1024  # SEARCH of a big mailbox is one long line
@@ -21,12 +22,16 @@ _TOKEN = re.compile(
 )
 _STATUS = re.compile(rb"(\*) (OK|NO|BAD|BYE|PREAUTH)(?: (.*))?$", re.IGNORECASE | re.DOTALL)
 _LITERAL_AT_END = re.compile(rb"\{(\d+)\+?\}$")
+_TOO_MUCH = "The server sent more than was asked for."
+_RUN = re.compile(r"(\d{1,19})(?::(\d{1,19}))?", re.ASCII)
+_UNSAFE_IN_NAME = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+_BYTE = 0xF700  # private characters U+F780 to U+F7FF: the bytes of a folder's name that are no UTF-8
 
 
 async def read_response(reader, count=lambda size: None):
     """Read one whole response: (line, literals), each literal replaced by ``\\0index\\0``.
 
-    ``count`` is told every byte received. Raises NetworkFailure on a cut, ServerFault on nonsense.
+    ``count`` is told every byte received. Raises NetworkFailure on a cut, ConnectionEnded on what is too big.
     """
     parts, literals = [], []
     while True:
@@ -38,7 +43,7 @@ async def read_response(reader, count=lambda size: None):
             return b"".join(parts), literals
         size = int(found[1])
         if size > LITERAL_MAX:
-            raise ServerFault("The server sent more than was asked for.")
+            raise ConnectionEnded(_TOO_MUCH)
         parts.append(line[: found.start()] + b"\0%d\0" % len(literals))
         literals.append(await reader.readexactly(size))
         count(size)
@@ -54,7 +59,7 @@ async def _read_line(reader):
             chunks.append(await reader.readexactly(err.consumed))
             size += err.consumed
             if size > LINE_MAX:
-                raise ServerFault("The server sent more than was asked for.") from err
+                raise ConnectionEnded(_TOO_MUCH) from err
         except asyncio.IncompleteReadError as err:
             raise NetworkFailure("The server cut the connection.") from err
 
@@ -119,16 +124,41 @@ def pairs(items):
     return {key.upper(): value for key, value in couples if isinstance(key, bytes)}
 
 
-def number(value):
-    """A number of the server's answer; 0 when it is none."""
-    return int(value) if isinstance(value, bytes) and value.isdigit() and len(value) < 20 else 0
+def number(value, most=2**63 - 1):
+    """A number of the server's answer, no greater than ``most``; 0 when it is none."""
+    return min(int(value), most) if isinstance(value, bytes) and value.isdigit() and len(value) < 20 else 0
 
 
 def quote(text):
     """An IMAP quoted string; control characters are refused."""
     if re.search(r"[\r\n\0]", text):
         raise ServerFault("Control characters are not allowed here.")
-    return b'"' + text.replace("\\", "\\\\").replace('"', '\\"').encode() + b'"'
+    return b'"' + _wire_bytes(text).replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
+
+
+def wire_path(name):
+    """The name of a folder as text from which ``quote`` makes the same bytes again, whatever they are.
+
+    A folder may be called NIL, which reads as nothing.
+    """
+    if name is None:
+        return "NIL"
+    if not isinstance(name, bytes):
+        return ""
+    text = re.sub(
+        r"[\uf780-\uf7ff]+", lambda found: _escaped(found[0].encode()), name.decode("utf-8", "surrogateescape")
+    )
+    return re.sub(r"[\udc80-\udcff]", lambda found: chr(ord(found[0]) - 0xDC00 + _BYTE), text)
+
+
+def _escaped(data):
+    return "".join(chr(_BYTE + byte) for byte in data)
+
+
+def _wire_bytes(text):
+    return re.sub(r"[\uf780-\uf7ff]", lambda found: chr(ord(found[0]) - _BYTE + 0xDC00), text).encode(
+        "utf-8", "surrogateescape"
+    )
 
 
 def format_uids(uids):
@@ -146,8 +176,10 @@ def parse_uids(text, limit=5_000_000):
     """The inverse of format_uids: a list of ints. Raises ServerFault above ``limit`` messages."""
     uids = []
     for run in filter(None, (text or "").split(",")):
-        first, _colon, last = run.partition(":")
-        first, last = sorted((int(first), int(last or first)))
+        found = _RUN.fullmatch(run)
+        if not found:
+            raise ServerFault("The server's answer is no list of messages.")
+        first, last = sorted((int(found[1]), int(found[2] or found[1])))
         if len(uids) + last - first >= limit:
             raise ServerFault("The server claims more messages than can be true.")
         uids.extend(range(first, last + 1))
@@ -155,7 +187,7 @@ def parse_uids(text, limit=5_000_000):
 
 
 def decode_mailbox(name):
-    """Modified UTF-7 (RFC 3501 5.1.3) of a folder name to text; the raw name when it is broken."""
+    """Modified UTF-7 (RFC 3501 5.1.3) of a folder name to text for people; the raw name when it is broken."""
 
     def block(match):
         if not match[1]:
@@ -164,7 +196,6 @@ def decode_mailbox(name):
         return f"+{data}-".encode("ascii").decode("utf-7")
 
     text = name.decode("utf-8", "replace")
-    try:
-        return re.sub(r"&([^-]*)-", block, text)
-    except (UnicodeError, ValueError):
-        return text
+    with contextlib.suppress(UnicodeError, ValueError):
+        text = re.sub(r"&([^-]*)-", block, text)
+    return _UNSAFE_IN_NAME.sub("\ufffd", text)

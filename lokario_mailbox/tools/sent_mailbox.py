@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..exceptions import MailboxError
 from .imap_account import list_folders
 from .imap_session import Credentials, ImapSession
-from .imap_wire import format_uids, quote
+from .imap_wire import format_uids, number, quote
 
 if TYPE_CHECKING:  # a type only: these tools run without Odoo
     from .host_policy import HostPolicy
@@ -106,7 +106,7 @@ class SentMailbox:
     def _search(self, message_id):
         reply = self._run(b"UID SEARCH HEADER Message-ID " + quote(message_id.strip("<>")))
         with _translated():
-            return [int(uid) for row in reply.rows(b"SEARCH") for uid in row]
+            return [uid for row in reply.rows(b"SEARCH") for uid in map(number, row) if uid]
 
     def append(self, use: str, raw: bytes, flags=(b"\\Seen",)) -> None:
         """File a mail; raises MailboxUnavailable when the mailbox has no such folder."""

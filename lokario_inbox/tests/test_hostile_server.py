@@ -1,0 +1,145 @@
+"""Mailboxes as servers really are: lines that are cut for one mail, sizes that lie, names of any bytes, odd logins."""
+
+import asyncio
+import re
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from odoo.tests import BaseCase, tagged
+
+from lokario_testing.environments.imap_memory import UIDVALIDITY, Cut, MemoryMailbox, look
+from odoo.addons.lokario_mailbox.exceptions import CertificateRefused, LoginRefused
+from odoo.addons.lokario_mailbox.tools.imap_session import Credentials
+from odoo.addons.lokario_mailbox.tools.imap_wire import decode_mailbox, quote, wire_path
+
+from ..tools.sync_plan import Fetched, FolderState
+
+
+def mails(count):
+    return {uid: b"Subject: mail %d\r\n\r\nHello %d" % (uid, uid) for uid in range(1, count + 1)}
+
+
+def folder(number, path, cursor=0):
+    return FolderState(number, path, uidvalidity=str(UIDVALIDITY), cursor_uid=cursor)
+
+
+def fetched(events, folder_id=1):
+    found = [event for event in events if isinstance(event, Fetched) and event.folder_id == folder_id]
+    return [item for event in found for item in event.items]
+
+
+def cutting(*uids):
+    """A server that ends the connection instead of delivering these mails."""
+
+    def distort(command, lines):
+        names = [re.match(rb"\* (\d+) FETCH", line) for line in lines]
+        if b"BODY.PEEK[" in command and any(name and int(name[1]) in uids for name in names):
+            raise Cut
+        return lines
+
+    return distort
+
+
+@tagged("post_install", "-at_install")
+class TestHostileServer(BaseCase):
+    def look(self, box, *folders):
+        return asyncio.run(look(box, folders or (folder(1, "INBOX"),)))
+
+    @settings(max_examples=25, deadline=None)
+    @given(st.sets(st.integers(1, 80), max_size=4), st.integers(0, 60))
+    def test_a_mail_that_ends_the_connection_stops_no_other(self, hostile, cursor):
+        box = MemoryMailbox({"INBOX": mails(80), "Sent": mails(3)}, distort=cutting(*hostile))
+        events = self.look(box, folder(1, "INBOX", cursor), folder(2, "Sent"))
+        items = fetched(events)
+        self.assertEqual([item.uid for item in items], list(range(cursor + 1, 81)))
+        self.assertEqual({item.uid for item in items if item.problem}, {uid for uid in hostile if uid > cursor})
+        self.assertTrue(all("ends the connection" in item.problem for item in items if item.problem))
+        self.assertEqual(len(fetched(events, 2)), 3)
+        self.assertEqual((events[-1].error_class, events[-1].error), ("", ""))
+
+    def test_a_line_that_is_always_cut_is_tried_again_later(self):
+        """A bad line blames no mail more often than it must: what is left is the next look's."""
+
+        def distort(command, lines):
+            if b"FETCH" in command:
+                raise Cut
+            return lines
+
+        events = self.look(MemoryMailbox({"INBOX": mails(400)}, distort=distort))
+        self.assertEqual(events[-1].error_class, "network")
+        self.assertLess(len(fetched(events)), 20)
+
+    def test_sizes_lie_in_either_direction(self):
+        """A mail that is larger than it says comes by its parts, one that is smaller whole."""
+        stored = mails(5)
+        stored[2] = b"Subject: huge\r\n\r\n" + b"Hello 2 " * 700_000
+        box = MemoryMailbox({"INBOX": stored}, sizes={2: 10, 3: 10**13, 4: 0})
+        events = self.look(box)
+        items = {item.uid: item for item in fetched(events)}
+        self.assertEqual(list(items), [1, 2, 3, 4, 5])
+        self.assertEqual([item.problem for item in items.values()], [""] * 5)
+        self.assertEqual((items[2].mail.subject, items[2].mail.body_text[:7]), ("huge", "Hello 2"))
+        self.assertLess(max(item.size for item in items.values()), 2**31)
+        self.assertEqual(events[-1].error_class, "")
+
+    def test_a_folder_the_server_says_nothing_of_is_named(self):
+        def distort(command, lines):
+            return [b"NO [NOPERM] not yours"] if command.startswith(b'STATUS "Sent"') else lines
+
+        box = MemoryMailbox({"INBOX": mails(2), "Sent": {}}, distort=distort)
+        events = self.look(box, folder(1, "INBOX"), folder(2, "Sent"))
+        self.assertEqual(len(fetched(events)), 2)
+        self.assertIn("Sent", events[-1].warning)
+        gone = self.look(MemoryMailbox({"INBOX": mails(2)}), folder(1, "INBOX"), folder(2, "Sent"))
+        self.assertEqual((gone[-1].error_class, gone[-1].warning), ("", ""), "it is no longer listed")
+
+    @settings(max_examples=200, deadline=None)
+    @given(st.binary(min_size=1, max_size=30).filter(lambda name: not re.search(rb"[\r\n\0]", name)))
+    def test_folder_names_of_any_bytes(self, name):
+        path = wire_path(name)
+        path.encode()  # what a database can hold
+        self.assertEqual(quote(path), b'"' + name.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"')
+        self.assertNotRegex(decode_mailbox(name), "[\x00-\x1f\ud800-\udfff]")
+
+
+@tagged("post_install", "-at_install")
+class TestLogin(BaseCase):
+    def commands(self, capabilities, secret, method="password"):
+        """What the client wrote to log in; each literal or answer the server asks for is a line of its own."""
+
+        async def log_in():
+            box = MemoryMailbox({}, capabilities=capabilities)
+            session = await box.connect()
+            line = session._writer
+            line._answer = lambda tag, command: ask(session, tag, command)
+            await session.login(Credentials("anna", secret, method))
+
+        written = []
+
+        def ask(session, tag, command):
+            written.append((tag, command))
+            wants = command.endswith(b"}") or command in (b"AUTHENTICATE PLAIN", b"AUTHENTICATE XOAUTH2")
+            session._reader.feed_data(b"+ go ahead\r\n" if wants else b"%s OK in\r\n" % written[0][0])
+
+        asyncio.run(log_in())
+        return written
+
+    def test_the_way_that_the_server_allows(self):
+        for capabilities, secret, expected in (
+            ((), "pw", (b"L1", b'LOGIN "anna" "pw"')),
+            (("AUTH=PLAIN", "SASL-IR"), "pw", (b"L1", b'LOGIN "anna" "pw"')),
+            (("AUTH=PLAIN", "SASL-IR"), "pé", (b"L1", b"AUTHENTICATE PLAIN AGFubmEAcMOp")),
+            (("AUTH=PLAIN", "SASL-IR", "LOGINDISABLED"), "pw", (b"L1", b"AUTHENTICATE PLAIN AGFubmEAcHc=")),
+        ):
+            self.assertEqual(self.commands(capabilities, secret), [expected])
+
+    def test_what_the_server_asks_for_comes_when_it_asks(self):
+        self.assertEqual(self.commands(("AUTH=PLAIN",), "pé")[0], (b"L1", b"AUTHENTICATE PLAIN"))
+        self.assertEqual(self.commands((), "pé")[0], (b"L1", b"LOGIN {4}"))
+        self.assertEqual(self.commands((), "oauth", "oauth")[0], (b"L1", b"AUTHENTICATE XOAUTH2"))
+
+    def test_no_password_where_none_is_taken(self):
+        with self.assertRaises(CertificateRefused):
+            self.commands(("LOGINDISABLED",), "pw")
+        with self.assertRaises(LoginRefused):
+            self.commands(("AUTH=PLAIN",), "a\0b")
