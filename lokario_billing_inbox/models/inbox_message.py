@@ -24,8 +24,8 @@ class InboxMessage(models.Model):
         failures = {message for message in answers if message._is_delivery_failure()}
         for message in failures:
             returned = answers.pop(message)[0].filtered(
-                lambda delivery: delivery.state != "bounced"
-            )  # not by the outbox
+                lambda delivery: delivery.state != "bounced" and not delivery.outgoing_id
+            )  # the outbox knows itself
             returned._set_bounced(message.report_reason or message.preview or message.subject or "")
         self._link_documents(answers)
         self._copy_to_documents(answers)

@@ -186,14 +186,11 @@ class InboxMessage(models.Model):
 
     def _note_bounces(self):
         """A mail of ours came back: its sender hears of it, also when the server had said 250."""
-        for report in self.filtered(lambda mail: mail.automatic_kind == "failure" and mail.returned_ref):
-            domain = [("integration_id", "=", report.integration_id.id), ("state", "=", "sent")]
-            ours = self.env["mailbox.outgoing"].sudo()
-            mails = ours.search([*domain, ("message_id_header", "in", parse_ids(report.returned_ref))])
-            if len(mails) > 1:  # one message to several contacts
-                mails = mails.filtered(lambda mail, address=report.report_address or "": address in mail.recipients)
-            mails._set_bounced(report.report_reason or report.preview or report.subject or "")
-            mails._notify_sources()
+        outbox = self.env["mailbox.outgoing"].sudo()
+        for report in self.filtered(lambda mail: mail.automatic_kind == "failure"):
+            named = parse_ids(report.returned_ref, report.in_reply_to, report.references)
+            mails = outbox._find_returned(report.integration_id, named, report.report_address)
+            mails._note_return(report.report_address, report.report_reason or report.preview or report.subject or "")
 
     def _announce_arrival(self):
         since = fields.Datetime.now() - RECENT

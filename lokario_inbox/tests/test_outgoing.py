@@ -278,27 +278,49 @@ class TestOutgoing(OutgoingCase):
         self.run_cron(self.cron_send, seconds=60)
         self.assertEqual((mail.state, mail.cause), ("sent", False), "corrected by its author")
 
+    def report(self, **values):
+        """A delivery failure that came into the mailbox."""
+        box = self.integration
+        common = {"company_id": box.company_id.id, "integration_id": box.id, "direction": "in"}
+        identity = f"bounce{len(self.env['inbox.message'].search([]))}"
+        values = {"automatic_kind": "failure", "report_reason": "550 5.1.1 No such user", **values}
+        self.env["inbox.message"].create({**common, "identity": identity, **values})._after_store()
+
     def test_a_mail_that_comes_back_is_shown_as_returned(self):
         ann = new_test_user(self.env, "ann", groups="lokario_inbox.group_lokario_inbox_user")
         mails = [self.draft(author_id=ann.id, subject=subject) for subject in ("Devis", "Facture")]
         for mail in mails:
             mail.action_send()
         self.run_cron(self.cron_send, seconds=11)
-        self.env["inbox.message"].create(
-            {
-                "company_id": self.integration.company_id.id,
-                "integration_id": self.integration.id,
-                "identity": "bounce",
-                "direction": "in",
-                "automatic_kind": "failure",
-                "returned_ref": mails[0].message_id_header,
-                "report_reason": "550 5.1.1 No such user",
-            }
-        )._after_store()
+        self.report(returned_ref=mails[0].message_id_header)
         self.assertEqual([mail.mail_id.state for mail in mails], ["bounced", "sent"])
         self.assertEqual(mails[0].answer, "550 5.1.1 No such user")
         note = self.env["mail.message"].search([("subject", "=", "A mail was returned")])
         self.assertEqual(note.notified_partner_ids, ann.partner_id)
+
+    def test_who_of_several_did_not_get_it_is_known(self):
+        """Two mails to the same two people: one copy of one of them comes back, later the other, too."""
+        mails = [self.draft(email_cc="b@client.example", subject=subject) for subject in ("Devis", "Facture")]
+        for mail in mails:
+            mail.action_send()
+        self.run_cron(self.cron_send, seconds=11)
+        first, second = mails[0].mail_id, mails[1].mail_id
+        self.report(returned_ref=mails[0].message_id_header, report_address="B@client.example", report_reason="full")
+        self.assertEqual((first.state, first._refused_recipients()), ("sent", {"b@client.example": "5.0.0 full"}))
+        self.report(report_address="b@client.example")
+        self.assertEqual(second._refused_recipients(), {}, "of two mails to him nobody knows which one it was")
+        others = [each for each in first.recipients.splitlines() if each != "b@client.example"]
+        for address in others:
+            self.report(in_reply_to=mails[0].message_id_header, report_address=address)
+        self.assertEqual((first.state, second.state), ("bounced", "sent"))
+
+    def test_a_report_without_identifiers_names_the_only_mail_to_its_recipient(self):
+        mails = [self.draft(email_to=address) for address in ("ab@client.example", "b@client.example")]
+        for mail in mails:
+            mail.action_send()
+        self.run_cron(self.cron_send, seconds=11)
+        self.report(report_address="b@client.example")
+        self.assertEqual([mail.mail_id.state for mail in mails], ["sent", "bounced"])
 
     def test_only_what_the_table_says_becomes_of_a_mail(self):
         mail = self.draft()

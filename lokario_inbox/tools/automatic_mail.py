@@ -67,7 +67,7 @@ def read_message(message: Message, text: str) -> Automatic:
     found = _read_values(values)
     if not _may_report(values):
         return found
-    is_absence = found.kind == VACATION_REPLY and not says(BOUNCE, _subject(values))
+    is_absence = found.kind == VACATION_REPLY and not says(BOUNCE, _subject(values)) and not _is_by_mailer(values)
     report = read_report(message, text, is_mailer=_is_mailer(values) and not is_absence, subject=_subject(values))
     return replace(report, mark=found.mark or "report") if report else found
 
@@ -85,10 +85,12 @@ def _may_report(values):
 
 def _is_mailer(values):
     """Whether a mail server wrote it; an empty return path alone is also that of an absence (RFC 3834)."""
-    authors = _addresses(*values.get("from", ()), *values.get("return-path", ()))
-    return any(_MAILER.fullmatch(_local(address)) for address in authors) or (
-        _has_no_return(values) and _sounds_returned(values)
-    )
+    return _is_by_mailer(values, "from", "return-path") or (_has_no_return(values) and _sounds_returned(values))
+
+
+def _is_by_mailer(values, *names):
+    authors = _addresses(*(value for name in names or ("from",) for value in values.get(name, ())))
+    return any(_MAILER.fullmatch(_local(address)) for address in authors)
 
 
 def _sounds_returned(values):

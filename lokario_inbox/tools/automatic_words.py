@@ -91,7 +91,7 @@ BOUNCE = re.compile(
     r"|niedostarcz\w*|nie (?:mozna|udalo sie) dostarczyc|(?:blad|niepowodzenie) dostarcz\w*|zwrot (?:poczty|wiadomosci)|nie dostarczono"
     r"|kan(?:de)? inte levereras|(?:det )?gick inte att leverera|olever\w*|ej leverer\w*|leveransfel|misslyckad leverans"
     r"|teslim edile\w*|iletil(?:e)?me\w*|teslimat (?:hatasi|basarisiz)|gonderileme\w*"
-    r"|配信不能|配達不能|投递失败|系统退信|退信|반송)"
+    r"|メール(?:送信)?エラー|配信不能|配達不能|投递失败|系统退信|退信|반송)"
 )
 
 DELAY = re.compile(

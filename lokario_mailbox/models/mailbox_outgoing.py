@@ -67,6 +67,7 @@ SENDERS = ("ir_cron_send_outgoing", "ir_cron_send_outgoing_beside")
 CHECK_EVERY = 20  # seconds between two checks of the mailbox, at first
 MIN_CHECKS = 2  # absence must be seen twice
 ALLOWANCE_PAUSE = timedelta(hours=1)  # before mails beyond a provider's limit are looked at again
+RETURNS_WITHIN = timedelta(days=6)  # servers try for five days (RFC 5321 4.5.4.1)
 UNCERTAIN_AFTER = timedelta(hours=24)  # a mailbox that cannot be asked for so long leaves the mail uncertain
 
 
@@ -361,6 +362,39 @@ class MailboxOutgoing(models.Model):
 
     def _raw_bytes(self):
         return base64.b64decode(self.with_context(bin_size=False).raw)
+
+    # === WHAT COMES BACK === #
+
+    @api.model
+    def _find_returned(self, integration, message_ids, address):
+        """Return the mails that a delivery report is about: by its identifiers, else the only one sent there lately."""
+        domain = Domain("integration_id", "=", integration.id) & Domain("state", "=", "sent")
+        mails = self.search(domain & Domain("message_id_header", "in", message_ids)) if message_ids else self
+        if not mails and address:
+            lately = Domain("sent_at", ">", fields.Datetime.now() - RETURNS_WITHIN)
+            mails = self.search(domain & lately & Domain("recipients", "=ilike", f"%{address}%"), limit=20)
+            mails = mails.filtered(lambda mail: mail._recipient(address))
+            return mails if len(mails) == 1 else self.browse()
+        named = mails.filtered(lambda mail: mail._recipient(address))
+        return named or mails  # one message to several contacts, each in a mail of his own
+
+    def _recipient(self, address):
+        """The envelope recipient that an address names, "" when it is none of them."""
+        found = (each for each in self.recipients.splitlines() if each.casefold() == (address or "").casefold())
+        return next(found, "")
+
+    def _note_return(self, address, reason):
+        """A recipient's server returned it: a fact of that recipient, and of the mail once it reached nobody."""
+        words = reason[:500] if reason[:1] in ("4", "5") else f"5.0.0 {reason}"[:500]
+        for mail in self:
+            everybody = mail.recipients.splitlines()
+            returned = [mail._recipient(address) or address] if len(everybody) > 1 and address else everybody
+            mail.outcomes = {**(mail.outcomes or {}), **dict.fromkeys(returned, words)}
+            if all(mail.outcomes.get(each, "")[:1] in ("4", "5") for each in everybody):
+                mail._set_bounced(reason)
+            else:
+                mail.is_notified = False
+        self._notify_sources()
 
     # === WHAT PEOPLE DO === #
 
