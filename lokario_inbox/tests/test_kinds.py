@@ -59,6 +59,11 @@ class TestPeople(BaseCase):
             ("Équipe: a@c.fr, Luc <b@c.fr>; d@c.fr", [("", "a@c.fr"), ("Luc", "b@c.fr"), ("", "d@c.fr")]),
             ("undisclosed-recipients:;", []),
             ("<@relay.fr:paul@c.fr>", [("", "paul@c.fr")]),
+            ("=?utf-8?q?Paul_=3Cpaul=40c.fr=3E?=", [("Paul", "paul@c.fr")]),
+            ("Paul <mailto:paul@c.fr>, <luc@c.fr>.", [("Paul", "paul@c.fr"), (".", "luc@c.fr")]),
+            ("Paul [mailto:paul@c.fr], luc@c.fr., a @ c.fr", [("", "paul@c.fr"), ("", "luc@c.fr"), ("", "a@c.fr")]),
+            ('<"p m"@c.fr>, <p@[192.0.2.1]>', [("", '"p m"@c.fr'), ("", "p@[192.0.2.1]")]),
+            ("paul\0@c.fr", [("", "paul@c.fr")]),
             (f"<{SENDER}> (=?utf-8?q?=29_anna=40client=2Eexample?=)", [("", SENDER)]),
         ):
             self.assertEqual(pairs(header), expected, header)
@@ -242,7 +247,7 @@ class TestSent(BaseCase):
             (452, "4.5.3 Too many recipients", "rcpt", smtp_retry.RETRY),
             (452, "4.2.2 Over quota", "mail", smtp_retry.HOLD),
             (550, "5.4.5 Daily user sending limit exceeded", "data", smtp_retry.HOLD),
-            (450, "Too many messages, slow down", "mail", smtp_retry.HOLD),
+            (450, "Too many messages, slow down", "mail", smtp_retry.RETRY),
             (535, "5.7.8 Bad credentials", "login", smtp_retry.HOLD),
         ):
             self.assertEqual(smtp_retry.classify(code, text, stage).action, action, text)

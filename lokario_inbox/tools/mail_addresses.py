@@ -19,6 +19,8 @@ _TOKEN = re.compile(
 )
 _COMMENT_PART = re.compile(r"[()]|(?:[^()\\]|\\.)++|\\", re.DOTALL)
 _ADDRESS = re.compile(r"(?<![^\s<>,;:\"()])[^\s<>,;:\"()@]++(?:@[^\s<>,;:\"()@]++)+")  # starts once a word: linear
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f]")
+_BLANKS = re.compile(r"(\"(?:[^\"\\]|\\.)*+\")|\s+", re.DOTALL)  # or a quoted string, which keeps its own
 _SPECIAL = re.compile(r"[()<>@,:;\".\\\[\]]")
 
 
@@ -43,7 +45,7 @@ def pairs(*headers: str | None) -> list[tuple[str, str]]:
 def mailboxes(header: str) -> list[tuple[str, str]]:
     """The same for one header, with what is no address as its writer wrote it: ``("", "somebody")``."""
     people, item = [], _Item()
-    text = unescape_bytes(header)[:HEADER_MAX]
+    text = _CONTROL.sub("", unescape_bytes(header)[:HEADER_MAX])
     position = 0
     while position < len(text):
         token = _TOKEN.match(text, position)
@@ -105,13 +107,22 @@ class _Item:
         """The one person of this item, nobody when it is empty."""
         name = decode_field("".join(self.words))
         if self.angles:
-            address = re.sub(r"\s+", "", self.angles[-1]).strip("<")
+            address = _tidy(self.angles[-1].strip("<"))
             address = address.rpartition(":")[2] if address.startswith("@") else address  # an old route
             if "@" in address or not name:
                 return [(name, address)] if address else []
-        found = _ADDRESS.findall("".join(self.bare))
+        found = _ADDRESS.findall(re.sub(r"\s*@\s*", "@", "".join(self.bare)))
         if self.quoted and self.bare and self.bare[-1].startswith("@"):  # "anna b"@client.com
             return [("", self.quoted[-1] + self.bare[-1].strip())]
         if found:
-            return [(decode_field(" ".join(self.comments)), found[-1])]
+            return [(decode_field(" ".join(self.comments)), _tidy(found[-1]))]
+        if "@" in name and "=?" in "".join(self.words):  # some programs encode the whole field
+            return [person for person in mailboxes(name.replace("=?", "")) if "@" in person[1]][-1:] or [("", name)]
         return [("", name)] if name else []
+
+
+def _tidy(address):
+    """An address without what programs leave standing around it."""
+    bare = _BLANKS.sub(lambda found: found[1] or "", address).rstrip(".")
+    bare = bare[7:] if bare[:7].lower() == "mailto:" else bare
+    return bare if "[" in bare else bare.rstrip("]")

@@ -204,9 +204,30 @@ def login(session, user: str, method: str, secret: str) -> None:
             raise smtplib.SMTPAuthenticationError(code, text)
         return
     try:
-        session.login(user, secret)
+        _log_in_by_password(session, user, secret)
     finally:
         session.user = session.password = None  # smtplib would keep them
+
+
+def _log_in_by_password(session, user, secret):
+    """By smtplib, which knows ASCII alone; what else a password holds goes as UTF-8 (RFC 4616)."""
+    mechanisms = session.esmtp_features.get("auth", "").upper().split()
+    if (user + secret).isascii():
+        session.login(user, secret)
+        return
+    if "PLAIN" in mechanisms:
+        code, text = session.docmd("AUTH", f"PLAIN {_encoded(f'{chr(0)}{user}{chr(0)}{secret}')}")
+    elif "LOGIN" in mechanisms:
+        code, text = session.docmd("AUTH", f"LOGIN {_encoded(user)}")
+        code, text = session.docmd(_encoded(secret)) if code == 334 else (code, text)
+    else:
+        raise smtplib.SMTPNotSupportedError("The server has no way to take this password.")
+    if code != 235:
+        raise smtplib.SMTPAuthenticationError(code, text)
+
+
+def _encoded(text):
+    return base64.b64encode(text.encode()).decode()
 
 
 @contextlib.contextmanager

@@ -32,11 +32,34 @@ HOLD_LOGIN = 3600  # seconds between two tries with credentials that were refuse
 HOLD_LIMIT = 21600  # seconds: daily limits open again within a day
 
 _ENHANCED = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
-_LIMIT_CODES = {"5.4.5", "4.7.28", "5.1.90"}  # of the sender
-_LIMIT_WORDS = re.compile(
-    r"(daily|hourly|sending|rate)[\w \-]{0,20}(limit|quota)|too many (messages|mails)", re.IGNORECASE
+_LIMIT_CODES = {"5.4.5", "4.7.28", "5.1.90", "5.1.8", "5.7.501", "5.7.502", "5.7.503"}  # of the sender
+_SENDER_CODES = {"5.7.60", "5.7.509", "5.2.252", "5.1.7"}
+# in words: how much this mailbox may send in a day or an hour, not how fast
+_QUOTA_WORDS = re.compile(
+    r"\b(?:daily|hourly|send(?:ing)?|sent|outbound|outgoing|sender|account|24[- ]?h\w*|d'envois?|journali\w+"
+    r"|(?:per|by|par|a) (?:day|hour|jour|heure))\b[\w '\-]{0,40}\b(?:limit\w*|quota|maximum)\b"
+    r"|\b(?:limit\w*|quota|maximum)\b[\w '\-]{0,40}\b(?:daily|hourly|(?:per|par) (?:day|hour|jour|heure)|d'envois?"
+    r"|(?:mails?|messages?) sent|24)\b"
+    r"|sender address rejected[: ]+[\w ]{0,20}(?:quota|limit|rate)|unusual sending activity|bad outbound sender"
+    r"|too many (?:messages|mails)(?! per (?:connection|session))|trop (?:de messages|de mails|de courriels|d'envois)",
+    re.IGNORECASE,
 )
-_FULL_WORDS = re.compile(r"(quota|limit) exceeded|mailbox( is)? full|over ?quota", re.IGNORECASE)
+_SPEED_WORDS = re.compile(
+    r"\brate\b|throttl|too (?:fast|quickly)|too much mail|slow down|concurrent|thread limit"
+    r"|too many (?:connections|sessions)|submission rate",
+    re.IGNORECASE,
+)
+_FULL_WORDS = re.compile(r"(quota|limit) exceeded|mailbox( is)? full|over ?quota|bo[iî]te .{0,40}pleine", re.IGNORECASE)
+_SENDER_WORDS = re.compile(
+    r"(?:sender|from) (?:e-?mail )?address (?:rejected|is not|not)(?!: (?:greylist|domain))"
+    r"|send ?as ?denied|send as this (?:sender|user)"
+    r"|not (?:allowed|permitted|authori[sz]ed) to (?:send|use)[\w ]{0,20}(?:as|from|sender|address)"
+    r"|relaying disallowed as|from address is not one of your|expéditeur",
+    re.IGNORECASE,
+)
+_NOT_THE_RECIPIENT = re.compile(
+    r"client host rejected|relay(?:ing)? (?:access )?denied|blocked using|helo command rejected", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -72,11 +95,11 @@ def classify(code: int | None, text: str = "", stage: str = "connect", attempt: 
         return _login(code, attempt)
     if _is_our_limit(code, enhanced, text or "", stage):
         return Verdict(HOLD, HOLD_LIMIT, "limit")
-    if enhanced[1:] == ".5.3" or (code == 552 and stage == "rcpt" and enhanced[1:] != ".2.2"):
-        return _later(attempt, "too_many_recipients")  # RFC 5321 4.5.3.1.10: old servers say 552 for 452
-    if code < 500:
+    if _is_about_number(code, enhanced, text or "", stage):
+        return _later(attempt, "too_many_recipients")
+    if code < 500 or _is_about_speed(enhanced, text or ""):
         return _later(attempt, "busy")
-    return Verdict(REFUSED, 0, _refusal_cause(code, enhanced, stage))
+    return Verdict(REFUSED, 0, _refusal_cause(code, enhanced, text or "", stage))
 
 
 def _is_our_limit(code: int, enhanced: str, text: str, stage: str) -> bool:
@@ -86,11 +109,27 @@ def _is_our_limit(code: int, enhanced: str, text: str, stage: str) -> bool:
     """
     if enhanced in _LIMIT_CODES:
         return True
-    if enhanced[1:] == ".2.2" or (not enhanced and _FULL_WORDS.search(text) and not _LIMIT_WORDS.search(text)):
-        return stage == "mail"
-    if enhanced[1:] in (".5.3", ".2.1", ".2.3", ".1.1") or code == 552:
+    if code < 500 and _SPEED_WORDS.search(text):
         return False
-    return bool(_LIMIT_WORDS.search(text))
+    names_quota = bool(_QUOTA_WORDS.search(text))
+    if enhanced[1:] == ".2.2" or (not enhanced and _FULL_WORDS.search(text) and not names_quota):
+        return stage == "mail"
+    if enhanced[1:] in (".5.3", ".2.1", ".2.3", ".1.1", ".3.4") or code == 552:
+        return False
+    return names_quota
+
+
+def _is_about_number(code: int, enhanced: str, text: str, stage: str) -> bool:
+    """Whether the mail has too many recipients; old servers say 552 for 452 (RFC 5321 4.5.3.1.10)."""
+    is_old = code == 552 and stage == "rcpt" and enhanced in ("", "5.0.0") and not _FULL_WORDS.search(text)
+    return enhanced[1:] == ".5.3" or is_old or (not enhanced and "too many recipients" in text.lower())
+
+
+def _is_about_speed(enhanced: str, text: str) -> bool:
+    """Whether a 5xx only means: not so fast (Google's 5.2.1 of a recipient who gets too much at once)."""
+    return enhanced in ("5.2.1", "5.7.0", "") and bool(
+        re.search(r"receiving mail (?:at a rate|too quickly)", text, re.IGNORECASE)
+    )
 
 
 def _login(code: int, attempt: int) -> Verdict:
@@ -105,12 +144,12 @@ def _later(attempt: int, cause: str) -> Verdict:
     return Verdict(RETRY, DELAYS[min(attempt, len(DELAYS)) - 1], cause)
 
 
-def _refusal_cause(code: int, enhanced: str, stage: str) -> str:
-    if enhanced in ("5.7.60", "5.7.509") or (stage == "mail" and code in (550, 553)):
+def _refusal_cause(code: int, enhanced: str, text: str, stage: str) -> str:
+    if enhanced in _SENDER_CODES or _SENDER_WORDS.search(text) or (stage == "mail" and code in (550, 553)):
         return "sender"
-    if enhanced in ("5.3.4", "5.2.3") or (code == 552 and enhanced != "5.2.2"):
+    if enhanced in ("5.3.4", "5.2.3") or (code == 552 and not enhanced and not _FULL_WORDS.search(text)):
         return "size"
-    if stage == "rcpt":
+    if stage == "rcpt" and not _NOT_THE_RECIPIENT.search(text):
         return "recipient"
     return "policy"
 
