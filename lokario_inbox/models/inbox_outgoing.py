@@ -16,10 +16,9 @@ from odoo.addons.lokario_mailbox.tools.dispatcher import SendCancelled
 
 from ..tools import mime_builder
 from ..tools.mail_addresses import joined, mailboxes, pairs
+from ..tools.subject_prefixes import retitled
 
 KINDS = [("reply", "Reply"), ("reply_all", "Reply all"), ("forward", "Forward"), ("new", "New mail")]
-_REPLY_PREFIX = re.compile(r"^\s*((re|aw|sv|antw|odp|rif|res)\s?(\[\d+\])?\s?:\s*)+", re.IGNORECASE)
-_FORWARD_PREFIX = re.compile(r"^\s*((fwd?|tr|wg|rv|i)\s?:\s*)+", re.IGNORECASE)
 _STORED_PICTURE = re.compile(r'src="(?:https?://[^"/]+)?/web/image/(\d+)[^"]*"')
 _DATA_PICTURE = re.compile(r'src="data:(image/[\w.+-]+);base64,([A-Za-z0-9+/=\s]+)"')
 _QUOTED_PICTURE = re.compile(r'src="cid:([^"]+)"', re.IGNORECASE)
@@ -410,8 +409,6 @@ class InboxOutgoing(models.Model):
         """Return the values of a draft that answers or forwards a message (inbox.message)."""
         own = set(parent.integration_id.sudo()._sender_addresses())
         to, cc = self._answer_recipients(parent, kind, own)
-        prefix, pattern = ("Fwd: ", _FORWARD_PREFIX) if kind == "forward" else ("Re: ", _REPLY_PREFIX)
-        subject = parent.subject or ""
         return {
             "integration_id": parent.integration_id.id,
             "conversation_id": parent.conversation_id.id,
@@ -419,7 +416,7 @@ class InboxOutgoing(models.Model):
             "kind": kind,
             "email_to": to,
             "email_cc": cc,
-            "subject": subject if pattern.match(subject) else prefix + subject,
+            "subject": retitled(parent.subject or "", is_forward=kind == "forward"),
         }
 
     def _answer_recipients(self, parent, kind, own):

@@ -117,6 +117,12 @@ class TestPeople(BaseCase):
 
 @tagged("post_install", "-at_install")
 class TestText(BaseCase):
+    def test_the_newest_of_many_references_stay(self):
+        ids = [f"<{number}.{'x' * 40}@c.fr>" for number in range(2000)]
+        kept = parse_mail(f"References: {' '.join(ids)}\r\n\r\n".encode()).references.split()
+        self.assertEqual(kept, ids[-len(kept) :])
+        self.assertGreater(len(kept), 200)
+
     def test_words_of_headers(self):
         for value, expected in (
             ("Devis de la\r\n =?utf-8?q?s=C3=A9rie?= 12", "Devis de la série 12"),

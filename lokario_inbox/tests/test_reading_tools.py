@@ -28,8 +28,30 @@ QUOTED = (
     ("nl outlook", "Van: Anna\nVerzonden: maandag 3 maart\nAan: ons\nOnderwerp: x\n\nold text"),
     ("outlook rule", "________________________________\nFrom: A\nSent: Monday\nTo: x\nSubject: y\n\nold text"),
     ("bare", "> old text\n> more"),
+    ("fr la poste", "> Message du 03/03/25 10:02\n> De : Anna <a@b.fr>\n> A : nous\n> Objet : x\n>\n> old text"),
+    ("fr sfr", "====\nMessage du : 03/03/2025 10:02\nDe : Anna <a@b.fr>\nA : nous\nCopie à :\nSujet : x\n\nold text"),
+    ("fr free", '----- Mail original -----\nDe: "Anna" <a@b.fr>\nÀ: nous\nObjet: x\n\nold text'),
+    ("fr hotmail", "De : Anna<mailto:a@b.fr>\nEnvoyé le :lundi 3 mars 2025 10:02\nÀ : nous\nObjet :x\n\nold text"),
+    ("fr apple", "Début du message réexpédié :\n\nDe: Anna <a@b.fr>\nObjet: x\n\nold text"),
+    ("fr date first", "Date: Mon, 3 Mar 2025 10:02:11 +0100\nTo: nous@c.fr\nFrom: a@b.fr\nSubject: x\n\nold text"),
+    ("quoted, then signed", "On Mon, 3 Mar 2025 at 10:02, Anna <a@b.fr> wrote:\n> old text\n\n-- \nBen"),
+    ("quoted, then a list", "Anna <a@b.fr> wrote:\n> old text\n_______________\nliste@c.fr\nhttps://c.fr/liste"),
+    ("de gmail", "Anna <a@b.fr> schrieb am Di., 16. Aug. 2016\num 12:52 Uhr:\n\n> old text"),
+    ("yandex", '30.09.2017, 18.30, "Anna" <a@b.fr>:\n\nold text'),
+    ("gmail 2016", "2016-03-03 17:21 GMT+01:00 Anna <\na@b.fr>:\n\n> old text"),
+    ("no", "Den 15. jun. 2016 kl. 20.42 skrev Anna <a@b.fr<mailto:a@b.fr>>:\n\nold text"),
+    ("zoho", "---- On Tue, 22 Dec 2015 14:17:36 +0530 Anna<a@b.fr> wrote ----\n\nold text"),
+    ("zh", "在 2025年3月3日 10:02，Anna <a@b.fr> 写道：\n> old text"),
+    ("zh outlook", "发件人: Anna\n发送时间: 2025年3月3日 10:02\n收件人: x\n主题: y\n\nold text"),
+    ("ja", "-----Original Message-----\n差出人: Anna\n件名: y\n\nold text"),
+    ("a broken link", "On 3 Mar 2025, Anna <a@b.fr> wrote:\n\n> see (https://c.fr/x\n?a=_nonce=3) >\n> old text"),
 )
 KEPT = (
+    "Bonjour,\n06 12 34 56 78\nLe 3 mars, Anna a écrit :\n> sa question\n\nMa réponse.",
+    "Date : lundi 3 mars 2025 à 10:00\nÀ : la mairie, salle 2\nMerci de venir.",
+    "2025-03-03 10:00 Anna <a@b.fr>\nPaul <c@d.fr>\nvoilà les inscrits",
+    "Envoyé de Lyon hier soir, le colis arrive demain.",
+    "Sent from the warehouse on Monday: 3 boxes.",
     "From: Rome\nTo: Milan\nThe train leaves at 10:00, the new text ends here.",
     "> your question\nmy answer\n> another\nthe last answer",
     "On Monday Anna wrote:\n> her question\n\nmy answer below",
@@ -47,6 +69,11 @@ HTML_QUOTED = (
     "<div><p>New words</p><div><p><b>De :</b> Anna<br><b>Envoyé :</b> lundi<br><b>À :</b> nous<br><b"
     ">Objet :</b> x</p></div><p>old text</p></div>",
     "<p>New words</p><p>-----Message d'origine-----</p><p>old text</p>",
+    "<p>New words</p><div><p><b>From:</b> Anna\n[mailto:a@b.fr]\n<br><b>Sent:</b> Friday, June\n27, 2014<br>"
+    "<b>To:</b> us<br><b>Subject:</b> x</p></div><p>old text</p>",
+    "<div>New words<br><br>On Dec 23, 2014, at 04:35 PM, Anna &lt;<a href='mailto:a@b.fr'>a@b.fr</a>&gt; wrote:<br><br>"
+    "</div><blockquote><p>old text</p></blockquote>",
+    "New words<br>Le 3 mars 2025 à 10:02, Anna &lt;a@b.fr&gt; a écrit :<br><blockquote>old text</blockquote>",
 )
 
 
@@ -106,6 +133,8 @@ class TestReadingTools(BaseCase):
             "",
             "<blockquote>x</blockquote>",
             "<p>a</p><blockquote>q</blockquote>and the end",
+            "<p>The law says:</p><blockquote>q</blockquote>",
+            '<div>As I said:<blockquote class="gmail_quote"><div>three boxes</div></blockquote></div>',
         ):
             self.assertEqual(fold_html(body).quoted, "", body)
 

@@ -4,6 +4,7 @@ from odoo.tests import BaseCase, tagged
 
 from ..tools.authentication import authentication_verdict, trusted_authserv
 from ..tools.message_ids import MAX_REFERENCES, mint_message_id, parse_ids, verify_message_id
+from ..tools.subject_prefixes import retitled
 from ..tools.threading import Mail, Threader, subject_key
 from .threading_corpus import KEY, OWN, Correspondence, customer_thread, pair_quality, spoof_cases
 
@@ -110,7 +111,21 @@ class TestThreading(BaseCase):
         """Prefixes of several languages and list tags fall away; a label in a subject stays."""
         for subject in ("Re: Été", "RE : TR: Été", "[Support] AW: Été", "Fwd: RÉP: ete", "Re[2]: Été"):
             self.assertEqual(subject_key(subject), ("ete", True), subject)
+        for subject in (
+            "回复：Été",
+            "Re：Été",
+            "答复: [equipe] Été",
+            "Réf. : Été",
+            "Antw.: Été",
+            "Отв: 转发：Été",
+            "RE (3): Été",
+        ):
+            self.assertEqual(subject_key(subject), ("ete", True), subject)
+        for subject in ("İLT: Été", "轉寄: Été", "Továbbítás: Été"):
+            self.assertEqual(subject_key(subject), ("ete", False), subject)
         self.assertEqual(subject_key("Info : été"), ("info : ete", False))
+        self.assertEqual(retitled("回复：Été", is_forward=False), "回复：Été")
+        self.assertEqual(retitled("Re: Fwd: x", is_forward=True), "Fwd: Re: Fwd: x")
         self.assertEqual(subject_key(None), ("", False))
 
     def test_authentication_results(self):

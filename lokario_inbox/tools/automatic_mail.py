@@ -11,10 +11,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from email.message import Message
 
-from .automatic_words import ABSENCE, BOUNCE, DELAY, NO_REPLY_NAME, RECEIPT, VACATION, folded, says, without_prefixes
+from .automatic_words import ABSENCE, BOUNCE, DELAY, NO_REPLY_NAME, RECEIPT, VACATION, folded, says
 from .delivery_report import LIST, NOTIFICATION, READ_RECEIPT, VACATION_REPLY, Automatic, read_report
 from .mail_addresses import addresses, pairs
 from .mime_text import decode_field
+from .subject_prefixes import without_prefixes
 
 _MAILER = re.compile(r"(mailer[-_.]?daemon|mail[-_.]?daemon|maildaemon|post[-_.]?master|mail-?delivery.*|mdaemon)")
 _NOBODY = re.compile(
@@ -173,7 +174,7 @@ def _weak_mark(values):
         return "spam"
     if _CAMPAIGN_HEADERS & values.keys():
         return "mailing_list"
-    subject = without_prefixes(_subject(values))
+    subject = without_prefixes(_subject(values))[0]
     if any(says(table, subject) for table in (VACATION, ABSENCE, RECEIPT, BOUNCE, DELAY)):
         return "automatic_subject"
     authors = {_local(address) for address in _addresses(*values.get("from", ()))}

@@ -9,7 +9,6 @@ import re
 import unicodedata
 
 _LETTERS = str.maketrans({"ł": "l", "ı": "i", "ø": "o", "đ": "d", "’": "'", "‘": "'", "`": "'"})
-_PREFIX = re.compile(r"(?:(?:re|tr|fwd?|aw|sv|wg|antw|odp|ynt|vs|rv|res|enc|r|i)(?:\[\d+\])? ?: ?|\[[^\]]{1,40}\] ?)*")
 SUBJECT_MAX = 500  # characters of a subject that are read
 
 
@@ -22,11 +21,6 @@ def folded(text: str) -> str:
 def says(table: re.Pattern, subject: str) -> bool:
     """Whether a folded subject begins as those of the table do."""
     return bool(table.match(subject))
-
-
-def without_prefixes(subject: str) -> str:
-    """Return a folded subject without “Re:” and its like, and without the tag of a list."""
-    return subject[_PREFIX.match(subject).end() :]
 
 
 _ENDS = r"(?: ?[:!.,;(\-–—|/\[]| ?\*| re\b|$)"

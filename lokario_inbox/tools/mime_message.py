@@ -20,6 +20,7 @@ from .mime_text import clean, decode_bytes, decode_field
 HEADERS_MAX = 64 * 1024
 BODY_MAX = 1_000_000  # characters of plain text kept
 PREVIEW_LENGTH = 140
+REFERENCES_MAX = 20_000  # characters of identifiers kept
 _ORDINARY_HEADER = re.compile(rb"((?:[!-9;-~]+:[^\r\n]*+\r?\n(?:[ \t][^\r\n]*+\r?\n)*+)++)\r?\n")
 _HEADER_FIELD = re.compile(r"([!-9;-~]+):(.*(?:\r?\n[ \t].*)*)")
 _BLANK_BEFORE_COLON = re.compile(rb"(?m)^([!-9;-~]+)[ \t]+:")
@@ -133,7 +134,7 @@ def parse_headers(message, header):
         message_id=message_ids(get("Message-ID"), first=True),
         in_reply_to=" ".join(_MESSAGE_ID.findall(get("In-Reply-To"))[:20])[:20_000]
         or message_ids(get("In-Reply-To"), first=True),
-        references=" ".join(dict.fromkeys(_MESSAGE_ID.findall(all_of("References"))))[:20_000],
+        references=" ".join(_newest(dict.fromkeys(_MESSAGE_ID.findall(all_of("References"))))),
         subject=get("Subject")[:2000],
         email_from=email_from[:1000],
         from_address=sender[0][1].lower() if sender else bare_address(email_from),
@@ -155,6 +156,17 @@ def message_ids(text, first=False):
     if not found and text.strip() and " " not in text.strip():
         found = [f"<{text.strip().strip('<>')}>"]
     return (found[0][:990] if found else "") if first else found
+
+
+def _newest(ids):
+    """Identifiers of a References field, without those in the middle of an endless one; the last are the newest."""
+    kept, room = [], REFERENCES_MAX
+    for message_id in reversed(ids):
+        room -= len(message_id) + 1
+        if room < 0:
+            break
+        kept.append(message_id)
+    return kept[::-1]
 
 
 def bare_address(text):

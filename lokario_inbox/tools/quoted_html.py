@@ -1,13 +1,15 @@
 """The HTML side of folding: where signature and quoted tail of a sanitised mail body begin."""
 
 import copy
+import re
 
 from lxml import etree, html
 
-from .quoted_text import MAX_SIGNATURE, SEPARATOR, SIGNATURE, Folded, is_attribution, is_header_block
+from .quoted_text import MAX_SIGNATURE, Folded, is_attribution, is_header_block
+from .quoted_words import SEPARATOR, SIGNATURE
 
 _QUOTE_MARKS = (
-    "gmail_quote",
+    "gmail_quote_container",
     "yahoo_quoted",
     "protonmail_quote",
     "tutanota_quote",
@@ -24,6 +26,7 @@ _SIGNATURE_MARKS = ("gmail_signature", "moz-signature", "protonmail_signature", 
 _BLOCKS = ("div", "p", "blockquote", "table", "pre", "span", "td")
 _MAX_ELEMENTS = 20_000  # a bigger body is shown whole
 _MAX_STEPS = 500_000  # and so is one in which every block looks like a quotation, each to be compared with all others
+_SPACE = re.compile(r"[ \t\r\n]+")  # what a browser shows as one blank
 _HEAD = 1500  # characters that tell whether a block opens a quotation
 
 
@@ -90,12 +93,29 @@ def _signature_start(node, steps):
 
 def _quote_start(node, steps):
     """Return the node from which everything is quoted when ``node`` opens the quotation."""
-    if node.tag == "blockquote" or _is_marked(node):
-        start = _attribution_above(node, steps)
-        return start if _nothing_written_after(node, steps) else None
+    if node.tag == "blockquote" or _is_by_a_program(node):
+        if not _nothing_written_after(node, steps):
+            return None
+        above = _attribution_above(node, steps)
+        if above is not None:
+            return above
+        # a quotation without a head may be its author's own
+        is_headed = node.tag == "blockquote" and is_attribution(_first_line(node, steps))
+        return node if is_headed or _is_by_a_program(node) else None
     if node.tag in _BLOCKS and _opens_outlook_quote(node, steps):
         return node
     return None
+
+
+def _is_by_a_program(node):
+    """Marked by a mail program. Gmail's quotations are divisions: its blockquotes are also what its button indents."""
+    if node.tag == "blockquote":
+        return (node.get("type") or "").lower() == "cite" or _is_marked(node)
+    return _is_marked(node) or "gmail_quote" in (node.get("class") or "").lower()
+
+
+def _first_line(node, steps):
+    return _text(node, steps, limit=_HEAD).strip().partition("\n")[0]
 
 
 def _is_marked(node, marks=_QUOTE_MARKS):
@@ -111,13 +131,45 @@ def _opens_outlook_quote(node, steps):
 
 
 def _attribution_above(node, steps):
-    above = node.getprevious()
-    while above is not None and not (_text(above, steps).strip() or (above.tail or "").strip()):
-        above = above.getprevious()
-    if above is None or (above.tail or "").strip():
-        return node
-    text = " ".join(_text(above, steps).split())
-    return above if is_attribution(text) else node
+    """The node of the attribution right above; None without."""
+    parent = node.getparent()
+    while parent is not None:
+        before = list(parent)[: parent.index(node)]
+        if (parent.text or "").strip() or any(_holds(child, steps) for child in before):
+            return _last_attribution(parent, before, steps)
+        node, parent = parent, parent.getparent()
+    return None
+
+
+def _holds(child, steps):
+    return bool((_text(child, steps) + (child.tail or "")).strip())
+
+
+def _last_attribution(parent, children, steps):
+    """The last line among these first children of ``parent`` as a node of its own when it is an attribution."""
+    while children and not _holds(children[-1], steps):
+        children.pop()
+    last = children[-1] if children else None
+    if last is not None and last.tag in _BLOCKS and not (last.tail or "").strip():
+        inside = _text(last, steps).strip()
+        is_line = "\n" not in inside and is_attribution(inside)
+        return last if is_line else _last_attribution(last, list(last), steps)
+    start = 1 + max((i for i, child in enumerate(children) if child.tag in ("br", "hr", *_BLOCKS)), default=-1)
+    head = (children[start - 1].tail if start else parent.text) or ""
+    line = head + "".join(_text(child, steps) + (child.tail or "") for child in children[start:])
+    return _wrapped(parent, children, start) if is_attribution(line) else None
+
+
+def _wrapped(parent, children, start):
+    """A new element in place of what follows the child before ``start``."""
+    line = html.Element("span")
+    if start:
+        line.text, children[start - 1].tail = children[start - 1].tail, None
+    else:
+        line.text, parent.text = parent.text, None
+    parent.insert(start, line)
+    line.extend(children[start:])
+    return line
 
 
 def _nothing_written_after(node, steps, marks=_QUOTE_MARKS):
@@ -126,7 +178,7 @@ def _nothing_written_after(node, steps, marks=_QUOTE_MARKS):
             return False
         for later in node.itersiblings():
             steps.take()
-            is_known = later.tag == "blockquote" or _is_marked(later, marks)
+            is_known = later.tag == "blockquote" or _is_by_a_program(later) or _is_marked(later, marks)
             if (not is_known and _text(later, steps).strip()) or (later.tail or "").strip():
                 return False
         node = node.getparent()
@@ -174,18 +226,22 @@ def _path(root, node):
 
 def _text(node, steps=None, limit=None):
     """Return the text with a line break at each block and <br>; about ``limit`` characters of it."""
-    parts, length = [], 0
+    parts, length, kept = [], 0, 0
     for event, element in etree.iterwalk(node, events=("start", "end")):
         if steps:
             steps.take()
         if not isinstance(element.tag, str):
             continue
         if event == "start":
-            part = ("\n" if element.tag in ("br", "p", "div", "tr", "li", "hr") else "") + (element.text or "")
+            kept += element.tag == "pre"
+            text, breaks = element.text, ("br", "p", "div", "tr", "li", "hr")
         elif element is not node:
-            part = ("\n" if element.tag in ("p", "div", "tr") else "") + (element.tail or "")
+            kept -= element.tag == "pre"
+            text, breaks = element.tail, ("p", "div", "tr")
         else:
             continue
+        text = text or ""
+        part = ("\n" if element.tag in breaks else "") + (text if kept else _SPACE.sub(" ", text))
         parts.append(part)
         length += len(part)
         if limit and length > limit:

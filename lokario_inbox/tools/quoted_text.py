@@ -7,46 +7,27 @@ nothing is a quotation, answers between or below quoted lines stay visible.
 import re
 from dataclasses import dataclass
 
-_WROTE = (
-    r"wrote|writes|a écrit|a ecrit|écrivait|schrieb|escribió|escribio|escreveu|ha scritto|scrisse"
-    r"|schreef|het volgende geschreven|skrev|napisał\(?a?\)?|kirjoitti|написал\(?а?\)?"
+from .quoted_words import (
+    ADDRESS,
+    BY_A_PROGRAM,
+    DATE,
+    ENDS,
+    HEADER_LINE,
+    MOBILE,
+    OPENING,
+    SEPARATOR,
+    SIGNATURE,
+    TIME,
+    VERB,
 )
-_OPENED = re.compile(
-    rf"^\s*(?=.*(?:\d|@))(?:on|le|am|el|em|il|op|den|w dniu|dnia)\b.{{4,240}}(?:{_WROTE})"
-    r"[^::]{0,80}[::]\s*$",
-    re.IGNORECASE | re.DOTALL,
-)
-_UNOPENED = re.compile(
-    rf"^\s*(?:.{{0,120}}<[^<>@\s]+@[^<>\s]+>.{{0,60}}|.{{2,120}}\d.{{0,80}})(?:{_WROTE})"
-    r"[^::]{0,80}[::]\s*$",
-    re.IGNORECASE | re.DOTALL,
-)
-_BY_A_PROGRAM = re.compile(r"@|\b\d{1,2} ?[:h.] ?\d{2}\b")  # an address or the time of day
-SEPARATOR = re.compile(
-    r"^\s*[-_]{2,}\s*(original message|message d'origine|message d’origine|message original"
-    r"|ursprüngliche nachricht|mensaje original|mensagem original|messaggio originale"
-    r"|oorspronkelijk bericht|originalmeddelande|original meddelelse|forwarded message"
-    r"|message transféré|reply message|message initial)\s*[-_]{2,}\s*$",
-    re.IGNORECASE,
-)
-_LABELS = {
-    "from": r"from|de|von|da|van|från|fra|od",
-    "sent": r"sent|date|envoyé|envoye|gesendet|datum|enviado(?: el)?|fecha|data|inviato|verzonden|skickat|sendt"
-    r"|wysłano",
-    "to": r"to|à|a|an|para|aan|till|til|do",
-    "subject": r"subject|objet|betreff|asunto|assunto|oggetto|onderwerp|ämne|emne|temat",
-}
-_HEADER_LINE = {
-    name: re.compile(rf"^\s*\*?(?:{words})\s*\*?\s*[::]\s*\*?\s*\S", re.IGNORECASE) for name, words in _LABELS.items()
-}
-SIGNATURE = re.compile(r"^(-- ?|—|__+)$")
-_MOBILE = re.compile(
-    r"^\s*(sent from my|get outlook for|envoyé (?:de|depuis) mon|télécharger outlook"
-    r"|von meinem .{2,30} gesendet|enviado desde mi|inviato da|verstuurd vanaf)\b.{0,60}$",
-    re.IGNORECASE,
-)
+
+_MARK = re.compile(r"^\s*[>|]")
+_RULE = re.compile(r"\s*[-_=]{4,}\s*")
+_PIECE_OF_A_LINK = re.compile(r"[\s>]*(?:\S*(?:://|[=_/])\S*[\s>]*)?")  # a long link that was broken in a quotation
 _MAX_LINES = 5000  # a longer text is shown whole
 MAX_SIGNATURE = 12  # lines; a longer tail is text
+_ATTRIBUTION_MAX = 400  # characters
+_ATTRIBUTION_LINES = 6  # into which a program, or the program of who answered, broke it
 
 
 @dataclass(frozen=True)
@@ -74,16 +55,43 @@ def fold_text(text: str | None) -> Folded:
 
 def is_attribution(text: str) -> bool:
     """Tell whether the text is the line that a mail program writes above a quotation."""
-    return len(text) < 400 and bool(_OPENED.match(text) or _UNOPENED.match(text))
+    text = " ".join(text.split()).replace("< ", "<").replace(" >", ">").strip(" -*_|")
+    if not 8 <= len(text) < _ATTRIBUTION_MAX:
+        return False
+    has_address, ends = bool(ADDRESS.search(text)), bool(ENDS.search(text))
+    is_dated = bool(DATE.search(text) or TIME.search(text))
+    verb = next((found for found in reversed(list(VERB.finditer(text)))), None)
+    if not verb or (verb[0].lower() == "sent" and not has_address):
+        return (
+            is_dated
+            and bool(re.search(r"<[^<>\s]*@[^<>\s]*>\s*[:\uff1a]?$", text))
+            and (ends or _begins_with_date(text))
+        )
+    if not ends:
+        return (has_address and is_dated and verb.end() >= len(text) - 4) or _is_between_dashes(text, verb)
+    is_opened = bool(OPENING.match(text)) and bool(re.search(r"[\d@]", text))
+    return is_opened or has_address or bool(re.search(r"\d", text[: verb.start()]))
+
+
+def _is_between_dashes(text, verb):
+    return verb.end() >= len(text) - 4 and text[:1].isupper() and text.count(" ") < 6
+
+
+def _begins_with_date(text):
+    return bool(re.match(r"(?:19|20)\d\d[./-]|\d{1,2}[./-]\d{1,2}[./-]\d", text))
 
 
 def is_header_block(lines: list[str]) -> bool:
-    """Tell whether the lines open like the headers that Outlook repeats above a quoted mail."""
-    if not lines or not _HEADER_LINE["from"].match(lines[0]):
+    """Tell whether the lines open like the headers that a mail program repeats above a quoted mail."""
+    first = {name for name in ("from", "sent") if lines and HEADER_LINE[name].match(lines[0])}
+    if not first:
         return False
-    head = [line for line in lines[1:8] if line.strip()][:5]
-    found = {name for name in ("sent", "to", "subject") for line in head if _HEADER_LINE[name].match(line)}
-    return {"sent", "subject"} <= found
+    head = [line for line in lines[1:9] if line.strip()][:6]
+    found = first | {name for name in HEADER_LINE for line in head if HEADER_LINE[name].match(line)}
+    if "from" in found:
+        return {"sent", "subject"} <= found
+    is_dated = bool(DATE.search(lines[0]) and TIME.search(lines[0]))
+    return is_dated and any(HEADER_LINE["to"].match(line) and "@" in line for line in head)
 
 
 def _quote_start(lines):
@@ -100,43 +108,64 @@ def _with_rule_above(lines, index):
     above = index - 1
     while above >= 0 and not lines[above].strip():
         above -= 1
-    return above if above >= 0 and re.fullmatch(r"\s*[-_]{5,}\s*", lines[above]) else index
+    return above if above >= 0 and _RULE.fullmatch(lines[above]) else index
 
 
 def _attribution_length(lines, index):
-    if not lines[index].strip():
+    line = lines[index]
+    if not line.strip() or _MARK.match(line) or not (OPENING.match(line.strip()) or re.search(r"[\d@<]|-{3}", line)):
         return 0
-    for length in (1, 2, 3):
+    most = _ATTRIBUTION_LINES if OPENING.match(line.strip()) else 3
+    for length in range(1, min(most, len(lines) - index) + 1):
         candidate = " ".join(lines[index : index + length])
-        if len(candidate) < 400 and _OPENED.match(candidate):
-            return length
-    return 1 if len(lines[index]) < 400 and _UNOPENED.match(lines[index]) else 0
+        if is_attribution(candidate):
+            below = " ".join(lines[index + 1 : index + length]).strip()
+            is_whole = not line.rstrip().endswith("<")
+            is_complete = is_whole and is_attribution(below) and (most == 3 or bool(OPENING.match(below)))
+            return 0 if is_complete else length  # it begins further down: this line is the author's
+        if len(candidate) >= _ATTRIBUTION_MAX or ENDS.search(candidate.rstrip()):
+            return 0
+        if most < _ATTRIBUTION_LINES and not lines[index + length - 1].strip():
+            return 0
+    return 0
 
 
 def _only_quotes(rest, head):
     """Whether a quotation follows: of marked lines, or of others below a head that only a mail program writes."""
-    written = [line for line in rest if line.strip()]
+    written = [line for line in _without_signature(rest) if line.strip()]
     if not written:
-        return False
-    quoted = [line for line in written if line.lstrip().startswith(">")]
-    return len(quoted) == len(written) or (not quoted and bool(_BY_A_PROGRAM.search(head)))
+        return any(line.strip() for line in rest) or bool(BY_A_PROGRAM.search(head))
+    quoted = [bool(_MARK.match(line)) for line in written]
+    if not any(quoted):
+        return bool(BY_A_PROGRAM.search(head)) and bool(VERB.search(head) or ENDS.search(head.rstrip()))
+    pairs = zip(written, quoted, strict=True)
+    return quoted[0] and all(is_quoted or _PIECE_OF_A_LINK.fullmatch(line) for line, is_quoted in pairs)
+
+
+def _without_signature(lines):
+    """The lines above a signature or the footer of a list, when something is above it."""
+    for index in range(max(len(lines) - MAX_SIGNATURE - 1, 1), len(lines)):
+        if SIGNATURE.match(lines[index]) and "".join(lines[:index]).strip():
+            return lines[:index]
+    return lines
 
 
 def _bare_quote_start(lines):
-    start = len(lines)
-    for index in range(len(lines) - 1, -1, -1):
+    start = end = len(_without_signature(lines))
+    for index in range(end - 1, -1, -1):
         line = lines[index].strip()
         if line and not line.startswith(">"):
             break
         if line:
             start = index
-    return start
+    return start if start < end else len(lines)
 
 
 def _signature_start(lines):
-    for index in range(len(lines) - 1, max(-1, len(lines) - MAX_SIGNATURE - 2), -1):
-        if SIGNATURE.match(lines[index]) and index:
+    start = len(lines)
+    for index in range(len(lines) - 1, max(0, len(lines) - MAX_SIGNATURE - 2), -1):
+        if SIGNATURE.match(lines[index]):
             return index
-        if _MOBILE.match(lines[index]) and index and not "".join(lines[index + 1 :]).strip():
-            return index
-    return len(lines)
+        if MOBILE.match(lines[index]) and not "".join(lines[index + 1 : start]).strip():
+            start = index
+    return start

@@ -16,17 +16,11 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from .subject_prefixes import without_prefixes
+
 SUBJECT_WINDOW = 60 * 86400  # seconds between two mails that a subject alone may join
 _MIN_SUBJECT = 4  # characters: "Re: ok" says nothing
 _MAX_SIBLINGS = 50  # mails that quote one missing ancestor: a long list thread stays linear
-
-_REPLY = re.compile(
-    r"^\s*(?:\[[^\]]{1,40}\]\s*)?"
-    r"(re|aw|sv|vs|rép|rep|ré|r|antw|odp|res|rif|ref)(?:\s*[\[(]\d+[\])]|\^\d+)?\s*[::]\s*",
-    re.IGNORECASE,
-)
-_FORWARD = re.compile(r"^\s*(fwd?|tr|wg|i|enc|rv|doorst|pd)\s*[::]\s*", re.IGNORECASE)
-_TAG = re.compile(r"^\s*\[[^\]]{1,40}\]\s*")
 
 # Addresses under these domains say nothing about working together.
 PUBLIC_DOMAIN = re.compile(
@@ -65,14 +59,7 @@ class Group:
 @lru_cache(maxsize=4096)
 def subject_key(subject: str | None) -> tuple[str, bool]:
     """Return the subject without prefixes, case and accents, and whether it answers something."""
-    rest, replied = " ".join((subject or "").split()), False
-    while True:
-        reply, forward = _REPLY.match(rest), _FORWARD.match(rest)
-        if not (reply or forward):
-            break
-        replied = replied or bool(reply)
-        rest = rest[(reply or forward).end() :]
-    rest = _TAG.sub("", rest)
+    rest, replied = without_prefixes(subject)
     folded = rest.casefold()
     if not folded.isascii():
         folded = "".join(c for c in unicodedata.normalize("NFKD", folded) if not unicodedata.combining(c))
