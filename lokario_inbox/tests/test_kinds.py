@@ -1,5 +1,6 @@
 """Kinds of mail that other programs were reported to read, or write, wrongly: properties and right values."""
 
+import re
 from base64 import b64encode
 from datetime import datetime
 from email import message_from_bytes, policy
@@ -241,7 +242,10 @@ class TestSent(BaseCase):
         self.assertLessEqual(max(map(len, raw.split(b"\r\n"))), 998)
         read = message_from_bytes(raw, policy=policy.default)
         self.assertEqual(" ".join(parse_mail(raw).subject.split()), " ".join(subject.split())[:2000].strip())
+        self.assertLessEqual(max(map(len, re.findall(rb"=\?[^?\s]+\?[bq]\?[^?\s]*\?=", raw)), default=0), 75)
         wanted = " ".join(file_name.split())
+        if wanted[:1] == "<" and wanted[-1:] == ">":  # what the library takes for an address
+            wanted = wanted[1:-1]
         self.assertEqual(" ".join(next(read.iter_attachments()).get_filename().split()), wanted)
 
     def test_whose_fault_a_refusal_is(self):
