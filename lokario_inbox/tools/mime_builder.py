@@ -133,7 +133,7 @@ def _encoded(value: str, name: str) -> str:
     clean = _UNSAFE.sub(" ", value)
     if clean.isascii() and all(len(word) < LINE_MAX for word in clean.split(" ")):
         return "\r\n ".join(_folded(clean, 76 - len(name)))
-    return Header(clean, "utf-8", header_name=name, maxlinelen=76).encode(linesep="\r\n")
+    return Header(clean, "utf-8", header_name=name, maxlinelen=75).encode(linesep="\r\n")
 
 
 def _folded(text: str, first: int):
@@ -167,7 +167,7 @@ def _address(name: str, address: str) -> str:
     clean = _UNSAFE.sub(" ", name or "").strip()
     if clean.isascii() and len(clean) < LINE_MAX // 2:
         return formataddr((clean, bare))
-    encoded = Header(clean, "utf-8", maxlinelen=76).encode(linesep=CRLF)
+    encoded = Header(clean, "utf-8", maxlinelen=75).encode(linesep=CRLF)
     blank = " " if len(encoded) + len(bare) < 70 else f"{CRLF} "
     return f"{encoded}{blank}<{bare}>"
 
