@@ -1,10 +1,12 @@
 import base64
+from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError
 from odoo.tools import format_datetime
 
 from odoo.addons.lokario_mailbox.models.mailbox_outgoing import STATES
+from odoo.addons.lokario_mailbox.tools import smtp_retry
 from odoo.addons.lokario_mailbox.tools.dispatcher import SendCancelled
 
 PROBLEMS = ("waiting", "verifying", "uncertain", "failed", "bounced")
@@ -46,6 +48,7 @@ class Delivery(models.Model):
     refused_recipients = fields.Char(string="Refused", help="Addresses of this mail that the server did not take")
     state = fields.Selection(STATES, required=True, default="queued", index=True)
     attempts = fields.Integer(related="outgoing_id.attempts")
+    server_attempts = fields.Integer(readonly=True, help="How often a server, not a mailbox, was given the mail.")
     sent_at = fields.Datetime()
     server_answer = fields.Char()
     cause = fields.Char(help="Why it has not arrived, in plain words")
@@ -107,7 +110,11 @@ class Delivery(models.Model):
         self._notify_documents()
 
     def _set_sending(self):
-        self._set_state("sending")
+        for delivery in self:
+            delivery._set_state("sending", server_attempts=delivery.server_attempts + 1)
+
+    def _set_waiting(self, until, cause):
+        self._set_state("waiting", next_try_at=until, cause=cause)
 
     def _set_sent(self, answer=False):
         self._set_state("sent", sent_at=fields.Datetime.now(), server_answer=answer)
@@ -131,7 +138,7 @@ class Delivery(models.Model):
 
     def _set_queued(self):
         """To be built and sent again."""
-        self._set_state("queued", outgoing_id=False)
+        self._set_state("queued", outgoing_id=False, server_attempts=0)
 
     # === THE OUTBOX === #
 
@@ -182,10 +189,35 @@ class Delivery(models.Model):
         """Note what Odoo's own sending made of the mail (mail.mail); one that it has deleted was sent."""
         if not mail or mail.state == "sent":
             self._set_sent()
-        elif mail.state == "exception":
+        elif mail.state == "exception" and self.state != "uncertain":
             self._set_failed(mail.failure_reason)
+        elif mail.state == "cancel":
+            self._set_cancelled(False)
+        elif self.state == "sending":
+            self._set_state("queued")
+
+    def _may_wait(self, failure_type):
+        """Return the smtp_retry.Verdict on what Odoo's own sending could not deliver; None when another try is no use.
+
+        failure_type: "mail_smtp" says that the server could not be reached.
+        """
+        mail, reason = self.mail_id, self.mail_id.failure_reason or ""
+        if failure_type == "mail_smtp":
+            verdict = smtp_retry.classify(None, reason, attempt=self.server_attempts)
+        elif mail.email_cc and not mail.email_to:  # the copies may have left
+            return None
         else:
-            self._set_state("queued" if mail.state == "outgoing" else "cancelled")
+            verdict = smtp_retry.classify_reason(reason, self.server_attempts)
+        return verdict if verdict.action in (smtp_retry.RETRY, smtp_retry.HOLD) else None
+
+    def _wait(self, verdict):
+        """Have Odoo's own queue try again later."""
+        until = fields.Datetime.now() + timedelta(seconds=smtp_retry.with_jitter(verdict.wait))
+        words = self.env["mailbox.outgoing"].with_context(lang=self._lang())._words_of(verdict.cause)
+        self._set_waiting(until, words)
+        again = {"state": "outgoing", "failure_type": False, "failure_reason": False, "scheduled_date": until}
+        self.mail_id.write(again)
+        self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger(until)
 
     def _outgoing_changed(self, mails):
         for delivery in self.filtered(lambda delivery: delivery.outgoing_id in mails):
@@ -195,7 +227,7 @@ class Delivery(models.Model):
     def _follow(self, mail):
         """Note what the outbox says; a person is asked for where only a person can help."""
         translated = mail.with_context(lang=self._lang())
-        cause = translated._cause_in_words()
+        cause = translated._words_of(mail.cause)
         if mail.state == "bounced":
             cause = f"{cause} {mail.answer or ''}".strip()
         if refused := mail._refused_recipients():
@@ -245,9 +277,10 @@ class Delivery(models.Model):
     def action_try_again(self):
         """A person has mended what was wrong: what failed is built anew, what waits leaves now."""
         deliveries_sudo = self._handled_by_hand()
-        failed = deliveries_sudo.filtered(lambda each: each.mail_id and each.state == "failed")
-        failed.mail_id.mark_outgoing()
-        failed.mail_id.scheduled_date = False
+        stopped = deliveries_sudo.filtered(lambda each: each.mail_id and each.state == "failed")
+        stopped.mail_id.mark_outgoing()
+        by_server = deliveries_sudo.filtered(lambda each: each.state == "waiting" and not each.outgoing_id)
+        (stopped | by_server).mail_id.scheduled_date = False
         self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()
         deliveries_sudo.filtered(lambda each: each.state == "waiting").outgoing_id.action_retry()
 

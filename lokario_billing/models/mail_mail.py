@@ -1,5 +1,6 @@
 from dataclasses import dataclass
 from email.policy import SMTP
+from smtplib import SMTPServerDisconnected
 
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import UserError
@@ -13,6 +14,7 @@ from odoo.addons.lokario_mailbox.tools.worker_locks import MAIL, WorkerLocks
 from .delivery import PROBLEMS
 
 BATCH = 50  # mails that are built in one transaction
+TO_BUILD = ("queued", "waiting")  # states of a delivery whose mail no mailbox has
 _MESSAGE = (
     *("email_to", "email_cc", "subject", "body", "body_alternative", "attachments"),
     *("message_id", "references"),
@@ -208,7 +210,7 @@ class MailMail(models.Model):
             begun = deliveries.filtered(lambda delivery: delivery.state == "sending")
             begun._set_uncertain(self.env._("The sending was interrupted."))
             begun.mail_id.write({"state": "exception", "failure_reason": self.env._("The sending was interrupted.")})
-            fresh = deliveries.filtered(lambda delivery: delivery.state == "queued")._still_due()
+            fresh = deliveries.filtered(lambda delivery: delivery.state in TO_BUILD)._still_due()
             fresh.write({"route": route.kind, "integration_id": False, "sender": route.address})
             fresh._set_sending()
             fresh.mail_id._divide()
@@ -222,9 +224,51 @@ class MailMail(models.Model):
                 if callback:
                     callback(ids)
 
-            super(MailMail, mails & fresh.mail_id).send(auto_commit, False, note)
+            try:
+                super(MailMail, mails & fresh.mail_id).send(auto_commit, False, note)
+            except SMTPServerDisconnected as error:
+                self.browse(known)._lose_connection(error)
             note(list(known))  # those whose server could not be reached
             commit(self.env)
+
+    def _lose_connection(self, error):
+        """Odoo stops its batch there: one of these mails was being handed over, the others wait for the next run."""
+        cause = self.env._("The server broke off the connection: %s", error)
+        self.filtered(lambda mail: mail.state == "exception")._deliveries()._set_uncertain(cause)
+        self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()
+
+    def _postprocess_sent_message(self, success_pids, success_emails, failure_reason=False, failure_type=None):
+        """What a server cannot take now waits in Odoo's own queue; its author hears of it when that ends."""
+        waiting = self._wait_for_server(success_pids, success_emails, failure_type) if failure_type else self.browse()
+        return super(MailMail, self - waiting)._postprocess_sent_message(
+            success_pids, success_emails, failure_reason=failure_reason, failure_type=failure_type
+        )
+
+    def _wait_for_server(self, served, addresses, failure_type):
+        """Return the mails that are tried again, for those recipients only whom the server has not served."""
+        deliveries = self._deliveries().filtered(
+            lambda delivery: delivery.state == "sending" and not delivery.outgoing_id
+        )
+        verdicts = {delivery: delivery._may_wait(failure_type) for delivery in deliveries}
+        for delivery, verdict in verdicts.items():
+            if verdict:
+                delivery.mail_id._keep_unserved(served, addresses)
+                delivery._wait(verdict)
+        return deliveries.filtered(verdicts.get).mail_id
+
+    def _keep_unserved(self, served, addresses):
+        """Leave out who got the mail. Odoo hands over the mail to `email_to` and all copies first."""
+        values = {"recipient_ids": [fields.Command.unlink(partner.id) for partner in served]}
+        if served or addresses:
+            values |= {"email_to": False, "email_cc": False}
+        domain = [("mail_mail_id", "in", self.ids), ("notification_status", "not in", ("sent", "canceled"))]
+        notifications = self.env["mail.notification"].sudo().search(domain)
+        done = notifications.filtered(
+            lambda each: each.res_partner_id in served or each.mail_email_address in addresses
+        )
+        for some, status in ((done, "sent"), (notifications - done, "ready")):
+            some.write({"notification_status": status, "failure_type": False, "failure_reason": False})
+        self.write(values)
 
     def _hand_to_outbox(self, route):
         """Return the outgoing messages (mailbox.outgoing) of these mails that were not handed over before."""
@@ -237,7 +281,7 @@ class MailMail(models.Model):
         queued = (
             self._deliveries()
             .try_lock_for_update()
-            .filtered(lambda delivery: delivery.state == "queued" and not delivery.outgoing_id)
+            .filtered(lambda delivery: delivery.state in TO_BUILD and not delivery.outgoing_id)
         )
         queued.write({"route": route.kind, "integration_id": route.carrier.id, "sender": route.address})
         queued.mail_id._divide()

@@ -7,6 +7,7 @@ from . import test_install
 from . import test_neutralize
 from . import test_penalties
 from . import test_scheduled
+from . import test_server_delivery
 from . import test_statement
 from . import test_transactions
 from . import test_wall

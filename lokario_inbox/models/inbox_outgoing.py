@@ -272,7 +272,7 @@ class InboxOutgoing(models.Model):
         elif self.state == "verifying":
             why = self.env._("The sending was interrupted: the mailbox is asked whether the mail left.")
         elif self.state in ("failed", "cancelled"):
-            why = self.sudo().mail_id._cause_in_words()
+            why = self.mail_id._words_of(self.sudo().mail_id.cause)
         else:
             return {"why": "", "detail": ""}
         return {"why": why, "detail": answer}

@@ -321,7 +321,7 @@ class MailboxOutgoing(models.Model):
         elif verdict.action == smtp_retry.REFUSED:
             detail = f"{', '.join(failure.refused)}: {answer}" if failure.refused else answer
             self._set_failed(verdict.cause, detail, dict.fromkeys(failure.refused, answer))
-        elif verdict.action == smtp_retry.HOLD or verdict.cause == "network":
+        elif verdict.action == smtp_retry.HOLD or (verdict.cause == "network" and failure.concerns_all):
             self._set_waiting(now, verdict.cause, answer)  # the hold of the mailbox keeps it back
             self.integration_id._hold(verdict, answer)
             if verdict.cause == "limit":
@@ -435,5 +435,6 @@ class MailboxOutgoing(models.Model):
         """Return when it is tried next, as far as that is known."""
         return max(filter(None, (self.send_at, self.integration_id.sending_hold_until)))
 
-    def _cause_in_words(self):
-        return dict(self._fields["cause"]._description_selection(self.env)).get(self.cause, "")
+    @api.model
+    def _words_of(self, cause):
+        return dict(self._fields["cause"]._description_selection(self.env)).get(cause, "")

@@ -4,6 +4,7 @@ from odoo import fields, models
 class ResConfigSettings(models.TransientModel):
     _inherit = "res.config.settings"
 
+    outgoing_all_or_none = fields.Boolean(related="company_id.outgoing_all_or_none", readonly=False)
     inbox_allowed_hosts = fields.Char(
         string="Allowed mail servers",
         config_parameter="lokario_mailbox.allowed_hosts",

@@ -21,9 +21,14 @@ class SubmissionFailed(Exception):
         self.stage, self.code, self.text, self.refused = stage, code, text[:500], refused
 
     @property
+    def concerns_all(self) -> bool:
+        """Whether no mail of this mailbox would have come further: there was no session yet."""
+        return self.stage in ("connect", "tls", "login")
+
+    @property
     def ends_worker(self) -> bool:
         """Whether the session is of no use for the next mail."""
-        return self.stage in ("connect", "tls", "login") or self.code in (None, 421)
+        return self.concerns_all or self.code in (None, 421)
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ HOLD_LOGIN = 3600  # seconds between two tries with credentials that were refuse
 HOLD_LIMIT = 21600  # seconds: daily limits open again within a day
 
 _ENHANCED = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
+_SMTPLIB = re.compile(r"\((\d{3}), b['\"]([^'\"]*)")  # a code and its words in the text of smtplib's exceptions
 _LIMIT_CODES = {"5.4.5", "4.7.28", "5.1.90", "5.1.8", "5.7.501", "5.7.502", "5.7.503"}  # of the sender
 _SENDER_CODES = {"5.7.60", "5.7.509", "5.2.252", "5.1.7"}
 # in words: how much this mailbox may send in a day or an hour, not how fast
@@ -100,6 +101,18 @@ def classify(code: int | None, text: str = "", stage: str = "connect", attempt: 
     if code < 500 or _is_about_speed(enhanced, text or ""):
         return _later(attempt, "busy")
     return Verdict(REFUSED, 0, _refusal_cause(code, enhanced, text or "", stage))
+
+
+def classify_reason(reason: str, attempt: int) -> Verdict:
+    """Return the Verdict on a failure of Odoo's own sending, which keeps the text of smtplib's exception only.
+
+    >>> classify_reason("SMTPRecipientsRefused: {'a@b.example': (450, b'4.2.0 Greylisted')}", 1).action
+    'retry'
+    """
+    stage = "rcpt" if "SMTPRecipientsRefused" in reason else "mail" if "SMTPSenderRefused" in reason else "data"
+    verdicts = [classify(int(code), text, stage, attempt) for code, text in _SMTPLIB.findall(reason)]
+    refusals = [verdict for verdict in verdicts if verdict.action == REFUSED]
+    return next(iter(refusals or verdicts), Verdict(REFUSED, 0, "policy"))
 
 
 def _is_our_limit(code: int, enhanced: str, text: str, stage: str) -> bool:

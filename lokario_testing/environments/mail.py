@@ -155,8 +155,8 @@ class MailEnvironment:
 class SmtpServer:
     """An SMTP server that asks for a login and hands accepted mail to ``environment`` or just keeps it in ``received``.
 
-    ``received`` holds (envelope sender, recipients, raw bytes, login) in order of arrival. With ``tls``, an
-    ssl.SSLContext, it offers STARTTLS.
+    ``received`` holds (envelope sender, recipients, raw bytes, login) in order of arrival; ``rejects``: recipients
+    answered with the given line. With ``tls``, an ssl.SSLContext, it offers STARTTLS.
     """
 
     def __init__(
@@ -170,6 +170,7 @@ class SmtpServer:
         self.users = users or {}
         self.port = port or free_port()
         self.received: list[tuple[str, list[str], bytes, str | None]] = []
+        self.rejects: dict[str, str] = {}
         self._controller = None
 
     def __enter__(self):
@@ -195,6 +196,8 @@ class SmtpServer:
         self._controller.stop()
 
     async def handle_RCPT(self, server, session, envelope, address, rcpt_options):
+        if address in self.rejects:
+            return self.rejects[address]
         if self.environment and not self._is_known(address):
             return "550 5.1.1 No such mailbox"
         envelope.rcpt_tos.append(address)
