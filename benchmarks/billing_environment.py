@@ -80,7 +80,7 @@ def prepare_followups(environment, smtp, invoices, customers):
         )
         make_ledger(env, invoices, customers)
         box = add_mailbox(env, SENDER, environment.mail.imap_port, smtp.port, env.company)
-        box.evidence_proven_at = "2026-01-01"
+        box.sent_mail_seen_at = "2026-01-01"
         env["lokario.followup.run"]._create_missing(env.company)
         return env["lokario.followup"].search([]).ids
 

@@ -1,7 +1,7 @@
 """kill -9 on the workers that send business mail: every mail is delivered once, none is lost, few stay unclear.
 
 Each point: mails are queued in five companies, two forked workers send them through a slow, dropping, doubling SMTP
-server and are killed at a random instant; then the ordinary jobs settle what is left, by evidence from the mailboxes.
+server and are killed at a random instant; then the ordinary jobs reconcile what is left with the mailboxes.
 """
 
 import collections
@@ -87,7 +87,7 @@ def _prepare(environment, sink):
                 company,
                 sent_filing="provider" if number < COMPANIES // 2 else "append",
             )
-            box.evidence_proven_at = "2026-01-01"
+            box.sent_mail_seen_at = "2026-01-01"
         return env["res.company"].search([("name", "like", "alpha%")]).ids
 
 

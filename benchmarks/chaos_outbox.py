@@ -72,7 +72,7 @@ class _Chaos:
         return self._judge()
 
     def _prepare(self):
-        """Mailboxes that have each sent one mail, as after “Test connection”: their evidence is proven."""
+        """Mailboxes that have each sent one mail, as after “Test connection”: they have shown a sent mail."""
         self.environment.allow(self.environment.mail.imap_port, self.sink.port)
         with self.environment.env() as env:
             parameters = env["ir.config_parameter"]
@@ -128,7 +128,7 @@ class _Chaos:
                 "UPDATE mailbox_outgoing SET send_at = now() AT TIME ZONE 'UTC' "
                 "WHERE state IN ('queued', 'waiting', 'verifying')"
             )
-            env.cr.execute("UPDATE inbox_sent_copy SET next_look_at = now() AT TIME ZONE 'UTC'")
+            env.cr.execute("UPDATE inbox_sent_copy SET next_check_at = now() AT TIME ZONE 'UTC'")
             env.cr.execute("UPDATE inbox_integrations SET sending_hold_until = NULL")
 
     def _recover(self):
@@ -144,7 +144,7 @@ class _Chaos:
                     [("state", "in", ("queued", "waiting", "sending", "verifying"))]
                 )
                 copies = env["inbox.sent.copy"].search_count(
-                    ["|", ("state", "=", "pending"), ("hidden_copy", "=", True)]
+                    ["|", ("state", "=", "pending"), ("has_self_copy", "=", True)]
                 )
             if not open_mails and not copies:
                 break
@@ -174,7 +174,7 @@ class _Chaos:
         if states["uncertain"] > UNCERTAIN_SHARE * len(rows):
             broken.append(f"{states['uncertain']} of {len(rows)} mails stay uncertain")
         if left:
-            broken.append(f"{left} hidden copies were not removed")
+            broken.append(f"{left} Bcc self-copies were not removed")
         say(f"  {dict(states)}; {sum(row['attempts'] > 1 for row in rows)} needed several attempts")
         return broken
 

@@ -1,6 +1,6 @@
 {
     "name": "Lokario Mailbox",
-    "version": "19.0.1.0.0",
+    "version": "19.0.1.1.0",
     "summary": "Company mailboxes: accounts, connection test, sending from one's own address",
     "author": "Lokario",
     "website": "https://www.lokario.fr",

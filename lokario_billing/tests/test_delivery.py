@@ -29,7 +29,7 @@ class MailboxCase(MailOffice, BillingCase):
         cls.open_mail_office(MAILBOX, PASSWORD)
         cls.allow(cls.environment.imap_port, cls.sink.port)
         cls.mailbox = cls.add_mailbox(cls.company, MAILBOX, cls.sink.port)
-        cls.mailbox.evidence_proven_at = fields.Datetime.now()
+        cls.mailbox.sent_mail_seen_at = fields.Datetime.now()
 
     @classmethod
     def allow(cls, *ports):
@@ -206,7 +206,7 @@ class TestDelivery(MailboxCase):
             [arrived] = self.arrived(partner.email)
             self.assertNotIn(other.email, arrived.raw)
             self.assertEqual(delivery.state, "sent")
-        self.assertEqual(len(self.arrived(MAILBOX)), 1)  # one hidden copy
+        self.assertEqual(len(self.arrived(MAILBOX)), 1)  # one Bcc self-copy
         copies = self.env["inbox.sent.copy"].sudo().search([("message_id_header", "=", deliveries[0].message_id)])
         self.assertEqual(len(copies), 1)
 
@@ -270,7 +270,7 @@ class TestDelivery(MailboxCase):
         self.sink.rejects.clear()
         self.mailbox._release_hold()
         held = self.delivery_of(self.remind_of(customers[3]))
-        self.assertEqual((held.state, len(self.sink.deliveries())), ("waiting", 4))  # each with its hidden copy
+        self.assertEqual((held.state, len(self.sink.deliveries())), ("waiting", 4))  # each with its Bcc self-copy
         self.assertGreater(held.next_try_at, fields.Datetime.add(fields.Datetime.now(), hours=23))
         with freeze_time(fields.Datetime.add(fields.Datetime.now(), hours=25)):
             self.settle()

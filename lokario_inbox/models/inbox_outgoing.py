@@ -104,7 +104,7 @@ class InboxOutgoing(models.Model):
     handed_over_at = fields.Datetime(related="mail_id.handed_over_at")
     sent_at = fields.Datetime(related="mail_id.sent_at")
     answer = fields.Char(related="mail_id.answer")
-    evidence = fields.Selection(related="mail_id.evidence")
+    confirmation = fields.Selection(related="mail_id.confirmation")
     edit_ping_at = fields.Datetime(readonly=True, copy=False, help="Its author was last seen writing.")
 
     _message_uniq = models.Constraint("UNIQUE(message_id_header)", "A Message-ID names one mail.")

@@ -88,7 +88,7 @@ class InboxStore(models.AbstractModel):
         integration = folder.integration_id
         own, trusted = frozenset(integration._sender_addresses()), trusted_authserv(integration.imap_host)
         ours = [mail.message_id for _item, mail in pairs if mail.from_address in own]
-        expected = self.env["inbox.sent.copy"]._hidden_copies(integration, ours)
+        expected = self.env["inbox.sent.copy"]._self_copies(integration, ours)
         place = Place(folder.special_use or "", own, trusted, expected)
         self.env.cr.execute(
             "SELECT nextval(pg_get_serial_sequence('inbox_message', 'id')) FROM generate_series(1, %s)", [len(pairs)]

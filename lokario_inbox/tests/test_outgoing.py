@@ -20,7 +20,7 @@ class TestOutgoing(OutgoingCase):
         self.run_cron(self.cron_send)
         self.assertEqual(mail.state, "scheduled", "the undo window holds it back")
         self.run_cron(self.cron_send, seconds=11)
-        self.assertEqual((mail.state, mail.evidence), ("sent", "smtp"))
+        self.assertEqual((mail.state, mail.confirmation), ("sent", "smtp"))
         taken = self.sink.deliveries()
         self.assertEqual(
             [item.recipient for item in taken], [CUSTOMER, "cc@client.example", "secret@client.example", MAILBOX]
@@ -35,9 +35,9 @@ class TestOutgoing(OutgoingCase):
         self.run_cron(self.cron_file, seconds=90)
         self.run_cron(self.cron_file, seconds=200)
         self.assertEqual(self.in_folder("Sent"), [mail.message_id_header])
-        self.assertEqual(self.in_folder("INBOX"), [], "the hidden copy is removed")
+        self.assertEqual(self.in_folder("INBOX"), [], "the Bcc self-copy is removed")
         self.assertEqual(self.integration.sent_filing, "append")
-        self.assertTrue(self.integration.evidence_proven_at)
+        self.assertTrue(self.integration.sent_mail_seen_at)
 
     def test_undo_within_the_window_only(self):
         mail = self.draft()
@@ -185,11 +185,11 @@ class TestOutgoing(OutgoingCase):
             self.assertEqual(mail.state, "verifying")
             self.await_copy(mail)
             self.run_cron(self.cron_send, seconds=60)
-            self.assertEqual((mail.state, mail.evidence), ("sent", "mailbox"))
+            self.assertEqual((mail.state, mail.confirmation), ("sent", "mailbox"))
             self.assertEqual(self.received().count(mail.message_id_header), 1)
 
     def test_a_mail_that_was_not_taken_is_proved_absent_and_sent_again(self):
-        self.integration.evidence_proven_at = fields.Datetime.now()
+        self.integration.sent_mail_seen_at = fields.Datetime.now()
         mail = self.draft()
         mail.action_send()
         self.faults.extend(["drop_data"])
@@ -377,7 +377,7 @@ class TestOutgoing(OutgoingCase):
 
 @tagged("post_install", "-at_install")
 class TestHiddenCopy(OutgoingCase):
-    """The hidden Bcc that proves the sending lies in INBOX for a minute: nobody takes it for a mail that came."""
+    """The Bcc self-copy that confirms the sending lies in INBOX for a minute: nobody takes it for a mail that came."""
 
     def sync(self):
         self.integration.next_sync_at = False
@@ -395,7 +395,7 @@ class TestHiddenCopy(OutgoingCase):
         self.run_cron(self.cron_send, seconds=11)
         conversation = mail.conversation_id
         self.assertEqual((self.in_folder("INBOX"), self.in_folder("Sent")), ([mail.message_id_header], []))
-        for hidden_copy_is_there in (True, False):
+        for self_copy_is_there in (True, False):
             self.sync()
             stored = self.env["inbox.message"].search([("message_id_header", "=", mail.message_id_header)])
             self.assertEqual((len(stored), stored.direction, stored.conversation_id), (1, "out", conversation))
@@ -403,7 +403,7 @@ class TestHiddenCopy(OutgoingCase):
             self.assertEqual((conversation.unread, conversation.first_inbound_date), (False, False))
             self.assertEqual(self.views(conversation) & {"inbox", "unread", "waiting", "unassigned"}, set())
             self.assertEqual(conversation.get_outgoing(), [], "the stored mail stands for it")
-            if hidden_copy_is_there:
+            if self_copy_is_there:
                 self.run_cron(self.cron_file, seconds=90)
                 self.run_cron(self.cron_file, seconds=200)
                 self.assertEqual((self.in_folder("INBOX"), self.in_folder("Sent")), ([], [mail.message_id_header]))
@@ -428,7 +428,7 @@ class TestProviderFiledSent(OutgoingCase):
         self.assertEqual(
             [item.recipient for item in self.sink.deliveries()],
             [CUSTOMER, MAILBOX, CUSTOMER],
-            "no hidden copy once the provider is known to file",
+            "no Bcc self-copy once the provider is known to file",
         )
 
     def test_a_mailbox_that_cannot_be_reached_files_later(self):
@@ -446,7 +446,7 @@ class TestProviderFiledSent(OutgoingCase):
     def test_a_mailbox_that_never_takes_its_copies_tells_its_owner_once(self):
         self.integration.write({"user_id": new_test_user(self.env, "owner").id, "imap_port": 1})
         names = [f"<{number}@alpha.example>" for number in range(2)]
-        self.integration._queue_sent_copies([(name, b"Bonjour", False) for name in names])
+        self.queue_copies(self.integration, *names)
         for days in (0, 4, 5):
             self.run_cron(self.cron_file, seconds=days * 86400 + 60)
         copies = self.env["inbox.sent.copy"].search([("message_id_header", "in", names)])

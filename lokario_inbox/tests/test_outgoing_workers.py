@@ -83,12 +83,12 @@ class TestOutgoingWorkers(OutgoingCase):
         self.run_now(self.cron_file)
         self.assertEqual({copy.state for copy in living}, {"filed"})
         self.assertEqual({copy.state for copy in dead}, {"pending"})
-        self.assertTrue(all(copy.error and copy.next_look_at > fields.Datetime.now() for copy in dead))
+        self.assertTrue(all(copy.error and copy.next_check_at > fields.Datetime.now() for copy in dead))
         self.assertLess(time.monotonic() - begun, HOLES * TIMEOUT, "the dead ones are asked at the same time")
         self.assertEqual(len(self.in_folder("Sent")), 5)
 
     def sent_copy(self, integration, number=0):
         integration.sent_filing = "append"
         name = f"<{number}.{integration.id}@alpha.example>"
-        integration._queue_sent_copies([(name, f"Message-ID: {name}\r\n\r\nBonjour\r\n".encode(), False)])
+        self.queue_copies(integration, name)
         return self.env["inbox.sent.copy"].search([("message_id_header", "=", name)])

@@ -14,7 +14,7 @@ _THREAD_KEY = 200  # characters; an index takes no endless subject
 @dataclass(frozen=True)
 class Place:
     """Where mails are stored: use of the folder, addresses of the mailbox, receiving servers it believes, Message-IDs
-    of our own mails whose hidden copies are on their way.
+    of our own mails whose Bcc self-copies are on their way.
     """
 
     special_use: str = ""
@@ -80,7 +80,7 @@ def derived_columns(mail, place):
 def _is_verified_own(mail, place):
     """Did the mailbox itself write it? By evidence, never by From alone: anybody writes what he likes there.
 
-    A mail in Sent or Drafts was put there by somebody with the password; a hidden copy is expected by its Message-ID.
+    A mail in Sent or Drafts was put there by somebody with the password; a Bcc self-copy is expected by its Message-ID.
     Gmail shows one folder, "All Mail": there what was received carries the verdict of Gmail, what was sent none.
     """
     names_us = mail.from_address in place.own_addresses

@@ -1,12 +1,12 @@
-"""One run over the questions to models: every company in a lane of its own."""
+"""One run over the questions to models: every company has a worker of its own."""
 
 from odoo.fields import Domain
 
 from odoo.addons.lokario_mailbox.tools.dispatcher import Worker
-from odoo.addons.lokario_mailbox.tools.lane_run import LaneRun
+from odoo.addons.lokario_mailbox.tools.worker_run import WorkerRun
 
 
-class AiRun(LaneRun):
+class AiRun(WorkerRun):
     """Every question is put once a run; those behind a model that is down wait for the next run."""
 
     owner = "company_id"
@@ -20,7 +20,7 @@ class AiRun(LaneRun):
     def _due_domain(self):
         return self._model._due_domain() & Domain("id", "not in", self._begun)
 
-    def _lane(self, company, decisions):
+    def _worker(self, company, decisions):
         self._begun.update(decisions.ids)
         return Worker(None, decisions.ids, self._prepare, lambda _left: self._at_work.discard(company.id))
 

@@ -5,4 +5,4 @@ UPDATE inbox_integrations
        microsoft_outlook_access_token = NULL;
 UPDATE mailbox_outgoing SET state = 'cancelled', cause = 'person'
  WHERE state IN ('queued', 'waiting', 'sending', 'verifying');
-UPDATE inbox_sent_copy SET state = 'failed', hidden_copy = FALSE WHERE state = 'pending' OR hidden_copy;
+UPDATE inbox_sent_copy SET state = 'failed', has_self_copy = FALSE WHERE state = 'pending' OR has_self_copy;

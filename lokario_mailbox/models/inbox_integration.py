@@ -1,7 +1,6 @@
 """A mailbox of a company or a person: its account, its two servers, its health, and the identity it sends as."""
 
 import asyncio
-import base64
 import contextlib
 from datetime import timedelta
 from functools import partial
@@ -174,7 +173,7 @@ class InboxIntegration(models.Model):
         default="auto",
         help="Some providers file what leaves by SMTP in the Sent folder themselves; a second copy would be a double.",
     )
-    evidence_proven_at = fields.Datetime(
+    sent_mail_seen_at = fields.Datetime(
         readonly=True,
         copy=False,
         help="Last time a mail that was sent was seen in the mailbox's own folders: after a cut connection, its "
@@ -766,8 +765,6 @@ class InboxIntegration(models.Model):
         if not self.env.user._is_superuser() and not person.has_access("write"):
             raise AccessError(self.env._("You cannot connect somebody else's mailbox."))
 
-    # === THE IDENTITY IT SENDS AS === #
-
     # === THE SESSION === #
 
     @contextlib.contextmanager
@@ -839,7 +836,7 @@ class InboxIntegration(models.Model):
         if self.env.context.get("ir_cron_progress_id"):
             self.env.cr.commit()  # pylint: disable=invalid-commit  # the old refresh token may be worthless by now
 
-    # === THE MAILBOX AS EVIDENCE === #
+    # === DELIVERY CONFIRMATION === #
 
     def _mailbox_opener__(self):
         """Return open_mailbox(ask), like `_session_opener__`: a SentMailbox, which raises MailboxUnavailable."""
@@ -861,21 +858,21 @@ class InboxIntegration(models.Model):
         """Hook: return {"sent": path, "drafts": path} as far as they are known; the server is asked for the others."""
         return {}
 
-    def _evidence_is_proven(self):
-        return bool(self.evidence_proven_at)
+    def _shows_sent_mail(self):
+        return bool(self.sent_mail_seen_at)
 
     @api.model
-    def _evidence_grace(self):
+    def _confirmation_grace(self):
         """Seconds a server may take to file a mail it accepted before absence means "not accepted"."""
         return int(self.env["ir.config_parameter"].sudo().get_param("lokario_mailbox.evidence_grace", 300))
 
     def _files_sent_itself(self):
-        """Whether the provider is known to file Sent copies, so that neither APPEND nor a hidden copy is needed."""
+        """Whether the provider is known to file Sent copies, so that neither APPEND nor a Bcc self-copy is needed."""
         known = self.smtp_host in FILING_PROVIDERS and self.sent_filing == "auto"
         return known or self.sent_filing == "provider"
 
-    def _hidden_copy_address(self, recipients):
-        """Return the mailbox's own address when a hidden Bcc to it is needed as evidence, else ""."""
+    def _self_copy_address(self, recipients):
+        """Return the mailbox's own address when a Bcc to it is needed as delivery confirmation, else ""."""
         own = self._sender_addresses()[0]
         return "" if self._files_sent_itself() or own in recipients else own
 
@@ -900,35 +897,7 @@ class InboxIntegration(models.Model):
         free = self.daily_quota - len(accepted)
         return (free, None) if free > 0 else (0, accepted[-self.daily_quota] + DAY)
 
-    # === COPIES AND HOLDS === #
-
-    def _queue_sent_copies(self, copies):
-        """See to it that mails are once in the Sent folder; called in the transaction that records their acceptance.
-
-        copies: of each (message_id, raw, hidden_copy): the bytes that were sent, and whether a Bcc to the mailbox went
-        along and is to be removed.
-        """
-        self.ensure_one()
-        raws = {message_id: raw for message_id, raw, _hidden in reversed(copies)}  # one for all who got the same mail
-        hidden = {message_id for message_id, _raw, hidden_copy in copies if hidden_copy}
-        copies_sudo = self.env["inbox.sent.copy"].sudo()
-        known = copies_sudo.search([("integration_id", "=", self.id), ("message_id_header", "in", list(raws))])
-        later = known.filtered(lambda copy: copy.message_id_header in hidden)
-        later.write({"hidden_copy": True, "next_look_at": fields.Datetime.now()})
-        taken = set(known.mapped("message_id_header"))
-        copies_sudo.create(
-            [
-                {
-                    "integration_id": self.id,
-                    "message_id_header": message_id,
-                    "raw": base64.b64encode(raw),
-                    "hidden_copy": message_id in hidden,
-                }
-                for message_id, raw in raws.items()
-                if message_id not in taken
-            ]
-        )
-        self.env.ref("lokario_mailbox.ir_cron_file_sent_copies").sudo()._trigger()
+    # === HOLDS === #
 
     def _hold(self, verdict, text):
         """Stop sending from this mailbox for a while and tell its owner once."""

@@ -1,4 +1,3 @@
-import base64
 from datetime import timedelta
 from functools import partial
 
@@ -6,18 +5,18 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 
 from ..tools.mailbox_run import MailboxRun
-from ..tools.sent_filing import SentCopy, look_after
+from ..tools.sent_filing import SentCopy, check_copy
 from ..tools.steps import run_step
 
 WAIT_FOR_PROVIDER = 60  # seconds
 GIVE_UP = timedelta(days=3)
-WATCH = timedelta(minutes=10)  # a hidden copy or a late copy of the provider is looked for this long
+WATCH = timedelta(minutes=10)  # the Bcc self-copy, or a late copy of the provider, is looked for this long
 GC_LIMIT = 5000  # rows erased in one go of the nightly cleaning
-RETRIES = (5, 20, 60, 120, 300, 900)  # seconds between two looks
+RETRIES = (5, 20, 60, 120, 300, 900)  # seconds between two checks
 
 
 class InboxSentCopy(models.Model):
-    """The copy of one sent mail in the Sent folder: filed once, by the provider or by us; hidden copies removed."""
+    """The copy of one sent mail in the Sent folder: filed once; a Bcc self-copy is removed."""
 
     _name = "inbox.sent.copy"
     _inherit = ["lokario.access.mixin"]
@@ -28,7 +27,7 @@ class InboxSentCopy(models.Model):
     integration_id = fields.Many2one("inbox.integration", required=True, index=True, ondelete="cascade")
     company_id = fields.Many2one(related="integration_id.company_id", store=True, index=True)
     message_id_header = fields.Char("Message-ID", required=True)
-    raw = fields.Binary(attachment=True)
+    outgoing_id = fields.Many2one("mailbox.outgoing", "Mail", index="btree_not_null", ondelete="cascade")
     state = fields.Selection(
         [
             ("pending", "To be filed"),
@@ -41,10 +40,10 @@ class InboxSentCopy(models.Model):
         index=True,
     )
     is_appending = fields.Boolean(help="An APPEND was begun: what is found in Sent from then on may be ours.")
-    hidden_copy = fields.Boolean(help="A hidden Bcc to the mailbox is on its way and is to be removed.")
+    has_self_copy = fields.Boolean(help="A Bcc to the mailbox itself is on its way and is to be removed.")
     sent_at = fields.Datetime(required=True, default=fields.Datetime.now)
-    looks = fields.Integer()
-    next_look_at = fields.Datetime(required=True, default=fields.Datetime.now, index=True)
+    checks = fields.Integer()
+    next_check_at = fields.Datetime(required=True, default=fields.Datetime.now, index=True)
     error = fields.Char()
 
     _message_uniq = models.Constraint(
@@ -53,23 +52,50 @@ class InboxSentCopy(models.Model):
 
     @api.model
     def _due_domain(self):
-        return (Domain("state", "=", "pending") | Domain("hidden_copy", "=", True)) & Domain(
-            "next_look_at", "<=", "now"
+        return (Domain("state", "=", "pending") | Domain("has_self_copy", "=", True)) & Domain(
+            "next_check_at", "<=", "now"
         )
 
     @api.model
     def _cron_file(self):
         """File the copies that are due, all mailboxes at the same time."""
-        MailboxRun(self, self._due_domain(), order="next_look_at, id").serve()
+        MailboxRun(self, self._due_domain(), order="next_check_at, id").serve()
 
     @api.model
-    def _hidden_copies(self, integration, message_ids):
-        """Return those of the Message-IDs whose hidden copy may lie in the inbox of the mailbox."""
+    def _queue(self, mails):
+        """See to it that sent mails (mailbox.outgoing) are once in the Sent folder of their mailbox.
+
+        Called in the transaction that records their acceptance; one copy for all who got the same mail.
+        """
+        firsts = {mail.message_id_header: mail for mail in mails.sorted("id", reverse=True)}
+        with_self_copy = set(mails.filtered("has_self_copy").mapped("message_id_header"))
+        mailbox = [("integration_id", "=", mails.integration_id.id), ("message_id_header", "in", list(firsts))]
+        known = self.sudo().search(mailbox)
+        later = known.filtered(lambda copy: copy.message_id_header in with_self_copy)
+        later.write({"has_self_copy": True, "next_check_at": fields.Datetime.now()})
+        taken = set(known.mapped("message_id_header"))
+        self.sudo().create(
+            [
+                {
+                    "integration_id": mail.integration_id.id,
+                    "message_id_header": name,
+                    "outgoing_id": mail.id,
+                    "has_self_copy": name in with_self_copy,
+                }
+                for name, mail in firsts.items()
+                if name not in taken
+            ]
+        )
+        self.env.ref("lokario_mailbox.ir_cron_file_sent_copies").sudo()._trigger()
+
+    @api.model
+    def _self_copies(self, integration, message_ids):
+        """Return those of the Message-IDs whose Bcc self-copy may lie in the inbox of the mailbox."""
         if not message_ids:
             return frozenset()
         self.env.cr.execute(
             """SELECT message_id_header FROM inbox_sent_copy
-                WHERE hidden_copy AND integration_id = %(integration)s AND message_id_header = ANY(%(ids)s)
+                WHERE has_self_copy AND integration_id = %(integration)s AND message_id_header = ANY(%(ids)s)
                 UNION
                SELECT message_id_header FROM mailbox_outgoing
                 WHERE state IN ('sending', 'verifying') AND integration_id = %(integration)s
@@ -86,7 +112,7 @@ class InboxSentCopy(models.Model):
 
         def act(box, ask):
             for copy in copies:
-                finding = look_after(box, copy, partial(ask, self._begin_append, copy.key))
+                finding = check_copy(box, copy, partial(ask, self._begin_append, copy.key))
                 ask(self._take_finding, copy.key, finding)
                 if not in_time():
                     return
@@ -98,8 +124,8 @@ class InboxSentCopy(models.Model):
             self.id,
             self.message_id_header,
             is_filed=self.state != "pending",
-            may_append=self._provider_had_its_time(),
-            is_hidden=self.hidden_copy,
+            may_append=bool(self.outgoing_id) and self._provider_had_its_time(),
+            has_self_copy=self.has_self_copy,
         )
 
     @api.model
@@ -107,7 +133,7 @@ class InboxSentCopy(models.Model):
         """The intent, before the act; returns the bytes to file."""
         copy = self.browse(copy_id)
         run_step(self.env, lambda: copy.write({"is_appending": True}))
-        return base64.b64decode(copy.with_context(bin_size=False).raw)
+        return copy.outgoing_id.sudo()._raw_bytes()
 
     @api.model
     def _take_finding(self, copy_id, finding):
@@ -115,12 +141,12 @@ class InboxSentCopy(models.Model):
 
     def _take(self, finding):
         if self.state == "pending":
-            self._settle(finding)
+            self._decide(finding)
         elif finding.seen > 1:
             self._learn("provider")
-        if finding.is_hidden_removed:
-            self.write({"hidden_copy": False, "raw": False})
-            self.integration_id.evidence_proven_at = fields.Datetime.now()
+        if finding.is_self_copy_removed:
+            self.has_self_copy = False
+            self.integration_id.sent_mail_seen_at = fields.Datetime.now()
         self._postpone()
 
     def _set_filed(self):
@@ -129,7 +155,7 @@ class InboxSentCopy(models.Model):
     def _set_provider(self):
         self.state = "provider"
 
-    def _settle(self, finding):
+    def _decide(self, finding):
         if finding.is_appended:
             self._set_filed()
             self._learn("append")
@@ -138,10 +164,10 @@ class InboxSentCopy(models.Model):
         elif finding.seen:
             self._set_provider()
             self._learn("provider")
-            self.integration_id.evidence_proven_at = fields.Datetime.now()
+            self.integration_id.sent_mail_seen_at = fields.Datetime.now()
 
     def _visit_failed(self, error):
-        """What was not looked at is tried again later."""
+        """What was not checked is tried again later."""
         run_step(self.env, lambda: self.filtered_domain(self._due_domain())._postpone(error))
 
     def _provider_had_its_time(self):
@@ -157,24 +183,22 @@ class InboxSentCopy(models.Model):
         return timedelta(seconds=int(seconds))
 
     def _learn(self, filing):
-        """Remember who files for this mailbox, as long as nobody chose it."""
+        """Remember who files for this mailbox, unless a person chose it."""
         if self.integration_id.sent_filing == "auto":
             self.integration_id.sent_filing = filing
 
     def _postpone(self, error=""):
-        """Plan the next look, or stop looking."""
+        """Plan the next check, or end them."""
         now = fields.Datetime.now()
         for copy in self:
-            looks = copy.looks + 1
-            values = {"looks": looks, "error": error}
-            wait = RETRIES[min(looks, len(RETRIES)) - 1]
-            values["next_look_at"] = now + timedelta(seconds=wait)
+            checks = copy.checks + 1
+            values = {"checks": checks, "error": error}
+            wait = RETRIES[min(checks, len(RETRIES)) - 1]
+            values["next_check_at"] = now + timedelta(seconds=wait)
             if copy.state == "pending" and now - copy.sent_at > GIVE_UP:
-                values |= {"state": "failed", "hidden_copy": False}
+                values |= {"state": "failed", "has_self_copy": False}
             elif copy.state != "pending" and now - copy.sent_at > WATCH and not error:
-                values["hidden_copy"] = False
-            if copy.state != "pending" and not copy.hidden_copy:
-                values["raw"] = False
+                values["has_self_copy"] = False
             copy.write(values)
         self.filtered(lambda copy: copy.state == "failed")._notify_owner()
 
@@ -196,7 +220,7 @@ class InboxSentCopy(models.Model):
     @api.autovacuum
     def _gc_done(self):
         done = self.search(
-            [("state", "!=", "pending"), ("hidden_copy", "=", False), ("sent_at", "<", "-30d")], limit=GC_LIMIT
+            [("state", "!=", "pending"), ("has_self_copy", "=", False), ("sent_at", "<", "-30d")], limit=GC_LIMIT
         )
         done.unlink()
         return len(done), len(done) == GC_LIMIT

@@ -61,7 +61,11 @@ CAUSES = [
     ("not_allowed", "It is no longer allowed to leave automatically."),
     ("not_due", "It was no longer due at the moment of sending."),
 ]
-EVIDENCE = [("smtp", "The server accepted it"), ("mailbox", "Found in the mailbox"), ("person", "A person decided")]
+CONFIRMATIONS = [
+    ("smtp", "The server accepted it"),
+    ("mailbox", "Found in the mailbox"),
+    ("person", "A person decided"),
+]
 SENDERS = ("ir_cron_send_outgoing", "ir_cron_send_outgoing_beside")
 
 CHECK_EVERY = 20  # seconds between two checks of the mailbox, at first
@@ -112,7 +116,7 @@ class MailboxOutgoing(models.Model):
     )
     checks = fields.Integer(readonly=True, help="How often the mailbox did not show it.")
     sent_at = fields.Datetime(readonly=True, index=True)
-    evidence = fields.Selection(EVIDENCE, "Delivery confirmation", readonly=True)
+    confirmation = fields.Selection(CONFIRMATIONS, "Delivery confirmation", readonly=True)
     is_notified = fields.Boolean(readonly=True, default=True, help="Its source knows its state.")
 
     _source_uniq = models.UniqueIndex(
@@ -151,12 +155,14 @@ class MailboxOutgoing(models.Model):
         self._set_state("verifying", answer=answer, cause="unclear", checks=0, send_at=at)
         self._wake_sender()
 
-    def _set_sent(self, answer, evidence, outcomes=None):
+    def _set_sent(self, answer, confirmation, outcomes=None):
         now = fields.Datetime.now()
         for mail in self:
             known = outcomes or dict.fromkeys(mail.recipients.splitlines(), answer)
             sent_at = mail.handed_over_at or now
-            mail._set_state("sent", sent_at=sent_at, answer=answer, evidence=evidence, outcomes=known, cause=False)
+            mail._set_state(
+                "sent", sent_at=sent_at, answer=answer, confirmation=confirmation, outcomes=known, cause=False
+            )
 
     def _set_failed(self, cause, answer, outcomes=None):
         self._set_state("failed", cause=cause, answer=answer, outcomes=outcomes or False)
@@ -253,7 +259,7 @@ class MailboxOutgoing(models.Model):
     def _message(self, raw, is_first):
         """Return the OutgoingMessage; of those with one Message-ID the first has the Bcc self-copy."""
         recipients = tuple(self.recipients.splitlines())
-        own = is_first and self.integration_id._hidden_copy_address(recipients)
+        own = is_first and self.integration_id._self_copy_address(recipients)
         self.has_self_copy = bool(own)
         return OutgoingMessage(
             self.id,
@@ -281,13 +287,15 @@ class MailboxOutgoing(models.Model):
         (self - left)._set_queued()
 
     def _check(self):
-        """Return the MailboxTask that looks for the mail in its mailbox, None where that could prove nothing."""
+        """Return the MailboxTask that looks for the mail in its mailbox, None where that could show nothing."""
         others = [("message_id_header", "=", self.message_id_header), ("id", "!=", self.id)]
         if self.search_count([*others, ("handed_over_at", "!=", False)], limit=1):
             self._set_uncertain(self.env._("Mails of one message cannot be told apart in the mailbox."))
             return None
         message_id = self.message_id_header
-        return MailboxTask(self.id, self.integration_id._mailbox_opener__(), lambda box, _ask: box.evidence(message_id))
+        return MailboxTask(
+            self.id, self.integration_id._mailbox_opener__(), lambda box, _ask: box.presence_of(message_id)
+        )
 
     # === WHAT CAME OF IT === #
 
@@ -330,12 +338,12 @@ class MailboxOutgoing(models.Model):
             self._set_waiting(now + timedelta(seconds=smtp_retry.with_jitter(verdict.wait)), verdict.cause, answer)
 
     def _take_absence(self):
-        """The mailbox does not show the mail: send it again only when that proves that it did not leave."""
+        """The mailbox does not show the mail: send it again only when that means that it did not leave."""
         integration = self.integration_id
-        waited = (fields.Datetime.now() - self.handed_over_at).total_seconds() >= integration._evidence_grace()
+        waited = (fields.Datetime.now() - self.handed_over_at).total_seconds() >= integration._confirmation_grace()
         if not waited or self.checks + 1 < MIN_CHECKS:
             self._check_later("", reachable=True)
-        elif not integration._evidence_is_proven():
+        elif not integration._shows_sent_mail():
             self._set_uncertain(self.env._("This mailbox has never shown a sent mail, so its silence proves nothing."))
         else:
             self._set_queued(answer=self.env._("Verified in the mailbox: the first attempt was not accepted."))
@@ -344,17 +352,15 @@ class MailboxOutgoing(models.Model):
         if not reachable and fields.Datetime.now() - self.handed_over_at > UNCERTAIN_AFTER:
             self._set_uncertain(error)
             return
-        seconds = min(CHECK_EVERY * 2**self.checks, 1800, max(1, self.integration_id._evidence_grace() // 2))
+        seconds = min(CHECK_EVERY * 2**self.checks, 1800, max(1, self.integration_id._confirmation_grace() // 2))
         at = fields.Datetime.now() + timedelta(seconds=seconds)
         self.write({"checks": self.checks + bool(reachable), "send_at": at})
         self._wake_sender()
 
     def _notify_sources(self):
         """Say what became of these mails, and have those that left filed in Sent."""
-        for integration, mails in self.filtered(lambda mail: mail.state == "sent").grouped("integration_id").items():
-            integration._queue_sent_copies(
-                [(mail.message_id_header, mail._raw_bytes(), mail.has_self_copy) for mail in mails]
-            )
+        for mails in self.filtered(lambda mail: mail.state == "sent").grouped("integration_id").values():
+            self.env["inbox.sent.copy"]._queue(mails)
         for model, mails in self.grouped("source_model").items():
             sources = self.env[model].browse(mails.mapped("source_id")).exists()
             sources._outgoing_changed(mails.filtered(lambda mail, ids=set(sources.ids): mail.source_id in ids))

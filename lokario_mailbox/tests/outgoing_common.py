@@ -1,3 +1,4 @@
+import base64
 import contextlib
 import tempfile
 import time
@@ -110,10 +111,28 @@ class OutgoingCase(MailOffice, TransactionCase):
         return [item.message_id for item in self.sink.deliveries() if item.recipient == address]
 
     def await_copy(self, mail, timeout=120):
-        """Wait until the hidden copy, which travels in its own time, lies in the mailbox."""
+        """Wait until the Bcc self-copy, which travels in its own time, lies in the mailbox."""
         deadline = time.monotonic() + timeout
         while mail.message_id_header not in self.in_folder("INBOX"):
-            self.assertLess(time.monotonic(), deadline, "the hidden copy never arrived")
+            self.assertLess(time.monotonic(), deadline, "the Bcc self-copy never arrived")
+
+    def queue_copies(self, integration, *names):
+        """Have mails with these Message-IDs, sent a moment ago, filed in Sent."""
+        mails = self.env["mailbox.outgoing"].create(
+            [
+                {
+                    "integration_id": integration.id,
+                    "source_model": "res.partner",
+                    "source_id": integration.company_id.partner_id.id + number,
+                    "message_id_header": name,
+                    "recipients": CUSTOMER,
+                    "raw": base64.b64encode(f"Message-ID: {name}\r\n\r\nBonjour\r\n".encode()),
+                    "state": "sent",
+                }
+                for number, name in enumerate(names, self.env["mailbox.outgoing"].search_count([]))
+            ]
+        )
+        self.env["inbox.sent.copy"]._queue(mails)
 
     def in_folder(self, name):
         """Return the Message-IDs in a folder of the mailbox."""

@@ -1,4 +1,4 @@
-"""One run over mailboxes' own folders: every mailbox in a lane of its own."""
+"""One run over mailboxes' own folders: every mailbox has a worker of its own."""
 
 import time
 from functools import partial
@@ -6,12 +6,12 @@ from functools import partial
 from odoo.fields import Domain
 
 from .dispatcher import MailboxTask, Worker
-from .lane_run import LaneRun
+from .worker_run import WorkerRun
 
 LONGEST_VISIT = 30  # seconds after which a visit begins no further record
 
 
-class MailboxRun(LaneRun):
+class MailboxRun(WorkerRun):
     """Visits the mailboxes whose records are due.
 
     model: has `integration_id`, and two methods for records of one mailbox: `_visit(in_time)` returns act(box, ask)
@@ -29,7 +29,7 @@ class MailboxRun(LaneRun):
     def _due_domain(self):
         return self._domain & Domain("integration_id", "not in", list(self._broken))
 
-    def _lane(self, integration, records):
+    def _worker(self, integration, records):
         self._visited[integration.id] = records
         act = records._visit(partial(_is_before, time.monotonic() + LONGEST_VISIT))
         task = MailboxTask(integration.id, integration._mailbox_opener__(), act)

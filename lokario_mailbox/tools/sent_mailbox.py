@@ -90,7 +90,7 @@ class SentMailbox:
             self._names[use] = next(found, "")
         return self._names[use]
 
-    def evidence(self, message_id: str) -> str:
+    def presence_of(self, message_id: str) -> str:
         """Return "present" when Sent, or the inbox by its Bcc self-copy, shows that a mail left, else "absent"."""
         return "present" if self.find("sent", message_id) or self.find("inbox", message_id) else "absent"
 

@@ -105,7 +105,7 @@ def submit(
 
     divisible: those who are refused for good do not keep the mail from the others; who is refused for now does, since
     the mail is then tried again for all of them.
-    optional: further recipients that may be refused without harm (the hidden copy to the mailbox itself).
+    optional: further recipients that may be refused without harm (the Bcc to the mailbox itself).
     before_end: called when everything left but the final dot, without which no server may deliver (RFC 5321 4.1.1.4);
     after it, a failure without a clear answer may mean that the mail was delivered. What it raises ends the session:
     the mail does not leave. Raises SubmissionFailed.

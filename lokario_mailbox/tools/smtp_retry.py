@@ -9,10 +9,10 @@ import random
 import re
 from dataclasses import dataclass
 
-RETRY = "retry"  # nothing was handed over: try again later, nobody is told
-VERIFY = "verify"  # the server may have taken it: look for evidence before anything else
+RETRY = "retry"  # nothing was handed over: try again later without a word
+VERIFY = "verify"  # the server may have taken it: look for it in the mailbox before anything else
 REFUSED = "refused"  # this mail will never pass: a person must change it
-HOLD = "hold"  # the mailbox itself is stopped (login, limit): its mails wait, its owner is told
+HOLD = "hold"  # the mailbox itself is stopped (login, limit): its mails wait, its owner is notified
 
 STAGES = ("connect", "tls", "login", "mail", "rcpt", "data", "sent")
 # "data" ends with the last line of the message; "sent" begins with the final dot

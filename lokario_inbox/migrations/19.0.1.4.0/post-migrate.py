@@ -3,11 +3,13 @@
 from odoo import SUPERUSER_ID, api
 from odoo.exceptions import UserError
 
+from odoo.addons.lokario_mailbox.hooks import link_sent_copies
+
 MOVE = """
 INSERT INTO mailbox_outgoing (
        integration_id, company_id, owner_id, source_model, source_id, subject, message_id_header, recipients,
        is_divisible, is_conditional, has_self_copy, state, cause, answer, send_at, attempts, handed_over_at, checks,
-       sent_at, evidence, is_notified, create_uid, create_date, write_uid, write_date)
+       sent_at, confirmation, is_notified, create_uid, create_date, write_uid, write_date)
 SELECT o.integration_id, o.company_id, o.owner_id, 'inbox.outgoing', o.id, o.subject, o.message_id_header,
        o.raw_recipients, FALSE, o.is_automatic OR (o.is_scheduled AND o.cancel_on_answer), FALSE,
        CASE o.state WHEN 'scheduled' THEN 'queued' WHEN 'unsettled' THEN 'verifying' ELSE o.state END,
@@ -49,6 +51,7 @@ def migrate(cr, version):
         except UserError:  # it could not have left either: its author finds it among his drafts
             draft._compute_state()
     env.flush_all()
+    link_sent_copies(env)
     for column in IN_THE_OUTBOX:
         cr.execute(f"ALTER TABLE inbox_outgoing DROP COLUMN IF EXISTS {column}")
     env.ref("lokario_mailbox.ir_cron_send_outgoing").write(

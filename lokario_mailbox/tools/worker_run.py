@@ -1,4 +1,4 @@
-"""One run of a cron in lanes: whoever is slow delays only himself."""
+"""One run of a cron with a worker for each owner: who is slow delays no other."""
 
 import time
 
@@ -6,13 +6,13 @@ from odoo.fields import Domain
 
 from .dispatcher import Dispatcher
 
-LONGEST_RUN = 60  # seconds in which a run begins further lanes
+LONGEST_RUN = 60  # seconds in which a run begins further workers
 
 
-class LaneRun:
-    """Works through the records that are due, those of one owner in one lane at a time, until none is.
+class WorkerRun:
+    """Works through the records that are due, those of one owner by one worker at a time, until none is.
 
-    A child says `owner` (the field by which records share a lane), `_due_domain()`, `_lane(owner, records)` and
+    A child says `owner` (the field by which records share a worker), `_due_domain()`, `_worker(owner, records)` and
     `_record(key, outcome)`, which run in the thread that calls `serve`.
     """
 
@@ -33,7 +33,7 @@ class LaneRun:
             self._record(key, outcome)
 
     def _further(self, busy):
-        """Return the lanes of owners who have something due; None when all is done."""
+        """Return the workers of owners who have something due; None when all is done."""
         elsewhere = Domain(self.owner, "not in", list(self._at_work))
         due = self._model.search(self._due_domain() & elsewhere, order=self.order, limit=self.batch)
         self._progress(remaining=len(due) + busy)
@@ -41,8 +41,8 @@ class LaneRun:
             due = self._model
         grouped = due.grouped(self.owner)
         self._at_work.update(owner.id for owner in grouped)
-        lanes = [self._lane(owner, records) for owner, records in grouped.items()]
-        return lanes if lanes or busy else None
+        workers = [self._worker(owner, records) for owner, records in grouped.items()]
+        return workers if workers or busy else None
 
     def _progress(self, processed=0, **remaining):
         self._model.env["ir.cron"]._commit_progress(processed, **remaining)
