@@ -133,7 +133,8 @@ class _Point:
             found = ["no folder"] if complete and not folders else []
             for folder_id, path, uidvalidity, cursor, backfill in folders:
                 env.cr.execute(
-                    "SELECT uid FROM inbox_placement WHERE folder_id = %s AND uidvalidity = %s AND expunged_at IS NULL",
+                    "SELECT uid FROM inbox_message_location "
+                    "WHERE folder_id = %s AND uidvalidity = %s AND expunged_at IS NULL",
                     [folder_id, uidvalidity],
                 )
                 stored = {row[0] for row in env.cr.fetchall()}

@@ -17,10 +17,32 @@ from lxml import etree
 from odoo.models import MetaModel
 from odoo.modules.module import Manifest
 from odoo.tools import file_open
+from odoo.tools.sql import table_exists
 from psycopg2 import sql
 
 KEPT = "kept_"  # prefix of the temporary tables
 DATA_TAGS = ("record", "template", "menuitem", "asset")
+NAMING_A_MODEL = (  # columns that hold the name of a model
+    ("ir_model", "model"),
+    ("ir_model_fields", "model"),
+    ("ir_model_fields", "relation"),
+    ("ir_attachment", "res_model"),
+    ("ir_ui_view", "model"),
+    ("ir_act_window", "res_model"),
+    ("ir_filters", "model_id"),
+    ("mail_message", "model"),
+)
+# The constraint of an index has the name of the index.
+RENAMES = """
+SELECT format('ALTER TABLE %%I RENAME CONSTRAINT %%I TO %%I', %(old)s, conname, replace(conname, %(old)s, %(new)s))
+  FROM pg_constraint
+ WHERE conrelid = %(old)s::regclass AND contype NOT IN ('p', 'u', 'x') AND starts_with(conname, %(old)s)
+ UNION ALL
+SELECT format('ALTER TABLE %%I RENAME TO %%I', relname, replace(relname, %(old)s, %(new)s))
+  FROM pg_class
+ WHERE relkind IN ('r', 'i', 'S') AND relname ~ ('^' || %(old)s || '(_|$)')
+"""
+NAMED = "name ~ ('(^|_)' || %(old)s || '(_|$)')"
 PARENT_SUFFIX = "_ir_actions_server"  # Odoo names the server action of a cron after the cron
 
 
@@ -63,6 +85,19 @@ def move_parameters(env, moved: dict[str, str]) -> None:
         )
     env.invalidate_all()
     env.registry.clear_all_caches()
+
+
+def rename_model(cr, former: str, model: str) -> None:
+    """Give a model another name: its table and what belongs to it, and the rows of Odoo that name it."""
+    names = {"old": former.replace(".", "_"), "new": model.replace(".", "_"), "former": former, "model": model}
+    if table_exists(cr, names["old"]):
+        cr.execute(RENAMES, names)
+        for (statement,) in cr.fetchall():
+            cr.execute(statement)
+        for table, column in NAMING_A_MODEL:
+            cr.execute(f"UPDATE {table} SET {column} = %(model)s WHERE {column} = %(former)s", names)  # noqa: S608
+        for table in ("ir_model_data", "ir_model_constraint"):
+            cr.execute(f"UPDATE {table} SET name = replace(name, %(old)s, %(new)s) WHERE {NAMED}", names)  # noqa: S608
 
 
 def restore_kept(env) -> None:

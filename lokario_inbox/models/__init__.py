@@ -4,7 +4,7 @@ from . import inbox_folder
 from . import inbox_customer
 from . import inbox_conversation
 from . import inbox_message
-from . import inbox_placement
+from . import inbox_message_location
 from . import inbox_attachment
 from . import inbox_quarantine
 from . import inbox_store

@@ -30,7 +30,7 @@ class DeletionPlan(models.AbstractModel):
         partners = deletion._partners()
         addresses = [email for email in {deletion.user_id.login, *partners.mapped("email_normalized")} if email]
         written = Domain("from_address", "in", addresses) | Domain("partner_id", "in", partners.ids)
-        letters = self.env["inbox.message"].search(written & Domain("email_from", "!=", False), limit=_BATCH)
-        letters._erase_content()
-        letters.write(dict.fromkeys(("email_from", "from_address", "reply_to", "return_path", "subject"), False))
-        return StepOutcome(kept={"inbox.message": len(letters)}, remaining=len(letters) == _BATCH)
+        mails = self.env["inbox.message"].search(written & Domain("email_from", "!=", False), limit=_BATCH)
+        mails._erase_content()
+        mails.write(dict.fromkeys(("email_from", "from_address", "reply_to", "return_path", "subject"), False))
+        return StepOutcome(kept={"inbox.message": len(mails)}, remaining=len(mails) == _BATCH)

@@ -44,7 +44,7 @@ class InboxAttachment(models.Model):
 
     def _fetch_content__(self):
         """Read the part from the server into an ir.attachment that follows this record's rights."""
-        place = self.message_id.placement_ids.filtered(lambda p: not p.expunged_at)[:1]
+        place = self.message_id.location_ids.filtered(lambda p: not p.expunged_at)[:1]
         if not place:
             raise UserError(self.env._("This mail is no longer in the mailbox: its attachment cannot be fetched."))
         address = (place.folder_id.path, place.uidvalidity, place.uid, self.part)

@@ -263,14 +263,14 @@ class InboxConversation(models.Model):
             super(InboxConversation, self.sudo()).write({"classified_by": "person", "rule_id": False})
         return result
 
-    def _set_state(self, state, *, is_told=False, is_timed=True):
+    def _set_state(self, state, *, is_synchronised=False, is_timed=True):
         """Change the state: every change of the program goes through here, those of users through `write`.
 
-        is_told: the mailbox shows it already. is_timed: False for what never waited for an answer.
+        is_synchronised: the mailbox shows it already. is_timed: False for what never waited for an answer.
         """
         if is_timed:
             self._stamp_resolution(state)
-        if not is_told:
+        if not is_synchronised:
             self._push_state(state)
         return super().write({"state": state})
 

@@ -7,7 +7,7 @@ _STATES = {"archive": "archived", "junk": "spam", "trash": "archived"}
 _USES = r"""
 SELECT p.message_id,
        CASE WHEN position('\Archived' in p.flags) > 0 THEN 'archive' ELSE COALESCE(f.special_use, '') END
-  FROM inbox_placement p JOIN inbox_folder f ON f.id = p.folder_id
+  FROM inbox_message_location p JOIN inbox_folder f ON f.id = p.folder_id
  WHERE p.message_id IN %s AND p.expunged_at IS NULL
 """
 
@@ -30,8 +30,8 @@ class InboxFiling(models.AbstractModel):
         answered = sent.filtered(lambda c: c.state == "new" and c.first_response_date)
         answered.with_context(**quiet)._set_state("in_progress")
         self._file_by_server(messages, ("new",), has_waited=False)
-        letters = messages.filtered("is_newsletter").conversation_id.sudo().filtered(lambda c: not c.is_newsletter)
-        letters.with_context(**quiet).write({"is_newsletter": True})
+        newsletters = messages.filtered("is_newsletter").conversation_id.sudo().filtered(lambda c: not c.is_newsletter)
+        newsletters.with_context(**quiet).write({"is_newsletter": True})
 
     @api.model
     def _file_by_server(self, messages, states, *, has_waited=True):
@@ -52,7 +52,7 @@ class InboxFiling(models.AbstractModel):
                 filed[_STATES[found.pop()]].append(conversation.id)
         quiet = self.env["inbox.conversation"].sudo().with_context(tracking_disable=True)
         for state, ids in filed.items():
-            quiet.browse(ids)._set_state(state, is_told=True, is_timed=has_waited)
+            quiet.browse(ids)._set_state(state, is_synchronised=True, is_timed=has_waited)
 
     @api.model
     def _uses_at_server(self, message_ids):
@@ -94,8 +94,8 @@ class InboxFiling(models.AbstractModel):
                 filed.update(matched.conversation_id.ids)
             unmatched = unmatched.filtered(lambda mail: mail.conversation_id.id not in filed)
         if newsletters:
-            letters = unmatched.filtered("is_newsletter")
-            quiet.browse(letters.conversation_id.ids).write(
+            newsletters = unmatched.filtered("is_newsletter")
+            quiet.browse(newsletters.conversation_id.ids).write(
                 {"category_id": newsletters.id, "classified_by": "newsletter", "rule_id": False}
             )
         return unmatched.conversation_id.filtered(lambda c: not c.category_id)

@@ -8,7 +8,7 @@ from odoo.tools import SQL
 from odoo.addons.lokario_mailbox.tools.imap_wire import format_uids, parse_uids
 
 from ..const import SPECIAL_USES
-from ..tools.placement_match import compare, match_renumbered
+from ..tools.location_match import compare, match_renumbered
 
 _logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class InboxFolder(models.Model):
     last_sync_at = fields.Datetime(string="Last change", readonly=True)
     audit_at = fields.Datetime(string="Complete as of", readonly=True)
     audit_count = fields.Integer(string="Messages verified", readonly=True)
-    audit_proof = fields.Char(string="Verified by", readonly=True)
+    audit_method = fields.Char(string="Verified by", readonly=True)
     audit_state = fields.Selection(
         [
             ("pending", "Not verified"),
@@ -95,7 +95,7 @@ class InboxFolder(models.Model):
             self.integration_id, {item.server_ref: item.size for item in items}
         )
         here = [item for item in items if item.server_ref in known]
-        self.env["inbox.placement"]._place(
+        self.env["inbox.message.location"]._place(
             self, event.uidvalidity, [(item.uid, known[item.server_ref], item.flags, None) for item in here]
         )
         self.env["inbox.message"].browse(set(known.values()))._follow_moves()
@@ -168,20 +168,20 @@ class InboxFolder(models.Model):
     # === CHANGES === #
 
     def _store_flags(self, event):
-        changed, archived = self.env["inbox.placement"]._update_flags(self, event.uidvalidity, event.flags)
+        changed, archived = self.env["inbox.message.location"]._update_flags(self, event.uidvalidity, event.flags)
         (changed - archived)._refresh_states()
         archived._follow_moves()
         return False
 
     def _store_vanished(self, event):
-        self.env["inbox.placement"]._mark_expunged(self, event.uidvalidity, event.uids)._follow_moves()
+        self.env["inbox.message.location"]._mark_expunged(self, event.uidvalidity, event.uids)._follow_moves()
         return False
 
     def _store_present(self, event):
         """Mark as expunged what an explicit SEARCH no longer lists; asks for what it lists and we lack."""
         stored = self._stored_sizes(event.uidvalidity)
         wrong, gone = compare(stored, dict.fromkeys(event.uids, 0))
-        self.env["inbox.placement"]._mark_expunged(self, event.uidvalidity, gone)._follow_moves()
+        self.env["inbox.message.location"]._mark_expunged(self, event.uidvalidity, gone)._follow_moves()
         unknown = [uid for uid in wrong if self._is_overdue(uid)]
         if unknown:
             self.missing_uids = format_uids({*unknown, *self._missing()})
@@ -211,14 +211,14 @@ class InboxFolder(models.Model):
         """Keep messages, notes and links: only the locations are written anew."""
         self.env.cr.execute(
             """SELECT m.id, m.server_ref, m.message_id_header, m.size, m.date
-                 FROM inbox_placement p JOIN inbox_message m ON m.id = p.message_id
+                 FROM inbox_message_location p JOIN inbox_message m ON m.id = p.message_id
                 WHERE p.folder_id = %s AND p.uidvalidity = %s AND p.expunged_at IS NULL""",
             [self.id, self.uidvalidity],
         )
         known = [(row[0], row[1], row[2] or "", *row[3:]) for row in self.env.cr.fetchall()]
         matched, unmatched = match_renumbered(known, event.rows)
-        placements = self.env["inbox.placement"]
-        placements._place(
+        locations = self.env["inbox.message.location"]
+        locations._place(
             self, event.uidvalidity, [(uid, message_id, flags, None) for uid, (message_id, flags) in matched.items()]
         )
         self._forget_numbering(self.uidvalidity)
@@ -242,10 +242,10 @@ class InboxFolder(models.Model):
 
     def _forget_numbering(self, uidvalidity):
         self.env.cr.execute(
-            "DELETE FROM inbox_placement WHERE folder_id = %s AND uidvalidity = %s",
+            "DELETE FROM inbox_message_location WHERE folder_id = %s AND uidvalidity = %s",
             [self.id, uidvalidity],
         )
-        self.env["inbox.placement"].invalidate_model()
+        self.env["inbox.message.location"].invalidate_model()
         self.env["inbox.quarantine"].search(
             [
                 ("folder_id", "=", self.id),
@@ -260,7 +260,7 @@ class InboxFolder(models.Model):
         """{uid: sizes that are right} of the present locations; None for quarantined mail."""
         self.env.cr.execute(
             """SELECT p.uid, m.size, p.audited_size
-                 FROM inbox_placement p JOIN inbox_message m ON m.id = p.message_id
+                 FROM inbox_message_location p JOIN inbox_message m ON m.id = p.message_id
                 WHERE p.folder_id = %s AND p.uidvalidity = %s AND p.expunged_at IS NULL""",
             [self.id, uidvalidity],
         )
@@ -277,7 +277,7 @@ class InboxFolder(models.Model):
         if event.uidvalidity != self.uidvalidity:
             return False
         wrong, gone = compare(self._stored_sizes(event.uidvalidity), event.sizes)
-        self.env["inbox.placement"]._mark_expunged(self, event.uidvalidity, gone)._follow_moves()
+        self.env["inbox.message.location"]._mark_expunged(self, event.uidvalidity, gone)._follow_moves()
         if wrong:
             self._start_healing(wrong, gone)
         else:
@@ -298,7 +298,7 @@ class InboxFolder(models.Model):
             {
                 "audit_at": fields.Datetime.now(),
                 "audit_count": len(sizes),
-                "audit_proof": self.env._("Numbers and sizes on a second connection (%s)", fingerprint),
+                "audit_method": self.env._("Numbers and sizes on a second connection (%s)", fingerprint),
                 "audit_state": "healed" if is_healed else "complete",
                 "missing_uids": False,
             }

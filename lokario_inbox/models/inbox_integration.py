@@ -273,7 +273,7 @@ class InboxIntegration(models.Model):
             """SELECT m.integration_id, m.push_move, f.special_use, p.folder_id, p.uidvalidity, f.path,
                       m.push_add, m.push_remove, array_agg(p.uid), array_agg(m.id)
                  FROM inbox_message m
-                 JOIN inbox_placement p ON p.message_id = m.id AND p.expunged_at IS NULL
+                 JOIN inbox_message_location p ON p.message_id = m.id AND p.expunged_at IS NULL
                  JOIN inbox_folder f ON f.id = p.folder_id AND f.uidvalidity = p.uidvalidity
                 WHERE m.is_push_pending AND m.integration_id = ANY(%s)
              GROUP BY 1, 2, 3, 4, 5, 6, 7, 8""",
@@ -487,7 +487,7 @@ class InboxIntegration(models.Model):
 
     def _fetched_counts(self):
         waiting = self.folder_ids.filtered(lambda f: f.sync_enabled and (f.backfill_uid > 1 or not f.last_sync_at))
-        grouped = self.env["inbox.placement"]._read_group(
+        grouped = self.env["inbox.message.location"]._read_group(
             [("integration_id", "in", waiting.integration_id.ids), ("expunged_at", "=", False)],
             ["integration_id"],
             ["__count"],

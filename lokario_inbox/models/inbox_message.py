@@ -9,7 +9,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL, plaintext2html
 
-from ..const import TOMBSTONE_DAYS
+from ..const import EXPUNGED_DAYS
 from ..tools.invitation import read_invitation
 from ..tools.mail_addresses import pairs
 from ..tools.message_ids import parse_ids
@@ -78,14 +78,14 @@ class InboxMessage(models.Model):
     precedence = fields.Char()
     return_path = fields.Char(string="Return-Path", help="“<>” for a bounce.")
     headers = fields.Text(help="The header block as received, at most 64 KB.")
-    placement_ids = fields.One2many("inbox.placement", "message_id")
+    location_ids = fields.One2many("inbox.message.location", "message_id")
     attachment_ids = fields.One2many("inbox.attachment", "message_id", string="Attachments")
 
     # Threading
     message_ref = fields.Char(help="Message-ID, case folded: what References are compared with.")
     thread_key = fields.Char(help="Subject without prefixes, case and accents.")
     is_own = fields.Boolean(help="Verified as ours: in Sent or Drafts, or our MAC in its Message-ID.")
-    authentication = fields.Selection([("pass", "Proved"), ("none", "Unknown"), ("fail", "Forged")])
+    authentication = fields.Selection([("pass", "Verified"), ("none", "Unknown"), ("fail", "Forged")])
     # What a machine wrote
     is_newsletter = fields.Boolean()
     is_automatic = fields.Boolean(help="Written by a machine: robot, list, bounce.")
@@ -232,7 +232,7 @@ class InboxMessage(models.Model):
                                END AS deleted_at
                           FROM inbox_message m
                           JOIN inbox_integrations i ON i.id = m.integration_id
-                     LEFT JOIN inbox_placement p ON p.message_id = m.id AND p.expunged_at IS NULL
+                     LEFT JOIN inbox_message_location p ON p.message_id = m.id AND p.expunged_at IS NULL
                          WHERE m.id = ANY(%s) GROUP BY m.id) s
                  WHERE m.id = s.id AND m.is_push_pending IS NOT TRUE
                    AND (m.is_seen, m.is_answered, m.is_flagged, m.deleted_at)
@@ -248,7 +248,7 @@ class InboxMessage(models.Model):
     # === TWO WAYS === #
 
     def _follow_moves(self):
-        """The places of these mails changed: their states follow and, in a two-way mailbox, their conversations."""
+        """The locations of these mails changed: their states follow and, in a two-way mailbox, their conversations."""
         self._refresh_states()
         self.env["inbox.filing"]._file_by_server(self._two_way(), OPEN_STATES)
 
@@ -469,9 +469,9 @@ class InboxMessage(models.Model):
         self.conversation_id._refresh_from_emails()
 
     @api.autovacuum
-    def _gc_tombstones(self):
+    def _gc_expunged(self):
         """Erase mail that the server no longer holds for a year."""
-        before = fields.Datetime.now() - timedelta(days=TOMBSTONE_DAYS)
+        before = fields.Datetime.now() - timedelta(days=EXPUNGED_DAYS)
         gone = self.sudo().search([("deleted_at", "<", before)], limit=PURGED, order="id")
         conversations = gone.conversation_id
         gone.attachment_ids.attachment_id.unlink()

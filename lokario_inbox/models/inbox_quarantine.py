@@ -4,7 +4,7 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from ..const import TOMBSTONE_DAYS
+from ..const import EXPUNGED_DAYS
 from ..exceptions import UnreadableMail
 from ..tools.fenced_reader import reader
 from ..tools.sync_plan import Fetched, RawItem
@@ -87,7 +87,7 @@ class InboxQuarantine(models.Model):
         """The server no longer has what is still in quarantine."""
         self.filtered(lambda mail: mail.state == "quarantined").write({"state": "gone"})
 
-    def _settle(self, folder, uidvalidity, placed):
+    def _restore(self, folder, uidvalidity, placed):
         """Mails that could be stored after all: ``placed`` maps UID to message id."""
         for mail in self._at(folder, uidvalidity, placed).filtered(lambda m: m.state == "quarantined"):
             mail._set_restored(placed[mail.uid])
@@ -102,7 +102,7 @@ class InboxQuarantine(models.Model):
             mails = self.sudo().search(old, limit=GC_LIMIT)
             mails.write({"raw": False})
             done += len(mails)
-        gone = [("state", "=", "gone"), ("write_date", "<", now - timedelta(days=TOMBSTONE_DAYS))]
+        gone = [("state", "=", "gone"), ("write_date", "<", now - timedelta(days=EXPUNGED_DAYS))]
         lost = self.sudo().search(gone, limit=GC_LIMIT)
         lost.unlink()
         done += len(lost)

@@ -24,7 +24,7 @@ class InboxStore(models.AbstractModel):
             known |= self._replace_damaged(folder, event, mails, known)
         created = self._create_fresh(folder, [pair for pair in mails if pair[1].identity not in known])
         known |= created
-        self.env["inbox.placement"]._place(
+        self.env["inbox.message.location"]._place(
             folder,
             event.uidvalidity,
             [
@@ -34,7 +34,7 @@ class InboxStore(models.AbstractModel):
             replace=event.found_missing,
         )
         if event.found_missing:
-            self.env["inbox.quarantine"]._settle(
+            self.env["inbox.quarantine"]._restore(
                 folder, event.uidvalidity, {item.uid: known[mail.identity] for item, mail in mails}
             )
         messages = self.env["inbox.message"].browse(created.values())
@@ -160,9 +160,9 @@ class InboxStore(models.AbstractModel):
         Returns {identity: id} of the rows whose content was replaced.
         """
         self.env.cr.execute(
-            """SELECT p.uid, p.message_id FROM inbox_placement p
+            """SELECT p.uid, p.message_id FROM inbox_message_location p
                 WHERE p.folder_id = %s AND p.uidvalidity = %s AND p.uid = ANY(%s)
-                  AND NOT EXISTS (SELECT 1 FROM inbox_placement o
+                  AND NOT EXISTS (SELECT 1 FROM inbox_message_location o
                                    WHERE o.message_id = p.message_id AND o.id != p.id)""",
             [folder.id, event.uidvalidity, [item.uid for item, _mail in mails]],
         )

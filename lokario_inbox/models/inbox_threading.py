@@ -19,11 +19,11 @@ class InboxThreading(models.AbstractModel):
         """Give each new row its ``conversation_id``: joined, opened or merged."""
         mails = self._neighbours(integration, rows)
         groups = Threader(mails.values(), integration._sender_addresses()).groups()
-        places = self._settle(integration, groups, {row["id"]: row for row in rows})
+        assigned = self._assign(integration, groups, {row["id"]: row for row in rows})
         for row in rows:
-            row["conversation_id"] = places[row["id"]]
+            row["conversation_id"] = assigned[row["id"]]
         self._name_customers(rows)
-        self._note_suspicions(groups, {key: mail.conversation for key, mail in mails.items()} | places)
+        self._note_suspicions(groups, {key: mail.conversation for key, mail in mails.items()} | assigned)
 
     @api.model
     def _neighbours(self, integration, fresh):
@@ -78,23 +78,23 @@ class InboxThreading(models.AbstractModel):
             conversation=row.get("conversation_id"),
         )
 
-    # === SETTLING === #
+    # === MERGING AND OPENING === #
 
     @api.model
-    def _settle(self, integration, groups, fresh):
+    def _assign(self, integration, groups, fresh):
         """Merge and open conversations; return id -> conversation id of the new rows."""
         Conversation = self.env["inbox.conversation"].sudo()
-        places, opened = {}, []
+        assigned, opened = {}, []
         for group in groups:
             rows = [fresh[key] for key in group.keys if key in fresh]
             if len(group.conversations) > 1:
                 first, *others = sorted(group.conversations)
                 Conversation.browse(first)._merge(Conversation.browse(others))
             if group.conversations:
-                places |= {row["id"]: min(group.conversations) for row in rows}
+                assigned |= {row["id"]: min(group.conversations) for row in rows}
             elif rows:
                 opened.append(sorted(rows, key=lambda row: (row["date"], row["id"])))
-        return places | self._open_conversations(integration, opened)
+        return assigned | self._open_conversations(integration, opened)
 
     @api.model
     def _open_conversations(self, integration, opened):
@@ -140,9 +140,9 @@ class InboxThreading(models.AbstractModel):
             self.env["inbox.conversation"].invalidate_model(["partner_id"])
 
     @api.model
-    def _note_suspicions(self, groups, places):
+    def _note_suspicions(self, groups, assigned):
         """Keep the hint "claims to belong to" on conversations just opened by somebody who takes no part."""
-        claims = {places[key]: places[other] for group in groups for key, other in group.claims.items()}
+        claims = {assigned[key]: assigned[other] for group in groups for key, other in group.claims.items()}
         if claims:
             self.env.cr.execute_values(
                 """UPDATE inbox_conversation c SET suspected_thread_id = v.claimed FROM (VALUES %s) AS v(id, claimed)

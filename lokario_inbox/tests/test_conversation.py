@@ -435,7 +435,7 @@ class TestConversation(ConversationCase):
         self.assertEqual(len(Conversation.inbox_list(view="all", search="chapitres", limit=100)["records"]), 70)
 
     def test_retention(self):
-        """Contents fall due after their days, tombstones after a year; who, when and subject stay."""
+        """Contents fall due after their days, expunged ones after a year; who, when and subject stay."""
         old, fresh, gone = self.store(
             {"date": fields.Datetime.now() - timedelta(days=400), "body": "secret plan", "subject": "Old plan"},
             {"body": "fresh plan", "sender": "b@b.fr", "subject": "Fresh plan"},
@@ -449,7 +449,7 @@ class TestConversation(ConversationCase):
         self.assertEqual(old.body_text, "secret plan", "0 days keeps everything")
         self.mailbox.retention_days = 365
         self.env["inbox.message"]._gc_contents()
-        self.env["inbox.message"]._gc_tombstones()
+        self.env["inbox.message"]._gc_expunged()
         self.assertFalse(old.body_text or attachment.content or old.headers)
         self.assertEqual((old.subject, fresh.body_text, gone.exists()), ("Old plan", "fresh plan", gone.browse()))
         Conversation = self.env["inbox.conversation"].with_user(self.user)

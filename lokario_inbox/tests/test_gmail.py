@@ -53,7 +53,7 @@ class TestGmail(MailboxCase):
         box.folder_ids.filtered(lambda folder: folder.path in ("INBOX", "Clients")).sync_enabled = True
         self.assertEqual(self.look(box), 0)
         self.assertEqual(self.messages(box), messages, "the same mails")
-        places = self.env["inbox.placement"].search([("integration_id", "=", box.id)])
+        places = self.env["inbox.message.location"].search([("integration_id", "=", box.id)])
         self.assertEqual(
             {path: len(of_folder) for path, of_folder in places.grouped(lambda place: place.folder_id.path).items()},
             {"All Mail": 20, "INBOX": 20, "Clients": 10},

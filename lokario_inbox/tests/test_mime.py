@@ -98,7 +98,7 @@ class TestHostileMailbox(MailboxCase):
         self.sync(box)
         self.run_cron("backfill")
         self.assertEqual((box.state, box.last_sync_error, box.backfill_pending), ("connected", False, False))
-        placed = self.env["inbox.placement"].search_count([("integration_id", "=", box.id)])
+        placed = self.env["inbox.message.location"].search_count([("integration_id", "=", box.id)])
         kept = self.env["inbox.quarantine"].search_count([("integration_id", "=", box.id)])
         self.assertEqual(placed + kept, len(raws))
         through = self.messages(box).filtered(lambda m: (m.subject or "").startswith("ordinary "))

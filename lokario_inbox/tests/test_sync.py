@@ -30,7 +30,7 @@ class TestSync(MailboxCase):
         self.sync(box)
         self.assertEqual(self.subjects(box), [f"Question {n}" for n in (0, 1, 2, 3, 9)])
         twice = self.messages(box).filtered(lambda m: m.subject == "Question 3")
-        self.assertEqual(len(twice.placement_ids), 2, "the same mail twice in a folder is one message")
+        self.assertEqual(len(twice.location_ids), 2, "the same mail twice in a folder is one message")
         sent = self.messages(box).filtered(lambda m: m.direction == "out")
         self.assertEqual(sent.mapped("subject"), ["Question 9"])
 
@@ -69,7 +69,7 @@ class TestSync(MailboxCase):
         self.assertTrue(now["Question 1"].is_answered and now["Question 1"].is_flagged)
         moved = now["Question 2"]
         self.assertEqual(moved.id, before["Question 2"], "a moved mail stays the same message")
-        living = moved.placement_ids.filtered(lambda p: not p.expunged_at)
+        living = moved.location_ids.filtered(lambda p: not p.expunged_at)
         self.assertEqual(living.folder_id.mapped("name"), ["Archive"])
         gone = self.env["inbox.message"].browse(before["Question 3"])
         self.assertTrue(gone.deleted_at)

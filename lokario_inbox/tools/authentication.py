@@ -48,7 +48,7 @@ def authentication_verdict(headers: str | None, sender: str, trusted: tuple[str,
         if not has_dmarc and ("spf", "fail") in verdicts and ("dkim", "pass") not in verdicts:
             return "fail"
         is_own = MICROSOFT in trusted and index == 0 if not server else _is_trusted(server, trusted)
-        passed = passed or (is_own and any(_proves(result, domain) for result in results))
+        passed = passed or (is_own and any(_passes(result, domain) for result in results))
     return "pass" if passed else "none"
 
 
@@ -103,7 +103,7 @@ def _is_trusted(server: str, trusted: tuple[str, ...]) -> bool:
     return any(server == name or server.endswith("." + name) for name in trusted)
 
 
-def _proves(result: Result, domain: str) -> bool:
+def _passes(result: Result, domain: str) -> bool:
     is_method = result.method in ("dmarc", "dkim", "spf") and result.value == "pass"
     return is_method and any(_aligned(name, domain) for name in result.domains)
 

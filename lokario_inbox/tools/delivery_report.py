@@ -51,8 +51,8 @@ def read_report(message: Message, text: str, *, is_mailer: bool, subject: str) -
     if recipients:
         return _of_recipients(recipients, returned)
     failed = decode_field(message.get("X-Failed-Recipients"))
-    may_tell = is_mailer or returned or any(_type(part) in _RETURNED for part in parts)
-    if failed or (may_tell and _sounds_final(subject, text)):
+    may_report = is_mailer or returned or any(_type(part) in _RETURNED for part in parts)
+    if failed or (may_report and _sounds_final(subject, text)):
         return _of_words(text, subject, failed, returned)
     return None
 

@@ -79,7 +79,7 @@ async def sync_folder(session, plan, folder, emit):
     if complete and new:
         await emit(Fetched(plan.id, folder.id, opened.uidvalidity, (), cursor_uid=new[-1]))
     left = folder.backfill_uid and await _backfill(session, plan, folder, opened, emit)
-    await _tell(plan, folder, opened, complete, emit)
+    await _emit_checked(plan, folder, opened, complete, emit)
     return Result(again=not complete, backfill=bool(left))
 
 
@@ -100,7 +100,7 @@ async def examine(session, folder, quick=False):
     return Opened(str(uidvalidity), uidnext, exists, str(modseq or ""), reply)
 
 
-async def _tell(plan, folder, opened, complete, emit):
+async def _emit_checked(plan, folder, opened, complete, emit):
     await emit(
         Checked(
             plan.id,
@@ -154,7 +154,7 @@ async def _first_sync(session, plan, folder, opened, emit):
     await _fetch_downwards(session, plan, folder, opened, batch, emit)
     if not rest and uids:
         await emit(Fetched(plan.id, folder.id, opened.uidvalidity, (), backfill_uid=0))
-    await _tell(plan, folder, opened, True, emit)
+    await _emit_checked(plan, folder, opened, True, emit)
     return Result(backfill=bool(rest))
 
 

@@ -93,8 +93,8 @@ class Threader:
 
     def groups(self) -> list[Group]:
         """Return the conversations; each mail is in exactly one group."""
-        for settled in self._by_conversation.values():
-            self._join(settled)
+        for known in self._by_conversation.values():
+            self._join(known)
         linked = {mail.key for mail in self._mails.values() if self._link_to_ancestor(mail)}
         for mail in self._mails.values():
             if mail.key not in linked:
@@ -147,8 +147,8 @@ class Threader:
                 return
 
     def _is_first(self, mail):
-        settled = self._by_conversation.get(mail.conversation, ())
-        return all(other.received >= mail.received for other in settled)
+        known = self._by_conversation.get(mail.conversation, ())
+        return all(other.received >= mail.received for other in known)
 
     # --- who takes part ---
 

@@ -21,6 +21,8 @@ RENAMED = {
     "inbox_outgoing.state": {"unsettled": "verifying"},
     "lokario_delivery.state": {"retry": "queued", "hold": "queued", "sending": "verifying", "uncertain": "verifying"},
 }
+# Tables whose model has another name now.
+TABLE_NAMES = {"inbox_placement": "inbox_message_location"}
 # What a mail that waited to be built has now.
 FILLED = {"inbox_outgoing.message_id_header", "inbox_outgoing.conversation_id"}
 GONE = {"ir.cron ir_cron_settle_deliveries"}  # the outbox verifies what is unclear
@@ -146,8 +148,14 @@ def before_and_after(environment, release):
         environment.drop(old.name)
 
 
-def test_every_record_is_found_again(before_and_after):
+def rows_of(before_and_after):
+    """Return {table: {id: row}} of both, by the names of today."""
     before, after = (snapshot["rows"] for snapshot in before_and_after)
+    return {TABLE_NAMES.get(table, table): rows for table, rows in before.items()}, after
+
+
+def test_every_record_is_found_again(before_and_after):
+    before, after = rows_of(before_and_after)
     assert sum(map(len, before.values())) > 100, "the seed made hardly anything"
     missing = {table: set(rows) - set(after.get(table, {})) for table, rows in before.items()}
     assert not {table: ids for table, ids in missing.items() if ids}
@@ -160,7 +168,8 @@ def _is_kept(column, value, now):
 
 
 def test_values_are_kept(before_and_after):
-    before, after = (snapshot["rows"] for snapshot in before_and_after)
+    before, after = rows_of(before_and_after)
+    assert before["inbox_message_location"]
     changed = [
         f"{table} {row_id} {column}: {value!r} became {after[table][row_id][column]!r}"
         for table, rows in before.items()
@@ -232,7 +241,15 @@ def test_what_is_on_its_way_is_in_the_outbox_once(before_and_after):
             assert mail["bytes"] == before["bytes"][f"{draft['subject']} {draft['integration_id']}"]
             assert mail["handed_over"] == bool(draft["handed_over_at"])
     quotes = {subject: mail for subject, mail in outbox.items() if subject.startswith("Quote ")}
-    assert {subject.split()[1] for subject in quotes} == {"sending", "uncertain"}, "the others are built anew or sent"
-    assert {(mail["state"], mail["handed_over"]) for mail in quotes.values()} == {("verifying", True)}
+    states = {subject.split()[1]: mail["state"] for subject, mail in quotes.items()}
+    assert states == {"sending": "verifying", "uncertain": "verifying", "sent": "sent"}, "the others are built anew"
+    assert all(mail["handed_over"] for mail in quotes.values())
     linked = [row for row in after["rows"]["lokario_delivery"].values() if row["outgoing_id"]]
-    assert len(linked) == len(quotes) == 4
+    assert len(linked) == len(quotes) == 6
+
+
+def test_a_copy_to_be_filed_has_its_bytes_in_the_outbox(before_and_after):
+    before, after = (snapshot["rows"]["inbox_sent_copy"] for snapshot in before_and_after)
+    assert len(before) == 4
+    assert all(row["outgoing_id"] for row in after.values())
+    assert [row["has_self_copy"] for row in after.values()] == [row["hidden_copy"] for row in before.values()]

@@ -45,9 +45,12 @@ for company in companies:
     )
     message = {"subject": "Hello", "body_text": "What does it cost?", "identity": company.name, "direction": "in"}
     conversation = env["inbox.conversation"].create({"integration_id": mailbox.id, "subject": "Hello"})
-    env["inbox.message"].create(
+    mail = env["inbox.message"].create(
         {**message, "integration_id": mailbox.id, "company_id": company.id, "conversation_id": conversation.id}
     )
+    folder = env["inbox.folder"].create({"integration_id": mailbox.id, "name": "INBOX", "path": "INBOX"})
+    at = {"integration_id": mailbox.id, "folder_id": folder.id, "message_id": mail.id}
+    env["inbox.placement"].create({**at, "uidvalidity": "1", "uid": 7, "flags": "\\Seen"})
     env["inbox.outgoing"].create(
         {"integration_id": mailbox.id, "subject": "Re: Hello", "email_to": "a@b.test", "body_html": "<p>10 euros</p>"}
     )
@@ -65,6 +68,8 @@ for company in companies:
         {"state": "sent", "attempts": 1, "handed_over_at": "2026-11-01 10:00:00", "sent_at": "2026-11-01 10:00:00"}
     )
     discarded.action_cancel()
+    copy = {"integration_id": mailbox.id, "raw": "U3ViamVjdDogeA=="}
+    env["inbox.sent.copy"].create({**copy, "message_id_header": sent.message_id_header, "hidden_copy": True})
     order = env["sale.order"].with_company(company).create({"partner_id": partner.id, "company_id": company.id})
     for state in ("queued", "retry", "hold", "sending", "uncertain", "sent", "failed"):
         mail = env["mail.mail"].create(
@@ -75,6 +80,8 @@ for company in companies:
         if state in ("sending", "uncertain", "sent"):
             delivery.write({"handed_over_at": "2026-11-01 10:00:00", "eml": "U3ViamVjdDogeA=="})
             mail.state = "sent" if state == "sent" else "exception" if state == "uncertain" else "outgoing"
+        if state == "sent":
+            env["inbox.sent.copy"].create({**copy, "message_id_header": delivery.message_id})
     env["inbox.tag"].create({"name": "Urgent", "company_id": company.id})
     env["inbox.canned.answer"].create({"name": "Hours", "body_html": "<p>9 to 5</p>", "company_id": company.id})
     env["inbox.rule"].create({"name": "Spam", "company_id": company.id})

@@ -3,12 +3,12 @@ from odoo import fields, models
 from ..tools.sync_plan import ARCHIVED
 
 
-class InboxPlacement(models.Model):
+class InboxMessageLocation(models.Model):
     """A message in a folder: (folder, UIDVALIDITY, UID) is its identity at the server."""
 
-    _name = "inbox.placement"
+    _name = "inbox.message.location"
     _inherit = ["lokario.access.mixin"]
-    _description = "Place of an e-mail in a folder"
+    _description = "Location of an e-mail in a folder"
     _order = "folder_id, uid desc"
     _rec_name = "uid"
 
@@ -26,7 +26,7 @@ class InboxPlacement(models.Model):
     )
 
     def _place(self, folder, uidvalidity, rows, replace=False):
-        """Write (uid, message id, flags, audited size) in bulk; a known place is left as it is.
+        """Write (uid, message id, flags, audited size) in bulk; a known location is left as it is.
 
         ``replace``: an audit fetched again what it found wrong, so the new content wins.
         """
@@ -37,7 +37,7 @@ class InboxPlacement(models.Model):
             action = """UPDATE SET message_id = EXCLUDED.message_id, flags = EXCLUDED.flags,
                         audited_size = EXCLUDED.audited_size, expunged_at = NULL"""
         self.env.cr.execute_values(
-            f"""INSERT INTO inbox_placement
+            f"""INSERT INTO inbox_message_location
                     (integration_id, folder_id, uidvalidity, uid, message_id, flags, audited_size)
                 VALUES %s ON CONFLICT (folder_id, uidvalidity, uid) DO {action}""",  # noqa: S608  a constant above
             [
@@ -54,9 +54,9 @@ class InboxPlacement(models.Model):
         rows = list(flags.items())
         for start in range(0, len(rows), 5000):
             changed += self.env.cr.execute_values(
-                """UPDATE inbox_placement p SET flags = v.flags
+                """UPDATE inbox_message_location p SET flags = v.flags
                      FROM (VALUES %s) AS v(folder_id, uidvalidity, uid, flags)
-                     JOIN inbox_placement o
+                     JOIN inbox_message_location o
                        ON o.folder_id = v.folder_id AND o.uidvalidity = v.uidvalidity AND o.uid = v.uid
                     WHERE p.id = o.id AND o.flags IS DISTINCT FROM v.flags
                 RETURNING p.message_id, o.flags, v.flags""",
@@ -70,11 +70,11 @@ class InboxPlacement(models.Model):
         return messages.browse({row[0] for row in changed}), messages.browse(archived)
 
     def _mark_expunged(self, folder, uidvalidity, uids):
-        """Tombstone the places of ``uids``; returns the messages concerned."""
+        """Note that the server holds ``uids`` no longer; returns the messages concerned."""
         if not uids:
             return self.env["inbox.message"]
         self.env.cr.execute(
-            """UPDATE inbox_placement SET expunged_at = %s
+            """UPDATE inbox_message_location SET expunged_at = %s
                 WHERE folder_id = %s AND uidvalidity = %s AND uid = ANY(%s) AND expunged_at IS NULL
             RETURNING message_id""",
             [fields.Datetime.now(), folder.id, uidvalidity, list(uids)],
