@@ -18,7 +18,7 @@ class EngineLease(models.Model):
     quantity = fields.Integer(required=True, readonly=True, help="Mails reserved at first")
     sent = fields.Integer(required=True, default=0, readonly=True, help="Reported as sent")
     state = fields.Selection(
-        [("open", "Open"), ("settled", "Settled"), ("returned", "Returned")],
+        [("open", "Open"), ("settled", "Reported"), ("returned", "Returned")],
         required=True,
         default="open",
         readonly=True,

@@ -31,7 +31,7 @@ class ResCompany(models.Model):
         groups=MANAGERS,
     )
     inbox_ai_facts = fields.Boolean(
-        "Tell AI the customer's open documents",
+        "Give AI the customer's open documents",
         help="Open quotes and invoices of the customer who wrote, once his address is verified; no other customer's.",
         groups="base.group_user",
     )

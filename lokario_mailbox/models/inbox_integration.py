@@ -763,7 +763,7 @@ class InboxIntegration(models.Model):
         """The consent's way back runs as sudo: ask for the right of the person behind it."""
         person = self.with_user(self.env.user).with_company(self.company_id)
         if not self.env.user._is_superuser() and not person.has_access("write"):
-            raise AccessError(self.env._("You cannot connect somebody else's mailbox."))
+            raise AccessError(self.env._("You cannot connect another user's mailbox."))
 
     # === THE SESSION === #
 

@@ -290,7 +290,7 @@ class MailboxOutgoing(models.Model):
         """Return the MailboxTask that looks for the mail in its mailbox, None where that could show nothing."""
         others = [("message_id_header", "=", self.message_id_header), ("id", "!=", self.id)]
         if self.search_count([*others, ("handed_over_at", "!=", False)], limit=1):
-            self._set_uncertain(self.env._("Mails of one message cannot be told apart in the mailbox."))
+            self._set_uncertain(self.env._("Mails of one message cannot be distinguished in the mailbox."))
             return None
         message_id = self.message_id_header
         return MailboxTask(
@@ -344,7 +344,7 @@ class MailboxOutgoing(models.Model):
         if not waited or self.checks + 1 < MIN_CHECKS:
             self._check_later("", reachable=True)
         elif not integration._shows_sent_mail():
-            self._set_uncertain(self.env._("This mailbox has never shown a sent mail, so its silence proves nothing."))
+            self._set_uncertain(self.env._("This mailbox has never shown a sent mail: that this one is absent means nothing."))
         else:
             self._set_queued(answer=self.env._("Verified in the mailbox: the first attempt was not accepted."))
 
