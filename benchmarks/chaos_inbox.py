@@ -43,7 +43,7 @@ def run(points, seed, cluster=None):
 
 
 def _restart(environment):
-    environment.environment.cluster.restart_at_once()
+    environment.environment.cluster.restart_immediately()
 
 
 def _end_connections(environment):

@@ -212,7 +212,7 @@ def _kill_server(neighbours) -> None:
 
 
 def _kill_postgresql(neighbours) -> None:
-    neighbours.manager.environment.cluster.restart_at_once()
+    neighbours.manager.environment.cluster.restart_immediately()
 
 
 VICTIMS = {

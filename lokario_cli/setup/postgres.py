@@ -173,7 +173,7 @@ class Cluster:
         if self.is_running():
             self._run("pg_ctl", "-w", "-s", "-D", self.data, "-m", "fast", "stop")
 
-    def restart_at_once(self) -> None:
+    def restart_immediately(self) -> None:
         """As after a power cut: every connection is lost and the server recovers from its log."""
         self._run("pg_ctl", "-w", "-s", "-D", self.data, "-m", "immediate", "stop")
         self.start()

@@ -40,7 +40,7 @@ CONDITIONS = {
 }
 SLACK = timedelta(seconds=30)  # so that a mailbox is due at the tick, not just after it
 ALERT_AFTER = 3  # failures in a row that only time may heal
-ALERT_AT_ONCE = ("login", "tls", "policy", "configuration")
+ALERT_IMMEDIATELY = ("login", "tls", "policy", "configuration")
 
 STORE_OUTCOMES = """
     UPDATE inbox_integrations i
@@ -407,7 +407,7 @@ class InboxIntegration(models.Model):
         """Whether this is the failure after which the owner is asked (once for each cause), or a recovery."""
         if error_class in ("", "stopped"):
             return not error_class and self.state == "error"
-        if error_class in ALERT_AT_ONCE:
+        if error_class in ALERT_IMMEDIATELY:
             return not self.failure_count or self.last_error_class != error_class
         return self.failure_count + 1 == ALERT_AFTER
 

@@ -6,7 +6,7 @@ from odoo.tools import SQL
 
 from ..tools.search_terms import MAX_INDEXED, fold, parse_query, prefix_lexeme
 
-_AT_ONCE, _BATCH = 60, 200  # mails
+_SMALL, _BATCH = 60, 200  # mails
 _SUBJECT = 2000  # characters of a subject that are searched
 _FREQUENT = 0.04  # share of all mail; a typed beginning of a word is taken for 0.02 at least
 _MARKUP, _PARTS = re.compile(r"[<>\"(),;:]"), re.compile(r"[@._+-]")
@@ -26,7 +26,7 @@ class InboxSearch(models.AbstractModel):
     @api.model
     def _index_soon(self, messages):
         """Index a few mails at once; a first synchronisation leaves its thousands to the background."""
-        if len(messages) <= _AT_ONCE:
+        if len(messages) <= _SMALL:
             self._index(messages)
         else:
             self.env.ref("lokario_inbox.ir_cron_search_index").sudo()._trigger()

@@ -177,7 +177,7 @@ class InboxIntegration(models.Model):
         readonly=True,
         copy=False,
         help="Last time a mail that was sent was seen in the mailbox's own folders: after a cut connection, its "
-        "absence there then proves that it was not sent.",
+        "absence there then means that it was not sent.",
     )
     sending_hold_until = fields.Datetime(string="Sending held until", readonly=True, copy=False)
     sending_hold_cause = fields.Selection(

@@ -344,7 +344,9 @@ class MailboxOutgoing(models.Model):
         if not waited or self.checks + 1 < MIN_CHECKS:
             self._check_later("", reachable=True)
         elif not integration._shows_sent_mail():
-            self._set_uncertain(self.env._("This mailbox has never shown a sent mail: that this one is absent means nothing."))
+            self._set_uncertain(
+                self.env._("This mailbox has never shown a sent mail: that this one is absent means nothing.")
+            )
         else:
             self._set_queued(answer=self.env._("Verified in the mailbox: the first attempt was not accepted."))
 

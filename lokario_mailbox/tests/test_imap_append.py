@@ -5,7 +5,7 @@ import asyncio
 from odoo.tests import BaseCase, tagged
 
 from ..exceptions import ServerFault
-from ..tools.imap_session import LITERAL_AT_ONCE, ImapSession
+from ..tools.imap_session import LITERAL_IMMEDIATE, ImapSession
 
 MAIL = b"Subject: x\r\n\r\nBonjour\r\n"
 
@@ -80,7 +80,7 @@ class TestImapAppend(BaseCase):
         self.assertEqual((server.filed, server.asked), (MAIL, 0))
 
     def test_a_large_mail_asks_where_only_small_ones_may_come_unasked(self):
-        large = MAIL + b"x" * LITERAL_AT_ONCE
+        large = MAIL + b"x" * LITERAL_IMMEDIATE
         self.assertEqual(self._append(MAIL, {"LITERAL-"}).asked, 0)
         server = self._append(large, {"LITERAL-"})
         self.assertEqual((server.filed, server.asked), (large, 1))

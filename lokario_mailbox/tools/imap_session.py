@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # a type only: these tools run without Odoo
 _logger = logging.getLogger(__name__)
 
 COMMAND_TIMEOUT = 60  # seconds for one command or one byte-bounded batch
-LITERAL_AT_ONCE = 4096  # bytes that a server with LITERAL- takes without being asked (RFC 7888)
+LITERAL_IMMEDIATE = 4096  # bytes that a server with LITERAL- takes without being asked (RFC 7888)
 ANSWER_MAX = 32 * 1024 * 1024  # bytes of the answer to one command: sizes that servers announce may lie
 EMPTY_LINE = b"\r\n"
 CLIENT_NAME = "Lokario"
@@ -238,9 +238,11 @@ class ImapSession:
 
     async def append(self, folder, flags, raw, timeout=COMMAND_TIMEOUT):
         """File a mail in a folder (its quoted wire name); asks for leave first where the server wants to be asked."""
-        at_once = "LITERAL+" in self.capabilities or ("LITERAL-" in self.capabilities and len(raw) <= LITERAL_AT_ONCE)
-        head = b"APPEND %s (%s) {%d%s}" % (folder, flags, len(raw), b"+" if at_once else b"")
-        if at_once:
+        is_immediate = "LITERAL+" in self.capabilities or (
+            "LITERAL-" in self.capabilities and len(raw) <= LITERAL_IMMEDIATE
+        )
+        head = b"APPEND %s (%s) {%d%s}" % (folder, flags, len(raw), b"+" if is_immediate else b"")
+        if is_immediate:
             return await self.run(head + b"\r\n" + raw, timeout=timeout)
         self._continuations = deque([raw + EMPTY_LINE])
         try:

@@ -1035,7 +1035,7 @@ class SaasInstance(models.Model):
 
     def _mail_sentence(self):
         if not self.activation_date:
-            return self.env._("The client has never been told of it, and is not now.")
+            return self.env._("The client was never notified of it, and is not now.")
         if self.mail_state == "sent":
             return self.env._("The e-mail to %s has been sent.", self.partner_id.email)
         return self.env._("No e-mail could be sent (%s).", self.mail_problem or self.env._("unknown reason"))

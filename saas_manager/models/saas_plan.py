@@ -44,7 +44,8 @@ class SaasPlan(models.Model):
         "Minutes until Asleep",
         default=15,
         required=True,
-        help="Nobody there for that long: the instance's process ends. The next visitor or due action starts it again.",
+        help="Without a visitor for that long, the instance's process ends. "
+        "The next visitor or due action starts it again.",
     )
 
     relay_host = fields.Char("Outgoing Server", help="Empty: instances have no outgoing server until one is set up.")
