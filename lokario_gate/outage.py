@@ -23,7 +23,6 @@ SCHEDULED = (
     "/cron/check-overdue-and-reminders",
 )
 LOST = (None, "57P01", "57P02", "57P03")  # no answer any more, or PostgreSQL's own word that it goes down or comes up
-AWAY = "La base de données est inaccessible. Réessayez plus tard."
 
 
 def answer_when_away(serve_db):
@@ -53,7 +52,8 @@ def _answer(environ: dict, path: str) -> Response:
     if path not in SCHEDULED:
         return pages.away(environ, host_of(environ))
     now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
-    body = {"success": False, "message": AWAY, "timestamp": now.isoformat()}
+    title, _message = pages.TEXTS["away"][pages.language(environ)]
+    body = {"success": False, "message": title, "timestamp": now.isoformat()}
     headers = {"Cache-Control": "no-store"}
     content = json.dumps(body, ensure_ascii=False)
     return Response(content, 500, headers, content_type="application/json; charset=utf-8")

@@ -75,8 +75,9 @@ class TestEndpoint(HttpCase):
             self.call(Authorization="Bearer nope"),
         ):
             self.assertEqual(status, 403)
-            self.assertEqual(body["message"], "Accès refusé.")
+            self.assertEqual(body["message"], "Access refused.")
             self.assertIs(body["success"], False)
+        self.assertEqual(self.call(**{"Accept-Language": "fr"})[1]["message"], "Accès refusé.")
         self.assert_runs(0)
 
     def test_no_usable_secret_is_503_for_everybody(self):

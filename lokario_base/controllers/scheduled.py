@@ -41,12 +41,11 @@ def run_scheduled(cron_xmlid: str):
     cron = request.env.ref(cron_xmlid).sudo()
     _logger.info(cron.endpoint_log_message)
     if request.env["ir.config_parameter"].sudo().get_param("database.is_neutralized"):
-        return _answer(503, "Cette base est une copie neutralisée : aucun traitement n'y est lancé.")
+        return _answer(503, request.env._("This database is a neutralized copy: no job is started here."))
     outcome = cron._await_endpoint_run()
     if outcome == "failed":
-        return _answer(
-            500, cron.endpoint_failed_message or "Le traitement a échoué. Consultez les journaux du serveur."
-        )
+        failed = cron.endpoint_failed_message or request.env._("The job failed. See the server's log.")
+        return _answer(500, failed)
     return _answer(200, cron.endpoint_running_message if outcome == "running" else cron.endpoint_done_message)
 
 
@@ -59,10 +58,10 @@ def _refusal() -> tuple[int, str] | None:
     secret = server_setting(SECRET_SETTING)
     if is_secret_usable(secret):
         matches = hmac.compare_digest(_given_secret().encode(), secret.encode())
-        return None if matches else (403, "Accès refusé.")
+        return None if matches else (403, request.env._("Access refused."))
     if not secret and str2bool(server_setting(OPEN_SETTING) or "0") and _is_local():
         return None
-    return 503, "Service indisponible."
+    return 503, request.env._("Service unavailable.")
 
 
 def _given_secret() -> str:
@@ -80,7 +79,7 @@ def _is_local() -> bool:
 
 def _answer(status: int, message: str):
     body = {"success": status == 200, "message": message, "timestamp": fields.Datetime.now().isoformat()}
-    # not make_json_response: its Content-Length counts characters, and these sentences have accents
+    # not make_json_response: its Content-Length counts characters, and translations have accents
     return request.make_response(
         json.dumps(body, ensure_ascii=False),
         headers=[("Content-Type", "application/json; charset=utf-8"), ("Cache-Control", "no-store")],

@@ -134,7 +134,7 @@ def test_an_absent_database_is_500_and_nobody_is_logged_out(cluster, server):
             answer = json.loads(body)
             assert set(answer) == {"success", "message", "timestamp"}
             assert answer["success"] is False
-            assert "inaccessible" in answer["message"]
+            assert "cannot be reached" in answer["message"]
         status, page = get(server, "/odoo", opener)
         assert status == 503
         assert "cannot be reached" in page
