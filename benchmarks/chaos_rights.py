@@ -366,7 +366,11 @@ class Matrix:
         """No marker stands in a mail to the address that the roles chose, as it left or would have left."""
         for role, user in self.users.items():
             for mail in self.env["inbox.outgoing"].search([("author_id", "=", user.id)]):
-                self.check(role, "inbox.outgoing, as it leaves,", [mail.mail_id.raw, mail._full_html()])
+                self.check(
+                    role,
+                    "inbox.outgoing, as it leaves,",
+                    [mail.mail_id.raw, mail.env["inbox.composition"]._full_html(mail)],
+                )
 
 
 @contextlib.contextmanager

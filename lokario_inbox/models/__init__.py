@@ -2,6 +2,7 @@ from . import inbox_hooks
 from . import inbox_integration
 from . import inbox_folder
 from . import inbox_customer
+from . import inbox_reader
 from . import inbox_conversation
 from . import inbox_message
 from . import inbox_message_location
@@ -17,6 +18,7 @@ from . import inbox_tag
 from . import inbox_rule
 from . import inbox_rule_condition
 from . import inbox_link
+from . import inbox_composition
 from . import inbox_outgoing
 from . import inbox_canned_answer
 from . import ir_cron

@@ -1,3 +1,5 @@
+import base64
+
 from odoo import fields, models
 from odoo.exceptions import UserError
 
@@ -41,6 +43,12 @@ class InboxAttachment(models.Model):
             sudo._fetch_content__()
         url = f"/web/content/{sudo.attachment_id.id}?download=true"
         return {"type": "ir.actions.act_url", "url": url, "target": "download"}
+
+    def _stored_bytes(self):
+        """Return the content that is here, b"" when it waits at the server."""
+        if self.content:
+            return base64.b64decode(self.with_context(bin_size=False).content)
+        return self.attachment_id.raw or b""
 
     def _fetch_content__(self):
         """Read the part from the server into an ir.attachment that follows this record's rights."""

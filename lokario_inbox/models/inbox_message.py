@@ -17,7 +17,7 @@ from ..tools.mime_html import without_own_links
 from ..tools.quoted_html import fold_html
 from ..tools.quoted_text import fold_text
 from ..tools.rule_match import RuleMail
-from .inbox_conversation import OPEN_STATES
+from .inbox_reader import OPEN_STATES
 
 CALENDAR = ("text/calendar", "application/ics")
 PURGED = 1000  # mails whose content is erased at a time

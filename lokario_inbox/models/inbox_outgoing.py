@@ -1,29 +1,19 @@
-"""What people write: its recipients, its text, what it quotes, and the bytes made of them for the outbox."""
+"""What people write, when it is to leave, and what became of it."""
 
 import base64
-import mimetypes
-import re
 from datetime import timedelta
-from functools import partial
 
-from markupsafe import Markup, escape
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
-from odoo.tools import email_normalize, html2plaintext, html_sanitize, is_html_empty
+from odoo.tools import email_normalize, is_html_empty
 
 from odoo.addons.lokario_mailbox.models.mailbox_outgoing import CAUSES, RETRACTABLE
 from odoo.addons.lokario_mailbox.tools.dispatcher import SendCancelled
 
-from ..tools import mime_builder
-from ..tools.mail_addresses import joined, mailboxes, pairs
-from ..tools.subject_prefixes import retitled
+from ..tools.mail_addresses import mailboxes
 
 KINDS = [("reply", "Reply"), ("reply_all", "Reply all"), ("forward", "Forward"), ("new", "New mail")]
-_STORED_PICTURE = re.compile(r'src="(?:https?://[^"/]+)?/web/image/(\d+)[^"]*"')
-_DATA_PICTURE = re.compile(r'src="data:(image/[\w.+-]+);base64,([A-Za-z0-9+/=\s]+)"')
-_QUOTED_PICTURE = re.compile(r'src="cid:([^"]+)"', re.IGNORECASE)
 GC_LIMIT = 5000  # drafts looked at in one go of the nightly cleaning
-MAX_HISTORY = 200_000  # characters of quoted history
 ADDRESSED = {"email_to", "email_cc", "email_bcc", "integration_id", "parent_id"}
 CONTENT = ADDRESSED | {"subject", "body_html", "attachment_ids", "wanted_at"}
 
@@ -289,7 +279,7 @@ class InboxOutgoing(models.Model):
         self._announce()
 
     def _prepare_mail(self, send_at):
-        raw, recipients = self._build(send_at)
+        raw, recipients = self.env["inbox.composition"]._build(self, send_at)
         return {
             "integration_id": self.integration_id.id,
             "source_model": self._name,
@@ -402,53 +392,7 @@ class InboxOutgoing(models.Model):
     def _undo_seconds(self):
         return max(0, self.company_id[:1].sudo().inbox_undo_seconds)
 
-    # === A FRESH DRAFT === #
-
-    @api.model
-    def _prepare_answer(self, parent, kind):
-        """Return the values of a draft that answers or forwards a message (inbox.message)."""
-        own = set(parent.integration_id.sudo()._sender_addresses())
-        to, cc = self._answer_recipients(parent, kind, own)
-        return {
-            "integration_id": parent.integration_id.id,
-            "conversation_id": parent.conversation_id.id,
-            "parent_id": parent.id,
-            "kind": kind,
-            "email_to": to,
-            "email_cc": cc,
-            "subject": retitled(parent.subject or "", is_forward=kind == "forward"),
-        }
-
-    def _answer_recipients(self, parent, kind, own):
-        """Return (To, Cc) as text; our own addresses never answer themselves."""
-        if kind == "forward":
-            return "", ""
-        if parent.direction == "out":  # writing again to the people of our own mail
-            author = pairs(parent.email_to)
-        else:
-            author = pairs(parent.reply_to) or pairs(parent.email_from)
-        to = [pair for pair in author if pair[1]]
-        cc = []
-        if kind == "reply_all":
-            known = own | {address.lower() for __, address in to}
-            others = pairs(parent.email_to, parent.email_cc)
-            for name, address in others:
-                if address and address.lower() not in known:
-                    known.add(address.lower())
-                    cc.append((name, address))
-        return joined(to), joined(cc)
-
-    # === THE BYTES === #
-
-    def _build(self, date):
-        """Return the mail as it leaves and its envelope recipients; every attempt sends exactly these bytes."""
-        self._ensure_message_id()
-        recipients = self._addresses("email_to", "email_cc", "email_bcc")
-        try:
-            envelope = dict.fromkeys(self._ascii_address(address) for __, address in recipients)
-            return mime_builder.build(self._compose(date)), tuple(envelope)
-        except mime_builder.BadAddress as err:
-            raise UserError(self.env._("“%(address)s” is not an e-mail address.", address=err)) from err
+    # === WHAT IT IS MADE OF === #
 
     def _ensure_message_id(self):
         self.ensure_one()
@@ -456,18 +400,6 @@ class InboxOutgoing(models.Model):
         if not self.message_id_header:
             domain = self.integration_id._sender_addresses()[0].rpartition("@")[2]
             self.message_id_header = self.conversation_id._mint_message_id(domain)
-
-    def _draft_bytes(self):
-        """Return the mail as it stands, for the Drafts folder; what is sent is fixed later."""
-        self._ensure_message_id()
-        return mime_builder.build(self._compose(fields.Datetime.now()))
-
-    def _ascii_address(self, address):
-        local, __, domain = address.strip().rpartition("@")
-        try:
-            return f"{local}@{domain.encode('idna').decode().lower()}"
-        except UnicodeError as err:
-            raise mime_builder.BadAddress(address) from err
 
     def _ensure_conversation(self):
         if not self.conversation_id:
@@ -480,144 +412,9 @@ class InboxOutgoing(models.Model):
                 }
             )
 
-    def _compose(self, moment):
-        """Return the OutgoingMail of this record, dated the moment at which it is to leave."""
-        html, pictures = self._html_with_pictures()
-        parent = self.parent_id if self.kind != "new" else self.env["inbox.message"]
-        answering = parent if self.kind != "forward" else self.env["inbox.message"]
-        parent_ids = tuple((answering.references or "").split())
-        return mime_builder.OutgoingMail(
-            message_id=self.message_id_header,
-            sender=(self._sender_name(), self.integration_id._sender_addresses()[0]),
-            to=tuple(self._addresses("email_to")),
-            cc=tuple(self._addresses("email_cc")),
-            subject=self.subject or "",
-            text=html2plaintext(html),
-            html=str(html),
-            date=moment,
-            in_reply_to=answering.message_id_header or "",
-            references=mime_builder.chain(
-                parent_ids, answering.message_id_header or "", self._first_id(answering.in_reply_to)
-            ),
-            thread_index=mime_builder.thread_index(
-                self._header_of(answering, "Thread-Index"), f"conversation {self.conversation_id.id}", moment
-            ),
-            parts=(*pictures, *self._files()),
-            headers=self._extra_headers(),
-        )
-
     def _extra_headers(self):
         """Hook: return further headers of the mail, by name."""
         return {}
-
-    def _sender_name(self):
-        return self.integration_id.name if "@" not in self.integration_id.name else self.company_id.name
-
-    def _first_id(self, value):
-        found = re.search(r"<[^<>\s]+>", value or "")
-        return found.group() if found else ""
-
-    def _header_of(self, message, name):
-        """Return a header of a stored message, unfolded, "" when it has none."""
-        match = re.search(rf"^{name}:\s*((?:.*(?:\n[ \t].*)*))", message.headers or "", re.IGNORECASE | re.MULTILINE)
-        return "".join(match.group(1).split()) if match else ""
-
-    # === WHAT THE RECIPIENT SEES === #
-
-    def _full_html(self):
-        """What the person wrote, then the signature, then the quoted history."""
-        body = self.body_html or Markup()
-        if self.with_signature and not is_html_empty(self.integration_id.signature):
-            body += Markup('<div class="lokario_signature"><br/>-- <br/>%s</div>') % self.integration_id.signature
-        if self.parent_id and (self.with_history or self.kind == "forward"):
-            body += self._quoted_history()
-        return body
-
-    def _quoted_history(self):
-        parent = self.parent_id
-        if parent.body_html:
-            content = html_sanitize(parent.body_html)
-        else:
-            content = Markup("<pre>%s</pre>") % (parent.body_text or "")[:MAX_HISTORY]
-        if self.kind == "forward":
-            head = Markup("<br/>").join(escape(line) for line in self._forward_head())
-            return Markup("<br/><div>%s</div><div>%s</div>") % (head, content)
-        intro = self._translated()._(
-            "On %(date)s, %(author)s wrote:", date=self._parent_date(), author=parent.email_from or ""
-        )
-        return Markup('<br/><div class="gmail_quote"><div>%s</div><blockquote type="cite">%s</blockquote></div>') % (
-            intro,
-            content,
-        )
-
-    def _forward_head(self):
-        parent, translated = self.parent_id, self._translated()
-        labelled = (
-            (translated._("From:"), parent.email_from),
-            (translated._("Date:"), self._parent_date()),
-            (translated._("Subject:"), parent.subject),
-            (translated._("To:"), parent.email_to),
-        )
-        lines = [f"{label} {value}" for label, value in labelled if value]
-        return [translated._("---------- Forwarded message ----------"), *lines]
-
-    def _translated(self):
-        """The environment in the author's language."""
-        return self.with_context(lang=self.author_id.lang).env
-
-    def _parent_date(self):
-        authors_clock = self.with_context(tz=self.author_id.tz or "UTC")
-        moment = fields.Datetime.context_timestamp(authors_clock, self.parent_id.date or fields.Datetime.now())
-        return f"{moment:%d/%m/%Y %H:%M}"
-
-    # === PICTURES AND FILES === #
-
-    def _html_with_pictures(self):
-        """Return the HTML with its pictures as cid: links, and the pictures as parts."""
-        html, parts = str(self._full_html()), {}
-
-        def put(key, name, mimetype, content):
-            content_id = f"{key}.{self.message_id_header.strip('<>')}"
-            parts[key] = mime_builder.Part(name, mimetype, content, content_id)
-            return f'src="cid:{content_id}"'
-
-        for pattern, picture in (
-            (_QUOTED_PICTURE, self._quoted_picture),  # first: the others make links of this kind
-            (_STORED_PICTURE, self._stored_picture),
-            (_DATA_PICTURE, self._embedded_picture),
-        ):
-            html = pattern.sub(partial(picture, put), html)
-        return html, tuple(parts.values())
-
-    def _quoted_picture(self, put, match):
-        """A picture inside the quoted mail; one that waits at the server is left out."""
-        inside = self.parent_id.sudo().attachment_ids
-        original = inside.filtered(lambda item: (item.content_id or "").strip("<>") == match.group(1))[:1]
-        content = _stored_content(original)
-        if not content or not (original.mimetype or "").startswith("image/"):
-            return 'src=""'
-        return put(f"quoted.{original.id}", original.name, original.mimetype, content)
-
-    def _stored_picture(self, put, match):
-        picture = self.attachment_ids.sudo().filtered(lambda item: item.id == int(match.group(1)))
-        if not picture or not (picture.mimetype or "").startswith("image/"):
-            return 'src=""'
-        return put(f"picture.{picture.id}", picture.name, picture.mimetype, picture.raw)
-
-    def _embedded_picture(self, put, match):
-        content = base64.b64decode(match.group(2))
-        number = match.start()
-        name = f"picture{number}{mimetypes.guess_extension(match.group(1)) or ''}"
-        return put(f"data.{number}", name, match.group(1), content)
-
-    def _files(self):
-        """Return the attachments that are not shown as pictures in the text."""
-        shown = {int(number) for number in _STORED_PICTURE.findall(str(self.body_html or ""))}
-        return tuple(
-            mime_builder.Part(item.name, item.mimetype or "application/octet-stream", item.raw or b"")
-            for item in self.attachment_ids.sudo()
-            if item.id not in shown
-        )
 
     def _attach_originals(self):
         """A forwarded mail takes its files along; its author is told which ones the mailbox no longer has."""
@@ -645,16 +442,9 @@ class InboxOutgoing(models.Model):
         self.attachment_ids += self.env["ir.attachment"].create(
             {
                 "name": original.name,
-                "raw": _stored_content(original_sudo),
+                "raw": original_sudo._stored_bytes(),
                 "mimetype": original.mimetype,
                 "res_model": self._name,
                 "res_id": self.id,
             }
         )
-
-
-def _stored_content(original):
-    """Return the bytes of an inbox.attachment that are here, b"" when they wait at the server."""
-    if original.content:
-        return base64.b64decode(original.with_context(bin_size=False).content)
-    return original.attachment_id.raw or b""

@@ -111,7 +111,7 @@ class TestConversation(ConversationCase):
         (question,) = self.store({"mid": "<q@client.com>", "date": start, "subject": "Other"})
         self.assertEqual(question.conversation_id, reply.conversation_id)
         conversation = question.conversation_id
-        self.assertEqual(len(conversation._reader_notes()), 1)
+        self.assertEqual(len(self.env["inbox.reader"]._notes(conversation)), 1)
         self.assertEqual(conversation.user_id, self.user)
 
     def test_two_conversations_merge(self):
@@ -138,7 +138,7 @@ class TestConversation(ConversationCase):
         self.assertEqual(first.message_count, 3)
         self.assertEqual(first.tag_ids, tag)
         self.assertEqual(first.link_ids.res_id, partner.id)
-        self.assertEqual(len(first._reader_notes()), 1)
+        self.assertEqual(len(self.env["inbox.reader"]._notes(first)), 1)
 
     def test_our_message_id_leads_to_its_conversation(self):
         """An answer to a mail of ours that no folder holds finds the conversation by the MAC; a guess does not."""
@@ -411,7 +411,7 @@ class TestConversation(ConversationCase):
         Conversation = self.env["inbox.conversation"].with_user(self.user)
         listed = {
             view: {row["id"] for row in Conversation.inbox_list(view=view)["records"]}
-            for view in Conversation._view_domains()
+            for view in Conversation.env["inbox.reader"]._view_domains()
         }
         self.assertIn(spam.id, listed["spam"])
         self.assertFalse({spam.id, letter.id} & listed["inbox"])

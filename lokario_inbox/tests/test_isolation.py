@@ -232,7 +232,7 @@ class TestIsolation(ConversationCase, HttpCase):
                     if box.company_id == company and box.owner_id in (self.env["res.users"], user)
                 }
                 shown = repr(Conversation.inbox_sidebar())
-                for view in Conversation._view_domains():
+                for view in Conversation.env["inbox.reader"]._view_domains():
                     shown += repr(Conversation.inbox_list(view=view))
                 shown += repr(Conversation.inbox_list(view="all", search=CANARY[:6]))
                 foreign = {self._word(box) for box in self.conversations} - allowed

@@ -386,7 +386,7 @@ class TestHiddenCopy(OutgoingCase):
 
     def views(self, conversation):
         """The lists on the left in which the conversation is."""
-        domains = self.env["inbox.conversation"]._view_domains()
+        domains = self.env["inbox.reader"]._view_domains()
         return {name for name, domain in domains.items() if conversation in conversation.search(domain)}
 
     def test_it_is_never_shown_as_received(self):

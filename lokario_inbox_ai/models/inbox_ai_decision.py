@@ -410,7 +410,7 @@ class InboxAiDecision(models.Model):
 
     def _make_draft(self):
         outgoing = self.env["inbox.outgoing"].sudo()
-        values = outgoing._prepare_answer(self.message_id, "reply")
+        values = self.env["inbox.composition"]._prepare_answer(self.message_id, "reply")
         return outgoing.create(
             {
                 **values,

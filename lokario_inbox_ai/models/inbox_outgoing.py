@@ -1,4 +1,5 @@
 import difflib
+from functools import partial
 
 from odoo import api, fields, models
 from odoo.fields import Domain
@@ -153,7 +154,7 @@ class InboxOutgoing(models.Model):
         """Return the Message-ID and the bytes of a draft; no bytes while its recipient is no address."""
         draft = self.browse(draft_id)
         try:
-            raw = run_step(self.env, draft._draft_bytes)
+            raw = run_step(self.env, partial(self.env["inbox.composition"]._draft_bytes, draft))
         except BadAddress:
             raw = b""
         return draft.message_id_header, raw
