@@ -64,13 +64,19 @@ def _one_ip(health, quotas, rates, dice):
             week = health.Window(*map(sum, zip(*days[-6:], today, strict=True)))
             if not ours and health.judge(week, health.Window(*today)).state in ("hold", "pause"):
                 ours = total + sent
-            if not naive and health.naive_verdict(week) == "pause":
+            if not naive and _is_over_the_threshold(health, week):
                 naive = total + sent
         days.append(today)
         total += sent
         if ours and naive:
             break
     return ours, naive
+
+
+def _is_over_the_threshold(health, week):
+    """The usual rule, the peer: the plain rate."""
+    bounces, complaints = week.bounced / week.sent, week.complained / week.sent
+    return bounces > health.MAX_BOUNCE_RATE or complaints > health.MAX_COMPLAINT_RATE
 
 
 def _parts(quota):

@@ -363,14 +363,14 @@ class TestMailWizzClient(BaseCase):
             template_uid = self.client.create_template("T", "no tag")
             self.client.create_campaign(list_uid, values, template_uid, "t", track_clicks=False)
         with self.assertRaisesRegex(EngineRejected, "Invalid API key"):
-            MailWizzClient(self.url, "wrong", self._pin).delivery_servers()
+            MailWizzClient(self.url, "wrong", self._pin).find_template("T")
         self.mailwizz.fail_next = [503]
         with self.assertRaises(EngineUnavailable):
-            self.client.delivery_servers()
+            self.client.find_template("T")
         with self.assertRaises(EngineUnavailable):
-            MailWizzClient("http://127.0.0.1:9/api", "key", self._pin).delivery_servers()
+            MailWizzClient("http://127.0.0.1:9/api", "key", self._pin).find_template("T")
         with self.assertRaises(EngineRejected):  # nobody allowed this machine
-            MailWizzClient(self.url, "key").delivery_servers()
+            MailWizzClient(self.url, "key").find_template("T")
 
     def test_a_refused_subscriber_is_told_from_a_refused_call(self):
         list_uid = self.client.create_list("N", "d", "A", "a@a.test", "a@a.test", {"name": "A"})

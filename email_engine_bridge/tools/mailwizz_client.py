@@ -104,9 +104,6 @@ class MailWizzClient:
             yield from data["records"]
             page = int(data.get("next_page") or 0)
 
-    def delivery_servers(self):
-        return self._call("GET", "/delivery-servers", {})["data"]["records"]
-
     def _call(self, method, path, data):
         arguments = {"params": data} if method == "GET" else {"data": data}
         headers = dict(self._headers)

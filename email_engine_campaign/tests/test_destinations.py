@@ -69,7 +69,7 @@ class TestDestinations(EngineCase):
                 self.tenant.write({"mailwizz_url": url, "mailwizz_key": "key"})
                 self.server.write({"api_url": api_url, "api_key": "k" * 32})
             with self.assertRaisesRegex(EngineRejected, "not allowed"):
-                self.tenant_a._get_mailwizz_client__().delivery_servers()
+                self.tenant_a._get_mailwizz_client__().find_template("T")
             with self.assertRaisesRegex(EngineRejected, "administrator"):
                 self.server.sudo()._get_pmta_client__().run("reload")
         self.assertFalse(fake.lists)
