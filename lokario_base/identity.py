@@ -8,7 +8,7 @@ from odoo.addons.base.models.res_users import check_identity
 
 
 def confirm_identity(method):
-    """Decorate an action that creates, shows or sends a secret: a browser session proves its identity again.
+    """Decorate an action that creates, shows or sends a secret: a browser session confirms its identity again.
 
     Core's `check_identity` refuses every call without a request and answers API calls with a window. A call that brings
     its password (XML-RPC) or key (JSON-2), and code without a request, have no session that a user could have left

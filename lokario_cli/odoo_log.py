@@ -1,4 +1,4 @@
-"""What an Odoo log says about a test run: how many tests, which failed, which lines nobody expected."""
+"""What an Odoo log says about a test run: how many tests, which failed, which lines were not expected."""
 
 import re
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ SKIPPED = re.compile(r" INFO \S+ \S+: skipped .*")
 STARTING = re.compile(r"Starting (\w+\.\w+)")
 REPORTED = re.compile(r"(FAIL|ERROR): ")  # a failing test's own lines are counted as its failure
 BAD_LEVELS = {"WARNING", "ERROR", "CRITICAL"}
-# What no logger wrote: Python itself tells of a dead thread, a broken destructor or the end of a process.
+# What no logger wrote: Python itself reports a dead thread, a broken destructor or the end of a process.
 RAW_TROUBLE = re.compile(r"^(Exception (ignored )?in\b|Traceback \(most recent call last\)|Fatal Python error)")
 
 # Lines known to be harmless, each with its reason.
@@ -76,7 +76,7 @@ def read_outcome(log: Path, exit_code: int = 0) -> Outcome:
 def unexpected_lines(text: str, expected: tuple[str, ...] = ()) -> list[str]:
     """WARNING and worse, and tracebacks outside of any, that no reason above and no given pattern explains.
 
-    Each is told in one line, with the test that was running where the log tells.
+    Each is one line, with the test that was running where the log says so.
     """
     found, test = [], ""
     for entry in entries(text):

@@ -34,7 +34,7 @@ TEST_SECRETS = {
 
 
 def free_port() -> int:
-    """A port of loopback that nobody uses and that was not given before.
+    """A port of loopback that is free and was not given before.
 
     Below those that the kernel gives to outgoing connections: one of them could take it before its server starts.
     """
@@ -104,7 +104,7 @@ class Server:
     """A running Odoo server process.
 
     ``options`` are those of odoo.conf ("section/name" for another section). Ready when it answers HTTP itself:
-    somebody else's answer on its port does not count.
+    another program's answer on its port does not count.
     """
 
     def __init__(self, name: str, options: dict[str, str], variables: dict[str, str] | None = None):
@@ -184,7 +184,7 @@ class Server:
 
 
 def unexpected_in_logs(expected: tuple[str, ...] = ()) -> list[str]:
-    """What our Odoos have logged since the last call and nobody expected (patterns; see lokario_cli/odoo_log.py)."""
+    """What our Odoos have logged since the last call without being expected (patterns; see lokario_cli/odoo_log.py)."""
     found = []
     for log, read in LOGS.items():
         with log.open("rb") as stream:

@@ -1,6 +1,6 @@
 """Bounds and vocabulary that several parts of mailboxes share."""
 
-SYNC_INTERVAL = 5  # minutes between two looks at a healthy mailbox
+SYNC_INTERVAL = 5  # minutes between two synchronisations of a healthy mailbox
 
 IMAP_PORTS = (143, 993)
 SMTP_PORTS = (25, 465, 587, 2525)

@@ -55,7 +55,7 @@ class AddressRefused(MailboxError):
 
 
 class HostUnresolved(AddressRefused):
-    """The name server does not know the host, or does not answer: worth another try, told in the same words."""
+    """The name server does not know the host, or does not answer: worth another try, reported in the same words."""
 
 
 class ConfigurationFault(MailboxError):

@@ -3,13 +3,18 @@ from odoo.tools.sql import column_exists, rename_column
 from odoo.addons.lokario_base.module_split import move_parameters, restore_kept, take_over
 
 PARAMETERS = ("allowed_hosts", "evidence_grace", "google_token_url", "imap_timeout", "sent_copy_wait", "smtp_timeout")
-RENAMED = (  # table, former column, column
-    ("inbox_integrations", "evidence_proven_at", "sent_mail_seen_at"),
-    ("inbox_sent_copy", "hidden_copy", "has_self_copy"),
-    ("inbox_sent_copy", "looks", "checks"),
-    ("inbox_sent_copy", "next_look_at", "next_check_at"),
-    ("mailbox_outgoing", "evidence", "confirmation"),
+RENAMED = (  # model, table, former column, column
+    ("inbox.integration", "inbox_integrations", "evidence_proven_at", "sent_mail_seen_at"),
+    ("inbox.sent.copy", "inbox_sent_copy", "hidden_copy", "has_self_copy"),
+    ("inbox.sent.copy", "inbox_sent_copy", "looks", "checks"),
+    ("inbox.sent.copy", "inbox_sent_copy", "next_look_at", "next_check_at"),
+    ("mailbox.outgoing", "mailbox_outgoing", "evidence", "confirmation"),
 )
+# Views of the former release, and of users, until they are loaded anew.
+RENAME_IN_VIEWS = """
+UPDATE ir_ui_view SET arch_db = replace(arch_db::text, %s, %s)::jsonb
+ WHERE model = %s AND position(%s IN arch_db::text) > 0
+"""
 
 
 def take_over_from_inbox(env):
@@ -33,9 +38,11 @@ def give_everybody_the_role(env):
 
 
 def rename_columns(cr):
-    for table, former, name in RENAMED:
+    for model, table, former, name in RENAMED:
         if column_exists(cr, table, former):
             rename_column(cr, table, former, name)
+            attribute = f'name=\\"{former}\\"'  # as JSON writes it
+            cr.execute(RENAME_IN_VIEWS, [attribute, f'name=\\"{name}\\"', model, attribute])
 
 
 def link_sent_copies(env):

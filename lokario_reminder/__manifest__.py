@@ -1,7 +1,7 @@
 {
     "name": "Lokario Reminders",
     "version": "19.0.1.0.0",
-    "summary": "Tells people every hour what is late or coming, one digest each",
+    "summary": "Notifies users every hour of what is late or coming, one digest each",
     "author": "Lokario",
     "website": "https://www.lokario.fr",
     "license": "LGPL-3",

@@ -1,7 +1,7 @@
 {
     "name": "Lokario Reminders: Appointments",
     "version": "19.0.1.0.0",
-    "summary": "Coming appointments among what people are told",
+    "summary": "Coming appointments among what people are notified of",
     "author": "Lokario",
     "website": "https://www.lokario.fr",
     "license": "LGPL-3",

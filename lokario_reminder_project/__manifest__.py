@@ -1,7 +1,7 @@
 {
     "name": "Lokario Reminders: Tasks",
     "version": "19.0.1.0.0",
-    "summary": "Late and critical tasks among what people are told",
+    "summary": "Late and critical tasks among what people are notified of",
     "author": "Lokario",
     "website": "https://www.lokario.fr",
     "license": "LGPL-3",

@@ -171,7 +171,7 @@ class ResUsers(models.Model):
     @api.model
     def signup(self, values, token=None):
         result = super().signup(values, token)
-        if token:  # it came by mail, so it proves the address
+        if token:  # it came by mail, so it verifies the address
             user_sudo = self.sudo().search(self._get_login_domain(result[0]), limit=1)
             user_sudo.filtered("signup_nonce").signup_nonce = False
         return result

@@ -8,7 +8,7 @@ STARTS_FORMULA = ("@", "\t", "\r", "\n")  # besides =, + and -, which Odoo quote
 
 
 class TextWorkbook(xlsxwriter.Workbook):
-    """A text is a text: the library makes a formula of “=…” and a link of “https://…” unless it is told not to."""
+    """A text is a text: the library makes a formula of “=…” and a link of “https://…” unless it is asked not to."""
 
     def __init__(self, filename=None, options=None):
         as_text = {"strings_to_formulas": False, "strings_to_urls": False}

@@ -13,7 +13,7 @@ class DeletionPlan(models.AbstractModel):
       together with the checkpoint that remembers it: it may be interrupted and repeated at any time, so it looks up
       what is left to do and does that. A step with much to do handles one batch a call and answers ``remaining=True``.
     * ``_obstacles`` gives the reasons why an account cannot be deleted now, each with what to do about it.
-    * ``_consequences`` tells the person what will happen.
+    * ``_consequences`` says what will happen.
     * ``_held_partner_reason`` and ``_is_message_held`` say what must stay, without personal data, because a law asks.
     * ``_legal_holds`` lists what stays and until when; ``_step_release_<…>`` steps named by ``_release_steps`` remove
       the rest once the last of these dates has passed.

@@ -9,7 +9,7 @@ def client_network(environ: dict, proxy_mode: bool) -> str:
     """Return the network of whoever sent the request, "unknown" without an address.
 
     Behind a proxy (`proxy_mode`) that is the last address of X-Forwarded-For, which the proxy itself has written;
-    Odoo looks at that header only together with X-Forwarded-Host. Without it the header is a visitor's claim.
+    Odoo reads that header only together with X-Forwarded-Host. Without it the header is a visitor's claim.
     """
     address = environ.get("REMOTE_ADDR", "")
     if proxy_mode:

@@ -49,7 +49,7 @@ def effective_address(address: str):
 
 
 def is_public(address: str) -> bool:
-    """Tell whether this is globally reachable unicast.
+    """Return whether this is globally reachable unicast.
 
     >>> is_public("192.0.0.192"), is_public("fec0::1"), is_public("64:ff9b::7f00:1"), is_public("9.9.9.9")
     (False, False, False, True)

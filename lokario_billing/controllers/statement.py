@@ -15,7 +15,7 @@ class FollowupStatement(http.Controller):
 
     @http.route("/followups/statement/<string:token>", methods=["GET"], sitemap=False, **PAGE)
     def statement(self, token, done="", **_params):
-        """Programs look at links, too: showing the page changes nothing."""
+        """Programs open links, too: showing the page changes nothing."""
         return self._page(token, notice=done)
 
     @http.route("/followups/statement/<string:token>/read", methods=["POST"], **PAGE)

@@ -88,7 +88,7 @@ class Delivery(models.Model):
             yield documents, deliveries.filtered(lambda delivery, known=known: delivery.res_id in known)
 
     def _problem_in_words(self):
-        """Return the cause and the next try of a mail that has not arrived, False when there is nothing to tell."""
+        """Return the cause and the next try of a mail that has not arrived, False when there is nothing to report."""
         self.ensure_one()
         if self.route == "network" or (self.state == "sent" and self.refused_recipients):
             return self.cause

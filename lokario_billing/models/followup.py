@@ -426,7 +426,7 @@ class Followup(models.Model):
     # === WHAT CUSTOMERS AND COLLEAGUES DO === #
 
     def _reply_received(self, values=None):
-        """A person answered: nothing more goes out before somebody has handled the answer.
+        """A person answered: nothing more goes out before a person has handled the answer.
 
         The chatter of invoices, quotes and reminders calls it, and whoever else reads answers; automatic answers and
         bounces never come here.

@@ -15,7 +15,7 @@ QUOTE_LIFE = timedelta(days=90)  # an older quote that names no day of its own i
 
 @dataclass
 class Batch:
-    """What was read at once for the follow-ups of one company."""
+    """What was read together for the follow-ups of one company."""
 
     company: models.Model
     assume_enabled: bool

@@ -242,7 +242,7 @@ class FollowupReminder(models.Model):
     # === PRE-SEND CHECK === #
 
     def _still_due(self):
-        """Return those whose decision still holds. A document that somebody is changing right now counts as changed.
+        """Return those whose decision still holds. A document that a user is changing right now counts as changed.
 
         Runs as the first statements of a transaction, which holds the documents' locks until it ends.
         """

@@ -19,7 +19,7 @@ class IrMailServer(models.Model):
         return next(filter(None, (email_normalize(address or "") for address in candidates)), "")
 
     def _filter_mail_servers_fallback(self, servers):
-        """A server that belongs to a company is nobody's fallback."""
+        """A server that belongs to a company is no other company's fallback."""
         return super()._filter_mail_servers_fallback(servers).filtered(lambda server: not server.company_id)
 
     def _find_mail_server_allowed_domain(self):

@@ -46,7 +46,7 @@ class MailMail(models.Model):
     _inherit = "mail.mail"
 
     def _is_business_mail(self):
-        """A mail of a document whose model sets `_sends_business_mail`, written to somebody outside."""
+        """A mail of a document whose model sets `_sends_business_mail`, written to a person outside."""
         self.ensure_one()
         if super()._is_business_mail():
             return True
@@ -145,8 +145,8 @@ class MailMail(models.Model):
     def send(self, auto_commit=False, raise_exception=False, post_send_callback=None):
         """Business mail needs transactions of its own: unless the caller lets us commit, it leaves after his commit.
 
-        What he rolls back is never sent then, and nothing of his work is kept by sending. `raise_exception` can tell
-        of failures only where the mail leaves at once; the delivery tells of them in any case.
+        What he rolls back is never sent then, and nothing of his work is kept by sending. `raise_exception` can report
+        failures only where the mail leaves immediately; the delivery shows them in any case.
         """
         business = self.filtered(lambda mail: mail._is_business_mail())
         if self - business:
@@ -294,7 +294,7 @@ class MailMail(models.Model):
         return queued.mail_id._deliveries().outgoing_id
 
     def _queue_parts(self, route, delivery):
-        """Every contact gets a mail of his own, with a delivery of its own: nobody reads the others' addresses.
+        """Every contact gets a mail of his own, with a delivery of its own: no recipient reads the others' addresses.
 
         Another try is for those only who have no mail yet.
         """

@@ -7,7 +7,7 @@ from odoo.addons.lokario_base.tools.send_window import MONDAY_TO_FRIDAY, ONE_DAY
 
 from ..tools.penalties import FRENCH_LAW, HalfYearRate
 
-# who answers for the billing of a company without a named person, the first group that has somebody first
+# who answers for the billing of a company without a named person, the first group with a member first
 BILLING_GROUPS = (
     "lokario_billing.group_lokario_billing_manager",
     "account.group_account_invoice",
@@ -119,7 +119,7 @@ class ResCompany(models.Model):
         return self.search([("id", "child_of", self.search([("followup_enabled", "=", True)]).ids)])
 
     def _followup_window(self, recipient_country="", recipient_timezone=""):
-        """Return the SendWindow of the company, towards somebody in that country and time zone."""
+        """Return the SendWindow of the company, towards a recipient in that country and time zone."""
         self.ensure_one()
         days = {"week": MONDAY_TO_FRIDAY, "saturday": frozenset(range(6)), "all": frozenset(range(7))}
         country = self.country_id.code if self.followup_holidays else ""

@@ -248,7 +248,7 @@ def hold_reason(document: Document, today: date) -> tuple[Why, date | None] | No
                 (Why.NOT_APPROVED, not policy.approved, None),
                 (Why.COMPANY_PAUSED, *_through(policy.paused_until, today)),
                 (Why.AUTO_OFF, not document.auto_enabled, None),
-                (Why.OTHER_FOLLOWUP, document.other_followup, None),  # nobody is asked what the other module asks
+                (Why.OTHER_FOLLOWUP, document.other_followup, None),  # the other module asks for it
                 (Why.IN_FLIGHT, document.in_flight, None),
                 (Why.DISPUTED, document.disputed, None),
                 (Why.NOT_ARRIVED, document.not_arrived, None),

@@ -24,7 +24,7 @@ class Forecast:
 def simulate(
     documents: Iterable[Document], history: Iterable[Step], window: SendWindow, start: datetime, days: int = 90
 ) -> Forecast:
-    """Play the hourly job from `start` (naive UTC) over `days`, if nobody pays, answers or changes anything."""
+    """Play the hourly job from `start` (naive UTC) over `days`, if there is no payment, answer or change."""
     portfolios, past = defaultdict(list), defaultdict(list)
     for document in documents:
         portfolios[document.customer].append(document)

@@ -19,7 +19,7 @@ class FollowupPreview(models.TransientModel):
 
     @api.constrains("company_id")
     def _check_own_company(self):
-        """The dry run reads every document of the company: nobody plays that of one he does not work for."""
+        """The dry run reads every document of the company: a user plays none of a company he does not work for."""
         self.company_id._check_own()
 
     @api.depends("line_ids")

@@ -122,7 +122,7 @@ class MailRoute(models.TransientModel):
         if self.kind in BUSINESS_KINDS:
             values |= {"model": self._name, "res_id": self.id}
         mail = self.env["mail.mail"].sudo().create(values)
-        mail.send(auto_commit=mail._is_business_mail())  # at once, not after the click
+        mail.send(auto_commit=mail._is_business_mail())  # immediately, not after the click
         self.env.invalidate_all()
         if mail.state == "outgoing":
             mail._set_test_cancelled()

@@ -8,7 +8,7 @@ class InboxAiDecision(models.Model):
     _inherit = "inbox.ai.decision"
 
     def _partner_facts(self):
-        """The open quotes and invoices of the customer who wrote, and of nobody else."""
+        """The open quotes and invoices of the customer who wrote, and of no other."""
         facts = super()._partner_facts()
         customer = self.conversation_id.partner_id.commercial_partner_id
         if not customer or not self.message_id._is_authenticated():

@@ -48,7 +48,7 @@ class InboxMessage(models.Model):
         return answers
 
     def _answer_conversations(self):
-        """Follow-ups of a conversation wait as soon as somebody outside writes in it again."""
+        """Follow-ups of a conversation wait as soon as a person outside writes in it again."""
         domain = [("conversation_id", "in", self.conversation_id.ids), ("state", "!=", "done")]
         for followup in self.env["lokario.followup"].sudo().search(domain):
             written = self.filtered(lambda each, talk=followup.conversation_id: each.conversation_id == talk)

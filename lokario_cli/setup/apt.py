@@ -45,7 +45,7 @@ class PrivateApt:
             source += "Check-Valid-Until: no\n"
         (self._folder / "parts" / "source.sources").write_text(source)
         (self._folder / "apt.conf").write_text(self._configuration())
-        # By itself apt only warns about an index it could not fetch.
+        # Alone, apt only warns about an index it could not fetch.
         self._run("apt-get", "-q", "-o", "APT::Update::Error-Mode=any", "update")
 
     def candidate(self, package: str) -> str:

@@ -42,7 +42,7 @@ def make_writable(folder: Path, variable: str) -> None:
     except OSError as error:
         raise Failure(f"{folder} cannot be made: {error.strerror}. Name another place in {variable}.") from error
     if not os.access(folder, os.W_OK):
-        raise Failure(f"{folder} belongs to somebody else. Work as its owner, or name another place in {variable}.")
+        raise Failure(f"{folder} belongs to another user. Work as its owner, or name another place in {variable}.")
 
 
 def what_is_missing(needs: set[str]):

@@ -83,10 +83,10 @@ class NamedServer:
         return self
 
     def __exit__(self, *_exc):
-        """Somebody else's server is left as it is."""
+        """Another owner's server is left as it is."""
 
     def stop(self) -> None:
-        """Somebody else's server is left as it is."""
+        """Another owner's server is left as it is."""
 
     def close_catalogues(self, database: str) -> None:
         """Its superuser does that: deploy/postgresql_catalogues.sql."""
@@ -149,7 +149,7 @@ class Cluster:
             try:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                return  # somebody else still uses it
+                return  # another process still uses it
             finally:
                 self._lock.close()
             self.stop()

@@ -9,7 +9,7 @@ from ..tools.single_message import download_attachment
 
 
 class InboxAttachment(models.Model):
-    """A part of a mail; above a size its content stays at the server until somebody asks."""
+    """A part of a mail; above a size its content stays at the server until a person asks."""
 
     _name = "inbox.attachment"
     _inherit = ["lokario.access.mixin"]

@@ -50,7 +50,7 @@ _TAKE_OVER = (
 )
 _WRITABLE = {"state", "user_id", "category_id", "is_urgent", "snoozed_until", "partner_id"}
 SHOWN = ("kind", "state", "subject", "email_to", "send_at", "is_scheduled", "is_automatic")
-WRITING = timedelta(minutes=2)  # somebody seen writing so recently is still at it
+WRITING = timedelta(minutes=2)  # a user seen writing so recently is still at it
 
 
 class InboxConversation(models.Model):
@@ -454,7 +454,7 @@ class InboxConversation(models.Model):
     # === LIVE === #
 
     def _announce_change(self, new_mail=False):
-        """Tell open inboxes that conversations changed: ids only, the content is fetched with rights."""
+        """Notify open inboxes that conversations changed: ids only, the content is fetched with rights."""
         for integration, conversations in self.grouped("integration_id").items():
             self.env["bus.bus"]._sendone(
                 (integration, "inbox"),
@@ -493,7 +493,7 @@ class InboxConversation(models.Model):
     # === CHANGES FROM THE READER === #
 
     def inbox_update(self, values, add_tag=False, remove_tag=False):
-        """Change many conversations at once; what the middle pane's bulk actions call."""
+        """Change many conversations together; what the middle pane's bulk actions call."""
         if set(values) - _WRITABLE:
             raise UserError(self.env._("These fields are not changed from the list."))
         if values:
@@ -568,7 +568,7 @@ class InboxConversation(models.Model):
         return mails.filtered(lambda mail: mail.direction == "in")[:1] or mails[:1]
 
     def get_collisions(self, outgoing_id=None):
-        """Say who else is answering, and whether somebody answered since the draft was begun.
+        """Say who else is answering, and whether a colleague answered since the draft was begun.
 
         :return: ``{"writing": [names], "answered_by": [names]}``
         """

@@ -33,7 +33,7 @@ class InboxCustomer(models.AbstractModel):
     def _outsider(self, row, own):
         """Return the normalised address of the outsider: author of a received, first recipient of a sent mail."""
         if row["direction"] == "in":
-            is_ignored = row["is_newsletter"] or row["from_address"] in own  # a From of ours that nothing proves
+            is_ignored = row["is_newsletter"] or row["from_address"] in own  # a From of ours that nothing verifies
             return "" if is_ignored else row["from_address"] or ""
         return next((address for address in addresses(row["email_to"]) if address not in own), "")
 

@@ -69,7 +69,7 @@ class InboxFolder(models.Model):
         return {"sync_enabled": synced, "sequence": SEQUENCES.get(special_use, 10)}
 
     def write(self, vals):
-        """A folder chosen again later is looked at at once."""
+        """A folder chosen again later is checked immediately."""
         if vals.get("sync_enabled"):
             self.integration_id.sudo().write({"next_sync_at": fields.Datetime.now()})
         return super().write(vals)
@@ -192,7 +192,7 @@ class InboxFolder(models.Model):
         return uid <= self.cursor_uid and uid >= (self.backfill_uid or 0)
 
     def _store_checked(self, event):
-        """The numbers by which the next look knows that nothing changed."""
+        """The numbers by which the next synchronisation knows that nothing changed."""
         if self.uidvalidity != event.uidvalidity:
             return False
         self.write(

@@ -94,7 +94,7 @@ class InboxIntegration(models.Model):
 
     @api.model
     def _cron_sync_all(self):
-        """Every five minutes and by /inbox/integrations/sync-all: look at every due mailbox."""
+        """Every five minutes and by /inbox/integrations/sync-all: synchronise every due mailbox."""
         if self._share_out("_job_sync"):
             return
         self._sync_due("sync", self._tick_limit())
@@ -125,7 +125,7 @@ class InboxIntegration(models.Model):
     def _share_out(self, method):
         """Several machines: with ``lokario_inbox.sync_jobs`` above 0 the crons share their work out as that many jobs.
 
-        The jobs of a tick are alike: each leases due mailboxes until none is left, so that a slow machine keeps nobody
+        The jobs of a tick are alike: each leases due mailboxes until none is left, so that a slow one keeps no other
         waiting. Identity keys keep a tick from piling up behind the last one. Returns the number of jobs.
         """
         count = int(self.env["ir.config_parameter"].sudo().get_param("lokario_inbox.sync_jobs") or 0)
@@ -208,7 +208,7 @@ class InboxIntegration(models.Model):
     def _claim(self, locks, purpose, limit, token):
         """Take the due accounts for this worker; two living workers never have the same one.
 
-        The locks end with the session, so nobody waits for a worker that died. The token is written into the account
+        The locks end with the session, so no worker waits for one that died. The token is written into the account
         and checked with everything that is stored: who was paused and lost his session stores nothing any more.
         """
         due = DUE.format(condition=CONDITIONS[purpose])  # constants of this file
@@ -220,7 +220,7 @@ class InboxIntegration(models.Model):
         return integrations.sorted(lambda i: (i.next_sync_at or datetime.min, i.id))
 
     def _holds_lease(self, token):
-        """Whether this worker is the last that took the account; nobody takes it before this transaction ends."""
+        """Whether this worker is the last that took the account; no other takes it before this transaction ends."""
         self.env.cr.execute(
             "SELECT 1 FROM inbox_integrations WHERE id = %s AND lease_token = %s FOR SHARE",
             [self.id, token],
@@ -349,7 +349,7 @@ class InboxIntegration(models.Model):
         return alerts
 
     def _alert(self, error_class):
-        """Tell the owner of a failure, or that nothing is to be done any more."""
+        """Notify the owner of a failure, or that nothing is to be done any more."""
         if error_class:
             self._warn_owner(error_class)
         else:
@@ -357,7 +357,7 @@ class InboxIntegration(models.Model):
 
     def _outcome_values(self, outcome, started_at):
         """The values of a row of STORE_OUTCOMES; what the outcome says nothing about stays as it is."""
-        if outcome.error_class == "stopped":  # not looked at: due at once
+        if outcome.error_class == "stopped":  # not reached: due immediately
             changes = {"next_at": self.next_sync_at or started_at}
         elif outcome.error_class:
             changes = self._outcome_failed(outcome, started_at)

@@ -107,7 +107,7 @@ class InboxMessage(models.Model):
     returned_ref = fields.Char(
         readonly=True, index="btree_not_null", help="Message-ID, case folded, of the mail a delivery report is about."
     )
-    # Changes made here that wait to be told to the server (two-way mailboxes only).
+    # Changes made here that wait to be sent to the server (two-way mailboxes only).
     is_push_pending = fields.Boolean(readonly=True)
     push_add = fields.Char(readonly=True)
     push_remove = fields.Char(readonly=True)
@@ -210,7 +210,7 @@ class InboxMessage(models.Model):
     def _refresh_states(self):
         """Read, answered, flagged and deleted as the present locations say; calls _after_change.
 
-        A one-way mailbox is never told what was read here: there, its silence unreads nothing.
+        A one-way mailbox never hears what was read here: there, an unread mail changes nothing.
         """
         if not self:
             return
@@ -253,7 +253,7 @@ class InboxMessage(models.Model):
         self.env["inbox.filing"]._file_by_server(self._two_way(), OPEN_STATES)
 
     def _push_seen(self, seen):
-        """Remember to tell the server what was (un)read here, where the mailbox is two-way."""
+        """Remember to send the server what was (un)read here, where the mailbox is two-way."""
         self._queue_push("push_add" if seen else "push_remove", "\\Seen")
 
     def _push_answered(self):
@@ -282,7 +282,7 @@ class InboxMessage(models.Model):
             )
 
     def _store_pushed(self, push):
-        """The server said OK: nothing waits any more, unless somebody changed it again meanwhile."""
+        """The server said OK: nothing waits any more, unless a person changed it again meanwhile."""
         self.env.cr.execute(
             """UPDATE inbox_message
                   SET is_push_pending = FALSE, push_add = NULL, push_remove = NULL, push_move = NULL

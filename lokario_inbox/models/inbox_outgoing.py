@@ -154,7 +154,7 @@ class InboxOutgoing(models.Model):
 
     @api.autovacuum
     def _gc_untouched_drafts(self):
-        """Drafts that somebody opened and never wrote in."""
+        """Drafts that a person opened and never wrote in."""
         domain = [("state", "=", "draft"), ("write_date", "<", "-1d"), ("attachment_ids", "=", False)]
         drafts = self.sudo().search(domain, limit=GC_LIMIT)
         untouched = drafts.filtered(lambda mail: is_html_empty(mail.body_html))
@@ -294,7 +294,7 @@ class InboxOutgoing(models.Model):
         }
 
     def _set_draft(self):
-        """To be changed and built anew: nobody got what was built before."""
+        """To be changed and built anew: what was built before did not leave."""
         self.write({"mail_id": False, "discarded_because": False, "is_scheduled": False})
         self._announce()
 
@@ -347,7 +347,7 @@ class InboxOutgoing(models.Model):
         mails._notify_sources()
 
     def _outgoing_changed(self, mails):
-        """Tell people what became of their mails."""
+        """Notify people of what became of their mails."""
         drafts = {draft.mail_id.id: draft for draft in self}
         for mail in mails.filtered(lambda mail: mail.id in drafts):
             drafts[mail.id]._notify_outcome(mail)
@@ -417,7 +417,7 @@ class InboxOutgoing(models.Model):
         return {}
 
     def _attach_originals(self):
-        """A forwarded mail takes its files along; its author is told which ones the mailbox no longer has."""
+        """A forwarded mail takes its files along; its author is notified of those the mailbox no longer has."""
         missing = []
         for original in self.parent_id.attachment_ids.filtered(lambda item: not item.is_inline):
             try:

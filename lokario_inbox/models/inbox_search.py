@@ -25,7 +25,7 @@ class InboxSearch(models.AbstractModel):
 
     @api.model
     def _index_soon(self, messages):
-        """Index a few mails at once; a first synchronisation leaves its thousands to the background."""
+        """Index a few mails immediately; a first synchronisation leaves its thousands to the background."""
         if len(messages) <= _SMALL:
             self._index(messages)
         else:

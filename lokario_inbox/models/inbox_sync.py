@@ -117,7 +117,7 @@ class InboxSync(models.AbstractModel):
         runner.drop(event.account_id)
 
     def _handle(self, integration, event):
-        """Write one event; returns True when the account needs another pass at once."""
+        """Write one event; returns True when the account needs another pass immediately."""
         if isinstance(event, FoldersListed):
             return integration._store_folders(event)
         if isinstance(event, TokensRenewed):
@@ -166,11 +166,11 @@ class InboxSync(models.AbstractModel):
         try:
             retrying(alert)
         except UserError as err:  # its owner may not even see it any more
-            _logger.warning("Mailbox %s: nobody could be told of its state: %s", account_id, err)
+            _logger.warning("Mailbox %s: its state could not be shown: %s", account_id, err)
 
 
 class _LeaseLost(Exception):
-    """Somebody else works on this account now."""
+    """Another worker has this account now."""
 
 
 class _Run:

@@ -141,7 +141,7 @@ class InboxThreading(models.AbstractModel):
 
     @api.model
     def _note_suspicions(self, groups, assigned):
-        """Keep the hint "claims to belong to" on conversations just opened by somebody who takes no part."""
+        """Keep the hint "claims to belong to" on conversations just opened by a person who takes no part."""
         claims = {assigned[key]: assigned[other] for group in groups for key, other in group.claims.items()}
         if claims:
             self.env.cr.execute_values(

@@ -1,9 +1,9 @@
 """The one reader of mail that no person wrote: robots, lists, answering machines, delivery reports.
 
-Everything that asks “did somebody write this?” or “did our mail come back?” asks here: the synchronisation, the loop
+Everything that asks “did a person write this?” or “did our mail come back?” asks here: the synchronisation, the loop
 protection of automatic answers, and the addons that wait for an answer. Two strengths are kept apart: a *kind* says
-that nobody wrote the mail; a *mark* without a kind only forbids that a machine answers it (a person who writes through
-a campaign service or from Odoo has such marks).
+that no person wrote the mail; a *mark* without a kind only forbids that a machine answers it (a person who writes
+through a campaign service or from Odoo has such marks).
 """
 
 import re

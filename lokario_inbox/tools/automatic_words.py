@@ -40,7 +40,7 @@ VACATION = re.compile(
     r")"
 )
 
-# said by people too, so never with anything behind it; nobody is silenced by it, only not answered by a machine
+# said by people too, so never with anything behind it; no person is silenced by it, only not answered by a machine
 ABSENCE = re.compile(
     r"\W*(?:out of(?: the| my)? office|away from (?:the|my) (?:office|desk|mail|e-?mail)|(?:i am |i'm )?(?:currently |now )?"
     r"(?:out of (?:the )?office|on (?:\w+ )?(?:leave|vacation|holidays?)|away)"

@@ -10,7 +10,7 @@ from .mail_frames import mail_from_frame, parts_to_frame
 from .mime_message import Mail, parse_mail
 from .visible_text import visible_text
 
-SMALL = 8 * 1024  # bytes; nothing written in so few takes long, and most mails are read at once
+SMALL = 8 * 1024  # bytes; nothing written in so few takes long, and most mails are read here
 WALL = 60.0  # seconds for one mail on a busy machine; its processor time is limited by the child itself
 ANSWER_ROOM = 16 * 1024 * 1024  # bytes an answer may have beyond four times its mail
 

@@ -300,7 +300,7 @@ async def _alone(session, uid, items, pick):
 
 
 async def _absent(session, uid, info, refusal=""):
-    """None when SEARCH proves that the mail is gone, else an item that says what is wrong."""
+    """None when SEARCH shows that the mail is gone, else an item that says what is wrong."""
     reply = await session.run(f"UID SEARCH UID {uid}")
     present = any(str(uid).encode() in row for row in reply.rows(b"SEARCH"))
     problem = f"{_UNDELIVERED} {refusal}".strip()

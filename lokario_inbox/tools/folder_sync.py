@@ -84,7 +84,7 @@ async def sync_folder(session, plan, folder, emit):
 
 
 async def examine(session, folder, quick=False):
-    """Open a folder read-only; ``quick`` asks for the changes since its modseq at once (QRESYNC)."""
+    """Open a folder read-only; ``quick`` asks for the changes since its modseq immediately (QRESYNC)."""
     command = b"EXAMINE " + quote(folder.path)
     if quick:
         command += b" (QRESYNC (%s %s))" % (folder.uidvalidity.encode(), folder.highestmodseq.encode())
@@ -136,7 +136,7 @@ def _text(value):
 
 
 async def _first_sync(session, plan, folder, opened, emit):
-    """The newest messages now; the rest is the backfill's, so that it delays nobody."""
+    """The newest messages now; the rest is the backfill's, so that it delays no other."""
     uids = sorted(await _search(session, "ALL", opened.exists), reverse=True)
     top = uids[0] if uids else max(opened.uidnext - 1, 0)
     limit = plan.fetch_limit
@@ -285,7 +285,7 @@ def _identity(row):
 
 
 async def audit_folder(session, plan, folder, emit):
-    """Ask, on a connection of its own, for every UID and its size: the proof of completeness."""
+    """Ask, on a connection of its own, for every UID and its size: the check of completeness."""
     if "ID" in session.capabilities and not session.is_named:
         await session.run(f'ID ("name" "{CLIENT_NAME}" "purpose" "audit")')
         session.is_named = True

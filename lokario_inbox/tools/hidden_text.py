@@ -10,7 +10,7 @@ _NEVER_SHOWN = {"script", "style", "template", "noscript", "head", "title", "obj
 _TINY = 4  # pixels or points; a smaller letter is not read
 _FAINT = 0.2  # opacity
 _FAR = 100  # pixels out of the page
-_CLOSE = 48  # of 441: colours that no eye tells apart on a screen
+_CLOSE = 48  # of 441: colours that no eye distinguishes on a screen
 _PAGE = (255, 255, 255)  # where nothing else is said
 _COMMENT = re.compile(r"/\*(?:[^*]|\*(?!/))*+(?:\*/)?")
 VALUE_MAX = 200  # characters of one value; no honest colour or length is longer
@@ -50,7 +50,7 @@ def parse(markup: str):
 
 
 def hidden_elements(root):
-    """Yield the outermost elements that nobody sees though they hold text."""
+    """Yield the outermost elements that no reader sees though they hold text."""
     yield from _hidden_below(root, _rules(root), (0, 0, 0), _PAGE)
 
 

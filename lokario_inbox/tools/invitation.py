@@ -32,7 +32,7 @@ class Invitation:
 
 
 def read_invitation(data):
-    """The first event of an iCalendar file (bytes); None when there is none or nobody can read it."""
+    """The first event of an iCalendar file (bytes); None when there is none or it cannot be read."""
     if len(data) > SIZE_MAX:
         return None
     try:

@@ -32,7 +32,7 @@ def pairs(*headers: str | None) -> list[tuple[str, str]]:
     """
     found = []
     for header in filter(None, headers):
-        before = ""  # a name with a comma that nobody quoted: Dupont, Jean <jean@client.com>
+        before = ""  # a name with a comma without quotes: Dupont, Jean <jean@client.com>
         for name, address in mailboxes(header):
             if "@" not in address:
                 before = f"{before}{name or address}, "

@@ -6,7 +6,7 @@ _CAMPAIGN = re.compile(r"\n(?:feedback-id|x-campaign|x-mailgun-tag|x-mc-user|x-c
 
 
 def is_newsletter(headers: str = "", precedence: str = "") -> bool:
-    """Tell newsletters (RFC 2369, RFC 8058) from discussion lists.
+    """Distinguish newsletters (RFC 2369, RFC 8058) from discussion lists.
 
     A discussion list has List-Id and List-Post; a newsletter has List-Unsubscribe and cannot be posted to.
     """

@@ -15,7 +15,7 @@ MAX_REFERENCES = 64  # a longer chain is an attack or a loop; its ends are what 
 def parse_ids(*headers: str | None) -> tuple[str, ...]:
     """Return the Message-IDs of header values, case folded, in order, without repetition.
 
-    Case is folded because gateways change it and nobody gains by it: a guessed identifier is
+    Case is folded because gateways change it and it gives nothing away: a guessed identifier is
     refused by its MAC or its author, not by its case.
     """
     found = []

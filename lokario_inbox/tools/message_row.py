@@ -1,4 +1,4 @@
-"""The columns of a stored mail, as far as the mail and its place tell them: computed once, written once."""
+"""The columns of a stored mail, as far as the mail and its location say them: computed once, written once."""
 
 from dataclasses import dataclass
 
@@ -63,7 +63,7 @@ _TEXTS = (
 
 
 def derived_columns(mail, place):
-    """What follows from mail and place: direction, identifiers for threading, kind, proof of the author."""
+    """What follows from mail and place: direction, identifiers for threading, kind, verification of the author."""
     is_own = _is_verified_own(mail, place)
     (message_ref, *_rest) = parse_ids(mail.message_id) or ("",)
     return {
@@ -80,7 +80,7 @@ def derived_columns(mail, place):
 def _is_verified_own(mail, place):
     """Did the mailbox itself write it? By evidence, never by From alone: anybody writes what he likes there.
 
-    A mail in Sent or Drafts was put there by somebody with the password; a Bcc self-copy is expected by its Message-ID.
+    A mail in Sent or Drafts was put there by a person with the password; a Bcc self-copy is expected by its Message-ID.
     Gmail shows one folder, "All Mail": there what was received carries the verdict of Gmail, what was sent none.
     """
     names_us = mail.from_address in place.own_addresses

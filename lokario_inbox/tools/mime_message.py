@@ -76,7 +76,7 @@ def parse_mail(raw):
 
 
 def parse_structure(raw):
-    """The mail as the email package sees it; what has no parts is taken apart at once, not line by line."""
+    """The mail as the email package sees it; what has no parts is taken apart as a whole, not line by line."""
     ordinary = _ORDINARY_HEADER.match(raw)
     if ordinary:
         message = email.message.Message(policy=email.policy.compat32)

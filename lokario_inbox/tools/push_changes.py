@@ -1,4 +1,4 @@
-"""What people did here, told to the server."""
+"""What people did here, sent to the server."""
 
 import logging
 

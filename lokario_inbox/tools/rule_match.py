@@ -37,7 +37,7 @@ class RuleMail:
 
 
 def matches(conditions: Sequence[Condition], mail: RuleMail, *, match_all: bool) -> bool:
-    """Tell whether the mail fulfils the conditions; no condition matches nothing."""
+    """Return whether the mail fulfils the conditions; no condition matches nothing."""
     if not conditions:
         return False
     verdicts = (_holds(condition, mail) for condition in conditions)

@@ -1,4 +1,4 @@
-"""One look at one account: connect, ask every folder, tell the writer what is new.
+"""One synchronisation of one account: connect, ask every folder, hand the writer what is new.
 
 Runs in the network loop. All it knows is in its AccountPlan, all it finds goes to ``emit``.
 """
@@ -105,7 +105,7 @@ async def _list(session, plan, emit):
 
 
 async def _work_on_folder(session, plan, folder, status, emit):
-    """Look at one folder as the plan wants; returns whether there is more to fetch at once."""
+    """Synchronise one folder as the plan wants; returns whether there is more to fetch immediately."""
     if plan.purpose == "audit":
         if folder.audit:
             await audit_folder(session, plan, folder, emit)

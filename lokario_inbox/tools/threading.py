@@ -2,7 +2,7 @@
 
 A mail joins through one link, the first that holds:
 1. its nearest known ancestor (In-Reply-To, then References from the end);
-2. a Message-ID of ours that its MAC proves and that names the conversation;
+2. a Message-ID of ours that its MAC verifies and that names the conversation;
 3. another mail that quotes the same missing ancestor;
 4. the same subject behind a reply prefix, when no reference is known.
 Every link asks in addition that the author takes part in the other mail: identifiers travel in
@@ -43,7 +43,7 @@ class Mail:
     received: float = 0.0  # seconds; the clock of the receiving server
     is_own: bool = False  # verified as ours: it lies in Sent or carries our MAC
     authentication: str = "none"  # "pass", "fail" or "none"
-    named_conversation: Hashable = None  # proved by a MAC in its identifiers
+    named_conversation: Hashable = None  # verified by a MAC in its identifiers
     conversation: Hashable = None  # where it already is
 
 
@@ -173,7 +173,7 @@ class Threader:
         return mail.sender in people or (mail.authentication == "pass" and self._is_colleague(mail.sender, people))
 
     def _outsiders(self, mail):
-        """The people of a mail; a forged one names nobody, whomever it was addressed to."""
+        """The people of a mail; a forged one names no person, whomever it was addressed to."""
         if mail.authentication == "fail" and not mail.is_own:
             return frozenset()
         return (mail.recipients | {mail.sender}) - self._own - {""}

@@ -42,7 +42,7 @@ class Tnef:
 
 
 def is_tnef(name, mimetype):
-    """Tell by type or name; some servers send it as a nameless kind of file."""
+    """Decide by type or name; some servers send it as a nameless kind of file."""
     return mimetype in MIMETYPES or name.lower() == "winmail.dat"
 
 
@@ -144,7 +144,7 @@ def _values(cursor, kind):
     single = kind & ~_MULTIPLE
     has_length = single in (_STRING, _UNICODE, _OBJECT, _BINARY)
     if not has_length and single not in _SIZES:
-        raise _Cut  # nobody knows where the next property begins
+        raise _Cut  # where the next property begins is unknown
     count = cursor.number() if has_length or kind & _MULTIPLE else 1
     return [cursor.padded(cursor.number()) if has_length else cursor.take(_SIZES[single]) for _value in range(count)]
 

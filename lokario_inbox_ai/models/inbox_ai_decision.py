@@ -240,7 +240,7 @@ class InboxAiDecision(models.Model):
         return Domain("state", "!=", "done") & Domain("next_try_at", "<=", fields.Datetime.now())
 
     def _prepare_question(self):
-        """Return the Question to the model; None when it is settled without one."""
+        """Return the Question to the model; None when it is decided without one."""
         return self._alone(lambda decision: decision._word_question())
 
     def _take_outcome(self, outcome, brief):
@@ -455,7 +455,7 @@ class InboxAiDecision(models.Model):
             return "no_text"
         if conversation._last_message_of_customer() != message:
             return "superseded"
-        if self.requester_id:  # who asked for a draft reads it: what follows guards answers that nobody asked for
+        if self.requester_id:  # who asked for a draft reads it: what follows guards answers without a request
             return None
         if not policy or policy.mode == "off":
             return "policy_off"
@@ -470,7 +470,7 @@ class InboxAiDecision(models.Model):
         return loop_guard.refusal(message._header_pairs(), self.env["inbox.integration"]._all_own_addresses())
 
     def _reason_for_a_person(self):
-        """In mode auto: why a person must look at this one all the same."""
+        """In mode auto: why a person must check this one all the same."""
         policy = self.policy_id
         if self.company_id.inbox_ai_stopped:  # while the model thought
             return "stopped"
@@ -521,7 +521,7 @@ class InboxAiDecision(models.Model):
         )
 
     def _facts_allowed(self):
-        """What the model is told of the customer: nothing unless the manager allows it, and of a proved sender only."""
+        """What the model is given about the customer: of a verified sender only, and if the manager allows it."""
         partner = self.conversation_id.partner_id
         if not self.company_id.inbox_ai_facts or not partner or not self.message_id._is_authenticated():
             return ""
@@ -529,7 +529,7 @@ class InboxAiDecision(models.Model):
         return self._partner_facts() if self.message_id.from_address in people.mapped("email_normalized") else ""
 
     def _partner_facts(self):
-        """Hook: return what may be told to this customer about his own open documents (quotes, invoices), as text of a
+        """Hook: return what this customer may be given about his own open documents (quotes, invoices), as text of a
         few lines, "" for nothing. ``self`` is one sudoed decision.
 
         Contract: look only at documents of ``self.conversation_id.partner_id.commercial_partner_id`` in

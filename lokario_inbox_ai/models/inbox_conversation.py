@@ -82,7 +82,7 @@ class InboxConversation(models.Model):
         last._ask_ai("summary", self.env.user)
 
     def action_ai_draft(self):
-        """Button “Draft an answer”: a draft for the user, whatever the policy says of answers nobody asked for."""
+        """Button “Draft an answer”: a draft for the user, whatever the policy says of answers without a request."""
         self.ensure_one()
         self.check_access("read")
         if not self.company_id.sudo().inbox_ai_provider_id:

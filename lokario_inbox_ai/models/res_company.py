@@ -94,7 +94,7 @@ class ResCompany(models.Model):
 
     def action_inbox_ai_stop(self):
         """Kill switch: one row, seen by every sender before the last byte of an answer leaves. What waits is shown as
-        stopped at once; what a sender holds at this moment is stopped by the sender.
+        stopped immediately; what a sender holds at this moment is stopped by the sender.
         """
         self._check_ai_manager()
         self.sudo().write({"inbox_ai_stopped": True})

@@ -57,7 +57,7 @@ class Brief:
 
 
 def canary(key: bytes, company_id: int) -> str:
-    """Return the company's secret mark; seen in an answer, it proves that the model gives its prompt away."""
+    """Return the company's secret mark; seen in an answer, it shows that the model gives its prompt away."""
     return "LKC" + hmac.new(key, f"canary {company_id}".encode(), "sha256").hexdigest()[:20].upper()
 
 

@@ -64,7 +64,7 @@ def _script(char: str) -> str:
 
 
 def leaks(secret: str, text: str) -> bool:
-    """Tell whether a secret (8 characters or more) is in the text in any usual disguise.
+    """Return whether a secret (8 characters or more) is in the text in any usual disguise.
 
     Disguises: spaced or punctuated letters, case, look-alikes, digits for letters, reversed, rot13, base64,
     hexadecimal, percent-encoding, first letters of words or of lines.

@@ -235,7 +235,7 @@ def _is_opaque(word: str) -> bool:
 
 
 def shares_words(text: str, private: tuple[str, ...], run: int) -> bool:
-    """Tell whether `run` words in a row of a private text are in the text."""
+    """Return whether `run` words in a row of a private text are in the text."""
     words = canonical(text).split()
     runs = {tuple(words[index : index + run]) for index in range(len(words) - run + 1)}
     for source in private:

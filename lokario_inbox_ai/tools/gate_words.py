@@ -1,5 +1,5 @@
 # ruff: noqa: E501  tables of words
-"""Words that an automatic answer may not say unless a policy allows their category, and what tells languages apart.
+"""Words that an automatic answer may not say unless a policy allows their category, and what distinguishes languages.
 
 All in the form of `gate_text.canonical`: lower case, no accents, no punctuation. Languages: French and English in
 full, German, Spanish, Italian, Portuguese and Dutch for the gravest; other languages are refused as such.

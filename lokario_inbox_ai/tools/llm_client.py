@@ -1,4 +1,4 @@
-"""A client for OpenAI-compatible chat completions that expects the worst of the other side."""
+"""A client for OpenAI-compatible chat completions that expects the worst of the remote server."""
 
 import http.client
 import json

@@ -21,7 +21,7 @@ MAX_LENGTH = 3000  # characters of an automatic answer
 MIN_LENGTH = 15
 MAX_LINE_REPEATS = 5
 MAX_FOREIGN_LETTERS = 3  # a name may hold a few
-MIN_SENTENCE = 6  # words: shorter ones tell no language
+MIN_SENTENCE = 6  # words: shorter ones show no language
 
 
 @dataclass(frozen=True)

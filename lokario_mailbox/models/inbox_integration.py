@@ -335,7 +335,7 @@ class InboxIntegration(models.Model):
         """Hook: company, privacy or owner changed; who stores what is tested by record rules copies them."""
 
     def _forget_failure(self):
-        """New credentials, a new server or a test that succeeded: try again at once."""
+        """New credentials, a new server or a test that succeeded: try again immediately."""
         failed = self.sudo().filtered(lambda i: i.state == "error")
         failed.write({"failure_count": 0})
         failed._synchronise_soon()
@@ -384,7 +384,7 @@ class InboxIntegration(models.Model):
         self._set_state("paused")
 
     def action_pause(self):
-        """Stop looking at this mailbox until somebody asks again."""
+        """Stop looking at this mailbox until a person asks again."""
         self._set_paused()
 
     def _set_connected(self):
@@ -586,11 +586,11 @@ class InboxIntegration(models.Model):
             )
 
     def _withdraw_warnings(self):
-        """The mailbox works again: nobody needs to do anything, unless its sending is still held."""
+        """The mailbox works again: nothing is to be done, unless its sending is still held."""
         self.filtered(lambda mailbox: not mailbox.sending_hold_until).activity_unlink([WARNING])
 
     def _is_unconnected(self):
-        """Whether nobody has entered a password or gone through the provider's consent yet."""
+        """Whether no password was entered and no consent of the provider given yet."""
         self.ensure_one()
         if self.auth_method == "password":
             return not self.email_password
@@ -689,7 +689,7 @@ class InboxIntegration(models.Model):
         )
 
     def _store_tokens(self, event):
-        """Keep the new tokens at once: the provider may have made the old refresh token useless."""
+        """Keep the new tokens immediately: the provider may have made the old refresh token useless."""
         prefix = PREFIXES.get(self.auth_method)
         if prefix:
             self.sudo().with_context(tracking_disable=True).write(
@@ -900,7 +900,7 @@ class InboxIntegration(models.Model):
     # === HOLDS === #
 
     def _hold(self, verdict, text):
-        """Stop sending from this mailbox for a while and tell its owner once."""
+        """Stop sending from this mailbox for a while and notify its owner once."""
         until = fields.Datetime.add(fields.Datetime.now(), seconds=smtp_retry.with_jitter(verdict.wait))
         cause = verdict.cause if verdict.cause in ("login", "tls", "limit") else "network"
         is_known = self.sending_hold_cause == cause
@@ -912,7 +912,7 @@ class InboxIntegration(models.Model):
         self.with_context(lang=self.user_id.lang)._notify_hold(text)
 
     def _notify_hold(self, text):
-        """Tell the owner of the mailbox that its mails wait."""
+        """Notify the owner of the mailbox that its mails wait."""
         self.message_notify(
             partner_ids=self.user_id.partner_id.ids,
             subject=self.env._("Sending from %(address)s is held", address=self.email_address),

@@ -59,7 +59,7 @@ class _Run:
     # === WHICH MAILBOXES === #
 
     def further(self, busy):
-        """Return workers for mailboxes that have something to do and that nobody else works for; None at the end."""
+        """Return workers for mailboxes that have something to do and that no other worker has; None at the end."""
         if len(self.begun) >= RUN or time.monotonic() - self.began_at > LONGEST_RUN:
             return () if busy else self._leave()
         work = self.outbox._due_domain() | Domain("state", "=", "sending") | Domain("is_notified", "=", False)

@@ -22,7 +22,7 @@ class ResUsers(models.Model):
         )
 
     def write(self, vals):
-        """Somebody leaves: his mailboxes follow the choice that a manager made for each."""
+        """A user leaves: his mailboxes follow the choice that a manager made for each."""
         if self._leaves_the_employees(vals.get("group_ids") or ()):  # the role that everybody gets is an employee's
             without = [Command.unlink(role.id) for role in self._mailbox_roles()]
             vals = {**vals, "group_ids": [*vals["group_ids"], *without]}

@@ -1,4 +1,4 @@
-"""The scheduler looks at its triggers once a minute: what is due sooner rings for it at the very second.
+"""The scheduler checks its triggers once a minute: what is due sooner rings for it at the very second.
 
 A process that ends before its alarm costs nothing but that precision: the trigger stands in the database.
 """

@@ -1,4 +1,4 @@
-"""Several mailboxes (or models) at work at the same time, each in a thread of its own; a dead one delays nobody.
+"""Several mailboxes (or models) at work at the same time, each in a thread of its own; a dead one delays no other.
 
 Threads only ever see scalars and sessions; the caller's thread does everything that touches the database, and does for
 many what many of them ask at the same moment.

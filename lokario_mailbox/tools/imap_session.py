@@ -79,7 +79,7 @@ def _upper(value):
     return value.upper() if isinstance(value, bytes) else b""
 
 
-@lru_cache(maxsize=8)  # reading the machine's authorities takes longer than a whole look at a mailbox
+@lru_cache(maxsize=8)  # reading the machine's authorities takes longer than a whole synchronisation
 def verified_context(ca_file=None):
     """TLS as a browser does it: certificate chain and host name are verified, TLS 1.2 at least."""
     context = ssl.create_default_context(cafile=ca_file)
@@ -131,7 +131,7 @@ class ImapSession:
         self.abort()
 
     def abort(self):
-        """Drop the connection at once."""
+        """Drop the connection immediately."""
         self._writer.transport.abort()
 
     async def reopen(self):
@@ -160,7 +160,7 @@ class ImapSession:
 
     @property
     def flag_items(self):
-        """The FETCH items that tell how a mail stands in the folder that is open; in Gmail's "All Mail" its labels."""
+        """The FETCH items that say how a mail stands in the folder that is open; in Gmail's "All Mail" its labels."""
         return "FLAGS X-GM-LABELS" if self.shows_labels else "FLAGS"
 
     @property

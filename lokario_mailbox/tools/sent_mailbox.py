@@ -19,7 +19,7 @@ SLOWEST = 32 * 1024  # bytes a second that a server takes at least
 
 
 class MailboxUnavailable(Exception):
-    """The mailbox could not be asked: nothing is known. `login` tells refused credentials from the rest."""
+    """The mailbox could not be asked: nothing is known. `login` distinguishes refused credentials."""
 
     def __init__(self, text: str, *, login: bool = False):
         super().__init__(text)

@@ -101,7 +101,7 @@ def submit(
     before_end=None,
     data_timeout: float = DATA_TIMEOUT,
 ) -> Accepted:
-    """Send raw to all recipients in one transaction; nobody gets it when one of them is refused, unless divisible.
+    """Send raw to all recipients in one transaction; unless divisible, none gets it when one of them is refused.
 
     divisible: those who are refused for good do not keep the mail from the others; who is refused for now does, since
     the mail is then tried again for all of them.

@@ -1,4 +1,4 @@
-"""Who works on what, told by PostgreSQL: nothing is left behind when a worker dies."""
+"""Which worker has what, known by PostgreSQL: nothing is left behind when a worker dies."""
 
 from contextlib import closing, suppress
 
@@ -31,11 +31,11 @@ class WorkerLocks:
             )  # the connection goes back to the pool
 
     def take(self, record_ids) -> list[int]:
-        """Return those that nobody alive has; they are then ours until released."""
+        """Return those that no living worker has; they are then ours until released."""
         return [record_id for record_id, taken in self._call(SQL("pg_try_advisory_lock"), record_ids) if taken]
 
     def take_first(self, candidates: SQL, limit: int) -> list[int]:
-        """Return the first ids of a query that nobody alive has; they are then ours until released."""
+        """Return the first ids of a query that no living worker has; they are then ours until released."""
         taken = SQL("pg_try_advisory_lock(%s, id)", self._space)
         return [
             row[0]
@@ -52,7 +52,7 @@ class WorkerLocks:
         return self.query(SQL("SELECT id, %s(%s, id) FROM unnest(%s::int[]) id", function, self._space, ids))
 
     def query(self, sql: SQL) -> list[tuple]:
-        """Return the rows of a statement on the locks' session, READ COMMITTED, committed at once."""
+        """Return the rows of a statement on the locks' session, READ COMMITTED, committed immediately."""
         self._cursor.execute(sql)
         rows = self._cursor.fetchall()
         self._cursor.commit()  # pylint: disable=invalid-commit  # the lock is the session's, not the transaction's

@@ -89,7 +89,7 @@ class InboxConnectionTest(models.TransientModel):
     def action_loop(self):
         """Send a mail with a signed token to the mailbox itself and wait for it there.
 
-        It proves that the identity that sends owns the mailbox that receives. The token is fixed
+        It shows that the identity that sends owns the mailbox that receives. The token is fixed
         when the dialog opens: a request that the server repeats sends the same mail to the same
         mailbox, which does no harm.
         """

@@ -82,7 +82,7 @@ class DueNotice(models.Model):
 
     @api.model
     def _wanted_now(self):
-        """Return {key: values} of everything that somebody should know now."""
+        """Return {key: values} of everything that a user should know now."""
         return self._addressed(self._facts())
 
     @api.model

@@ -1,6 +1,6 @@
 from odoo import models
 
-# who is notified of a late invoice without a salesperson, the first group that has somebody first
+# who is notified of a late invoice without a salesperson, the first group with a member first
 INVOICING_GROUPS = ("account.group_account_invoice", "base.group_system")
 
 

@@ -51,7 +51,7 @@ class DueNotice(models.Model):
 
     @api.model
     def _longest_wait(self):
-        """Return after what time the next run has surely come: what falls between two runs is told by the first."""
+        """Return after what time the next run has surely come: what falls between two runs is notified by the first."""
         cron = self.env.ref("lokario_reminder.ir_cron_check_due")
         planned = timedelta(minutes=MINUTES[cron.interval_type] * cron.interval_number)
         starts = cron.endpoint_run_ids[:GAPS].mapped("started_at")

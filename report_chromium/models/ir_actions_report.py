@@ -76,7 +76,7 @@ class IrActionsReport(models.Model):
     def _report_resource(self, url):
         """Return what stands for a url of this server in a printed page, read with the rights of whoever prints.
 
-        None for everything else: a report asks nobody outside.
+        None for everything else: a report asks no server outside.
         """
         parts = urlsplit(url)
         if parts.netloc and parts.netloc != urlsplit(self._get_report_url()).netloc:

@@ -117,7 +117,7 @@ export class Composer extends Component {
         }
     }
 
-    /** One save after the other; the last one survives the composer, when somebody opens another conversation. */
+    /** One save after the other; the last one survives the composer, when the user opens another conversation. */
     save() {
         const values = this.values;
         return saving.exec(() =>

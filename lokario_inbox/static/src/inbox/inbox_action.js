@@ -11,7 +11,7 @@ import { Reader } from "./reader";
 import { ShortcutHelp } from "./shortcut_help";
 import { Sidebar } from "./sidebar";
 
-const PROGRESS_DELAY = 3000; // ms between two looks at a first synchronisation under way
+const PROGRESS_DELAY = 3000; // ms between two checks of a first synchronisation under way
 
 export class InboxAction extends Component {
     static template = "lokario_inbox.InboxAction";

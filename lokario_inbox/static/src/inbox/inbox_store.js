@@ -55,7 +55,7 @@ export class InboxStore {
         });
     }
 
-    /** Ask until the answer is younger than the last change; null when `wanted` says that nobody waits any more. */
+    /** Ask until the answer is younger than the last change; null when `wanted` says that the answer is no longer wanted. */
     async ask(call, wanted = () => true) {
         for (;;) {
             const epoch = this.epoch;
