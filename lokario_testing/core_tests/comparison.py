@@ -24,10 +24,10 @@ GROUPS = {
     "/account:TestAccountIncomingSupplierInvoice,/account:TestAccountPayment,/account:TestAccountMoveOutInvoiceOnchanges",
     "planning": "/calendar,/project",
 }
-# What a run of a minute can tell: system mail with its number of queries, users and portal, the sending of an invoice.
+# A minute of them, for the suite's own tests: servers, composer, users and portal, the sending of invoices.
 SAMPLE = (
-    "/test_mail:TestMailAPIPerformance,/mail:TestMailMail,/mail:TestPartner,/portal:TestUserDeletion,"
-    "/account:TestAccountComposerPerformance"
+    "/base:TestIrMailServer,/mail:TestIrMailServer,/mail:TestMailComposerRendering,/mail:TestPartner,/mail:TestUser,"
+    "/portal:TestPortalWizard,/account:TestAccountComposerPerformance"
 )
 SECTION = "## Tests of Odoo that must differ"  # of docs/architecture.md
 SERVER_WIDE = "base,rpc,web,queue_job"
@@ -71,11 +71,7 @@ def compare(environment, without: str, suite: str, tags: str) -> Comparison:
 
 
 def tags_of(names: list[str]) -> str:
-    """Odoo's `--test-tags` of the classes in which these tests stand.
-
-    >>> tags_of(["mail.tests.test_res_users.TestUser.test_one", "mail.tests.test_res_users.TestUser.test_two"])
-    '/mail:TestUser'
-    """
+    """Return Odoo's `--test-tags` of the classes in which these tests stand."""
     return ",".join(sorted({f"/{name.partition('.')[0]}:{name.split('.')[-2]}" for name in names}))
 
 

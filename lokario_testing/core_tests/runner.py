@@ -45,8 +45,9 @@ def _no_browser(self, *_arguments, **_options):
 def _recorded(method, outcome: str, results):
     def record(self, test, *details):
         whole = getattr(test, "test_case", test)  # of a sub-test: the method it stands in
-        name = f"{type(whole).__module__.removeprefix('odoo.addons.')}.{whole}"
-        results.write(json.dumps([name.partition(" ")[0], outcome]) + "\n")
+        place = f"{type(whole).__module__.removeprefix('odoo.addons.')}.{type(whole).__name__}"
+        method_name = getattr(whole, "_testMethodName", whole)  # what fails before the first test has none
+        results.write(json.dumps([f"{place}.{method_name}", outcome]) + "\n")
         return method(self, test, *details)
 
     return record
