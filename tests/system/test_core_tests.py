@@ -1,4 +1,4 @@
-"""A sample of Odoo's own tests passes with the suite; `./lokario core-tests` runs all that pass through what we extend."""
+"""A sample of Odoo's own tests with the suite; `./lokario core-tests` runs all that pass through what we extend."""
 
 from lokario_testing.core_tests.comparison import SAMPLE, SERVER_WIDE, expected_differences, results, tags_of
 
