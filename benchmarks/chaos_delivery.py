@@ -132,7 +132,7 @@ def _make_due(env, ids):
     env["mail.mail"].browse(ids).filtered(lambda mail: mail.state == "outgoing").scheduled_date = False
     waiting = ("queued", "waiting", "verifying")
     env["mailbox.outgoing"].search([("state", "in", waiting)]).send_at = "2026-01-01"
-    env["inbox.integration"].search([("sending_hold_until", "!=", False)])._release_hold()
+    env["mailbox.health"]._release_hold(env["inbox.integration"].search([("sending_hold_until", "!=", False)]))
     env.cr.commit()
 
 

@@ -105,7 +105,7 @@ class RoutingMatrix:
         for door in self.doors.values():
             door.received.clear()
         if self.suite:
-            self.env["inbox.integration"].sudo().search([])._release_hold()
+            self.env["mailbox.health"]._release_hold(self.env["inbox.integration"].sudo().search([]))
         with self._refusable():
             self._leave(company, method, kind)
         received = [

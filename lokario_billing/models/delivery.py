@@ -92,7 +92,11 @@ class Delivery(models.Model):
         self.ensure_one()
         if self.route == "network" or (self.state == "sent" and self.refused_recipients):
             return self.cause
-        held = self.state == "queued" and self.outgoing_id and self.integration_id._sending_problem()
+        held = (
+            self.state == "queued"
+            and self.outgoing_id
+            and self.env["mailbox.health"]._sending_problem(self.integration_id)
+        )
         if not held and self.state not in PROBLEMS:
             return False
         cause = held or self.cause or dict(self._fields["state"]._description_selection(self.env))[self.state]

@@ -64,7 +64,7 @@ class MailboxCase(MailOffice, BillingCase):
         super().setUp()
         self.faults.clear()
         self.sink.journal.write_text("")
-        self.mailbox._release_hold()
+        self.env["mailbox.health"]._release_hold(self.mailbox)
 
     def remind(self):
         """Return the reminder of a fresh late invoice, sent through the mailbox."""
@@ -268,7 +268,7 @@ class TestDelivery(MailboxCase):
         delivery = self.delivery_of(move.followup_ids.step_ids.reminder_id)
         self.assertEqual((delivery.state, self.mailbox.daily_quota), ("waiting", 2))
         self.sink.rejects.clear()
-        self.mailbox._release_hold()
+        self.env["mailbox.health"]._release_hold(self.mailbox)
         held = self.delivery_of(self.remind_of(customers[3]))
         self.assertEqual((held.state, len(self.sink.deliveries())), ("waiting", 4))  # each with its Bcc self-copy
         self.assertGreater(held.next_try_at, fields.Datetime.add(fields.Datetime.now(), hours=23))

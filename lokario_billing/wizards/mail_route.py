@@ -104,7 +104,7 @@ class MailRoute(models.TransientModel):
         return name, route.address, self._held(route)
 
     def _held(self, route):
-        return route.carrier._sending_problem() if route.kind == "mailbox" else ""
+        return self.env["mailbox.health"]._sending_problem(route.carrier) if route.kind == "mailbox" else ""
 
     def action_test(self):
         """Send a test mail to oneself by this route."""

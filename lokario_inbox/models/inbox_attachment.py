@@ -59,7 +59,7 @@ class InboxAttachment(models.Model):
         try:
             content = self.integration_id._ask_server__(download_attachment, *address)
         except MailboxError as err:
-            raise UserError(self.integration_id._error_remedy(err.error_class)) from err
+            raise UserError(self.env["mailbox.health"]._remedy(err.error_class)) from err
         self.attachment_id = self.env["ir.attachment"].create(
             {
                 "name": self.name,

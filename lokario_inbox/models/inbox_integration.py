@@ -351,9 +351,9 @@ class InboxIntegration(models.Model):
     def _alert(self, error_class):
         """Notify the owner of a failure, or that nothing is to be done any more."""
         if error_class:
-            self._warn_owner(error_class)
+            self.env["mailbox.health"]._warn_owner(self, error_class)
         else:
-            self._withdraw_warnings()
+            self.env["mailbox.health"]._withdraw_warnings(self)
 
     def _outcome_values(self, outcome, started_at):
         """The values of a row of STORE_OUTCOMES; what the outcome says nothing about stays as it is."""
@@ -522,9 +522,9 @@ class InboxIntegration(models.Model):
             "email": self.email_address,
             "state": self.state,
             "visibility": self.visibility,
-            "problem": self._reading_problem(),
+            "problem": self.env["mailbox.health"]._reading_problem(self),
             "problem_detail": self.last_sync_error or "" if self.state == "error" else "",
-            "hold": self._sending_problem(),
+            "hold": self.env["mailbox.health"]._sending_problem(self),
             "hold_detail": self.sending_hold_text or "",
             "last_sync_at": fields.Datetime.to_string(self.last_sync_at) if self.last_sync_at else False,
             "progress": self.first_sync_progress,

@@ -254,7 +254,7 @@ class InboxOutgoing(models.Model):
     def _shown_reason(self):
         """Return why the mail has not left, as {"why": in the user's words, "detail": in the server's}."""
         answer = self.answer or ""
-        waits = self.state == "scheduled" and self.integration_id._sending_problem()
+        waits = self.state == "scheduled" and self.env["mailbox.health"]._sending_problem(self.integration_id)
         if waits:
             return {"why": waits, "detail": self.integration_id.sending_hold_text or ""}
         if self.state == "scheduled" and self.attempts and answer:

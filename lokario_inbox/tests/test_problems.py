@@ -66,7 +66,7 @@ class TestProblems(MailboxCase):
         self.assertFalse(self.mailbox.activity_ids)
 
     def hold(self, code, text, stage):
-        self.mailbox._hold(classify(code, text, stage), f"{code} {text}")
+        self.env["mailbox.health"]._hold(self.mailbox, classify(code, text, stage), f"{code} {text}")
 
     def test_a_refused_login_of_the_outgoing_server(self):
         self.hold(535, "5.7.8 Bad credentials", "login")

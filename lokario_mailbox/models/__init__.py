@@ -1,4 +1,5 @@
 from . import access_mixin
+from . import mailbox_health
 from . import inbox_integration
 from . import inbox_sent_copy
 from . import outgoing_source

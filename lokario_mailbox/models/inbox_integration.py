@@ -2,10 +2,8 @@
 
 import asyncio
 import contextlib
-from datetime import timedelta
 from functools import partial
 
-from markupsafe import Markup
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools import email_normalize
@@ -15,7 +13,7 @@ from odoo.addons.lokario_base.fields import Secret
 
 from ..const import ERROR_CLASSES, IMAP_PORTS, SMTP_PORTS, SYNC_INTERVAL
 from ..exceptions import ConfigurationFault
-from ..tools import sent_mailbox, smtp_client, smtp_retry
+from ..tools import sent_mailbox, smtp_client
 from ..tools.host_policy import HostPolicy
 from ..tools.imap_account import MailboxPlan
 from ..tools.mailbox_login import MailboxLogin, TokenSource, TokensRenewed, credentials
@@ -34,12 +32,9 @@ TRANSITIONS = {
     "connected": {"draft", "error"},
     "paused": {"draft", "connected", "error"},
 }
-WARNING = "mail.mail_activity_data_warning"
 GOOGLE_TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105  an address
 PREFIXES = {"gmail": "google_gmail", "outlook": "microsoft_outlook"}
 FILING_PROVIDERS = ("smtp.gmail.com", "smtp.office365.com", "smtp-mail.outlook.com")
-DAY = timedelta(days=1)
-TRUST = timedelta(days=7)  # after this a learned limit of a provider is tried again
 
 
 def _directly(call, *arguments):
@@ -288,7 +283,7 @@ class InboxIntegration(models.Model):
         if MENDS_READING & vals.keys():
             self._forget_failure()
         if MENDS_SENDING & vals.keys():
-            self._release_mended_hold()
+            self.env["mailbox.health"]._release_mended_hold(self)
         return result
 
     def _primary_of_company(self):
@@ -390,48 +385,17 @@ class InboxIntegration(models.Model):
     def _set_connected(self):
         """Both servers take the mailbox: what kept it back is over, and its mail is fetched soon."""
         self._set_state("connected")
-        self._withdraw_warnings()
+        self.env["mailbox.health"]._withdraw_warnings(self)
         self._synchronise_soon()
 
     def action_make_primary(self):
         self.ensure_one()
         self.write({"is_primary": True})
 
-    def _error_remedy(self, error_class):
-        """What a person does about a failure, in plain words."""
-        remedies = {
-            "login": self.env._(
-                "The server refuses login or password. Enter the password again; "
-                "with two-step verification, create an application password."
-            ),
-            "network": self.env._(
-                "The server cannot be reached. Check its name and port; "
-                "if they are right, the provider may be down: it is tried again automatically."
-            ),
-            "tls": self.env._(
-                "The server's certificate is not valid for its name. Check the server's name, "
-                "or ask its administrator to renew the certificate."
-            ),
-            "quota": self.env._(
-                "The provider limits the connections or the mailbox is full. It is retried more slowly."
-            ),
-            "server": self.env._(
-                "The server answers wrongly. It is tried again automatically; if it lasts, ask the provider."
-            ),
-            "policy": self.env._(
-                "This server address is not allowed here. "
-                "An administrator can add it to the allowed mail servers in the settings."
-            ),
-            "configuration": self.env._(
-                "Something is missing: enter the server and the password, or connect the account with its provider."
-            ),
-        }
-        return remedies.get(error_class, "")
-
     @api.depends("last_error_class")
     def _compute_error_remedy(self):
         for integration in self:
-            integration.error_remedy = integration._error_remedy(integration.last_error_class)
+            integration.error_remedy = self.env["mailbox.health"]._remedy(integration.last_error_class)
 
     @api.depends("email_address", "imap_host")
     def _compute_provider_hint(self):
@@ -571,61 +535,12 @@ class InboxIntegration(models.Model):
         test._check_servers()
         return test._open()
 
-    # === THE OWNER IS ASKED, USERS SEE WHY === #
-
-    def _warn_owner(self, error_class):
-        """Schedule an activity for the owner, in his language, unless he has one for this already."""
-        mailbox = self.with_context(lang=self.user_id.lang, mail_activity_quick_update=True)
-        if error_class == "login":
-            summary = mailbox.env._("Enter the password of %s again", self.email_address)
-        else:
-            summary = mailbox.env._("The mailbox %s does not work", self.email_address)
-        if summary not in mailbox.activity_ids.mapped("summary"):
-            mailbox.activity_schedule(
-                WARNING, summary=summary, note=mailbox._error_remedy(error_class), user_id=self.user_id.id
-            )
-
-    def _withdraw_warnings(self):
-        """The mailbox works again: nothing is to be done, unless its sending is still held."""
-        self.filtered(lambda mailbox: not mailbox.sending_hold_until).activity_unlink([WARNING])
-
     def _is_unconnected(self):
         """Whether no password was entered and no consent of the provider given yet."""
         self.ensure_one()
         if self.auth_method == "password":
             return not self.email_password
         return not self[f"{PREFIXES[self.auth_method]}_refresh_token"]
-
-    def _reading_problem(self):
-        """Return why new mail is missing, in the words of who works with the mailbox; "" when all is well."""
-        self.ensure_one()
-        if self.state == "draft" and self._is_unconnected():
-            return self.env._("Not connected yet: its owner, %s, opens it and connects it.", self.user_id.sudo().name)
-        if self.state != "error":
-            return ""
-        if self.last_error_class == "login":
-            return self.env._(
-                "The server refuses the password. Its owner, %s, is asked to enter it again.", self.user_id.sudo().name
-            )
-        return self._error_remedy(self.last_error_class)
-
-    def _sending_problem(self):
-        """Return why mails wait in the mailbox, in the words of who works with it; "" when they leave."""
-        self.ensure_one()
-        if not self.sending_hold_until or self.sending_hold_until <= fields.Datetime.now():
-            return ""
-        reasons = {
-            "login": self.env._(
-                "Sending waits: the server refuses the password. The owner, %s, is asked to enter it again.",
-                self.user_id.sudo().name,
-            ),
-            "tls": self.env._("Sending waits: the certificate of the outgoing server is not valid."),
-            "limit": self.env._("Sending waits: the provider's limit is reached; the mails leave automatically later."),
-            "network": self.env._(
-                "Sending waits: the outgoing server cannot be reached; the mails leave automatically later."
-            ),
-        }
-        return reasons[self.sending_hold_cause]
 
     # === OAUTH === #
 
@@ -665,7 +580,7 @@ class InboxIntegration(models.Model):
     def _take_consent(self):
         """The owner has just connected the mailbox again: nothing waits any longer."""
         self._forget_failure()
-        self._release_mended_hold()
+        self.env["mailbox.health"]._release_mended_hold(self)
 
     def _token_source__(self):
         """The provider's token endpoint and what is known, as scalars for the network side."""
@@ -876,62 +791,6 @@ class InboxIntegration(models.Model):
         own = self._sender_addresses()[0]
         return "" if self._files_sent_itself() or own in recipients else own
 
-    # === THE PROVIDER'S LIMIT === #
-
-    def _accepted_last_day(self):
-        """Return the instants of the mails that the provider accepted within 24 hours, oldest first."""
-        domain = [("integration_id", "=", self.id), ("sent_at", ">", fields.Datetime.now() - DAY)]
-        return sorted(self.env["mailbox.outgoing"].sudo().search(domain).mapped("sent_at"))
-
-    def _learn_quota(self):
-        """The provider said "too many": what it took within the last day is its limit."""
-        if count := len(self._accepted_last_day()):
-            self.sudo().write({"daily_quota": count, "daily_quota_learned_at": fields.Datetime.now()})
-
-    def _allowance(self):
-        """Return (how many mails may leave now, when the next one may); None as the number = no known limit."""
-        learned_at = self.daily_quota_learned_at
-        if not self.daily_quota or learned_at < fields.Datetime.now() - TRUST:
-            return None, None
-        accepted = self._accepted_last_day()
-        free = self.daily_quota - len(accepted)
-        return (free, None) if free > 0 else (0, accepted[-self.daily_quota] + DAY)
-
-    # === HOLDS === #
-
-    def _hold(self, verdict, text):
-        """Stop sending from this mailbox for a while and notify its owner once."""
-        until = fields.Datetime.add(fields.Datetime.now(), seconds=smtp_retry.with_jitter(verdict.wait))
-        cause = verdict.cause if verdict.cause in ("login", "tls", "limit") else "network"
-        is_known = self.sending_hold_cause == cause
-        self.write({"sending_hold_until": until, "sending_hold_cause": cause, "sending_hold_text": text})
-        if is_known:
-            return
-        if cause in ("login", "tls"):
-            self._warn_owner(cause)
-        self.with_context(lang=self.user_id.lang)._notify_hold(text)
-
-    def _notify_hold(self, text):
-        """Notify the owner of the mailbox that its mails wait."""
-        self.message_notify(
-            partner_ids=self.user_id.partner_id.ids,
-            subject=self.env._("Sending from %(address)s is held", address=self.email_address),
-            body=Markup("<p>%s</p><details><summary>%s</summary>%s</details>")
-            % (self._sending_problem(), self.env._("Technical details"), text),
-        )
-
-    def _release_hold(self):
-        """Let the waiting mails leave again."""
-        held = self.filtered("sending_hold_until")
-        held.write({"sending_hold_until": False, "sending_hold_cause": False, "sending_hold_text": False})
-        held.filtered(lambda mailbox: mailbox.state != "error")._withdraw_warnings()
-        if held:
-            self.env.ref("lokario_mailbox.ir_cron_send_outgoing").sudo()._trigger()
-
-    def _release_mended_hold(self):
-        """Password, connection or server changed or tested: only a provider's limit still holds."""
-        self.filtered(lambda mailbox: mailbox.sending_hold_cause != "limit")._release_hold()
-
     def action_release_hold(self):
         self.check_access("write")
-        self._release_hold()
+        self.env["mailbox.health"]._release_hold(self)

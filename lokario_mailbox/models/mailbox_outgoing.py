@@ -272,7 +272,7 @@ class MailboxOutgoing(models.Model):
 
     def _within_allowance(self):
         """Return the mails that the provider will take today, as far as its limit is known; the others wait."""
-        free, next_at = self.integration_id._allowance() if self else (None, None)
+        free, next_at = self.env["mailbox.health"]._allowance(self.integration_id) if self else (None, None)
         if free is None or free >= len(self):
             return self
         self[free:]._set_waiting(next_at or fields.Datetime.now() + ALLOWANCE_PAUSE, "limit")
@@ -318,7 +318,7 @@ class MailboxOutgoing(models.Model):
             self.has_self_copy = False
         outcomes = dict.fromkeys(self.recipients.splitlines(), accepted.text) | dict(accepted.refused)
         self._set_sent(accepted.text, "smtp", outcomes)
-        self.integration_id._release_hold()
+        self.env["mailbox.health"]._release_hold(self.integration_id)
 
     def _take_failure(self, failure):
         verdict = smtp_retry.classify(failure.code, failure.text, failure.stage, self.attempts)
@@ -331,9 +331,9 @@ class MailboxOutgoing(models.Model):
             self._set_failed(verdict.cause, detail, dict.fromkeys(failure.refused, answer))
         elif verdict.action == smtp_retry.HOLD or (verdict.cause == "network" and failure.concerns_all):
             self._set_waiting(now, verdict.cause, answer)  # the hold of the mailbox keeps it back
-            self.integration_id._hold(verdict, answer)
+            self.env["mailbox.health"]._hold(self.integration_id, verdict, answer)
             if verdict.cause == "limit":
-                self.integration_id._learn_quota()
+                self.env["mailbox.health"]._learn_quota(self.integration_id)
         else:
             self._set_waiting(now + timedelta(seconds=smtp_retry.with_jitter(verdict.wait)), verdict.cause, answer)
 

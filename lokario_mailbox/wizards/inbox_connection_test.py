@@ -71,7 +71,7 @@ class InboxConnectionTest(models.TransientModel):
             self._add_step("smtp_login", False, "configuration", str(err))
         else:
             self._add_step("smtp_login", True, "", integration.smtp_host)
-            integration._release_mended_hold()
+            self.env["mailbox.health"]._release_mended_hold(integration)
 
     def _add_step(self, key, is_ok, error_class="", detail=""):
         self.env["inbox.connection.test.step"].sudo().create(
@@ -181,4 +181,4 @@ class InboxConnectionTestStep(models.TransientModel):
                     "Check that both servers use the same address."
                 )
             else:
-                step.remedy = step.test_id.integration_id._error_remedy(step.error_class)
+                step.remedy = self.env["mailbox.health"]._remedy(step.error_class)
