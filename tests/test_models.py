@@ -85,3 +85,18 @@ def test_state_is_written_by_its_methods_alone(addon):
         visitor.visit(ast.parse(path.read_text()))
         found[str(path.relative_to(ROOT))] = visitor.lines
     assert not {name: lines for name, lines in found.items() if lines and name not in OF_ODOO}
+
+
+# Where an object is asked what it is, which no hook with a default could answer.
+ASKS_WHAT_IT_IS = {
+    "lokario_base/fields.py": "whether a model has the mixin that its field needs",
+    "lokario_base/models/access_mixin.py": "whether another model of the registry is one of ours",
+    "lokario_base/tools/private_page.py": "whether a parameter is an uploaded file",
+    "lokario_inbox/tools/invitation.py": "which properties an iCalendar component has",
+}
+
+
+@pytest.mark.parametrize("addon", ADDONS)
+def test_hooks_are_methods_with_a_default(addon):
+    files = {path: "hasattr(" in path.read_text() for path in (ROOT / addon).rglob("*.py") if "tests" not in path.parts}
+    assert {str(path.relative_to(ROOT)) for path, asks in files.items() if asks} <= set(ASKS_WHAT_IT_IS)
