@@ -68,7 +68,7 @@ async def fetch_groups(session, uids, ask_stored=None, reopen=None):
 
 
 class _Pace:
-    """How much is asked for at once: everything, and less after each connection that ended meanwhile."""
+    """How much is asked for immediately: everything, and less after each connection that ended meanwhile."""
 
     def __init__(self, session):
         self._session, self._most, self._cuts, self._tries, self._until = session, None, 0, 0, None

@@ -27,7 +27,7 @@ _BLOCKS = ("div", "p", "blockquote", "table", "pre", "span", "td")
 _MAX_ELEMENTS = 20_000  # a bigger body is shown whole
 _MAX_STEPS = 500_000  # and so is one in which every block looks like a quotation, each to be compared with all others
 _SPACE = re.compile(r"[ \t\r\n]+")  # what a browser shows as one blank
-_HEAD = 1500  # characters that tell whether a block opens a quotation
+_HEAD = 1500  # characters that show whether a block opens a quotation
 
 
 class _TooManySteps(Exception):

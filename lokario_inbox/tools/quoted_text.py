@@ -54,7 +54,7 @@ def fold_text(text: str | None) -> Folded:
 
 
 def is_attribution(text: str) -> bool:
-    """Tell whether the text is the line that a mail program writes above a quotation."""
+    """Return whether the text is the line that a mail program writes above a quotation."""
     text = " ".join(text.split()).replace("< ", "<").replace(" >", ">").strip(" -*_|")
     if not 8 <= len(text) < _ATTRIBUTION_MAX:
         return False
@@ -82,7 +82,7 @@ def _begins_with_date(text):
 
 
 def is_header_block(lines: list[str]) -> bool:
-    """Tell whether the lines open like the headers that a mail program repeats above a quoted mail."""
+    """Return whether the lines open like the headers that a mail program repeats above a quoted mail."""
     first = {name for name in ("from", "sent") if lines and HEADER_LINE[name].match(lines[0])}
     if not first:
         return False

@@ -228,7 +228,7 @@ class ImapSession:
         return reply
 
     async def pipeline(self, *commands, timeout=None):
-        """Write all commands at once and return their replies in order."""
+        """Write all commands together and return their replies in order."""
         timeout = timeout or self.timeout
         with _translated(timeout):
             async with asyncio.timeout(timeout):

@@ -31,7 +31,7 @@ _BYTE = 0xF700  # private characters U+F780 to U+F7FF: the bytes of a folder's n
 async def read_response(reader, count=lambda size: None):
     """Read one whole response: (line, literals), each literal replaced by ``\\0index\\0``.
 
-    ``count`` is told every byte received. Raises NetworkFailure on a cut, ConnectionEnded on what is too big.
+    ``count`` gets every byte received. Raises NetworkFailure on a cut, ConnectionEnded on what is too big.
     """
     parts, literals = [], []
     while True:

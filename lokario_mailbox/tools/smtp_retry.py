@@ -139,7 +139,7 @@ def _is_about_number(code: int, enhanced: str, text: str, stage: str) -> bool:
 
 
 def _is_about_speed(enhanced: str, text: str) -> bool:
-    """Whether a 5xx only means: not so fast (Google's 5.2.1 of a recipient who gets too much at once)."""
+    """Whether a 5xx only means: not so fast (Google's 5.2.1 of a recipient who gets too much immediately)."""
     return enhanced in ("5.2.1", "5.7.0", "") and bool(
         re.search(r"receiving mail (?:at a rate|too quickly)", text, re.IGNORECASE)
     )
