@@ -94,8 +94,8 @@ class InboxFiling(models.AbstractModel):
                 filed.update(matched.conversation_id.ids)
             unmatched = unmatched.filtered(lambda mail: mail.conversation_id.id not in filed)
         if newsletters:
-            newsletters = unmatched.filtered("is_newsletter")
-            quiet.browse(newsletters.conversation_id.ids).write(
+            bulk = unmatched.filtered("is_newsletter")
+            quiet.browse(bulk.conversation_id.ids).write(
                 {"category_id": newsletters.id, "classified_by": "newsletter", "rule_id": False}
             )
         return unmatched.conversation_id.filtered(lambda c: not c.category_id)
