@@ -26,8 +26,8 @@ GROUPS = {
 }
 # A minute of them, for the suite's own tests: servers, composer, users and portal, the sending of invoices.
 SAMPLE = (
-    "/base:TestIrMailServer,/mail:TestIrMailServer,/mail:TestMailComposerRendering,/mail:TestPartner,/mail:TestUser,"
-    "/portal:TestPortalWizard,/account:TestAccountComposerPerformance"
+    "/mail:TestIrMailServer,/mail:TestMailComposerRendering,/mail:TestUser,/portal:TestPortalWizard,"
+    "/account:TestAccountComposerPerformance"
 )
 SECTION = "## Tests of Odoo that must differ"  # of docs/architecture.md
 SERVER_WIDE = "base,rpc,web,queue_job"

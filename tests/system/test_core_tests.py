@@ -5,7 +5,7 @@ from lokario_testing.core_tests.comparison import SAMPLE, SERVER_WIDE, expected_
 
 def test_a_sample_of_odoos_own_tests_passes(environment, suite_database):
     outcomes = results(environment, suite_database, SAMPLE, f"{SERVER_WIDE},lokario_gate")
-    assert sum(outcome == "passed" for outcome in outcomes.values()) > 30
+    assert sum(outcome == "passed" for outcome in outcomes.values()) > 20
     failed = {name for name, outcome in outcomes.items() if outcome == "failed"}
     assert failed <= expected_differences()
 
