@@ -197,6 +197,33 @@ def test_every_test_module_is_run(addon):
         assert re.search(rf"\b{path.stem}\b", listed), f"{path} is never imported, so it never runs"
 
 
+CHECKED_BY_THEMSELVES = re.compile(r"^(?:mail\.mail|(?:lokario|inbox|mailbox|engine|saas)\..*)$")
+
+
+def creates_as_superuser(tree):
+    """Yield (line, core model) of each `create` on what `env["model"].sudo()` gave, with the caller's defaults."""
+    for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
+        named = {}
+        for node in ast.walk(function):
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                named[node.targets[0].id] = ast.unparse(node.value)
+        for node in ast.walk(function):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "create":
+                receiver = ast.unparse(node.func.value)
+                model = re.fullmatch(r".*env\['([\w.]+)'\]\.sudo\(\)", named.get(receiver, receiver))
+                if model and not CHECKED_BY_THEMSELVES.match(model[1]):
+                    yield node.lineno, model[1]
+
+
+def test_what_the_program_makes_takes_no_default_of_its_caller():
+    """See lokario_base/tools/caller.py."""
+    assert list(creates_as_superuser(ast.parse("def f(self):\n    self.env['res.partner'].sudo().create({})")))
+    for addon in ADDONS:
+        for path in (ROOT / addon).rglob("*.py"):
+            if "tests" not in path.parts and "migrations" not in path.parts:
+                assert list(creates_as_superuser(ast.parse(path.read_text()))) == [], path
+
+
 def test_python_dependencies_are_pinned():
     for line in (ROOT / "requirements.txt").read_text().splitlines():
         assert not line or line.startswith("#") or re.match(r"[\w.\-\[\]]+==\S+", line), f"not pinned: {line}"

@@ -56,5 +56,8 @@ class EngineProvider(models.Model):
             self.backoff_retry_after,
         )
 
+    def _shared_by_companies(self):
+        return self
+
     def _get_printing_servers(self):
         return self.env["engine.powermta.server"].sudo().search([])  # pylint: disable=no-search-all  # a handful

@@ -19,5 +19,8 @@ class EngineWarmupStage(models.Model):
         "CHECK(quota > 0 AND days > 0 AND hourly >= 0)", "Mails and days of a stage: give numbers above 0."
     )
 
+    def _shared_by_companies(self):
+        return self.filtered(lambda stage: stage.sudo().plan_id._shared_by_companies())
+
     def _get_printing_servers(self):
         return self.plan_id._get_printing_servers()

@@ -50,6 +50,21 @@ class TestReferences(EngineCase):
             templates.create({**values, "tenant_id": foreign.id})
         self.assertEqual(template.tenant_id, self.tenant_a)
 
+    def test_a_trial_names_no_campaign_of_another_company(self):
+        other = self.env["res.company"].create({"name": "Other SARL"})
+        foreign = self._create_tenant("Gamma", "gamma", company_id=other.id, server_id=False)
+        template = {"name": "T", "subject": "S", "html": "<p>x</p>", "tenant_id": foreign.id}
+        values = {
+            "name": "SECRET",
+            "tenant_id": foreign.id,
+            "template_id": self.env["engine.template"].create(template).id,
+        }
+        campaign = self.env["engine.campaign"].create(values)
+        user = new_test_user(self.env, "engine-user", "email_engine_bridge.group_email_engine_bridge_user")
+        trials = self.env["engine.campaign.try"].with_user(user)
+        with self.assertRaises(UserError):
+            trials.with_context(active_id=campaign.id).create({"addresses": "x@x.test"})
+
     def test_no_caller_makes_the_target_of_a_click(self):
         user = new_test_user(self.env, "engine-user", "email_engine_bridge.group_email_engine_bridge_manager")
         with self.assertRaises(AccessError):

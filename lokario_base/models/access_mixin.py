@@ -1,8 +1,10 @@
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from odoo import Command, api, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import AccessError, ValidationError
 from odoo.modules import Manifest
+
+from ..tools.caller import without_callers_defaults
 
 REFERENCES = {"many2one", "many2many", "many2one_reference", "reference"}
 
@@ -19,12 +21,14 @@ class AccessMixin(models.AbstractModel):
 
     * He may read each record he refers to, and its company (and whatever else ``_scope_fields`` names) fits.
     * After a write the record rules hold for the result: nothing is moved to where he may not write.
+    * What all companies use (their company is left empty) is changed by administrators and by who works in all of them.
     * What the program writes (stored ``readonly`` fields, derived ones included) is refused when a record is made. In
       a later write too: scope fields and computed ones always, the rest where ``_machine_writes_as_sudo`` says that
       the model's own code writes it through ``sudo()``.
 
-    The superuser environment is exempt: code uses ``sudo()`` once it has checked who asks. Only fields that the suite
-    defines are looked at, so that core models may inherit it too.
+    The superuser environment is exempt: code uses ``sudo()`` once it has checked who asks, and what it makes then takes
+    no default values out of the caller's context. Only fields that the suite defines are looked at, so that core models
+    may inherit it too.
     """
 
     _name = "lokario.access.mixin"
@@ -77,13 +81,33 @@ class AccessMixin(models.AbstractModel):
         for record in self - self._readable_by_caller():
             record.display_name = self.env._("(no access)")
 
+    # === WHAT ALL COMPANIES USE === #
+
+    def _check_access(self, operation):
+        refused = super()._check_access(operation)
+        shared = self.browse() if refused or operation == "read" else self._shared_by_companies()
+        if not shared or self.env.user._works_for_all_companies():
+            return refused
+        why = self.env._(
+            "All companies use this record: an administrator changes it, or somebody who works in all of them. "
+            "Make one for your own company."
+        )
+        return shared, partial(AccessError, why)
+
+    def _shared_by_companies(self):
+        """Hook: return those of the records that every company uses: the field for their company was left empty."""
+        company = self._fields.get("company_id")
+        if not company or company.required or not company.store or not self._is_checked(company):
+            return self.browse()
+        return self.filtered(lambda record: record.id and not record.sudo().company_id)
+
     # === THE WAYS IN === #
 
     @api.model_create_multi
     def create(self, vals_list):
         if self.env.su:
-            return super().create(vals_list)
-        names = set().union(self._context_defaults(), *vals_list)
+            return super(AccessMixin, without_callers_defaults(self)).create(vals_list).with_env(self.env)
+        names = set().union(self._context_defaults(), self._computed_defaults(), *vals_list)
         records = super(AccessMixin, self._without_machine_defaults()).create(vals_list).with_env(self.env)
         names = [name for name in self._reference_names() if name in names]
         records._check_references(names, {record: set() for record in records})
@@ -109,6 +133,10 @@ class AccessMixin(models.AbstractModel):
         """Return the default values that the caller put into the context."""
         given = {key[8:]: value for key, value in self.env.context.items() if key.startswith("default_")}
         return {name: value for name, value in given.items() if name in self._fields}
+
+    def _computed_defaults(self):
+        """The references that a default fills in, which may have asked the caller's context (`active_id`)."""
+        return {name for name in self._reference_names() if self._fields[name].default or self._transient}
 
     def _without_machine_defaults(self):
         """A default that an action left in the context for another model neither sets nor refuses what is ours."""

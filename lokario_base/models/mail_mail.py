@@ -1,8 +1,16 @@
-from odoo import models
+from odoo import api, models
+
+from ..tools.caller import without_callers_defaults
 
 
 class MailMail(models.Model):
     _inherit = "mail.mail"
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """A mail that is made through ``sudo()`` has the attachments and recipients its code names, no others."""
+        model = without_callers_defaults(self) if self.env.su else self
+        return super(MailMail, model).create(vals_list).with_env(self.env)
 
     def _is_business_mail(self) -> bool:
         """Whether an addon sends this one mail itself, from a company's own mailbox.

@@ -37,6 +37,11 @@ class ResUsers(models.Model):
         yield
         limits._forget("password", str(self.id))
 
+    def _works_for_all_companies(self) -> bool:
+        """Whether the user may change what all companies use: an administrator, or who works in each of them."""
+        companies = self.env["res.company"].sudo().search([])  # pylint: disable=no-search-all  # a handful
+        return self.has_group("base.group_system") or companies <= self.sudo().company_ids
+
     def _still_here(self):
         """Return the colleagues among these users: active ones, no portal user."""
         return self.filtered(lambda user: user.active and not user.share)

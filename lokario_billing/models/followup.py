@@ -4,6 +4,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 
+from odoo.addons.lokario_base.tools.caller import without_callers_defaults
+
 from ..const import FOLLOWUP_KINDS, FOLLOWUP_SOURCES, WHY_NOT
 from ..tools import followup_plan
 from ..tools.followup_simulation import simulate
@@ -277,7 +279,7 @@ class Followup(models.Model):
             "res_model": self._name,
             "res_id": self.id,
         }
-        attachment = self.env["ir.attachment"].sudo().create(values)
+        attachment = without_callers_defaults(self.env["ir.attachment"].sudo()).create(values)
         return {"type": "ir.actions.act_url", "url": f"/web/content/{attachment.id}?download=true", "target": "self"}
 
     def action_view_document(self):

@@ -30,7 +30,7 @@ class FollowupEvidence(models.AbstractModel):
         deliveries = self._deliveries(followup)
         files = {"timeline.json": _json(self._events(followup, deliveries))}
         for pdf in followup.move_id._issued_pdfs().values():
-            files[f"documents/{pdf.name}"] = pdf.raw
+            files[f"documents/{pdf.name.replace('/', '-')}"] = pdf.raw  # a name must not lead out of the folder
         for delivery in deliveries.filtered("eml"):
             name = f"mails/{fields.Datetime.to_string(delivery.create_date).replace(':', '')}-{delivery.id}.eml"
             files[name] = base64.b64decode(delivery.with_context(bin_size=False).eml)

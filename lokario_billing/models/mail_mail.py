@@ -4,7 +4,7 @@ from smtplib import SMTPServerDisconnected
 
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import split_every
+from odoo.tools import clean_context, split_every
 from odoo.tools.mail import email_normalize, email_split, formataddr
 
 from odoo.addons.base.models.ir_mail_server import MailDeliveryException
@@ -174,7 +174,7 @@ class MailMail(models.Model):
 
     def _send_after_callers_commit(self):
         """Leave once the mails are committed, on a connection of their own; the queue takes what a crash leaves."""
-        ids, registry, context = self.ids, self.env.registry, self.env.context
+        ids, registry, context = self.ids, self.env.registry, clean_context(self.env.context)
 
         @self.env.cr.postcommit.add
         def send():

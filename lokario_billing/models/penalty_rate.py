@@ -24,6 +24,9 @@ class PenaltyRate(models.Model):
 
     _starts_on_uniq = models.Constraint("UNIQUE(starts_on)", "This half-year already has its rates.")
 
+    def _shared_by_companies(self):
+        return self
+
     @api.constrains("starts_on", "source")
     def _check_half_year(self):
         for rate in self:

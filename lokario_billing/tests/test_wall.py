@@ -86,6 +86,17 @@ class TestWall(BillingCase):
             foreign.with_user(manager).action_approve_followups()
         self.assertFalse(foreign.followup_approved_at)
 
+    def test_a_test_mail_takes_no_file_along_that_its_sender_may_not_read(self):
+        """The context of the call is the caller's: what it names as default values is not put into the mail."""
+        groups = "base.group_user,lokario_billing.group_lokario_billing_manager"
+        manager = new_test_user(self.env, "curious", groups, email="curious@alpha.test")
+        secret = self.env["ir.attachment"].create({"name": "secret", "raw": b"SECRET", "res_model": "ir.cron"})
+        line = self.env["lokario.mail.routes"].with_user(manager).create({}).line_ids[:1]
+        given = {"default_attachment_ids": [fields.Command.set(secret.ids)], "default_email_cc": "evil@chosen.test"}
+        line.with_context(**given).action_test()
+        mail = self.env["mail.mail"].sudo().search([("email_to", "like", "curious@alpha.test")])
+        self.assertEqual((len(mail), mail.attachment_ids.ids, mail.email_cc), (1, [], False))
+
     def test_a_branch_uses_the_nearest_mailbox(self):
         """Its own, then its parent's, then its grandparent's, whatever their names."""
         branch = self.env["res.company"].create({"name": "Branch", "parent_id": self.company.id})

@@ -1,5 +1,6 @@
 from odoo import api, models
 
+from odoo.addons.lokario_base.tools.caller import without_callers_defaults
 from odoo.addons.lokario_inbox.tools.message_ids import parse_ids
 
 
@@ -94,7 +95,7 @@ class InboxMessage(models.Model):
 
     @api.model
     def _copy_to_documents(self, answers):
-        self.env["mail.message"].sudo().create(
+        without_callers_defaults(self.env["mail.message"].sudo()).create(
             [
                 message.sudo()._chatter_values(document)
                 for message, (_delivery, document) in answers.items()

@@ -5,6 +5,7 @@ from odoo import api, models
 from odoo.tools import email_normalize, formataddr, plaintext2html
 
 from odoo.addons.lokario_base.exceptions import NotAccepted
+from odoo.addons.lokario_base.tools.caller import without_callers_defaults
 
 from ..tools.contact import ContactMessage
 
@@ -93,7 +94,7 @@ class Contact(models.AbstractModel):
             ("email_normalized", "=", email_normalize(message.email)),
             ("company_id", "in", (False, company_sudo.id)),
         ]
-        partners_sudo = self.env["res.partner"].sudo()
+        partners_sudo = without_callers_defaults(self.env["res.partner"].sudo())
         partner_sudo = partners_sudo.search(domain, limit=1) or partners_sudo.create(
             {
                 "name": message.name,

@@ -3,6 +3,8 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.tools.mail import email_normalize, email_split_tuples
 
+from odoo.addons.lokario_base.tools.caller import without_callers_defaults
+
 from ..tools.mail_addresses import addresses
 
 RECENT = timedelta(days=1)  # older mail belongs to a first synchronisation: no contact is created from it
@@ -62,7 +64,7 @@ class InboxCustomer(models.AbstractModel):
                 names = email_split_tuples(row["email_from"] or "")
                 name = (names and names[0][0]) or address
                 values[address] = {"name": name, "email": address, "company_id": company.id}
-        created = self.env["res.partner"].sudo().create(list(values.values()))
+        created = without_callers_defaults(self.env["res.partner"].sudo()).create(list(values.values()))
         return {partner.email_normalized: partner.id for partner in created}
 
     # === SHOWN BESIDE THE CONVERSATION === #

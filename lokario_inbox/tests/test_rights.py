@@ -55,7 +55,7 @@ class TestRights(RightsCase):
         for target in (self.private_thread, self.foreign_thread):
             for name in ("suspected_thread_id", "merged_into_id"):
                 self._refused(lambda name=name, target=target: conversations.create({**values, name: target.id}))
-            thread = conversations.with_context(default_claims_id=target.id).create(values)
+            thread = conversations.with_context(default_suspected_thread_id=target.id).create(values)
             self.assertFalse(thread.suspected_thread_id, "a default for the program's field is ignored")
             thread.sudo().suspected_thread_id = target
             self.assertNotIn(MARKER, str(thread.read(["suspected_thread_id"])))
@@ -69,6 +69,13 @@ class TestRights(RightsCase):
             self.assertFalse(self.shared.email_password, values)
         self.shared.with_user(self.manager).write({"imap_host": "new.test", "email_password": "typed"})
         self.assertEqual(self.shared._reveal_secret__("email_password"), "typed")
+
+    def test_the_settings_of_another_company_are_not_set_by_a_default_of_the_context(self):
+        self.company_b.inbox_undo_seconds = 7
+        settings = self.env["inbox.answer.settings"].with_user(self.manager)
+        self._refused(lambda: settings.create({"company_id": self.company_b.id, "inbox_undo_seconds": 25}))
+        made = settings.with_context(default_company_id=self.company_b.id).create({"inbox_undo_seconds": 25})
+        self.assertEqual((made.company_id, self.company_b.inbox_undo_seconds), (self.company_a, 7))
 
     def test_a_caller_sets_no_field_of_the_program(self):
         for model, values in (

@@ -23,7 +23,8 @@ class InboxAnswerSettings(models.TransientModel):
 
     @api.model_create_multi
     def create(self, vals_list):
-        ids = {vals.get("company_id") or self.env.company.id for vals in vals_list}
+        vals_list = [{"company_id": self.env.company.id} | vals for vals in vals_list]
+        ids = {vals["company_id"] for vals in vals_list}
         sudo = self._as_manager(self.env["res.company"].browse(ids))
         return super(InboxAnswerSettings, sudo).create(vals_list).sudo(self.env.su)
 
