@@ -6,7 +6,9 @@ from functools import partial
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.http import STORED_SESSION_BYTES, request
 from odoo.tools import email_normalize
+from odoo.tools import hmac as database_hmac
 from odoo.tools.urls import urljoin
 
 from odoo.addons.lokario_base.fields import Secret
@@ -667,12 +669,18 @@ class InboxIntegration(models.Model):
             self.with_env(self.env(cr=cr))._store_tokens(event)
 
     def _get_gmail_csrf_token(self):
-        self._check_may_connect()
-        return super()._get_gmail_csrf_token()
+        return self._session_bound(super()._get_gmail_csrf_token())
 
     def _get_outlook_csrf_token(self):
+        return self._session_bound(super()._get_outlook_csrf_token())
+
+    def _session_bound(self, token):
+        """The consent comes back to the browser session that asked for it: a link that somebody else made, with the
+        consent of his own account, connects nothing. Odoo's token is the same for everybody and for ever.
+        """
         self._check_may_connect()
-        return super()._get_outlook_csrf_token()
+        session = request.session.sid[:STORED_SESSION_BYTES] if request else ""
+        return database_hmac(self.env(su=True), "lokario-mailbox-consent", (token, self.env.uid, session))
 
     def _check_may_connect(self):
         """The consent's way back runs as sudo: ask for the right of the person behind it."""

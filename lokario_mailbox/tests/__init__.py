@@ -1,4 +1,5 @@
 from . import test_integration
+from . import test_consent
 from . import test_outbox
 from . import test_sending_tools
 from . import test_dispatcher
