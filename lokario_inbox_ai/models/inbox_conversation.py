@@ -118,7 +118,9 @@ class InboxConversation(models.Model):
         self.ensure_one()
         self.check_access("read")
         decision = self.sudo().ai_decision_ids.filtered(lambda item: item.purpose == "reply")[:1]
-        draft = decision.outgoing_id.filtered(lambda item: item.state == "draft")
+        draft = decision.outgoing_id.filtered(
+            lambda item: item.state == "draft" and (item.is_automatic or item.author_id == self.env.user)
+        )  # a suggestion that somebody made his own is his until it leaves
         return {
             "summary": self.ai_summary or "",
             "has_provider": bool(self.company_id.sudo().inbox_ai_provider_id),

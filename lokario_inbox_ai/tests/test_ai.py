@@ -46,6 +46,18 @@ class TestAiReply(AiCase):
         self.decision(message).outgoing_id.body_html = "<p>Nous ouvrons à 10h.</p>"
         self.assertEqual(conversation.get_ai_state()["text"], "Nous ouvrons à 10h.")
 
+    def test_a_suggestion_that_somebody_made_his_own_is_his(self):
+        message = self.receive()
+        self.think()
+        ann, bob = (new_test_user(self.env, name, "lokario_inbox.group_lokario_inbox_user") for name in ("ann", "bob"))
+        own = {"is_automatic": False, "author_id": ann.id, "body_html": "<p>Entre nous.</p>"}
+        self.decision(message).outgoing_id.write(own)
+        conversation = message.conversation_id
+        self.assertEqual(conversation.with_user(ann).get_ai_state()["text"], "Entre nous.")
+        seen = conversation.with_user(bob).get_ai_state()
+        self.assertIn("9h à 18h", seen["text"])
+        self.assertFalse(seen["outgoing_id"])
+
     def test_the_model_is_asked_once_a_mail_and_prompt(self):
         message = self.receive()
         self.think()
