@@ -1,7 +1,9 @@
 import contextlib
+import gzip
 import socket
 import ssl
 import threading
+import tracemalloc
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from unittest.mock import patch
 
@@ -9,20 +11,25 @@ import requests
 from odoo.tests import BaseCase, tagged
 from odoo.tests.common import _super_send
 
+from ..tools import pinned_http
 from ..tools.host_policy import HostPolicy, HostUnresolved
 from ..tools.pinned_http import DestinationRefused, pinned_session
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Notes the Host header; /away leads to the address the server was given."""
+    """Notes the Host header; /away leads to the address the server was given, /endless is a small file of zeros."""
 
     def do_GET(self):
         self.server.hosts.append(self.headers["Host"])
         self.send_response(302 if self.path == "/away" else 200)
         if self.path == "/away":
             self.send_header("Location", self.server.away)
-        self.send_header("Content-Length", "0")
+        body = self.server.body if self.path == "/endless" else b""
+        if body:
+            self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, *_args):
         """Stay silent."""
@@ -87,6 +94,18 @@ class TestPinnedHttp(BaseCase):
         self.assertEqual(rebound.adapters["http://"]._find("x.test", 80, None).address, "9.9.9.9")
         with self.assertRaises(DestinationRefused):
             rebound.get(f"http://x.test:{self.port}/")
+
+    def test_no_answer_fills_the_memory_or_lasts_for_ever(self):
+        self.server.body = gzip.compress(b"0" * (pinned_http.MAX_ANSWER + 1))
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        with self.assertRaises(requests.ConnectionError):
+            self._session("127.0.0.1").get(f"http://listed.test:{self.port}/endless")
+        self.assertLess(tracemalloc.get_traced_memory()[1], 4 * pinned_http.MAX_ANSWER)
+        self.server.body = gzip.compress(b"{}")
+        self.assertEqual(self._session("127.0.0.1").get(f"http://listed.test:{self.port}/endless").json(), {})
+        with patch.object(pinned_http, "PATIENCE", -1), self.assertRaises(requests.ConnectionError):
+            self._session("127.0.0.1").get(f"http://listed.test:{self.port}/endless")
 
     def test_no_proxy_of_the_environment_is_asked(self):
         with patch.dict("os.environ", http_proxy="http://127.0.0.1:9", ALL_PROXY="http://127.0.0.1:9"):
