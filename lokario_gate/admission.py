@@ -1,7 +1,7 @@
 """How much a stranger's body may hold, asked before it is read: one request must not fill a worker's memory.
 
-Odoo reads 128 MiB from anybody, and objects take thirty times what they take as JSON. Here a caller without a session
-or a key has little; who has logged in has what Odoo gives him. RPC names its caller in the body and may carry files.
+Odoo reads 128 MiB from anybody, and objects take thirty times what they take as JSON. Here strangers and customers of
+the portal have little; an employee has what Odoo gives him. RPC names its caller in the body and may carry files.
 """
 
 import odoo.http
@@ -50,10 +50,14 @@ def _limit(request) -> int:
 
 
 def is_known(request) -> bool:
-    """Whether a person or a program has logged in: by a session, or by a key."""
-    if request.session.uid or not request.env:
+    """Whether an employee or a program has logged in: by a session, or by a key.
+
+    A customer of the portal may have let himself in by signing up: he may send what a stranger may.
+    """
+    if not request.env:
         return bool(request.session.uid)
-    return bool(request.env.uid) and not request.env.user._is_public()
+    user_sudo = request.env(su=True)["res.users"].browse(request.env.uid or request.session.uid or ()).exists()
+    return bool(user_sudo) and not user_sudo._is_public() and not user_sudo._is_portal()
 
 
 def within_values(get_json_data):
@@ -63,6 +67,8 @@ def within_values(get_json_data):
     """
 
     def get_small_json_data(request):
+        allowed = request.httprequest.max_content_length
+        request.httprequest.max_content_length = min(allowed, _limit(request))  # who calls was not known before
         try:
             body = request.httprequest.get_data()
         except RequestEntityTooLarge:

@@ -22,13 +22,14 @@ WORDS = (
 )
 NAMES_SECRET = re.compile(WORDS, re.IGNORECASE)
 PARAMETER = re.compile(  # of an address, also of one that stands, encoded, in another address
-    r"""(?:[?&;]|%(?:25)*(?:3F|26|3B))((?:(?!%(?:25)*3D)[^\s=&?;"'#<>]){1,100}?)(=|%(?:25)*3D)""", re.IGNORECASE
+    r"""(?:^|[?&;\s"']|%(?:25)*(?:3F|26|3B))((?:(?!%(?:25)*3D)[^\s=&?;"'#<>]){1,100}?)(=|%(?:25)*3D)""", re.IGNORECASE
 )
 NAMED = re.compile(  # name = value, 'name': 'value', "name"=value, ('name', '=', value)
     rf"""(?P<word>{WORDS})[\w.\[\]-]{{0,60}}(?:\\*["'])?"""
     r"""\s*(?:[:=]=?|,\s*["'](?:=|!=|in|not in|=?i?like)["']\s*,)\s*""",
     re.IGNORECASE,
 )
+CONSENT = ("code", "state")  # of an OAuth provider's way back: the first opens a mailbox, the other holds a token
 WHOLE_LINE = ("authorization", "cookie")  # headers whose value has several parts
 QUOTE = re.compile(r"""[bru]{0,2}(\\*["'])""", re.IGNORECASE)
 BARE = re.compile(r"""[^\s,;)\]}&"']*""")
@@ -41,7 +42,7 @@ FORMS = (
     (re.compile(r"(Failing row contains \().*", re.DOTALL), r"\1" + MASK),  # PostgreSQL prints the whole row,
     (re.compile(r"(\bLINE \d+: ).*"), r"\1" + MASK),  # and the statement, its values included
     # shaped like a token: 160 bits and more, and not a long word
-    (re.compile(r"""(/)(?=[^/\s"'?#]*[0-9A-Z])[\w:%=~-]{32,}(?=[/?.\s"'#]|$)""", re.ASCII), r"\1" + MASK),
+    (re.compile(r"""(/|%(?:25)*2[Ff])(?=[^/\s"'?#]*[0-9A-Z])[\w:%=~-]{32,}(?=[/?.\s"'#]|$)""", re.ASCII), r"\1" + MASK),
 )
 DUPLICATE = re.compile(r"(Key \(([^)\n]{1,200})\)=\()[^\n]*")  # PostgreSQL's detail of a unique index
 SQL_TEXT = re.compile(r"'(?:''|\\.|[^'\\])*'", re.DOTALL)
@@ -70,7 +71,7 @@ def blank(text: str, logger: str = "") -> str:
     if len(text) > MAX_LENGTH:
         text = f"{text[:MAX_LENGTH]} [{len(text) - MAX_LENGTH} more characters]"
     for known in _of_environment():
-        text = text.replace(known, MASK)
+        text = known.sub(MASK, text)
     if logger == "odoo.service.model" and (call := CALL.match(text)):
         text = _blank_call(call)
     elif logger == "odoo.sql_db" and NAMES_SECRET.search(text):
@@ -101,7 +102,7 @@ def _end_of_parameter(name: re.Match) -> int:
     decoded = name[1]
     while (once_more := unquote(decoded)) != decoded:
         decoded = once_more
-    if not NAMES_SECRET.search(decoded):
+    if not NAMES_SECRET.search(decoded) and decoded not in CONSENT:
         return name.end()
     return _parameter_value(name[2].count("25") + 1 if "%" in name[2] else 0).match(name.string, name.end()).end()
 
@@ -151,12 +152,13 @@ def _end_of_brackets(text: str, start: int) -> int:
 
 
 @cache
-def _of_environment() -> tuple[str, ...]:
-    """The secrets that the server was started with, the longest first."""
+def _of_environment() -> tuple[re.Pattern, ...]:
+    """The secrets that the server was started with, the longest first, in any spelling of an address."""
     names = [name for name in os.environ if NAMES_SECRET.search(name)]
     values = [os.environ[name] for name in names if not os.environ[name].startswith("/")]  # PWD is a folder
     parts = {part for value in values for part in re.split(r"[,:]", value) if len(part) >= MIN_KNOWN}
-    return tuple(sorted(parts, key=len, reverse=True))
+    letters = {char: f"(?:{re.escape(char)}|%(?:25)*(?i:{char.encode().hex('%')}))" for part in parts for char in part}
+    return tuple(re.compile("".join(map(letters.get, part))) for part in sorted(parts, key=len, reverse=True))
 
 
 def install():

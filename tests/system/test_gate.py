@@ -72,6 +72,28 @@ def test_what_is_no_json_is_an_error_of_who_sent_it(fleet):
             assert 400 <= status < 500, (path, body[:10])
 
 
+def test_a_customer_of_the_portal_has_what_a_stranger_has(fleet):
+    """Signing up is free: whoever did fills no memory by it."""
+
+    def call(model, method, *arguments):
+        given = (fleet.acme, 2, "admin", model, method, arguments)
+        return fleet.rpc("acme.localhost", "execute_kw", *given, service="object")["result"]
+
+    (portal,) = call("ir.model.data", "search_read", [["name", "=", "group_portal"]], ["res_id"])
+    login = f"customer-{time.monotonic_ns()}"
+    values = {"name": login, "login": login, "password": login, "group_ids": [[6, 0, [portal["res_id"]]]]}
+    call("res.users", "create", values)
+    headers = {"Cookie": fleet.log_in("acme.localhost", fleet.acme, login)}
+    for path, kind, unit in (
+        ("/web/login", FORM, b"a&"),
+        ("/web/session/get_session_info", JSON, b" "),
+        ("/web/dataset/call_kw/res.users/read", JSON, b" "),
+    ):
+        body = unit * (6_000_000 // len(unit))
+        assert fleet.get("acme.localhost", path, body, **{"Content-Type": kind, **headers})[0] == 413, (path, kind)
+    assert fleet.get("acme.localhost", "/web/login", **headers)[0] == 200
+
+
 def test_who_has_logged_in_may_send_files(fleet):
     session = fleet.log_in("acme.localhost", fleet.acme)
     values = {"name": "x", "raw": "x" * 6_000_000}
@@ -232,6 +254,23 @@ def test_a_byte_a_second_holds_no_worker(fleet):
         done.set()
         for thread in slow:
             thread.join()
+
+
+LARGE = "/web/static/lib/pdfjs/build/pdf.worker.js"  # more than a connection holds for a reader who does not read
+
+
+def test_who_does_not_read_his_answer_holds_no_worker(fleet):
+    readers = [socket.socket() for _reader in range(4)]
+    started = time.monotonic()
+    with contextlib.ExitStack() as closing:
+        for reader in readers:
+            closing.enter_context(reader)
+            reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            reader.connect((fleet.server.address, fleet.server.port))
+            reader.sendall(f"GET {LARGE} HTTP/1.1\r\nHost: acme.localhost\r\n\r\n".encode())
+        assert fleet.get("acme.localhost", "/web/health")[0] == 200
+        assert time.monotonic() - started < BUSY
+    assert len(fleet.get("acme.localhost", LARGE)[1]) > 2_000_000
 
 
 def drip(fleet, begin, done):
