@@ -89,7 +89,7 @@ class AccessMixin(models.AbstractModel):
         if not shared or self.env.user._works_for_all_companies():
             return refused
         why = self.env._(
-            "All companies use this record: an administrator changes it, or somebody who works in all of them. "
+            "All companies use this record: an administrator changes it, or a user who works in all of them. "
             "Make one for your own company."
         )
         return shared, partial(AccessError, why)
