@@ -10,7 +10,7 @@ from . import test_scheduled
 from . import test_server_delivery
 from . import test_statement
 from . import test_transactions
-from . import test_wall
+from . import test_routing_isolation
 from . import test_deletion
 from . import test_dry_run
 from . import test_pdf
