@@ -98,7 +98,7 @@ class TestOutbox(OutgoingCase):
         self.assertEqual((mail.is_notified, self.heard, len(self.received())), (True, ["sent"], 1))
 
     def test_a_connection_that_breaks_in_a_mail_delays_that_mail_alone(self):
-        self.faults.append("drop_data")
+        self.faults.append("drop_mail")
         first = self.mail()
         other = self.env["res.partner"].create({"name": "Another source"})
         second = self.mail(source_id=other.id, message_id_header="<second@alpha.example>")
