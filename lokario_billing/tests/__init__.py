@@ -3,6 +3,10 @@ from . import test_documented_urls
 from . import test_followup_plan
 from . import test_followup_run
 from . import test_followup_debtors
+from . import test_followup_channels
+from . import test_followup_derived
+from . import test_followup_lives
+from . import test_followup_desk
 from . import test_install
 from . import test_neutralize
 from . import test_penalties
