@@ -4,6 +4,7 @@ import io
 import tempfile
 import time
 from pathlib import Path
+from unittest.mock import patch
 
 from odoo.tests import TransactionCase, tagged
 from odoo.tools.pdf import PdfFileReader
@@ -53,6 +54,13 @@ class TestPdf(TransactionCase):
             pdf = reports._run_wkhtmltopdf(["<html><head></head><body>Bonjour</body></html>"], landscape=landscape)
             [page] = PdfFileReader(io.BytesIO(pdf)).pages
             self.assertEqual(tuple(round(float(side) / 72 * 25.4) for side in page.mediabox[2:]), size)
+
+    def test_it_prints_from_a_folder_with_a_long_name(self):
+        """The path of Chromium's own socket would be too long there: an instance's folder has its database's name."""
+        with tempfile.TemporaryDirectory(prefix="x" * 80) as folder, patch.object(tempfile, "tempdir", folder):
+            with patch.dict("os.environ", TMPDIR=folder):
+                pdf = self.env["ir.actions.report"]._run_wkhtmltopdf(["<html><head></head><body>Bonjour</body></html>"])
+        self.assertIn("Bonjour", self.texts(pdf)[0])
 
     def test_a_report_asks_nobody_outside(self):
         reports = self.env["ir.actions.report"]

@@ -23,6 +23,7 @@ from odoo.tools.pdf import PdfFileReader, PdfFileWriter
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 SCALE = 0.8  # reports are laid out for wkhtmltopdf, which shrinks what it draws by about this much
 TIMEOUT = 60  # seconds for one document
+SHORT_FOLDER = "/tmp"  # noqa: S108  Chromium makes a folder of its own in it for a socket, whose path must be short
 
 
 class PrintFailed(Exception):
@@ -185,6 +186,7 @@ def _print(page: str) -> bytes:
                 capture_output=True,
                 text=True,
                 timeout=TIMEOUT,
+                env={**os.environ, "TMPDIR": SHORT_FOLDER},
                 preexec_fn=_lift_memory_limit,  # Odoo limits its own memory; Chromium would die of it
                 check=False,
             )
