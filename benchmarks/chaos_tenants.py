@@ -6,7 +6,6 @@ back within seconds.
 """
 
 import contextlib
-import os
 import random
 import re
 import statistics
@@ -33,6 +32,7 @@ SLOWER = 2.0  # times the neighbour's own p99 without the greedy client
 PASSWORD = re.compile(r"(?:Password|Mot de passe)\s*(\S{20})\b")
 BUSY = "end = time.time() + 20\nwhile time.time() < end:\n    n = 1\n"
 SLEEP = "env.cr.execute('SELECT pg_sleep(20)')"
+FORKS = "len([subprocess.Popen(['timeout', '30', 'sh', '-c', 'while :; do :; done']) for _ in range(20)])"
 
 
 def run(points: int, seed: int) -> list[str]:
@@ -47,7 +47,7 @@ def run(points: int, seed: int) -> list[str]:
 def tenants(environment):
     """A manager whose template has, besides Odoo's modules, the printer and the walker of the attack suite."""
     addons = f"{ROOT},{ROOT / 'benchmarks' / 'addons'}"
-    modules = f"{TEMPLATE_MODULES}, report_chromium, tenant_walker"
+    modules = f"{TEMPLATE_MODULES}, base_automation, base_import_module, report_chromium, tenant_walker"
     with ProvisioningEnvironment(environment, modules=modules, addons_path=addons) as manager:
         manager.build_template()
         yield manager
@@ -78,7 +78,8 @@ def attack(neighbours: attacks.Neighbours) -> list[str]:
     tries = [(neighbours.sql, statement) for statement in attacks.SQL]
     tries += [(neighbours.action, name) for name in attacks.ACTIONS]
     tries += [(neighbours.page, content) for content in attacks.PAGES]
-    tries += [(neighbours.sight, sight) for sight in attacks.SIGHTS] if os.getuid() == 0 else []
+    tries += [(neighbours.sight, sight) for sight in attacks.promised_sights()]
+    tries += [(neighbours.mischief, name) for name in attacks.MISCHIEF]
     broken = []
     for attempt, what in tries:
         failed, answer = attempt(what)
@@ -120,9 +121,10 @@ def _p99(manager, host: str) -> float:
 
 @contextlib.contextmanager
 def _greed(neighbours: attacks.Neighbours):
-    """One busy loop, 50 sleeping requests, 500 sockets, all connections that his role may have."""
+    """20 busy processes, a busy loop, 50 sleeping requests, 500 sockets, all connections that his role may have."""
     import socket
 
+    assert neighbours.post("/run", {"expression": FORKS})["value"] == "20"
     model = neighbours.call("ir.model", "search", [["model", "=", "res.partner"]])[0]
     values = {"name": "x", "model_id": model, "state": "code"}
     busy, sleep = (neighbours.call("ir.actions.server", "create", {**values, "code": code}) for code in (BUSY, SLEEP))
@@ -142,7 +144,7 @@ def _greed(neighbours: attacks.Neighbours):
     for _number in range(20):
         with contextlib.suppress(Exception):
             cursors.append(neighbours.connect(neighbours.own))
-    time.sleep(1)
+    time.sleep(3)
     try:
         yield
     finally:

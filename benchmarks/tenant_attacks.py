@@ -3,15 +3,17 @@
 Each attack answers with what the system said; it has failed when that is a refusal, or the attacker's own.
 """
 
+import base64
+import contextlib
+import http.client
 import io
 import json
 import os
 import re
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 import uuid
+import zipfile
 
 import psycopg2
 from odoo.tools.pdf import PdfFileReader
@@ -68,6 +70,33 @@ SQL = (
     "SELECT * FROM pg_authid",
     "SELECT current_setting('data_directory')",
     "SELECT pg_create_physical_replication_slot('s')",
+    "SELECT pg_describe_object('pg_database'::regclass, i, 0) FROM generate_series(1, 99999) i",
+    "SELECT o.identity FROM generate_series(1, 99999) i, pg_identify_object('pg_database'::regclass, i, 0) o",
+    "SELECT pg_identify_object_as_address('pg_database'::regclass, 1, 0)",
+    "SELECT pg_get_object_address('database', ARRAY['{neighbour}'], '{{}}')",
+    "SELECT pg_get_acl('pg_database'::regclass, 1, 0)",
+    "SELECT pg_tablespace_databases(1663)",
+    "SELECT pg_tablespace_size('pg_default')",
+    "SELECT datname FROM pg_stat_progress_vacuum",
+    "SELECT datid FROM pg_stat_get_progress_info('VACUUM')",
+    "SELECT pg_stat_get_backend_client_addr(1)",
+    "SELECT table_to_xml('pg_catalog.pg_database', true, true, '')",
+    "SELECT subname FROM pg_subscription",
+    "SELECT * FROM pg_replication_origin",
+    'ALTER DATABASE "{neighbour}" RENAME TO mine',
+    'ALTER DATABASE "{own}" OWNER TO CURRENT_USER',
+    'DROP DATABASE "{own}"',
+    "REASSIGN OWNED BY odoo TO CURRENT_USER",
+    "DROP OWNED BY odoo",
+    "CREATE TABLESPACE mine LOCATION '/tmp'",
+    "SET session_preload_libraries = 'x'",
+    "LOAD '/tmp/x.so'",
+    "SELECT pg_stat_reset_shared('io')",
+    "SELECT pg_cancel_backend(pid) FROM generate_series(1, 99999) pid",
+    "LOCK TABLE pg_catalog.pg_database IN ACCESS EXCLUSIVE MODE",
+    "CHECKPOINT",
+    "SELECT pg_log_backend_memory_contexts(1)",
+    "CREATE PUBLICATION mine FOR ALL TABLES",
 )
 
 # By a server action; the code leaves its answer in `answer`, which must be the second text ("" for nothing).
@@ -112,6 +141,48 @@ ACTIONS = {
         "env['ir.asset'].search([('name', '=', 'x')]).unlink()",
         "",
     ),
+    "a QWeb template that looks around": (
+        "view = env['ir.ui.view'].create({{'name': 'x', 'type': 'qweb', 'key': 'attack.look', 'arch': "
+        "'<t t-name=\"attack.look\"><t t-out=\"\\',\\'.join(env.registry.registries.keys())\"/></t>'}})\n"
+        "try:\n    answer = str(env['ir.qweb']._render('attack.look'))\nexcept Exception:\n    answer = '{own}'",
+        "{own}",
+    ),
+    "a mail template that reads a file": (
+        "body = '<t t-out=\"object.env.registry.cursor().connection.info.dbname\"/>'\n"
+        "try:\n    answer = env['mail.render.mixin']._render_template_qweb(body, 'res.partner', [1])[1]\n"
+        "except Exception:\n    answer = '{own}'\nanswer = str(answer)",
+        "{own}",
+    ),
+    "a computed field with a cursor": (
+        "model = env['ir.model']._get('res.partner')\n"
+        "name = 'x_attack'\nenv['ir.model.fields'].search([('name', '=', name)]).unlink()\n"
+        "env['ir.model.fields'].create({{'name': name, 'model_id': model.id, 'ttype': 'char', 'store': False, "
+        "'depends': 'name', 'compute': 'for r in self: r[\"x_attack\"] = "
+        "r.env.registry.cursor().connection.info.dbname'}})\n"
+        "answer = env['res.partner'].browse(1)[name]",
+        "{own}",
+    ),
+    "a scheduled action in the neighbour's database": (
+        "env.cr.execute(\"SELECT pg_notify('cron_trigger', '{neighbour}')\")\nanswer = env.cr.dbname",
+        "{own}",  # heard by the own process alone, which opens no other database
+    ),
+    "a registry of the neighbour": (
+        "try:\n    answer = type(env.registry)('{neighbour}').db_name\nexcept Exception:\n    answer = 'refused'",
+        "refused",
+    ),
+    "the configuration": (
+        "try:\n    tools = env.registry['ir.attachment']._storage.__globals__\n    answer = 'reached'\n"
+        "except Exception:\n    answer = 'refused'",
+        "refused",
+    ),
+    "an imported module that leaves its folder": (
+        "data = b64decode('{module}')\n"
+        "try:\n    env['base.import.module'].create({{'module_file': b64encode(data)}}).import_module()\n"
+        "except Exception as e:\n    pass\n"
+        "files = env['ir.attachment'].search([('url', 'like', 'passwd')])\n"
+        "answer = ','.join(f.name for f in files if (f.raw or b'').startswith(b'root'))",
+        "",
+    ),
     "a session variable for all": (
         "try:\n    env.cr.execute('ALTER ROLE ALL SET work_mem = 1024')\n    answer = 'set'\n"
         "except Exception:\n    answer = 'refused'",
@@ -119,45 +190,125 @@ ACTIONS = {
     ),
 }  # fmt: skip
 
-# In Python, with the very view and user of the instance's process.
+# In Python, inside the process itself (a module of the attacker's, see `addons/tenant_walker`), with whatever it holds.
 SIGHTS = (
     "[entry for entry in os.listdir('{data}') if entry not in ('instances', 'instance-addons')][0]",
-    "[entry for entry in os.listdir('{data}/instance-addons') if entry not in ('tenant_walker', 'report_chromium')][0]",
+    "[entry for entry in os.listdir('{data}/instance-addons') if entry not in {modules}][0]",
     "os.listdir('{neighbour_home}')",
+    "os.listdir('{data}/instances')",
+    "open('{data}/instances/x', 'w')",
     "open('{conf}').read()",
     "os.listdir('{suite}/saas_manager')",
     "os.listdir('{data}/filestore')",
     "os.listdir('{data}/sessions')",
     "socket.socket(socket.AF_UNIX).connect('{neighbour_socket}')",
+    "socket.socket(socket.AF_UNIX).connect('{neighbour_by_host}')",
     "os.kill(1, 9)",
+    "os.kill(os.getppid(), 9)",
     "os.kill({neighbour_process}, 9)",
     "os.kill({server_process}, 9)",
     "open('/proc/{server_process}/environ').read()",
     "open('/proc/1/environ').read()",
     "open('/proc/1/mem', 'rb').read(1)",
+    "open(f'/proc/{{os.getppid()}}/maps').read()",
+    "open('/proc/self/fd/1').read(1)",
+    "open('/proc/self/fd/2', 'r+b').read(1)",
+    "os.ftruncate(1, 0)",
+    "[l for l in map(os.readlink, map('/proc/self/fd/{{}}'.format, os.listdir('/proc/self/fd'))) "
+    "if l.startswith('/') and '{own}' not in l and not l.startswith(('/dev/', '/proc/'))][0]",
     "open('/proc/sys/kernel/core_pattern', 'w')",
+    "open('/proc/sysrq-trigger', 'w')",
+    "open('/sys/fs/cgroup/cgroup.procs', 'w')",
     "open('/etc/shadow').read()",
+    "open('/etc/cron.d/x', 'w')",
+    "os.link('/etc/shadow', os.path.join(os.environ['HOME'], 'shadow'))",
     "os.setuid(0)",
     "os.setuid({neighbour_user})",
+    "os.setgroups([0])",
     "os.chroot('/')",
-    "ctypes.CDLL(None, use_errno=True).mount(b'x', b'/mnt', b'tmpfs', 0, None) and 1 / 0",
+    "os.nice(-5)",
+    "os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))",
+    "resource.setrlimit(resource.RLIMIT_NPROC, (99999, 99999))",
+    "libc.mount(b'x', b'/mnt', b'tmpfs', 0, None) and 1 / 0",
+    "libc.ptrace(16, {server_process}, 0, 0) and 1 / 0",
+    "libc.ptrace(16, os.getppid(), 0, 0) and 1 / 0",
+    "libc.setns(os.open(f'/proc/{{os.getppid()}}/ns/mnt', 0), 0) and 1 / 0",
+    "subprocess.run(['unshare', '-Urm', 'sh', '-c', 'umount -l /root && ls -A /root | grep .'], check=True)",
+    "subprocess.run(['unshare', '-Urm', 'sh', '-c', 'umount -l {data} && ls {data}/filestore'], check=True)",
+    "subprocess.run(['su', '-c', 'id'], check=True, stdin=subprocess.DEVNULL)",
     "open('{suite}/lokario_host/child.py', 'a')",
+    "open(sys.modules['odoo.http'].__file__, 'a')",
+    "open(sys.modules['odoo.addons.tenant_walker'].__file__, 'a')",
     "os.unlink(os.path.join(os.path.dirname(socket.__file__), 'os.py'))",
     "os.listdir('{postgres_data}')",
     "os.listdir('/root/.ssh')",
     "[int(pid) for pid in os.listdir('/proc') if pid.isdigit() and os.stat('/proc/' + pid).st_uid != os.getuid()][0]",
     "socket.create_server(('0.0.0.0', 80))",
+    "socket.socket(socket.AF_PACKET, socket.SOCK_RAW)",
     "os.mknod('/tmp/disk', 0o060666, os.makedev(8, 0))",
+    "open('/dev/sda', 'rb').read(1)",
+    "open('/dev/mem', 'rb').read(1)",
     "open('/var/lib/lokario-x', 'w')",
+    "psycopg2.connect(host='{postgres}', user='lokario_super', dbname='postgres')",
+    "psycopg2.connect(host='{postgres}', user='odoo', dbname='{manager}')",
+    "psycopg2.connect(host='{postgres}', user='{role}', password='x', dbname='{neighbour}')",
 )
-REFUSED = re.compile(r"PermissionError|FileNotFoundError|ProcessLookupError|IndexError|OSError|ZeroDivisionError")
+REFUSED = re.compile(r"Permission|FileNotFound|ProcessLookup|Index|OS|ZeroDivision|Value|CalledProcess|Operational")
+# What holds without root, where instances share a user with the manager (docs/saas.md): the rest is not promised.
+PROMISED_TO_ALL = ("os.setuid(0)", "/etc/shadow').read", "/proc/1/mem", "core_pattern", "os.chroot", "'0.0.0.0', 80")
+
+
+def promised_sights() -> tuple[str, ...]:
+    """Those that this machine promises to refuse."""
+    if os.getuid() == 0:
+        return SIGHTS
+    return tuple(sight for sight in SIGHTS if any(part in sight for part in PROMISED_TO_ALL))
+
+
+# Done inside the process; whatever comes of it, everybody else goes on as before.
+MISCHIEF = {
+    "nonsense for the supervisor": (
+        '[os.write(int(fd), b\'[1e999]\\n{{"next_job": 1e999}}\\n{{"next_job": "x"}}\\nnull\\n\' * 99) '
+        "for fd in os.listdir('/proc/self/fd') if int(fd) > 3 and "
+        "os.readlink('/proc/self/fd/' + fd).startswith('socket:') and "
+        "socket.socket(fileno=os.dup(int(fd))).family == socket.AF_UNIX]"
+    ),
+    "a log that never ends": "[os.write(1, b'x' * 65536) for _ in range(20)]",
+    "a socket that hears no more": "socket.socket(fileno=os.dup(3)).shutdown(socket.SHUT_RDWR)",
+    "a process that leaves": "subprocess.Popen(['setsid', 'sleep', '600'], close_fds=False) and 'left'",
+    "no end with its parent": "libc.prctl(1, 0, 0, 0, 0)",
+    "notices for everybody": "[cr.execute('SELECT pg_notify(%s, %s)', ['lokario_gate', 'x' * 7000]) for _ in [0] * 50]",
+    "an end without a word": "os._exit(7)",
+}
 
 # Printed to PDF or HTML by the instance; `{port}` is the manager's.
 PAGES = (
     '<img src="file:///etc/passwd"/><iframe src="file:///etc/passwd"></iframe>',
     '<iframe src="http://127.0.0.1:{port}/web/login"></iframe>',
     '<object data="file://{conf}"></object>',
+    '<embed src="file:///proc/self/environ"/><link rel="stylesheet" href="file://{conf}"/>',
+    '<script>document.write(location.href); fetch("http://127.0.0.1:{port}/web/login", {{mode: "no-cors"}})'
+    ".then(a => a.text()).then(t => document.write(t))</script>",
+    '<style>@import url("http://127.0.0.1:{port}/web/login"); @import url("file:///etc/passwd");</style>',
+    '<img src="http://169.254.169.254/latest/meta-data/"/><iframe src="http://[::1]:{port}/web/login"></iframe>',
 )
+
+
+OWN_MODULES = ("tenant_walker", "report_chromium")  # of the attackers' template, besides Odoo's
+
+
+def _module() -> str:
+    """A module to be uploaded, with a file that would lie elsewhere, in base64."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(
+            "attack_mod/__manifest__.py", "{'name': 'x', 'author': 'x', 'license': 'LGPL-3', 'data': ['x.xml']}"
+        )
+        archive.writestr("attack_mod/__init__.py", "import os; os._exit(9)")
+        archive.writestr("attack_mod/x.xml", "<odoo/>")
+        archive.writestr("attack_mod/static/../../../../../../etc/passwd", "mine:x")
+        archive.writestr("../attack_mod/__manifest__.py", "{'name': 'y', 'author': 'y', 'license': 'LGPL-3'}")
+    return base64.b64encode(packed.getvalue()).decode()
 
 
 class Neighbours:
@@ -168,7 +319,7 @@ class Neighbours:
         self.subdomains = subdomains
         self.own, self.neighbour = (manager.database(subdomain) for subdomain in subdomains)
         self.host = f"{subdomains[0]}.localhost"
-        self._passwords = passwords
+        self.passwords = passwords
         self._roles: dict[str, list[str]] = {}
         self._cookie = ""
 
@@ -199,7 +350,9 @@ class Neighbours:
             "neighbour_home": data_folder() / "instances" / self.neighbour,
             "neighbour_socket": data_folder() / "sockets" / f"{self.neighbour}.sock",
             "server_process": self.manager.server.process.pid, "port": self.manager.server.port,
+            "neighbour_by_host": data_folder() / "sockets" / "hosts" / f"{self.subdomains[1]}.localhost.sock",
             "postgres_data": getattr(cluster, "data", "/var/lib/postgresql"),
+            "postgres": cluster.odoo_options()["db_host"], "modules": OWN_MODULES, "module": _module(),
         }  # fmt: skip
 
     # === ATTACKS: each returns (whether it failed, what answered) === #
@@ -219,29 +372,39 @@ class Neighbours:
         code += "\naction = {'type': 'ir.actions.act_url', 'url': answer or 'nothing'}"
         model = self.call("ir.model", "search", [["model", "=", "res.partner"]])[0]
         values = {"name": attack, "model_id": model, "state": "code", "code": code}
-        action = self.call("ir.actions.server", "create", values)
+        try:
+            action = self.call("ir.actions.server", "create", values)
+        except AssertionError as refusal:  # Odoo's sandbox does not take it
+            return expected == "refused" and "forbidden" in str(refusal), str(refusal)[:90]
         answer = self.call("ir.actions.server", "run", action if isinstance(action, list) else [action])["url"]
         return answer == (expected or "nothing"), answer
 
     def sight(self, expression: str) -> tuple[bool, str]:
+        """Evaluated inside the attacker's own process."""
+        answer = self.post("/run", {"expression": expression.format(**self.victims())})
+        return bool(answer.get("error") and REFUSED.search(answer["error"])), answer.get("error") or answer["value"]
+
+    def mischief(self, attack: str) -> tuple[bool, str]:
+        """Done inside the attacker's own process: the neighbour, the manager and the supervisor do not notice."""
+        supervisor = self.manager.host.process.pid
+        with contextlib.suppress(OSError, AssertionError, http.client.HTTPException):
+            self.post("/run", {"expression": MISCHIEF[attack].format(**self.names())})
+        others = [self.manager.get(host)[0] for host in (f"{self.subdomains[1]}.localhost", "localhost")]
+        is_same = self.manager.host.process.poll() is None and self.manager.host.process.pid == supervisor
+        return others == [200, 200] and is_same, f"neighbour and manager answer {others}"
+
+    def victims(self) -> dict:
+        """The names, with processes that run right now."""
         for subdomain in self.subdomains:
             assert self.manager.get(f"{subdomain}.localhost")[0] == 200
-        mine, other = process_of(self.own), process_of(self.neighbour)
-        names = self.names() | {"neighbour_process": other.pid, "neighbour_user": other.uids().real}
-        code = f"import ctypes, os, socket; print(repr({expression.format(**names)}))"
-        user = mine.uids().real
-        done = subprocess.run(
-            ["nsenter", "--target", str(mine.pid), "--mount", "--pid", "setpriv", f"--reuid={user}", f"--regid={user}",
-             "--clear-groups", "--no-new-privs", sys.executable, "-c", code],
-            capture_output=True, text=True, cwd="/", env={"PATH": os.defpath},
-        )  # fmt: skip
-        said = (done.stderr or done.stdout).strip().splitlines()[-1]
-        return bool(done.returncode and REFUSED.search(said)), said
+        other = process_of(self.neighbour)
+        return self.names() | {"neighbour_process": other.pid, "neighbour_user": other.uids().real}
 
     def page(self, content: str) -> tuple[bool, str]:
         """Print a page of the attacker as PDF and HTML: it prints, and nothing of what it names is in it."""
         content, key = content.format(**self.names()), f"attack.p{uuid.uuid4().hex}"
-        arch = f'<t t-name="{key}"><div class="page">hello {content}</div></t>'
+        page = f'<div class="article"><div class="page">hello {content}</div></div>'
+        arch = f'<t t-name="{key}"><t t-call="web.html_container">{page}</t></t>'
         self.call("ir.ui.view", "create", {"name": "x", "type": "qweb", "key": key, "arch": arch})
         report = {"name": "x", "model": "res.partner", "report_type": "qweb-pdf", "report_name": key}
         self.call("ir.actions.report", "create", report)
@@ -266,7 +429,7 @@ class Neighbours:
 
     def log_in(self) -> str:
         if not self._cookie:
-            params = {"db": self.own, "login": f"{self.subdomains[0]}@client.test", "password": self._passwords[0]}
+            params = {"db": self.own, "login": f"{self.subdomains[0]}@client.test", "password": self.passwords[0]}
             self._cookie = self._session_of("/web/session/authenticate", params)
         return self._cookie
 

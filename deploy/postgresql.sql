@@ -5,12 +5,14 @@
 --
 -- and in pg_hba.conf, before any line that lets more in:
 --
---   local  all  +lokario_tenants                scram-sha-256
---   host   all  +lokario_tenants  127.0.0.1/32  scram-sha-256
+--   local  all  +lokario_tenants,+lokario_hosts                scram-sha-256
+--   host   all  +lokario_tenants,+lokario_hosts  127.0.0.1/32  scram-sha-256
 
--- The manager makes databases and roles, and ends sessions; it is no superuser.
+-- The manager makes databases and roles, and ends sessions; it is no superuser. Should clients take all connections, some
+-- are left for it (from the next start of PostgreSQL on).
 ALTER ROLE :"manager" CREATEDB CREATEROLE;
-GRANT pg_signal_backend, pg_read_all_stats TO :"manager";
+GRANT pg_signal_backend, pg_read_all_stats, pg_use_reserved_connections TO :"manager";
+ALTER SYSTEM SET reserved_connections = 20;
 
 -- No query fills the disk with temporary files: this a client cannot change for himself.
 ALTER SYSTEM SET temp_file_limit = '4GB';
@@ -19,6 +21,9 @@ SELECT pg_reload_conf() \g /dev/null
 -- The group of all instances' roles: pg_hba.conf knows them by it. Its own rights are none.
 SELECT 'CREATE ROLE lokario_tenants NOLOGIN' WHERE to_regrole('lokario_tenants') IS NULL \gexec
 GRANT lokario_tenants TO :"manager" WITH ADMIN TRUE, INHERIT FALSE, SET FALSE;
+
+-- The group of the roles of instance hosts besides the manager's (postgresql_host.sql).
+SELECT 'CREATE ROLE lokario_hosts NOLOGIN' WHERE to_regrole('lokario_hosts') IS NULL \gexec
 
 -- Nobody enters a database that was not opened to him.
 REVOKE CONNECT, TEMPORARY ON DATABASE postgres, template1 FROM PUBLIC;

@@ -105,7 +105,7 @@ class Front:
         values = {
             "user": "user root;" if os.getuid() == 0 else "",  # as Odoo here; the sockets may lie below a closed home
             "folder": self._folder,
-            "hosts": f"{options['data_dir']}/sockets/hosts",
+            "hosts": f"{options.get('lokario/host_sockets') or options['data_dir'] + '/sockets'}/hosts",
             "address": f"{self._interface}:{self._port}",
             # Programs of this machine reach the manager as localhost; from elsewhere that name leads nowhere.
             "names": " ".join([*names, *(["localhost", LOOPBACK] if is_own else [])]) or '""',

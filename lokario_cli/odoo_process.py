@@ -114,7 +114,8 @@ class Server:
         self.url = f"http://{self.address}:{self.port}"
         self.log = STATE / "logs" / f"server-{name}.log"
         ports = {"http_port": self.port, "gevent_port": options.get("gevent_port") or free_port()}
-        self.conf = write_configuration(STATE / "conf" / f"server-{name}.conf", {**options, **ports})
+        self.options = {**options, **ports}
+        self.conf = write_configuration(STATE / "conf" / f"server-{name}.conf", self.options)
         self.variables = variables or {}
         self.process: subprocess.Popen | None = None
 
@@ -196,11 +197,18 @@ def unexpected_in_logs(expected: tuple[str, ...] = ()) -> list[str]:
 
 
 class InstanceHost:
-    """Runs the instances of a manager's server, each in a process of its own, with the same configuration file."""
+    """Runs the instances of a manager's server, each in a process of its own, with the same configuration file.
 
-    def __init__(self, server: Server):
+    With a ``name`` it is another host, of the servers that name it; ``options`` are its own in odoo.conf.
+    """
+
+    def __init__(self, server: Server, name: str = "", **options):
         self.server = server
-        self.log = STATE / "logs" / f"host-{server.log.stem}.log"
+        self.conf = server.conf
+        if name:
+            own = {**server.options, "lokario/host_name": name, **options}
+            self.conf = write_configuration(STATE / "conf" / f"host-{name}-{server.log.stem}.conf", own)
+        self.log = STATE / "logs" / f"host{name and '-'}{name}-{server.log.stem}.log"
         self.process: subprocess.Popen | None = None
 
     def __enter__(self):
@@ -211,7 +219,7 @@ class InstanceHost:
             ready.bind(b"")  # a name of the kernel's choice
             address = "@" + ready.getsockname()[1:].decode()
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "lokario_host", "-c", str(self.server.conf)],
+                [sys.executable, "-m", "lokario_host", "-c", str(self.conf)],
                 env={**process_environment(), **self.server.variables, "NOTIFY_SOCKET": address},
                 stdin=subprocess.DEVNULL,
                 stdout=stream,

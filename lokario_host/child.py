@@ -1,5 +1,6 @@
 """An instance's process, from the fork to its end."""
 
+import contextlib
 import ctypes
 import fcntl
 import json
@@ -11,6 +12,7 @@ import socket
 import sys
 import threading
 import time
+from pathlib import Path
 
 import psycopg2
 import setproctitle
@@ -18,26 +20,37 @@ import setproctitle
 FIRST_INHERITED = 3  # systemd's protocol, which Odoo speaks: the first descriptor that is handed over
 PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG = 4, 38, 1
 IDLE_TICK = 1.0  # seconds between two looks whether anybody is there
+JOBS_ONLY_SECONDS = 2.0  # a process that only ran its due jobs stays that long
 _logger = logging.getLogger(__name__)
 
 
-def run(listening: int, channel: int) -> None:
+def run(listening: int, channel: int, output: int) -> None:
     """Serve one instance; never returns. What it is, is the first line that is read from ``channel``."""
+    for descriptor in (1, 2):
+        os.dup2(output, descriptor)
+    os.close(output)
     line = socket.socket(fileno=fcntl.fcntl(channel, fcntl.F_DUPFD_CLOEXEC, FIRST_INHERITED + 1))
+    os.close(channel)
     with line.makefile("r") as lines:
         spec = json.loads(lines.readline())
     _drop_privileges(spec)
     _take_socket(listening)
     _configure(spec)
     setproctitle.setproctitle(f"lokario instance {spec['database']}")
-    status = _serve(spec)
-    line.sendall(json.dumps(status).encode() + b"\n")
+    _report(line, next_job=_serve(spec, line))
     os._exit(0)
+
+
+def _report(line: socket.socket, **what) -> None:
+    with contextlib.suppress(OSError):  # nobody listens any more: the supervisor is gone, and we go too
+        line.sendall(json.dumps(what).encode() + b"\n")
 
 
 def _drop_privileges(spec: dict) -> None:
     """Limits first, then the user, then the promise never to get more."""
     libc = ctypes.CDLL(None, use_errno=True)
+    if spec["group"]:
+        Path(spec["group"]).write_text("0")  # this process, as the control group calls it
     for name, value in spec["limits"].items():
         resource.setrlimit(getattr(resource, name), (value, value))
     os.setsid()
@@ -58,6 +71,7 @@ def _take_socket(listening: int) -> None:
     """As systemd hands over a socket: Odoo's server looks for it on descriptor 3."""
     if listening != FIRST_INHERITED:
         os.dup2(listening, FIRST_INHERITED)
+        os.close(listening)
     os.environ.update({"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid())})
 
 
@@ -78,28 +92,38 @@ def _configure(spec: dict) -> None:
     )
     for signal_number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_number, signal.SIG_DFL)
-    signal.set_wakeup_fd(-1)
+    # At the end Odoo would close connections that its cron thread still uses; they end with the process.
+    sql_db.close_all = lambda: None
 
 
-def _serve(spec: dict) -> dict:
+def _serve(spec: dict, line: socket.socket) -> float | None:
     """Run Odoo's own threaded server until it has been idle for a while; returns when its next job is due."""
     import odoo.http
     import odoo.service.server as service
 
     from odoo.addons.base.models.ir_cron import IrCron
 
-    activity = Activity(spec["idle_seconds"])
+    activity = Activity(spec["idle_seconds"], JOBS_ONLY_SECONDS if spec["jobs_due"] else None)
     process_jobs = IrCron._process_jobs
     IrCron._process_jobs = lambda database: activity.during(process_jobs, database)
     service.server = service.ThreadedServer(activity.counting(odoo.http.root))
     threading.Thread(target=activity.end_when_idle, daemon=True).start()
     if spec["jobs_due"]:
-        threading.Thread(target=IrCron._process_jobs, args=(spec["database"],), daemon=True).start()
+        threading.Thread(target=_run_due_jobs, args=(spec["database"], line), daemon=True).start()
     service.server.run(preload=[])
     try:
-        return {"next_job": _next_job(spec["database"])}
-    except psycopg2.OperationalError:  # it ends because it was suspended: its role may not log in any more
-        return {"next_job": None}
+        return _next_job(spec["database"])
+    except psycopg2.Error:  # it ends because it was suspended, or PostgreSQL is away
+        return None
+
+
+def _run_due_jobs(database: str, line: socket.socket) -> None:
+    from odoo.addons.base.models.ir_cron import IrCron
+
+    try:
+        IrCron._process_jobs(database)
+    finally:
+        _report(line, jobs_done=True)
 
 
 def _next_job(database: str) -> float | None:
@@ -117,15 +141,20 @@ def _next_job(database: str) -> float | None:
 
 
 class Activity:
-    """Knows whether anybody is there: requests, websockets and jobs."""
+    """Knows whether anybody is there: requests and websockets, and jobs while they run.
 
-    def __init__(self, idle_seconds: float):
+    A process that was started for its jobs alone stays ``jobs_only_seconds`` after them, or with a visitor as all do.
+    """
+
+    def __init__(self, idle_seconds: float, jobs_only_seconds: float | None = None):
         self._idle_seconds = idle_seconds
+        self._stay = idle_seconds if jobs_only_seconds is None else min(jobs_only_seconds, idle_seconds)
         self._lock = threading.Lock()
         self._present = 0
         self._last_seen = time.monotonic()
 
     def during(self, action, *arguments):
+        """Run ``action``; what looks for jobs once a minute is present while it does, and then has never been there."""
         with self._lock:
             self._present += 1
         try:
@@ -133,22 +162,29 @@ class Activity:
         finally:
             with self._lock:
                 self._present -= 1
-                self._last_seen = time.monotonic()
 
     def counting(self, application):
         """The WSGI application, whose requests count as activity."""
-        return lambda environ, start_response: self.during(application, environ, start_response)
+
+        def counted(environ, start_response):
+            self._stay = self._idle_seconds
+            try:
+                return self.during(application, environ, start_response)
+            finally:
+                self._last_seen = time.monotonic()
+
+        return counted
 
     def is_idle(self) -> bool:
         from odoo.addons.bus.websocket import _websocket_instances
 
         with self._lock:
             here = self._present or len(_websocket_instances)
-            return not here and time.monotonic() - self._last_seen > self._idle_seconds
+            return not here and time.monotonic() - self._last_seen > self._stay
 
     def end_when_idle(self) -> None:
         while not self.is_idle():
             time.sleep(IDLE_TICK)
-        _logger.info("Idle for %s s: the process ends", self._idle_seconds)
+        _logger.info("Idle for %s s: the process ends", self._stay)
         sys.stdout.flush()
         os.kill(os.getpid(), signal.SIGTERM)

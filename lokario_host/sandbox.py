@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 HIDDEN = ("/root", "/home", "/tmp")  # noqa: S108  and what the manager names
-UNSHARE = ("unshare", "--mount", "--pid", "--fork", "--kill-child=SIGKILL", "--propagation", "private")
+UNSHARE = ("unshare", "--mount", "--ipc", "--pid", "--fork", "--kill-child=SIGKILL", "--propagation", "private")
 STAGE = "/run/lokario-host"  # where a view is put together; empty again afterwards
 # The shown folders, "--", the hidden ones, "--", the command.
 VIEW = f"""

@@ -1,21 +1,23 @@
 """Keeps a listening socket for each active instance, and lets a process be started when there is something to do."""
 
 import contextlib
+import dataclasses
 import json
 import logging
 import os
-import random
 import selectors
 import signal
 import socket
-import subprocess
 import sys
 import time
 
 import psycopg2
 
 from . import messages, watcher
+from .fairness import Fairness
+from .nursery import Nursery
 from .routes import Instance, Manager
+from .slot import Slot
 
 _logger = logging.getLogger(__name__)
 
@@ -24,44 +26,7 @@ RETRY = 1.0  # seconds until the manager is asked again
 GRACE = 0.5  # seconds between the request to end and SIGKILL
 SHORT_TICK = 0.05  # seconds between two turns while a process is asked to end
 MIN_UPTIME = 10  # seconds; who dies younger waits before it is started again
-MAX_BACK_OFF = 60  # seconds
-JOB_JITTER = 20  # seconds over which due jobs of stopped instances are spread
-MAX_STARTING = 4  # instances that are woken for their jobs at once
-BACKLOG = 128
-
-
-class Slot:
-    """One active instance: its socket, and its process while there is one."""
-
-    def __init__(self, instance: Instance, settings):
-        self.instance = instance
-        self.path = settings.sockets / f"{instance.database}.sock"
-        self.by_host = settings.hosts / f"{instance.host}.sock"
-        self.group = settings.front_group
-        self.listening: socket.socket | None = None
-        self.channel: socket.socket | None = None
-        self.started = 0.0
-        self.next_job: float | None = 0.0  # not known yet: started once to find out
-        self.failures = 0
-        self.retry_at = 0.0
-        self.killed_at: float | None = None
-
-    def listen(self) -> None:
-        self.path.unlink(missing_ok=True)
-        self.listening = socket.socket(socket.AF_UNIX)
-        self.listening.bind(str(self.path))
-        os.chown(self.path, -1, self.group)
-        self.path.chmod(0o600 if self.group < 0 else 0o660)
-        self.listening.listen(BACKLOG)
-        self.by_host.unlink(missing_ok=True)
-        self.by_host.symlink_to(self.path)
-
-    def close(self) -> None:
-        if self.listening:
-            self.listening.close()
-            self.listening = None
-        self.by_host.unlink(missing_ok=True)
-        self.path.unlink(missing_ok=True)
+MAX_WAKING = 4  # instances that are started for their jobs at once
 
 
 class Supervisor:
@@ -70,181 +35,240 @@ class Supervisor:
     def __init__(self, settings, unseal):
         self.settings = settings
         self.unseal = unseal
-        self.manager = Manager(settings.manager_database)
-        self.slots: dict[str, Slot] = {}
         self.selector = selectors.DefaultSelector()
-        self.parent: subprocess.Popen | None = None
-        self.control: socket.socket | None = None
-        self.modules: set[str] = set()
-        self.synced_at = 0.0
-        self.stopping: list[Slot] = []
+        self.manager = Manager(settings.manager_database, settings.host_name, self._watch, self.selector.unregister)
+        self.slots: dict[str, Slot] = {}
+        self.stopping: dict[str, Slot] = {}  # suspended or deleted, their processes still end
+        self.nurseries: dict[tuple[str, ...], Nursery] = {}
+        self.questions: set[str] = set()
+        self.full_logs: list[messages.LogPipe] = []
+        self.fairness = Fairness()
+        self.asked_at = -RETRY
         self.watched_at = 0.0
+        self.logs_at = 0.0
 
     # === LIFE === #
 
     def run(self) -> None:
         signal.signal(signal.SIGTERM, self._end)
         signal.signal(signal.SIGINT, self._end)
-        for folder in (self.settings.sockets, self.settings.hosts):
-            folder.mkdir(parents=True, exist_ok=True)
-            os.chown(folder, -1, self.settings.front_group)
-            folder.chmod(0o700 if self.settings.front_group < 0 else 0o710)
-        self._sync_routes()
+        self.settings.prepare()
+        self._sync()
+        if not self.manager.connection:
+            self._adopt(self._remembered())
         notify_ready()
         while True:
-            self._sync_routes()
             for key, _events in self.selector.select(SHORT_TICK if self.stopping else TICK):
                 key.data()
+            self._sync()
             self._run_timers()
 
     def _end(self, *_arguments) -> None:
         for slot in self.slots.values():
             slot.close()
-        if self.parent:
-            self.parent.kill()
+        for nursery in self.nurseries.values():
+            nursery.end()
         sys.exit(0)
+
+    def _watch(self, descriptor) -> None:
+        """News of the manager end the wait; :meth:`_sync` reads them."""
+        self.selector.register(descriptor, selectors.EVENT_READ, lambda: None)
 
     # === WHAT THE MANAGER WANTS === #
 
-    def _sync_routes(self) -> None:
-        """Read the table when it has changed; while the manager is away, what is known stays in force."""
+    def _sync(self) -> None:
+        """Read the table when it has changed, and answer; while the manager is away, what is known stays in force."""
         try:
-            connected = self.manager.connection and not self.manager.connection.closed
-            if connected and not self.manager.has_news():
+            if not self.manager.connection and time.monotonic() - self.asked_at < RETRY:
                 return
-            if not connected and time.monotonic() - self.synced_at < RETRY:
-                return
-            self.synced_at = time.monotonic()
-            self._adopt(self.manager.instances())
+            self.asked_at = time.monotonic()
+            has_changed, questions = self.manager.news() if self.manager.connection else (True, set())
+            self.questions |= questions
+            if has_changed:
+                self._adopt(self.manager.instances())
+                self._remember()
+            self._answer_questions()
         except psycopg2.Error as error:
             _logger.info("The manager cannot be asked, instances go on: %s", str(error).strip())
-            self.manager.connection = None
+            self.manager.forget()
 
     def _adopt(self, wanted: dict[str, Instance]) -> None:
         active = {name: instance for name, instance in wanted.items() if instance.state == "active"}
         for name in self.slots.keys() - active.keys():
             self._forget(self.slots.pop(name))
         for name, instance in active.items():
-            if name in self.slots:
-                self.slots[name].instance = instance
-            else:
+            slot = self.slots.get(name)
+            if slot is None:
                 self._serve(instance)
+            elif slot.instance != instance:
+                slot.instance, slot.next_job = instance, 0.0  # changed from outside: its jobs may have changed, too
+        used = {tuple(instance.module_list) for instance in active.values()}
+        for modules in self.nurseries.keys() - used:
+            if not self.nurseries[modules].running:
+                self.nurseries.pop(modules).end()
 
     def _serve(self, instance: Instance) -> None:
         slot = self.slots[instance.database] = Slot(instance, self.settings)
+        slot.next_job = self._remembered_jobs().get(f"{instance.database} {instance.route}", 0.0)
+        self._nursery(instance).start()
         self._await_request(slot)
 
     def _forget(self, slot: Slot) -> None:
-        """Suspended or deleted: its sockets end at once."""
-        with contextlib.suppress(KeyError, ValueError):
-            self.selector.unregister(slot.listening)
+        """Suspended or deleted: its socket closes at once, its process is asked to end and soon killed."""
+        self._unregister(slot.listening)
         slot.close()
-        if slot.channel:
-            self._signal(slot, signal.SIGTERM)
+        if slot.is_running:
+            slot.nursery.signal(slot.instance.database, signal.SIGTERM)
             slot.killed_at = time.monotonic()
-            self.stopping.append(slot)
+            self.stopping[slot.instance.database] = slot
+
+    def _answer_questions(self) -> None:
+        """Tell the manager what has come of the instances that it asks about; of one that still ends, later."""
+        for database in self.questions - self.stopping.keys():
+            self.questions.discard(database)
+            slot = self.slots.get(database)
+            self.manager.answer("listening" if slot and slot.listening else "stopped", database)
+
+    # === WHAT IS REMEMBERED === #
+
+    def _remember(self) -> None:
+        """Write down what is wanted, for a start while the manager is away; passwords stay sealed."""
+        known = [dataclasses.asdict(slot.instance) for slot in self.slots.values()]
+        jobs = {f"{name} {slot.instance.route}": slot.next_job for name, slot in self.slots.items()}
+        part = self.settings.state_file.with_suffix(".part")
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
+            json.dump({"instances": known, "next_jobs": jobs}, stream)
+        part.replace(self.settings.state_file)
+
+    def _recall(self) -> dict:
+        try:
+            return json.loads(self.settings.state_file.read_text())
+        except (FileNotFoundError, ValueError):
+            return {"instances": [], "next_jobs": {}}
+
+    def _remembered(self) -> dict[str, Instance]:
+        return {known["database"]: Instance(**known) for known in self._recall()["instances"]}
+
+    def _remembered_jobs(self) -> dict[str, float | None]:
+        return self._recall()["next_jobs"]
 
     # === PROCESSES === #
 
+    def _nursery(self, instance: Instance) -> Nursery:
+        modules = tuple(instance.module_list)
+        if modules not in self.nurseries:
+            self.nurseries[modules] = Nursery(self.settings, list(modules), self.selector, self._ended)
+        return self.nurseries[modules]
+
     def _await_request(self, slot: Slot) -> None:
+        if slot.listening and slot.is_deaf():
+            slot.close()
         if slot.listening is None:
             slot.listen()
         self.selector.register(slot.listening, selectors.EVENT_READ, lambda: self._start(slot))
 
+    def _unregister(self, file) -> None:
+        with contextlib.suppress(KeyError, ValueError):  # it was not registered, or is closed
+            self.selector.unregister(file)
+
     def _start(self, slot: Slot, jobs_due: bool = False) -> None:
-        with contextlib.suppress(KeyError, ValueError):
-            self.selector.unregister(slot.listening)
-        if not self._has_parent(slot.instance):
-            self._back_off(slot)
+        self._unregister(slot.listening)
+        if slot.instance.database in self.stopping:  # given back while its former process still ends
+            slot.retry_at = time.monotonic() + SHORT_TICK
             return
-        slot.channel, handed = socket.socketpair()
-        slot.started = time.monotonic()
         try:
-            me = self.settings.of(slot.instance, self.unseal(slot.instance)) | {"jobs_due": jobs_due}
-        except ValueError as error:
+            told = self.settings.of(slot.instance, self.unseal(slot.instance)) | {"jobs_due": jobs_due}
+            self._fork(slot, told)
+        except (ValueError, OSError) as error:
             _logger.error("%s cannot be started: %s", slot.instance.database, error)
-            slot.channel = None
-            self._back_off(slot)
+            slot.back_off()
             return
-        slot.channel.sendall(json.dumps(me).encode() + b"\n")
-        with handed:
-            descriptors = (slot.listening.fileno(), handed.fileno())
-            messages.send(self.control, {"start": slot.instance.database}, descriptors)
-        self.selector.register(slot.channel, selectors.EVENT_READ, lambda: self._ended(slot))
+        slot.started, slot.wakes_for_jobs = time.monotonic(), jobs_due
 
-    def _ended(self, slot: Slot) -> None:
-        """The process ended: its last message says when its next job is due; without one it died."""
-        last_message = b""
-        with contextlib.suppress(ConnectionError):
-            last_message = slot.channel.recv(messages.MAX_PACKET)
-        self.selector.unregister(slot.channel)
-        slot.channel.close()
-        slot.channel = None
-        if self.slots.get(slot.instance.database) is not slot:
+    def _fork(self, slot: Slot, told: dict) -> None:
+        """Let a process be forked; raises OSError when that cannot be asked for."""
+        slot.nursery = self._nursery(slot.instance)
+        channel, handed = socket.socketpair()
+        log = messages.LogPipe(sys.stdout.buffer)
+        self._follow(log)
+        try:
+            channel.sendall(json.dumps(told).encode() + b"\n")
+            descriptors = (slot.listening.fileno(), handed.fileno(), log.write_end)
+            slot.nursery.fork(slot.instance.database, told["uid"], descriptors)
+        except OSError:
+            channel.close()
+            raise
+        finally:
+            handed.close()
+            os.close(log.write_end)
+        reports = slot.reports = messages.Reports(channel)
+        self.selector.register(channel, selectors.EVENT_READ, lambda: self._hear(reports))
+
+    def _hear(self, reports: messages.Reports) -> None:
+        if not reports.read():
+            self._unregister(reports.channel)
+
+    def _ended(self, database: str) -> None:
+        """A process ended, or its parent did: what it has reported says when its next job is due."""
+        slot = self.stopping.pop(database, None) or self.slots[database]
+        self._unregister(slot.reports.channel)
+        in_order = slot.ended()
+        self.settings.groups.end(database)
+        if self.slots.get(database) is not slot:
             return
-        slot.next_job = json.loads(last_message)["next_job"] if last_message else 0.0
-        if not last_message and time.monotonic() - slot.started < MIN_UPTIME:
-            self._back_off(slot)
+        if not in_order and time.monotonic() - slot.started < MIN_UPTIME:
+            _logger.warning("%s died early; started again in %s s", database, slot.back_off())
+            return
+        slot.failures = 0
+        self._await_request(slot)
+        self._remember()
+
+    # === LOGS === #
+
+    def _follow(self, log: messages.LogPipe) -> None:
+        self.selector.register(log.read_end, selectors.EVENT_READ, lambda: self._copy(log))
+
+    def _copy(self, log: messages.LogPipe) -> None:
+        is_open = log.read()
+        if is_open and not log.is_over_budget:
+            return
+        self.selector.unregister(log.read_end)
+        if is_open:
+            self.full_logs.append(log)  # until the next second its process waits
         else:
-            slot.failures = 0
-            self._await_request(slot)
-
-    def _back_off(self, slot: Slot) -> None:
-        """Close the socket for a while: visitors get the page of an instance that starts."""
-        slot.failures += 1
-        pause = min(MAX_BACK_OFF, 2 ** (slot.failures - 1))
-        slot.retry_at = time.monotonic() + pause
-        slot.close()
-        _logger.warning("%s died early; started again in %s s", slot.instance.database, pause)
-
-    def _signal(self, slot: Slot, number: int) -> None:
-        if self.control:
-            with contextlib.suppress(OSError):
-                messages.send(self.control, {"stop": slot.instance.database, "signal": number})
-
-    # === PARENT === #
-
-    def _has_parent(self, instance: Instance) -> bool:
-        """Whether there is a parent; it imports the modules of another template as soon as no process depends on it."""
-        wanted = set(instance.modules.split(",")) - {""}
-        is_idle = not any(slot.channel for slot in (*self.slots.values(), *self.stopping))
-        if self.parent and self.parent.poll() is None and is_idle and not wanted <= self.modules:
-            self.parent.kill()
-            self.parent.wait()
-        if self.parent is None or self.parent.poll() is not None:
-            self.modules |= wanted
-            self._start_parent()
-        return self.parent is not None
-
-    def _start_parent(self) -> None:
-        mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with its:
-            command = self.settings.parent_command(its.fileno(), sorted(self.modules))
-            self.parent = subprocess.Popen(
-                command, pass_fds=[its.fileno()], env=self.settings.parent_environment(), stdin=subprocess.DEVNULL
-            )
-        ready, _none = messages.receive(mine)
-        if ready is None:
-            _logger.error("The instances' parent ended with %s", self.parent.wait())
-            self.parent = self.control = None
-            return
-        self.control = mine
+            os.close(log.read_end)
 
     # === CLOCK === #
 
     def _run_timers(self) -> None:
-        now, clock = time.monotonic(), time.time()
+        now = time.monotonic()
         for slot in list(self.slots.values()):
             if slot.retry_at and now >= slot.retry_at:
                 slot.retry_at = 0.0
                 self._await_request(slot)
-        stopped = [slot for slot in self.slots.values() if not slot.channel and not slot.retry_at]
-        starting = sum(bool(slot.channel) and now - slot.started < MIN_UPTIME for slot in self.slots.values())
-        due = [slot for slot in stopped if slot.next_job is not None and slot.next_job + _jitter(slot) <= clock]
-        for slot in sorted(due, key=lambda one: one.next_job)[: max(0, MAX_STARTING - starting)]:
-            self._start(slot, jobs_due=True)
-        self._kill_unresponsive(now)
+        for slot in self.stopping.values():
+            if now - slot.killed_at > GRACE:
+                slot.nursery.signal(slot.instance.database, signal.SIGKILL)
+        self._wake_for_jobs()
+        self._resume_logs(now)
+        if os.getuid() == 0 and not self.settings.groups.folder:
+            self.fairness.balance({slot.instance.uid for slot in self.slots.values() if slot.is_running})
         self._watch_sessions(now)
+
+    def _wake_for_jobs(self) -> None:
+        """Start those whose jobs are due, the most overdue first and few at a time."""
+        room = MAX_WAKING - sum(slot.is_waking for slot in self.slots.values())
+        clock = time.time()
+        due = [slot for slot in self.slots.values() if slot.is_due(clock)]
+        for slot in sorted(due, key=lambda one: one.next_job)[: max(0, room)]:
+            self._start(slot, jobs_due=True)
+
+    def _resume_logs(self, now: float) -> None:
+        if now - self.logs_at > 1:
+            self.logs_at, full, self.full_logs = now, self.full_logs, []
+            for log in full:
+                log.spent = 0
+                self._follow(log)
 
     def _watch_sessions(self, now: float) -> None:
         if now - self.watched_at < watcher.INTERVAL or not self.manager.connection:
@@ -254,18 +278,7 @@ class Supervisor:
             watcher.end_overdue(self.manager.connection)
         except psycopg2.Error as error:
             _logger.info("Sessions are not watched: %s", str(error).strip())
-            self.manager.connection = None
-
-    def _kill_unresponsive(self, now: float) -> None:
-        for slot in self.stopping:
-            if slot.channel and now - slot.killed_at > GRACE:
-                self._signal(slot, signal.SIGKILL)
-        self.stopping = [slot for slot in self.stopping if slot.channel]
-
-
-def _jitter(slot: Slot) -> float:
-    """The same for one instance each time, so that it is not put off again and again."""
-    return random.Random(slot.instance.database).uniform(0, JOB_JITTER)  # noqa: S311
+            self.manager.forget()
 
 
 def notify_ready() -> None:

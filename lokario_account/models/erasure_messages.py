@@ -43,8 +43,7 @@ class ErasureMessages(models.AbstractModel):
         self._leave_mails_to_others(deletion)
         self._forget_notifications(deletion.user_id)
         messages = self._messages_of(deletion)
-        about = self._messages_about(deletion)
-        held = (messages - about).filtered(self.env["lokario.deletion.plan"]._is_message_held)
+        held = messages.filtered(self.env["lokario.deletion.plan"]._is_message_held)
         free = messages - held
         erased["mail.message"] = free[:BATCH].ids
         free[:BATCH].unlink()
@@ -141,15 +140,11 @@ class ErasureMessages(models.AbstractModel):
 
     @api.model
     def _messages_of(self, deletion):
-        written = self.env["mail.message"].search([("author_id", "in", deletion._partners().ids)])
-        return written | self._messages_about(deletion)
-
-    @api.model
-    def _messages_about(self, deletion):
-        """What hangs on the person's own contact and user, whoever wrote it."""
+        user, partners = deletion.user_id, deletion._partners()
         return self.env["mail.message"].search(
-            Domain("model", "=", "res.partner") & Domain("res_id", "in", deletion._partners().ids)
-            | Domain("model", "=", "res.users") & Domain("res_id", "=", deletion.user_id.id)
+            Domain("author_id", "in", partners.ids)
+            | Domain("model", "=", "res.partner") & Domain("res_id", "in", partners.ids)
+            | Domain("model", "=", "res.users") & Domain("res_id", "=", user.id)
         )
 
     @api.model

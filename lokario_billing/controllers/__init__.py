@@ -1,3 +1,2 @@
-from . import pay_all
 from . import scheduled
 from . import statement

@@ -1,4 +1,2 @@
-from . import followup_call
 from . import followup_preview
-from . import followup_preview_start
 from . import mail_route

@@ -21,8 +21,9 @@ from ..paths import ROOT, STATE, checkout_id, memory_folder, socket_folder
 NOBODY = 65534
 SUPERUSER = "lokario_super"
 ODOO_ROLE = "odoo"  # Odoo refuses to work as `postgres`, and needs no more than CREATEDB
-SETTINGS = "listen_addresses = ''\nmax_connections = 300\nshared_buffers = 256MB\n"
-TENANTS = "+lokario_tenants"  # the roles of clients' instances: they have a password, and processes of other users
+SETTINGS = "listen_addresses = ''\nmax_connections = 300\nreserved_connections = 20\nshared_buffers = 256MB\n"
+# The roles of clients' instances, and of hosts besides the manager's: they have passwords, not users.
+TENANTS = "+lokario_tenants,+lokario_hosts"
 # Everybody may knock at the socket: who comes in as whom is decided here.
 HBA = f"local all {SUPERUSER},{ODOO_ROLE} peer map=lokario\nlocal all {TENANTS} scram-sha-256\n"
 PSQL = ("-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1")
@@ -214,6 +215,14 @@ class Cluster:
         """What only a superuser can do for an instance that was made before instances had roles."""
         script = ROOT / "deploy" / "postgresql_catalogues.sql"
         arguments = ["-v", f"manager={ODOO_ROLE}", "-d", database, "-f", script]
+        self._run("psql", *PSQL, "-h", self.socket, "-U", SUPERUSER, *arguments, own_user=True)
+
+    def admit_host(self, role: str, password: str, database: str) -> None:
+        """What only a superuser can do for an instance host besides the manager's; ``database`` is the manager's."""
+        values = [
+            part for name, value in (("role", role), ("password", password)) for part in ("-v", f"{name}={value}")
+        ]
+        arguments = [*values, "-d", database, "-f", ROOT / "deploy" / "postgresql_host.sql"]
         self._run("psql", *PSQL, "-h", self.socket, "-U", SUPERUSER, *arguments, own_user=True)
 
     def _make_folder(self, folder: Path) -> None:

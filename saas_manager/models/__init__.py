@@ -5,9 +5,13 @@ from . import mail_mail
 from . import res_config_settings
 from . import saas_transaction_mixin
 from . import saas_operation_mixin
+from . import saas_guarded_mixin
 from . import saas_server
 from . import saas_template
 from . import saas_plan
 from . import saas_instance
 from . import saas_instance_step
 from . import saas_instance_mail
+from . import saas_provisioning
+from . import saas_credentials
+from . import saas_expiry

@@ -1,17 +1,14 @@
 import base64
-import dataclasses
 import logging
 import re
 import secrets
-import time
 import uuid
-from contextlib import ExitStack
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools.mail import email_normalize_all
 
-from odoo.addons.lokario_base.fields import Secret, get_vault
+from odoo.addons.lokario_base.fields import Secret
 from odoo.addons.lokario_base.identity import confirm_identity
 from odoo.addons.lokario_base.tools.transaction import LeaseLost
 from odoo.addons.queue_job.exception import RetryableJobError
@@ -19,7 +16,6 @@ from odoo.addons.queue_job.exception import RetryableJobError
 from ..const import (
     ADMINISTRATORS,
     BUS_TYPE,
-    EXPIRY_NOTICE,
     MAIL_STATES,
     OPERATION_MAILS,
     OPERATION_SOURCES,
@@ -29,35 +25,17 @@ from ..const import (
     STATES,
     TRANSITIONS,
 )
-from ..exceptions import TECHNICAL, Busy, DatabaseExists, InvalidName, NotClean
+from ..exceptions import TECHNICAL, Busy, DatabaseExists, NotClean
 from ..tools import admin_credentials, customizer, naming, neutralizer, sanitizer
-from ..tools.admin_credentials import Administrator, FreshPassword
+from ..tools.admin_credentials import Administrator
 from ..tools.customizer import Company
 from ..tools.instance_database import InstanceDatabase, Tenant
 
 _logger = logging.getLogger(__name__)
 
-# Only code of this process can name this object: a call from outside cannot move an instance's state.
-TRANSITION = object()
-GUARDED = {"state", "is_deployed", "uuid", "template_version", "pending_password", "credentials_email"}
-GUARDED |= {"operation", "operation_reason", "next_plan_id", "neutralized_changes", "expiry_notified_on"}
-GUARDED |= {"tenant_role", "tenant_password"}
 LOGIN = re.compile(r"[^\s,;]+")
 FIXED = {"subdomain", "server_id", "template_id", "admin_login", "protocol"}
 JOB_RETRY = 5  # seconds until another worker may take over an instance that is being worked on
-# What a step may fail with; anything else is logged with its traceback.
-EXPECTED = (UserError, *TECHNICAL)
-
-
-@dataclasses.dataclass
-class Run:
-    """What the steps of one provisioning hand to each other; lives in memory only."""
-
-    database: InstanceDatabase
-    password: FreshPassword
-    stack: ExitStack
-    connection: object = None
-    warnings: list = dataclasses.field(default_factory=list)
 
 
 class SaasInstance(models.Model):
@@ -65,6 +43,7 @@ class SaasInstance(models.Model):
 
     _name = "saas.instance"
     _inherit = [
+        "saas.guarded.mixin",
         "mail.thread",
         "mail.activity.mixin",
         "lokario.secret.mixin",
@@ -75,6 +54,13 @@ class SaasInstance(models.Model):
     _machine_writes_as_sudo = True
     _order = "id desc"
     _check_company_auto = True
+    _guarded = frozenset(
+        (
+            *("state", "is_deployed", "uuid", "template_version", "pending_password", "credentials_email", "operation"),
+            *("operation_reason", "next_plan_id", "neutralized_changes", "expiry_notified_on"),
+            *("tenant_role", "tenant_password"),
+        )
+    )
 
     name = fields.Char(required=True, tracking=True)
     uuid = fields.Char(default=lambda self: str(uuid.uuid4()), required=True, readonly=True, copy=False)
@@ -257,6 +243,28 @@ class SaasInstance(models.Model):
             self.subdomain = naming.slug(self.partner_id.commercial_partner_id.name)
         if self.partner_id and not self.name:
             self.name = self.partner_id.commercial_partner_id.name
+        return self._consequence(
+            self.env._(
+                "Mails about “%(instance)s”, and credentials once they are sent again, go to %(client)s from now on. "
+                "The company, login, users and data inside stay as they are.",
+                instance=self.name,
+                client=self.partner_id.email or self.env._("no address (this client has none)"),
+            )
+        )
+
+    @api.onchange("plan_id")
+    def _onchange_plan_id(self):
+        return self._consequence(
+            self.env._(
+                "The limits of the plan “%s” are in force when the instance's process starts next. Template, address, "
+                "modules and outgoing mail server stay; a trial goes into production by its own button.",
+                self.plan_id.name or "",
+            )
+        )
+
+    def _consequence(self, text):
+        """What a person reads who changes something that exists; nothing while it is only planned."""
+        return None if self._is_open() else {"warning": {"title": self.env._("What will happen"), "message": text}}
 
     # === RULES === #
 
@@ -281,11 +289,7 @@ class SaasInstance(models.Model):
     @api.constrains("subdomain", "server_id")
     def _check_subdomain(self):
         for instance in self:
-            try:
-                naming.check_subdomain(instance.subdomain)
-                naming.database_name(instance.server_id.database_prefix, instance.subdomain)
-            except InvalidName as err:
-                raise ValidationError(instance._name_problem(err)) from None
+            instance.server_id._check_subdomain(instance.subdomain)
 
     @api.constrains("template_id", "server_id")
     def _check_same_server(self):
@@ -293,35 +297,16 @@ class SaasInstance(models.Model):
             if instance.template_id.server_id != instance.server_id and instance.state == "draft":
                 raise ValidationError(self.env._("The template and the instance must be on the same server."))
 
-    def _name_problem(self, err):
-        """The sentence for a refused name."""
-        sentences = {
-            "short": self.env._("A subdomain has at least %s characters.", naming.MIN_LENGTH),
-            "long": self.env._("A subdomain has at most %s characters.", naming.MAX_LENGTH),
-            "characters": self.env._(
-                "“%s” cannot be a subdomain: use lower-case letters, digits and hyphens, and start and end "
-                "with a letter or digit.",
-                err.name,
-            ),
-            "punycode": self.env._("A subdomain cannot have hyphens as its third and fourth character."),
-            "digits": self.env._("A subdomain cannot consist of digits only."),
-            "reserved": self.env._("The subdomain “%s” is reserved: choose another one.", err.name),
-            "bytes": self.env._("The database name “%s” is longer than the 63 bytes that PostgreSQL allows.", err.name),
-        }
-        return sentences[err.code]
-
     # === CRUD === #
 
     @api.model_create_multi
     def create(self, vals_list):
         for vals in vals_list:
-            self._refuse_guarded(vals, allowed={"state"} if vals.get("state", "draft") == "draft" else set())
             if isinstance(vals.get("subdomain"), str):
                 vals["subdomain"] = vals["subdomain"].strip().lower()
         return super().create(vals_list)
 
     def write(self, vals):
-        self._refuse_guarded(vals)
         if isinstance(vals.get("subdomain"), str):
             vals = {**vals, "subdomain": vals["subdomain"].strip().lower()}
         changed = FIXED & vals.keys()
@@ -329,26 +314,37 @@ class SaasInstance(models.Model):
             raise UserError(self.env._("The address, server and template of an instance are fixed once it exists."))
         if "partner_id" in vals:
             self._check_transfer(vals["partner_id"])
+        if "plan_id" in vals and not self._is_program():
+            self._check_plan_change(vals["plan_id"])
         if vals.get("active") is False and self.filtered("occupies_slot"):
             raise UserError(
                 self.env._("An instance that has a database cannot be archived: delete the database first.")
             )
-        return super().write(vals)
+        result = super().write(vals)
+        if "plan_id" in vals:
+            self.env["lokario.gate.route"]._refresh_limits(self)
+        return result
 
     def _check_transfer(self, partner_id):
         moved = self.filtered(lambda instance: instance.is_deployed and instance.partner_id.id != partner_id)
         if moved and not self._is_administrator():
             raise AccessError(self.env._("Only a SaaS administrator gives an existing instance to another client."))
 
+    def _check_plan_change(self, plan_id):
+        """Refuse a plan that would make of what exists something else than its copy was made for."""
+        purpose = self.env["saas.plan"].browse(plan_id).purpose
+        if self.filtered(lambda instance: not instance._is_open() and instance.plan_id.purpose != purpose):
+            raise UserError(
+                self.env._(
+                    "A trial or staging instance goes into production by “Put into Production”, which undoes what was "
+                    "switched off in it; the other way there is only a new instance."
+                )
+            )
+
     def _is_fixed(self, changed, vals):
         return not self._is_open() and any(
             self._fields[name].convert_to_write(self[name], self) != vals[name] for name in changed
         )
-
-    def _refuse_guarded(self, vals, allowed=frozenset()):
-        guarded = (GUARDED & vals.keys()) - allowed
-        if guarded and self.env.context.get("saas_transition") is not TRANSITION:
-            raise AccessError(self.env._("The state of an instance changes by its actions only."))
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_deployed(self):
@@ -405,11 +401,6 @@ class SaasInstance(models.Model):
         with self._own_transaction() as own:
             own._set_guarded(is_deployed=deployed)
 
-    def _set_guarded(self, **vals):
-        """Write what only the program writes, in the name of a user who may change the instance."""
-        self.check_access("write")
-        self.sudo().with_context(saas_transition=TRANSITION).write(vals)
-
     def _transition_problem(self, state):
         labels = dict(self._fields["state"]._description_selection(self.env))
         return self.env._(
@@ -434,6 +425,7 @@ class SaasInstance(models.Model):
             server._get_filestore__(),
             server._get_homes__(),
             tenant,
+            tenant and server._get_process__(self.database_name),
         )
 
     def _choose_role(self):
@@ -443,98 +435,23 @@ class SaasInstance(models.Model):
             self.sudo()._set_guarded(tenant_role=role, tenant_password=password)
             self.server_id._get_postgres__().close(self.env.cr.dbname)  # the manager's own stood open
 
-    def _route_sudo(self):
-        """This instance's route; the table is nobody's to edit by hand."""
-        return self.env["lokario.gate.route"].sudo().search([("instance_uuid", "=", self.uuid)])
-
-    def _route_values(self):
-        values = {"host": self.host, "database": self.database_name, "instance_uuid": self.uuid}
-        tenant = self._database().tenant
-        if not tenant:
-            return values
-        return values | {
-            "tenant_role": tenant.role,
-            "tenant_secret": get_vault().seal(tenant.password, f"lokario.gate.route/{self.database_name}"),
-            "tenant_uid": tenant.uid,
-            "idle_minutes": self.plan_id.idle_minutes,
-            "modules": ",".join(self.template_id._module_list()),
-        }
-
-    def _set_route(self, **vals):
-        """Make the address lead to the instance, or with the state "suspended" to a page."""
-        self._route_sudo().unlink()
-        self.env["lokario.gate.route"].sudo().create(self._route_values() | vals)
-
-    def _suspended_page(self):
-        """What visitors read meanwhile, besides the gate's own words."""
-        server = self.server_id
-        return {
-            "state": "suspended",
-            "message": server.suspension_message,
-            "contact": server.contact or self.company_id.email,
-        }
+    def _routes(self):
+        return self.env["lokario.gate.route"]
 
     # === PROVISION === #
 
     def action_provision_instance(self):
         """Reserve a slot and queue the work; the form shows how it goes on."""
+        provisioning = self.env["saas.provisioning"]
         for instance in self:
-            instance._check_provisionable()
+            provisioning._check(instance)
             with instance._own_transaction() as own:
-                own._reserve()
+                own.env["saas.provisioning"]._reserve(own)
         return self._notification(
             self.env._("Provisioning has started"),
             self.env._("%s: you will see here when it is ready.", ", ".join(self.mapped("name"))),
             "info",
         )
-
-    def _check_provisionable(self):
-        """Refuse what cannot work, in a sentence, before anything is changed."""
-        self.ensure_one()
-        server, template = self.server_id, self.template_id
-        self.check_access("write")
-        self._check_startable()
-        if not self.partner_id.email:
-            raise UserError(
-                self.env._(
-                    "The client “%s” has no e-mail address: the credentials could not be sent.",
-                    self.partner_id.display_name,
-                )
-            )
-        self.plan_id._check_template(template, self._client_country())
-        if not template.is_template_ready:
-            raise UserError(self.env._("The template “%s” is not built yet: build it first.", template.name))
-        if server.state != "active":
-            raise UserError(self.env._("The server “%s” is not active: it takes no instances.", server.name))
-        if template.server_id != server:
-            raise UserError(self.env._("The template and the instance must be on the same server."))
-        self._check_subdomain()
-        server._check_answers()
-
-    def _check_startable(self):
-        """Refuse another state, and a database that a client has worked in: a failed termination may have left it."""
-        holds_data = self.is_deployed and self.activation_date
-        if self.operation:
-            raise UserError(self._problem_text(Busy(self.name)))
-        if self.state not in {"draft", "error"} or holds_data:
-            raise UserError(self._transition_problem("provisioning"))
-
-    def _reserve(self):
-        """Take a slot of the server and queue the job, or say that there is none.
-
-        With the table locked, two requests for the last slot cannot both count it as free.
-        """
-        self.env.cr.execute("SET LOCAL lock_timeout = '5s'")
-        self.env.cr.execute("LOCK TABLE saas_server IN SHARE ROW EXCLUSIVE MODE")
-        if not self.exists():
-            raise UserError(self.env._("Save the instance first."))
-        self._check_startable()
-        if self.server_id.free_slots < 1:
-            raise UserError(self.env._("The server “%s” is full: it has no free place.", self.server_id.name))
-        self._set_provisioning()
-        if self.server_id.isolation == "process":
-            self._choose_role()
-        self._queue_provisioning()
 
     def _queue_provisioning(self):
         self.with_delay(
@@ -555,7 +472,7 @@ class SaasInstance(models.Model):
                 if not worker:
                     raise LeaseLost(self.uuid)
                 if self._committed(lambda own: own.state == "provisioning"):
-                    self._provision(worker)
+                    self.env["saas.provisioning"]._run(self, worker)
         except LeaseLost as err:
             reason = "another worker has this instance"
             raise RetryableJobError(reason, seconds=JOB_RETRY, ignore_retry=True) from err
@@ -565,64 +482,15 @@ class SaasInstance(models.Model):
             self._notify_outcome()
         admin_credentials.RESERVE.refill()
 
-    def _provision(self, worker):
-        """Run the steps; on any failure remove every trace and record the reason.
-
-        A worker that has lost its lease leaves everything to its successor.
-        """
-        started = time.monotonic()
-        with ExitStack() as stack:
-            try:
-                self._close_interrupted_steps()
-                self._remove_leftovers()
-                run = Run(self._database(), admin_credentials.RESERVE.take(), stack)
-                for code, _label, method in self._provisioning_steps():
-                    worker.renew()
-                    with self._step(code):
-                        getattr(self, method)(run)
-                worker.renew()
-                with self._own_transaction() as own:
-                    own._set_active(run, time.monotonic() - started)
-                    own._notify_progress()
-            except LeaseLost:
-                raise
-            except Exception as err:
-                level = logging.INFO if isinstance(err, EXPECTED) else logging.ERROR
-                _logger.log(level, "instance %s: provisioning failed", self.id, exc_info=level == logging.ERROR and err)
-                stack.close()
-                worker.renew()
-                with self._own_transaction() as own:  # what failed may be the job's own connection
-                    own._roll_back(err)
-
     @api.model
     def _provisioning_steps(self):
         """Return (code, label, method) of each step, in order; an addon inserts its own."""
         return list(PROVISIONING_STEPS)
 
-    def _roll_back(self, err):
-        """Undo everything; what cannot be undone is said on the record."""
-        problem = self._problem_text(err)
-        try:
-            with self._step("rollback"):
-                self._remove_leftovers()
-        except EXPECTED as rollback_err:
-            problem += "\n" + self.env._("Undoing it failed too: %s", rollback_err)
-        with self._own_transaction() as own:
-            own._set_error(problem)
-            own.message_post(body=problem)
-            own._notify_progress()
-        self._notify_outcome()
-
-    def _close_interrupted_steps(self):
-        """Say in the journal what a killed run was doing."""
-        with self._own_transaction() as own:
-            running_sudo = own.sudo().step_ids.filtered(lambda step: step.state == "running")
-            running_sudo._set_failed(own.env._("Interrupted"))
-
     def _remove_leftovers(self):
         """Remove route, database and folder of this instance, if any are there and ours."""
         with self._own_transaction() as own:
-            own._route_sudo().unlink()
+            own._routes()._of(own).unlink()
         self._delete_database()
 
     def _delete_database(self):
@@ -730,9 +598,10 @@ class SaasInstance(models.Model):
         customizer.write_address(run.connection, self.url)
         run.database.hand_over(run.connection)
         run.stack.close()  # commits what was done inside
-        with self._own_transaction() as own:
-            own._set_route()
         run.database.open()
+        with self._own_transaction() as own:
+            own._routes()._lead_to(own)
+        run.database.await_visitors()
 
     def _verify_instance(self, run):
         """Log in through the public name, open the web client, load an asset; leave no trace of it."""
@@ -841,16 +710,18 @@ class SaasInstance(models.Model):
     def _suspend(self):
         with self._own_transaction() as own:
             own._set_suspended()
-            own._set_route(**own._suspended_page())
+            own._routes()._lead_to_page(own)
             own._notify_progress()
         self._database().close()
 
     def _reactivate(self):
-        self._database().open()
+        database = self._database()
+        database.open()
         with self._own_transaction() as own:
             own._set_reactivated()
-            own._set_route()
+            own._routes()._lead_to(own)
             own._notify_progress()
+        database.await_visitors()
 
     def _terminate(self):
         try:
@@ -864,9 +735,9 @@ class SaasInstance(models.Model):
             own._notify_progress()
 
     def _isolate(self):
-        if not self._committed(lambda own: own._route_sudo().tenant_role):
+        if not self._committed(lambda own: own._routes()._of(own).tenant_role):
             with self._own_transaction() as own:
-                own._route_sudo().write(own._suspended_page())
+                own._routes()._lead_to_page(own)
                 own._choose_role()
                 database = own._database()
             database.isolate()
@@ -875,14 +746,15 @@ class SaasInstance(models.Model):
 
     def _convert(self):
         with self._own_transaction() as own:
-            own._route_sudo().write(own._suspended_page())
+            own._routes()._lead_to_page(own)
         plan = self.env["saas.plan"].browse(self._committed(lambda own: own.next_plan_id.id))
         database, changes = self._database(), self.sudo().neutralized_changes
         database.close()
         database.open()
         with database.session() as connection:
             if neutralizer.is_neutralized(connection):
-                neutralizer.restore(connection, changes)
+                neutralizer.restore(connection, neutralizer.changed_later(connection) + changes)
+                neutralizer.forget_later(connection)
                 customizer.postpone_due_jobs(connection)
                 if relay := plan._relay__():
                     customizer.write_relay(connection, relay)
@@ -892,40 +764,22 @@ class SaasInstance(models.Model):
 
     def _reopen(self):
         """Let visitors in again after work on the database, unless the instance is suspended."""
+        database = self._committed(lambda own: own._database())
+        database.open()
         with self._own_transaction() as own:
-            is_suspended, database = own.state == "suspended", own._database()
-            own._set_route(**(own._suspended_page() if is_suspended else {}))
+            is_suspended = own.state == "suspended"
+            own._routes()._lead_to_page(own) if is_suspended else own._routes()._lead_to(own)
             own._notify_progress()
         if is_suspended:
             database.close()
         else:
-            database.open()
+            database.await_visitors()
 
     # === EXPIRY AND WHAT WAS INTERRUPTED === #
 
     def _cron_expiry(self):
         """Warn clients of instances that expire within a week; suspend those that have expired."""
-        today = fields.Date.context_today(self)
-        dated = self.search([("state", "=", "active"), ("expiration_date", "<=", today + EXPIRY_NOTICE)])
-        self.env["ir.cron"]._commit_progress(remaining=len(dated))
-        for instance in dated:
-            if instance.expiration_date < today:
-                instance._expire()
-            elif instance.expiry_notified_on != instance.expiration_date:
-                instance._warn_of_expiry()
-            if not self.env["ir.cron"]._commit_progress(1):
-                break
-
-    def _expire(self):
-        try:
-            self._request("suspend", self.env._("It expired on %s.", self.expiration_date))
-        except UserError as err:  # the next one is not kept waiting; the job tries again
-            _logger.info("instance %s: not suspended at its expiry: %s", self.id, err)
-
-    def _warn_of_expiry(self):
-        with self._own_transaction() as own:
-            own._set_guarded(expiry_notified_on=own.expiration_date)
-        self._send_lifecycle_email("expiring")
+        self.env["saas.expiry"]._run()
 
     def _cron_resume(self):
         """Queue again what was begun and has no job any more; one that is still there is not doubled."""
@@ -941,40 +795,9 @@ class SaasInstance(models.Model):
         """Issue a new password or link, and send it; the old password stops working."""
         self.check_access("write")
         for instance in self:
-            instance._check_credentials_recipient()
-            if instance.state != "active":
-                raise UserError(self.env._("Only an active instance can be given new credentials."))
-            with instance._operation("credentials"):
-                instance._renew_password()
-            instance._log_credentials()
+            self.env["saas.credentials"]._issue(instance)
             instance._send_provisioning_email()
         return self._outcome_notification(self.env._("New credentials were issued"))
-
-    def _check_credentials_recipient(self):
-        """Credentials go to the client, at the address, that the instance was made for; an administrator moves them."""
-        if self.credentials_email == self.partner_id.email or self._is_administrator():
-            return
-        raise AccessError(
-            self.env._(
-                "The instance was made for %(first)s, and its client's address is %(now)s today. "
-                "Ask a SaaS administrator to send the credentials there.",
-                first=self.credentials_email or "?",
-                now=self.partner_id.email or "?",
-            )
-        )
-
-    def _log_credentials(self):
-        with self._own_transaction() as own:
-            own._set_guarded(credentials_email=own.partner_id.email)
-            own.message_post(body=own.env._("%s issued new credentials.", own.env.user.name))
-
-    def _renew_password(self):
-        password = admin_credentials.RESERVE.take()
-        with self._own_transaction() as own:
-            own._set_guarded(attempt=str(uuid.uuid4()))
-            own.sudo()._set_guarded(pending_password=password.text)
-        with self._database().session() as connection:
-            admin_credentials.set_password(connection, password.hash())
 
     # === MAILS: saas.instance.mail === #
 
@@ -1029,23 +852,17 @@ class SaasInstance(models.Model):
     def _outcome_notification(self, title):
         """What was done, and what became of the mail."""
         with self._own_transaction() as own:
-            lines = [f"{instance.name}: {instance._mail_sentence()}" for instance in own]
+            mails = own.env["saas.instance.mail"]
+            lines = [f"{instance.name}: {mails._sentence(instance)}" for instance in own]
             all_sent = set(own.filtered("activation_date").mapped("mail_state")) <= {"sent"}
         return self._notification(title, "\n".join(lines), "success" if all_sent else "warning")
-
-    def _mail_sentence(self):
-        if not self.activation_date:
-            return self.env._("The client was never notified of it, and is not now.")
-        if self.mail_state == "sent":
-            return self.env._("The e-mail to %s has been sent.", self.partner_id.email)
-        return self.env._("No e-mail could be sent (%s).", self.mail_problem or self.env._("unknown reason"))
 
     def _notify_outcome(self):
         """Pop up the end of a provisioning for the user who started it."""
         with self._own_transaction() as own:
             if own.state == "active":
                 title = own.env._("%(name)s is now active at %(url)s", name=own.name, url=own.url)
-                message = own._mail_sentence()
+                message = own.env["saas.instance.mail"]._sentence(own)
                 kind = "success" if own.mail_state == "sent" else "warning"
             else:
                 title, message, kind = own.env._("%s could not be provisioned", own.name), own.error_message, "danger"

@@ -72,6 +72,14 @@ class SaasInstanceMail(models.Model):
         values |= {"email_to": self._recipient(instance, kind), "template_id": template and template.id}
         return mails_sudo.create(values).id
 
+    def _sentence(self, instance):
+        """What became of the last mail about ``instance``, for the person who caused it."""
+        if not instance.activation_date:
+            return self.env._("The client was never notified of it, and is not now.")
+        if instance.mail_state == "sent":
+            return self.env._("The e-mail to %s has been sent.", instance.partner_id.email)
+        return self.env._("No e-mail could be sent (%s).", instance.mail_problem or self.env._("unknown reason"))
+
     def _recipient(self, instance, kind):
         """The client's address; one alone for credentials, also of a client who has several."""
         addresses = email_normalize_all(instance.partner_id.email) if kind == "provisioned" else []
@@ -172,7 +180,7 @@ class SaasInstanceMail(models.Model):
         """Send the last mail again, because a person says so."""
         last = instance.mail_ids.sorted("id")[-1:]
         if last.kind == "provisioned":
-            instance._check_credentials_recipient()
+            self.env["saas.credentials"]._check_recipient(instance)
         if last.state not in {"failed", "skipped", "unknown"}:
             raise UserError(self.env._("The last mail has not failed."))
         if last.state == "unknown":

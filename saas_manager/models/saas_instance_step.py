@@ -51,6 +51,12 @@ class SaasInstanceStep(models.Model):
             yield step
             own._notify_progress()
 
+    def _close_interrupted(self, instance):
+        """Say in the journal what a killed run was doing."""
+        with instance._own_transaction() as own:
+            running_sudo = own.sudo().step_ids.filtered(lambda step: step.state == "running")
+            running_sudo._set_failed(own.env._("Interrupted"))
+
     def _set_done(self):
         self.state = "done"
 

@@ -1,3 +1,5 @@
+import json
+
 from odoo import fields, models
 from odoo.exceptions import UserError
 
@@ -48,6 +50,18 @@ class SaasPlan(models.Model):
         "The next visitor or due action starts it again.",
     )
 
+    memory_mb = fields.Integer(
+        "Memory (MB)",
+        default=2048,
+        required=True,
+        help="All processes of an instance together where systemd runs the host, each of them elsewhere.",
+    )
+    cpu_percent = fields.Integer(
+        "Processor (%)", help="Of one processor, where systemd runs the host. 0: as much as the others leave."
+    )
+    max_processes = fields.Integer("Processes", default=256, required=True)
+    max_files = fields.Integer("Open Files", default=1024, required=True, help="Of each process.")
+
     relay_host = fields.Char("Outgoing Server", help="Empty: instances have no outgoing server until one is set up.")
     relay_port = fields.Integer("Port", default=587)
     relay_encryption = fields.Selection(
@@ -70,6 +84,23 @@ class SaasPlan(models.Model):
 
     _code_uniq = models.Constraint("UNIQUE(code)", "Another plan has this code.")
     _link_validity_positive = models.Constraint("CHECK(link_validity > 0)", "A link is valid for at least one hour.")
+
+    _limits_sane = models.Constraint(
+        "CHECK(memory_mb >= 256 AND max_processes >= 32 AND max_files >= 128 AND cpu_percent >= 0)",
+        "An instance needs at least 256 MB of memory, 32 processes and 128 open files.",
+    )
+
+    def write(self, vals):
+        """New limits are in force as soon as a process starts anew."""
+        result = super().write(vals)
+        if vals.keys() & {"memory_mb", "cpu_percent", "max_processes", "max_files", "idle_minutes"}:
+            self.env["lokario.gate.route"]._refresh_limits(self.sudo().instance_ids)
+        return result
+
+    def _limits(self):
+        """What a process of its instances may take, as `lokario_host/limits.py` reads it."""
+        figures = {"memory_mb": self.memory_mb, "cpu_percent": self.cpu_percent}
+        return json.dumps(figures | {"processes": self.max_processes, "files": self.max_files})
 
     def _compute_instance_count(self):
         counts = dict(

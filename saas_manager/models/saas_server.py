@@ -22,12 +22,12 @@ from ..exceptions import (
 )
 from ..tools import naming
 from ..tools.filestore import Filestore, Homes
+from ..tools.instance_process import InstanceProcess, host_application
 from ..tools.loopback import serving
 from ..tools.postgres_admin import CLUSTER, OwnershipTag, PostgresAdmin
 from ..tools.probe import Probe
 
 MANAGER_PARAMETER = "saas.manager_uuid"
-HOST_APPLICATION = "lokario_host"  # as which the supervisor of instances is connected to the manager's database
 
 
 class SaasServer(models.Model):
@@ -92,6 +92,11 @@ class SaasServer(models.Model):
         "newer) prepared by deploy/postgresql.sql. With one process for all, whoever administers an instance can reach "
         "the others.",
     )
+    runs_on = fields.Char(
+        "Instance Host",
+        help="Name (`host_name` in its odoo.conf) of the machine that runs the processes of these instances. Empty: "
+        "the one beside this Odoo.",
+    )
     http_host = fields.Char("Odoo Host", help="Where the verification of a new instance connects. Empty: this Odoo.")
     http_port = fields.Integer("Odoo Port", help="0: the job that makes the instance serves the verification itself.")
 
@@ -144,10 +149,37 @@ class SaasServer(models.Model):
                     self.env._("The base domain “%s” is not a lower-case host name.", server.base_domain)
                 )
 
+    def _check_subdomain(self, subdomain):
+        """Refuse what cannot name an instance here; raises ValidationError."""
+        try:
+            naming.check_subdomain(subdomain)
+            naming.database_name(self.database_prefix, subdomain)
+        except InvalidName as err:
+            raise ValidationError(self._name_problem(err)) from None
+
+    def _name_problem(self, err):
+        """The sentence for a refused name."""
+        sentences = {
+            "short": self.env._("A subdomain has at least %s characters.", naming.MIN_LENGTH),
+            "long": self.env._("A subdomain has at most %s characters.", naming.MAX_LENGTH),
+            "characters": self.env._(
+                "“%s” cannot be a subdomain: use lower-case letters, digits and hyphens, and start and end "
+                "with a letter or digit.",
+                err.name,
+            ),
+            "punycode": self.env._("A subdomain cannot have hyphens as its third and fourth character."),
+            "digits": self.env._("A subdomain cannot consist of digits only."),
+            "reserved": self.env._("The subdomain “%s” is reserved: choose another one.", err.name),
+            "bytes": self.env._("The database name “%s” is longer than the 63 bytes that PostgreSQL allows.", err.name),
+        }
+        return sentences[err.code]
+
     def write(self, vals):
-        frozen = {"database_prefix", "base_domain", "db_host", "db_port"} & vals.keys()
+        frozen = {"database_prefix", "base_domain", "db_host", "db_port", "runs_on"} & vals.keys()
         if frozen and self.sudo().instance_ids.filtered("occupies_slot"):
-            raise UserError(self.env._("This server has instances: its names and its database server are fixed."))
+            raise UserError(
+                self.env._("This server has instances: its names, its database server and its host are fixed.")
+            )
         return super().write(vals)
 
     # === STATE === #
@@ -202,12 +234,19 @@ class SaasServer(models.Model):
                     self.name,
                 )
             )
-        if not postgres.has_visitor(self.env.cr.dbname, HOST_APPLICATION):
+        if not postgres.has_visitor(self.env.cr.dbname, host_application(self.runs_on)):
             raise UserError(
                 self.env._(
                     "Nothing runs the processes of instances on server “%s”: start `./lokario host` beside this Odoo, "
                     "with the same configuration and environment.",
                     self.name,
+                )
+                if not self.runs_on
+                else self.env._(
+                    "The host “%(host)s”, which runs the instances of server “%(server)s”, is not connected: start "
+                    "`./lokario host` there.",
+                    host=self.runs_on,
+                    server=self.name,
                 )
             )
 
@@ -251,6 +290,10 @@ class SaasServer(models.Model):
     def _get_homes__(self):
         """Return the folder in which each instance with a process of its own has its files."""
         return Homes(Path(config["data_dir"]) / "instances")
+
+    def _get_process__(self, database):
+        """Return the process of the instance in ``database``; the seam for tests."""
+        return InstanceProcess(self._get_postgres__(), self.env.cr.dbname, self.runs_on, database)
 
     def _get_filestore__(self):
         """Return the folders of attachments of this server's databases."""

@@ -31,7 +31,7 @@ class QuietPostgres:
     def drop_role(self, role):
         """There is none."""
 
-    def let_in(self, role):
+    def let_in(self, role, password):
         """There is none."""
 
     def shut_out(self, database, role):
@@ -45,6 +45,16 @@ class QuietPostgres:
 
     def drop(self, name, tag, unmarked_is_ours=False):
         return False
+
+
+class QuietProcess:
+    """Stands for a host that has just done what it was told."""
+
+    def await_end(self):
+        return True
+
+    def await_socket(self):
+        return True
 
 
 def make_offer(env, name="small"):
@@ -82,6 +92,9 @@ class SaasCase(TransactionCase):
         self.registry_enter_test_mode()
         self.startPatcher(
             patch.object(self.registry["saas.server"], "_get_postgres__", lambda _server: QuietPostgres())
+        )
+        self.startPatcher(
+            patch.object(self.registry["saas.server"], "_get_process__", lambda _server, _database: QuietProcess())
         )
         self.startPatcher(
             patch.object(self.registry["saas.instance"], "_alone", lambda _instance: nullcontext(QuietLease()))

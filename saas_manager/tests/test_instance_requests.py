@@ -1,4 +1,5 @@
 import contextlib
+import json
 from unittest.mock import patch
 
 import psycopg2
@@ -54,6 +55,34 @@ class TestInstanceRequests(SaasCase, MailCommon):
         self.force_state(instance, "active")
         instance.write({"partner_id": other.id, "plan_id": large.id})
         self.assertEqual((instance.admin_login, instance.template_id), ("new@martin.test", self.template))
+
+    def test_who_changes_what_exists_is_told_what_will_happen(self):
+        other = self.env["res.partner"].create({"name": "Alpha", "email": "info@alpha.test"})
+        instance = self.new_instance()
+        instance.partner_id = other
+        self.assertIsNone(instance._onchange_partner_id(), "nothing exists yet")
+        self.force_state(instance, "active")
+        self.assertIn("info@alpha.test", instance._onchange_partner_id()["warning"]["message"])
+        self.assertIn("“Standard”", instance._onchange_plan_id()["warning"]["message"])
+        trial = self.plan.copy({"purpose": "staging", "code": "trial"})
+        with self.assertRefused(instance, "by “Put into Production”"):
+            instance.plan_id = trial
+
+    def test_a_plans_limits_reach_the_host(self):
+        instance, terminated = self.new_instance(), self.new_instance("gone")
+        self.force_state(instance, "active")
+        self.force_state(terminated, "terminated")
+        routes = self.env["lokario.gate.route"]
+        routes._lead_to(instance)
+        self.plan.write({"memory_mb": 512, "idle_minutes": 3})
+        self.assertEqual(json.loads(routes._of(instance).limits)["memory_mb"], 512)
+        self.assertEqual(routes._of(instance).idle_minutes, 3)
+        instance.plan_id = self.plan.copy({"code": "large", "memory_mb": 4096})
+        self.assertEqual(json.loads(routes._of(instance).limits)["memory_mb"], 4096)
+        self.assertFalse(routes._of(terminated))
+        with self.assertRaises(psycopg2.errors.CheckViolation), mute_logger("odoo.sql_db"):
+            self.plan.memory_mb = 1
+            self.env.flush_all()
 
     def test_a_login_is_one_word(self):
         instance = self.new_instance()
@@ -154,11 +183,11 @@ class TestInstanceRequests(SaasCase, MailCommon):
     def test_visitors_of_a_suspended_instance_read_what_the_server_says(self):
         instance = self.new_instance()
         self.force_state(instance, "active")
-        self.env["lokario.gate.route"].create(instance._route_values())
+        self.env["lokario.gate.route"]._lead_to(instance)
         self.server.write({"contact": "help@example.test", "suspension_message": "Back on Monday."})
         instance.action_suspend("unpaid invoice")
         self.env.invalidate_all()  # it was written in a transaction of its own
-        route = instance._route_sudo()
+        route = instance._routes()._of(instance)
         self.assertEqual(
             (route.state, route.message, route.contact), ("suspended", "Back on Monday.", "help@example.test")
         )

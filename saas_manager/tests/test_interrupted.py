@@ -8,7 +8,7 @@ from odoo.addons.lokario_base.tests.committed import CommittedCase
 from odoo.addons.queue_job.exception import RetryableJobError
 
 from ..const import PROVISIONING_STEPS
-from .common import QuietPostgres, make_offer
+from .common import QuietPostgres, QuietProcess, make_offer
 
 
 class Killed(BaseException):
@@ -24,6 +24,9 @@ class TestInterrupted(CommittedCase):
         quiet = QuietPostgres()
         quiet.drop = lambda name, tag, unmarked=False: self.drops.append(name)
         self.startPatcher(patch.object(self.registry["saas.server"], "_get_postgres__", lambda _server: quiet))
+        self.startPatcher(
+            patch.object(self.registry["saas.server"], "_get_process__", lambda _server, _database: QuietProcess())
+        )
 
     def new_instance(self, state, subdomain, **values):
         """An instance of a company's ordinary SaaS user, as life has left it."""
@@ -32,7 +35,7 @@ class TestInterrupted(CommittedCase):
             {"name": subdomain, "subdomain": subdomain, "partner_id": partner.id, "plan_id": plan.id}
         )
         instance._set_guarded(state=state, is_deployed=state != "draft", **values)
-        self.env["lokario.gate.route"].create(instance._route_values())
+        self.env["lokario.gate.route"]._lead_to(instance)
         self.env.cr.commit()
         return instance
 
@@ -46,15 +49,15 @@ class TestInterrupted(CommittedCase):
         return instance.with_env(self.connect())
 
     def test_an_operation_that_was_killed_is_finished_by_the_next_run(self):
-        for code, before, step, after in (
-            ("suspend", "active", "_suspended_page", "suspended"),
-            ("reactivate", "suspended", "_route_values", "active"),
-            ("terminate", "active", "_set_terminated", "terminated"),
+        for code, before, (model, step), after in (
+            ("suspend", "active", ("lokario.gate.route", "_lead_to_page"), "suspended"),
+            ("reactivate", "suspended", ("lokario.gate.route", "_lead_to"), "active"),
+            ("terminate", "active", ("saas.instance", "_set_terminated"), "terminated"),
         ):
             with self.subTest(code):
                 instance = self.new_instance(before, f"killed-{code}", activation_date="2026-01-02 03:04:05")
                 with (
-                    patch.object(self.registry["saas.instance"], step, side_effect=Killed),
+                    patch.object(self.registry[model], step, side_effect=Killed),
                     self.assertRaises(Killed),
                 ):
                     getattr(instance, f"action_{code}")()
@@ -129,7 +132,7 @@ class TestInterrupted(CommittedCase):
         done = self.now(instance)
         self.assertEqual((done.state, done.is_deployed), ("error", False))
         self.assertTrue(done.error_message)
-        self.assertFalse(done._route_sudo())
+        self.assertFalse(done._routes()._of(done))
 
     def test_one_worker_at_a_time(self):
         instance = self.new_instance("active", "alone")

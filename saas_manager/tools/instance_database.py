@@ -26,17 +26,18 @@ class Tenant:
 class InstanceDatabase:
     """Database ``name``, ours by its ownership ``tag``.
 
-    With a ``tenant`` it has a role of its own, files below ``homes`` and a process run by `lokario_host`; without one
-    it shares role, ``filestore`` and process with the manager.
+    With a ``tenant`` it has a role of its own, files below ``homes`` and a ``process`` run by `lokario_host`; without
+    one it shares role, ``filestore`` and process with the manager.
     """
 
-    def __init__(self, postgres, name, tag, filestore, homes, tenant=None):
+    def __init__(self, postgres, name, tag, filestore, homes, tenant=None, process=None):
         self.postgres = postgres
         self.name = name
         self.tag = tag
         self.filestore = filestore
         self.homes = homes
         self.tenant = tenant
+        self.process = process
 
     @property
     def folder(self):
@@ -69,15 +70,21 @@ class InstanceDatabase:
             self.postgres.hand_over(connection, self.tenant.role)
             self.homes.give(self.name, self.tenant.uid)
 
+    def await_visitors(self):
+        """Return once visitors are answered; its route leads to it."""
+        if self.tenant:
+            self.process.await_socket()
+
     def open(self):
-        """Let its people, programs and scheduled actions in."""
+        """Let its people, programs and scheduled actions in, as soon as its route leads to it."""
         self.postgres.publish(self.name, self.tag)
         if self.tenant:
-            self.postgres.let_in(self.tenant.role)
+            self.postgres.let_in(self.tenant.role, self.tenant.password)
 
     def close(self):
-        """End every session and let nobody in but backups; its route has been closed before."""
+        """End its process, then every session, and let nobody in but backups; its route has been closed before."""
         if self.tenant:
+            self.process.await_end()
             self.postgres.shut_out(self.name, self.tenant.role)
         else:
             self.postgres.hide(self.name, self.tag)
@@ -97,7 +104,7 @@ class InstanceDatabase:
     def drop(self, unmarked_is_ours=False):
         """Remove database, files and role, as far as they are there."""
         if self.tenant and self.postgres.has_role(self.tenant.role):
-            self.postgres.shut_out(self.name, self.tenant.role)
+            self.close()
         self.postgres.drop(self.name, self.tag, unmarked_is_ours)
         self.filestore.remove(self.name)
         if self.tenant:

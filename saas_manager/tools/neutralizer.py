@@ -6,17 +6,19 @@ neutralized. Here each file has its own savepoint, all failures are listed, and 
 
 import dataclasses
 import json
-from contextlib import contextmanager
 
 import psycopg2
 from odoo.modules.neutralize import get_neutralization_queries
 from psycopg2 import sql
 
+from odoo.addons.lokario_host import neutralization
+from odoo.addons.lokario_host.neutralization import rehearsal  # noqa: F401  what is rehearsed is a neutralization
+
 from ..exceptions import NotClean
 from .catalog import Catalog, Column
 from .rules import PURGED_TABLES, is_secret_column, is_secret_parameter
 
-WRITTEN = "SELECT relname FROM pg_stat_xact_user_tables WHERE n_tup_ins + n_tup_upd + n_tup_del > 0"
+LATER = neutralization.PARAMETER + "%"
 IS_NEUTRALIZED = "SELECT 1 FROM ir_config_parameter WHERE key = 'database.is_neutralized' AND value = 'true'"
 
 
@@ -77,61 +79,58 @@ def verify(connection):
         raise NotClean(", ".join(left))
 
 
-@contextmanager
-def rehearsal(connection):
-    """Undo what is done in the block, in one step and whatever it was.
-
-    Neutralization changes what its modules please: crons, views, companies, parameters, e-invoicing modes. In a copy
-    that nobody can enter it protects nobody; done and undone it shows that the template's modules can be neutralized.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute("SAVEPOINT rehearsal")
-        yield
-        cursor.execute("ROLLBACK TO SAVEPOINT rehearsal")
-
-
 # === UNDONE LATER === #
 
 
 def recorded(connection, action):
     """Run ``action``, a neutralization; return what it changed, as :func:`restore` takes it.
 
-    A rehearsal shows to which tables it writes: PostgreSQL counts that itself. Their rows are compared before and
-    after. Left out is what the sanitizer takes out anyway.
+    Left out is what the sanitizer takes out anyway.
+    """
+    changes = neutralization.recorded(connection, action, left_out=PURGED_TABLES)
+    return list(filter(None, map(_without_secrets, changes)))
 
-    :return: list of ``{"table", "id", "before", "after"}``; ``before`` and ``after`` hold the columns that differ, None
-        for a row that was not there
+
+def _without_secrets(change):
+    table, before, after = change["table"], change["before"], change["after"]
+    row = before or after
+    if table == "ir_config_parameter" and "key" in row and is_secret_parameter(row["key"], row["value"]):
+        return None
+    if before and after:
+        names = [name for name in before if not _is_secret(table, name)]
+        before, after = ({name: row[name] for name in names} for row in (before, after))
+    return change | {"before": before, "after": after} if before or after else None
+
+
+def changed_later(connection):
+    """What was changed when modules were installed in a neutralized instance (`lokario_host`), as `restore` takes it.
+
+    Its records are the client's to change: what is no list of changes is left out.
     """
     with connection.cursor() as cursor:
-        with rehearsal(connection):
-            action()
-            cursor.execute(WRITTEN)
-            tables = sorted({table for (table,) in cursor.fetchall()} - set(PURGED_TABLES))
-        tables = [table for table in tables if Catalog.of(connection).has(table, "id")]
-        for table in tables:
-            copy = sql.SQL("CREATE TEMP TABLE {} AS TABLE public.{}")
-            cursor.execute(copy.format(sql.Identifier(f"before_{table}"), sql.Identifier(table)))
-        action()
-        changes = [change for table in tables for change in _differences(cursor, table)]
-        for table in tables:
-            cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(f"before_{table}")))
-    return changes
+        cursor.execute("SELECT value FROM ir_config_parameter WHERE key LIKE %s ORDER BY id DESC", [LATER])
+        return [change for (value,) in cursor.fetchall() for change in _changes_in(value)]
 
 
-def _differences(cursor, table):
-    query = """
-        SELECT coalesce(b.id, a.id), to_jsonb(b), to_jsonb(a) FROM {before} b FULL JOIN public.{table} a ON a.id = b.id
-         WHERE b IS NULL OR a IS NULL OR b::text <> a::text ORDER BY 1
-    """
-    cursor.execute(sql.SQL(query).format(before=sql.Identifier(f"before_{table}"), table=sql.Identifier(table)))
-    for number, before, after in cursor.fetchall():
-        if table == "ir_config_parameter" and is_secret_parameter((before or after)["key"], (before or after)["value"]):
-            continue
-        if before and after:
-            names = [name for name in before if before[name] != after[name] and not _is_secret(table, name)]
-            before, after = ({name: row[name] for name in names} for row in (before, after))
-        if before or after:
-            yield {"table": table, "id": number, "before": before, "after": after}
+def _changes_in(value):
+    try:
+        found = json.loads(value)
+    except ValueError:
+        return []
+    return [change for change in found if _is_change(change)] if isinstance(found, list) else []
+
+
+def _is_change(change):
+    if not isinstance(change, dict) or change.keys() != {"table", "id", "before", "after"}:
+        return False
+    before, after = change["before"], change["after"]
+    return isinstance(before or after, dict) and all(row is None or isinstance(row, dict) for row in (before, after))
+
+
+def forget_later(connection):
+    """Remove the records of :func:`changed_later`, once their changes are undone."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM ir_config_parameter WHERE key LIKE %s", [LATER])
 
 
 def _is_secret(table, name):

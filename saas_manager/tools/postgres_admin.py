@@ -6,7 +6,6 @@ cursor. A database is ours only while its comment says so: see :class:`Ownership
 
 import contextlib
 import dataclasses
-import time
 
 import psycopg2
 from psycopg2 import errors, sql
@@ -16,8 +15,6 @@ from ..exceptions import DatabaseExists, OwnershipError, ServerUnreachable
 
 CONNECT_TIMEOUT = 5  # seconds
 DROP_ATTEMPTS = 5
-LEAVING = 2.0  # seconds until sessions of a process that was told to end are ended from outside
-LEAVING_PAUSE = 0.02
 TAG = "lokario-saas"
 SEED = "lokario_seed"
 TENANTS = "lokario_tenants"
@@ -28,6 +25,10 @@ SELECT 1 FROM pg_auth_members WHERE roleid = to_regrole('{TENANTS}') AND admin_o
 CLUSTER = "SELECT system_identifier FROM pg_control_system()"
 
 
+CLOSED = """
+SELECT NOT has_table_privilege('public', 'pg_catalog.pg_database', 'SELECT')
+   AND NOT has_function_privilege('public', 'pg_catalog.pg_describe_object(oid, oid, integer)', 'EXECUTE')
+"""
 OPEN_TO_ALL = """
 SELECT 1 FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba)))
  WHERE datname = %s AND grantee = 0 AND privilege_type = 'CONNECT'
@@ -240,7 +241,7 @@ class PostgresAdmin:
     def is_closed(self, connection):
         """Whether the catalogues of this database that name others are closed (deploy/postgresql_catalogues.sql)."""
         with connection.cursor() as cursor:
-            cursor.execute("SELECT NOT has_table_privilege('public', 'pg_catalog.pg_database', 'SELECT')")
+            cursor.execute(CLOSED)
             return cursor.fetchone()[0]
 
     def has_visitor(self, database, application):
@@ -251,17 +252,15 @@ class PostgresAdmin:
             return cursor.fetchone() is not None
 
     def create_role(self, database, role, password, connections):
-        """The role that may enter ``database`` and nothing else; done again it gets the given password.
-
-        PostgreSQL sees the SCRAM verifier only, so the password is in no log of its.
-        """
+        """The role that may enter ``database`` and nothing else; done again it gets the given password."""
         with self._autocommit() as cursor:
-            verifier = encrypt_password(password, role, scope=cursor.connection, algorithm="scram-sha-256")
             cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role])
             command = "ALTER ROLE {}" if cursor.fetchone() else f"CREATE ROLE {{}} IN ROLE {TENANTS}"
             options = sql.SQL(command + " LOGIN NOINHERIT PASSWORD {} CONNECTION LIMIT {}")
             name = sql.Identifier(role)
-            cursor.execute(options.format(name, sql.Literal(verifier), sql.Literal(connections)))
+            cursor.execute(
+                options.format(name, sql.Literal(_verifier(cursor, role, password)), sql.Literal(connections))
+            )
             cursor.execute(sql.SQL("GRANT {} TO current_user WITH SET TRUE, INHERIT FALSE").format(name))
             cursor.execute(
                 sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(sql.Identifier(database), name)
@@ -289,22 +288,16 @@ class PostgresAdmin:
                 cursor.execute(sql.SQL(";").join(map(sql.SQL, statements)))
 
     def shut_out(self, database, role):
-        """Nobody enters ``database`` as ``role`` any more; its process, told to end, has a moment to do so itself."""
+        """Nobody enters ``database`` as ``role`` any more, and who is inside is sent out."""
         with self._autocommit() as cursor:
-            deadline = time.monotonic() + LEAVING
-            while self._is_inside(cursor, database, role) and time.monotonic() < deadline:
-                time.sleep(LEAVING_PAUSE)
             cursor.execute(sql.SQL("ALTER ROLE {} NOLOGIN").format(sql.Identifier(role)))
             self._terminate(cursor, database)
 
-    def let_in(self, role):
-        """The contrary of :meth:`shut_out`."""
+    def let_in(self, role, password):
+        """The contrary of :meth:`shut_out`; should the client have changed his role's password, ours is back."""
         with self._autocommit() as cursor:
-            cursor.execute(sql.SQL("ALTER ROLE {} LOGIN").format(sql.Identifier(role)))
-
-    def _is_inside(self, cursor, database, role):
-        cursor.execute("SELECT 1 FROM pg_stat_activity WHERE datname = %s AND usename = %s LIMIT 1", [database, role])
-        return cursor.fetchone() is not None
+            option = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}")
+            cursor.execute(option.format(sql.Identifier(role), sql.Literal(_verifier(cursor, role, password))))
 
     def has_role(self, role):
         """Whether ``role`` is there: a provisioning may have ended before it was made."""
@@ -355,3 +348,8 @@ class PostgresAdmin:
             except (errors.ObjectInUse, errors.InsufficientPrivilege):
                 if attempt == DROP_ATTEMPTS:
                     raise
+
+
+def _verifier(cursor, role, password):
+    """What PostgreSQL is told instead of the password, which so is in no log of its."""
+    return encrypt_password(password, role, scope=cursor.connection, algorithm="scram-sha-256")

@@ -1,6 +1,7 @@
 """What happens to an instance after it was made: taken over from the former design, put into production, expired."""
 
 import datetime
+import json
 import re
 
 import pytest
@@ -96,6 +97,98 @@ def test_a_trial_that_is_bought_goes_into_production(provisioning, mails, trial_
     assert log_in(environment, host, f"{subdomain}@client.test", password)
     with pytest.raises(RefusedCall, match="converted to a production plan"):
         environment.call("saas.instance", "action_convert", [instance], environment.plan_id)
+
+
+TABLES = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1"
+HASHES = "SELECT '{0}', md5(string_agg(t::text, ';' ORDER BY t::text)) FROM \"{0}\" t"
+# What a production instance has of its own, as docs/saas.md lists it: columns, or rows added (+) and removed (-).
+OWN = {
+    *(f"res_company.{name}" for name in ("name", "email", "phone", "alias_domain_id")),
+    *(f"res_partner.{name}" for name in ("name", "complete_name", "commercial_company_name", "email", "phone", "lang")),
+    *(f"res_partner.{name}" for name in ("email_normalized", "street", "zip", "city")),
+    *(f"res_users.{name}" for name in ("login", "password", "signature", "odoobot_state", "write_date", "write_uid")),
+    *("ir_config_parameter.value", "ir_config_parameter.write_date", "ir_config_parameter+"),
+    *("ir_mail_server+", "mail_alias_domain+"),
+    *("mail_message-", "mail_tracking_value-", "bus_bus-", "ir_cron_trigger-"),
+    *("ir_cron.nextcall", "bus_bus+", "mail_message+", "discuss_channel+", "discuss_channel_member+"),
+    *(f"discuss_channel_member.{name}" for name in ("fetched_message_id", "seen_message_id")),
+    *(
+        f"orm_signaling_{cache}+"
+        for cache in ("assets", "default", "groups", "registry", "routing", "stable", "templates")
+    ),
+}
+
+
+def test_a_production_instance_is_its_template_but_for_the_documented_list(provisioning, mails):
+    """Every row of every table is compared."""
+    environment, subdomain = provisioning, name()
+    sql = environment.environment.cluster.psql
+    template = environment.read("saas.template", environment.template_id, "template_db")
+    instance = environment.provision(subdomain)
+    mails(1)
+    environment.call("saas.instance", "action_suspend", [instance])  # its jobs, once they are due, change it
+    sql(f'ALTER DATABASE "{template}" ALLOW_CONNECTIONS true')
+    try:
+        found = differences(sql, template, environment.database(subdomain))
+    finally:
+        sql(f'ALTER DATABASE "{template}" ALLOW_CONNECTIONS false')
+    assert found - OWN == set()
+    assert found >= {"res_company.name", "res_users.password", "ir_config_parameter.value", "mail_message-"}
+
+
+def differences(sql, template, instance):
+    """{"table.column" whose values differ, "table+", "table-"}."""
+    tables = sql(TABLES, template).split()
+    assert tables == sql(TABLES, instance).split()
+    query = " UNION ALL ".join(map(HASHES.format, tables))
+    first, second = (dict(line.split("|") for line in sql(query, one).splitlines()) for one in (template, instance))
+    found = set()
+    for table in (table for table in tables if first[table] != second[table]):
+        before, after = (rows_of(sql, table, one) for one in (template, instance))
+        found |= {f"{table}+"} if after.keys() - before.keys() else set()
+        found |= {f"{table}-"} if before.keys() - after.keys() else set()
+        for key in before.keys() & after.keys():
+            found |= {f"{table}.{column}" for column in before[key] if before[key][column] != after[key][column]}
+    return found
+
+
+def rows_of(sql, table, database):
+    rows = json.loads(sql(f"SELECT coalesce(json_agg(t), '[]') FROM \"{table}\" t", database))
+    return {row.get("id") or json.dumps(row): row for row in rows}
+
+
+SINGLE_SIGN_ON = "SELECT bool_or(enabled) FROM auth_oauth_provider"
+LATER_CRONS = """
+SELECT bool_or(c.active) FROM ir_cron c JOIN ir_model_data d ON d.model = 'ir.cron' AND d.res_id = c.id
+ WHERE d.module = 'digest'
+"""
+
+
+def test_what_is_installed_later_is_neutralized_as_its_instance_is(provisioning, mails, trial_plan):
+    """By its own administrator, in Apps: in a trial it stays off until the trial is bought, in production it is on."""
+    environment, sql = provisioning, provisioning.environment.cluster.psql
+    for plan, is_on in ((trial_plan, "f"), (environment.plan_id, "t")):
+        provisioning.mails.received.clear()
+        subdomain = name()
+        host, database = f"{subdomain}.localhost", environment.database(subdomain)
+        instance = environment.provision(subdomain, plan_id=plan)
+        cookie = log_in(environment, host, f"{subdomain}@client.test", password_in(mails(1)[0]))
+        install(environment, host, cookie, "auth_oauth", "digest")
+        assert (sql(SINGLE_SIGN_ON, database), sql(LATER_CRONS, database)) == (is_on, is_on)
+        if plan == trial_plan:
+            environment.call("saas.instance", "action_convert", [instance], environment.plan_id)
+            assert (sql(SINGLE_SIGN_ON, database), sql(LATER_CRONS, database)) == ("t", "t")
+        assert not sql("SELECT 1 FROM ir_config_parameter WHERE key LIKE 'lokario%'", database)
+
+
+def install(environment, host, cookie, *modules):
+    """What the client's administrator does in Apps."""
+
+    def call(method, *arguments):
+        params = {"model": "ir.module.module", "method": method, "args": arguments, "kwargs": {}}
+        return environment.post("/web/dataset/call_kw", {"params": params}, host=host, Cookie=cookie)["result"]
+
+    call("button_immediate_install", call("search", [["name", "in", modules]]))
 
 
 def test_answers_to_an_instances_mail_lead_to_the_client(provisioning, mails):

@@ -1,34 +1,31 @@
 """Instances with a process, a PostgreSQL role and, as root, an operating-system user each."""
 
+import contextlib
 import os
-import re
-import subprocess
-import sys
 import time
-from contextlib import closing, contextmanager
+import urllib.error
+import urllib.request
 
+import psutil
 import psycopg2
 import pytest
 import websocket
 from clients import log_in, name, password_in
 from fleet import BUSY, wait_until
 
-from lokario_cli.paths import ROOT
+from benchmarks import tenant_attacks as attacks
+from benchmarks.chaos_tenants import make_neighbours, tenants
+from lokario_cli.front import Front
+from lokario_cli.odoo_process import InstanceHost, free_port
 from lokario_testing.environments.databases import data_folder
-from lokario_testing.environments.processes import process_of
-from lokario_testing.environments.provisioning import ProvisioningEnvironment
+from lokario_testing.environments.processes import end_process, process_of
 
-# The sessions of an instance that is deleted are cut while its process still uses them.
-pytestmark = pytest.mark.expects_log(r"bad query: b'SELECT pg_is_in_recovery\(\)'|odoo\.service\.cron\.cron")
 IDLE = 0.05  # minutes
-PASSWORDS: dict[str, str] = {}  # of the neighbours' administrators
-ROLES: dict[str, tuple[str, str]] = {}  # of the neighbours' databases
 
 
 @pytest.fixture(scope="module")
 def manager(environment):
-    with ProvisioningEnvironment(environment, isolation="process") as started:
-        started.build_template()
+    with tenants(environment) as started:
         started.call("saas.plan", "write", [started.plan_id], {"idle_minutes": IDLE})
         yield started
 
@@ -42,17 +39,7 @@ def mails(manager):
 @pytest.fixture(scope="module")
 def neighbours(manager):
     """Two active instances, and what is known of them."""
-    manager.mails.received.clear()
-    instances = {}
-    for subdomain in (name(), name()):
-        record = manager.provision(subdomain)
-        state, problem = manager.read("saas.instance", record, "state", "error_message")
-        assert state == "active", problem
-        instances[subdomain] = record
-    for mail in manager.wait_for_mails(2):
-        subdomain = re.search(r"(\w+)@client\.test", mail).group(1)
-        PASSWORDS[subdomain] = password_in(mail)
-    return instances
+    return make_neighbours(manager)
 
 
 def test_the_four_scenarios(manager, mails):
@@ -107,7 +94,7 @@ def test_suspending_closes_websockets(manager, mails):
 
 
 def test_a_stopped_instance_costs_nothing_and_starts_on_the_first_request(manager, neighbours):
-    subdomain = next(iter(neighbours))
+    subdomain = neighbours.subdomains[0]
     database = manager.database(subdomain)
     assert manager.get(f"{subdomain}.localhost")[0] == 200
     assert process_of(database)
@@ -119,10 +106,10 @@ def test_a_stopped_instance_costs_nothing_and_starts_on_the_first_request(manage
 
 
 def test_a_due_job_wakes_a_stopped_instance(manager, neighbours):
-    database = manager.database(next(iter(neighbours)))
+    database = neighbours.own
     sql = manager.environment.cluster.psql
     sql("UPDATE ir_cron SET nextcall = now() AT TIME ZONE 'utc' + interval '8 s' WHERE id = 1", database)
-    manager.get(f"{next(iter(neighbours))}.localhost")  # the job is told to the supervisor when the process ends
+    manager.get(neighbours.host)  # the job is told to the supervisor when the process ends
     wait_until(lambda: process_of(database) is None)
     wait_until(lambda: sql("SELECT nextcall > now() AT TIME ZONE 'utc' + interval '1 min' FROM ir_cron WHERE id = 1",
                            database) == "t", 60)  # fmt: skip
@@ -130,188 +117,163 @@ def test_a_due_job_wakes_a_stopped_instance(manager, neighbours):
 
 @pytest.mark.expects_log("died early; started again in 1 s")
 def test_a_killed_process_is_started_again(manager, neighbours):
-    subdomain = next(iter(neighbours))
+    subdomain = neighbours.subdomains[0]
     assert manager.get(f"{subdomain}.localhost")[0] == 200
     os.kill(process_of(manager.database(subdomain)).pid, 9)
     wait_until(lambda: manager.get(f"{subdomain}.localhost")[0] == 200)
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "SELECT datname FROM pg_database",
-        "SELECT usename, datname FROM pg_stat_activity",
-        "SELECT rolname FROM pg_roles",
-        "SELECT * FROM pg_shdescription",
-        "SELECT * FROM pg_stat_database",
-        "SELECT pg_database_size('{neighbour}')",
-        "SELECT has_database_privilege('{neighbour}', 'connect')",
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_get_activity(NULL)",
-        'DROP DATABASE "{neighbour}" WITH (FORCE)',
-        'ALTER DATABASE "{neighbour}" CONNECTION LIMIT 7',
-        'ALTER DATABASE "{own}" CONNECTION LIMIT 700',
-        "COMMENT ON DATABASE \"{own}\" IS 'lokario-saas:forged:mark'",
-        "ALTER ROLE odoo PASSWORD 'x'",
-        "SET ROLE odoo",
-        "SET SESSION AUTHORIZATION odoo",
-        "CREATE ROLE mine",
-        "CREATE DATABASE mine",
-        "COPY (SELECT 1) TO PROGRAM 'id'",
-        "COPY res_partner TO '/tmp/x'",
-        "SELECT pg_read_file('/etc/passwd')",
-        "SELECT lo_import('/etc/passwd')",
-        "CREATE EXTENSION dblink",
-        "CREATE FUNCTION f() RETURNS int LANGUAGE c AS '/tmp/x.so', 'f'",
-        "SET log_statement = 'none'",
-        "ALTER SYSTEM SET work_mem = '1GB'",
-    ],
-)
-def test_sql_of_a_client_reaches_nothing_else(manager, neighbours, statement):
-    own, neighbour = (manager.database(subdomain) for subdomain in neighbours)
-    with pytest.raises(psycopg2.Error) as refused, connect(manager, own, own) as cursor:
-        cursor.execute(statement.format(own=own, neighbour=neighbour))
-    assert neighbour not in str(refused.value) or neighbour in statement.format(own=own, neighbour=neighbour)
+def test_suspending_ends_what_a_client_has_left_running(manager, mails):
+    """Also what has left its session, and a process that hears no signal but the last one."""
+    subdomain = name()
+    attacker = attacks.Neighbours(manager, [subdomain, subdomain], [""])
+    instance = manager.provision(subdomain)
+    attacker.passwords[0] = password_in(mails(1)[0])
+    attacker.post("/run", {"expression": "subprocess.Popen(['setsid', 'sleep', '601'], close_fds=False).pid"})
+    attacker.post("/run", {"expression": "cr.execute('ALTER ROLE CURRENT_USER PASSWORD NULL')"})
+    process = process_of(attacker.own)
+    escaped = [one for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"] == ["sleep", "601"]]
+    assert escaped
+    process.suspend()
+    manager.call("saas.instance", "action_suspend", [instance])
+    assert not process.is_running()
+    if os.getuid() == 0:
+        assert not any(one.is_running() for one in escaped)
+    for one in escaped:
+        with contextlib.suppress(psutil.Error):
+            one.kill()
+    manager.call("saas.instance", "action_reactivate", [instance])
+    assert manager.get(attacker.host)[0] == 200
 
 
-def test_the_role_of_a_client_enters_its_own_database_only(manager, neighbours):
-    own, neighbour = (manager.database(subdomain) for subdomain in neighbours)
-    with connect(manager, own, own) as cursor:
-        cursor.execute("SELECT current_user")
-    for other in (neighbour, manager.manager, "postgres", "template1"):
-        with pytest.raises(psycopg2.OperationalError, match="permission denied for database"):
-            with connect(manager, own, other):
-                pass
-
-
-@contextmanager
-def connect(manager, own, database):
-    """A cursor, as the process of instance ``own`` could open one."""
-    if own not in ROLES:
-        printed = manager.run_script(
-            f"i = env['saas.instance'].search([('database_name', '=', '{own}')])\n"
-            "print('ROLE', i.tenant_role, i._reveal_secret__('tenant_password'))"
-        )
-        ROLES[own] = next(line.split()[1:] for line in printed.splitlines() if line.startswith("ROLE"))
-    role, password = ROLES[own]
-    host = manager.environment.cluster.odoo_options()["db_host"]
-    with closing(psycopg2.connect(host=host, user=role, password=password, dbname=database)) as connection:
-        connection.autocommit = True
-        yield connection.cursor()
-
-
-# === FROM INSIDE === #
-
-ACTIONS = {
-    "the suite in Apps": (
-        "env['ir.module.module'].update_list()\n"
-        "found = env['ir.module.module'].search([('name', '=like', 'lokario%')]) "
-        "| env['ir.module.module'].search([('name', 'in', ['saas_manager', 'email_engine_bridge', 'queue_job'])])\n"
-        "answer = ','.join(found.mapped('name'))",
-        "",
-    ),
-    "registries of others": (
-        "try:\n    answer = ','.join(sorted(env.registry.registries.keys()))\n"
-        "except Exception:\n    answer = env.cr.dbname  # not even that table can be reached",
-        "{own}",
-    ),
-    "the role": (
-        "env.cr.execute('SELECT current_user, session_user')\nanswer = ','.join(env.cr.fetchone())",
-        "{role},{role}",
-    ),
-    "the neighbour's database": (
-        "c = env.registry.cursor()\nc.connection.set_session(autocommit=True)\n"
-        "try:\n    c.execute('DROP DATABASE \"{neighbour}\" WITH (FORCE)')\n    answer = 'dropped'\n"
-        "except Exception as e:\n    answer = 'must be owner' if 'must be owner' in str(e) else str(e)\nc.close()",
-        "must be owner",
-    ),
-}  # fmt: skip
+SECOND_SERVER = """
+first = env["saas.server"].browse({server})
+second = first.copy({{"name": "There", "base_domain": "b.localhost", "runs_on": "b", "http_host": "127.0.0.1",
+                      "http_port": {port}, "state": "active"}})
+made = env["saas.template"].browse({template})
+template = made.copy({{"server_id": second.id}})
+template.write({{"state": "ready", "template_db": made.template_db, "version": 1}})
+plan = env["saas.plan"].browse({plan}).copy({{"template_id": template.id, "server_id": second.id}})
+env.cr.commit()
+print("PLAN", plan.id)
+"""
 
 
 @pytest.fixture(scope="module")
-def client(manager, neighbours):
-    """Calls of the administrator of the first instance."""
-    subdomain = next(iter(neighbours))
-    host = f"{subdomain}.localhost"
-    cookie = log_in(manager, host, f"{subdomain}@client.test", PASSWORDS[subdomain])
-
-    def call(model, method, *args, **kwargs):
-        params = {"model": model, "method": method, "args": list(args), "kwargs": kwargs}
-        answer = manager.post("/web/dataset/call_kw", {"params": params}, host=host, Cookie=cookie)
-        assert "error" not in answer, answer["error"]
-        return answer["result"]
-
-    return call
-
-
-@pytest.mark.expects_log("bad query: b'DROP DATABASE")
-@pytest.mark.parametrize("attack", ACTIONS)
-def test_a_server_action_of_a_client_finds_only_his_own(manager, neighbours, client, attack):
-    code, expected = ACTIONS[attack]
-    own, neighbour = (manager.database(subdomain) for subdomain in neighbours)
-    role = manager.read("saas.instance", next(iter(neighbours.values())), "tenant_role")
-    names = {"own": own, "neighbour": neighbour, "manager": manager.manager, "role": role}
-    for name_, value in names.items():
-        code, expected = code.replace(f"{{{name_}}}", value), expected.replace(f"{{{name_}}}", value)
-    code += "\naction = {'type': 'ir.actions.act_url', 'url': answer or 'nothing'}"
-    model = client("ir.model", "search", [["model", "=", "res.partner"]])[0]
-    action = client("ir.actions.server", "create", {"name": attack, "model_id": model, "state": "code", "code": code})
-    assert client("ir.actions.server", "run", action if isinstance(action, list) else [action])["url"] == (
-        expected or "nothing"
-    )
-    assert neighbour in manager.databases()
+def second_host(manager, tmp_path_factory):
+    """A host of its own for the instances of another server, with a role that may only read; and nginx before it."""
+    cluster, sockets = manager.environment.cluster, tmp_path_factory.mktemp("b", numbered=False)
+    cluster.admit_host("lokario_host_b", "secret", manager.manager)
+    own = {"db_user": "lokario_host_b", "db_password": "secret", "lokario/host_sockets": str(sockets)}
+    front = Front("127.0.0.1", free_port(), {**manager.server.options, **own})
+    host = InstanceHost(manager.server, "b", **own)
+    with host, front:
+        script = SECOND_SERVER.format(
+            server=manager.server_id, template=manager.template_id, plan=manager.plan_id, port=front._port
+        )
+        printed = manager.run_script(script)
+        host.plan = int(next(line.split()[1] for line in printed.splitlines() if line.startswith("PLAN")))
+        yield host, front, sockets
 
 
-SIGHTS = [
-    "[entry for entry in os.listdir('{data}') if entry not in ('instances', 'instance-addons')][0]",
-    "os.listdir('{data}/instance-addons')[0]",  # nothing of the suite: no template names any of it
-    "os.listdir('{neighbour_home}')",
-    "open('{conf}').read()",
-    "os.listdir('{suite}/saas_manager')",
-    "os.listdir('{data}/filestore')",
-    "os.listdir('{data}/sessions')",
-    "socket.socket(socket.AF_UNIX).connect('{neighbour_socket}')",
-    "os.kill(1, 9)",
-    "os.kill({neighbour_process}, 9)",
-    "os.kill({server_process}, 9)",
-    "open('/proc/{server_process}/environ').read()",
-    "open('/proc/1/environ').read()",
-    "open('/proc/1/mem', 'rb').read(1)",
-    "open('/etc/shadow').read()",
-    "os.setuid(0)",
-    "os.setuid({neighbour_user})",
-    "os.chroot('/')",
-    "open('{suite}/lokario_host/child.py', 'a')",
-    "os.unlink(os.path.join(os.path.dirname(socket.__file__), 'os.py'))",
-    "os.listdir('{postgres_data}')",
-    "os.listdir('/root/.ssh')",
-    "[int(pid) for pid in os.listdir('/proc') if pid.isdigit() and os.stat('/proc/' + pid).st_uid != os.getuid()][0]",
-    "socket.create_server(('0.0.0.0', 80))",
-    "os.mknod('/tmp/disk', 0o060666, os.makedev(8, 0))",
-]
+@pytest.mark.expects_log(".")  # its database is taken away from a running manager
+def test_another_host_runs_its_own_and_goes_on_while_the_manager_is_away(manager, neighbours, second_host):
+    host, front, sockets = second_host
+    sql, subdomain = manager.environment.cluster.psql, name()
+    instance = manager.provision(subdomain, plan_id=host.plan)
+    assert manager.read("saas.instance", instance, "state", "error_message") == ["active", False]
+    database, visited = manager.database(subdomain), f"{subdomain}.b.localhost"
+    assert (sockets / f"{database}.sock").exists()
+    assert not (data_folder() / "sockets" / f"{database}.sock").exists()
+    assert not (sockets / f"{neighbours.own}.sock").exists()
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege), reader(manager) as cursor:
+        cursor.execute("SELECT password FROM res_users")
+
+    sql(f'ALTER DATABASE "{manager.manager}" ALLOW_CONNECTIONS false')
+    sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{manager.manager}'")
+    end_process(database)
+    assert ask(front, visited) == 200, "the process starts without the manager"
+    host.process.kill()
+    host.process.wait()
+    host.start()
+    assert ask(front, visited) == 200, "a host that starts knows what was wanted last"
+    sql(f'ALTER DATABASE "{manager.manager}" ALLOW_CONNECTIONS true')
+
+    wait_until(lambda: manager.get("localhost")[0] == 200)
+    manager.log_in()
+    wait_until(lambda: sql("SELECT 1 FROM pg_stat_activity WHERE application_name = 'lokario_host b'") == "1")
+    manager.call("saas.instance", "action_suspend", [instance])
+    assert process_of(database) is None
+    assert ask(front, visited) == 503
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="without root instances share a user: docs/saas.md")
-@pytest.mark.parametrize("sight", SIGHTS)
-def test_a_clients_process_sees_nothing_else(manager, neighbours, sight):
-    """What Python would do there, run with the very view and user of the process."""
-    own, neighbour = (manager.database(subdomain) for subdomain in neighbours)
-    for subdomain in neighbours:
-        assert manager.get(f"{subdomain}.localhost")[0] == 200
-    process, user = process_of(own).pid, process_of(own).uids().real
-    other, other_user = process_of(neighbour).pid, process_of(neighbour).uids().real
-    names = {
-        "data": data_folder(), "neighbour_home": data_folder() / "instances" / neighbour, "conf": manager.server.conf,
-        "suite": ROOT, "neighbour_socket": data_folder() / "sockets" / f"{neighbour}.sock", "neighbour_process": other,
-        "neighbour_user": other_user, "server_process": manager.server.process.pid,
-        "postgres_data": manager.environment.cluster.data,
-    }  # fmt: skip
-    code = f"import os, socket; print(repr({sight.format(**names)}))"
-    done = subprocess.run(
-        ["nsenter", "--target", str(process), "--mount", "--pid", "setpriv", f"--reuid={user}", f"--regid={user}",
-         "--clear-groups", "--no-new-privs", sys.executable, "-c", code],
-        capture_output=True, text=True, cwd="/", env={"PATH": os.defpath},
-    )  # fmt: skip
-    assert done.returncode, f"{sight}: {done.stdout}"
-    assert re.search(r"PermissionError|FileNotFoundError|ProcessLookupError|IndexError", done.stderr), done.stderr[
-        -500:
-    ]
+@contextlib.contextmanager
+def reader(manager):
+    options = manager.environment.cluster.odoo_options()
+    with contextlib.closing(
+        psycopg2.connect(host=options["db_host"], user="lokario_host_b", password="secret", dbname=manager.manager)
+    ) as connection:
+        yield connection.cursor()
+
+
+def ask(front, host) -> int:
+    request = urllib.request.Request(f"{front.url}/web/login", headers={"Host": host})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return response.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_where_docs_say_so_the_client_is_known_by_his_user_only(neighbours):
+    """The attacks find what they look for where nothing stops them: the attacker himself."""
+    answer = neighbours.post("/run", {"expression": "(os.getuid(), open('/proc/self/stat').read()[:1] != '')"})
+    assert answer["value"] == f"({process_of(neighbours.own).uids().real}, True)"
+
+
+@pytest.mark.parametrize("statement", attacks.SQL)
+def test_sql_of_a_client_reaches_nothing_else(neighbours, statement):
+    held, answer = neighbours.sql(statement)
+    assert held, answer
+
+
+def test_the_role_of_a_client_enters_its_own_database_only(manager, neighbours):
+    with neighbours.connect(neighbours.own) as cursor:
+        cursor.execute("SELECT current_user")
+    for other in (neighbours.neighbour, manager.manager, "postgres", "template1"):
+        with pytest.raises(psycopg2.OperationalError, match="permission denied for database"):
+            neighbours.connect(other)
+
+
+@pytest.mark.expects_log("bad query: b'(DROP DATABASE|ALTER ROLE)|Traceback|during request|attack|Cursor not closed")
+@pytest.mark.parametrize("attack", attacks.ACTIONS)
+def test_a_server_action_of_a_client_finds_only_his_own(manager, neighbours, attack):
+    held, answer = neighbours.action(attack)
+    assert held, answer
+    assert neighbours.neighbour in manager.databases()
+
+
+@pytest.mark.parametrize("content", attacks.PAGES)
+def test_a_printed_page_holds_nothing_of_others(neighbours, content):
+    held, answer = neighbours.page(content)
+    assert held, answer
+
+
+def test_nothing_of_others_is_reachable_from_env(neighbours):
+    held, answer = neighbours.walk()
+    assert held, answer
+
+
+@pytest.mark.parametrize("sight", attacks.promised_sights())
+def test_a_clients_process_sees_nothing_else(neighbours, sight):
+    """Python that has left Odoo's sandbox, inside the process itself."""
+    held, answer = neighbours.sight(sight)
+    assert held, answer
+
+
+@pytest.mark.expects_log("died early; started again in|Odoo Server Error|OperationalError")
+@pytest.mark.parametrize("attack", attacks.MISCHIEF)
+def test_nobody_notices_what_a_client_does_to_himself(neighbours, attack):
+    held, answer = neighbours.mischief(attack)
+    assert held, answer
+    wait_until(lambda: neighbours.manager.get(neighbours.host)[0] == 200)

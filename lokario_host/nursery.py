@@ -1,0 +1,78 @@
+"""The supervisor's side of a preloaded parent: one for each set of modules that templates have."""
+
+import contextlib
+import logging
+import selectors
+import signal
+import socket
+import subprocess
+
+from . import messages
+
+_logger = logging.getLogger(__name__)
+
+
+class Nursery:
+    """A parent that has imported ``modules``; ``on_ended(database)`` is called for each process of its that ended.
+
+    It is started when it is first needed, and again after its death. What it is asked meanwhile waits in its channel.
+    """
+
+    def __init__(self, settings, modules: list[str], selector, on_ended):
+        self._settings, self._modules = settings, modules
+        self._selector, self._on_ended = selector, on_ended
+        self._process: subprocess.Popen | None = None
+        self._control: socket.socket | None = None
+        self.running: set[str] = set()  # databases of the processes that have been asked for
+
+    def start(self) -> None:
+        if self._control:
+            return
+        self._control, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with its:
+            command = self._settings.parent_command(its.fileno(), self._modules)
+            environment = self._settings.parent_environment()
+            self._process = subprocess.Popen(
+                command, pass_fds=[its.fileno()], env=environment, stdin=subprocess.DEVNULL
+            )
+        self._selector.register(self._control, selectors.EVENT_READ, self._hear)
+
+    def fork(self, database: str, uid: int, descriptors: tuple[int, ...]) -> None:
+        """Let it fork a process for ``database``; raises OSError when it cannot be asked."""
+        self.start()
+        messages.send(self._control, {"start": database, "uid": uid}, descriptors)
+        self.running.add(database)
+
+    def signal(self, database: str, number: int) -> None:
+        if self._control:
+            with contextlib.suppress(OSError):
+                messages.send(self._control, {"stop": database, "signal": number})
+
+    def end(self) -> None:
+        """With it end its processes."""
+        if self._control:
+            self._process.kill()
+            self._lose()
+
+    def _hear(self) -> None:
+        with contextlib.suppress(OSError):
+            message, _none = messages.receive(self._control)
+            if message:
+                self.running.discard(message["ended"])
+                self._on_ended(message["ended"])
+                return
+        self._lose()
+
+    def _lose(self) -> None:
+        self._selector.unregister(self._control)
+        self._control.close()
+        self._control = None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(1)
+        self._process.kill()
+        status = self._process.wait()
+        level = logging.INFO if status in (0, -signal.SIGKILL) else logging.ERROR
+        _logger.log(level, "The parent of instances with %s ended with %s", ",".join(self._modules) or "base", status)
+        for database in list(self.running):
+            self.running.discard(database)
+            self._on_ended(database)

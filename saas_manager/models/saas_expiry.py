@@ -1,0 +1,40 @@
+import logging
+
+from odoo import fields, models
+from odoo.exceptions import UserError
+
+from ..const import EXPIRY_NOTICE
+
+_logger = logging.getLogger(__name__)
+
+
+class SaasExpiry(models.AbstractModel):
+    """What an instance's expiration date brings: a warning a week before, suspension the day after."""
+
+    _name = "saas.expiry"
+    _description = "Expiry of SaaS Instances"
+
+    def _run(self):
+        today = fields.Date.context_today(self)
+        cron = self.env["ir.cron"]
+        due = [("state", "=", "active"), ("expiration_date", "<=", today + EXPIRY_NOTICE)]
+        dated = self.env["saas.instance"].search(due)
+        cron._commit_progress(remaining=len(dated))
+        for instance in dated:
+            if instance.expiration_date < today:
+                self._suspend(instance)
+            elif instance.expiry_notified_on != instance.expiration_date:
+                self._warn(instance)
+            if not cron._commit_progress(1):
+                break
+
+    def _suspend(self, instance):
+        try:
+            instance._request("suspend", self.env._("It expired on %s.", instance.expiration_date))
+        except UserError as err:  # the next one is not kept waiting; the job tries again
+            _logger.info("instance %s: not suspended at its expiry: %s", instance.id, err)
+
+    def _warn(self, instance):
+        with instance._own_transaction() as own:
+            own._set_guarded(expiry_notified_on=own.expiration_date)
+        instance._send_lifecycle_email("expiring")

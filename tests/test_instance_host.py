@@ -1,0 +1,179 @@
+"""What `lokario_host` grants and believes, without a server."""
+
+import json
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from lokario_host.child import Activity
+from lokario_host.fairness import Fairness
+from lokario_host.limits import DEFAULTS, Groups, for_processes, of_plan
+from lokario_host.messages import MAX_REPORT, LogPipe, Reports
+from lokario_host.routes import Instance
+from lokario_host.slot import JOB_JITTER, Slot
+
+
+@pytest.fixture
+def delegated(tmp_path):
+    """A control group as systemd hands it over with `Delegate=`, and what the kernel shows in it."""
+    group = tmp_path / "system.slice" / "lokario-host.service"
+    group.mkdir(parents=True)
+    (group / "cgroup.controllers").write_text("cpu io memory pids")
+    (group / "cgroup.procs").write_text("41\n42\n")
+    (group / "cgroup.subtree_control").write_text("")
+    return group
+
+
+def instance_group(delegated, name="t-x"):
+    """The kernel fills each new group with its files."""
+    group = delegated / f"instance-{name}"
+    group.mkdir()
+    for file in ("memory.high", "memory.max", "memory.swap.max", "pids.max", "cpu.max", "cpu.weight", "cgroup.kill"):
+        (group / file).write_text("")
+    return group
+
+
+def test_an_instance_is_held_by_a_group_with_its_plans_limits(delegated, tmp_path):
+    groups = Groups.delegated("0::/system.slice/lokario-host.service\n", tmp_path)
+    assert (delegated / "cgroup.subtree_control").read_text() == "+cpu +memory +pids"
+    assert (delegated / "host" / "cgroup.procs").read_text() == "42", "its own processes make room, one by one"
+    group = instance_group(delegated)
+    entrance = groups.of("t-x", of_plan({"memory_mb": 1000, "processes": 50, "cpu_percent": 150}))
+    assert entrance == str(group / "cgroup.procs")
+    values = {file.name: file.read_text() for file in group.iterdir()}
+    assert values["memory.max"] == str(1000 * 1024 * 1024)
+    assert int(values["memory.high"]) < int(values["memory.max"])
+    assert (values["pids.max"], values["cpu.max"], values["cpu.weight"]) == ("50", "150000 100000", "100")
+    groups.of("t-x", of_plan({}))
+    assert (group / "cpu.max").read_text() == "max 100000", "as much as the others leave"
+    groups.end("t-x")
+    assert (group / "cgroup.kill").read_text() == "1"
+    groups.end("t-never-started")
+
+
+@pytest.mark.parametrize("membership", ["0::/\n", "0::/elsewhere\n", "4:memory:/x\n", ""])
+def test_without_a_group_of_its_own_processes_carry_their_limits_alone(tmp_path, delegated, membership):
+    groups = Groups.delegated(membership, tmp_path)
+    assert groups.of("t-x", dict(DEFAULTS)) is None
+    assert not list(tmp_path.rglob("instance-*"))
+    figures = for_processes(of_plan({"memory_mb": 512, "files": 0}))
+    assert (figures["RLIMIT_DATA"], figures["RLIMIT_NOFILE"]) == (512 * 1024 * 1024, DEFAULTS["files"])
+
+
+@pytest.fixture
+def pair():
+    ours, its = socket.socketpair()
+    yield Reports(ours), its
+    ours.close()
+    its.close()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"nonsense", b"[1]", b"null", b'{"next_job": "x"}', b'{"next_job": 1e999}', b'{"next_job": true}', b"[" * 999],
+)
+def test_of_what_a_process_reports_only_sense_is_believed(pair, said):
+    reports, its = pair
+    its.sendall(said + b"\n" + b'{"jobs_done": 1}\n')
+    assert reports.read()
+    assert (reports.next_job, reports.jobs_done) == (0.0, False)
+    its.sendall(json.dumps({"jobs_done": True}).encode() + b"\n" + json.dumps({"next_job": 12.5}).encode() + b"\n")
+    reports.read()
+    assert (reports.next_job, reports.jobs_done) == (12.5, True)
+
+
+def test_a_process_that_reports_without_end_is_not_heard_any_more(pair):
+    reports, its = pair
+    its.sendall(b"\n" * MAX_REPORT)
+    assert not reports.read()
+
+
+def test_a_log_is_passed_on_at_a_bearable_pace(tmp_path):
+    with (tmp_path / "log").open("wb") as target:
+        log = LogPipe(target)
+        os.write(log.write_end, b"first\n")
+        assert log.read() and not log.is_over_budget
+        while not log.is_over_budget:
+            os.write(log.write_end, b"x" * LogPipe.PIECE)
+            assert log.read()
+        os.close(log.write_end)
+        assert not log.read()
+        os.close(log.read_end)
+    assert (tmp_path / "log").read_bytes().startswith(b"first\nxxx")
+
+
+def slot_of(number, tmp_path=Path()):
+    settings = SimpleNamespace(sockets=tmp_path, hosts=tmp_path, front_group=-1)
+    return Slot(Instance(number, f"c{number}.test", f"t-c{number}", "active", "r", "s", 0, 15.0, "web"), settings)
+
+
+def test_due_jobs_of_stopped_instances_are_spread():
+    slots = [slot_of(number) for number in range(50)]
+    assert all(slot.is_due(time.time()) for slot in slots), "of an unknown one it is asked"
+    for slot in slots:
+        slot.next_job = 1000.0
+    shares = [sum(slot.is_due(1000.0 + part * JOB_JITTER) for slot in slots) for part in (-0.1, 0.3, 0.7, 1)]
+    assert shares[0] == 0
+    assert 0 < shares[1] < shares[2] < shares[3] == 50
+    slots[0].next_job, slots[1].retry_at = None, 5.0
+    assert not slots[0].is_due(9e9) and not slots[1].is_due(9e9)
+
+
+def test_a_socket_that_a_process_has_shut_down_is_noticed(tmp_path):
+    slot = slot_of(1, tmp_path)
+    slot.listen()
+    assert not slot.is_deaf()
+    with socket.socket(socket.AF_UNIX) as visitor:
+        visitor.connect(str(slot.path))
+        assert not slot.is_deaf(), "somebody waits"
+        slot.listening.dup().shutdown(socket.SHUT_RDWR)
+        assert slot.is_deaf()
+    slot.close()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def no_websockets(monkeypatch):
+    for name in ("odoo.addons.bus", "odoo.addons.bus.websocket"):
+        monkeypatch.setitem(sys.modules, name, SimpleNamespace(_websocket_instances=set()))
+
+
+def test_looking_for_jobs_keeps_no_process_awake(no_websockets):
+    """Odoo looks every minute; what is there to be done keeps it only as long as it takes."""
+    activity = Activity(0.05)
+    time.sleep(0.06)
+    assert activity.during(activity.is_idle) is False, "a job runs"
+    assert activity.is_idle(), "and is over"
+    activity.counting(lambda environ, start_response: [])({}, None)
+    assert not activity.is_idle(), "a visitor has been there"
+
+
+def test_a_process_that_was_started_for_its_jobs_stays_for_visitors_only(no_websockets):
+    activity = Activity(60.0, jobs_only_seconds=0.0)
+    assert activity.is_idle()
+    activity.counting(lambda environ, start_response: [])({}, None)
+    assert not activity.is_idle()
+
+
+def test_the_greedy_wait_while_the_machine_is_busy(monkeypatch):
+    fairness, niced, spent = Fairness(), {}, {7: 0.0, 8: 0.0}
+    monkeypatch.setattr("os.setpriority", lambda _which, uid, nice: niced.update({uid: nice}))
+    monkeypatch.setattr("psutil.cpu_percent", lambda: 99.0)
+    processes = lambda _names: [  # noqa: E731
+        SimpleNamespace(info={"uids": SimpleNamespace(real=uid), "cpu_times": (seconds, 0, 0, 0)})
+        for uid, seconds in spent.items()
+    ]
+    monkeypatch.setattr("psutil.process_iter", processes)
+    for seconds in (0.0, 2.0):
+        spent[7] = seconds
+        fairness._looked_at -= 2
+        fairness.balance({7, 8})
+    assert niced == {7: 19}
+    fairness._looked_at -= 2
+    fairness.balance({7, 8})
+    assert niced == {7: 0}, "it has calmed down"
