@@ -23,7 +23,8 @@ ACCOUNTS = 3  # per point
 LONGEST_LIFE = 1.5  # seconds before a worker is killed at a random instant
 NIGHTS, PAUSE = 20, 0.25  # runs until everything must be done, seconds between them
 STEPS = (
-    "access", "inbox_mailboxes", "billing_quotes", "inbox_letters", "files", "messages", "partner", "user",
+    "access", "inbox_mailboxes", "billing_quotes", "inbox_letters", "mailbox_outgoing", "files", "messages", "partner",
+    "residues", "user",
 )  # fmt: skip
 HELD_FILE = b"%PDF for "  # an invoice's: the law keeps it
 MOMENTS = ("before", "worked", "committed")

@@ -1,4 +1,4 @@
-"""The rights matrix: a marker in every text of every record, every role at every door of every model.
+"""The rights matrix: a marker in every text of every record, every role at every entrance of every model.
 
 Zones: ``a`` is the company of the roles, ``p`` what one of its people keeps private, ``b`` another company and tenant.
 Every role reads, lists, names, groups, exports, asks onchanges with, refers to, writes and presses whatever there is,

@@ -1,4 +1,4 @@
-"""A digital twin: 42 days of warm-up played through the real engine, with providers that answer as they do.
+"""A reference simulator: 42 days of warm-up played through the real engine, with providers that answer as they do.
 
 Five IPs join one a week and use their whole quota every day; a sixth, of another tenant, mails a bought
 list. Only the clock and the outside environment are made up: reservations, accounting, statistics, the nightly
@@ -23,7 +23,7 @@ WEEK_6 = 17_200
 TOTAL = 120_750  # mails of one IP in 42 days
 SECONDS = 90
 BAD_MAILS = 1000  # that a bought list may get out in 42 days, its probations included
-TOKEN = "123:twin"
+TOKEN = "123:simulator"
 COLUMNS = "type,timeLogged,orig,rcpt,dsnAction,dsnStatus,dsnDiag,bounceCat,vmta,jobId"
 DELIVERED = "d,relayed,2.0.0 (success),smtp;250 2.0.0 OK,"
 # provider -> (share of the list, [(probability, answer)]); the rest is delivered
@@ -70,14 +70,14 @@ BOUGHT_LIST = {"gmail.com": (1.0, [(0.15, PROVIDERS["gmail.com"][1][0][1]), (0.0
 
 
 def run():
-    """The broken promises of the twin, printed with its results."""
+    """The broken promises of the simulator, printed with its results."""
     fake = telegram.FakeTelegram(TOKEN)
     with engine_environment("lokario_twin") as environment, telegram.serving(fake) as url:
         begin = time.monotonic()
-        twin = Simulator(environment, url)
+        simulator = Simulator(environment, url)
         for day in range(DAYS):
-            twin.play(day)
-        return twin.judge(fake, time.monotonic() - begin)
+            simulator.play(day)
+        return simulator.judge(fake, time.monotonic() - begin)
 
 
 class Simulator:
@@ -99,7 +99,7 @@ class Simulator:
         domain = env["engine.domain"].search([("tenant_id", "=", tenant_id)])
         host = f"mail{address.rpartition('.')[2]}.{domain.name}"
         ip = env["engine.ip"].create({"address": address, "hostname": host, "domain_id": domain.id})
-        ip._set_status("warming", "twin: accepted unproved")
+        ip._set_status("warming", "simulator: accepted unverified")
 
     def play(self, day):
         """One day: send all the quotas allow, take the answers in; at half past midnight, count."""
@@ -114,7 +114,7 @@ class Simulator:
             env["engine.alert"]._cron_send_alerts()
 
     def _send(self, env, tenant, day, providers):
-        grants = env["engine.quota"]._reserve(tenant, 1_000_000, partial=True, purpose="twin")
+        grants = env["engine.quota"]._reserve(tenant, 1_000_000, partial=True, purpose="simulator")
         lines = [COLUMNS]
         for grant in grants:
             env["engine.quota"]._settle(grant["reservation"], grant["granted"])

@@ -1,11 +1,12 @@
 {
     "name": "Lokario Accounts",
-    "version": "19.0.1.0.0",
+    "version": "19.0.1.1.0",
     "summary": "Sign-up with a verified address, account deletion with undo and a certificate",
     "author": "Lokario",
     "website": "https://www.lokario.fr",
     "license": "LGPL-3",
     "category": "Lokario",
+    "external_dependencies": {"python": ["phonenumbers", "pyahocorasick"]},
     "depends": ["lokario_base", "portal", "auth_signup"],
     "data": [
         "security/ir.model.access.csv",

@@ -1,6 +1,6 @@
 {
     "name": "Lokario Billing",
-    "version": "19.0.2.1.0",
+    "version": "19.0.2.2.0",
     "summary": "Business mail from the company mailbox, follow-ups",
     "author": "Lokario",
     "website": "https://www.lokario.fr",
@@ -21,6 +21,7 @@
         "views/followup_policy_views.xml",
         "views/followup_reminder_views.xml",
         "views/followup_preview_views.xml",
+        "views/followup_call_views.xml",
         "views/delivery_views.xml",
         "views/document_views.xml",
         "views/receivable_report_views.xml",

@@ -1,6 +1,6 @@
 """Which server does a mail leave by? Every kind of mail, by every trick, seen at real SMTP servers on loopback.
 
-Runs inside one environment, with the suite or on Odoo alone; `bench wall` prints both, the test demands zero of ours.
+Runs inside one environment, with the suite or on Odoo alone; `bench routing` prints both, the test wants zero of ours.
 """
 
 import itertools
@@ -28,14 +28,14 @@ NOTICE = b"X-Odoo-Objects: inbox.integration"  # its owner is told that a mailbo
 
 @dataclass(frozen=True)
 class Seen:
-    """What one case looked like at the servers: (door, envelope sender, raw mail, login) of each mail."""
+    """What one case looked like at the servers: (route, envelope sender, raw mail, login) of each mail."""
 
     case: tuple
     mails: tuple
 
     @property
-    def doors(self):
-        return tuple(dict.fromkeys(door for door, *_rest in self.mails))
+    def routes(self):
+        return tuple(dict.fromkeys(route for route, *_rest in self.mails))
 
     @property
     def kind(self):
@@ -46,18 +46,18 @@ class Seen:
         return self.case[1]
 
     def is_misrouted(self) -> bool:
-        """Left by a door that is not its own, or did not leave although its door is open."""
+        """Left by a route that is not its own, or did not leave although its route is open."""
         method = self.case[2]
         if self.kind in SYSTEM:
             right = [("global",)] + [()] * (method in ("template_server", "personal_server", "forged"))
         else:
             right = [{"alpha": ("alpha",), "broken": (), "gamma": ("gamma",), "delta": ("global",)}[self.company]]
-        return self.doors not in right
+        return self.routes not in right
 
     def is_leak(self) -> bool:
-        """Left by the door of somebody else."""
+        """Left by the route of another company."""
         own = {self.company} if self.kind in BUSINESS else set()
-        return bool(set(self.doors) - own - {"global"})
+        return bool(set(self.routes) - own - {"global"})
 
     def is_aligned(self) -> bool:
         """System mail: From and envelope ours. Business mail: From and envelope of the server that sent it, no header
@@ -65,17 +65,17 @@ class Seen:
         """
         return all(self._is_mail_aligned(*mail) for mail in self.mails)
 
-    def _is_mail_aligned(self, door, envelope, raw, login):
+    def _is_mail_aligned(self, route, envelope, raw, login):
         message = message_from_bytes(raw)
         sender, reply_to = (parseaddr(message[name])[1] for name in ("From", "Reply-To"))
         if self.kind in SYSTEM:
             return {sender, envelope} == {OUR_ADDRESS}
-        if door == "global":
+        if route == "global":
             return {sender, envelope} == {OUR_ADDRESS}
-        address = f"contact@{self.company}.test" if door == "alpha" else "gamma.test"
-        mine = all(name.endswith(address) for name in (sender, envelope, *([reply_to] * (door == "alpha"))))
+        address = f"contact@{self.company}.test" if route == "alpha" else "gamma.test"
+        mine = all(name.endswith(address) for name in (sender, envelope, *([reply_to] * (route == "alpha"))))
         foreign = "lokario.test" in str(message["Return-Path"]) or message["Sender"]
-        return mine and not foreign and (door != "alpha" or login == address)
+        return mine and not foreign and (route != "alpha" or login == address)
 
 
 class RoutingMatrix:
@@ -83,14 +83,14 @@ class RoutingMatrix:
 
     def __init__(self, env, stack: ExitStack, suite: bool):
         self.env, self.suite = env, suite
-        self.doors = {name: stack.enter_context(SmtpServer()) for name in ("global", "alpha", "gamma", "personal")}
-        self.doors["alpha"].users["contact@alpha.test"] = "secret"
+        self.routes = {name: stack.enter_context(SmtpServer()) for name in ("global", "alpha", "gamma", "personal")}
+        self.routes["alpha"].users["contact@alpha.test"] = "secret"
         self.kinds = (*(BUSINESS if suite else BUSINESS[:3]), *SYSTEM)
         env["ir.mail_server"].search([]).active = False
         self.companies = {name: self._company(name) for name in COMPANIES}
         self.buyer = env["res.partner"].create({"name": "Buyer", "email": BUYER})
         self.seller = self._seller()
-        self.servers = {name: self._server(name, door.port) for name, door in self.doors.items() if name != "alpha"}
+        self.servers = {name: self._server(name, route.port) for name, route in self.routes.items() if name != "alpha"}
         self.servers["personal"].owner_user_id = self.seller
         self._mailboxes(free_port())
         business = [kind for kind in self.kinds if kind in BUSINESS]
@@ -102,16 +102,16 @@ class RoutingMatrix:
     def play(self, case) -> Seen:
         global_filter, company, method, kind = case
         self.servers["global"].from_filter = global_filter
-        for door in self.doors.values():
-            door.received.clear()
+        for route in self.routes.values():
+            route.received.clear()
         if self.suite:
             self.env["mailbox.health"]._release_hold(self.env["inbox.integration"].sudo().search([]))
         with self._refusable():
             self._leave(company, method, kind)
         received = [
             (name, sender, raw, login)
-            for name, door in self.doors.items()
-            for sender, _to, raw, login in list(door.received)
+            for name, route in self.routes.items()
+            for sender, _to, raw, login in list(route.received)
             if NOTICE not in raw
         ]
         return Seen(case, tuple(received))
@@ -221,13 +221,13 @@ class RoutingMatrix:
 
     def _mailboxes(self, dead_port):
         """The mailbox of alpha, and one that nobody answers at."""
-        ports = {"alpha": self.doors["alpha"].port, "broken": dead_port}
+        ports = {"alpha": self.routes["alpha"].port, "broken": dead_port}
         if not self.suite:
             login = {"smtp_user": "contact@alpha.test", "smtp_pass": "secret"}
             self.servers["alpha"] = self._server("alpha", ports["alpha"], **login)
             self._server("broken", dead_port)
             return
-        every = [*ports.values(), *(door.port for door in self.doors.values())]
+        every = [*ports.values(), *(route.port for route in self.routes.values())]
         allowed = " ".join(f"127.0.0.1:{port}" for port in every)
         self.env["ir.config_parameter"].set_param("lokario_mailbox.allowed_hosts", allowed)
         for name, port in ports.items():

@@ -30,6 +30,7 @@ ARROWS = {
     "lokario_billing_inbox": {*BILLING, "lokario_billing", "lokario_inbox"},
     "lokario_billing_ai": {*BILLING, "lokario_billing", "lokario_inbox", "lokario_inbox_ai"},
     "lokario_billing_project": {*BILLING, "lokario_billing"},
+    "lokario_billing_sms": {*BILLING, "lokario_billing"},
     "lokario_billing_calendar": {*BILLING, "lokario_billing"},
     "lokario_reminder": {"lokario_base"},
     "lokario_reminder_account": {"lokario_base", "lokario_reminder"},

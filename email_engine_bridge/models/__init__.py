@@ -1,4 +1,5 @@
 from . import access_mixin
+from . import deletion_plan
 from . import engine_destination
 from . import engine_printed
 from . import engine_powermta_server

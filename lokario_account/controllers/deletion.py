@@ -1,11 +1,15 @@
+from datetime import timedelta
+
 from odoo import http
 from odoo.exceptions import AccessDenied, UserError
-from odoo.http import request
+from odoo.http import content_disposition, request
 
 from odoo.addons.lokario_base.controllers.pages import render_form
 from odoo.addons.lokario_base.controllers.scheduled import SCHEDULED_ROUTE, run_scheduled
 from odoo.addons.lokario_base.exceptions import TooManyTries
 from odoo.addons.portal.controllers.portal import CustomerPortal
+
+EXPORTS, HOUR = 3, timedelta(hours=1)  # of one person's data
 
 
 class AccountDeletion(CustomerPortal):
@@ -23,19 +27,56 @@ class AccountDeletion(CustomerPortal):
     def deletion_request(self, password="", request_blacklist="", **params):
         user = request.env.user
         try:
+            if not user._has_password():
+                user._send_deletion_confirmation()
+                return self._deletion_page(is_link_sent=True)
             credential = {"login": user.login, "password": password, "type": "password"}
             request.env["res.users"]._check_credentials(credential, {"interactive": True})
-            deletions = request.env["lokario.account.deletion"]
-            deletion_sudo = deletions._request(user, request_blacklist=bool(request_blacklist)).sudo()
+            return self._schedule(request_blacklist)
         except TooManyTries as err:
             return self._deletion_page(error=str(err))
         except AccessDenied:
             return self._deletion_page(error=request.env._("The password is not correct."))
         except UserError as err:
             return self._deletion_page(error=str(err))
+
+    @http.route(
+        "/my/account/deletion/confirm",
+        type="http",
+        auth="user",
+        website=True,
+        sitemap=False,
+        methods=["GET", "POST"],
+        private_page=True,
+    )
+    def deletion_confirm(self, token="", request_blacklist="", **params):
+        """The link in the mail stands for the password; GET shows the button."""
+        if not request.env.user._is_deletion_confirmed(token):
+            return self._deletion_page(error=request.env._("This link is no longer valid. Ask for a new one."))
+        if request.httprequest.method == "GET":
+            return self._deletion_page(token=token)
+        try:
+            return self._schedule(request_blacklist)
+        except UserError as err:
+            return self._deletion_page(error=str(err))
+
+    def _schedule(self, request_blacklist):
+        deletions = request.env["lokario.account.deletion"]
+        deletion_sudo = deletions._request(request.env.user, request_blacklist=bool(request_blacklist)).sudo()
         if deletion_sudo.suspended:
             request.session.logout()
         return request.redirect("/users/deletion/requested")
+
+    @http.route("/my/account/export", type="http", auth="user", website=True, methods=["POST"], private_page=True)
+    def export(self, **params):
+        """The person's own data as a ZIP, three times an hour."""
+        user = request.env.user
+        if not request.env["lokario.rate.limit"].sudo()._take("account-export", str(user.id), EXPORTS, HOUR):
+            return self._deletion_page(
+                error=request.env._("Your data was downloaded several times. Try again in an hour.")
+            )
+        headers = [("Content-Type", "application/zip"), ("Content-Disposition", content_disposition("my-data.zip"))]
+        return request.make_response(request.env["lokario.account.export"]._zip(user), headers)
 
     @http.route("/my/deactivate_account", type="http", auth="user", website=True, methods=["POST"], private_page=True)
     def deactivate_account(self, validation="", password="", request_blacklist="", **post):
@@ -75,5 +116,6 @@ class AccountDeletion(CustomerPortal):
             scheduled_at=user_sudo.deletion_scheduled_at,
             consequences=plan_sudo._consequences(user_sudo),
             obstacles=plan_sudo._obstacles(user_sudo),
+            has_password=user_sudo._has_password(),
         )
         return request.render("lokario_account.portal_account_deletion", values)

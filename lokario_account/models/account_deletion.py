@@ -4,14 +4,18 @@ import secrets
 from dateutil.relativedelta import relativedelta
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
-from odoo.tools import email_normalize, hash_sign, verify_hash_signed
+from odoo.tools import SQL, email_normalize, hash_sign, verify_hash_signed
 
 from odoo.addons.base.models.res_users import check_identity
 from odoo.addons.lokario_base.audit import audit
 from odoo.addons.lokario_base.tools.schedule import first_night
 
+from ..tools.identity import digits
+from ..tools.tombstones import bury, is_of, unknown
+
 _logger = logging.getLogger(__name__)
 
+MIN_NAME = 5  # letters of a name that the search looks for
 DELAY_DAYS = 30  # between the request and the deletion
 NOTICE_DAYS = (7, 1)  # before the deletion
 ADMINISTRATOR = "base.group_system"
@@ -80,6 +84,12 @@ class AccountDeletion(models.Model):
     notices_sent = fields.Json(default=list, readonly=True)
     undo_nonce = fields.Char(readonly=True, copy=False, groups=fields.NO_ACCESS)
     error_message = fields.Char("Last Problem", readonly=True)
+    identifiers = fields.Json(
+        readonly=True, copy=False, groups=fields.NO_ACCESS, help="What the search looks for; gone with the certificate."
+    )
+    searched_at = fields.Datetime("Database Searched", readonly=True, copy=False)
+    searched = fields.Json(readonly=True, copy=False, help="How many tables, columns and rows were searched.")
+    residue_ids = fields.One2many("lokario.account.residue", "deletion_id", "What Was Found", readonly=True)
     checkpoint_ids = fields.One2many("lokario.account.deletion.checkpoint", "deletion_id", "Steps", readonly=True)
     certificate = fields.Json(readonly=True, copy=False)
     certificate_hash = fields.Char("Certificate SHA-256", readonly=True, copy=False)
@@ -237,9 +247,47 @@ class AccountDeletion(models.Model):
     @api.model
     def _cron_process(self):
         """Send the notices that are due, finish the deletions that are due, and those whose legal hold has ended."""
+        self._schedule_restored()
         self._process_each(self._to_notify(), lambda deletion: deletion._send_due_notice())
-        self._process_each(self._to_erase(), self.env["lokario.erasure"]._erase)
+        erasure, due = self.env["lokario.erasure"], self._to_erase()
+        self._process_each(due, erasure._erase)
+        erasure._search_database(due)
+        self._process_each(due, erasure._finish)
         self._process_each(self._to_release(), self.env["lokario.erasure"]._release)
+
+    @api.model
+    def _schedule_restored(self):
+        """Delete again what a restored backup has brought back: accounts whose deletion it does not know."""
+        references = set(self.search([]).mapped("name"))
+        tombstones = unknown(self._database_uuid(), references)
+        if not tombstones:
+            return
+        for user in self.env["res.users"].with_context(active_test=False).search([("deletion_ids", "=", False)]):
+            for tombstone in tombstones:
+                if is_of(tombstone, self._account_key(user)):
+                    _logger.warning("account #%s came back with a backup and is deleted again", user.id)
+                    self.create(
+                        {
+                            "name": tombstone["reference"],
+                            "user_id": user.id,
+                            "partner_id": user.partner_id.id,
+                            "company_id": user.company_id.id,
+                            "deletion_scheduled_at": fields.Datetime.now() - relativedelta(days=1),
+                        }
+                    )
+
+    def _bury(self):
+        """Remember the account outside the database, once this transaction is committed."""
+        database, account = self._database_uuid(), self._account_key(self.user_id)
+        self.env.cr.postcommit.add(lambda: bury(database, self.name, account))
+
+    @api.model
+    def _database_uuid(self) -> str:
+        return self.env["ir.config_parameter"].sudo().get_param("database.uuid")
+
+    @api.model
+    def _account_key(self, user) -> str:
+        return f"{user.id}|{user.login}|{user.create_date}"
 
     def _to_notify(self):
         horizon = fields.Datetime.now() + relativedelta(days=max(NOTICE_DAYS))
@@ -286,6 +334,45 @@ class AccountDeletion(models.Model):
         )
         self.user_id._set_deletion_suspended(fields.Datetime.now())
 
+    def _remember_identifiers(self):
+        """Keep, until the certificate, by what the person is recognised: the steps remove it everywhere."""
+        partners, user = self._partners(), self.user_id
+        plain = user.login if user.login and not email_normalize(user.login) else ""
+        self.identifiers = {
+            "strong": [*self._addresses(), *filter(None, partners.mapped("vat"))],
+            "numbers": [*self._own_phones(partners), *filter(None, partners.bank_ids.mapped("acc_number"))],
+            "weak": [plain, *filter(None, partners.mapped("street")), *_names(user, *partners)],
+            "people": [*(f"p{id_}" for id_ in partners.ids), *(f"u{id_}" for id_ in user.ids)],
+        }
+
+    def _own_phones(self, partners) -> list[str]:
+        """The telephone numbers that no other contact has: a switchboard's or a family's is nobody's in particular."""
+        numbers = {digits(phone): phone for phone in partners.mapped("phone") if phone}
+        shared = self.env.execute_query(
+            SQL(
+                r"""SELECT DISTINCT right(regexp_replace(phone, '\D', '', 'g'), 9) FROM res_partner
+                   WHERE phone IS NOT NULL AND id != ALL(%s)""",
+                partners.ids,
+            )
+        )
+        others = {number for (number,) in shared}
+        return [phone for number, phone in numbers.items() if number[-9:] not in others]
+
+    def _ask_about_residues(self):
+        """Say what is left to decide, and to whom: the managers of the account's company."""
+        left = self.residue_ids.filtered(lambda residue: residue.outcome == "open")
+        self.error_message = self.env._(
+            "%s columns still name the person. Decide about each under “What Was Found”.", len(left)
+        )
+        columns = ", ".join(f"{residue.table}.{residue.column}" for residue in left)
+        _logger.info("deletion %s waits for a decision about %s", self.name, columns)
+        managers = self.env.ref("lokario_base.group_lokario_base_manager").all_user_ids
+        asked = self.partner_id.activity_ids.user_id
+        for manager in managers.filtered(lambda user: user.active and self.company_id in user.company_ids) - asked:
+            self.partner_id.activity_schedule(
+                "mail.mail_activity_data_todo", summary=self.error_message, user_id=manager.id
+            )
+
     def _set_done(self):
         certificate = self.checkpoint_ids._certificate(self)
         self._set_state(
@@ -295,6 +382,7 @@ class AccountDeletion(models.Model):
             certificate_hash=self.checkpoint_ids._hash(certificate),
             error_message=False,
             suspended=False,
+            identifiers=False,
         )
         _logger.info("deletion %s done", self.name)
 
@@ -303,9 +391,9 @@ class AccountDeletion(models.Model):
         _logger.info("legal hold of deletion %s finished", self.name)
 
     def _partners(self):
-        """The person's contacts: the user's partner and the addresses below it."""
+        """The person's own contact and its addresses; the people below it are others."""
         partner = self.partner_id.with_context(active_test=False)
-        return partner.search([("id", "child_of", partner.ids)]) if partner else partner
+        return partner | partner.search([("parent_id", "in", partner.ids), ("type", "!=", "contact")])
 
     def _addresses(self) -> set[str]:
         """The person's e-mail addresses, normalized."""
@@ -318,3 +406,8 @@ class AccountDeletion(models.Model):
     def action_print_certificate(self):
         self.check_access("read")
         return self.env.ref("lokario_account.action_report_deletion_certificate").report_action(self, config=False)
+
+
+def _names(*people) -> list[str]:
+    """Return the names that are long enough not to be any word."""
+    return [person.name for person in people if len(person.name or "") >= MIN_NAME]

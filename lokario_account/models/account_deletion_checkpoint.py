@@ -72,6 +72,19 @@ class AccountDeletionCheckpoint(models.Model):
                 {"step": point.step, "erased": point.erased or {}, "anonymised": point.kept or {}, "sha256": point.seal}
                 for point in deletion.checkpoint_ids
             ],
+            "search": {
+                **(deletion.searched or {}),
+                "found": [
+                    {
+                        "table": residue.table,
+                        "column": residue.column,
+                        "rows": residue.row_count,
+                        "outcome": residue.outcome,
+                        "reason": residue.reason or "",
+                    }
+                    for residue in deletion.residue_ids
+                ],
+            },
             "holds": (deletion.certificate or {}).get("holds", []),
         }
 

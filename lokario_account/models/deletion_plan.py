@@ -1,8 +1,17 @@
 from odoo import SUPERUSER_ID, api, models
 
-from odoo.addons.lokario_base.tools.deletion import DeletionStep, StepOutcome
+from odoo.addons.lokario_base.tools.deletion import DeletionStep, ResidueRule, StepOutcome
+
+from .erasure import SEARCH
 
 TECHNICAL_USERS = ("base.public_user", "base.template_portal_user_id", "base.default_user")
+
+TRANSIENT_TABLES = ("bus_bus", "ir_logging", "res_device_log", "mail_push*")
+OTHERS_TABLES = (  # what others wrote or own
+    "mail_*", "discuss_*", "ir_attachment", "queue_job*", "crm_*", "event_*", "mailing_*", "calendar_*", "project_*",
+    "helpdesk_*", "survey_*", "website_*", "im_livechat*", "rating_*", "link_tracker*", "sms_*", "lokario_*", "inbox_*",
+    "mailbox_*", "saas_*",
+)  # fmt: skip
 
 
 class DeletionPlan(models.AbstractModel):
@@ -17,12 +26,15 @@ class DeletionPlan(models.AbstractModel):
             DeletionStep("files", 40, self.env._("Personal files")),
             DeletionStep("messages", 50, self.env._("Messages and activities")),
             DeletionStep("partner", 60, self.env._("Contact data")),
+            DeletionStep("residues", SEARCH, self.env._("Search of the whole database")),
             DeletionStep("user", 90, self.env._("User")),
             *super()._steps(),
         ]
 
     @api.model
     def _run_step(self, step: DeletionStep, deletion) -> StepOutcome:
+        if not deletion.identifiers:
+            deletion._remember_identifiers()
         return getattr(self, f"_step_{step.name}")(deletion)
 
     @api.model
@@ -42,6 +54,15 @@ class DeletionPlan(models.AbstractModel):
         return self.env["lokario.erasure.contact"]._erase_data(deletion)
 
     @api.model
+    def _step_residues(self, deletion):
+        """Settle what still names the person; a decision that only a person can take stays open."""
+        if not deletion.searched_at:
+            self.env["lokario.erasure.search"]._look_for(deletion)
+        deletion.residue_ids._apply_rules()
+        held = deletion.residue_ids.filtered(lambda residue: residue.outcome == "held")
+        return StepOutcome(kept={residue.table: residue.row_count for residue in held})
+
+    @api.model
     def _step_user(self, deletion):
         return self.env["lokario.erasure.contact"]._erase_user(deletion)
 
@@ -49,10 +70,50 @@ class DeletionPlan(models.AbstractModel):
     def _consequences(self, user):
         return [
             self.env._("You are logged out everywhere; API keys and tokens stop working."),
-            self.env._("Your personal files, messages and activities are deleted."),
+            self.env._("Your personal files, private conversations, notes and activities are deleted."),
+            self._correspondence_consequence(user.company_id),
             self.env._("Your contact data is deleted; where accounting needs the contact, it is anonymised instead."),
             self.env._("Invoices and accounting documents stay as long as the law asks."),
             *super()._consequences(user),
+        ]
+
+    @api.model
+    def _correspondence_consequence(self, company):
+        if company.deletion_keeps_correspondence:
+            return self.env._("What you wrote on documents of the company or to others stays there, without your name.")
+        return self.env._("What you wrote on documents of the company is deleted, except where accounting needs it.")
+
+    @api.model
+    def _is_message_held(self, message):
+        """What people wrote to others stays theirs; private conversations go."""
+        return self._is_correspondence(message) or super()._is_message_held(message)
+
+    @api.model
+    def _is_correspondence(self, message):
+        if not message.model or message.model not in self.env:
+            return False
+        record = self.env[message.model].browse(message.res_id).exists()
+        if not record or (message.model == "discuss.channel" and record.channel_type in ("chat", "group")):
+            return False
+        author = message.author_id.with_context(active_test=False).user_ids[:1]
+        company = record.company_id if "company_id" in record else author.company_id
+        return (company or author.company_id or self.env.company).deletion_keeps_correspondence
+
+    @api.model
+    def _residue_rules(self):
+        """For Odoo's own tables: texts of others lose the identifiers, notifications and log lines go."""
+        held_staff = self.env._("Staff register: five years after the person left (Code du travail, R1221-26)")
+        held_books = self.env._("Accounting: ten years from the end of the fiscal year (Code de commerce, L123-22)")
+        return [
+            *super()._residue_rules(),
+            *(ResidueRule(table, "delete") for table in TRANSIENT_TABLES),
+            ResidueRule("mail_blacklist*", "hold", reason=self.env._("The person wished never to be contacted again.")),
+            ResidueRule("hr_*", "hold", reason=held_staff),
+            ResidueRule("account_*", "hold", reason=held_books),
+            ResidueRule("payment_*", "redact"),
+            ResidueRule("sale_order*", "redact"),
+            ResidueRule("mailing_contact", "delete"),
+            *(ResidueRule(table, "redact") for table in OTHERS_TABLES),
         ]
 
     # === OBSTACLES === #
@@ -74,13 +135,16 @@ class DeletionPlan(models.AbstractModel):
 
     @api.model
     def _shared_contact(self, user):
-        partners = self.env["res.partner"].with_context(active_test=False)
-        partners = partners.search([("id", "child_of", user.partner_id.ids)])
-        others = partners.with_context(active_test=True).user_ids - user
-        if others or self.env["res.company"].search_count([("partner_id", "in", partners.ids)], limit=1):
+        """A contact that others use is not the person: whoever sits on a company's contact does not speak for all."""
+        partner = user.partner_id
+        below = partner.with_context(active_test=False).search([("id", "child_of", partner.ids)]) - partner
+        others = (partner | below).with_context(active_test=True).user_ids - user
+        colleagues = below.filtered(lambda contact: contact.type == "contact")
+        companies = self.env["res.company"].search_count([("partner_id", "in", (partner | below).ids)], limit=1)
+        if others or colleagues or companies or partner.is_company:
             return self.env._(
-                "This account shares its contact with a company or with other users. "
-                "Give it a contact of its own first (Settings › Users › Related Partner)."
+                "This account uses the contact of a company, or shares its contact with other people. "
+                "Ask us to give it a contact of its own first (Settings › Users › Related Partner)."
             )
         return None
 

@@ -10,17 +10,21 @@ from .account_deletion import DUE_STATES
 _logger = logging.getLogger(__name__)
 
 STEP_ATTEMPTS = 3  # of a step that meets a concurrent change
+SEARCH = 80  # the sequence of the step that settles what the search has found
 
 
 class Erasure(models.AbstractModel):
-    """Carries out a deletion that is due: the plan's steps, each in its own transaction with its checkpoint."""
+    """Carries out a deletion that is due: the plan's steps, each in its own transaction with its checkpoint.
+
+    The steps up to the search run for each account, one search of the database for all of them, then the rest.
+    """
 
     _name = "lokario.erasure"
     _description = "Erasure of an Account"
 
     @api.model
     def _erase(self, deletion):
-        """Do the steps that no checkpoint remembers, then seal the certificate."""
+        """Do the steps before the search that no checkpoint remembers."""
         if deletion.state not in DUE_STATES:
             return  # undone since the search
         plan = self.env["lokario.deletion.plan"]
@@ -31,7 +35,42 @@ class Erasure(models.AbstractModel):
                 return
             deletion._set_erasing(plan._legal_holds(deletion))
             self.env["ir.cron"]._commit_progress()
-        self._run_steps(deletion, plan._steps())
+        self._run_steps(deletion, [step for step in plan._steps() if step.sequence < SEARCH])
+
+    @api.model
+    def _search_database(self, deletions):
+        """Search once for all accounts whose steps before are done; a failure costs these accounts another night."""
+        ready = deletions.exists().filtered(self._is_ready_for_search)
+        if not ready:
+            return
+        try:
+            self.env["lokario.erasure.search"]._look_for(ready)
+        except Exception:
+            self.env.cr.rollback()
+            _logger.exception("the search for %s accounts stopped and is repeated next time", len(ready))
+        self.env["ir.cron"]._commit_progress()
+
+    @api.model
+    def _is_ready_for_search(self, deletion):
+        if deletion.state != "erasing" or deletion.searched_at or not deletion.identifiers:
+            return False
+        before = [step for step in self.env["lokario.deletion.plan"]._steps() if step.sequence < SEARCH]
+        return all(deletion.checkpoint_ids._is_finished(step) for step in before)
+
+    @api.model
+    def _finish(self, deletion):
+        """Do the remaining steps, unless a person has to decide about what was found, and seal the certificate."""
+        steps = self.env["lokario.deletion.plan"]._steps()
+        before = [step for step in steps if step.sequence < SEARCH]
+        if deletion.state != "erasing" or not all(deletion.checkpoint_ids._is_finished(step) for step in before):
+            return
+        if deletion.user_id:
+            deletion._bury()
+        self._run_steps(deletion, [step for step in steps if step.sequence <= SEARCH])
+        if deletion.residue_ids.filtered(lambda residue: residue.outcome == "open"):
+            deletion._ask_about_residues()
+            return
+        self._run_steps(deletion, steps)
         deletion._set_done()
 
     @api.model

@@ -29,6 +29,9 @@ class ErasureContact(models.AbstractModel):
             self.env["res.partner.bank"].with_context(active_test=False).search([("partner_id", "in", partners.ids)])
         )
         erased = {"res.partner.bank": self._unlink_each(banks)}
+        for bank in banks.exists():  # Odoo archives what documents may name
+            bank.write({**self._blank_values(bank, {"acc_number"}), "acc_number": f"{deletion.name}-{bank.id}"})
+        kept["res.partner.bank"] = len(banks.exists())
         quiet = partners.with_context(tracking_disable=True, mail_notrack=True, no_vat_validation=True)
         values = self._blank_values(partners, KEPT_PARTNER_FIELDS)
         quiet.write(
@@ -98,6 +101,6 @@ class ErasureContact(models.AbstractModel):
                     record.unlink()
             except (UserError, RedirectWarning, psycopg2.IntegrityError) as err:
                 _logger.info("%s #%s stays, anonymised: %s", record._name, record.id, type(err).__name__)
-            else:
+            if not record.exists():
                 gone.append(record.id)
         return gone

@@ -43,7 +43,8 @@ class ErasureMessages(models.AbstractModel):
         self._leave_mails_to_others(deletion)
         self._forget_notifications(deletion.user_id)
         messages = self._messages_of(deletion)
-        held = messages.filtered(self.env["lokario.deletion.plan"]._is_message_held)
+        about = self._messages_about(deletion)
+        held = (messages - about).filtered(self.env["lokario.deletion.plan"]._is_message_held)
         free = messages - held
         erased["mail.message"] = free[:BATCH].ids
         free[:BATCH].unlink()
@@ -140,11 +141,15 @@ class ErasureMessages(models.AbstractModel):
 
     @api.model
     def _messages_of(self, deletion):
-        user, partners = deletion.user_id, deletion._partners()
+        written = self.env["mail.message"].search([("author_id", "in", deletion._partners().ids)])
+        return written | self._messages_about(deletion)
+
+    @api.model
+    def _messages_about(self, deletion):
+        """What hangs on the person's own contact and user, whoever wrote it."""
         return self.env["mail.message"].search(
-            Domain("author_id", "in", partners.ids)
-            | Domain("model", "=", "res.partner") & Domain("res_id", "in", partners.ids)
-            | Domain("model", "=", "res.users") & Domain("res_id", "=", user.id)
+            Domain("model", "=", "res.partner") & Domain("res_id", "in", deletion._partners().ids)
+            | Domain("model", "=", "res.users") & Domain("res_id", "=", deletion.user_id.id)
         )
 
     @api.model

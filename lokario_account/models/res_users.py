@@ -13,6 +13,7 @@ MANAGER = "lokario_base.group_lokario_base_manager"
 MANAGERS = f"base.group_erp_manager,{MANAGER}"
 VERIFY_SCOPE = "lokario_base.signup.verify"  # of the links in mails that were sent already
 VERIFY_HOURS = 24
+CONFIRM_SCOPE, CONFIRM_HOURS = "lokario_account.deletion.confirm", 1
 RESENDS = 3  # verification mails an hour to one address, the first included
 SIGNUPS = 10  # new accounts an hour from one network
 HOUR = timedelta(hours=1)
@@ -103,9 +104,15 @@ class ResUsers(models.Model):
         administration = self.env.ref("base.group_erp_manager") | self.env.ref("base.group_system")
         return self.all_group_ids.filtered(lambda group: group.privilege_id or group in administration)
 
-    @check_identity
     def action_request_deletion(self):
-        """Open the consequences of a deletion; the password has just been asked."""
+        """Open the consequences of a deletion after the password; who has none confirms by mail, on a page."""
+        self.ensure_one()
+        if self == self.env.user and not self._has_password():
+            return {"type": "ir.actions.act_url", "url": "/my/account/deletion", "target": "self"}
+        return self.action_open_deletion_request()
+
+    @check_identity
+    def action_open_deletion_request(self):
         self.ensure_one()
         return {
             "type": "ir.actions.act_window",
@@ -115,6 +122,34 @@ class ResUsers(models.Model):
             "target": "new",
             "context": {"default_user_id": self.id},
         }
+
+    def _has_password(self) -> bool:
+        """Whether the account has one; who comes by OAuth or a passkey, or was only invited, has none."""
+        return bool(self.env.execute_query(SQL("SELECT 1 FROM res_users WHERE id = %s AND password > ''", self.id)))
+
+    def _deletion_confirmation_url(self) -> str:
+        token = hash_sign(
+            self.sudo().env, CONFIRM_SCOPE, [self.id, len(self.sudo().deletion_ids)], expiration_hours=CONFIRM_HOURS
+        )
+        return f"{self.get_base_url()}/my/account/deletion/confirm?token={token}"
+
+    def _is_deletion_confirmed(self, token: str) -> bool:
+        """Whether a link is this account's and was not used: each deletion makes the links before it void."""
+        try:
+            given = verify_hash_signed(self.sudo().env, CONFIRM_SCOPE, token or "")
+        except (ValueError, TypeError):
+            return False
+        return given == [self.id, len(self.sudo().deletion_ids)]
+
+    def _send_deletion_confirmation(self):
+        """Mail the link that stands for the password.
+
+        :raises UserError: three were sent within an hour
+        """
+        if not self.env["lokario.rate.limit"].sudo()._take("deletion-confirm", str(self.id), RESENDS, HOUR):
+            raise UserError(self.env._("Several mails were sent already. Please look into your mailbox."))
+        self.env.ref("lokario_account.mail_template_deletion_confirm").sudo().send_mail(self.id)
+        self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()
 
     def _deactivate_portal_user(self, **post):
         """The portal's own button: schedule the deletion instead of an immediate one; Odoo's own follows the delay.

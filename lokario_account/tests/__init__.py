@@ -1,4 +1,5 @@
 from . import test_deletion
+from . import test_erasure_search
 from . import test_install
 from . import test_password
 from . import test_private_page

@@ -237,7 +237,7 @@ class TestErasure(DeletionCase):
             b"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
         )
         self.other = self.env["res.partner"].create({"name": "Other"})
-        self.message = self.other.with_user(self.user).sudo().message_post(body="canari", author_id=self.partner.id)
+        self.message = self.other.with_user(self.user).sudo().message_post(body="good day", author_id=self.partner.id)
         self.address = self.env["res.partner"].create(
             {"name": "Address", "parent_id": self.partner.id, "type": "delivery", "street": "canari"}
         )
@@ -290,9 +290,11 @@ class TestErasure(DeletionCase):
         store = self.attachment._full_path(self.attachment.store_fname)
         self.run_job(at)
         self.assertEqual(deletion.state, "done", deletion.error_message)
-        for record in (self.user, self.partner, self.address, self.attachment, self.message):
+        for record in (self.user, self.partner, self.address, self.attachment):
             self.assertFalse(record.exists(), record)
         self.assertTrue(self.other.exists())
+        self.assertIn("good day", self.message.body, "what was written to others stays theirs")
+        self.assertFalse(self.message.author_id or self.message.email_from)
         self.assert_no_trace()
         self.assertTrue(store)
 
@@ -386,7 +388,8 @@ class TestErasure(DeletionCase):
             self.assertNotIn(word, text)
         self.assertEqual(deletion.certificate_hash, deletion.checkpoint_ids._hash(deletion.certificate))
         self.assertEqual(
-            [step["step"] for step in deletion.certificate["steps"]], ["access", "files", "messages", "partner", "user"]
+            [step["step"] for step in deletion.certificate["steps"]],
+            ["access", "files", "messages", "partner", "residues", "user"],
         )
         html = self.env["ir.actions.report"]._render_qweb_html(
             "lokario_account.report_deletion_certificate", deletion.ids
@@ -442,7 +445,7 @@ class TestErasure(DeletionCase):
         self.run_job(at)
         self.assertEqual(first.state, "done")
         self.assertFalse(first.error_message)
-        self.assertEqual(len(first.checkpoint_ids), 5)
+        self.assertEqual(len(first.checkpoint_ids), 6)
 
     def test_an_obstacle_that_appears_later_waits(self):
         deletion, at = self.due()

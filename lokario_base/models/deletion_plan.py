@@ -1,6 +1,6 @@
 from odoo import api, models
 
-from ..tools.deletion import DeletionStep, LegalHold
+from ..tools.deletion import DeletionStep, LegalHold, ResidueRule
 
 
 class DeletionPlan(models.AbstractModel):
@@ -15,6 +15,8 @@ class DeletionPlan(models.AbstractModel):
     * ``_obstacles`` gives the reasons why an account cannot be deleted now, each with what to do about it.
     * ``_consequences`` says what will happen.
     * ``_held_partner_reason`` and ``_is_message_held`` say what must stay, without personal data, because a law asks.
+    * ``_residue_rules`` says what becomes of a text that names the person in a table for which no step knows better:
+      after the steps the whole database is searched.
     * ``_legal_holds`` lists what stays and until when; ``_step_release_<…>`` steps named by ``_release_steps`` remove
       the rest once the last of these dates has passed.
     """
@@ -55,4 +57,10 @@ class DeletionPlan(models.AbstractModel):
     @api.model
     def _legal_holds(self, deletion) -> list[LegalHold]:
         """Return what stays for legal reasons, and until when. Called before the first step."""
+        return []
+
+    @api.model
+    def _residue_rules(self) -> list[ResidueRule]:
+        """Return what becomes of texts that still name the person, the most special rule first. A text that no rule
+        fits is left to a person, and the certificate waits."""
         return []

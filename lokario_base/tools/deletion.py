@@ -1,6 +1,7 @@
 """What a step of an account's deletion is and what it answers."""
 
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 
 @dataclass(frozen=True)
@@ -29,3 +30,20 @@ class LegalHold:
     count: int
     until: str  # ISO date
     reason: str
+
+
+@dataclass(frozen=True)
+class ResidueRule:
+    """What becomes of a text that still names the person after all steps; the first rule that fits decides.
+
+    ``clear`` empties the column, ``redact`` replaces the identifiers in it, ``delete`` removes the row, ``hold`` leaves
+    it for the reason given, which the certificate states.
+    """
+
+    table: str  # a pattern as of fnmatch
+    action: str
+    column: str = "*"  # a pattern as of fnmatch
+    reason: str = ""
+
+    def fits(self, table: str, column: str) -> bool:
+        return fnmatchcase(table, self.table) and fnmatchcase(column, self.column)

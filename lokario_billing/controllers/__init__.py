@@ -1,2 +1,3 @@
+from . import pay_all
 from . import scheduled
 from . import statement

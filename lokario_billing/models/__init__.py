@@ -5,6 +5,8 @@ from . import res_partner
 from . import followup_copy
 from . import penalty_rate
 from . import followup_answers
+from . import followup_plan
+from . import followup_plan_line
 from . import followup_policy
 from . import followup_level
 from . import followup

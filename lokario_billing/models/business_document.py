@@ -20,5 +20,5 @@ class BusinessDocument(models.AbstractModel):
     def _compute_delivery_problem(self):
         latest = self.env["lokario.delivery"]._latest_of(self)
         for document in self:
-            delivery = latest.get(document.id)
-            document.delivery_problem = delivery._problem_in_words() if delivery else False
+            problems = (delivery._problem_in_words() for delivery in latest.get(document.id, ()))
+            document.delivery_problem = next(filter(None, problems), False)

@@ -28,6 +28,19 @@ class DeletionPlan(models.AbstractModel):
         return [*super()._obstacles(user), *reasons]
 
     @api.model
+    def _consequences(self, user):
+        quotes = self.env["sale.order"].search(
+            [("partner_id", "=", user.partner_id.id), ("state", "in", ("draft", "sent"))]
+        )
+        own = quotes.filtered(lambda quote: quote.commercial_partner_id == user.partner_id)
+        texts = []
+        if own:
+            texts.append(self.env._("Quotes that you did not order are deleted: %s.", ", ".join(own.mapped("name"))))
+        if others := quotes - own:
+            texts.append(self.env._("Quotes of your company stay with it: %s.", ", ".join(others.mapped("name"))))
+        return [*super()._consequences(user), *texts]
+
+    @api.model
     def _moves_of(self, partners):
         everyone = self.env["res.partner"].with_context(active_test=False).search([("id", "child_of", partners.ids)])
         return self.env["account.move"].search(
@@ -67,11 +80,18 @@ class DeletionPlan(models.AbstractModel):
 
     @api.model
     def _step_billing_quotes(self, deletion):
-        quotes = self.env["sale.order"].search(
-            [("partner_id", "in", deletion._partners().ids), ("state", "in", ("draft", "sent", "cancel"))]
+        """A person's own quotes that nobody ordered go, and the name under what was ordered.
+
+        What a company negotiates is the company's, whoever of its people is named; cancelled quotes stay, for figures.
+        """
+        partners = deletion._partners()
+        orders = self.env["sale.order"].search([("partner_id", "in", partners.ids)])
+        orders.filtered("signed_by").write({"signed_by": False, "signature": False})
+        quotes = orders.filtered(
+            lambda order: order.state in ("draft", "sent") and order.partner_id.commercial_partner_id in partners
         )
         ids = quotes.ids
-        quotes.filtered(lambda quote: quote.state != "cancel")._action_cancel()
+        quotes._action_cancel()
         quotes.unlink()
         return StepOutcome({"sale.order": ids})
 

@@ -3,7 +3,7 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError
-from odoo.tools import format_datetime
+from odoo.tools import email_split, format_datetime
 
 from odoo.addons.lokario_mailbox.models.mailbox_outgoing import STATES
 from odoo.addons.lokario_mailbox.tools import smtp_retry
@@ -304,8 +304,36 @@ class Delivery(models.Model):
             raise AccessError(self.env._("Only people who work with follow-ups may change deliveries."))
         return self.sudo()
 
+    # === WHO GOT IT === #
+
     @api.model
     def _latest_of(self, records):
-        """Return {record id: its latest delivery}."""
+        """Return {record id: deliveries of its latest mail, one for each of its recipients}."""
         deliveries = self.sudo().search([("res_model", "=", records._name), ("res_id", "in", records.ids)], order="id")
-        return {delivery.res_id: delivery for delivery in deliveries}
+        return {
+            res_id: group.filtered(lambda each, latest=group[-1:]: each.message_id == latest.message_id)
+            for res_id, group in deliveries.grouped("res_id").items()
+        }
+
+    def _concerns(self, address):
+        """Whether this mail is for an address; before it is built nobody knows, and it may be."""
+        return not address or not self.recipients or address in _addresses(self.recipients)
+
+    def _is_refused(self, address):
+        """Whether the server took this mail for others, and not for this address."""
+        return self.state == "sent" and address in _addresses(self.refused_recipients)
+
+    def _have_reached(self, customer):
+        """Whether one of these deliveries of a mail is with the customer; where none is his, with anybody."""
+        his = self.filtered(lambda each: each.partner_id.commercial_partner_id == customer) or self
+        return any(each._has_reached_somebody() for each in his)
+
+    def _has_reached_somebody(self):
+        if self.state != "sent":
+            return self.state in ("verifying", "uncertain")
+        known = _addresses(self.recipients)
+        return not known or bool(known - _addresses(self.refused_recipients))
+
+
+def _addresses(text):
+    return {address.lower() for address in email_split(text or "")}

@@ -1,18 +1,18 @@
+from dataclasses import replace
 from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 
-from odoo.addons.lokario_base.tools.caller import without_callers_defaults
-
 from ..const import FOLLOWUP_KINDS, FOLLOWUP_SOURCES, WHY_NOT
 from ..tools import followup_plan
 from ..tools.followup_simulation import simulate
+from ..tools.followup_work import WORK, work_of
 
 DEFAULT_DELAY = 7  # days
 # why a late document waits for a person
-ASKING = ("not_arrived", "bank_money", "no_recipient")
+ASKING = ("not_arrived", "bank_money", "no_recipient", "do_not_contact")
 
 
 class Followup(models.Model):
@@ -26,7 +26,15 @@ class Followup(models.Model):
     name = fields.Char(compute="_compute_name", store=True, readonly=False, required=True, precompute=True)
     kind = fields.Selection(FOLLOWUP_KINDS, required=True, default="missing_info", index=True)
     source = fields.Selection(FOLLOWUP_SOURCES, required=True, default="manual")
-    company_id = fields.Many2one("res.company", required=True, index=True, default=lambda self: self.env.company)
+    company_id = fields.Many2one(
+        "res.company",
+        compute="_compute_company_id",
+        store=True,
+        readonly=False,
+        precompute=True,
+        required=True,
+        index=True,
+    )
     currency_id = fields.Many2one(related="company_id.currency_id")
     partner_id = fields.Many2one(
         "res.partner",
@@ -68,6 +76,7 @@ class Followup(models.Model):
     auto_enabled = fields.Boolean(
         string="Automatic",
         compute="_compute_auto_enabled",
+        inverse="_inverse_auto_enabled",
         store=True,
         readonly=False,
         precompute=True,
@@ -111,6 +120,19 @@ class Followup(models.Model):
     closed_by_hand = fields.Boolean(readonly=True, copy=False)
     promised_until = fields.Date(string="Promised for", readonly=True, copy=False)
     disputed = fields.Boolean(readonly=True, copy=False)
+    work = fields.Selection(
+        WORK,
+        string="To do now",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        group_expand=lambda self, values, domain: [work for work, _label in WORK if work in values],
+    )
+    start_on = fields.Date(string="Count from", copy=False, help="An old document: as if it had fallen due on this day")
+    first_level = fields.Integer(string="Begin with level", copy=False, help="The number of the level; 0 = the first")
+    approved_level = fields.Char(readonly=True, copy=False)
+    handed_over_on = fields.Date(string="Handed over on", readonly=True, copy=False)
+    plan_ids = fields.One2many("lokario.followup.plan", "followup_id", string="Payment plans")
     step_ids = fields.One2many("lokario.followup.step", "followup_id", string="History", readonly=True)
     promise_ids = fields.One2many("lokario.followup.promise", "followup_id", string="Promises")
     dispute_ids = fields.One2many("lokario.followup.dispute", "followup_id", string="Disputes")
@@ -128,6 +150,13 @@ class Followup(models.Model):
             document = followup._document()
             if document or not followup.name:
                 followup.name = (document or followup.partner_id).display_name or ""
+
+    @api.depends("move_id.company_id", "order_id.company_id")
+    def _compute_company_id(self):
+        """A document that moves to another company is followed up there."""
+        for followup in self:
+            document = followup.move_id or followup.order_id
+            followup.company_id = document.company_id or followup.company_id or self.env.company
 
     @api.depends("move_id.partner_id", "order_id.partner_id")
     def _compute_partner_id(self):
@@ -158,7 +187,7 @@ class Followup(models.Model):
             by_hand = not (followup.move_id or followup.order_id)
             followup.user_id = followup.policy_id.responsible_id or seller or (by_hand and self.env.user)
 
-    @api.depends("move_id.followup_auto", "order_id.followup_auto", "customer_id.followup_auto")
+    @api.depends("move_id.followup_auto", "order_id.followup_auto", "customer_id.followup_auto", "company_id")
     def _compute_auto_enabled(self):
         for followup in self:
             document = followup.move_id or followup.order_id
@@ -166,6 +195,13 @@ class Followup(models.Model):
             choices = [document.followup_auto if document else "default", customer.followup_auto]
             choice = next((choice for choice in choices if choice in ("on", "off")), None)
             followup.auto_enabled = choice == "on" if choice else followup.company_id.followup_auto_default
+
+    def _inverse_auto_enabled(self):
+        """A person's choice is the document's own: it stays when the customer is corrected."""
+        for followup in self:
+            document_sudo = (followup.move_id or followup.order_id).sudo()
+            if document_sudo:
+                document_sudo.followup_auto = "on" if followup.auto_enabled else "off"
 
     @api.depends("policy_id")
     def _compute_stops(self):
@@ -232,7 +268,8 @@ class Followup(models.Model):
 
     def action_reopen(self):
         followups_sudo = self._acting()
-        followups_sudo.write({"closed_by_hand": False, "answer_pending": False, "answered_at": False, "refused": False})
+        undone = dict.fromkeys(("closed_by_hand", "answer_pending", "answered_at", "refused", "handed_over_on"), False)
+        followups_sudo.write(undone)
         followups_sudo._set_waiting()
         followups_sudo._refresh_plan()
 
@@ -241,6 +278,23 @@ class Followup(models.Model):
         followups_sudo = self._acting()
         followups_sudo.answer_pending = False
         followups_sudo._refresh_plan()
+
+    def action_approve_level(self):
+        """Let the next level go, when its hour comes."""
+        for followup_sudo, decision in self._acting()._decide_all():
+            if decision.level:
+                followup_sudo.approved_level = followup_plan.approval_key(decision.document, decision.level)
+        self._refresh_plan()
+
+    def action_hand_over(self):
+        """Make the file for a collection agency; reminders end with it."""
+        followups_sudo = self._acting()
+        if not followups_sudo.move_id:
+            raise UserError(self.env._("Choose invoices: only these are handed over."))
+        url = self.env["lokario.followup.evidence"]._download(followups_sudo, followups_sudo.company_id[:1].name)
+        followups_sudo.handed_over_on = fields.Date.context_today(self)
+        followups_sudo._refresh_plan()
+        return url
 
     def action_refused(self):
         """The customer said no."""
@@ -268,19 +322,17 @@ class Followup(models.Model):
         self.check_access("write")
         return self.env["lokario.followup.draft"].create({"followup_id": self.id})._as_dialog()
 
+    def action_call(self):
+        """Note what the customer said on the phone."""
+        self.ensure_one()
+        self.check_access("write")
+        return self.env["lokario.followup.call"]._dialog(self)
+
     def action_evidence(self):
         """Make the evidence file and download it."""
         self.ensure_one()
         self.check_access("read")
-        values = {
-            "name": f"{self._document_label().replace('/', '-')}-evidence.zip",
-            "raw": self.env["lokario.followup.evidence"]._zip(self.sudo()),
-            "mimetype": "application/zip",
-            "res_model": self._name,
-            "res_id": self.id,
-        }
-        attachment = without_callers_defaults(self.env["ir.attachment"].sudo()).create(values)
-        return {"type": "ir.actions.act_url", "url": f"/web/content/{attachment.id}?download=true", "target": "self"}
+        return self.env["lokario.followup.evidence"]._download(self.sudo(), self._document_label())
 
     def action_view_document(self):
         self.ensure_one()
@@ -311,6 +363,10 @@ class Followup(models.Model):
         self.ensure_one()
         document = self.sudo().move_id or self.sudo().order_id
         return document.name if document else self.name
+
+    def _left_to_pay(self):
+        """What is open of the document in the company's currency, due or not."""
+        return abs(self.move_id.amount_residual_signed) if self.move_id else self.amount
 
     def _portal_url(self):
         """Where the customer sees, pays or signs the document, without login."""
@@ -356,11 +412,20 @@ class Followup(models.Model):
         decisions = followup_plan.decide(documents.values(), history, window, now)
         return {self.browse(decision.document.key): decision for decision in decisions}
 
-    def _forecast(self, days=90, assume_enabled=False):
-        """Return the Forecast of these follow-ups of one company."""
+    def _decide_all(self):
+        """Yield (follow-up, decision) of follow-ups of several companies."""
+        for followups in self.grouped("company_id").values():
+            yield from followups._decide().items()
+
+    def _forecast(self, days=90, assume_enabled=False, starts=None):
+        """Return the Forecast of these follow-ups of one company.
+
+        :param starts: {follow-up: facts} that are tried, and not stored
+        """
         facts = self.env["lokario.followup.facts"]
         company = self.company_id or self.env.company
         documents = facts._documents(self, assume_enabled=assume_enabled) if self else {}
+        documents |= {each: replace(documents[each], **tried) for each, tried in (starts or {}).items()}
         window, now = company._followup_window(), fields.Datetime.now()
         return simulate(documents.values(), facts._history(self), window, now, days)
 
@@ -390,6 +455,7 @@ class Followup(models.Model):
             "why": decision.why.value if decision.why else False,
             "next_at": decision.at or False,
             "next_level_id": level.id if level and not final else False,
+            "work": work_of(decision, self.company_id._followup_today()) or False,
             **self._claim_values(decision.document),
         }
         changed = {
@@ -447,14 +513,16 @@ class Followup(models.Model):
 
     def _why_changed(self, before):
         """Some reasons are work for a person; a payment that was only announced is one line of history."""
-        given = self.promised_until
-        if before == "promised" and self.state != "done" and given and given < self.company_id._followup_today():
+        given = self.promise_ids.filtered(lambda promise: promise.promised_for == self.promised_until)
+        if before == "promised" and self.state != "done" and "broken" in given.mapped("outcome"):
             self._ask_responsible("broken")
+        if before == "plan" and "broken" in self.plan_ids.mapped("outcome"):
+            self._ask_responsible("plan")
         if self.why in ASKING and self.days_late > 0:
             self._ask_responsible(self.why)
         if self.why == "payment_pending":
             self._message_log(body=self.env._("A payment was announced or is under way: reminders wait for some days."))
 
-    def _ask_responsible(self, question, detail=None):
+    def _ask_responsible(self, question, detail=None, attachment=False):
         self.ensure_one()
-        self.env["lokario.followup.task"]._schedule(self, question, detail)
+        self.env["lokario.followup.task"]._schedule(self, question, detail, attachment)

@@ -1,10 +1,16 @@
 import base64
+import csv
 import hashlib
 import io
 import json
 import zipfile
 
 from odoo import api, fields, models
+from odoo.tools.pdf import merge_pdf
+
+from odoo.addons.lokario_base.tools.caller import without_callers_defaults
+
+from .followup_step import ARRIVED
 
 
 class FollowupEvidence(models.AbstractModel):
@@ -14,8 +20,21 @@ class FollowupEvidence(models.AbstractModel):
     _description = "Evidence of a follow-up"
 
     @api.model
-    def _zip(self, followup):
-        files = self._files(followup)
+    def _download(self, followups, name):
+        """Return the action that downloads the file of these follow-ups."""
+        values = {
+            "name": f"{name.replace('/', '-')}-evidence.zip",
+            "raw": self._zip(followups),
+            "mimetype": "application/zip",
+            "res_model": followups._name,
+            "res_id": followups[:1].id,
+        }
+        attachment = without_callers_defaults(self.env["ir.attachment"].sudo()).create(values)
+        return {"type": "ir.actions.act_url", "url": f"/web/content/{attachment.id}?download=true", "target": "self"}
+
+    @api.model
+    def _zip(self, followups):
+        files = self._files(followups) if len(followups) == 1 else self._bundle(followups)
         hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
         files["sha256.json"] = _json(hashes)
         stream = io.BytesIO()
@@ -23,6 +42,37 @@ class FollowupEvidence(models.AbstractModel):
             for name, content in files.items():
                 archive.writestr(name, content)
         return stream.getvalue()
+
+    @api.model
+    def _bundle(self, followups):
+        """Return the files of several documents, a folder each, with a list of the claims and all PDFs in one."""
+        files = {"claims.csv": self._claims(followups)}
+        for followup in followups:
+            folder = followup._document_label().replace("/", "-")
+            files |= {f"{folder}/{name}": content for name, content in self._files(followup).items()}
+        pdfs = [content for name, content in files.items() if name.endswith(".pdf") and content[:4] == b"%PDF"]
+        return files | ({"documents.pdf": merge_pdf(pdfs)} if pdfs else {})
+
+    @api.model
+    def _claims(self, followups):
+        """Return the list of the claims as CSV, for spreadsheets (UTF-8 with its mark)."""
+        stream = io.StringIO()
+        writer = csv.writer(stream, delimiter=";")
+        writer.writerow(["document", "date", "due", "customer", "vat", "address", "total", "open", "currency", "level"])
+        for followup in followups:
+            move, customer = followup.move_id, followup.customer_id
+            last = followup.step_ids.filtered(lambda step: step.state in ARRIVED).sorted("sent_at")[-1:]
+            values = [
+                move.name,
+                move.invoice_date,
+                followup.due_date,
+                customer.display_name,
+                customer.vat or "",
+                customer._reminder_address("letter"),
+            ]
+            values += [move.amount_total, move.amount_residual, move.currency_id.name, last.level_id.name or ""]
+            writer.writerow([_harmless(value) for value in values])
+        return stream.getvalue().encode("utf-8-sig")
 
     @api.model
     def _files(self, followup):
@@ -54,6 +104,12 @@ class FollowupEvidence(models.AbstractModel):
             *map(_dispute, followup.dispute_ids),
         ]
         return sorted(events, key=lambda event: event["at"])
+
+
+def _harmless(value):
+    """A cell that no spreadsheet takes for a formula."""
+    text = str(value or "")
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 def _json(value):

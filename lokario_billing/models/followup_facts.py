@@ -92,17 +92,23 @@ class FollowupFacts(models.AbstractModel):
             "cancelled": followup.closed_by_hand,
             "answered": bool(followup.answered_at) and not followup.answer_pending,
             "answer_pending": followup.answer_pending,
+            "start_on": followup.start_on or None,
+            "first_level": followup.first_level,
+            "approved": followup.approved_level or "",
+            "handed_over": bool(followup.handed_over_on),
+            "waiting_channel": self._waiting_channel(followup, batch),
+            "last_on": self._last_on(followup, batch),
             "disputed": followup.disputed,
-            "promised_until": followup.promised_until or None,
-            "broken_on": self._broken_on(followup, batch),
             "window": self._window(recipient, batch),
             "recipient": recipient.id,
             "no_recipient": not recipient._is_reachable(),
+            "do_not_contact": recipient.followup_do_not_contact,
             "in_flight": followup.id in batch.in_flight,
-            "undelivered": self._has_failed_at(followup, recipient.email_normalized, batch),
+            "no_phone": not recipient._reminder_address("sms"),
+            "undelivered": self._has_failed_at(followup, recipient, batch),
             "payment_until": batch.paying.get(followup.move_id or followup.order_id),
         }
-        facts = common | self._claim_facts(followup, batch)
+        facts = common | self._promise_facts(followup, batch) | self._claim_facts(followup, batch)
         return followup_plan.Document(followup.id, customer.id, self._policy(followup, batch), **facts)
 
     @api.model
@@ -126,19 +132,48 @@ class FollowupFacts(models.AbstractModel):
         return batch.windows[place]
 
     @api.model
-    def _broken_on(self, followup, batch):
-        """Return the day of the last of too many broken promises, until a reminder has followed it."""
-        allowed, today = batch.company.followup_broken_promises, batch.company._followup_today()
-        broken = [
-            promise.promised_for
-            for promise in followup.promise_ids
-            if not promise.withdrawn and promise.promised_for < today
-        ]
-        if not allowed or len(broken) < allowed:
+    def _promise_facts(self, followup, batch):
+        """A promise that was kept in part waits some days more; too many broken ones move the next reminder one level
+        up, until a reminder has followed the last of them.
+        """
+        today = batch.company._followup_today()
+        past = followup.promise_ids.filtered(lambda each: not each.withdrawn and each.promised_for < today)
+        days = {"partly": [], "broken": [], "kept": []}
+        for promise in past:
+            days[promise._outcome_on(today)].append(promise.promised_for)
+        patience = timedelta(days=self._policy(followup, batch).spacing_days)
+        return {
+            "promised_until": followup.promised_until or None,
+            "partly_kept_until": max(days["partly"]) + patience if days["partly"] else None,
+            "plan_until": followup.plan_ids._held_until(today),
+            "promise_broken": bool(days["broken"]) and not self._is_followed(max(days["broken"]), followup, batch),
+            "broken_on": self._broken_on(followup, days["broken"], batch),
+        }
+
+    @api.model
+    def _broken_on(self, followup, broken, batch):
+        allowed = batch.company.followup_broken_promises
+        if not allowed or len(broken) < allowed or self._is_followed(max(broken), followup, batch):
             return None
+        return max(broken)
+
+    @api.model
+    def _is_followed(self, day, followup, batch):
+        """Whether a reminder went out after a day."""
         window = batch.company._followup_window()
-        later = (window.local_day(step.sent_at) > max(broken) for step in self._steps(followup, batch))
-        return None if any(later) else max(broken)
+        return any(window.local_day(step.sent_at) > day for step in self._steps(followup, batch))
+
+    @api.model
+    def _last_on(self, followup, batch):
+        """Return the day of the last reminder."""
+        last = self._steps(followup, batch)[-1:]
+        return fields.Date.to_date(last.sent_at) if last else None
+
+    @api.model
+    def _waiting_channel(self, followup, batch):
+        """Return the channel of the call or letter that a person has to do."""
+        waiting = self._steps(followup, batch).filtered(lambda step: step.state == "todo")
+        return waiting[-1:].channel or ""
 
     @api.model
     def _claim_facts(self, followup, batch):
@@ -168,7 +203,7 @@ class FollowupFacts(models.AbstractModel):
             "claim": claim,
             "credit": min(batch.covered.get(move.id, 0.0), amount),
             "paid": move.payment_state in ("paid", "invoicing_legacy") or (move.state == "posted" and not instalment),
-            "in_payment": move.payment_state == "in_payment",
+            "in_payment": move.payment_state == "in_payment" and not instalment,
             "reversed": move.payment_state == "reversed",
             "cancelled": followup.closed_by_hand or move.state != "posted",
             "disputed": followup.disputed or move.payment_state == "blocked" or excluded,
@@ -198,9 +233,11 @@ class FollowupFacts(models.AbstractModel):
     def _has_arrived(self, followup, batch):
         """Whether the customer has the invoice, as far as it can be known."""
         move = followup.move_id
-        delivery = batch.deliveries.get(move.id)
-        if delivery and delivery.state != "cancelled":
-            return delivery.state in ("sent", "verifying", "uncertain")
+        latest = batch.deliveries.get(move.id, self.env["lokario.delivery"]).filtered(
+            lambda each: each.state != "cancelled"
+        )
+        if latest and not latest._have_reached(followup.customer_id):
+            return False
         if "peppol_move_state" in move and move.peppol_move_state == "error":
             return False
         elsewhere = batch.company.followup_unsent or not followup._recipient()._is_reachable()  # on paper
@@ -208,9 +245,10 @@ class FollowupFacts(models.AbstractModel):
         return bool(move.is_move_sent or elsewhere or move.transaction_ids or reminded)
 
     @api.model
-    def _has_failed_at(self, followup, address, batch):
-        """Whether the last reminder failed at this address, or at one that is not recorded."""
+    def _has_failed_at(self, followup, recipient, batch):
+        """Whether the last reminder failed at the recipient's address, or at one that is not recorded."""
         last = self._steps(followup, batch)[-1:]
+        address = recipient._reminder_address(last.channel)
         return last.state == "failed" and last.reminder_id.address in (False, address)
 
     @api.model

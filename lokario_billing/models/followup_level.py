@@ -26,10 +26,24 @@ class FollowupLevel(models.Model):
         default="due",
     )
     channel = fields.Selection(
-        [("email", "E-mail"), ("call", "Call (activity)"), ("letter", "Letter (activity)")],
+        [
+            ("email", "E-mail"),
+            ("call", "Call (activity)"),
+            ("letter", "Letter (activity)"),
+            ("registered", "Registered letter (activity)"),
+        ],
         required=True,
         default="email",
     )
+    needs_approval = fields.Boolean(
+        string="A colleague approves it", help="It waits on the collector's desk until a colleague lets it go."
+    )
+    order_block = fields.Selection(
+        [("warn", "Warn"), ("hold", "Hold")],
+        string="New orders of the customer",
+        help="From this level on: a warning on his quotes, or no confirmation but by a billing manager.",
+    )
+    script = fields.Text(string="What to say", translate=True, help="Shown to the colleague who makes the call")
     template_id = fields.Many2one(
         "mail.template", domain=[("model", "=", "lokario.followup.reminder")], ondelete="restrict"
     )
@@ -43,7 +57,7 @@ class FollowupLevel(models.Model):
     )
 
     def _plan_level(self):
-        return followup_plan.Level(self.sequence, self.days, self.anchor, self.channel)
+        return followup_plan.Level(self.sequence, self.days, self.anchor, self.channel, self.needs_approval)
 
     def _template(self):
         self.ensure_one()

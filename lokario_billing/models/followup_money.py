@@ -45,30 +45,57 @@ class FollowupMoney(models.AbstractModel):
     def _covered(self, customers, company):
         """Return {invoice id: what the customers' unmatched payments and credit notes cover of it, the oldest first}.
 
-        A branch also counts what was paid to its parents; a credit within the tolerance covers nothing.
+        A payment that names its invoice covers that one. A branch also counts what was paid to its parents; a credit
+        within the tolerance covers nothing.
         """
-        credits = self._credits(customers, company) if company.followup_hold_credit else {}
-        if not credits:
+        if not company.followup_hold_credit:
             return {}
-        domain = [("company_id", "=", company.id), ("partner_id", "child_of", list(credits))]
+        named, credits = self._credits(customers, company)
+        if not named and not credits:
+            return {}
+        owing = [*credits, *self.env["account.move"].sudo().browse(named).commercial_partner_id.ids]
+        domain = [("company_id", "=", company.id), ("partner_id", "child_of", owing)]
         domain += [("move_id.move_type", "=", "out_invoice"), ("amount_residual", ">", 0)]
         lines = self._open_lines([*domain, ("date_maturity", "<", company._followup_today())])
         covered = Counter()
         for line in lines.sorted(lambda line: (line.date_maturity, line.id)):
-            customer = line.partner_id.commercial_partner_id.id
-            part = min(line.amount_residual, credits[customer])
-            credits[customer] -= part
-            covered[line.move_id.id] += part
+            left = line.amount_residual
+            for purse, owner in ((named, line.move_id.id), (credits, line.partner_id.commercial_partner_id.id)):
+                part = min(left, purse[owner])
+                purse[owner] -= part
+                left -= part
+                covered[line.move_id.id] += part
         return covered
 
     @api.model
     def _credits(self, customers, company):
-        """Return {customer id: unmatched credit in the company's currency}, without what is not worth mentioning."""
-        domain = [("company_id", "in", company.sudo().parent_ids.ids), ("amount_residual", "<", 0)]
-        credit = Counter()
-        for line in self._open_lines([*domain, ("partner_id", "child_of", customers.ids)]):
-            credit[line.partner_id.commercial_partner_id.id] -= line.amount_residual
-        return {customer: amount for customer, amount in credit.items() if amount > company.followup_tolerance}
+        """Return ({invoice id: payments that name it}, {customer id: other unmatched credit}) in the company's
+        currency, without what is not worth mentioning.
+        """
+        ours = [("company_id", "in", company.sudo().parent_ids.ids), ("partner_id", "child_of", customers.ids)]
+        named, credits = Counter(), Counter()
+        for line in self._open_lines([*ours, ("amount_residual", "<", 0)]):
+            credits[line.partner_id.commercial_partner_id.id] -= line.amount_residual
+        for payment in self._payments_without_entry(ours, company):
+            left = abs(payment.amount_company_currency_signed)
+            for move in payment.invoice_ids.filtered("amount_residual"):
+                part = min(left, abs(move.amount_residual_signed))
+                named[move.id] += part
+                left -= part
+            credits[payment.partner_id.commercial_partner_id.id] += left
+        worth = company.followup_tolerance
+        return tuple(
+            Counter({owner: amount for owner, amount in purse.items() if amount > worth}) for purse in (named, credits)
+        )
+
+    @api.model
+    def _payments_without_entry(self, ours, company):
+        """Return payments that wait for the bank statement: Enterprise makes no entry of them before."""
+        since = company._followup_today() - UNMATCHED
+        waiting = [("payment_type", "=", "inbound"), ("partner_type", "=", "customer"), ("state", "=", "in_process")]
+        return (
+            self.env["account.payment"].sudo().search([*ours, *waiting, ("move_id", "=", False), ("date", ">=", since)])
+        )
 
     @api.model
     def _open_lines(self, domain):

@@ -17,8 +17,35 @@ class FollowupPromise(models.Model):
     amount = fields.Monetary()
     currency_id = fields.Many2one(related="company_id.currency_id")
     note = fields.Text()
+    claim_before = fields.Monetary(
+        string="Due when promised", compute="_compute_claim_before", store=True, precompute=True
+    )
+    outcome = fields.Selection(
+        [("open", "Open"), ("kept", "Kept"), ("partly", "Kept in part"), ("broken", "Broken")],
+        compute="_compute_outcome",
+        compute_sudo=True,
+    )
     by_customer = fields.Boolean(readonly=True, help="Given by the customer on the statement page")
     withdrawn = fields.Boolean()
+
+    @api.depends("followup_id")
+    def _compute_claim_before(self):
+        for promise in self:
+            promise.claim_before = promise.followup_id.sudo()._left_to_pay()
+
+    @api.depends("promised_for", "amount", "claim_before", "followup_id.move_id.amount_residual_signed")
+    def _compute_outcome(self):
+        for promise in self:
+            promise.outcome = promise._outcome_on(promise.company_id._followup_today())
+
+    def _outcome_on(self, today):
+        """Return what has become of the promise by a day."""
+        if not self.promised_for or self.promised_for >= today:
+            return "open"
+        tolerance, paid = self.company_id.followup_tolerance, self.claim_before - self.followup_id._left_to_pay()
+        if paid + tolerance >= (self.amount or self.claim_before):
+            return "kept"
+        return "partly" if paid > tolerance else "broken"
 
     @api.constrains("promised_for")
     def _check_promised_for(self):

@@ -7,11 +7,14 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import format_date
 
+from odoo.addons.lokario_base.tools.caller import without_callers_defaults
+
 from ..tools import followup_plan
 from ..tools.penalties import Balance, half_years_without_rate, penalty_lines, recovery_indemnity, total
 from .followup_step import STEP_STATES, TRANSITIONS
 
 TOKEN_LIFETIME = timedelta(days=90)
+LETTERS = ("letter", "registered")
 FRESH = timedelta(hours=1)  # a mail that waited longer is decided again, with the hour and day it is now
 QUIET = {"tracking_disable": True, "mail_create_nolog": True, "mail_create_nosubscribe": True}
 
@@ -31,6 +34,7 @@ class FollowupReminder(models.Model):
     customer_id = fields.Many2one("res.partner", required=True, index=True)
     partner_id = fields.Many2one("res.partner", string="Recipient", required=True)
     address = fields.Char(string="Written to", readonly=True, help="The recipient's address when the mail was made")
+    lang = fields.Char(string="Written in", readonly=True, help="The recipient's language when the mail was made")
     level_id = fields.Many2one("lokario.followup.level", required=True, ondelete="restrict")
     channel = fields.Selection(related="level_id.channel")
     step_ids = fields.One2many("lokario.followup.step", "reminder_id", string="Documents")
@@ -85,15 +89,21 @@ class FollowupReminder(models.Model):
             return self
         values = [{**self._reminder_values(group), "note": note} for group in groups]
         reminders = self.sudo().with_context(**QUIET).create(values)
-        by_mail = reminders.filtered(lambda reminder: reminder.channel == "email")
         reminders._prepare_penalties()
-        by_mail._render_mails()
-        (reminders - by_mail)._schedule_activities()
+        for channel, group in reminders.grouped("channel").items():
+            group._prepare_channel(channel)
         fingerprint = self.env["lokario.followup.fingerprint"]
         facts = fingerprint._read(reminders.step_ids.followup_id)
         for reminder in reminders:
             reminder.fingerprint = fingerprint._joined(reminder.step_ids.followup_id, facts)
         return reminders
+
+    def _prepare_channel(self, channel):
+        """Make what the channel of these reminders needs; other addons know of more channels."""
+        if channel == "email":
+            self._render_mails()
+        else:
+            self._schedule_activities()
 
     @api.model
     def _send_by_hand(self, followup, note=False):
@@ -135,7 +145,8 @@ class FollowupReminder(models.Model):
             "company_id": followup.company_id.id,
             "customer_id": followup.customer_id.id,
             "partner_id": recipient.id,
-            "address": level.channel == "email" and recipient.email_normalized,
+            "address": recipient._reminder_address(level.channel),
+            "lang": recipient.lang,
             "level_id": level.id,
             "user_id": self.env.uid,
             "amount": sum(decision.document.amount - decision.document.credit for _each, decision in group),
@@ -193,8 +204,21 @@ class FollowupReminder(models.Model):
         """A call or a letter is work for a person: an activity, done when he says so."""
         for reminder in self:
             reminder._set_state("todo")
+            letter = reminder._print_letter() if reminder.channel in LETTERS else False
             for followup in reminder.step_ids.followup_id:
-                followup._ask_responsible("level", reminder.level_id)
+                followup._ask_responsible("level", reminder.level_id, letter)
+
+    def _print_letter(self):
+        """Return the letter as a PDF; False where this machine cannot print."""
+        report = self.env["ir.actions.report"].sudo()
+        try:
+            content, extension = report._render_qweb_pdf("lokario_billing.action_report_reminder_letter", self.ids)
+        except UserError as error:
+            self._message_log(body=str(error))
+            return False
+        name = f"{self.subject}.{extension}".replace("/", "-")
+        values = {"name": name, "raw": content, "res_model": self._name, "res_id": self.id}
+        return without_callers_defaults(self.env["ir.attachment"].sudo()).create(values)
 
     def _letter_body(self):
         """The text of the reminder on paper: the template of its level, in the language of its recipient."""
@@ -207,7 +231,7 @@ class FollowupReminder(models.Model):
         self.mail_id.sudo().send(auto_commit=True)
         self._log_on_documents()
         self.step_ids.followup_id._refresh_plan()
-        return self.filtered(lambda reminder: reminder.state in ("prepared", "retry")).company_id
+        return self.filtered(lambda each: each.mail_id and each.state in ("prepared", "retry")).company_id
 
     # === OUTCOME === #
 
@@ -224,19 +248,36 @@ class FollowupReminder(models.Model):
                 followup._ask_responsible("failed", why)
 
     def _deliveries_changed(self, deliveries):
-        """The state of the delivery is the reminder's."""
+        """The state of the recipient's own delivery is the reminder's; that of a copy says nothing of it."""
         states = {"queued": "prepared", "waiting": "retry", "verifying": "uncertain", "bounced": "failed"}
-        for (state, why, sent_at), group in deliveries.grouped(
-            lambda each: (each.state, each.cause, each.sent_at)
-        ).items():
-            self.browse(group.mapped("res_id"))._set_state(states.get(state, state), why, sent_at)
+        for delivery in deliveries:
+            reminder = self.browse(delivery.res_id)
+            if delivery._concerns(reminder.address):
+                state = (
+                    "failed" if delivery._is_refused(reminder.address) else states.get(delivery.state, delivery.state)
+                )
+                reminder._set_state(state, delivery.cause, delivery.sent_at)
 
     def action_activity_done(self):
         """The call was made, the letter is posted."""
+        self._end_activity("done")
+
+    def action_came_back(self):
+        """The letter was refused or returned: it is no level, and the address has to be looked at."""
+        self._end_activity("failed", self.env._("The letter came back."))
+
+    def action_call(self):
+        """Open what to say, and note what became of the call."""
+        self.ensure_one()
+        return self.env["lokario.followup.call"]._dialog(self.step_ids.followup_id[:1], self)
+
+    def _end_activity(self, state, why=False):
         followups = self.step_ids.followup_id
         followups.check_access("write")
-        self.filtered(lambda reminder: reminder.state == "todo").sudo()._set_state("done")
-        followups.activity_feedback(["mail.mail_activity_data_todo"])
+        for reminder in self.sudo():
+            reminder._set_state(state, why)
+            for followup in reminder.step_ids.followup_id:
+                self.env["lokario.followup.task"]._finish(followup, "level", reminder.level_id)
         followups._refresh_plan()
 
     # === PRE-SEND CHECK === #
@@ -262,7 +303,8 @@ class FollowupReminder(models.Model):
         followups = self.step_ids.followup_id
         if any((each.customer_id, each._recipient()) != (self.customer_id, self.partner_id) for each in followups):
             return False
-        if self.address and self.address != self.partner_id.email_normalized:
+        address = self.partner_id._reminder_address(self.channel)
+        if (self.address or address, self.lang or self.partner_id.lang) != (address, self.partner_id.lang):
             return False
         decisions = followups._decide(without=self.step_ids)
         return all(step._is_decided_by(decisions.get(step.followup_id), self.level_id) for step in self.step_ids)

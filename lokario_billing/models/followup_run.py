@@ -54,21 +54,22 @@ class FollowupRun(models.AbstractModel):
             _logger.exception("Automatic follow-ups of company %s failed", company.id)
 
     @api.model
-    def _bisected(self, followups, act):
-        """Return what `act` returned for the follow-ups, or for parts of them: one that fails costs itself only."""
+    def _bisected(self, records, act):
+        """Return what `act` returned for follow-ups or documents, or for parts of them: one that fails costs itself."""
         try:
             with self.env.cr.savepoint():
-                return [act(followups)]
+                return [act(records)]
         except OperationalError:  # a lost race: the next run
             raise
         except Exception as error:
             self.env.invalidate_all()
-            if len(followups) == 1:
-                _logger.exception("Follow-up %s failed", followups.id)
-                self._report_unfollowed(followups._document() or followups, error)
+            if len(records) == 1:
+                if not isinstance(error, UserError):  # that one says what to do
+                    _logger.exception("Follow-up of %s failed", records[0])
+                self._report_unfollowed(records[0], error)
                 return []
-            half = len(followups) // 2
-            return [*self._bisected(followups[:half], act), *self._bisected(followups[half:], act)]
+            half = len(records) // 2
+            return [*self._bisected(records[:half], act), *self._bisected(records[half:], act)]
 
     @api.model
     def _due_chunks(self, company):
@@ -97,40 +98,37 @@ class FollowupRun(models.AbstractModel):
         word (posted again, sent again, extended, the next instalment, a payment that came back).
         """
         may_come_back = fields.Domain("closed_by_hand", "=", False) & (
-            fields.Domain("move_id", "any", [("state", "=", "posted"), ("payment_state", "in", OPEN_INVOICES)])
-            | fields.Domain("order_id", "any", [("state", "=", "sent")])
+            fields.Domain("move_id", "any", self._open_invoices()) | fields.Domain("order_id.state", "=", "sent")
         )
         return fields.Domain("company_id", "=", company.id) & (fields.Domain("state", "!=", "done") | may_come_back)
 
     @api.model
+    def _open_invoices(self):
+        """Return the domain of invoices of which something may be due; a payment under way may be one of a part."""
+        partly = fields.Domain("payment_state", "=", "in_payment") & fields.Domain("amount_residual", ">", 0)
+        return fields.Domain([("move_type", "=", "out_invoice"), ("state", "=", "posted")]) & (
+            fields.Domain("payment_state", "in", OPEN_INVOICES) | partly
+        )
+
+    @api.model
     def _create_missing(self, company):
         """Give every open invoice and every quote that was sent its follow-up."""
-        own = [("company_id", "=", company.id), ("followup_ids", "=", False)]
-        posted = [("move_type", "=", "out_invoice"), ("state", "=", "posted"), ("payment_state", "in", OPEN_INVOICES)]
-        moves = self.env["account.move"].search([*own, *posted])
-        orders = self.env["sale.order"].search([*own, ("state", "=", "sent")])
-        self._create_for([*moves, *orders])
+        own = fields.Domain([("company_id", "=", company.id), ("followup_ids", "=", False)])
+        moves = self.env["account.move"].search(own & self._open_invoices())
+        orders = self.env["sale.order"].search(own & fields.Domain("state", "=", "sent"))
+        if documents := [*moves, *orders]:
+            self._bisected(documents, self._create_for)
 
     @api.model
     def _create_for(self, documents):
-        """Create the follow-ups of documents; one that has none by its own fault costs the others nothing."""
         quiet = {"tracking_disable": True, "mail_create_nolog": True, "mail_create_nosubscribe": True}
-        try:
-            with self.env.cr.savepoint():
-                self.env["lokario.followup"].with_context(**quiet).create(
-                    [document._followup_values() for document in documents]
-                )
-        except (UserError, ValueError) as error:  # inconsistent companies, say
-            if len(documents) == 1:
-                self._report_unfollowed(documents[0], error)
-                return
-            half = len(documents) // 2
-            self._create_for(documents[:half])
-            self._create_for(documents[half:])
+        values = [document._followup_values() for document in documents]
+        self.env["lokario.followup"].with_context(**quiet).create(values)
 
     @api.model
-    def _report_unfollowed(self, document, error):
-        """Give the document's responsible person the cause, once."""
+    def _report_unfollowed(self, record, error):
+        """Give the responsible person of a document or of its follow-up the cause, once."""
+        document = (record._document() if record._name == "lokario.followup" else record) or record
         seller = document["invoice_user_id" if "invoice_user_id" in document else "user_id"]
         user = document.company_id._person_for(document, seller)
         if not user:

@@ -70,6 +70,20 @@ class FollowupStatement(models.AbstractModel):
             totals[row["currency"]] = (claim + row["claim"], credit + row["credit"])
         return [(claim, credit, currency) for currency, (claim, credit) in totals.items()]
 
+    # === PAY ALL === #
+
+    @api.model
+    def _payable(self, reminder, currency):
+        """Return (invoices of the page in this currency that can be paid online, what is due of them less credits)."""
+        decisions = self._followups(reminder)._decide()
+        due = {
+            followup.move_id: decision.document.claim - decision.document.credit_claim
+            for followup, decision in decisions.items()
+            if followup.move_id.currency_id == currency and not decision.is_final and followup.move_id._has_to_be_paid()
+        }
+        moves = self.env["account.move"].concat(*due).sorted("invoice_date_due")
+        return moves, currency.round(sum(due.values()))
+
     # === WHAT THE CUSTOMER DOES === #
 
     @api.model

@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 
 from ..tools import followup_plan
 
@@ -15,6 +15,7 @@ STEP_STATES = [
     ("failed", "Failed"),
     ("cancelled", "Cancelled"),
 ]
+ARRIVED = ("sent", "read", "answered", "done")
 # what may follow each state; a step knows of reading and answers, its reminder does not
 ON_ITS_WAY = {"prepared", "sending", "retry", "uncertain"}
 TRANSITIONS = {
@@ -22,8 +23,8 @@ TRANSITIONS = {
     "sent": {"read", "answered", "failed"},
     "read": {"answered", "failed"},
     "answered": set(),
-    "todo": {"done", "cancelled"},
-    "done": set(),
+    "todo": {"done", "failed", "cancelled"},
+    "done": {"failed"},
     "failed": ON_ITS_WAY | {"sent", "cancelled"},
     "cancelled": set(),
 }
@@ -44,7 +45,10 @@ class FollowupStep(models.Model):
     level_id = fields.Many2one("lokario.followup.level", ondelete="restrict")
     cycle = fields.Char(required=True)
     sequence = fields.Integer(required=True)
-    channel = fields.Selection([("email", "E-mail"), ("call", "Call"), ("letter", "Letter")], default="email")
+    channel = fields.Selection(
+        lambda self: self.env["lokario.followup.level"]._fields["channel"]._description_selection(self.env),
+        default="email",
+    )
     state = fields.Selection(STEP_STATES, required=True, default="prepared", index=True)
     sent_at = fields.Datetime(string="On", required=True, default=fields.Datetime.now)
     user_id = fields.Many2one("res.users", string="By", default=lambda self: self.env.user)
@@ -73,6 +77,18 @@ class FollowupStep(models.Model):
             self.sequence,
             self.sent_at,
             self.reminder_id.partner_id.id,
+        )
+
+    @api.model
+    def _latest_of_debts(self, partner, company):
+        """Return the steps that reached a customer about invoices which are not paid."""
+        return self.search(
+            [
+                ("customer_id", "=", partner.commercial_partner_id.id),
+                ("company_id", "=", company.id),
+                ("state", "in", ARRIVED),
+                ("followup_id.move_id", "any", self.env["lokario.followup.run"]._open_invoices()),
+            ]
         )
 
     def _set_state(self, state, **values):

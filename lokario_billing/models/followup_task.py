@@ -1,6 +1,8 @@
 from odoo import api, models
 from odoo.tools import format_date
 
+ACTIVITY = "mail.mail_activity_data_todo"
+
 
 class FollowupTask(models.AbstractModel):
     """What a follow-up asks of its responsible person, as an activity in the language he reads."""
@@ -9,14 +11,25 @@ class FollowupTask(models.AbstractModel):
     _description = "Activity that a follow-up asks for"
 
     @api.model
-    def _schedule(self, followup, question, detail=None):
+    def _schedule(self, followup, question, detail=None, attachment=False):
         user = followup.company_id._person_for(followup, followup.user_id)
         if not user:
             return
         summary = self.with_context(lang=user.lang)._text(followup, question, detail)
-        known = followup.activity_search(["mail.mail_activity_data_todo"], user_id=user.id)
+        known = followup.activity_search([ACTIVITY], user_id=user.id)
         if summary not in known.mapped("summary"):
-            followup.activity_schedule("mail.mail_activity_data_todo", summary=summary, user_id=user.id)
+            activity = followup.activity_schedule(ACTIVITY, summary=summary, user_id=user.id)
+            activity.attachment_ids = attachment
+
+    @api.model
+    def _finish(self, followup, question, detail=None):
+        """End what was asked, in whichever language."""
+        texts = {
+            self.with_context(lang=lang)._text(followup, question, detail)
+            for lang, _name in self.env["res.lang"].get_installed()
+        }
+        known = followup.sudo().activity_search([ACTIVITY])
+        known.filtered(lambda activity: activity.summary in texts).action_feedback()
 
     @api.model
     def _text(self, followup, question, detail):
@@ -27,6 +40,8 @@ class FollowupTask(models.AbstractModel):
             "not_arrived": self.env._("The invoice is late and has not reached the customer: send it."),
             "bank_money": self.env._("Money on the bank statement fits this invoice: match it."),
             "no_recipient": self.env._("No contact can be written to: archived, blocked or without an address."),
+            "do_not_contact": self.env._("This customer must not be contacted: decide what becomes of the claim."),
+            "plan": self.env._("An instalment of the payment plan was not paid: reminders go on."),
             "promises": self.env._("The customer promised %(count)s times: nothing waits any more.", count=detail),
             "broken": self.env._("The customer did not pay on the day he promised: %(day)s.", day=promised),
             "disputed": self.env._("The customer disputes this document."),

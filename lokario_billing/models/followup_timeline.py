@@ -1,6 +1,6 @@
 from markupsafe import Markup
 from odoo import api, fields, models
-from odoo.tools import format_datetime
+from odoo.tools import format_date, format_datetime
 
 FORECAST_DAYS = 90
 
@@ -18,6 +18,37 @@ class FollowupTimeline(models.AbstractModel):
             Markup("<li class='mb-1'><i class='fa {} me-2'></i><b>{}</b> {}</li>").format(*item) for item in items
         )
         return Markup("<ul class='list-unstyled'>{}</ul>").format(rows)
+
+    @api.model
+    def _customer_html(self, customer):
+        """Everything about the customer's documents in the order in which it happened, the newest first."""
+        company = [("company_id", "=", self.env.company.id)]
+        followups = self.env["lokario.followup"].sudo().search([("customer_id", "=", customer.id), *company])
+        story = sorted((event for each in followups for event in self._story(each)), key=lambda event: event[0])
+        rows = Markup("").join(
+            Markup("<li class='mb-1'><i class='fa {} me-2'></i><b>{}</b> {}: {}</li>").format(
+                icon, format_datetime(self.env, at, dt_format="short"), document, words
+            )
+            for at, icon, document, words in reversed(story)
+        )
+        return Markup("<ul class='list-unstyled'>{}</ul>").format(rows)
+
+    @api.model
+    def _story(self, followup):
+        """Yield (when, icon, document, what happened)."""
+        name = followup._document_label()
+        for delivery in self.env["lokario.followup.evidence"]._deliveries(followup).filtered("sent_at"):
+            states = dict(delivery._fields["state"]._description_selection(self.env))
+            yield delivery.sent_at, "fa-envelope-o", name, f"{delivery.subject or ''} ({states[delivery.state]})"
+        states = dict(followup.step_ids._fields["state"]._description_selection(self.env))
+        for step in followup.step_ids:
+            yield step.sent_at, "fa-bell-o", name, f"{step.level_id.name or ''} ({states[step.state]})"
+        outcomes = dict(followup.promise_ids._fields["outcome"]._description_selection(self.env))
+        for promise in followup.promise_ids:
+            day = self.env._("promised for %s", format_date(self.env, promise.promised_for))
+            yield promise.create_date, "fa-calendar-check-o", name, f"{day} ({outcomes[promise.outcome]})"
+        for dispute in followup.dispute_ids:
+            yield dispute.create_date, "fa-exclamation-circle", name, dispute.reason
 
     @api.model
     def _past(self, followup):

@@ -9,6 +9,17 @@ class ResPartner(models.Model):
     _inherit = ["res.partner", "lokario.followup.source", "lokario.access.mixin"]
     _followup_link = "partner_id"
 
+    type = fields.Selection(selection_add=[("followup", "Invoice follow-up")], ondelete={"followup": "set default"})
+    followup_do_not_contact = fields.Boolean(
+        string="Do not contact",
+        help="Deceased, or for a reason that forbids every reminder: no mail, no call, no letter.",
+        groups="base.group_user",
+    )
+    followup_timeline = fields.Html(
+        compute="_compute_followup_timeline",
+        sanitize=False,
+        groups="lokario_billing.group_lokario_billing_user",
+    )
     followup_auto = fields.Selection(
         AUTO_CHOICES,
         string="Automatic follow-up",
@@ -26,7 +37,8 @@ class ResPartner(models.Model):
         "res.partner",
         string="Reminder contact",
         company_dependent=True,
-        help="Empty: the contact of the invoice, who ordered, the invoice address, then the customer.",
+        help="Empty: the company's contact of the kind invoice follow-up, the contact of the invoice, who ordered, the "
+        "invoice address, then the customer.",
         groups="base.group_user",
     )
     followup_cc_ids = fields.Many2many(
@@ -36,6 +48,12 @@ class ResPartner(models.Model):
         inverse="_inverse_followup_cc_ids",
         groups="base.group_user",
     )
+
+    @api.depends_context("company", "lang", "tz")
+    def _compute_followup_timeline(self):
+        for partner in self:
+            customer = partner.commercial_partner_id._origin
+            partner.followup_timeline = self.env["lokario.followup.timeline"]._customer_html(customer)
 
     @api.depends_context("company")
     def _compute_followup_cc_ids(self):
@@ -64,23 +82,32 @@ class ResPartner(models.Model):
         candidates = (
             lambda: self.followup_contact_id,
             lambda: customer.followup_contact_id,
+            lambda: customer._address("followup").filtered(lambda partner: partner.type == "followup"),
             lambda: self - customer,
-            lambda: customer._invoice_address() if self == customer else customer.browse(),
+            lambda: customer._address("invoice") if self == customer else customer.browse(),
             orderers,
-            customer._invoice_address,
+            lambda: customer._address("invoice"),
             lambda: customer,
         )
         reachable = (partner for ask in candidates for partner in ask() if partner._is_reachable())
-        return next(reachable, self)
+        return next(reachable, None) or (customer if self.followup_do_not_contact else self)
 
-    def _invoice_address(self):
-        """Return the address to which the customer wants his invoices, himself when there is none of its own."""
-        address = self.address_get(["invoice"])["invoice"]
+    def _address(self, role):
+        """Return the customer's contact of this kind, himself when there is none."""
+        address = self.address_get([role])[role]
         return self if address == self.id else self.browse(address)  # one record of many is read with the others
 
     def _is_reachable(self):
         """Whether mail may be written to this contact: still there, with an address that is not blacklisted."""
-        return bool(self.active and self.email_normalized and not self.is_blacklisted)
+        forbidden = self.followup_do_not_contact or self.is_blacklisted
+        return bool(self.active and self.email_normalized and not forbidden)
+
+    def _reminder_address(self, channel):
+        """Return where this contact is reached by a channel; another address makes a failed reminder possible again."""
+        self.ensure_one()
+        if channel in ("letter", "registered"):
+            return ", ".join(filter(None, self._display_address(without_company=True).split("\n")))
+        return self.phone if channel in ("call", "sms") else self.email_normalized
 
     def _reminder_place(self):
         """Return (country code, time zone) where this contact reads a reminder; "" is what is not known."""

@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 
 from ..const import AUTO_CHOICES
 
@@ -13,6 +13,42 @@ class SaleOrder(models.Model):
     followup_ids = fields.One2many("lokario.followup", "order_id", string="Follow-up")
     followup_why = fields.Selection(related="followup_ids.why", string="Follow-up: on hold because")
     followup_next_at = fields.Datetime(related="followup_ids.next_at", string="Next reminder")
+
+    followup_warning = fields.Char(compute="_compute_followup_warning")
+
+    @api.depends("partner_id", "company_id", "state")
+    def _compute_followup_warning(self):
+        for order in self:
+            block, level = order._followup_block() if order.state in ("draft", "sent") else (False, None)
+            order.followup_warning = block and self.env._(
+                "This customer owes overdue invoices; the last reminder was “%s”.", level.sudo().name
+            )
+
+    def _followup_block(self):
+        """Return (what the follow-ups of the customer say of new orders, the level that says it)."""
+        debts = self.env["lokario.followup.step"].sudo()._latest_of_debts(self.partner_id, self.company_id)
+        levels = debts.level_id.filtered("order_block").sorted(lambda level: (level.order_block != "hold", -level.days))
+        return levels[:1].order_block, levels[:1]
+
+    def _confirmation_error_message(self):
+        """A colleague is held back; a customer who signs or pays online is not."""
+        refusal = super()._confirmation_error_message()
+        block, level = self._followup_block()
+        manager = self.env.user.has_group("lokario_billing.group_lokario_billing_manager")
+        if refusal or block != "hold" or manager or self.env.su or not self.env.user._is_internal():
+            return refusal
+        return self.env._(
+            "This customer owes overdue invoices (last reminder: %s). Ask a billing manager to confirm the order.",
+            level.sudo().name,
+        )
+
+    def write(self, vals):
+        """A quote that was taken back and is sent again is a new one for its customer."""
+        again = self.filtered(lambda order: order.state == "draft") if vals.get("state") == "sent" else self.browse()
+        result = super().write(vals)
+        for company, orders in again.filtered("followup_ids").grouped("company_id").items():
+            orders.sudo().followup_ids.sent_date = company._followup_today()
+        return result
 
     def _followup_values(self):
         self.ensure_one()
@@ -34,7 +70,8 @@ class SaleOrder(models.Model):
         marked = self.message_ids.filtered(
             lambda message: "state" in message.sudo().tracking_value_ids.field_id.mapped("name")
         )
-        at = (latest and latest.sent_at) or max(marked.mapped("date"), default=self.date_order)
+        mailed = latest.filtered("sent_at").mapped("sent_at") if latest else []
+        at = max(mailed or marked.mapped("date"), default=self.date_order)
         return self.company_id._followup_window().local_day(at)
 
     def _amount_in_company_currency(self):

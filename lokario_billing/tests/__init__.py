@@ -3,6 +3,10 @@ from . import test_documented_urls
 from . import test_followup_plan
 from . import test_followup_run
 from . import test_followup_debtors
+from . import test_followup_channels
+from . import test_followup_derived
+from . import test_followup_lives
+from . import test_followup_desk
 from . import test_install
 from . import test_neutralize
 from . import test_penalties
@@ -10,7 +14,7 @@ from . import test_scheduled
 from . import test_server_delivery
 from . import test_statement
 from . import test_transactions
-from . import test_wall
+from . import test_routing_isolation
 from . import test_deletion
 from . import test_dry_run
 from . import test_pdf

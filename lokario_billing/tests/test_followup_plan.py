@@ -13,6 +13,7 @@ from odoo.addons.lokario_base.tools.send_window import SendWindow
 from ..const import WHY_NOT
 from ..tools.followup_plan import STOPS, Document, Level, Policy, Step, Why, decide
 from ..tools.followup_simulation import TICK, simulate
+from ..tools.followup_work import proposed_start, work_of
 
 LEVELS = (Level(1, 7), Level(2, 14), Level(3, 21))
 POLICY = Policy(1, LEVELS)
@@ -141,6 +142,7 @@ class TestFollowupReasons(BaseCase):
             Why.EXPIRED: {"closes": date(2026, 6, 29)},
             Why.OPTED_OUT: {"opted_out": True},
             Why.ANSWERED: {"answered": True},
+            Why.HANDED_OVER: {"handed_over": True},
         }.items():
             decision = self._decide(**facts)
             self.assertEqual((decision.send, decision.why, decision.at), (False, why, None))
@@ -151,6 +153,10 @@ class TestFollowupReasons(BaseCase):
             Why.AUTO_OFF: {"auto_enabled": False},
             Why.DISPUTED: {"disputed": True},
             Why.PROMISED: {"promised_until": date(2026, 7, 3)},
+            Why.PARTLY_KEPT: {"partly_kept_until": date(2026, 7, 3)},
+            Why.PLAN: {"plan_until": date(2026, 7, 3)},
+            Why.DO_NOT_CONTACT: {"do_not_contact": True},
+            Why.APPROVAL: {"policy": replace(POLICY, levels=(replace(LEVELS[0], approval=True),))},
             Why.ANSWER_PENDING: {"answer_pending": True},
             Why.UNRECONCILED_CREDIT: {"credit": 100},
             Why.BANK_STALE: {"bank_stale": True},
@@ -203,8 +209,47 @@ class TestFollowupReasons(BaseCase):
 
     def test_what_ends_automatically_ends(self):
         yesterday = date(2026, 6, 29)
-        for name in ("promised_until", "payment_until", "bank_money_until"):
+        for name in ("promised_until", "partly_kept_until", "plan_until", "payment_until", "bank_money_until"):
             self.assertTrue(self._decide(**{name: yesterday}).send, name)
+
+    def test_an_old_document_begins_later(self):
+        """The levels before its first one are not sent; counted from a day, it waits as if it had fallen due then."""
+        self.assertEqual(self._decide(first_level=2).level.sequence, 2)
+        decision = self._decide(start_on=date(2026, 6, 29))
+        self.assertEqual((decision.why, decision.at.date()), (Why.NOT_REACHED, date(2026, 7, 6)))
+        self.assertEqual([proposed_start(days) for days in (30, 31, 365, 366)], ["usual", "today", "today", "skip"])
+
+    def test_an_approval_is_of_this_level_of_this_claim(self):
+        policy = replace(POLICY, levels=(replace(LEVELS[0], approval=True), replace(LEVELS[1], approval=True)))
+        self.assertTrue(self._decide(policy=policy, approved="c/1").send)
+        for other in ("c/2", "d/1", ""):
+            self.assertEqual(self._decide(policy=policy, approved=other).why, Why.APPROVAL, other)
+
+    def test_without_a_phone_there_is_no_sms(self):
+        levels = (Level(1, 7, channel="sms"), Level(2, 14))
+        self.assertEqual(self._decide(policy=replace(POLICY, levels=levels)).level.sequence, 1)
+        self.assertEqual(self._decide(policy=replace(POLICY, levels=levels), no_phone=True).level.sequence, 2)
+
+    def test_what_a_person_has_to_do(self):
+        today, due = date(2026, 6, 30), date(2026, 6, 1)
+        for work, facts in {
+            "answer": {"answer_pending": True},
+            "dispute": {"disputed": True},
+            "address": {"undelivered": True},
+            "send": {"not_arrived": True},
+            "match": {"credit": 100},
+            "call": {"in_flight": True, "waiting_channel": "call"},
+            "letter": {"in_flight": True, "waiting_channel": "registered"},
+            "promise": {"promise_broken": True},
+            "": {},
+        }.items():
+            self.assertEqual(work_of(self._decide(due=due, **facts), today), work, facts)
+        done = [Step(1, 1, "c", sequence, datetime(2026, 6, sequence, 9)) for sequence in (1, 2, 3)]
+        self.assertEqual(work_of(self._decide(done, due=due, last_on=date(2026, 6, 3)), today), "handover")
+        self.assertEqual(work_of(self._decide(done, due=due, last_on=today), today), "")
+        self.assertEqual(work_of(self._decide(done, due=due, waiting_channel="letter"), today), "letter")
+        self.assertEqual(work_of(self._decide(not_arrived=True, due=today), today), "")
+        self.assertEqual(work_of(self._decide(paid=True, due=due, answer_pending=True), today), "")
 
     def test_without_an_address_letters_and_calls_still_happen(self):
         self.assertEqual(self._decide(no_recipient=True).why, Why.NO_RECIPIENT)

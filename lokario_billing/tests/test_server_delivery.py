@@ -6,7 +6,7 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from .common import BillingCase
-from .test_wall import QUIET
+from .test_routing_isolation import QUIET
 
 
 @tagged("post_install", "-at_install")

@@ -25,14 +25,18 @@ class Why(StrEnum):
     EXPIRED = "expired"
     OPTED_OUT = "opted_out"
     ANSWERED = "answered"
+    HANDED_OVER = "handed_over"
     EXHAUSTED = "exhausted"
 
     SWITCHED_OFF = "switched_off"
     NOT_APPROVED = "not_approved"
     COMPANY_PAUSED = "company_paused"
     AUTO_OFF = "auto_off"
+    DO_NOT_CONTACT = "do_not_contact"
     DISPUTED = "disputed"
     PROMISED = "promised"
+    PARTLY_KEPT = "partly_kept"
+    PLAN = "plan"
     UNDELIVERED = "undelivered"
     NOT_ARRIVED = "not_arrived"
     PAYMENT_PENDING = "payment_pending"
@@ -45,6 +49,7 @@ class Why(StrEnum):
     OTHER_FOLLOWUP = "other_followup"
     IN_FLIGHT = "in_flight"
     NO_LEVEL = "no_level"
+    APPROVAL = "approval"
 
     NOT_REACHED = "not_reached"
     WINDOW = "window"
@@ -60,6 +65,7 @@ OVERRULED_BY_HAND = frozenset(
         Why.AUTO_OFF,
         Why.BELOW_MINIMUM,
         Why.BANK_STALE,
+        Why.APPROVAL,
         Why.UNDELIVERED,
         Why.NOT_ARRIVED,
     ]
@@ -73,7 +79,8 @@ class Level:
     sequence: int
     days: int
     anchor: str = "due"  # due | sent | answer | expiry
-    channel: str = "email"  # email | call | letter
+    channel: str = "email"  # email | call | letter | registered | sms
+    approval: bool = False  # a person lets it go
 
 
 @dataclass(frozen=True)
@@ -105,7 +112,9 @@ class Document:
     document's own, for its customer; `credit` is the part of `amount` that the customer's unmatched payments and credit
     notes cover. After the day it `closes` it is not followed up any more; `payment_until` and `bank_money_until` are
     the last days on which money that is on its way holds the reminders. `broken_on` is the day of a broken promise that
-    moves the next reminder one level up. `window` holds where the recipient is, None as the company's.
+    moves the next reminder one level up. An old document begins at `first_level`, or counts from the day `start_on`;
+    `approved` names the level that a person let go (see `approval_key`). `window` holds where the recipient is, None as
+    the company's.
     """
 
     key: int
@@ -119,6 +128,9 @@ class Document:
     expiry: date | None = None
     closes: date | None = None
     broken_on: date | None = None
+    start_on: date | None = None
+    first_level: int = 0
+    approved: str = ""
     window: SendWindow | None = None
     amount: float = 0.0
     claim: float = 0.0
@@ -135,10 +147,18 @@ class Document:
     answer_pending: bool = False
     disputed: bool = False
     promised_until: date | None = None
+    partly_kept_until: date | None = None
+    plan_until: date | None = None
+    promise_broken: bool = False
+    handed_over: bool = False
+    last_on: date | None = None
+    waiting_channel: str = ""
     payment_until: date | None = None
     bank_money_until: date | None = None
     bank_stale: bool = False
     no_recipient: bool = False
+    no_phone: bool = False
+    do_not_contact: bool = False
     undelivered: bool = False
     not_arrived: bool = False
     other_followup: bool = False
@@ -228,6 +248,7 @@ def stop_reason(document: Document, today: date) -> Why | None:
                 (Why.EXPIRED, document.closes is not None and document.closes < today),
                 (Why.OPTED_OUT, document.opted_out),
                 (Why.ANSWERED, document.answered and policy.stop_on_answer),
+                (Why.HANDED_OVER, document.handed_over),
             )
             if holds
         ),
@@ -248,6 +269,7 @@ def hold_reason(document: Document, today: date) -> tuple[Why, date | None] | No
                 (Why.NOT_APPROVED, not policy.approved, None),
                 (Why.COMPANY_PAUSED, *_through(policy.paused_until, today)),
                 (Why.AUTO_OFF, not document.auto_enabled, None),
+                (Why.DO_NOT_CONTACT, document.do_not_contact, None),
                 (Why.OTHER_FOLLOWUP, document.other_followup, None),  # the other module asks for it
                 (Why.IN_FLIGHT, document.in_flight, None),
                 (Why.DISPUTED, document.disputed, None),
@@ -255,6 +277,8 @@ def hold_reason(document: Document, today: date) -> tuple[Why, date | None] | No
                 (Why.UNDELIVERED, document.undelivered, None),
                 (Why.ANSWER_PENDING, document.answer_pending, None),
                 (Why.PROMISED, *_through(document.promised_until, today)),
+                (Why.PARTLY_KEPT, *_through(document.partly_kept_until, today)),
+                (Why.PLAN, *_through(document.plan_until, today)),
                 (Why.PAYMENT_PENDING, *_through(document.payment_until, today)),
                 (Why.BANK_MONEY, *_through(document.bank_money_until, today)),
                 (Why.UNRECONCILED_CREDIT, covered, None),
@@ -321,8 +345,16 @@ def eligible_day(document: Document, level: Level, history: Sequence[Step], wind
     return max(days)
 
 
+def approval_key(document: Document, level: Level) -> str:
+    """What a person approves: this level of this claim, and no other."""
+    return f"{document.cycle}/{level.sequence}"
+
+
 def _anchor_day(document: Document, level: Level) -> date:
-    return getattr(document, level.anchor) + timedelta(days=level.days)
+    day = getattr(document, level.anchor)
+    if document.start_on and level.days >= 0:
+        day = max(day, document.start_on)
+    return day + timedelta(days=level.days)
 
 
 def _decide_alone(document: Document, history: Sequence[Step], window: SendWindow, now: datetime) -> Decision:
@@ -341,6 +373,8 @@ def _decide_alone(document: Document, history: Sequence[Step], window: SendWindo
         return Decision(document, level, at=until and window.opening(max(day, until)), why=why)
     if day > today:
         return Decision(document, level, at=window.opening(day), why=Why.NOT_REACHED)
+    if level.approval and document.approved != approval_key(document, level):
+        return Decision(document, level, why=Why.APPROVAL)
     if not window.is_open(now):
         return Decision(document, level, at=window.next_open(now), why=Why.WINDOW)
     return Decision(document, level, send=True, at=window.opening(day))
@@ -382,9 +416,16 @@ def _usable_levels(document: Document) -> list[Level]:
     usable = (
         level
         for level in document.policy.levels
-        if getattr(document, level.anchor) is not None and not (level.channel == "email" and document.no_recipient)
+        if getattr(document, level.anchor) is not None and not _cannot_have(document, level)
     )
     return sorted(usable, key=lambda level: level.sequence)
+
+
+def _cannot_have(document: Document, level: Level) -> bool:
+    """Whether the document begins later, or its recipient has no address for the level's channel."""
+    if level.sequence < document.first_level:
+        return True
+    return (level.channel == "email" and document.no_recipient) or (level.channel == "sms" and document.no_phone)
 
 
 def _of_cycle(document: Document, history: Sequence[Step]) -> list[Step]:

@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 
 from ..const import WHY_NOT
+from ..tools.followup_work import proposed_start
+from ..tools.penalties import half_year_start
 
 
 class FollowupPreview(models.TransientModel):
@@ -13,14 +15,26 @@ class FollowupPreview(models.TransientModel):
     days = fields.Integer(required=True, default=90)
     assume_enabled = fields.Boolean(string="As if automatic follow-ups were switched on and approved", default=True)
     line_ids = fields.One2many("lokario.followup.preview.line", "preview_id")
+    start_ids = fields.One2many("lokario.followup.preview.start", "preview_id")
     sent_count = fields.Integer(compute="_compute_counts")
     today_count = fields.Integer(compute="_compute_counts")
+    rate_missing_from = fields.Date(compute="_compute_rate_missing_from", compute_sudo=True)
     approved_at = fields.Datetime(related="company_id.followup_approved_at")
 
     @api.constrains("company_id")
     def _check_own_company(self):
         """The dry run reads every document of the company: a user plays none of a company he does not work for."""
         self.company_id._check_own()
+
+    @api.depends("company_id")
+    def _compute_rate_missing_from(self):
+        """The half-year for which formal notices cannot claim penalties."""
+        for preview in self:
+            company = preview.company_id
+            start = half_year_start(company._followup_today())
+            known = {rate.starts for rate in company._penalty_rates()}
+            needed = company._has_french_law() and start not in known
+            preview.rate_missing_from = start if needed else False
 
     @api.depends("line_ids")
     def _compute_counts(self):
@@ -35,7 +49,13 @@ class FollowupPreview(models.TransientModel):
         self.ensure_one()
         self.line_ids.unlink()
         self.env["lokario.followup.run"].sudo().with_company(self.company_id)._create_missing(self.company_id)
-        forecast = self._followups()._forecast(self.days, self.assume_enabled)
+        followups = self._followups()
+        if not self.approved_at and not self.start_ids:
+            self.start_ids = [fields.Command.create(values) for values in self._proposals(followups)]
+        starts = {
+            start.followup_id.sudo(): start._facts() for start in self.start_ids if start.followup_id in followups
+        }
+        forecast = followups._forecast(self.days, self.assume_enabled, starts)
         self.line_ids = [fields.Command.create(self._line(decision)) for decision in forecast.sent + forecast.silent]
         return {
             "type": "ir.actions.act_window",
@@ -48,7 +68,18 @@ class FollowupPreview(models.TransientModel):
 
     def action_approve(self):
         self.company_id.action_approve_followups()
+        for start in self.start_ids:
+            start.followup_id.sudo().write(start._values())
         return {"type": "ir.actions.act_window_close"}
+
+    def _proposals(self, followups):
+        """Yield how the documents begin that are late when follow-ups are switched on."""
+        today = self.company_id._followup_today()
+        for followup in followups.filtered(lambda each: each.state != "done" and not each.step_count):
+            since = followup.sent_date if followup.kind == "quote" else followup.due_date
+            choice = proposed_start((today - since).days) if since else "usual"
+            if choice != "usual":
+                yield {"followup_id": followup.id, "since": since, "choice": choice}
 
     def _followups(self):
         domain = self.env["lokario.followup.run"]._to_decide(self.company_id)

@@ -16,6 +16,7 @@ def run(args):
     from ..console import say
     from ..front import FrontedServer
     from ..odoo_process import InstanceHost, serving_options
+    from ..paths import STATE
     from ..setup.postgres import Cluster
 
     bound = {**binding(args.host, args.port), "workers": str(args.workers)}
@@ -23,5 +24,10 @@ def run(args):
         install_manager(cluster)
         refuse_taken_port(bound)
         with FrontedServer("serve", serving_options(cluster, **bound), demo_keys()) as server, InstanceHost(server):
+            pid_file = STATE / "serve.pid"  # for scripts/restart_odoo.sh
+            pid_file.write_text(str(server.process.pid))
             say(f"Lokario answers on {home(server)} (log: {server.log}). Ctrl-C stops it.")
-            return server.process.wait()
+            try:
+                return server.process.wait()
+            finally:
+                pid_file.unlink()

@@ -1,6 +1,11 @@
 from odoo import api, models
+from odoo.tools import email_normalize
+from odoo.tools.sql import escape_psql
 
 from odoo.addons.lokario_base.tools.deletion import DeletionStep, StepOutcome
+
+ENDED = ("sent", "bounced", "failed", "cancelled")
+NOBODY = "***"  # instead of the last recipient
 
 
 class DeletionPlan(models.AbstractModel):
@@ -13,6 +18,7 @@ class DeletionPlan(models.AbstractModel):
         return [
             *super()._steps(),
             DeletionStep("inbox_mailboxes", 20, self.env._("Private mailboxes and their mail")),
+            DeletionStep("mailbox_outgoing", 32, self.env._("Mails that were sent to the person")),
         ]
 
     @api.model
@@ -41,3 +47,27 @@ class DeletionPlan(models.AbstractModel):
         erased = {"inbox.integration": mailboxes.ids}
         mailboxes.unlink()
         return StepOutcome(erased)
+
+    @api.model
+    def _step_mailbox_outgoing(self, deletion):
+        """What the mails said and to whom they went goes; that one left, and when, stays."""
+        person = deletion._addresses()
+        mails = self.env["mailbox.outgoing"]
+        for address in person:
+            mails |= mails.search([("recipients", "ilike", escape_psql(address)), ("state", "in", ENDED)])
+        kept = 0
+        for mail in mails:
+            recipients = mail.recipients.splitlines()
+            others = [recipient for recipient in recipients if email_normalize(recipient) not in person]
+            if others != recipients:
+                kept += 1
+                mail.write(
+                    {
+                        "recipients": "\n".join(others) or NOBODY,
+                        "raw": False,
+                        "subject": False,
+                        "outcomes": False,
+                        "answer": False,
+                    }
+                )
+        return StepOutcome(kept={"mailbox.outgoing": kept})

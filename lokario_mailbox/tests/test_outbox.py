@@ -97,6 +97,16 @@ class TestOutbox(OutgoingCase):
         self.run_cron(self.cron_send)
         self.assertEqual((mail.is_notified, self.heard, len(self.received())), (True, ["sent"], 1))
 
+    def test_a_connection_that_breaks_in_a_mail_delays_that_mail_alone(self):
+        self.faults.append("drop_mail")
+        first = self.mail()
+        other = self.env["res.partner"].create({"name": "Another source"})
+        second = self.mail(source_id=other.id, message_id_header="<second@alpha.example>")
+        self.run_cron(self.cron_send)
+        self.run_cron(self.cron_send)
+        self.assertEqual((first.state, first.cause, second.state), ("waiting", "network", "sent"))
+        self.assertFalse(self.integration.sending_hold_until)
+
     def test_a_source_has_one_mail_in_the_outbox(self):
         mail = self.mail()
         with mute_logger("odoo.sql_db"), self.assertRaises(IntegrityError), self.cr.savepoint():

@@ -14,7 +14,7 @@ from .stage import demo_keys
 
 MAILBOX = "contact@atelier-lumiere.test"
 PASSWORD = "demo-mailbox"  # noqa: S105  of a mailbox that lives as long as the demo
-LETTERS = [
+MAILS = [
     ("Léa Fontaine <lea@fontaine.test>", "Livraison de jeudi", "Bonjour,\nla livraison peut-elle venir à 9 h ?"),
     ("Paul Berger <paul@berger.test>", "Facture de mars", "Bonjour,\nje n’ai pas reçu la facture de mars."),
     ("Hôtel du Port <direction@hotel-du-port.test>", "Douze lampes", "Un devis pour douze lampes, s’il vous plaît."),
@@ -26,8 +26,8 @@ def connect_mailbox(stage) -> None:
     """Mail waiting at the provider is in the inbox after one call of the documented endpoint."""
     stage.mail.add_user(MAILBOX, PASSWORD)
     stage.provider.users[MAILBOX] = PASSWORD
-    for position, (sender, subject, text) in enumerate(LETTERS):
-        stage.mail.deliver(MAILBOX, _letter(sender, subject, text, position))
+    for position, (sender, subject, text) in enumerate(MAILS):
+        stage.mail.deliver(MAILBOX, _mail(sender, subject, text, position))
     integration = _integration(stage)
     secret = urlencode({"secret": demo_keys()["CRON_SECRET"]})
     status, body = stage.client.open(f"/inbox/integrations/sync-all?{secret}")
@@ -35,8 +35,8 @@ def connect_mailbox(stage) -> None:
     if status != 200 or not answer["success"]:
         raise Failure(f"The synchronisation answered {status}: {answer['message']}")
     row = stage.client.read("inbox.integration", integration, "message_count", "last_sync_error")
-    if row["message_count"] < len(LETTERS):
-        raise Failure(f"{row['message_count']} of {len(LETTERS)} mails arrived: {row['last_sync_error']}")
+    if row["message_count"] < len(MAILS):
+        raise Failure(f"{row['message_count']} of {len(MAILS)} mails arrived: {row['last_sync_error']}")
     stage.tell(f"{MAILBOX}: {row['message_count']} mails. “{answer['message']}”", f"{stage.home}/odoo/inbox")
 
 
@@ -65,10 +65,10 @@ def _integration(stage) -> int:
     return known
 
 
-def _letter(sender: str, subject: str, text: str, position: int) -> bytes:
-    letter = EmailMessage(policy=email.policy.SMTP)
-    letter["From"], letter["To"], letter["Subject"] = sender, MAILBOX, subject
-    letter["Date"] = format_datetime(datetime.now(UTC) - timedelta(hours=position + 1))
-    letter["Message-ID"] = make_msgid(domain="demo.test")
-    letter.set_content(text)
-    return letter.as_bytes()
+def _mail(sender: str, subject: str, text: str, position: int) -> bytes:
+    mail = EmailMessage(policy=email.policy.SMTP)
+    mail["From"], mail["To"], mail["Subject"] = sender, MAILBOX, subject
+    mail["Date"] = format_datetime(datetime.now(UTC) - timedelta(hours=position + 1))
+    mail["Message-ID"] = make_msgid(domain="demo.test")
+    mail.set_content(text)
+    return mail.as_bytes()

@@ -10,7 +10,9 @@ def configure(parser):
     from .bench import names
 
     parser.add_argument("names", nargs="*", help=f"default: all ({', '.join(names('chaos'))})")
-    parser.add_argument("--points", type=int, help="how many faults (default: what the promise asks for)")
+    parser.add_argument(
+        "--points", "--lives", type=int, help="how many faults or lives (default: what the promise asks for)"
+    )
     parser.add_argument("--seed", type=int, help="replay the faults of an earlier run")
 
 

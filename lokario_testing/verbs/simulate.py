@@ -1,15 +1,15 @@
 """Play 42 days of warm-up through the real engine in about a minute."""
 
-HELP = "digital twin: 42 days of warm-up, 5 IPs, 3 providers, in about a minute"
+HELP = "reference simulator: 42 days of warm-up, 5 IPs, 3 providers, in about a minute"
 NEEDS = {"python"}
 
 
 def run(_args):
-    from benchmarks import engine_simulator as engine_simulator
+    from benchmarks import engine_simulator
     from lokario_cli.console import say
 
     broken = engine_simulator.run()
     for promise in broken:
         say(f"  broken: {promise}")
-    say(f"twin: {len(broken)} broken promises")
+    say(f"simulator: {len(broken)} broken promises")
     return 1 if broken else 0

@@ -27,7 +27,7 @@ def _matrix(addons):
 
     with Cluster.for_tests() as cluster:
         environment = Databases(cluster)
-        database = environment.clone(environment.template(), "lokario_bench_wall")
+        database = environment.clone(environment.template(), "lokario_bench_routing")
         try:
             if addons:
                 environment.run_odoo(database, "-i", addons, "--stop-after-init")

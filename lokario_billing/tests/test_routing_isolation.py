@@ -18,7 +18,7 @@ QUIET = ("odoo.addons.mail.models.mail_mail", "odoo.addons.base.models.ir_mail_s
 
 
 @tagged("post_install", "-at_install")
-class TestWall(BillingCase):
+class TestRoutingIsolation(BillingCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()

@@ -1,0 +1,59 @@
+from collections import defaultdict
+
+from odoo import api, fields, models
+
+from ..tools.catalogue import TextTable, read_texts, text_tables
+from ..tools.identity import Identity, Scanner
+
+OWN_TABLES = ("lokario_account_deletion", "lokario_account_residue")  # they hold what is searched for
+
+
+class ErasureSearch(models.AbstractModel):
+    """Looks through every text of the database for people whose accounts have just been erased."""
+
+    _name = "lokario.erasure.search"
+    _description = "Search for What an Erasure Left"
+
+    @api.model
+    def _look_for(self, deletions):
+        """Record what still names these people, in one pass for all of them.
+
+        The tables and columns come from PostgreSQL's catalogue: modules nobody here knows are searched too.
+        """
+        self.env.flush_all()
+        identities = {deletion.id: Identity.of(deletion.identifiers) for deletion in deletions}
+        scanner = Scanner(identities)
+        people = {deletion.id: set(deletion.identifiers["people"]) for deletion in deletions}
+        tables = text_tables(self.env.cr, without=OWN_TABLES)
+        rows = 0
+        for table in tables:
+            found, count = self._found_in(table, scanner, people)
+            rows += count
+            self.env["lokario.account.residue"].create(
+                [
+                    {"deletion_id": owner, "table": table.name, "column": column, "row_keys": keys, "key": table.key}
+                    for (owner, column), keys in found.items()
+                ]
+            )
+        columns = sum(len(table.columns) for table in tables)
+        searched = {"tables": len(tables), "columns": columns, "rows": rows}
+        deletions.write({"searched_at": fields.Datetime.now(), "searched": searched})
+
+    @api.model
+    def _found_in(self, table: TextTable, scanner: Scanner, people: dict[int, set[str]]):
+        """Return {(deletion id, column): [row, …]} and how many rows were read."""
+        found = defaultdict(list)
+
+        def handle(key, row_people, texts):
+            strong, weak = scanner.found(" ".join(texts))
+            named = strong | {owner for owner in weak if people[owner] & row_people}
+            if table.name == "res_users":  # the user's own row goes in the next step
+                named = {owner for owner in named if not people[owner] & row_people}
+            if not named:
+                return
+            for column, text in zip(table.columns, texts, strict=False):
+                here = set().union(*scanner.found(text))
+                for owner in named & here:
+                    found[owner, column].append(key)
+
+        return found, read_texts(self.env.cr, table, handle)

@@ -1,0 +1,200 @@
+import io
+import json
+import zipfile
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from unittest.mock import patch
+
+from dateutil.relativedelta import relativedelta
+from odoo import http
+from odoo.exceptions import UserError
+from odoo.tests import HttpCase, new_test_user, tagged
+from odoo.tools import mute_logger
+
+from odoo.addons.lokario_base.tests.common import identity_confirmed
+
+from ..tools import tombstones
+from .test_deletion import EMAIL, NAME, DeletionCase
+
+PHONE = "+33 1 23 45 67 89"
+
+
+@tagged("post_install", "-at_install")
+class TestErasureSearch(DeletionCase):
+    """After the steps, every text of the database is searched: what is found goes, stays for a reason, or waits."""
+
+    def setUp(self):
+        super().setUp()
+        self.deletion = self.request()
+        self.at = self.deletion.due_at + relativedelta(minutes=1)
+        self.colleague = self.env["res.partner"].create({"name": "Colleague"})
+
+    def found(self, **values):
+        return self.deletion.residue_ids.filtered_domain([(name, "=", value) for name, value in values.items()])
+
+    def test_texts_of_others_lose_what_names_the_person(self):
+        text = f"Call Zoé Canari-Unique at 01.23.45.67.89 or {EMAIL.upper()}; not at joe{EMAIL}"
+        message = self.colleague.message_post(body=text)
+        parameter = self.env["ir.attachment"].create({"name": f"offer for {EMAIL} (2).txt", "raw": b"x"})
+        self.run_job(self.at)
+        self.assertEqual(self.deletion.state, "done", self.deletion.error_message)
+        self.assertEqual(message.body.striptags(), f"Call *** at *** or ***; not at joe{EMAIL}")
+        self.assertEqual(parameter.name, "offer for *** (2).txt")
+        self.assertEqual(self.found(outcome="erased", table="mail_message").mapped("column"), ["body"])
+
+    def test_a_column_that_no_rule_knows_waits_for_a_person(self):
+        twin = self.env["res.partner"].create({"name": "Zoé privately", "email": EMAIL, "comment": PHONE})
+        with mute_logger("odoo.addons.lokario_account.models.account_deletion"):
+            self.run_job(self.at)
+        self.assertEqual(self.deletion.state, "erasing")
+        self.assertIn("still name the person", self.deletion.error_message)
+        self.assertTrue(self.user.exists(), "the certificate waits")
+        self.assertEqual(
+            {(left.table, left.column) for left in self.found(outcome="open")},
+            {("res_partner", "email"), ("res_partner", "email_normalized"), ("res_partner", "comment")},
+        )
+        manager = new_test_user(self.env, "decider", "lokario_base.group_lokario_base_manager")
+        left = self.found(outcome="open").with_user(manager)
+        with self.assertRaisesRegex(UserError, "Write down why"), identity_confirmed():
+            left[0].action_keep()
+        comment = left.filtered(lambda residue: residue.column == "comment")
+        with identity_confirmed():
+            comment.reason = "Another person's telephone"
+            comment.action_keep()
+            (left - comment).action_erase()
+        self.run_job(self.at + relativedelta(days=1))
+        self.assertEqual(self.deletion.state, "done", self.deletion.error_message)
+        self.assertFalse(self.user.exists() or self.deletion.identifiers)
+        self.assertNotIn("canari", json.dumps(twin.read(["email", "email_normalized"])))
+        kept = [row for row in self.deletion.certificate["search"]["found"] if row["outcome"] == "held"]
+        self.assertEqual([(row["column"], row["reason"]) for row in kept], [("comment", "Another person's telephone")])
+        self.assertGreater(self.deletion.certificate["search"]["tables"], 100)
+
+    def test_a_name_counts_beside_another_identifier_only(self):
+        namesake = self.env["res.partner"].create({"name": NAME, "email": "other@elsewhere.test"})
+        reference = self.env["res.partner.bank"].create(
+            {"acc_number": "FR7630006000011234567890189", "partner_id": self.user.partner_id.id}
+        )
+        line = {"name": "x", "type": "server", "path": "", "func": "", "line": "1"}
+        logs = self.env["ir.logging"].create({**line, "message": "IBAN FR76 3000 6000 0112 3456 7890 189"})
+        self.run_job(self.at)
+        self.assertEqual(self.deletion.state, "done", self.deletion.error_message)
+        self.assertEqual(namesake.name, NAME)
+        self.assertNotIn("FR76", reference.exists().acc_number or "")
+        self.assertFalse(logs.exists())
+
+    def test_one_search_for_all(self):
+        others = [self.make_user(f"z{n}@many.test", f"Zed Many{n}", f"z{n}@many.test") for n in range(3)]
+        deletions = self.deletion + self.env["lokario.account.deletion"].union(*map(self.request, others))
+        message = self.colleague.message_post(body="z0@many.test z1@many.test " + EMAIL)
+        self.run_job(self.at + relativedelta(minutes=1))
+        self.assertEqual(set(deletions.mapped("state")), {"done"})
+        self.assertEqual(len(set(deletions.mapped("searched_at"))), 1)
+        self.assertEqual(message.body.striptags(), "*** *** ***")
+
+    def test_people_below_a_contact_are_others(self):
+        company = self.env["res.partner"].create({"name": "ACME", "is_company": True, "email": "acme@acme.test"})
+        alice = self.env["res.partner"].create({"name": "Alice", "parent_id": company.id})
+        user = new_test_user(self.env, "acme@acme.test", "base.group_portal", partner_id=company.id)
+        self.assertIn("contact of a company", " ".join(self.env["lokario.deletion.plan"]._obstacles(user)))
+        person = self.env["res.partner"].create({"name": "Bob Person"})
+        below = self.env["res.partner"].create({"name": "Carol", "parent_id": person.id})
+        address = self.env["res.partner"].create({"name": "Home", "parent_id": person.id, "type": "delivery"})
+        bob = new_test_user(self.env, "bob@bob.test", "base.group_portal", partner_id=person.id)
+        self.assertIn("contact of a company", " ".join(self.env["lokario.deletion.plan"]._obstacles(bob)))
+        below.unlink()
+        self.assertEqual(self.request(bob)._partners(), person | address)
+        self.assertTrue(alice.exists())
+
+    def test_correspondence_of_an_employee_stays_without_the_author(self):
+        ann = self.make_user("ann@alpha.test", "Ann Employee", "ann@alpha.test", "base.group_user")
+        letter = self.colleague.message_post(body="Price confirmed: 4,200", author_id=ann.partner_id.id)
+        own = ann.partner_id.message_post(body="to myself", author_id=ann.partner_id.id)
+        deletion = self.request(ann)
+        self.run_job(deletion.due_at + relativedelta(minutes=1))
+        self.assertEqual(deletion.state, "done", deletion.error_message)
+        self.assertFalse(own.exists())
+        self.assertEqual(
+            (letter.body.striptags(), letter.author_id.name, letter.email_from),
+            ("Price confirmed: 4,200", False, False),
+        )
+
+    def test_a_company_may_have_it_deleted(self):
+        self.env.company.deletion_keeps_correspondence = False
+        letter = self.colleague.message_post(body="x", author_id=self.user.partner_id.id)
+        self.run_job(self.at)
+        self.assertEqual(self.deletion.state, "done", self.deletion.error_message)
+        self.assertFalse(letter.exists())
+
+    def test_a_restored_backup_is_erased_again(self):
+        """The database does not know the deletion, the file beside it does."""
+        with (
+            TemporaryDirectory() as folder,
+            patch.object(tombstones, "_path", lambda database: Path(folder) / database),
+        ):
+            self.deletion._bury()
+            self.env.cr.postcommit.run()
+            reference = self.deletion.name
+            self.assertNotIn(EMAIL, Path(folder, self.deletion._database_uuid()).read_text())
+            self.deletion.unlink()
+            other = self.make_user("kept@example.org", "Kept Person", "kept@example.org")
+            with mute_logger("odoo.addons.lokario_account.models.account_deletion"):
+                self.run_job(self.at)
+            again = self.env["lokario.account.deletion"].search([("name", "=", reference)])
+            self.assertEqual(again.state, "done", again.residue_ids.mapped("table"))
+        self.assertFalse(self.user.exists())
+        self.assertTrue(other.exists())
+
+
+@tagged("post_install", "-at_install")
+class TestWithoutPassword(HttpCase):
+    """Who comes by OAuth or a passkey confirms by a link in a mail."""
+
+    def test_the_link_stands_for_the_password(self):
+        user = new_test_user(
+            self.env, "oauth@example.org", "base.group_portal", email="oauth@example.org", name="O Auth"
+        )
+        self.authenticate("oauth@example.org", "oauth@example.org")
+        self.env.cr.execute("UPDATE res_users SET password = NULL WHERE id = %s", [user.id])
+        self.env.registry.clear_cache()
+        self.session.session_token = user._compute_session_token(self.session.sid)  # as OAuth logs in
+        http.root.session_store.save(self.session)
+        data = {"csrf_token": http.Request.csrf_token(self)}
+        page = self.url_open("/my/account/deletion").text
+        self.assertIn("/my/account/deletion", page)
+        self.assertNotIn('type="password"', page)
+        self.url_open("/my/account/deletion", data=data)
+        self.assertFalse(user.deletion_ids)
+        mail = self.env["mail.mail"].search([("model", "=", "res.users"), ("res_id", "=", user.id)])
+        self.assertEqual(len(mail), 1)
+        path = "/my/account/deletion/confirm"
+        self.assertIn("alert-danger", self.url_open(path, data={**data, "token": "x"}).text)
+        token = user._deletion_confirmation_url().partition("token=")[2]
+        stranger = new_test_user(self.env, "other@example.org", "base.group_portal")
+        self.assertFalse(stranger._is_deletion_confirmed(token))
+        self.assertIn('name="token"', self.url_open(f"{path}?token={token}").text)
+        self.assertFalse(user.deletion_ids, "programs open links")
+        self.url_open(path, data={**data, "token": token})
+        self.assertEqual(user.deletion_ids.state, "scheduled")
+        self.assertFalse(user._is_deletion_confirmed(token))
+
+
+@tagged("post_install", "-at_install")
+class TestExport(HttpCase):
+    def test_everything_about_the_person_and_nothing_about_others(self):
+        mine = new_test_user(
+            self.env, "mine@example.org", "base.group_portal", email="mine@example.org", name="Mine Own"
+        )
+        new_test_user(self.env, "theirs@example.org", "base.group_portal", email="theirs@example.org", name="Their Own")
+        mine.partner_id.comment = "what a colleague noted"
+        self.assertEqual(self.url_open("/my/account/export").status_code, 405)
+        self.authenticate("mine@example.org", "mine@example.org")
+        data = {"csrf_token": http.Request.csrf_token(self)}
+        answers = [self.url_open("/my/account/export", data=data) for _try in range(4)]
+        self.assertIn("alert-danger", answers[-1].text)
+        archive = zipfile.ZipFile(io.BytesIO(answers[0].content))
+        partner = json.loads(archive.read("res.partner.json"))
+        self.assertEqual([row["email"] for row in partner], ["mine@example.org"])
+        whole = "".join(archive.read(name).decode() for name in archive.namelist())
+        self.assertNotIn("theirs@example.org", whole)
+        self.assertNotIn("password", whole)

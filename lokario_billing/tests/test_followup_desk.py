@@ -1,0 +1,221 @@
+"""What people have to do: old documents at switch-on, notices to approve, plans, hand-over, new orders, one payment."""
+
+import csv
+import io
+import json
+import re
+import zipfile
+from datetime import timedelta
+
+from freezegun import freeze_time
+from odoo import fields
+from odoo.exceptions import UserError
+from odoo.fields import Command
+from odoo.tests import HttpCase, tagged
+
+from .common import BillingCase
+from .test_followup_debtors import DebtorCase
+
+
+@tagged("post_install", "-at_install")
+class TestDesk(DebtorCase):
+    def policy(self, **values):
+        policy = self.env.ref("lokario_billing.policy_invoice").copy(
+            {"company_id": self.french.id, "level_ids": [Command.clear()]}
+        )
+        policy.level_ids = [Command.create({"name": "Notice", "sequence": 1, "days": 7, **values})]
+        return policy
+
+    def switch_on(self):
+        """Play the dry run of four late invoices that were never followed up."""
+        self.french.followup_approved_at = False
+        self.manager = self.people["manager"][0]
+        customers = [self.customer.copy({"email": f"c{number}@beta.test"}) for number in range(4)]
+        self.ancient, self.old, self.recent, self.chosen = (
+            self.invoice(days, partner=customer) for days, customer in zip((400, 60, 10, 50), customers, strict=True)
+        )
+        self.preview = self.env["lokario.followup.preview"].with_user(self.manager).create({})
+        self.preview.action_run()
+
+    def start(self, move):
+        return self.preview.start_ids.filtered(lambda start: start.followup_id == move.followup_ids)
+
+    def foretold(self, move):
+        lines = self.preview.line_ids.filtered(lambda line: line.followup_id == move.followup_ids and line.at)
+        return lines.sorted("at").level_id.mapped("sequence")
+
+    def test_the_dry_run_proposes_a_start_and_the_approval_stores_it(self):
+        self.switch_on()
+        proposed = {self.start(move).choice for move in (self.ancient, self.old, self.recent)}
+        self.assertEqual(proposed, {"skip", "today", False})
+        self.assertEqual(
+            [self.foretold(move) for move in (self.ancient, self.old, self.recent)], [[], [1, 2, 3], [1, 2, 3]]
+        )
+        self.assertEqual(self.ancient.followup_ids.auto_enabled, True)  # nothing is stored before
+        self.start(self.chosen).write(
+            {"choice": "level", "level_id": self.env.ref("lokario_billing.level_invoice_firm").id}
+        )
+        self.preview.action_run()
+        self.assertEqual(self.foretold(self.chosen), [2, 3])
+        self.preview.action_approve()
+        self.assertEqual(
+            self.written_to(),
+            {self.recent.partner_id.email: {self.recent.name}, self.chosen.partner_id.email: {self.chosen.name}},
+        )
+        self.assertEqual(self.ancient.followup_ids.why, "auto_off")
+        self.assertEqual(self.chosen.followup_ids.step_ids.sequence, 2)
+        with freeze_time(fields.Datetime.now() + timedelta(days=8)):
+            self.assertIn(self.old.partner_id.email, self.written_to())
+
+    def test_a_notice_waits_until_a_colleague_lets_it_go(self):
+        self.policy(needs_approval=True)
+        move = self.invoice()
+        self.assertEqual(self.reason(move), "approval")
+        self.assertEqual(move.followup_ids.work, "approve")
+        move.followup_ids.with_user(self.people["collector"][0]).action_approve_level()
+        self.assertEqual(self.written_to(), {"compta@beta.test": {move.name}})
+        self.assertFalse(move.followup_ids.work)
+        with freeze_time(fields.Datetime.now() + timedelta(days=6)):
+            self.run_cron()
+            self.assertEqual(move.followup_ids.work, "handover")
+
+    def test_the_desk_groups_what_a_person_has_to_do(self):
+        customers = [self.customer.copy({"email": f"d{number}@beta.test"}) for number in range(5)]
+        answered, disputed, unsent, broken, quiet = (self.invoice(partner=customer) for customer in customers)
+        unsent.is_move_sent = False
+        self.plan(self.french)
+        answered.followup_ids._reply_received()
+        self.env["lokario.followup.dispute"].create({"followup_id": disputed.followup_ids.id, "reason": "Price"})
+        self.env["lokario.followup.promise"].create(
+            {"followup_id": broken.followup_ids.id, "promised_for": fields.Date.today()}
+        )
+        self.run_cron()
+        with freeze_time(fields.Datetime.now() + timedelta(days=2)):
+            self.french.followup_paused_until = fields.Date.today()
+            self.run_cron()
+            work = [each.followup_ids.work for each in (answered, disputed, unsent, broken, quiet)]
+        self.assertEqual(work, ["answer", "dispute", "send", "promise", False])
+
+    def test_the_file_for_the_agency_ends_the_reminders(self):
+        moves = self.invoice() | self.invoice(20, partner=self.person("Third"))
+        self.assertEqual(len(self.written_to()), 2)
+        moves[0].partner_id.name = "=cmd|calc"
+        followups = moves.followup_ids.with_user(self.people["collector"][0])
+        url = followups.action_hand_over()["url"]
+        attachment = self.env["ir.attachment"].browse(int(re.search(r"/content/(\d+)", url).group(1)))
+        with zipfile.ZipFile(io.BytesIO(attachment.raw)) as archive:
+            rows = list(csv.DictReader(io.StringIO(archive.read("claims.csv").decode("utf-8-sig")), delimiter=";"))
+            names = archive.namelist()
+        self.assertEqual({row["document"] for row in rows}, set(moves.mapped("name")))
+        self.assertTrue(all(row["customer"][0] != "=" for row in rows))
+        self.assertIn(f"{moves[0].name.replace('/', '-')}/timeline.json", names)
+        self.assertEqual(set(followups.mapped("why")), {"handed_over"})
+        with freeze_time(fields.Datetime.now() + timedelta(days=30)):
+            self.assertFalse(self.written_to())
+            followups.action_reopen()
+            self.assertEqual(len(self.written_to()), 2)
+
+    def test_a_customers_page_tells_everything_in_its_order(self):
+        move = self.invoice()
+        self.run_cron()
+        self.env["lokario.followup.dispute"].create({"followup_id": move.followup_ids.id, "reason": "Wrong price"})
+        day = fields.Date.today() + timedelta(days=3)
+        self.env["lokario.followup.promise"].create({"followup_id": move.followup_ids.id, "promised_for": day})
+        story = self.customer.with_user(self.people["collector"][0]).followup_timeline
+        for words in ("Wrong price", "Friendly reminder", "promised for"):
+            self.assertIn(words, story)
+        foreign = self.customer.with_user(self.belgians["collector"]).followup_timeline
+        self.assertNotIn(move.name, foreign)
+
+    def test_a_quote_is_no_claim(self):
+        order = self.quote(self.buyer)
+        self.plan(self.french)
+        with self.assertRaisesRegex(UserError, "invoices"):
+            order.followup_ids.with_user(self.people["collector"][0]).action_hand_over()
+
+    def test_new_orders_of_a_debtor_are_held_and_a_manager_lets_them_pass(self):
+        level = self.policy(order_block="hold").level_ids
+        order = self.quote(self.buyer, user_id=self.seller.id)
+        self.assertFalse(order.followup_warning)
+        move = self.invoice()
+        self.run_cron()
+        order.invalidate_recordset()
+        mine = order.with_user(self.seller)
+        self.assertIn("Notice", mine.followup_warning)
+        with self.assertRaisesRegex(UserError, "billing manager"):
+            mine.action_confirm()
+        level.order_block = "warn"
+        mine.action_confirm()
+        level.order_block = "hold"
+        held = self.quote(self.boss)
+        with self.assertRaisesRegex(UserError, "billing manager"):
+            held.with_user(self.seller).action_confirm()
+        self.seller.group_ids |= self.env.ref("lokario_billing.group_lokario_billing_manager")
+        held.with_user(self.seller).action_confirm()
+        self.assertEqual((order | held).mapped("state"), ["sale", "sale"])
+        self.pay(move)
+        self.assertFalse(self.quote(self.buyer).followup_warning)
+
+    def test_a_payment_plan_holds_while_it_is_kept(self):
+        move = self.invoice(30, 90)
+        self.plan(self.french)
+        day = fields.Date.today()
+        lines = [{"date": day + timedelta(days=days), "amount": 30} for days in (5, 10, 15)]
+        plan = self.env["lokario.followup.plan"].with_user(self.people["collector"][0])
+        plan = plan.create({"followup_id": move.followup_ids.id, "line_ids": [Command.create(line) for line in lines]})
+        self.assertEqual(self.reason(move), "plan")
+        with freeze_time(fields.Datetime.now() + timedelta(days=5)):
+            self.pay(move, 30)
+        with freeze_time(fields.Datetime.now() + timedelta(days=8)):
+            self.assertEqual(self.reason(move), "plan")
+            self.assertEqual((plan.outcome, plan.next_on), ("kept", day + timedelta(days=10)))
+        with freeze_time(fields.Datetime.now() + timedelta(days=11)):
+            self.assertEqual(self.written_to(), {"compta@beta.test": {move.name}})
+            plan.invalidate_recordset()
+            self.assertEqual(plan.outcome, "broken")
+        self.assertTrue([task for task in self.tasks(move) if "payment plan" in task])
+
+
+@tagged("post_install", "-at_install")
+class TestPayAll(BillingCase, HttpCase):
+    def setUp(self):
+        super().setUp()
+        self.authenticate(None, None)
+        self.moves = self.invoice() | self.invoice(20, 55)
+        self.run_cron()
+        reminder = self.moves[1].followup_ids.step_ids.reminder_id
+        self.path = f"/followups/statement/{reminder.access_token}/pay/{self.moves.currency_id.id}"
+
+    def call(self, path, **params):
+        body = json.dumps({"jsonrpc": "2.0", "method": "call", "params": params})
+        return self.url_open(path, data=body, headers={"Content-Type": "application/json"}).json()
+
+    def test_one_payment_for_all_that_is_due(self):
+        """Through Odoo's own form."""
+        page = self.url_open(self.path)
+        self.assertEqual(page.status_code, 200)
+        for move in self.moves:
+            self.assertIn(move.name, page.text)
+        provider = self.env["payment.provider"].sudo().search([("code", "=", "none")], limit=1)
+        method = self.env["payment.method"].sudo().with_context(active_test=False).search([], limit=1)
+        params = {
+            "provider_id": provider.id,
+            "payment_method_id": method.id,
+            "token_id": None,
+            "flow": "redirect",
+            "tokenization_requested": False,
+            "landing_route": "/",
+            "payment_reference": "all",
+        }
+        refused = self.call(f"{self.path}/transaction", amount=1, **params)
+        self.assertEqual(refused["error"]["data"]["name"], "odoo.exceptions.ValidationError")
+        self.assertFalse(self.moves.transaction_ids)
+        answer = self.call(f"{self.path}/transaction", amount=155, **params)
+        self.assertNotIn("error", answer, answer)
+
+    def test_a_foreign_link_pays_nothing(self):
+        self.assertEqual(self.url_open(self.path.replace("statement/", "statement/x")).status_code, 404)
+        self.pay(self.moves[0])
+        self.pay(self.moves[1])
+        page = self.url_open(self.path, allow_redirects=False)
+        self.assertEqual(page.status_code, 303)

@@ -1,0 +1,4 @@
+from . import followup_level
+from . import followup_reminder
+from . import sms_sms
+from . import sms_tracker
