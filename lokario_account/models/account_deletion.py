@@ -85,7 +85,7 @@ class AccountDeletion(models.Model):
     undo_nonce = fields.Char(readonly=True, copy=False, groups=fields.NO_ACCESS)
     error_message = fields.Char("Last Problem", readonly=True)
     identifiers = fields.Json(
-        readonly=True, copy=False, groups=fields.NO_ACCESS, help="What the search looks for; gone with the certificate."
+        readonly=True, copy=False, groups=fields.NO_ACCESS, help="What is searched for; gone with the certificate."
     )
     searched_at = fields.Datetime("Database Searched", readonly=True, copy=False)
     searched = fields.Json(readonly=True, copy=False, help="How many tables, columns and rows were searched.")

@@ -326,9 +326,9 @@ class Delivery(models.Model):
     def _have_reached(self, customer):
         """Whether one of these deliveries of a mail is with the customer; where none is his, with anybody."""
         his = self.filtered(lambda each: each.partner_id.commercial_partner_id == customer) or self
-        return any(each._has_reached_somebody() for each in his)
+        return any(each._has_reached_a_recipient() for each in his)
 
-    def _has_reached_somebody(self):
+    def _has_reached_a_recipient(self):
         if self.state != "sent":
             return self.state in ("verifying", "uncertain")
         known = _addresses(self.recipients)

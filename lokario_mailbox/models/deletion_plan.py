@@ -5,7 +5,7 @@ from odoo.tools.sql import escape_psql
 from odoo.addons.lokario_base.tools.deletion import DeletionStep, StepOutcome
 
 ENDED = ("sent", "bounced", "failed", "cancelled")
-NOBODY = "***"  # instead of the last recipient
+NO_RECIPIENT = "***"  # instead of the last recipient
 
 
 class DeletionPlan(models.AbstractModel):
@@ -63,7 +63,7 @@ class DeletionPlan(models.AbstractModel):
                 kept += 1
                 mail.write(
                     {
-                        "recipients": "\n".join(others) or NOBODY,
+                        "recipients": "\n".join(others) or NO_RECIPIENT,
                         "raw": False,
                         "subject": False,
                         "outcomes": False,
