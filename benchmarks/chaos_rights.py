@@ -37,14 +37,11 @@ ROLES = {  # beside them each group of our addons is one
 }
 REFERENCES = ("many2one", "many2many", "reference")
 READINGS = ("read", "visit")  # repeated after the scheduled actions
-LEFT_OUT = {  # they reach other machines or other databases, which this database has not
+LEFT_OUT = {  # they wait for other machines or other databases, which this database has not
     "action_provision_instance",
     "action_build",
     "action_check_dns",
     "action_run_now",
-    "action_sync",
-    "action_audit",
-    "action_test_connection",
 }
 
 
@@ -180,11 +177,19 @@ class Matrix:
             yield ("read", model)
             yield ("pretend", model)
             yield ("press", model)
-            for field in self.references(model):
-                for target in self.records.targets(self.env[model]._fields[field]):
-                    yield ("onchange", model, field, target)
-                    yield ("create", model, field, target)
-                    yield ("write", model, field, target)
+            yield from self.references_of(role, model)
+
+    def references_of(self, role, model):
+        """Yield the calls with each foreign target; where the role has no right at all to the model, with the first."""
+        found = [
+            (model, field, target)
+            for field in self.references(model)
+            for target in self.records.targets(self.env[model]._fields[field])
+        ]
+        may = {operation: self.as_role(role, model).has_access(operation) for operation in ("create", "write")}
+        for kind, is_open in (("onchange", any(may.values())), *may.items()):
+            for arguments in found if is_open else found[:1]:
+                yield (kind, *arguments)
 
     def references(self, model):
         fields = self.env[model]._fields.values()
@@ -274,6 +279,11 @@ class Matrix:
             self.check_own(role, record, f"create({field})")
             if hasattr(record, "action_send"):
                 record.action_send()
+        with self.attempt():
+            given = {f"default_{name}": value for name, value in self.reference_value(model, field, target).items()}
+            own = {name: value for name, value in self.own_values(role, model).items() if name != field}
+            record = self.as_role(role, model).with_context(**given).create(own)
+            self.check_own(role, record, f"create(default_{field} of the context)")
 
     def own_values(self, role, model):
         """What the role would create for itself: its own name where a person's is asked for."""
@@ -329,6 +339,18 @@ class Matrix:
                         self.env.flush_all()
                         if not self.is_allowed(role, model, zone) and self.row(model, record_id) != before:
                             self.broken.add(f"{role}: {model}.{name} changes a record of zone {zone}")
+            self.tempt(role, model, name)
+
+    def tempt(self, role, model, name):
+        """Call it on the first record that the role may read, with foreign default values in the context."""
+        theirs = self.as_role(role, model).browse(self.records.ids(model, "a")[:1])
+        with self.attempt():
+            theirs.check_access("read")
+            before = self.row("res.company", self.records.company["b"])
+            getattr(theirs.with_context(**self.records.temptations()), name)(*self.records.arguments(model, name))
+            self.env.flush_all()
+            if self.records.has_taken_the_bait() or self.row("res.company", self.records.company["b"]) != before:
+                self.broken.add(f"{role}: {model}.{name} takes default values of its caller's context")
 
     def row(self, model, record_id):
         self.env.cr.execute(f"SELECT md5(t::text) FROM {self.env[model]._table} t WHERE id = %s", [record_id])

@@ -30,6 +30,8 @@ class MarkedRecords(GeneratedRecords):
     def fill(self):
         super().fill()
         self.mark()
+        owner = {"res_model": "res.partner", "res_id": self.one("res.partner", "b")}
+        self.bait = self.env["ir.attachment"].create({"name": "bait", "raw": b"bait", **owner}).id
         self.env.cr.commit()
         return self
 
@@ -52,6 +54,21 @@ class MarkedRecords(GeneratedRecords):
         self.env.invalidate_all(flush=False)
 
     # === WHAT IS TRIED ON THEM === #
+
+    def temptations(self):
+        """Return the context of a caller who wants the program to send him a file and to write to another company."""
+        partner = self.one("res.partner", "b")
+        given = {"attachment_ids": [(6, 0, [self.bait])], "recipient_ids": [(6, 0, [partner])], "partner_id": partner}
+        given |= {"company_id": self.company["b"], "email_cc": "evil@chosen.test"}
+        return {f"default_{name}": value for name, value in given.items()}
+
+    def has_taken_the_bait(self):
+        self.env.cr.execute(
+            """SELECT 1 FROM message_attachment_rel WHERE attachment_id = %s
+               UNION ALL SELECT 1 FROM mail_mail WHERE email_cc = 'evil@chosen.test'""",
+            [self.bait],
+        )
+        return bool(self.env.cr.rowcount)
 
     def targets(self, field):
         """Return what a caller of company a should not be able to refer to by this field."""
