@@ -2,6 +2,7 @@ import io
 import logging
 import time
 from unittest.mock import patch
+from urllib.parse import quote
 
 from odoo.tests import BaseCase, tagged
 
@@ -21,6 +22,10 @@ LINES = (  # (line, logger)
     (f"/x?secret=a%26{SECRET}&b=1", ""),
     (f"/web?redirect=%252Fauth%253Ftoken%253D{SECRET}%2526x", ""),
     (f'"/my/invoices/3?access_token={SECRET}"', ""),
+    (f"secret%3D{SECRET}", ""),
+    (f"b's%65cret={SECRET}'", ""),
+    (f"GET /google_gmail/confirm?code={SECRET}&x=1", ""),
+    (f"/google_gmail/confirm?state=%7B%22csrf_token%22%3A+%22{SECRET}%22%7D HTTP/1.1", ""),
     (f"call inbox.integration(3,).write({{'email_password': '{SECRET}', 'name': 'x'}})", MODEL),
     (f"call inbox.integration(3,).write({{'email_password': \"a'{SECRET}\"}})", MODEL),
     (f"call inbox.integration().load(['name', 'email_password'], [['a', '{SECRET}']])", MODEL),
@@ -55,9 +60,19 @@ class TestRedaction(BaseCase):
             self.assertNotIn(SECRET, blank(line, logger))
             self.assertIn("***", blank(line, logger))
 
+    def test_a_secret_of_the_environment_in_any_spelling_of_an_address(self):
+        secret = "abcDEF+/ghi=jklmno"
+        encoded = quote(secret, safe="")
+        redaction._of_environment.cache_clear()
+        self.addCleanup(redaction._of_environment.cache_clear)
+        with patch.dict("os.environ", CRON_SECRET=secret):
+            for spelling in (secret, encoded, quote(encoded), encoded.replace("%2B", "%2b"), quote(secret)):
+                self.assertEqual(blank(f"GET /x?q={spelling}&b=2"), "GET /x?q=***&b=2")
+
     def test_what_stands_beside_stays(self):
         self.assertEqual(blank("GET /x?a=1&secret=s3&b=2 HTTP/1.1"), "GET /x?a=1&secret=***&b=2 HTTP/1.1")
         self.assertEqual(blank(f"GET /engine/pmta/{TOKEN}/keys.tar"), "GET /engine/pmta/***/keys.tar")
+        self.assertNotIn(TOKEN, blank(f"/web?redirect=%2Ffollowups%2Fstatement%2F{TOKEN}%2Fread"))
         self.assertEqual(
             blank("call x(3,).write({'token': 'a', 'name': 'x'})", MODEL),
             "call x(3,).write({'token': ***, 'name': 'x'})",
