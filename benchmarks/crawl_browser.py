@@ -177,7 +177,8 @@ class Screens:
         for name, message in errors:
             if name.rpartition(".")[2] not in SENTENCES:
                 self.broken.add(f"{where}: {name}: {message[:300]}")
-        if shown[0]:
+        refused = errors and all(name.rpartition(".")[2] in SENTENCES for name, _message in errors)
+        if shown[0] and not refused:  # a refusal in a sentence is shown in the same window
             self.broken.add(f"{where}: {shown[0][:300]}")
         for line in {line.strip() for line in shown[1].splitlines()} & english().keys():
             self.broken.add(f"{where}: in English: {line[:200]} ({english()[line]})")

@@ -131,6 +131,7 @@ class IrCron(models.Model):
 
     def method_direct_trigger(self):
         """Odoo's own button runs a job within the request; one with an endpoint runs beside it, as everywhere else."""
+        self.ensure_one()
         return self.action_run_now() if self._runs_beside_requests() else super().method_direct_trigger()
 
     def _runs_beside_requests(self) -> bool:

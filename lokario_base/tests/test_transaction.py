@@ -1,8 +1,9 @@
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import psycopg2
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from ..tools.transaction import (
     FENCE,
@@ -10,6 +11,7 @@ from ..tools.transaction import (
     LeaseLost,
     lease,
     own_transaction,
+    repeating,
     retrying,
     session_lock,
     transaction,
@@ -78,6 +80,27 @@ class TestTransaction(CommittedCase):
 
         self.assertEqual(retrying(step), "recorded")
         self.assertEqual(self.read_committed(), "done")
+
+    def test_the_callers_own_transaction_is_run_again_after_a_lost_race(self):
+        attempts = []
+
+        def step():
+            attempts.append(self.env["res.partner"].search_count([]))  # the snapshot is taken
+            if len(attempts) == 1:
+                other = self.connect()
+                other["res.partner"].browse(self.partner.id).ref = "saved meanwhile"
+                other.cr.commit()
+            self.partner.ref = "mine"
+            self.env.flush_all()
+
+        with mute_logger("odoo.sql_db"):
+            repeating(self.env.cr, step)
+        self.env.cr.commit()
+        self.assertEqual((len(attempts), self.read_committed()), (2, "mine"))
+        with suppress(ZeroDivisionError):  # assertRaises has a savepoint, which a rollback ends
+            repeating(self.env.cr, lambda: self.partner.write({"ref": "half"}) / 0)
+        self.env.cr.commit()
+        self.assertEqual(self.read_committed(), "mine")
 
     def test_other_errors_are_not_repeated(self):
         calls = []

@@ -6,7 +6,8 @@ snapshot does not see what other connections have committed meanwhile. Use
 
 * `transaction` for SQL and `own_transaction` for records: one short transaction on a connection of its own
   (`first_transaction` where there is no caller's: in threads and in Odoo's loop over scheduled actions);
-* `retrying` around a step that may lose a race against other writers;
+* `retrying` around a step that may lose a race against other writers, `repeating` where it is the caller's own
+  transaction that loses it;
 * `session_lock` when only one worker may do a thing, and its death must free it immediately;
 * `lease` when also a worker that was paused and awakened must not act beside its successor: put `FENCE` into the
   statement that writes the intent.
@@ -117,6 +118,23 @@ def retrying(step: Callable[[], T], attempts: int = ATTEMPTS) -> T:
             _logger.info("Lost a race (%s), attempt %s of %s", type(error).__name__, attempt, attempts)
             time.sleep(random.uniform(0.5, 1.0) * BACKOFF * 2**attempt)  # noqa: S311  jitter
     raise AssertionError("unreachable")
+
+
+def repeating(cr, step: Callable[[], T]) -> T:
+    """Return ``step()``, rolled back and called again each time it loses a race; rolled back, too, when it fails.
+
+    For jobs that have the transaction of ``cr`` to themselves: people save the same records at the same moment, and
+    nothing of the step may leave the database before its commit.
+    """
+
+    def attempt():
+        try:
+            return step()
+        except Exception:
+            cr.rollback()
+            raise
+
+    return retrying(attempt)
 
 
 # === ONE AT A TIME === #

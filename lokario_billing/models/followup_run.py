@@ -1,5 +1,5 @@
 import logging
-from contextlib import contextmanager
+from functools import partial
 from itertools import chain
 
 from odoo import api, fields, models
@@ -7,6 +7,7 @@ from odoo.exceptions import UserError
 from odoo.tools import split_every
 from psycopg2 import OperationalError
 
+from odoo.addons.lokario_base.tools.transaction import repeating
 from odoo.addons.lokario_mailbox.tools.steps import may_commit
 
 _logger = logging.getLogger(__name__)
@@ -29,29 +30,35 @@ class FollowupRun(models.AbstractModel):
         """
         queues = {}
         for company in self.env["res.company"].sudo()._with_followups():
-            with self._isolated(company):
-                queues[company] = self._due_chunks(company)
+            queues[company] = self._isolated(company, partial(self._due_chunks, company))
         queues = {company: chunks for company, chunks in queues.items() if chunks}
         while queues:
             reminders = self.env["lokario.followup.reminder"]
             for company, chunks in queues.items():
-                with self._isolated(company):
-                    due = self.env["lokario.followup"].with_company(company).browse(chunks.pop())
-                    reminders = reminders.concat(reminders, *self._bisected(due, lambda part: part._claim_due()))
-                    self._commit_progress()
+                due = self.env["lokario.followup"].with_company(company).browse(chunks.pop())
+                claimed = self._isolated(company, partial(self._claim, due))
+                reminders = reminders.concat(reminders, *(claimed or []))
             stuck = reminders._send_claimed()
             queues = {company: chunks for company, chunks in queues.items() if chunks and company not in stuck}
             if not self._commit_progress(len(reminders)):
                 break
 
-    @contextmanager
-    def _isolated(self, company):
-        """What fails in one company is logged and undone."""
+    def _isolated(self, company, step):
+        """Return what a step of one company returned, None when it failed: that is logged and undone.
+
+        A race that is lost, to people who send the invoice at this moment, is run again in a fresh transaction.
+        """
         try:
-            yield
+            return repeating(self.env.cr, step)
         except Exception:
-            self.env.cr.rollback()
             _logger.exception("Automatic follow-ups of company %s failed", company.id)
+            return None
+
+    @api.model
+    def _claim(self, followups):
+        claimed = self._bisected(followups, lambda part: part._claim_due())
+        self._commit_progress()
+        return claimed
 
     @api.model
     def _bisected(self, records, act):
@@ -59,7 +66,7 @@ class FollowupRun(models.AbstractModel):
         try:
             with self.env.cr.savepoint():
                 return [act(records)]
-        except OperationalError:  # a lost race: the next run
+        except OperationalError:  # a lost race: the whole step again
             raise
         except Exception as error:
             self.env.invalidate_all()

@@ -3,6 +3,7 @@
 from email import message_from_bytes, policy
 from unittest.mock import patch
 
+from odoo import fields
 from odoo.fields import Command
 from odoo.tests import tagged
 
@@ -127,3 +128,23 @@ class TestCallersTransaction(CommittedCase):
         delivery = self.elsewhere(delivery)
         delivery.action_was_delivered()
         self.assertEqual((delivery.state, delivery.mail_id.state), ("sent", "sent"))
+
+    def test_a_document_that_is_changed_at_this_moment_costs_no_company_its_hour(self):
+        """A person saves a quote between the job's look at it and the follow-up it gets: the job looks again."""
+        self.order.action_quotation_sent()
+        self.env.company.write({"followup_enabled": True, "followup_approved_at": fields.Datetime.now()})
+        self.cr.commit()
+        run = self.connect()["lokario.followup.run"]
+        original, saved = type(run)._create_for, []
+
+        def create_for(model, documents):
+            if not saved:
+                saved.append(self.elsewhere(self.order))
+                saved[0].client_order_ref = "saved meanwhile"
+                saved[0].env.cr.commit()
+            return original(model, documents)
+
+        with patch.object(type(run), "_create_for", create_for):
+            run._process_companies()
+        self.assertTrue(saved)
+        self.assertTrue(self.elsewhere(self.order).followup_ids)

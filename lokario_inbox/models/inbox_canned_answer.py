@@ -10,7 +10,7 @@ class InboxCannedAnswer(models.Model):
     _order = "sequence, name, id"
 
     name = fields.Char(required=True, translate=True)
-    shortcut = fields.Char(help="Typed after a slash in the composer, such as /hours.")
+    shortcut = fields.Char(copy=False, help="Typed after a slash in the composer, such as /hours.")
     sequence = fields.Integer(default=10)
     active = fields.Boolean(default=True)
     company_id = fields.Many2one("res.company", index=True, default=lambda self: self.env.company)

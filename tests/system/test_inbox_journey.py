@@ -23,6 +23,10 @@ from lokario_testing.environments.winmail import file, tnef
 ADDRESS, PASSWORD = "contact@atelier-du-bois.test", "Boite-de-l-atelier-42"
 ADMIN = "Journal-de-bord-42!"
 ROWS = "document.querySelectorAll('.lokario_row')"
+LATER_HEIGHT = """(async () => {
+    for (let frames = 0; frames < 30; frames++) await new Promise(requestAnimationFrame);
+    return document.querySelector(".lokario_mail iframe").offsetHeight;
+})()"""
 LETTERS = [
     ("Élodie Marchand", "elodie.marchand@example.org", "Escalier : choix de l’essence",
      "Bonjour,\n\nMerci pour votre visite. Nous hésitons entre le chêne et le frêne.\nQuelle différence de prix ?"),
@@ -107,7 +111,7 @@ def test_first_day(journey):
         "Nos nouveautés de novembre",
         "Nouveautés",
         hours=9,
-        html='<p>Huiles dures</p><img src="https://cdn.example/p.png">',
+        html='<p style="height: 100vh; margin-bottom: 30px">Huiles dures</p><img src="https://cdn.example/p.png">',
         List_Unsubscribe="<mailto:x@y.z>",
     )
     browser.log_in(url, "admin", ADMIN)
@@ -121,6 +125,7 @@ def test_first_day(journey):
     _search_and_assign(journey)
     _type_an_answer(journey)
     _new_mail_by_itself(journey)
+    _on_the_phone(journey)
     assert not browser.errors, browser.errors
 
 
@@ -179,6 +184,7 @@ def _read(journey):
     journey.picture("images-blocked")
     browser.click(".lokario_show_images")
     browser.wait("document.querySelector('.lokario_mail iframe').contentDocument.querySelector('img[src]')")
+    assert browser.evaluate(LATER_HEIGHT) < 300, "a height of the window is not one that grows with its mail"
 
 
 def _search_and_assign(journey):
@@ -231,8 +237,10 @@ def _type_an_answer(journey):
 
 def _new_mail_by_itself(journey):
     browser = journey.browser
-    browser.fill(".lokario_inbox_search input", "")
+    browser.fill(".lokario_inbox_search input", "frene")
+    browser.wait(f"{ROWS}.length === 1")
     browser.click(".lokario_nav[data-view=inbox]")
+    browser.wait("!document.querySelector('.lokario_inbox_search input').value")
     browser.see(".lokario_row .lokario_subject", "Facture")
     journey.deliver("Karim Benali", "karim@example.org", "Visite de jeudi", "Toujours d'accord pour jeudi ?", hours=0)
     browser.evaluate("document.querySelector('.lokario_sync').click()")
@@ -250,3 +258,21 @@ def _new_mail_by_itself(journey):
         browser.open(f"{journey.server.url}/odoo/{path}")
         browser.see(".o_kanban_renderer, .o_graph_canvas_container canvas, .o_list_renderer")
         journey.picture(name)
+
+
+def _on_the_phone(journey):
+    """390 px: nothing is cut off, every mailbox can be reached, and the keyboard opens a mail."""
+    browser = journey.browser
+    browser.send("Emulation.setDeviceMetricsOverride", width=390, height=844, deviceScaleFactor=1, mobile=True)
+    browser.open(f"{journey.server.url}/odoo/inbox")
+    browser.see(".lokario_row .lokario_subject", "Facture")
+    assert browser.evaluate("document.querySelector('.lokario_list').getBoundingClientRect().right") <= 390
+    assert browser.evaluate("document.querySelector('.lokario_write').offsetHeight") < 50, "one line"
+    browser.see(".lokario_mailbox .lokario_state")
+    journey.picture("phone-list")
+    browser.evaluate(f"[...{ROWS}].find((row) => row.innerText.includes('Facture')).focus()")
+    browser.press("Enter")
+    browser.see(".lokario_reader_header h1", "Facture")
+    journey.picture("phone-reader")
+    browser.click(".lokario_back")
+    browser.see(".lokario_row .lokario_subject", "Facture")

@@ -86,6 +86,13 @@ export class ConversationList extends Component {
         return this.store.sidebar.tags.filter((tag) => record.tag_ids.includes(tag.id));
     }
 
+    /** Enter opens the row that has the focus; in its box it is the box's. */
+    onRowKey(ev, record) {
+        if (ev.key === "Enter" && ev.target === ev.currentTarget) {
+            this.store.open(record.id);
+        }
+    }
+
     onScroll(ev) {
         const { scrollTop, scrollHeight, clientHeight } = ev.target;
         if (scrollHeight - scrollTop - clientHeight < 600) {

@@ -111,7 +111,11 @@ export class InboxStore {
 
     async setFilter(changes) {
         const narrowed = { category_id: false, tag_id: false, integration_id: false };
-        Object.assign(this.filter, "view" in changes ? { ...narrowed, ...changes } : changes);
+        // Another folder is read whole: what was searched for elsewhere is forgotten.
+        Object.assign(
+            this.filter,
+            "view" in changes ? { ...narrowed, search: "", ...changes } : changes
+        );
         this.selected = {};
         await this.loadList();
     }

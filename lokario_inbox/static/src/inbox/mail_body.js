@@ -2,6 +2,8 @@ import { Component, onMounted, onWillUnmount, onPatched, useRef, useState } from
 
 // No script, no form, no frame; images of the own server (inline attachments) and data only.
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; font-src data:; img-src data: ";
+const LOWEST = "4rem";
+const HIGHEST = 20000; // px
 const STYLE = `
     html { font: 14px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; color: #212529; }
     body { margin: 0; overflow-wrap: anywhere; overflow-y: hidden; }
@@ -61,7 +63,7 @@ export class MailBody extends Component {
             <meta http-equiv="Content-Security-Policy" content="${POLICY} ${
             window.location.origin
         } ${remote}">
-            <meta name="referrer" content="no-referrer"><style>${STYLE}</style></head><body>${wrap(
+            <meta name="referrer" content="no-referrer"><style>${STYLE}</style></head><body dir="auto">${wrap(
             visible
         )}
             ${
@@ -93,11 +95,16 @@ export class MailBody extends Component {
         frame.srcdoc = content;
     }
 
+    /** The frame is as high as its mail; measured in a low one, for heights that a mail takes from its window ("100vh")
+     *  would else grow with it. What is longer than any screen scrolls in its frame. */
     fit(frame) {
         const resize = () => {
-            const height = frame.contentDocument?.documentElement?.scrollHeight;
-            if (height) {
-                frame.style.height = `${Math.min(height + 4, 20000)}px`;
+            const page = frame.contentDocument?.documentElement;
+            if (page) {
+                frame.style.height = LOWEST;
+                const height = page.scrollHeight + 4;
+                frame.style.height = `${Math.min(height, HIGHEST)}px`;
+                frame.contentDocument.body.style.overflowY = height > HIGHEST ? "auto" : "hidden";
             }
         };
         resize();

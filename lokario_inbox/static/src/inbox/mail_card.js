@@ -33,6 +33,12 @@ export class MailCard extends Component {
         this.state.open = !this.state.open;
     }
 
+    onKey(ev) {
+        if (ev.key === "Enter" && ev.target === ev.currentTarget) {
+            this.toggle();
+        }
+    }
+
     get invitationKind() {
         const kinds = {
             request: _t("Invitation"),
