@@ -63,16 +63,14 @@ class Databases:
 
         return self._built_once(name, build)
 
-    def cached_database(self, modules: list[str], languages: str = LANGUAGES, source: str = "") -> str:
-        """A database with these modules (and what the source has), kept for later runs."""
+    def cached_database(self, modules: list[str], languages: str = LANGUAGES) -> str:
+        """A database with these modules, kept for later runs."""
         oca = [line for line in venv.REQUIREMENTS.read_text().splitlines() if line.startswith("odoo-addon")]
-        built_from = "\0".join([*modules, languages, str(odoo_source.home()), *oca, *filter(None, [source])])
+        built_from = "\0".join([*modules, languages, str(odoo_source.home()), *oca])
         name = f"lokario_deps_{hashlib.sha256(built_from.encode()).hexdigest()[:12]}"
 
         def build(building: str) -> None:
             say(f"      building the template database ({len(modules)} modules and what they need)")
-            if source:
-                self.clone(source, building)
             self.run_odoo(building, "-i", ",".join(modules), "--load-language", languages, "--stop-after-init")
 
         return self._built_once(name, build)

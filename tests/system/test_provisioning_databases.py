@@ -13,7 +13,7 @@ from fleet import BUSY
 from lokario_cli.setup.postgres import binaries
 from lokario_testing.environments.provisioning import instance_tools
 
-SALES_MODULES = ["sale_management", "website", "auth_oauth"]
+SALES_MODULES = ["base", "web", "mail", "portal", "auth_signup", "sale_management", "account", "website", "auth_oauth"]
 
 
 @pytest.fixture(scope="session")
@@ -187,7 +187,7 @@ def found(words, dumped):
 
 @pytest.fixture(scope="module")
 def sales_template(environment):
-    return environment.cached_database(SALES_MODULES, source=environment.template())
+    return environment.cached_database(SALES_MODULES, languages="fr_FR")
 
 
 def test_no_secret_of_the_template_reaches_a_client(environment, tools, postgres, tag, sales_template):
