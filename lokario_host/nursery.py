@@ -48,10 +48,15 @@ class Nursery:
             with contextlib.suppress(OSError):
                 messages.send(self._control, {"stop": database, "signal": number})
 
-    def end(self) -> None:
+    def kill(self) -> None:
         """With it end its processes."""
         if self._control:
             self._process.kill()
+
+    def end(self) -> None:
+        """Kill it, and forget it."""
+        self.kill()
+        if self._control:
             self._lose()
 
     def _hear(self) -> None:

@@ -67,7 +67,7 @@ class Supervisor:
         for slot in self.slots.values():
             slot.close()
         for nursery in self.nurseries.values():
-            nursery.end()
+            nursery.kill()
         sys.exit(0)
 
     def _watch(self, descriptor) -> None:

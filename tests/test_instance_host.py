@@ -14,8 +14,10 @@ from lokario_host.child import Activity
 from lokario_host.fairness import Fairness
 from lokario_host.limits import DEFAULTS, Groups, for_processes, of_plan
 from lokario_host.messages import MAX_REPORT, LogPipe, Reports
+from lokario_host.nursery import Nursery
 from lokario_host.routes import Instance
 from lokario_host.slot import JOB_JITTER, Slot
+from lokario_host.supervisor import Supervisor
 
 
 @pytest.fixture
@@ -177,3 +179,22 @@ def test_the_greedy_wait_while_the_machine_is_busy(monkeypatch):
     fairness._looked_at -= 2
     fairness.balance({7, 8})
     assert niced == {7: 0}, "it has calmed down"
+
+
+def test_a_supervisor_that_ends_leaves_no_socket(tmp_path):
+    """Not even that of an instance whose process, a moment later, ends with its parent."""
+    settings = SimpleNamespace(manager_database="m", host_name="", groups=Groups(None), state_file=tmp_path / "state")
+    supervisor, slot = Supervisor(settings, None), slot_of(1, tmp_path)
+    killed = []
+    nursery = Nursery(settings, [], supervisor.selector, supervisor._ended)
+    nursery._control, _its = socket.socketpair()
+    nursery._process = SimpleNamespace(kill=lambda: killed.append(1), wait=lambda _seconds=None: 0)
+    nursery.running.add(slot.instance.database)
+    supervisor.selector.register(nursery._control, 1, nursery._hear)
+    supervisor.nurseries[()], supervisor.slots[slot.instance.database] = nursery, slot
+    slot.reports, slot.nursery, slot.started = Reports(socket.socketpair()[0]), nursery, time.monotonic() - 60
+    slot.listen()
+    with pytest.raises(SystemExit):
+        supervisor._end()
+    assert killed
+    assert not list(tmp_path.iterdir())
