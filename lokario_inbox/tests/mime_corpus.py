@@ -342,6 +342,19 @@ case(
     not_html="script",
 )
 case(
+    "winmail.dat in rich text alone",
+    HEAD
+    + b"Content-Type: application/ms-tnef\r\n\r\n"
+    + tnef(rtf="{\\rtf1\\ansi Voil\\'e0 l\\u8217?\\b \\'e9t\\'e9\\par fin}"),
+    text="Voilà l’été\nfin",
+)
+case(
+    "the words of a mail attached in a winmail.dat",
+    HEAD + b"Content-Type: application/ms-tnef\r\n\r\n" + tnef(attached_mail(tnef(text="Voilà")), text="corps"),
+    text="corps",
+    files=["winmail.dat", "message.txt"],
+)
+case(
     "winmail.dat with plain text",
     HEAD + b"Content-Type: application/ms-tnef\r\n\r\n" + tnef(text="Voilà l’été"),
     text="Voilà l’été",

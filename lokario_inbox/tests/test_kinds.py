@@ -28,6 +28,10 @@ NAMES = st.text(
     min_size=1,
     max_size=40,
 ).map(lambda name: " ".join(name.split()))
+CALENDAR_LINES = [
+    *(b"BEGIN:VEVENT", b"END:VEVENT", b"DTSTART;TZID=x:20260110T090000", b"\xff;:=", b"BEGIN:VTIMEZONE", b"SUMMARY:x"),
+    *(b"DTSTART;VALUE=DATE:2026", b"ATTENDEE;CN=:", b"END:VCALENDAR", b" x"),
+]
 VICTIM, SENDER = "anna@client.example", "mallory@evil.example"
 
 
@@ -215,6 +219,23 @@ class TestText(BaseCase):
             found = read_invitation(frame % (summary, start))
             self.assertEqual((found.summary, found.start.hour, found.is_floating), (expected, hour, False), start)
         self.assertEqual(read_invitation(b"\xef\xbb\xbf" + frame % (b"x", winter + b"Z")).summary, "x")
+        for odd in (
+            b"ORGANIZER",
+            b"RDATE;VALUE=DATE:x",
+            b"DURATION:P99999999999999W",
+            b"X",
+            b"RRULE:FREQ=OFTEN",
+            b"DTEND:soon",
+        ):
+            found = read_invitation(frame % (b"x", winter + b"Z\r\n" + odd))
+            self.assertEqual((found.summary, found.start.hour), ("x", 9), odd)
+        days = read_invitation(frame % (b"x", b";VALUE=DATE:20260301\r\nDTEND;VALUE=DATE:20260303"))
+        self.assertEqual((str(days.start), str(days.end), days.is_all_day), ("2026-03-01", "2026-03-02", True))
+
+    @settings(max_examples=100, deadline=None)
+    @given(st.lists(st.sampled_from(CALENDAR_LINES), max_size=12))
+    def test_any_calendar(self, lines):
+        read_invitation(b"BEGIN:VCALENDAR\r\n" + b"\r\n".join(lines))
 
 
 @tagged("post_install", "-at_install")

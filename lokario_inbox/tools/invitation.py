@@ -4,15 +4,18 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-import vobject
-from babel.core import get_global
+from icalendar import Calendar
 
 from .charsets import decode
 
 SIZE_MAX = 128 * 1024  # bytes; an invitation is small, and parsing is not
 _FOLD = re.compile(rb"\r?\n[ \t]")  # may stand inside a character (RFC 5545 3.1)
-_ZONE = re.compile(r";TZID=\"?([^\":;\r\n]{1,100})\"?")
-_DESCRIBED = re.compile(r"^TZID:(.{1,100})", re.MULTILINE)
+_ZONES = re.compile(r"^BEGIN:VTIMEZONE\s*$.*?^END:VTIMEZONE\s*$", re.MULTILINE | re.DOTALL | re.IGNORECASE)
+_EVENT = re.compile(r"^BEGIN:VEVENT\s*$.*?^END:VEVENT\s*$", re.MULTILINE | re.DOTALL | re.IGNORECASE)
+_KNOWN_LINE = re.compile(
+    r"(?:BEGIN|END|METHOD|UID|SUMMARY|DTSTART|DTEND|DURATION|LOCATION|ORGANIZER|ATTENDEE|RECURRENCE-ID)[;:]",
+    re.IGNORECASE,
+)
 _TEXT = 500  # characters kept of a field
 
 
@@ -35,47 +38,71 @@ def read_invitation(data):
     """The first event of an iCalendar file (bytes); None when there is none or it cannot be read."""
     if len(data) > SIZE_MAX:
         return None
-    try:
-        calendar = vobject.readOne(_with_known_zones(decode(_FOLD.sub(b"", data))))
-        event = calendar.vevent
-        start = event.dtstart.value
-        end = _end(event, start)
-    except Exception:  # noqa: BLE001  the parser raises anything on hostile input
-        return None
-    if not isinstance(start, date) or type(start) is not type(end):
-        return None
+    text = decode(_FOLD.sub(b"", data)).replace("\r\n", "\n").replace("\0", "")
+    for attempt in (lambda: text, lambda: _ZONES.sub("", text), lambda: _bare_event(text)):
+        try:
+            return _first_event(Calendar.from_ical(attempt(), multiple=True))
+        except Exception:  # noqa: BLE001, S112  the parser raises anything on hostile input
+            continue
+    return None
+
+
+def _bare_event(text):
+    """The first event with the lines that are shown, for files whose other lines nobody can read."""
+    event = _EVENT.search(text)
+    method = re.search(r"^METHOD:\w+", text, re.MULTILINE | re.IGNORECASE)
+    lines = [line for line in (event[0] if event else "").splitlines() if _KNOWN_LINE.match(line)]
+    return "\n".join(["BEGIN:VCALENDAR", *([method[0]] if method else []), *lines, "END:VCALENDAR", ""])
+
+
+def _first_event(calendars):
+    for calendar in calendars:
+        for event in calendar.walk("VEVENT"):
+            return _invitation(calendar, event)
+    return None
+
+
+def _invitation(calendar, event):
+    start = _moment(event["DTSTART"].dt)
+    end = _end(event, start)
     is_all_day = not isinstance(start, datetime)
+    attendees = event.get("ATTENDEE", [])
     return Invitation(
-        method=_text(calendar, "method").lower() or "publish",
-        summary=_text(event, "summary"),
+        method=_text(calendar, "METHOD").lower() or "publish",
+        summary=_text(event, "SUMMARY"),
         start=start if is_all_day else _utc(start),
         end=end if is_all_day else _utc(end),
         is_all_day=is_all_day,
         is_floating=not is_all_day and start.tzinfo is None,
-        location=_text(event, "location"),
-        organiser=_person(getattr(event, "organizer", None)),
-        attendees=tuple(filter(None, map(_person, event.contents.get("attendee", ())[:50]))),
+        location=_text(event, "LOCATION"),
+        organiser=_person(event.get("ORGANIZER")),
+        attendees=tuple(filter(None, map(_person, (attendees if isinstance(attendees, list) else [attendees])[:50]))),
     )
 
 
-def _with_known_zones(text):
-    """The calendar with IANA's names in place of Windows' where it does not describe its zones itself."""
-    described = {name.strip() for name in _DESCRIBED.findall(text)}
-    names = get_global("windows_zone_mapping")  # of the Unicode CLDR
-
-    def known(match):
-        name = match[1].strip()
-        return f";TZID={names[name]}" if name in names and name not in described else match[0]
-
-    return _ZONE.sub(known, text)
+def _moment(value):
+    if not isinstance(value, date):
+        raise TypeError(value)
+    return value
 
 
 def _end(event, start):
-    if hasattr(event, "dtend"):
-        end = event.dtend.value
+    """When it ends; what cannot be read of that costs only that."""
+    end, length = _value(event, "DTEND"), _value(event, "DURATION")
+    if type(end) is type(start):
         is_after_days = not isinstance(end, datetime) and end > start  # the day after the last one (RFC 5545 3.6.1)
         return end - timedelta(days=1) if is_after_days else end
-    return start + event.duration.value if hasattr(event, "duration") else start
+    try:
+        return start + length if isinstance(length, timedelta) else start
+    except OverflowError:
+        return start
+
+
+def _value(event, name):
+    try:
+        return event[name].dt if name in event else None
+    except (AttributeError, ValueError, TypeError):  # a line that cannot be read says so when it is asked
+        return None
 
 
 def _utc(moment):
@@ -83,13 +110,15 @@ def _utc(moment):
 
 
 def _text(component, name):
-    value = getattr(component, name).value if hasattr(component, name) else ""
+    value = component.get(name, "")
+    value = value[0] if isinstance(value, list) and value else value
     return " ".join(str(value).split())[:_TEXT]
 
 
 def _person(line):
     """Name of a person, else the address."""
+    line = line[0] if isinstance(line, list) and line else line
     if line is None:
         return ""
-    name = (line.params.get("CN") or [""])[0].strip('" ')
-    return (name or str(line.value).removeprefix("mailto:").removeprefix("MAILTO:"))[:_TEXT]
+    name = str(getattr(line, "params", {}).get("CN") or "").strip("'\" ")
+    return (name or re.sub(r"^mailto:", "", str(line).strip(), flags=re.IGNORECASE))[:_TEXT]

@@ -8,16 +8,20 @@ import contextlib
 import mimetypes
 from dataclasses import dataclass
 
+import compressed_rtf
+from striprtf.striprtf import rtf_to_text
+
 from .mime_text import clean, decode_bytes
 
 MIMETYPES = ("application/ms-tnef", "application/vnd.ms-tnef")
 FILES_MAX = 1000
+RTF_MAX = 256 * 1024  # bytes of a compressed body that are read
 DEPTH_MAX = 3  # mails attached to attached mails
 _SIGNATURE = b"\x78\x9f\x3e\x22"
 _MESSAGE_OBJECT = bytes.fromhex("0703020000000000c000000000000046")  # IID_IMessage: an attached mail
 _BODY, _PROPERTIES, _CODEPAGE = 0x0002800C, 0x00069003, 0x00069007
 _NEXT_FILE, _FILE_TITLE, _FILE_DATA, _FILE_PROPERTIES = 0x00069002, 0x00018010, 0x0006800F, 0x00069005
-_TEXT_BODY, _HTML_BODY, _HTML_CODEPAGE = 0x1000, 0x1013, 0x3FDE
+_TEXT_BODY, _HTML_BODY, _HTML_CODEPAGE, _RTF_BODY = 0x1000, 0x1013, 0x3FDE, 0x1009
 _CONTENT, _SHORT_NAME, _LONG_NAME, _CONTENT_TYPE, _CONTENT_ID = 0x3701, 0x3704, 0x3707, 0x370E, 0x3712
 _MULTIPLE, _NAMED = 0x1000, 0x8000
 _SIZES = {2: 4, 3: 4, 4: 4, 5: 8, 6: 8, 7: 8, 10: 4, 11: 4, 20: 8, 64: 8, 72: 16}  # bytes of MAPI types, padded
@@ -64,11 +68,25 @@ def read_tnef(data, depth=0):
             files[-1][kind] = value
         elif files and kind == _FILE_PROPERTIES:
             files[-1].update(_mapi(value))
+    plain = _text((_STRING, text), codepage) or _text(properties.get(_TEXT_BODY), codepage)
+    html = _text(properties.get(_HTML_BODY), _html_charset(properties) or codepage)
     return Tnef(
         files=tuple(found for file in files for found in _read_file(file, codepage, depth))[:FILES_MAX],
-        text=_text((_STRING, text), codepage) or _text(properties.get(_TEXT_BODY), codepage),
-        html=_text(properties.get(_HTML_BODY), _html_charset(properties) or codepage),
+        text=plain if plain or html else _rtf_text(properties.get(_RTF_BODY)),
+        html=html,
     )
+
+
+def _rtf_text(value):
+    """The words of a body in compressed RTF ([MS-OXRTFCP]), "" for what cannot be read."""
+    _kind, data = value or (_BINARY, b"")
+    if not data or len(data) > RTF_MAX:
+        return ""
+    try:
+        rtf = compressed_rtf.decompress(data).decode("latin-1")
+        return clean(rtf_to_text(rtf[: RTF_MAX * 4], errors="replace")).strip()
+    except Exception:  # noqa: BLE001  both libraries raise anything on hostile input
+        return ""
 
 
 def _attributes(data):
@@ -83,10 +101,10 @@ def _attributes(data):
 
 
 def _read_file(file, codepage, depth):
-    """The TnefFile of an attachment; of an attached mail its files."""
+    """The TnefFile of an attachment; of an attached mail its words, as a file, and its files."""
     _type, content = file.get(_CONTENT, (_BINARY, file.get(_FILE_DATA, b"")))
     if content.startswith(_MESSAGE_OBJECT):
-        return read_tnef(content[len(_MESSAGE_OBJECT) :], depth + 1).files
+        return _read_attached(read_tnef(content[len(_MESSAGE_OBJECT) :], depth + 1), file, codepage)
     name = (
         _text(file.get(_LONG_NAME), codepage)
         or _text(file.get(_SHORT_NAME), codepage)
@@ -95,6 +113,13 @@ def _read_file(file, codepage, depth):
     kind = _text(file.get(_CONTENT_TYPE), codepage).lower() or mimetypes.guess_type(name)[0]
     content_id = _text(file.get(_CONTENT_ID), codepage).strip("<> ")
     return (TnefFile(name, kind or "application/octet-stream", content, content_id),)
+
+
+def _read_attached(mail, file, codepage):
+    title = _text((_STRING, file.get(_FILE_TITLE, b"")), codepage) or "message"
+    words = [("txt", "text/plain", mail.text), ("html", "text/html", mail.html)]
+    bodies = [TnefFile(f"{title}.{end}", kind, text.encode()) for end, kind, text in words if text]
+    return (*bodies[:1], *mail.files)
 
 
 def _text(value, charset):

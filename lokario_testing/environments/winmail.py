@@ -2,18 +2,23 @@
 
 import struct
 
+import compressed_rtf
+
 _MESSAGE_OBJECT = bytes.fromhex("0703020000000000c000000000000046")
 _UNICODE, _BINARY, _OBJECT, _LONG = 0x1F, 0x102, 0x0D, 0x03
 
 
-def tnef(*files, html=None, text=None):
-    """``files``: what ``file`` and ``attached_mail`` return; ``html`` and ``text``: the body."""
+def tnef(*files, html=None, text=None, rtf=None):
+    """``files``: what ``file`` and ``attached_mail`` return; ``html``, ``text`` and ``rtf``: the body."""
     body = _attribute(1, 0x00069007, struct.pack("<II", 1252, 0))
     if text is not None:
         body += _attribute(1, 0x0002800C, text.encode("cp1252") + b"\0")
     if html is not None:
         properties = [_property(_LONG, 0x3FDE, 65001), _property(_BINARY, 0x1013, html.encode())]
         body += _attribute(1, 0x00069003, _list(_named_property(), *properties))
+    if rtf is not None:
+        compressed = _property(_BINARY, 0x1009, compressed_rtf.compress(rtf.encode("ascii")))
+        body += _attribute(1, 0x00069003, _list(_named_property(), compressed))
     return struct.pack("<IH", 0x223E9F78, 7) + body + b"".join(files)
 
 
