@@ -14,14 +14,18 @@ from odoo.addons.lokario_mailbox.tools import smtp_retry
 
 from ..tools import mime_builder, rule_match
 from ..tools.authentication import authentication_verdict
+from ..tools.body_structure import tree
 from ..tools.charsets import decode
 from ..tools.flowed_text import unflowed
 from ..tools.invitation import read_invitation
 from ..tools.loop_guard import refusal
 from ..tools.mail_addresses import addresses, joined, pairs
+from ..tools.mail_part import read_field, read_mail
 from ..tools.mime_html import sanitise
 from ..tools.mime_message import parse_mail
+from ..tools.mime_parts import body_kind, leaves
 from ..tools.mime_text import decode_field
+from .mime_corpus import CASES
 
 NAMES = st.text(
     alphabet=st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp"), exclude_characters="\u0085\ufffe\uffff"),
@@ -33,6 +37,39 @@ CALENDAR_LINES = [
     *(b"DTSTART;VALUE=DATE:2026", b"ATTENDEE;CN=:", b"END:VCALENDAR", b" x"),
 ]
 VICTIM, SENDER = "anna@client.example", "mallory@evil.example"
+
+
+def described_by_a_server(part):
+    """The BODYSTRUCTURE of a part (RFC 9051 7.5.2), parsed."""
+    value, parameters = read_field(part.raw_field("content-type"))
+    kind, _slash, subtype = part.media_type.partition("/")
+    if part.children is not None and kind == "multipart":
+        return [*map(described_by_a_server, part.children), subtype.encode(), None]
+    _value, details = read_field(part.raw_field("content-disposition"))
+    names = [part.disposition.encode("utf-8", "surrogateescape") or b"inline", pairs_of(details)]
+    size = b"%d" % len(part.payload_bytes)
+    head = [kind.encode(), subtype.encode(), pairs_of(parameters if value else {})]
+    return [
+        *head,
+        part.raw_field("content-id").encode("utf-8", "surrogateescape"),
+        None,
+        part.encoding.encode(),
+        size,
+        None,
+        names,
+    ]
+
+
+def pairs_of(parameters):
+    return [text.encode("utf-8", "surrogateescape") for pair in parameters.items() for text in pair] or None
+
+
+def what_is_read(message):
+    parts = [(part, number) for part, number, _alternative in leaves(message) if "#" not in number]
+    return [
+        (number, part.media_type, body_kind(part), part.parameter("filename", "content-disposition"), part.encoding)
+        for part, number in parts
+    ]
 
 
 @tagged("post_install", "-at_install")
@@ -168,6 +205,48 @@ class TestText(BaseCase):
             mail = parse_mail(raw % (content_type, encoding, body))
             self.assertEqual((mail.body_text.strip(), mail.attachments), (expected, ()), content_type)
             self.assertEqual(mail.from_address, "a@b.fr")
+
+    def test_fields_as_mailers_write_them(self):
+        """Types and encodings with comments, quotes, blanks, aliases; parameters in any spelling."""
+        for content_type, encoding, body, expected in (
+            ("(c) text/html (x); charset=utf-8", "8bit", "<b>é</b>", "é"),
+            ('"text/html"; charset=utf-8', "8bit", "<b>é</b>", "é"),
+            ("text / html ; charset = utf-8", "8bit", "<b>é</b>", "é"),
+            ("html", "8bit", "<b>x</b>", "x"),
+            ("text/markdown", "8bit", "# x", "# x"),
+            ("text/enriched", "8bit", "<bold>x</bold>", "x"),
+            ("application/xhtml+xml", "8bit", "<p>x</p>", "x"),
+            ("text/plain; charset=utf-8 format=flowed delsp=yes", "8bit", "a \r\nb", "ab"),
+            ("text/plain", "(c) base64 (x)", "w6k=", "é"),
+            ("text/plain", '"quoted printable"', "h=C3=A9", "hé"),
+            ("multipart/mixed; boundary=B (x)", "", "--B\r\n\r\nin\r\n--B--", "in"),
+            ("multipart/mixed", "", "--B\r\n\r\nin\r\n--B--", "in"),
+            ("multipart/mixed; boundary=B", "base64", b64encode(b"--B\r\n\r\nin\r\n--B--").decode(), "in"),
+        ):
+            raw = f"Content-Type: {content_type}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{body}"
+            mail = parse_mail(raw.encode())
+            self.assertEqual((mail.body_text.strip(), mail.attachments), (expected, ()), content_type + encoding)
+        for before in ("\ufeff", "From a@b.fr Mon Mar  2 2026\r\n", ">From a@b.fr Mon\r\n"):
+            self.assertEqual(parse_mail(f"{before}Subject: x\r\n\r\ny".encode()).subject, "x")
+
+    def test_alternatives_for_other_programs_are_no_files(self):
+        parts = [("text/plain", "words"), ("text/x-amp-html", "<html amp4email>"), ("text/html", "<p>words</p>")]
+        body = "".join(f"--B\r\nContent-Type: {kind}\r\n\r\n{text}\r\n" for kind, text in parts)
+        mail = parse_mail(f"Content-Type: multipart/alternative; boundary=B\r\n\r\n{body}--B--".encode())
+        self.assertEqual((mail.body_text, mail.attachments), ("words", ()))
+
+    def test_an_attached_mail_keeps_its_bytes(self):
+        for inner in (b"Subject:  two  blanks\r\n\r\nFrom here\r\n", b"X: y\n\nunix\n", b"no header at all"):
+            raw = b"Content-Type: multipart/mixed; boundary=B\r\n\r\n--B\r\n%s\r\n--B--"
+            inner = b"Content-Type: message/rfc822\r\n\r\n" + inner
+            self.assertEqual(parse_mail(raw % inner).attachments[0].content, inner.partition(b"\r\n\r\n")[2])
+
+    def test_a_big_mail_is_read_as_a_small_one(self):
+        """By the server's description of its parts, by the same code."""
+        for name, raw, expected in CASES:
+            if len(raw) < 20_000 and "unreadable" not in expected:
+                message = read_mail(raw)
+                self.assertEqual(what_is_read(tree(described_by_a_server(message))), what_is_read(message), name)
 
     def test_files(self):
         part = (

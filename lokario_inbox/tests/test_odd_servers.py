@@ -15,8 +15,9 @@ from odoo.addons.lokario_mailbox.tools.imap_session import ImapSession
 
 from ..exceptions import UnreadableMail
 from ..tools import charsets, sync_account
-from ..tools.body_structure import leaves
+from ..tools.body_structure import tree
 from ..tools.mime_message import parse_mail
+from ..tools.mime_parts import leaves
 from ..tools.mime_text import decode_bytes, decode_field, decode_transfer
 from .mailbox_common import MailboxCase
 
@@ -172,8 +173,8 @@ class TestAnyBytes(BaseCase):
     @given(st.recursive(st.one_of(st.none(), st.binary(max_size=9)), lambda inner: st.lists(inner, max_size=9)))
     def test_any_structure(self, structure):
         with contextlib.suppress(ValueError):
-            for leaf in leaves(structure):
-                self.assertIsInstance(leaf.name, str)
+            for part, number, _alternative in leaves(tree(structure)):
+                self.assertIsInstance(part.media_type + part.parameter("filename", "content-disposition") + number, str)
 
     @settings(max_examples=300, deadline=None)
     @given(

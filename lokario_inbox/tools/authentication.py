@@ -4,12 +4,10 @@ import re
 from dataclasses import dataclass
 from email.parser import HeaderParser
 
-from .mail_addresses import comment_end
+from .mail_addresses import restored, without_comments
 
-_TOKEN = re.compile(r"\"((?:[^\"\\]|\\.)*+)\"?|\(|[^\"(]++", re.DOTALL)
 _RESULT = re.compile(r"\s*([a-z0-9-]+)(?:\s*/\s*\d+)?\s*=\s*([a-z]+)(?![\w.=-])(.*)", re.IGNORECASE | re.DOTALL)
 _PROPERTY = re.compile(r"\b(header\.(?:d|i|from)|smtp\.mailfrom)\s*=\s*(\S+)", re.IGNORECASE)
-_STRING = re.compile("\x00(\\d+)\x00")
 MICROSOFT = "protection.outlook.com"  # writes its results without naming itself
 # Receiving services whose authserv-id is not under the domain of their IMAP host.
 KNOWN_AUTHSERV = {
@@ -66,37 +64,16 @@ def parse_results(field: str) -> tuple[str, list[Result]]:
 
     What stands in comments says nothing; what stands in quoted strings is a value, whatever it looks like.
     """
-    text, strings = _without_comments(field.replace("\0", ""))
-
-    def restored(value):
-        return _STRING.sub(lambda match: strings[int(match[1])], value)
-
+    text, strings = without_comments(field)
     first, *others = text.split(";")
     server = "" if "=" in first else (first.split() or [""])[0].lower()
     results = []
     for part in others if server else [first, *others]:
         if found := _RESULT.match(part):
-            values = (restored(value) for _name, value in _PROPERTY.findall(found[3]))
+            values = (restored(value, strings) for _name, value in _PROPERTY.findall(found[3]))
             domains = tuple(value.rpartition("@")[2].lower().rstrip(".>") for value in values)
             results.append(Result(found[1].lower(), found[2].lower(), domains))
     return server, results
-
-
-def _without_comments(text):
-    """(text with numbers in place of its quoted strings and without comments, the strings)."""
-    kept, strings, position = [], [], 0
-    while position < len(text):
-        token = _TOKEN.match(text, position)
-        position = token.end()
-        if token[0] == "(":
-            position = comment_end(text, position)
-            kept.append(" ")
-        elif token[1] is not None:
-            kept.append(f"\0{len(strings)}\0")
-            strings.append(token[1])
-        else:
-            kept.append(token[0])
-    return "".join(kept), strings
 
 
 def _is_trusted(server: str, trusted: tuple[str, ...]) -> bool:

@@ -9,11 +9,11 @@ through a campaign service or from Odoo has such marks).
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from email.message import Message
 
 from .automatic_words import ABSENCE, BOUNCE, DELAY, NO_REPLY_NAME, RECEIPT, VACATION, folded, says
 from .delivery_report import LIST, NOTIFICATION, READ_RECEIPT, VACATION_REPLY, Automatic, read_report
 from .mail_addresses import addresses, pairs
+from .mail_part import MailPart
 from .mime_text import decode_field
 from .subject_prefixes import without_prefixes
 
@@ -62,7 +62,7 @@ def read_headers(headers: Iterable[tuple[str, str]]) -> Automatic:
     return _read_values(_by_name(headers))
 
 
-def read_message(message: Message, text: str) -> Automatic:
+def read_message(message: MailPart, text: str) -> Automatic:
     """The same for a whole mail with this text: what a delivery report says about which of our mails."""
     values = _by_name(message.raw_items())
     found = _read_values(values)

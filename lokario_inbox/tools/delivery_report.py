@@ -2,10 +2,10 @@
 
 import re
 from dataclasses import dataclass
-from email.message import Message
 
 from .automatic_words import BOUNCE, DELAY, REFUSED, STILL_TRYING, VACATION, folded, says
 from .mail_addresses import addresses
+from .mail_part import MailPart
 from .mime_text import decode_bytes, decode_field, decode_transfer
 
 FAILURE, DELAYED, DELIVERED = "failure", "delayed", "delivered"
@@ -38,20 +38,20 @@ class Automatic:
     returned_id: str = ""
 
 
-def read_report(message: Message, text: str, *, is_mailer: bool, subject: str) -> Automatic | None:
+def read_report(message: MailPart, text: str, *, is_mailer: bool, subject: str) -> Automatic | None:
     """Return what the mail reports; None when it reports nothing: a challenge or an absence from a mail server, say.
 
     message: the tree; text: what people read of it; subject: folded.
     """
     parts = list(_parts(message))
     recipients = [
-        fields for part in parts if _type(part) in _STATUS for fields in _recipients(part) if _kind_of(fields)
+        fields for part in parts if part.media_type in _STATUS for fields in _recipients(part) if _kind_of(fields)
     ]
     returned = _returned_id(parts, text)
     if recipients:
         return _of_recipients(recipients, returned)
     failed = decode_field(message.get("X-Failed-Recipients"))
-    may_report = is_mailer or returned or any(_type(part) in _RETURNED for part in parts)
+    may_report = is_mailer or returned or any(part.media_type in _RETURNED for part in parts)
     if failed or (may_report and _sounds_final(subject, text)):
         return _of_words(text, subject, failed, returned)
     return None
@@ -67,18 +67,14 @@ _RETURNED = (
 )
 
 
-def _type(part):
-    return part.get_content_type().lower()
-
-
 def _parts(message):
     """The parts in reading order, without looking into the returned mail, without recursion."""
     stack, seen = [message], 0
     while stack and seen < _PARTS_MAX:
         part, seen = stack.pop(), seen + 1
         yield part
-        if part.is_multipart() and _type(part) not in (*_STATUS, *_RETURNED):
-            stack.extend(reversed(part.get_payload()))
+        if part.children and part.media_type not in (*_STATUS, *_RETURNED):
+            stack.extend(reversed(part.children))
 
 
 def _recipients(part):
@@ -88,17 +84,14 @@ def _recipients(part):
 
 
 def _text_of(part):
-    payload = part.get_payload()
-    if isinstance(payload, list):
-        payload = "\n\n".join(map(_block_text, payload))  # the email package has taken the blocks apart
-    data = (payload or "").encode("utf-8", "surrogateescape")
-    return decode_bytes(decode_transfer(data, str(part.get("Content-Transfer-Encoding") or "")))[:_TEXT_MAX]
+    if part.children is not None:  # the email package has taken the blocks apart
+        return "\n\n".join(map(_block_text, part.children))[:_TEXT_MAX]
+    return decode_bytes(decode_transfer(part.payload_bytes, part.encoding))[:_TEXT_MAX]
 
 
 def _block_text(block):
-    if not isinstance(block, Message):
-        return str(block)
-    return "\n".join([*(f"{name}: {value}" for name, value in block.raw_items()), "", str(block.get_payload() or "")])
+    fields = "\n".join(f"{name}: {value}" for name, value in block.raw_items())
+    return decode_bytes(fields.encode("utf-8", "surrogateescape") + b"\n\n" + block.payload_bytes)
 
 
 def _of_recipients(recipients, returned):
@@ -153,12 +146,10 @@ def folded_text(text):
 def _returned_id(parts, text):
     """The Message-ID of the mail that came back: of the mail or its headers in the report, else quoted in the text."""
     for part in parts:
-        if _type(part) in _RETURNED:
-            inside = part.get_payload()
-            value = str(inside[0].get("Message-ID") or "") if isinstance(inside, list) and inside else ""
-            found = re.search(r"<[^<>\s]+>", value) or _MESSAGE_ID.search(_text_of(part))
+        if part.media_type in _RETURNED:
+            found = _MESSAGE_ID.search(_text_of(part))
             if found:
-                return found[found.re.groups]
+                return found[1]
     found = _MESSAGE_ID.search(text[: _TEXT_MAX * 5])
     return found[1] if found else ""
 

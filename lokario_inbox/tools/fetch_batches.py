@@ -4,19 +4,17 @@ import asyncio
 import contextlib
 import re
 from collections import deque
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from odoo.addons.lokario_mailbox.exceptions import ConnectionEnded, NetworkFailure, ServerFault
 from odoo.addons.lokario_mailbox.tools.imap_wire import format_uids, number
 
 from ..exceptions import UnreadableMail
-from .body_structure import leaves
+from .body_structure import tree
 from .fenced_reader import reader
-from .mime_parts import Part, attachment_name, files_inside, shown_inline
-from .mime_text import decode_bytes, decode_transfer
+from .mime_parts import body_kind, collect, leaves
 from .sync_plan import ARCHIVED, RawItem
-from .tnef import Tnef, is_tnef, read_tnef
+from .tnef import is_tnef
 
 FULL_MAX = 1024 * 1024  # bytes: a bigger mail is read by its parts, attachments on demand
 GROUP_BYTES = 2560 * 1024
@@ -27,7 +25,7 @@ INFO_COUNT = 1000
 SIZE_MAX = 2**31 - 1  # bytes that a column holds; what a server says may be anything
 UID_MAX = 2**31 - 1
 TEXT_PART_MAX = 512 * 1024
-TNEF_MAX = 8 * 1024 * 1024  # encoded bytes of a winmail.dat that is read to list its files
+TNEF_MAX = 8 * 1024 * 1024  # bytes of a winmail.dat that is read to list its files
 FLAG_MAX = 200  # bytes of a flag or keyword
 FIRST_COUNT = 50  # the first page of the reader comes first
 
@@ -316,60 +314,38 @@ async def _big_item(session, uid, info):
         reply = await session.run(f"UID FETCH {uid} (UID BODYSTRUCTURE BODY.PEEK[HEADER]<0.65536>)")
         row = next(row for row in reply.fetches() if b"BODYSTRUCTURE" in row)
         header = next(value for key, value in row.items() if key.startswith(b"BODY[HEADER]"))
-        parts = leaves(row[b"BODYSTRUCTURE"])
-        bodies = await _text_parts(session, uid, [leaf for leaf in parts if leaf.is_body])
-        attachments, unpacked = await _files(session, uid, [leaf for leaf in parts if not leaf.is_body])
+        structure = tree(row[b"BODYSTRUCTURE"])
+        for part, number, _alternative in list(leaves(structure)):
+            await _download_what_is_read(session, uid, part, number)
+        mail = await asyncio.to_thread(_read_by_parts, header or b"", info["size"], structure)
+    except UnreadableMail as err:
+        return RawItem(uid, **info, problem=str(err))
     except (StopIteration, ValueError, TypeError, AttributeError, IndexError, LookupError, ServerFault) as err:
         if getattr(err, "ends_connection", False):
             raise
         problem = f"This big mail cannot be read: {str(err) or 'no structure'}"
         return RawItem(uid, **info, problem=problem)
-    if not "".join(bodies).strip():
-        bodies = unpacked.text, unpacked.html
-    try:
-        parts = shown_inline(attachments, bodies[1])
-        mail = await asyncio.to_thread(reader.parse_partial, header or b"", info["size"], bodies, parts)
-    except UnreadableMail as err:
-        return RawItem(uid, **info, problem=str(err))
     return RawItem(uid, **info, mail=mail)
 
 
-async def _files(session, uid, parts):
-    """(attachments without content, Tnef) of the leaves that are no text; a winmail.dat is looked into."""
-    attachments, unpacked = [], Tnef()
-    for index, leaf in enumerate(parts):
-        attachments.append(_waiting_part(leaf, index))
-        if is_tnef(leaf.name, leaf.mimetype) and leaf.size <= TNEF_MAX:
-            data = bytearray()
-            await download_part(session, uid, leaf.number, data.extend)
-            unpacked = await asyncio.to_thread(read_tnef, decode_transfer(bytes(data), leaf.encoding))
-            attachments += [replace(file, content=None) for file in files_inside(unpacked, leaf.number)]
-    return attachments, unpacked
+def _read_by_parts(header, size, structure):
+    bodies, parts = collect(structure)
+    return reader.parse_partial(header, size, bodies, parts)
 
 
-def _waiting_part(leaf, index):
-    """An attachment that waits at the server."""
-    return Part(
-        name=attachment_name(leaf.name, leaf.mimetype, index),
-        mimetype=leaf.mimetype[:100],
-        size=leaf.decoded_size,
-        content=None,
-        content_id=leaf.content_id,
-        is_inline=bool(leaf.content_id) and leaf.disposition != "attachment",
-        part=leaf.number,
-    )
-
-
-async def _text_parts(session, uid, bodies):
-    """(plain, html) of the text leaves, each read up to TEXT_PART_MAX encoded bytes."""
-    texts = {"text/plain": [], "text/html": []}
-    for leaf in bodies[:20]:
-        reply = await session.run(f"UID FETCH {uid} (UID BODY.PEEK[{leaf.number}]<0.{TEXT_PART_MAX}>)")
-        key = f"BODY[{leaf.number}]".encode()
-        data = next((v for row in reply.fetches() for k, v in row.items() if k.startswith(key)), b"")
-        text = decode_bytes(decode_transfer(data or b"", leaf.encoding), leaf.charset)
-        texts[leaf.mimetype].append(text)
-    return "\n".join(texts["text/plain"]), "\n".join(texts["text/html"])
+async def _download_what_is_read(session, uid, part, number):
+    """The texts, each up to TEXT_PART_MAX encoded bytes, and a winmail.dat, which is looked into."""
+    data = bytearray()
+    if body_kind(part):
+        reply = await session.run(f"UID FETCH {uid} (UID BODY.PEEK[{number}]<0.{TEXT_PART_MAX}>)")
+        key = f"BODY[{number}]".encode()
+        data += next((v for row in reply.fetches() for k, v in row.items() if k.startswith(key) and v), b"")
+    elif is_tnef(part.parameter("name"), part.media_type) and part.waiting <= TNEF_MAX:
+        await download_part(session, uid, number, data.extend)
+    else:
+        return
+    part.set_payload(bytes(data).decode("ascii", "surrogateescape"))
+    part.waiting = None
 
 
 async def download_part(session, uid, number, write, piece=512 * 1024):

@@ -17,6 +17,8 @@ _TOKEN = re.compile(
     r"|(?P<open>\()|(?P<end>[,;])|(?P<colon>:)|(?P<text>(?:[^\"<(,;:\[\\]|\[[^\[\]\s]*+\]|\\.)++)|(?P<other>.)",
     re.DOTALL,
 )
+_STRING_OR_COMMENT = re.compile(r"\"((?:[^\"\\]|\\.)*+)\"?|\(|[^\"(]++", re.DOTALL)
+_NUMBER = re.compile("\x00(\\d+)\x00")
 _COMMENT_PART = re.compile(r"[()]|(?:[^()\\]|\\.)++|\\", re.DOTALL)
 _ADDRESS = re.compile(r"(?<![^\s<>,;:\"()])[^\s<>,;:\"()@]++(?:@[^\s<>,;:\"()@]++)+")  # starts once a word: linear
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f]")
@@ -95,6 +97,29 @@ def comment_end(text: str, position: int) -> int:
         position = part.end()
         depth += {"(": 1, ")": -1}.get(part[0], 0)
     return position
+
+
+def without_comments(text: str) -> tuple[str, list[str]]:
+    """Return (a structured field with numbers in place of its quoted strings and without comments, the strings)."""
+    text = text.replace("\0", "")
+    kept, strings, position = [], [], 0
+    while position < len(text):
+        token = _STRING_OR_COMMENT.match(text, position)
+        position = token.end()
+        if token[0] == "(":
+            position = comment_end(text, position)
+            kept.append(" ")
+        elif token[1] is not None:
+            kept.append(f"\0{len(strings)}\0")
+            strings.append(token[1])
+        else:
+            kept.append(token[0])
+    return "".join(kept), strings
+
+
+def restored(text: str, strings: list[str]) -> str:
+    """Put the strings of `without_comments` back."""
+    return _NUMBER.sub(lambda match: strings[int(match[1])], text)
 
 
 class _Item:

@@ -1,8 +1,5 @@
 """One mail as the inbox stores it; tolerant of everything seen in the wild."""
 
-import email
-import email.message
-import email.policy
 import email.utils
 import hashlib
 import re
@@ -12,6 +9,7 @@ from datetime import UTC
 from ..exceptions import UnreadableMail
 from .automatic_mail import read_message
 from .mail_addresses import addresses, joined, pairs
+from .mail_part import MailPart, read_mail
 from .message_ids import parse_ids
 from .mime_html import sanitise, to_text
 from .mime_parts import collect
@@ -24,6 +22,8 @@ REFERENCES_MAX = 20_000  # characters of identifiers kept
 _ORDINARY_HEADER = re.compile(rb"((?:[!-9;-~]+:[^\r\n]*+\r?\n(?:[ \t][^\r\n]*+\r?\n)*+)++)\r?\n")
 _HEADER_FIELD = re.compile(r"([!-9;-~]+):(.*(?:\r?\n[ \t].*)*)")
 _BLANK_BEFORE_COLON = re.compile(rb"(?m)^([!-9;-~]+)[ \t]+:")
+# marks of a file, and of a mailbox in one file
+_BEFORE_FIELDS = re.compile(rb"(?:\xef\xbb\xbf)?(?:>?From [^\s:][^\r\n]*\r?\n)?")
 _MESSAGE_ID = re.compile(r"<[^<>\s]+>")
 _BARE_ADDRESS = re.compile(r"[^\s<>\"(),;:]+@[^\s<>\"(),;:]+")
 
@@ -79,17 +79,18 @@ def parse_structure(raw):
     """The mail as the email package sees it; what has no parts is taken apart as a whole, not line by line."""
     ordinary = _ORDINARY_HEADER.match(raw)
     if ordinary:
-        message = email.message.Message(policy=email.policy.compat32)
+        message = MailPart()
         for name, value in _HEADER_FIELD.findall(ordinary[1].decode("ascii", "surrogateescape")):
             message.set_raw(name, value.lstrip(" \t").rstrip("\r\n"))
-        if message.get_content_maintype() not in ("multipart", "message"):
+        if not message.media_type.startswith(("multipart/", "message/")):
             message.set_payload(raw[ordinary.end() :].decode("ascii", "surrogateescape"))
             return message
-    return email.message_from_bytes(raw, policy=email.policy.compat32)
+    return read_mail(raw)
 
 
 def without_odd_fields(raw):
-    """The mail without blanks before the colons of its fields: old mailers wrote them (RFC 5322 4.5)."""
+    """The mail without what stands before its first field, and without blanks before colons (RFC 5322 4.5)."""
+    raw = raw[_BEFORE_FIELDS.match(raw).end() :]
     header = raw_header(raw)
     mended = _BLANK_BEFORE_COLON.sub(rb"\1:", header)
     return raw if mended == header else mended + raw[len(header) :]
@@ -103,7 +104,7 @@ def raw_header(raw):
 
 def parse_partial(header, size, bodies, attachments):
     """A mail too big to be downloaded whole: header bytes, decoded (plain, html) and parts."""
-    message = email.message_from_bytes(without_odd_fields(header), policy=email.policy.compat32)
+    message = read_mail(without_odd_fields(header))
     mail = _with_kind(_with_body(parse_headers(message, header), *bodies), message)
     digest = hashlib.sha256(b"partial\0%d\0" % size + header).hexdigest()
     return replace(mail, identity=digest, size=size, attachments=tuple(attachments))

@@ -3,9 +3,10 @@
 from odoo.addons.lokario_mailbox.exceptions import ServerFault
 from odoo.addons.lokario_mailbox.tools.imap_account import connect, credentials_of
 
-from .body_structure import leaves
+from .body_structure import tree
 from .fetch_batches import download_part
 from .folder_sync import examine
+from .mime_parts import leaves
 from .mime_text import decode_transfer
 from .sync_plan import FolderState
 from .tnef import read_tnef
@@ -22,7 +23,7 @@ async def download_attachment(plan, emit, path, uidvalidity, uid, number):
             raise ServerFault("The folder was renumbered: synchronise first.")
         reply = await session.run(f"UID FETCH {uid} (UID BODYSTRUCTURE)")
         structure = next((row[b"BODYSTRUCTURE"] for row in reply.fetches() if b"BODYSTRUCTURE" in row), None)
-        found = {leaf.number: leaf for leaf in leaves(structure or [])}
+        found = {place: part for part, place, _alternative in leaves(tree(structure or []))}
         if number not in found:
             raise ServerFault("The server no longer has this attachment.")
         data = bytearray()
