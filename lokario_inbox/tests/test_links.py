@@ -48,6 +48,44 @@ class TestLinks(BaseCase):
 
 
 @tagged("post_install", "-at_install")
+class TestLegible(BaseCase):
+    """Colours and backgrounds are kept or dropped together, and nothing follows the height of its window."""
+
+    def colours(self, markup):
+        shown = html.fragment_fromstring(sanitise(markup), create_parent="div")
+        (element,) = shown.xpath("//*[text()='words']")
+        return (element.get("style") or "").replace(" ", "").rpartition("color:")[2], element.get("class") or ""
+
+    def test_white_words_whose_background_is_taken_away_are_black(self):
+        for before, after in (
+            ("<style>.b{background:#000}</style><div class=b>", "</div>"),
+            ("<table background=x.png><tr><td>", "</td></tr></table>"),
+            ("<div style='background-image:url(x.png)'>", "</div>"),
+        ):
+            for word in ('<p style="color:#fff">words</p>', "<font color=white>words</font>"):
+                if "<style>" in before or "background:" not in before:
+                    colour, _hidden = self.colours(f"{before}{word}{after}")
+                    self.assertIn(colour, ("#000000", ""), before + word)
+
+    def test_what_stands_on_a_background_that_stays_keeps_its_colour(self):
+        for before in (
+            '<div style="background:#003 url(x.png)">',
+            '<div style="background-color:#003">',
+            "<table bgcolor=#003><tr><td>",
+        ):
+            self.assertEqual(self.colours(f'{before}<p style="color:white">words</p>')[0], "white", before)
+
+    def test_what_its_author_hid_stays_marked(self):
+        self.assertIn(
+            "lokario-hidden", sanitise('<p style="color:#fff">words</p><style>p{margin:0}</style><b hidden>x</b>')
+        )
+
+    def test_no_height_of_a_window(self):
+        shown = sanitise('<div style="height:100vh;min-height:calc(100dvh - 1px);color:red;width:50vw">x</div>')
+        self.assertEqual(shown, '<div style="color:red">x</div>')
+
+
+@tagged("post_install", "-at_install")
 class TestStoredLinks(ConversationCase):
     def test_the_reader_and_the_chatter_of_an_old_mail(self):
         user = new_test_user(self.env, "links", "base.group_user,lokario_inbox.group_lokario_inbox_user")

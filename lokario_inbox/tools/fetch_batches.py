@@ -24,7 +24,8 @@ CONTENT = "UID BODY.PEEK[]"
 INFO_COUNT = 1000
 SIZE_MAX = 2**31 - 1  # bytes that a column holds; what a server says may be anything
 UID_MAX = 2**31 - 1
-TEXT_PART_MAX = 512 * 1024
+TEXT_PART_MAX = 12 * 1024 * 1024  # encoded bytes of a text that are read
+PART_MAX = 256 * 1024 * 1024  # encoded bytes of a file; a server may repeat itself for ever
 TNEF_MAX = 8 * 1024 * 1024  # bytes of a winmail.dat that is read to list its files
 FLAG_MAX = 200  # bytes of a flag or keyword
 FIRST_COUNT = 50  # the first page of the reader comes first
@@ -335,23 +336,23 @@ def _read_by_parts(header, size, structure):
 
 async def _download_what_is_read(session, uid, part, number):
     """The texts, each up to TEXT_PART_MAX encoded bytes, and a winmail.dat, which is looked into."""
-    data = bytearray()
-    if body_kind(part):
-        reply = await session.run(f"UID FETCH {uid} (UID BODY.PEEK[{number}]<0.{TEXT_PART_MAX}>)")
-        key = f"BODY[{number}]".encode()
-        data += next((v for row in reply.fetches() for k, v in row.items() if k.startswith(key) and v), b"")
-    elif is_tnef(part.parameter("name"), part.media_type) and part.waiting <= TNEF_MAX:
-        await download_part(session, uid, number, data.extend)
-    else:
+    is_winmail = is_tnef(part.parameter("name"), part.media_type) and part.waiting <= TNEF_MAX
+    if not (body_kind(part) or is_winmail):
         return
+    data = bytearray()
+    try:
+        await download_part(session, uid, number, data.extend, most=TEXT_PART_MAX)
+    except ServerFault as err:  # one text less, the mail is shown all the same
+        if err.ends_connection:
+            raise
     part.set_payload(bytes(data).decode("ascii", "surrogateescape"))
     part.waiting = None
 
 
-async def download_part(session, uid, number, write, piece=512 * 1024):
+async def download_part(session, uid, number, write, piece=512 * 1024, most=PART_MAX):
     """Read one encoded part piece by piece, calling ``write(bytes)``; memory stays at one piece."""
     offset = 0
-    while True:
+    while offset < most:
         reply = await session.run(f"UID FETCH {uid} (UID BODY.PEEK[{number}]<{offset}.{piece}>)")
         key = f"BODY[{number}]".encode()
         data = next((v for row in reply.fetches() for k, v in row.items() if k.startswith(key)), None)

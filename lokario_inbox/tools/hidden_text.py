@@ -23,6 +23,13 @@ SHEET_MAX = 100_000  # characters of one style block that are read
 _LENGTH = re.compile(r"(-?\d*\.?\d+)\s*(px|pt|em|rem|ex|ch|in|cm|mm|vw|vh|%)?")
 _PIXELS = {"": 1, "px": 1, "pt": 4 / 3, "em": 16, "rem": 16, "ex": 8, "ch": 8, "in": 96, "cm": 38, "mm": 3.8}
 
+# a light letter or a dark background, as the sanitiser writes them: most mails have neither
+_MAY_BE_ILLEGIBLE = re.compile(
+    r"(?<![\w-])color\s*[:=]\s*[\"']?\s*(?:#[b-f]|rgba?\(\s*(?:2\d\d|1[89]\d)|hsl|[a-z]*(?:white|ivory|snow|light|pale|yellow|silver|beige"
+    r"|azure|linen|smoke|cream|lace|gainsboro|cyan|aqua|lime))"
+    r"|(?:background-color\s*:|bgcolor\s*=)\s*[\"']?\s*(?!#[c-f]|#?fff|white|transparent|inherit|none|rgba?\(\s*2\d\d)[#a-z]",
+    re.IGNORECASE,
+)
 _MAY_HIDE = re.compile(
     r"<style|visibility|opacity|position|clip|transform|text-indent|mso-hide|hidden|background\s*:|!\s*important",
     re.IGNORECASE,
@@ -39,6 +46,39 @@ def mark_hidden(markup: str) -> str:
     for element in found:
         element.set("class", f"{element.get('class') or ''} {MARK}".strip())
     return html.tostring(root, encoding="unicode") if found else markup
+
+
+def legible(markup: str) -> str:
+    """Return sanitised HTML in which no text has the colour of what is behind it, now that style blocks are gone.
+
+    White words on a background that was taken away become black; what its author hid stays as it is.
+    """
+    root = parse(markup) if _MAY_BE_ILLEGIBLE.search(markup) else None
+    if root is None or not _mend_below(root, (0, 0, 0), _PAGE):
+        return markup
+    text = html.tostring(root, encoding="unicode")
+    return text[len("<div>") : -len("</div>")]
+
+
+def _mend_below(element, ink, behind):
+    mended = 0
+    for child in element:
+        if not isinstance(child.tag, str) or MARK in (child.get("class") or "").split():
+            continue
+        own_ink, own_behind = _colours(child, _declarations(child.get("style") or ""), ink, behind)
+        if _distance(own_ink, own_behind) < _CLOSE and _has_own_text(child):
+            own_ink = (0, 0, 0) if sum(own_behind) > 382 else (255, 255, 255)
+            name = "#000000" if own_ink == (0, 0, 0) else "#ffffff"
+            child.set("style", f"{child.get('style') or ''};color:{name}".lstrip(";"))
+            mended += 1
+        mended += _mend_below(child, own_ink, own_behind)
+    return mended
+
+
+def colour_of_background(style: str) -> str:
+    """Return the colour that a ``background`` shorthand sets, as CSS; "" without."""
+    found = _colour(_declarations(style).get("background"))
+    return f"rgb({found[0]},{found[1]},{found[2]})" if isinstance(found, tuple) else ""
 
 
 def parse(markup: str):

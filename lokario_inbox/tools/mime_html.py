@@ -5,7 +5,7 @@ import re
 
 import nh3
 
-from .hidden_text import mark_hidden
+from .hidden_text import colour_of_background, legible, mark_hidden
 
 _TAGS = nh3.ALLOWED_TAGS - {"map", "area"} | {
     "font",
@@ -88,8 +88,24 @@ _STYLES = {
     "list-style-type",
     "table-layout",
 }
+_WINDOW_LENGTH = re.compile(r"\d(?:[sld]?v[hwib]|[sld]?vm(?:in|ax))\b", re.IGNORECASE)
 _ABSOLUTE = re.compile(r"(?:https?://[^/\\]|mailto:|tel:)", re.IGNORECASE)
 _DOUBTFUL_LINK = re.compile(r' (?:href|cite)="(?!(?:https?://[^/\\"]|mailto:|tel:))', re.IGNORECASE)
+
+
+def _harmless(tag, attribute, value):
+    return _styled(value) if attribute == "style" else _leads_elsewhere(tag, attribute, value)
+
+
+def _styled(value):
+    """The style without lengths of a window, which a frame that follows its mail's height never reaches, and with the
+    colour of a background by a property of its own: colours and backgrounds are kept together.
+    """
+    if _WINDOW_LENGTH.search(value):
+        value = ";".join(item for item in value.split(";") if not _WINDOW_LENGTH.search(item))
+    if "background" in value.lower() and (colour := colour_of_background(value)):
+        value = f"background-color:{colour};{value}"
+    return value
 
 
 def _leads_elsewhere(_tag, attribute, value):
@@ -108,7 +124,7 @@ _CLEANER_OPTIONS = dict(
     clean_content_tags={"script", "style", "title", "noscript", "template"},
     url_schemes={"http", "https", "mailto", "tel", "cid", "data"},
     url_relative=lambda url: f"https:{url}" if url.startswith("//") else None,
-    attribute_filter=_leads_elsewhere,
+    attribute_filter=_harmless,
     filter_style_properties=_STYLES,
     link_rel="noopener noreferrer nofollow",
 )
@@ -122,7 +138,7 @@ _ATTRIBUTE = re.compile(r' ([\w-]+)="([^"]*+)"')
 _REMOTE = re.compile(r"(?:https?:)?//", re.IGNORECASE)
 _BREAKS = re.compile(r"<(?:br|/p|/div|/tr|/li|/h[1-6]|/blockquote|hr)\b[^<>]*+>", re.IGNORECASE)
 _CELLS = re.compile(r"</t[dh]>", re.IGNORECASE)
-HTML_MAX = 2_000_000  # characters of one body that are kept
+HTML_MAX = 8_000_000  # characters of one body that are kept
 
 
 def sanitise(markup):
@@ -131,7 +147,7 @@ def sanitise(markup):
     The reader turns ``data-remote-src`` back into ``src`` when the user asks for the images. What its author hid by
     means that are taken away here keeps the class ``hidden_text.MARK``.
     """
-    cleaned = _CLEANER.clean(mark_hidden(markup[:HTML_MAX]))
+    cleaned = legible(_CLEANER.clean(mark_hidden(markup[:HTML_MAX])))
     return _TAG.sub(_without_loads, cleaned) if " src=" in cleaned else cleaned
 
 

@@ -73,7 +73,8 @@ class RawItem:
     def weight(self):
         """Bytes held in memory."""
         parts = self.mail.attachments if self.mail else ()
-        return len(self.raw or b"") + sum(len(part.content or b"") for part in parts) + 500
+        words = len(self.mail.body_text) + len(self.mail.body_html) if self.mail else 0
+        return len(self.raw or b"") + sum(len(part.content or b"") for part in parts) + words + 500
 
 
 # === EVENTS === #
