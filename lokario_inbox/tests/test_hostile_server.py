@@ -40,6 +40,17 @@ def cutting(*uids):
     return distort
 
 
+def refusing(*uids):
+    """A server that says NO to every command that asks for one of these mails."""
+
+    def distort(command, lines):
+        names = [re.match(rb"\* (\d+) FETCH \(UID", line) for line in lines]
+        is_refused = b"BODY.PEEK[" in command and any(name and int(name[1]) in uids for name in names)
+        return [b"NO [SERVERBUG] Internal error"] if is_refused else lines
+
+    return distort
+
+
 @tagged("post_install", "-at_install")
 class TestHostileServer(BaseCase):
     def look(self, box, *folders):
@@ -68,6 +79,24 @@ class TestHostileServer(BaseCase):
         events = self.look(MemoryMailbox({"INBOX": mails(400)}, distort=distort))
         self.assertEqual(events[-1].error_class, "network")
         self.assertLess(len(fetched(events)), 20)
+
+    def test_a_hundred_hostile_mails_among_thousands(self):
+        """On a server that talks to people, invents keywords and lies about sizes: the good come, others are named."""
+        hostile = set(range(20, 3000, 30))
+        cut, refuse = cutting(*sorted(hostile)[::2]), refusing(*sorted(hostile)[1::2])
+        talk = [b"* OK [ALERT] 1) Renew (soon", b"* 1 FETCH (FLAGS ([keyword devis] \\Seen))", b"* 7 FETCH UID 5)"]
+
+        def distort(command, lines):
+            return [*(talk if command[:5] != b"LOGIN" else ()), *refuse(command, cut(command, lines))]
+
+        box = MemoryMailbox({"INBOX": mails(3000)}, distort=distort, sizes={uid: 10**12 for uid in range(5, 3000, 400)})
+        cursor, items = 0, []
+        for _look in range(12):
+            events = asyncio.run(look(box, (folder(1, "INBOX", cursor),), fetch_limit=3000))
+            items += fetched(events)
+            cursor = max([cursor, *(item.uid for item in items)])
+        self.assertEqual([item.uid for item in items], list(range(1, 3001)))
+        self.assertEqual({item.uid for item in items if item.problem}, hostile)
 
     def test_sizes_lie_in_either_direction(self):
         """A mail that is larger than it says comes by its parts, one that is smaller whole."""

@@ -36,7 +36,7 @@ _UNANNOUNCED = {"flags": "", "internaldate": None, "size": 0}
 _UNDELIVERED = "The server lists this mail but does not deliver it."
 _ENDS_CONNECTION = "The server ends the connection when it is asked for this mail."
 SHRINK = 5  # how many times smaller the next batch is when one has ended the connection
-CUTS_MAX = 30  # connections that may end in one look at a folder
+CUTS_MAX = 60  # connections that may end in one look at a folder
 CAREFUL_SECONDS = 120  # from the first of them on: then the rest is for the next look
 CAREFUL_TIMEOUT = 20  # seconds for one answer meanwhile
 

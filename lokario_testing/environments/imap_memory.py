@@ -136,7 +136,7 @@ class _Line:
         return None
 
 
-async def look(mailbox, folders=(), *, capabilities=()):
+async def look(mailbox, folders=(), *, capabilities=(), fetch_limit=500):
     """Synchronise the mailbox as the product does, without a writer; return the events in order.
 
     folders: FolderState; without, its folders are listed and nothing else is done.
@@ -158,6 +158,7 @@ async def look(mailbox, folders=(), *, capabilities=()):
         folders=tuple(folders),
         list_folders=not folders,
         capabilities=frozenset(capabilities),
+        fetch_limit=fetch_limit,
     )
     with patch.object(sync_account, "connect", connect):
         await sync_account.sync_account(plan, emit)
