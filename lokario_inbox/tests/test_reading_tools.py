@@ -86,6 +86,12 @@ class TestReadingTools(BaseCase):
             self.assertEqual(folded.visible, "New words\nsecond line", name)
             self.assertIn("old text", folded.quoted, name)
 
+    def test_an_answer_in_the_line_of_the_attribution(self):
+        for line in ("Oui. Le 3 mars 2025 à 10:02, Anna <a@b.fr> a écrit :", "Oui.--- On 4 Apr at 3:59, a@b.fr wrote:"):
+            folded = fold_text(f"{line}\n> old text")
+            self.assertEqual(folded.visible, "Oui.")
+            self.assertIn("old text", folded.quoted)
+
     def test_nothing_of_the_author_folds(self):
         """Interleaved answers, answers below and header-like text stay whole."""
         for text in KEPT:

@@ -22,6 +22,7 @@ from .quoted_words import (
 )
 
 _MARK = re.compile(r"^\s*[>|]")
+_SHARED = re.compile(r"^\s*([^\s>|].*?)(?:\s|-{2,}\s*)((?:On|Le|Am|El|Il|Op|Em) .*)$")
 _RULE = re.compile(r"\s*[-_=]{4,}\s*")
 _PIECE_OF_A_LINK = re.compile(r"[\s>]*(?:\S*(?:://|[=_/])\S*[\s>]*)?")  # a long link that was broken in a quotation
 _MAX_LINES = 5000  # a longer text is shown whole
@@ -42,6 +43,7 @@ def fold_text(text: str | None) -> Folded:
     lines = (text or "").splitlines()
     if len(lines) > _MAX_LINES:
         return Folded(text or "")
+    lines = _apart(lines)
     cut = _quote_start(lines)
     if not "".join(lines[:cut]).strip():
         return Folded(visible=text or "")  # a bare forward: the quotation is the message
@@ -92,6 +94,20 @@ def is_header_block(lines: list[str]) -> bool:
         return {"sent", "subject"} <= found
     is_dated = bool(DATE.search(lines[0]) and TIME.search(lines[0]))
     return is_dated and any(HEADER_LINE["to"].match(line) and "@" in line for line in head)
+
+
+def _apart(lines):
+    """The lines, the first attribution that shares a line with the answer in one of its own."""
+    for index, line in enumerate(lines):
+        shared = _SHARED.match(line) if len(line) < _ATTRIBUTION_MAX and ENDS.search(line.rstrip()) else None
+        rest = lines[index + 1 :]
+        if shared and _is_by_a_program(shared[2]) and any(map(_MARK.match, rest)) and _only_quotes(rest, shared[2]):
+            return [*lines[:index], shared[1], shared[2], *rest]
+    return lines
+
+
+def _is_by_a_program(text):
+    return bool(ADDRESS.search(text) and TIME.search(text)) and is_attribution(text)
 
 
 def _quote_start(lines):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -143,6 +144,7 @@ def report(outcome: Outcome) -> int:
     if not outcome.passed + outcome.failed:
         say("No test was executed: that is a failure.")
         outcome.failed = 1
+    say(f"Python {platform.python_version()}")
     say(str(Outcome(outcome.passed, outcome.failed + len(outcome.unexpected), outcome.skipped)))
     return 1 if outcome.failed or outcome.unexpected else 0
 
