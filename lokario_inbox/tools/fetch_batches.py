@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import re
 from collections import deque
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from odoo.addons.lokario_mailbox.exceptions import ConnectionEnded, NetworkFailure, ServerFault
@@ -331,7 +332,7 @@ async def _big_item(session, uid, info):
 
 def _read_by_parts(header, size, structure):
     bodies, parts = collect(structure)
-    return reader.parse_partial(header, size, bodies, parts)
+    return reader.parse_partial(header, size, bodies, [replace(part, content=None) for part in parts])
 
 
 async def _download_what_is_read(session, uid, part, number):
