@@ -1,7 +1,7 @@
 {
     "name": "Lokario Billing: AI",
-    "version": "19.0.1.0.0",
-    "summary": "Open documents for AI answers, reminders written by the model",
+    "version": "19.0.2.0.0",
+    "summary": "Documents of customers in AI answers, reminders written by the model",
     "author": "Lokario",
     "website": "https://www.lokario.fr",
     "license": "LGPL-3",

@@ -1,3 +1,3 @@
 from . import followup_draft
-from . import inbox_ai_decision
+from . import inbox_answer_composer
 from . import inbox_ai_provider

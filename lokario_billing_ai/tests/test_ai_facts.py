@@ -5,9 +5,8 @@ from odoo.fields import Command
 from odoo.tests import new_test_user, tagged
 
 from odoo.addons.base.models.ir_mail_server import IrMail_Server
-from odoo.addons.lokario_inbox_ai.tests.ai_common import CUSTOMER, AiCase
-
-PROVED = "Authentication-Results: 127.0.0.1; dmarc=pass header.from=client.example\n"
+from odoo.addons.lokario_inbox_ai.tests.ai_common import CUSTOMER, PROVED, AiCase
+from odoo.addons.lokario_inbox_ai.tests.answer_models import choice
 
 
 @tagged("post_install", "-at_install")
@@ -17,8 +16,8 @@ class TestAiFacts(AiCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        if "inbox_ai_facts" in cls.company._fields:
-            cls.company.inbox_ai_facts = True
+        cls.company.inbox_ai_facts = True
+        cls.product = cls.env["product.product"].create({"name": "Plan", "list_price": 12.0, "taxes_id": False})
         cls.quotes = {name: cls._quote(email) for name, email in (("own", CUSTOMER), ("other", "eve@client.example"))}
 
     @classmethod
@@ -38,6 +37,27 @@ class TestAiFacts(AiCase):
         self.assertIn(f"Open quote {self.quotes['own'].name}", told)
         self.assertNotIn(self.quotes["other"].name, told)
         self.assertNotIn(self.quotes["own"].name, self.told(headers="", subject="Autre question"))
+
+    def test_passages_are_filled_from_the_customers_own_quote(self):
+        """The server writes number, amount, day and link; what is for others or has no day is seen by a person."""
+        quote = self.quotes["own"]
+        quote.write({"validity_date": "2026-12-24", "order_line": [Command.create({"product_id": self.product.id})]})
+        self.env["inbox.answer.block"].with_company(self.company).action_add_usual()
+        self.env["inbox.answer.block"].search([]).action_approve()
+        intent = self.env["inbox.answer.intent"].search([("code", "=", "quote"), ("company_id", "=", self.company.id)])
+        intent.write({"is_automatic": True, "trial_cases": 1})
+        self.earn_trust(1, intent=intent)
+        self.policy.mode = "auto"
+        message = self.receive("Bonjour, où en est mon devis ?", headers=PROVED)
+        message.conversation_id.partner_id = quote.partner_id
+        decision = self.ask_here(message, lambda messages: choice(messages, "quote"))
+        self.assertEqual(decision.outcome, "queued", decision.explanation)
+        for value in (quote.name, "24/12/2026", f"/my/orders/{quote.id}", "12,00"):
+            self.assertIn(value, decision.text)
+        self.assertNotIn("access_token", decision.text)
+        self.assert_approved(decision)
+        quote.validity_date = False
+        self.assertFalse(decision._is_still_right())
 
     def test_a_reminder_written_by_the_model_leaves_when_a_person_says_so(self):
         words = "Nous attendons votre plan de cuisine pour commencer."

@@ -2,6 +2,9 @@ from . import inbox_ai_provider
 from . import inbox_ai_policy
 from . import inbox_ai_example
 from . import inbox_ai_decision
+from . import inbox_answer_intent
+from . import inbox_answer_block
+from . import inbox_answer_composer
 from . import inbox_hooks
 from . import inbox_outgoing
 from . import inbox_conversation

@@ -5,97 +5,17 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.fields import Domain
+from odoo.fields import Command, Domain
 from odoo.tools import plaintext2html
-from odoo.tools.translate import LazyTranslate
 
 from odoo.addons.lokario_inbox.tools import loop_guard
 
-from ..tools import ai_prompt, gate_language, llm_client, reply_gate
+from ..const import OBSTACLES, OUTCOMES, PURPOSES, REASONS, SENSITIVE, WARNINGS
+from ..tools import ai_prompt, composition, llm_client
 from ..tools.ai_run import AiRun
-
-_lt = LazyTranslate(__name__)
-
-PURPOSES = [("reply", "Answer"), ("classify", "File"), ("summary", "Summary")]
-
-OUTCOMES = [
-    ("skipped", "Not answered"),
-    ("superseded", "A newer mail came"),
-    ("drafted", "Draft waits for a person"),
-    ("suggested", "Suggestion"),
-    ("refused", "Held back by the gate"),
-    ("queued", "Will leave automatically"),
-    ("sent", "Answered automatically"),
-    ("approved", "Sent unchanged"),
-    ("edited", "Sent after changes"),
-    ("rejected", "Thrown away"),
-    ("taken_back", "Taken back"),
-    ("elsewhere", "Answered elsewhere"),
-    ("filed", "Filed"),
-    ("unsure", "Not filed: unsure"),
-    ("summarised", "Summarised"),
-    ("failed", "AI failed"),
-]
-
-REASONS = [
-    ("auto_submitted", "The mail was sent by a machine (Auto-Submitted)."),
-    ("null_return_path", "The mail has no return path: it is a bounce or a notice."),
-    ("mailing_list", "The mail came by a mailing list."),
-    ("bulk", "The mail is a bulk mailing."),
-    ("suppressed", "The sender asks for no automatic answers."),
-    ("report", "The mail is a delivery or reading report."),
-    ("robot_address", "The sender's address is a robot's."),
-    ("robot_header", "The mail carries the marks of a robot."),
-    ("own_address", "The mail comes from one of our own addresses."),
-    ("not_addressed_to_us", "The mail was not addressed to this mailbox."),
-    ("no_sender", "The mail has no single sender."),
-    ("automatic_subject", "The subject is that of an automatic mail."),
-    ("spam", "The mail is marked as spam."),
-    ("many_recipients", "The mail went to many people."),
-    ("reply_to_list", "The answer would go to a person other than the sender."),
-    ("newsletter", "The mail is a newsletter."),
-    ("policy_off", "AI is off for this mailbox and folder."),
-    ("stopped", "AI answers are stopped (kill switch)."),
-    ("no_provider", "No AI provider is chosen."),
-    ("no_text", "The mail has no text to answer."),
-    ("old", "The mail is older than a day."),
-    ("closed", "The conversation is spam or archived."),
-    ("budget", "The day's budget is used up."),
-    ("sender_limit", "This sender already had an automatic answer in the period."),
-    ("thread_limit", "This conversation already had its automatic answers."),
-    ("day_limit", "The day's number of automatic answers is reached."),
-    ("not_earned", "“Auto” is not earned yet, or lost: drafts were changed too often."),
-    ("sample", "One draft in ten goes to a person, to measure trust."),
-    ("person_answering", "A person is already answering."),
-    ("asked", "The same question was already asked about this mail."),
-    ("forged", "The sender could not be authenticated."),
-]
-
-GATE_REASONS = {
-    "recipient": _lt("another recipient"),
-    "attachment": _lt("an attachment"),
-    "extra_fields": _lt("fields that were not asked for"),
-    "too_long": _lt("too long"),
-    "too_short": _lt("too short"),
-    "markup": _lt("markup"),
-    "header_lines": _lt("header lines"),
-    "model_talk": _lt("talk of a model"),
-    "repetition": _lt("repetition"),
-    "hidden_characters": _lt("hidden characters"),
-    "mixed_scripts": _lt("letters of mixed scripts"),
-    "canary": _lt("the secret mark"),
-    "prompt_leak": _lt("internal instructions"),
-    "opaque_token": _lt("an opaque token"),
-    "link": _lt("unknown link"),
-    "email": _lt("unknown e-mail address"),
-    "iban": _lt("unknown bank account"),
-    "phone": _lt("unknown phone number"),
-    "amount": _lt("unknown amount"),
-    "number": _lt("unknown number"),
-    "promise": _lt("promise or sensitive word"),
-    "channel": _lt("unknown channel"),
-    "language": _lt("language"),
-}
+from ..tools.draft_warnings import Sources, draft_warnings, mail_warnings
+from ..tools.language import detect_language
+from ..tools.structured_answer import MAX_DRAFT, Choice, read_answer, readable
 
 _logger = logging.getLogger(__name__)
 
@@ -108,7 +28,7 @@ FRESH = timedelta(days=1)  # older mail is not answered by a machine
 
 
 class InboxAiDecision(models.Model):
-    """What AI was asked about a mail, what it said, what the gate said, what became of it. Never changed afterwards."""
+    """What AI was asked about a mail, what it answered, what became of it. Never changed afterwards."""
 
     _name = "inbox.ai.decision"
     _inherit = ["lokario.access.mixin"]
@@ -145,8 +65,15 @@ class InboxAiDecision(models.Model):
     model_name = fields.Char("Model")
     prompt_version = fields.Char(default="", required=True)
     input_hash = fields.Char(help="SHA-256 of what the model was given.")
-    text = fields.Text("Draft", help="What the model wrote.")
-    gate_reasons = fields.Json(help="(code, detail) pairs; empty when the gate let it pass.")
+    text = fields.Text("Draft", help="Of approved passages, or written by the model.")
+    is_composed = fields.Boolean("Approved passages", help="No word of it is the model's.")
+    intent_id = fields.Many2one("inbox.answer.intent", "Question", ondelete="set null", index="btree_not_null")
+    block_ids = fields.Many2many("inbox.answer.block", string="Passages")
+    choice = fields.Json(help="The model's choice and the records of the list it was given.")
+    obstacles = fields.Json(help="(code, detail) pairs: why approved passages do not leave automatically.")
+    warnings = fields.Json(help="(code, detail) pairs: what a person should check in the draft.")
+    sensitive = fields.Json(help="What only a person answers: codes.")
+    would_leave = fields.Boolean("Would have left", help="Without the trial, it would have left automatically.")
     confidence = fields.Float()
     prompt_tokens = fields.Integer()
     completion_tokens = fields.Integer()
@@ -177,11 +104,11 @@ class InboxAiDecision(models.Model):
     def _compute_is_draft(self):
         for decision in self:
             judged = decision.outcome in ("approved", "edited", "rejected", "taken_back")
-            drafted = judged or decision.outcome in ("drafted", "suggested", "refused", "queued", "sent", "elsewhere")
+            drafted = judged or decision.outcome in ("drafted", "suggested", "queued", "sent", "elsewhere")
             decision.is_draft = decision.purpose == "reply" and drafted
             decision.is_accepted = float(decision.outcome in ("approved", "sent"))
 
-    @api.depends("outcome", "reason", "gate_reasons", "error", "text", "mode", "confidence")
+    @api.depends("outcome", "reason", "obstacles", "warnings", "error", "is_composed", "would_leave", "text")
     def _compute_explanation(self):
         names = dict(self._fields["outcome"]._description_selection(self.env))
         reasons = dict(self._fields["reason"]._description_selection(self.env))
@@ -189,18 +116,33 @@ class InboxAiDecision(models.Model):
             lines = [names.get(decision.outcome) or self.env._("Still waiting.")]
             if decision.reason:
                 lines.append(reasons[decision.reason])
-            lines += decision._gate_lines()
+            lines += decision._origin_lines()
+            lines += decision._lines(OBSTACLES, decision.obstacles) + decision._warning_lines()
             if decision.error:
                 lines.append(decision.error)
             decision.explanation = "\n".join(lines)
 
-    def _gate_lines(self):
-        return [
-            self.env._(
-                "The gate found: %(what)s %(detail)s", what=self.env._(GATE_REASONS.get(code, code)), detail=detail
-            )
-            for code, detail in self.gate_reasons or ()
-        ]
+    def _origin_lines(self):
+        """Say whose words they are: that decides how closely they must be read."""
+        if not self.text or self.purpose != "reply":
+            return []
+        lines = [self.env._("Written by the model: read every word before you send it.")]
+        if self.is_composed:
+            lines = [self.env._("Composed of approved passages; the model chose them.")]
+        if self.would_leave and self.outcome not in ("queued", "sent"):
+            lines.append(self.env._("It would have left automatically."))
+        return lines
+
+    def _warning_lines(self):
+        return self._lines(WARNINGS, self.warnings)
+
+    def _lines(self, names, pairs):
+        """Return (code, detail) pairs in the user's words; details are those of the mail or draft."""
+        lines = []
+        for code, detail in pairs or ():
+            words = self.env._(SENSITIVE[detail]) if detail in SENSITIVE else detail
+            lines.append(f"• {self.env._(names.get(code, code))}" + (f" ({words})" if words else ""))
+        return lines
 
     def _set_done(self, outcome, reason=False, **values):
         """Close the question; the draft that it may have is judged later."""
@@ -209,7 +151,7 @@ class InboxAiDecision(models.Model):
 
     def _set_judged(self, outcome, **values):
         """A person's verdict on a draft; only the first one counts."""
-        open_ones = self.filtered(lambda item: item.outcome in ("drafted", "suggested", "refused", "queued", "sent"))
+        open_ones = self.filtered(lambda item: item.outcome in ("drafted", "suggested", "queued", "sent"))
         open_ones.write({"outcome": outcome, "judged_at": fields.Datetime.now(), "judge_id": self.env.uid, **values})
 
     def action_open_conversation(self):
@@ -261,7 +203,12 @@ class InboxAiDecision(models.Model):
             self.env.cr.commit()  # pylint: disable=invalid-commit  # nothing is held while a model is asked
 
     def _word_question(self):
-        if reason := self._reason_not_to_ask():
+        reason = self._reason_not_to_ask()
+        if self.purpose == "reply" and reason in (None, "budget", "stopped"):
+            composer = self.env["inbox.answer.composer"]
+            own = composer._own_text(self.message_id)
+            self._note_sensitive(composer._sensitive_kinds(self.message_id, own))
+        if reason:
             return self._set_skipped(reason)
         brief, provider = self._brief(), self._provider()
         try:
@@ -334,7 +281,8 @@ class InboxAiDecision(models.Model):
 
     def _take_summary(self, answer, brief):
         text = answer.get("summary")
-        if not isinstance(text, str) or not text.strip():
+        text = readable(text) if isinstance(text, str) else ""
+        if not text.strip():
             return self._try_later(self.env._("The model did not answer with a summary."))
         self.conversation_id.write({"ai_summary": text.strip()[:2000], "ai_summary_at": fields.Datetime.now()})
         return self._set_done("summarised", text=text[:5000])
@@ -353,74 +301,125 @@ class InboxAiDecision(models.Model):
         return self._set_done("filed", confidence=confidence, category_id=folder)
 
     def _take_reply(self, answer, brief):
-        text = answer.get("reply")
-        if not isinstance(text, str) or not text.strip():
-            return self._try_later(self.env._("The model did not answer with a text."))
-        text = text.strip()[:10_000]
-        verdict = self._judge(text, tuple(set(answer) - {"reply"}), brief)
-        self.write({"text": text, "gate_reasons": [list(reason) for reason in verdict.reasons]})
+        try:
+            answer = read_answer(answer)
+        except llm_client.LlmNonsense as err:
+            return self._try_later(str(err))
         if self._reason_not_to_ask() == "superseded":  # a newer mail came while the model thought
             return self._set_done("superseded")
-        return self._act(verdict)
+        self._note_sensitive([kind for kind in SENSITIVE if kind in (answer.intent, *answer.sensitive)])
+        if isinstance(answer, Choice):
+            return self._take_choice(answer, brief)
+        text = answer.reply[:MAX_DRAFT]
+        self.write({"text": text, "warnings": self._warnings(text)})
+        return self._act("")
 
-    def _judge(self, text, extra, brief):
-        """Ask the gate about exactly what would leave."""
-        message, company = self.message_id, self.company_id
-        mails = self.conversation_id._live_messages()
-        ours = self.conversation_id._texts_we_sent()
-        theirs = [f"{mail.subject or ''}\n{mail._visible_text()}" for mail in mails if not mail.is_own]
-        language = gate_language.detect_language(message.body_text or "")
-        context = reply_gate.Context(
-            sender=message.from_address,
-            sender_verified=message._is_authenticated(),
-            trusted=(company.inbox_ai_allowlist or "", company.inbox_ai_knowledge or "", company.name, *ours),
-            quoted=tuple(theirs),
-            secrets=(brief.canary,),
-            private=ai_prompt.prompt_texts(brief),
-            languages=frozenset(code.split("_")[0] for code, __ in self.env["res.lang"].get_installed()) | {"fr", "en"},
-            expected_language=language,
-            allowed_promises=frozenset((self.policy_id.allowed_promises or "").replace(" ", "").split(",")),
+    def _take_choice(self, choice, brief):
+        records = {key: self.env[model].browse(id_) for key, _kind, _label, model, id_ in brief.records}
+        answer = self.env["inbox.answer.composer"]._answer(self.message_id, choice, records)
+        intents = self.env["inbox.answer.intent"]._for(self.company_id)
+        self.write(
+            {
+                "text": answer.text,
+                "is_composed": True,
+                "intent_id": intents.filtered(lambda intent: intent.code == choice.intent).id,
+                "block_ids": [Command.set(answer.block_ids)],
+                "choice": {
+                    "chosen": choice.model_dump(mode="json"),
+                    "records": {key: [record._name, record.id] for key, record in records.items()},
+                },
+                "obstacles": [list(pair) for pair in answer.obstacles],
+                "warnings": [list(pair) for pair in self._mail_warnings()],
+                "confidence": choice.confidence,
+            }
         )
-        draft = reply_gate.Draft(text, (self._recipient(),), extra=extra)
-        return reply_gate.judge(draft, context)
+        if not answer.block_ids:
+            return self._set_done("failed", error=self.env._("The model chose no passage that may be used."))
+        return self._act(answer.subject)
+
+    def _is_still_right(self):
+        """Whether the same mail would leave again: approvals, records and everything else as they are now."""
+        if not self.is_composed or not self.choice or not self.intent_id.is_automatic or not self.intent_id.is_earned:
+            return False
+        composer = self.env["inbox.answer.composer"]
+        now = {(record._name, record.id): record for record in composer._records(self.message_id).values()}
+        known = {key: now.get((model, id_)) for key, (model, id_) in self.choice["records"].items()}
+        records = {key: record for key, record in known.items() if record is not None}
+        answer = composer._answer(self.message_id, Choice.model_validate(self.choice["chosen"]), records)
+        return not answer.obstacles and answer.text == self.text
+
+    # === WHAT A PERSON SHOULD CHECK === #
+
+    def _note_sensitive(self, kinds):
+        """Only a person answers this: who is in charge hears of it, once for each kind."""
+        new = [kind for kind in kinds if kind not in (self.sensitive or ())]
+        if new:
+            self.sensitive = [*(self.sensitive or ()), *new]
+            self.conversation_id._alert_person_in_charge([SENSITIVE[kind] for kind in new])
+
+    def _warnings(self, text):
+        """Return (code, detail) lists about a text of a model and the mail it answers."""
+        message = self.message_id
+        theirs = f"{message.subject or ''}\n{message.body_text or ''}"
+        own = self.env["inbox.answer.composer"]._own_text(message)
+        sources = Sources("\n".join(self._our_texts()), theirs, detect_language(own))
+        return [list(pair) for pair in [*draft_warnings(text, sources), *self._mail_warnings()]]
+
+    def _mail_warnings(self):
+        message = self.message_id
+        head = f"{message.email_from or ''}\n{message.subject or ''}"
+        yield from mail_warnings(head, message._visible_text(), message.body_text or "")
+        if not message._is_authenticated():
+            yield "sender", message.from_address or ""
+        yield from (("sensitive", kind) for kind in self.sensitive or ())
+
+    def _our_texts(self):
+        """Where values of ours stand: settings, this customer's records, what left by the outbox; no quotation."""
+        company, composer = self.company_id.sudo(), self.env["inbox.answer.composer"]
+        values = composer._company_values(company, self.env.lang or "en_US").values()
+        labels = map(composer._record_label, composer._records(self.message_id).values())
+        settings = (company.inbox_ai_allowlist, company.inbox_ai_knowledge)
+        return list(filter(None, (*settings, *values, *labels, *self.conversation_id._texts_we_sent())))
 
     def _recipient(self):
         """The person who wrote, and only he: taken from the mail, never from the model."""
         return self.message_id.from_address or ""
 
-    def _act(self, verdict):
-        """A draft for a person, or an answer that leaves automatically."""
+    def _act(self, subject):
+        """A draft for a person, or an answer that leaves automatically under this subject."""
         mode = "approve" if self.requester_id else self.policy_id.mode
+        is_ready = self.is_composed and not self.obstacles
+        reason = self._reason_for_a_person() if is_ready else None
+        self.would_leave = is_ready and not self.requester_id and reason in (None, "not_earned")
         if mode == "suggest":
             return self._set_done("suggested")
-        outgoing = self._make_draft()
-        self.outgoing_id = outgoing
+        leaves = mode == "auto" and is_ready and not reason
+        outgoing = self.outgoing_id = self._make_draft(subject if leaves else "")
         if self.policy_id.to_drafts_folder:
             outgoing._queue_draft_copy()
-        if verdict.reasons:
-            return self._set_done("refused" if mode == "auto" else "drafted")
-        if mode != "auto":
-            return self._set_done("drafted")
-        if reason := self._reason_for_a_person():
-            return self._set_done("drafted", reason)
-        return self._send_automatically(outgoing)
+        if leaves:
+            return self._send_automatically(outgoing)
+        return self._set_done("drafted", mode == "auto" and reason)
 
     def _text_as_html(self):
-        return plaintext2html(self.text)
+        return composition.as_html(self.text) if self.is_composed else plaintext2html(self.text)
 
-    def _make_draft(self):
+    def _make_draft(self, subject):
+        """subject: of an answer that leaves automatically: nothing the customer wrote goes back with it."""
         outgoing = self.env["inbox.outgoing"].sudo()
         values = self.env["inbox.composition"]._prepare_answer(self.message_id, "reply")
         return outgoing.create(
             {
                 **values,
+                "subject": subject or values["subject"],
                 "email_to": self._recipient(),
                 "email_cc": False,
                 "author_id": (self.requester_id or self.conversation_id.user_id or self.integration_id.user_id).id,
                 "body_html": self._text_as_html(),
                 "is_automatic": True,
                 "is_ai": True,
-                "with_history": True,
+                "with_signature": not subject,
+                "with_history": not subject,
             }
         )
 
@@ -467,18 +466,17 @@ class InboxAiDecision(models.Model):
             return "newsletter"
         if conversation._is_answered_since(message):
             return "person_answering"
-        return loop_guard.refusal(message._header_pairs(), self.env["inbox.integration"]._all_own_addresses())
+        own = self.env["inbox.integration"]._all_own_addresses()
+        return loop_guard.refusal(message._header_pairs(), own) or (message.automatic_kind and "automatic") or None
 
     def _reason_for_a_person(self):
-        """In mode auto: why a person must check this one all the same."""
-        policy = self.policy_id
+        """Why a person must check approved passages all the same."""
         if self.company_id.inbox_ai_stopped:  # while the model thought
             return "stopped"
-        if not policy._may_send(self.message_id):
-            return "sample" if policy.is_earned else "not_earned"
-        if self.message_id._authentication() == "fail":
-            return "forged"
-        return self._limit_reached()
+        if limit := self._limit_reached():
+            return limit
+        self.intent_id.invalidate_recordset(["is_earned"])
+        return None if self.intent_id.is_automatic and self.intent_id.is_earned else "not_earned"
 
     def _limit_reached(self):
         """Return the limit that forbids another automatic answer now, or None; what counts is what left or will."""
@@ -504,7 +502,7 @@ class InboxAiDecision(models.Model):
     def _brief(self):
         company, conversation = self.company_id, self.conversation_id
         mails = conversation._mails_for_ai()
-        common = {"company": company.name, "canary": company._ai_canary(), "mails": mails}
+        common = {"company": company.name, "mails": mails}
         if self.purpose == "classify":
             return ai_prompt.Brief(
                 "classify", folders=self._folders(), examples=self.env["inbox.ai.example"]._for(company), **common
@@ -516,27 +514,27 @@ class InboxAiDecision(models.Model):
             "reply",
             instructions=company.inbox_ai_prompt or "",
             knowledge=company.inbox_ai_knowledge or "",
-            partner_facts=self._facts_allowed(),
+            **self._choices(),
             **common,
         )
 
-    def _facts_allowed(self):
-        """What the model is given about the customer: of a verified sender only, and if the manager allows it."""
-        partner = self.conversation_id.partner_id
-        if not self.company_id.inbox_ai_facts or not partner or not self.message_id._is_authenticated():
-            return ""
-        people = self.env["res.partner"].search([("id", "child_of", partner.commercial_partner_id.id)])
-        return self._partner_facts() if self.message_id.from_address in people.mapped("email_normalized") else ""
-
-    def _partner_facts(self):
-        """Hook: return what this customer may be given about his own open documents (quotes, invoices), as text of a
-        few lines, "" for nothing. ``self`` is one sudoed decision.
-
-        Contract: look only at documents of ``self.conversation_id.partner_id.commercial_partner_id`` in
-        ``self.company_id``; name no other customer. It is called only when the manager allows it (`inbox_ai_facts`) and
-        the sender is authenticated and is an address of this customer, and must not change anything.
-        """
-        return ""
+    def _choices(self):
+        """Return what the model may choose among: questions, passages and this customer's records."""
+        composer = self.env["inbox.answer.composer"]
+        records = composer._records(self.message_id)
+        blocks = self.env["inbox.answer.block"]._usable(self.company_id)
+        intents = self.env["inbox.answer.intent"]._for(self.company_id)
+        return {
+            "intents": tuple((intent.code, intent.description or intent.name) for intent in intents),
+            "blocks": tuple(
+                (block.id, block.kind, block._language(), ", ".join(block.intent_ids.mapped("code")), block.text)
+                for block in blocks
+            ),
+            "records": tuple(
+                (key, composer._record_kind(record), composer._record_label(record), record._name, record.id)
+                for key, record in records.items()
+            ),
+        }
 
     def _folders(self):
         categories = self.env["inbox.category"].search(

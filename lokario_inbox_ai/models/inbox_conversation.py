@@ -57,9 +57,9 @@ class InboxConversation(models.Model):
     def _texts_we_sent(self):
         """What was written here in the mails that left by the outbox, as it was seen, without the history they quote.
 
-        Only that lends values to an automatic answer: a quotation holds the values of whoever wrote it.
+        Only that lends values to a draft without a warning: a quotation holds the values of whoever wrote it.
         """
-        sent = self.sudo().outgoing_ids.filtered(lambda outgoing: outgoing.state == "sent" and outgoing.body_html)
+        sent = self.sudo().outgoing_ids.filtered(lambda outgoing: outgoing.state == "sent" and outgoing.body_html)[:5]
         return [reader.visible_text(fold_html(outgoing.body_html).visible) for outgoing in sent]
 
     def _is_long_for_ai(self):
@@ -125,10 +125,22 @@ class InboxConversation(models.Model):
             "summary": self.ai_summary or "",
             "has_provider": bool(self.company_id.sudo().inbox_ai_provider_id),
             "stopped": self.company_id.inbox_ai_stopped,
-            "decision": decision.read(["outcome", "explanation"])[0] if decision else None,
+            "decision": decision.read(["outcome", "explanation", "is_composed"])[0] if decision else None,
             "text": html2plaintext(draft.body_html or "") if draft else decision.text or "",  # what would be sent
             "outgoing_id": draft.id,
         }
+
+    def _alert_person_in_charge(self, kinds):
+        """Only a person answers this: it is urgent, and who is in charge has an activity today."""
+        user = self.user_id or self.integration_id.user_id
+        translated = self.with_context(lang=user.lang)
+        named = ", ".join(str(translated.env._(kind)) for kind in kinds)
+        summary = translated.env._("Answer personally: %s", named)
+        self.is_urgent = True
+        if summary not in self.activity_ids.mapped("summary"):
+            translated.with_context(mail_activity_quick_update=True).activity_schedule(
+                "mail.mail_activity_data_warning", summary=summary, user_id=user.id
+            )
 
     # === FILING === #
 

@@ -5,6 +5,8 @@ from odoo import fields, models
 from odoo.addons.lokario_inbox.tools.authentication import authentication_verdict, trusted_authserv
 from odoo.addons.lokario_inbox.tools.fenced_reader import reader
 
+MAX_LOOKED_AT = 50_000  # characters of HTML in which hidden text is looked for
+
 
 class InboxMessage(models.Model):
     _inherit = "inbox.message"
@@ -75,8 +77,10 @@ class InboxMessage(models.Model):
         self.env.ref("lokario_inbox_ai.ir_cron_ai_think").sudo()._trigger()
 
     def _visible_text(self):
-        """Return what a person sees of the mail; hidden text lends nothing to an answer."""
-        return reader.visible_text(self.body_html) if self.body_html else self.body_text or ""
+        """Return what a person sees of the mail, "" for one too large to look: a stranger's mail takes no time."""
+        if not self.body_html:
+            return self.body_text or ""
+        return reader.visible_text(self.body_html) if len(self.body_html) <= MAX_LOOKED_AT else ""
 
     def _header_pairs(self):
         """Return the (name, value) pairs of the mail's headers, for loop protection."""

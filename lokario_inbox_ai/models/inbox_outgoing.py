@@ -86,7 +86,7 @@ class InboxOutgoing(models.Model):
             return SendCancelled("not_allowed")
         if self._was_answered() or self.conversation_id._is_answered_since(self.parent_id, but=self):
             return SendCancelled("answered")
-        if decision._limit_reached():
+        if decision._limit_reached() or not decision._is_still_right():
             return SendCancelled("not_allowed")
         return SendCancelled("later", until=opening) if opening > now else None
 

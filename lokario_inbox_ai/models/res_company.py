@@ -4,8 +4,6 @@ from odoo.exceptions import AccessError, ValidationError
 from odoo.addons.base.models.res_partner import _tz_get
 from odoo.addons.lokario_base.tools.send_window import SendWindow, clock
 
-from ..tools.ai_prompt import canary
-
 MANAGERS = "base.group_system,lokario_inbox.group_lokario_inbox_manager"
 
 
@@ -26,13 +24,19 @@ class ResCompany(models.Model):
         "Knowledge for AI", help="Opening hours, prices, procedures: what answers may use.", groups=MANAGERS
     )
     inbox_ai_allowlist = fields.Text(
-        "Allowed links, accounts and numbers",
-        help="One per line: what an automatic answer may contain besides what stands in the conversation.",
+        "Our links, accounts and numbers",
+        help="One per line: drafts that hold them are shown without a warning. No model gets them.",
+        groups=MANAGERS,
+    )
+    inbox_ai_hours = fields.Text(
+        "Opening hours",
+        translate=True,
+        help="What stands in place of {{company.hours}} in approved passages.",
         groups=MANAGERS,
     )
     inbox_ai_facts = fields.Boolean(
-        "Give AI the customer's open documents",
-        help="Open quotes and invoices of the customer who wrote, once his address is verified; no other customer's.",
+        "Use the customer's own documents",
+        help="Quotes, orders and invoices of the customer who wrote, once his address is verified.",
         groups="base.group_user",
     )
     inbox_ai_classify = fields.Boolean(
@@ -77,10 +81,6 @@ class ResCompany(models.Model):
                 raise ValidationError(
                     self.env._("Enter the days of automatic answers as digits: 12345 is Monday to Friday.")
                 )
-
-    def _ai_canary(self):
-        key = self.env["ir.config_parameter"].sudo().get_param("database.secret").encode()
-        return canary(key, self.id)
 
     def _ai_opening(self):
         """Return the hours at which automatic answers may leave."""

@@ -6,7 +6,7 @@ from odoo.tests import new_test_user, tagged
 
 from odoo.addons.lokario_mailbox.tests.outgoing_common import CUSTOMER
 
-from .ai_common import REPLY, AiCase
+from .ai_common import PROVED, REPLY, AiCase, hours
 
 
 @tagged("post_install", "-at_install")
@@ -15,7 +15,8 @@ class TestAiReply(AiCase):
         message = self.receive()
         self.think()
         decision = self.decision(message)
-        self.assertEqual((decision.outcome, decision.gate_reasons or []), ("drafted", []))
+        self.assertEqual((decision.outcome, decision.is_composed, decision.would_leave), ("drafted", False, False))
+        self.assertEqual(decision.warnings, [["sender", CUSTOMER]], "all its values are ours")
         self.assertEqual(len(decision.input_hash), 64)
         self.assertGreater(decision.cost, 0)
         draft = decision.outgoing_id
@@ -36,7 +37,7 @@ class TestAiReply(AiCase):
         thrown.action_cancel()
         self.assertEqual([self.decision(first).outcome, self.decision(second).outcome], ["edited", "rejected"])
         self.assertLess(self.decision(first).similarity, 0.8)
-        self.assertEqual(self.policy.judged_count, 2)
+        self.assertEqual(self.intent.judged_count, 0, "free texts earn nothing")
 
     def test_what_is_shown_for_approval_is_what_is_sent(self):
         message = self.receive()
@@ -92,6 +93,7 @@ class TestAiReply(AiCase):
     def test_a_draft_that_was_asked_for_never_leaves_automatically(self):
         self.earn_trust()
         self.policy.mode = "auto"
+        type(self).answer = staticmethod(hours)
         message = self.receive()
         self.decision(message).unlink()
         message.conversation_id.action_ai_draft()
@@ -151,23 +153,25 @@ class TestAiReply(AiCase):
         """What an addon knows of a customer never reaches a prompt about somebody else."""
         anne = self.env["res.partner"].create({"name": "Anne", "email": CUSTOMER})
         secret = "Devis S0042 : en attente"
-        proved = "Authentication-Results: 127.0.0.1; dmarc=pass header.from=client.example\n"
+        document = self.env["inbox.category"].create({"name": "S0042"})
+        composer = type(self.env["inbox.answer.composer"])
 
-        def facts(decision):
-            return secret if decision.conversation_id.partner_id == anne else ""
+        def documents(_composer, customer, _company):
+            return [document] if customer == anne else []
 
-        self.startPatcher(patch.object(type(self.env["inbox.ai.decision"]), "_partner_facts", facts))
+        self.startPatcher(patch.object(composer, "_customer_records", documents))
+        self.startPatcher(patch.object(composer, "_record_label", lambda _composer, _record: secret))
         told = {}
         for name, allowed, values in (
             ("not allowed", False, {}),
-            ("forged", True, {"headers": proved.replace("pass", "fail")}),
+            ("forged", True, {"headers": PROVED.replace("pass", "fail")}),
             ("not proved", True, {"headers": ""}),
             ("somebody else in her conversation", True, {"sender": "eve@client.example"}),
             ("proved", True, {}),
         ):
             self.company.inbox_ai_facts = allowed
             self.llm.requests.clear()
-            message = self.receive(**{"subject": name, "headers": proved, **values})
+            message = self.receive(**{"subject": name, "headers": PROVED, **values})
             message.conversation_id.partner_id = anne
             self.think()
             told[name] = secret in str(self.llm.requests)
@@ -225,61 +229,60 @@ class TestAiAuto(AiCase):
         super().setUpClass()
         cls.policy.mode = "auto"
 
-    def receive_unsampled(self, **values):
-        """A mail that is not the one in ten for a person."""
-        message = self.receive(**values)
-        if message.id % 10 == 0:
-            self.decision(message).unlink()
-            message = self.receive(**{**values, "sender": values.get("sender", "other@client.example")})
-        return message
+    def setUp(self):
+        super().setUp()
+        type(self).answer = staticmethod(hours)
 
     def test_auto_is_earned_and_lost(self):
         self.earn_trust(accepted=5)
-        first = self.receive_unsampled()
+        self.assertEqual((self.intent.judged_count, self.intent.accepted_count), (5, 5))
+        first = self.receive()
         self.think()
         self.assertEqual((self.decision(first).outcome, self.decision(first).reason), ("drafted", "not_earned"))
-        self.earn_trust(accepted=40)
-        second = self.receive_unsampled(sender="fay@client.example")
+        self.assertTrue(self.decision(first).would_leave)
+        self.earn_trust(accepted=5)
+        second = self.receive(sender="fay@client.example")
         self.think()
         self.assertEqual(self.decision(second).outcome, "queued")
         self.run_cron(self.cron_send, seconds=11)
         self.assertEqual(self.decision(second).outcome, "sent")
+        self.assert_approved(self.decision(second))
         raw = self.sink.deliveries()[0].raw
         self.assertIn("Auto-Submitted: auto-replied", raw)
         self.assertIn("X-Auto-Response-Suppress: All", raw)
-        self.earn_trust(accepted=0, edited=10)
-        third = self.receive_unsampled(sender="gus@client.example")
+        self.earn_trust(accepted=8, edited=2)
+        third = self.receive(sender="gus@client.example")
         self.think()
         self.assertEqual((self.decision(third).outcome, self.decision(third).reason), ("drafted", "not_earned"))
 
-    def test_the_gate_refuses_and_a_person_gets_the_draft(self):
+    def test_a_text_of_the_model_waits_for_a_person(self):
         self.earn_trust()
         type(self).answer = staticmethod(lambda messages: {"reply": REPLY + " Payez sur http://evil.example"})
-        message = self.receive_unsampled()
+        message = self.receive()
         self.think()
         self.run_cron(self.cron_send, seconds=60)
         decision = self.decision(message)
-        self.assertEqual((decision.outcome, decision.outgoing_id.state), ("refused", "draft"))
-        self.assertIn(["link", "evil.example"], decision.gate_reasons)
+        self.assertEqual((decision.outcome, decision.outgoing_id.state), ("drafted", "draft"))
+        self.assertIn(["link", "http://evil.example"], decision.warnings)
         self.assertEqual(self.received(message.from_address), [])
 
     def test_the_kill_switch_stops_what_is_already_queued(self):
         self.earn_trust()
-        message = self.receive_unsampled()
+        message = self.receive()
         self.think()
         self.assertEqual(self.decision(message).outcome, "queued")
         self.company.action_inbox_ai_stop()
         self.run_cron(self.cron_send, seconds=60)
         outgoing = self.decision(message).outgoing_id
         self.assertEqual((outgoing.state, outgoing.cause, self.sink.deliveries()), ("cancelled", "not_allowed", []))
-        later = self.receive_unsampled(sender="hal@client.example")
+        later = self.receive(sender="hal@client.example")
         self.think()
         self.assertEqual(self.decision(later).reason, "stopped")
 
     def test_the_kill_switch_is_asked_between_login_and_data(self):
         """Stopped while the answer is being handed over: the last look is right before the first byte."""
         self.earn_trust()
-        message = self.receive_unsampled()
+        message = self.receive()
         self.think()
         company, outgoing = self.company, self.decision(message).outgoing_id
         original = self.sink.choose
@@ -306,7 +309,7 @@ class TestAiAuto(AiCase):
             }
         )
         with self.at("2026-05-07 19:00:00"):  # Thursday evening before a holiday and a weekend
-            message = self.receive_unsampled()
+            message = self.receive()
             self.think()
             outgoing = self.decision(message).outgoing_id
             self.assertEqual(outgoing.send_at, fields.Datetime.to_datetime("2026-05-11 07:00:00"))
@@ -320,7 +323,7 @@ class TestAiAuto(AiCase):
         self.earn_trust()
         self.company.write({"inbox_ai_start": 9, "inbox_ai_end": 18, "inbox_ai_timezone": "Europe/Paris"})
         with self.at("2026-05-07 15:59:30"):  # half a minute before the end
-            message = self.receive_unsampled()
+            message = self.receive()
             self.think()
             outgoing = self.decision(message).outgoing_id
             self.faults.append("busy")
@@ -338,10 +341,10 @@ class TestAiAuto(AiCase):
         self.earn_trust()
         self.company.write({"inbox_ai_start": 9, "inbox_ai_end": 18, "inbox_ai_weekdays": "12345"})
         with self.at("2026-05-15 19:00:00"):  # Friday evening
-            first = self.receive_unsampled()
+            first = self.receive()
             self.think()
         with self.at("2026-05-17 06:00:00"):  # Sunday
-            second = self.receive_unsampled(sender=first.from_address, subject="Autre")
+            second = self.receive(sender=first.from_address, subject="Autre")
             self.think()
         self.assertEqual((self.decision(second).outcome, self.decision(second).reason), ("drafted", "sender_limit"))
         with self.at("2026-05-18 07:00:05"):
@@ -355,18 +358,18 @@ class TestAiAuto(AiCase):
 
     def test_one_answer_a_sender_and_period_also_in_another_conversation(self):
         self.earn_trust()
-        first = self.receive_unsampled()
+        first = self.receive()
         self.think()
         self.run_cron(self.cron_send, seconds=11)
-        second = self.receive_unsampled(
-            text="Une autre question, bonjour ?", sender=first.from_address, subject="Autre"
+        second = self.receive(
+            text="Une autre question, bonjour : quels sont vos horaires ?", sender=first.from_address, subject="Autre"
         )
         self.think()
         self.assertEqual((self.decision(second).outcome, self.decision(second).reason), ("drafted", "sender_limit"))
 
     def test_a_person_who_answers_first_wins(self):
         self.earn_trust()
-        message = self.receive_unsampled()
+        message = self.receive()
         self.think()
         mine = self.draft(
             parent_id=message.id, conversation_id=message.conversation_id.id, email_to=message.from_address
@@ -379,11 +382,11 @@ class TestAiAuto(AiCase):
 
     def test_taking_back_and_marking_wrong_cost_trust(self):
         self.earn_trust()
-        message = self.receive_unsampled()
+        message = self.receive()
         self.think()
         self.decision(message).outgoing_id.action_undo()
         self.assertEqual(self.decision(message).outcome, "taken_back")
-        other = self.receive_unsampled(sender="ida@client.example")
+        other = self.receive(sender="ida@client.example")
         self.think()
         self.run_cron(self.cron_send, seconds=11)
         self.decision(other).action_mark_wrong()

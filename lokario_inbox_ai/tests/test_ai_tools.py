@@ -4,19 +4,9 @@ from functools import partial
 from odoo.tests import BaseCase, tagged
 
 from lokario_testing.environments.llm import LlmServer
-from odoo.addons.lokario_base.tools.confidence import lower_bound
 from odoo.addons.lokario_mailbox.tools.host_policy import HostPolicy, PinnedHost
 
 from ..tools import llm_client
-
-
-@tagged("post_install", "-at_install")
-class TestEarnedTrust(BaseCase):
-    def test_few_successes_prove_little(self):
-        self.assertEqual(lower_bound(0, 0), 0.0)
-        self.assertAlmostEqual(lower_bound(5, 5), 0.5655, 3)
-        self.assertAlmostEqual(lower_bound(50, 50), 0.9286, 3)
-        self.assertLess(lower_bound(45, 50), 0.80)  # 90 % of 50 is not yet 80 % for sure
 
 
 def _resolver(error):

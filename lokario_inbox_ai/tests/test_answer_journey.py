@@ -16,7 +16,7 @@ from lokario_testing.environments.browser import fonts_file
 from lokario_testing.environments.journey_browser import BrowserCase
 from odoo.addons.lokario_mailbox.tests.outgoing_common import CUSTOMER, MAILBOX, PASSWORD
 
-from .ai_common import AiCase
+from .ai_common import AiCase, hours
 
 IMAGES = os.environ.get("LOKARIO_IMAGES")  # a folder: then the journey leaves its screenshots there
 HELPERS = """
@@ -70,13 +70,20 @@ class TestAnswerJourney(AiCase, BrowserCase):
         def then_picture(browser, *args, **kwargs):
             original(browser, *args, **kwargs)
             if IMAGES:
-                shot = browser._websocket_request("Page.captureScreenshot")["data"]
-                Path(IMAGES, f"inbox-{name}.png").write_bytes(base64.b64decode(shot))
+                self.picture(browser, f"inbox-{name}")
+                phone = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+                browser._websocket_request("Emulation.setDeviceMetricsOverride", params=phone)
+                self.picture(browser, f"phone-{name}")
+                browser._websocket_request("Emulation.clearDeviceMetricsOverride")
 
         body = f"{HELPERS} {steps} console.log('test successful');"
         code = f"(async () => {{ {body} }})().catch((err) => console.error(err.message));"
         with patch.object(ChromeBrowser, "_wait_code_ok", then_picture):
             self.browser_js(url, code, "odoo.isReady === true", login="admin", timeout=240)
+
+    def picture(self, browser, name):
+        shot = browser._websocket_request("Page.captureScreenshot")["data"]
+        Path(IMAGES, f"{name}.png").write_bytes(base64.b64decode(shot))
 
     def customer_writes(self, text, subject="Horaires d'ouverture", number=1, **headers):
         mail = EmailMessage()
@@ -100,6 +107,8 @@ class TestAnswerJourney(AiCase, BrowserCase):
             (await row("Horaires")).click();
             await one(".lokario_approve");
             await text("9h à 18h");
+            await one(".lokario_free");
+            await text("rédigé par le modèle");
             """,
             "ai-draft",
         )
@@ -121,6 +130,52 @@ class TestAnswerJourney(AiCase, BrowserCase):
                 client.select_folder(folder, readonly=True)
                 found = client.search(["TEXT", "question1@client.example"])
                 self.assertEqual(len(found), 1, f"question and answer are in the customer's {folder}")
+
+    def test_a_manager_approves_passages_and_the_answer_leaves(self):
+        """Usual questions, approval and trial in the browser; then a question is answered without a person."""
+        self.blocks.unlink()
+        self.intent.unlink()
+        self.browse(
+            """
+            (await button("Questions courantes")).click();
+            await text("Voici nos horaires");
+            (await one("thead .o_list_record_selector input")).click();
+            (await button("Approuver")).click();
+            await wait(() => [...document.querySelectorAll("td .badge")].filter(
+                (item) => item.innerText === "Approuvé").length > 10, "approved passages");
+            """,
+            "ai-passages",
+            "/odoo/inbox-passages",
+        )
+        self.env.invalidate_all()
+        intent = self.env["inbox.answer.intent"].search([("code", "=", "opening_hours")])
+        self.assertEqual(set(intent.block_ids.mapped("state")), {"approved"})
+        intent.trial_cases = 1
+        self.policy.mode = "auto"
+        type(self).answer = staticmethod(hours)
+        self.customer_writes("Bonjour,\n\nQuels sont vos horaires ?", number=21)
+        self.think()
+        self.browse(
+            """
+            (await row("Horaires")).click();
+            await one(".lokario_composed");
+            await text("Voici nos horaires");
+            (await one(".lokario_approve")).click();
+            await one(".lokario_outgoing.scheduled .lokario_undo");
+            """,
+            "ai-composed",
+        )
+        self.run_cron(self.cron_send, seconds=15)
+        self.browse(
+            """
+            (await wait(() => document.querySelector("[name=is_automatic] input"), "the switch")).click();
+            await text("1 des 1 dernières");
+            """,
+            "ai-question",
+            f"/odoo/inbox-questions/{intent.id}",
+        )
+        self.env.invalidate_all()
+        self.assertEqual((intent.is_earned, intent.judged_count), (True, 1))
 
     def test_a_person_writes_takes_back_and_sends(self):
         self.customer_writes("Bonjour, une question ?", subject="Question ouverte", number=2)
@@ -260,6 +315,7 @@ class TestAnswerJourney(AiCase, BrowserCase):
 
     def test_outbox_and_dashboard_in_french(self):
         self.earn_trust(accepted=30, edited=6)
+        self.intent.trial_cases = 40
         decisions = self.env["inbox.ai.decision"].search([("policy_id", "=", self.policy.id)])
         for number, decision in enumerate(decisions):
             moment = fields.Datetime.subtract(fields.Datetime.now(), days=number % 12)
@@ -273,6 +329,7 @@ class TestAnswerJourney(AiCase, BrowserCase):
         self.run_cron(self.cron_send, seconds=15)
         self.draft(subject="Devis 120").action_send()
         for url, words, name in (
+            (f"/odoo/inbox-passages/{self.blocks[1].id}", "Retirer l'approbation", "ai-passage"),
             ("/odoo/inbox-outbox", "Devis 119", "outbox"),
             (f"/odoo/inbox-outbox/{failed.id}", "Réessayer", "outbox-form"),
             (f"/odoo/inbox-ai-decisions/{decisions[0].id}", "Ouvrir la conversation", "ai-decision"),

@@ -11,6 +11,7 @@ class InboxAnswerSettings(models.TransientModel):
     inbox_ai_prompt = fields.Text(related="company_id.inbox_ai_prompt", readonly=False)
     inbox_ai_knowledge = fields.Text(related="company_id.inbox_ai_knowledge", readonly=False)
     inbox_ai_allowlist = fields.Text(related="company_id.inbox_ai_allowlist", readonly=False)
+    inbox_ai_hours = fields.Text(related="company_id.inbox_ai_hours", readonly=False)
     inbox_ai_facts = fields.Boolean(related="company_id.inbox_ai_facts", readonly=False)
     inbox_ai_classify = fields.Boolean(related="company_id.inbox_ai_classify", readonly=False)
     inbox_ai_confidence = fields.Float(related="company_id.inbox_ai_confidence", readonly=False)

@@ -3,6 +3,7 @@
 What is timed here cannot be seen with a clock that tests move: the undo window, the kill switch.
 """
 
+import re
 import shutil
 import tempfile
 import time
@@ -22,13 +23,18 @@ from lokario_testing.environments.smtp_sink import SmtpSink
 ADDRESS, PASSWORD, ADMIN = "contact@alpha.example", "alpha-mailbox-pw", "Journal-de-bord-42!"
 CUSTOMERS = 14
 CRAWL = 1.2  # seconds the slow server lets a sender wait before it takes a mail
-REPLY = "Bonjour,\n\nNous sommes ouverts du lundi au vendredi.\n\nCordialement,\nL'équipe"
 TRUST = """
-INSERT INTO inbox_ai_decision (company_id, integration_id, message_id, purpose, state, policy_id, prompt_version,
-                               outcome, judged_at, is_draft, is_accepted)
-SELECT m.company_id, m.integration_id, m.id, 'reply', 'done', {policy}, 'old' || n, 'approved', now(), TRUE, 1
+INSERT INTO inbox_ai_decision (company_id, integration_id, message_id, purpose, state, intent_id, is_composed,
+                               prompt_version, outcome, judged_at, is_draft, is_accepted)
+SELECT m.company_id, m.integration_id, m.id, 'reply', 'done', {intent}, TRUE, 'old' || n, 'approved', now(), TRUE, 1
   FROM (SELECT * FROM inbox_message LIMIT 1) m, generate_series(1, 40) n
 """
+
+
+def choose_hours(messages):
+    """A model that chooses the passages about opening hours; they are the only ones."""
+    offered = re.findall(r"^(\d+) \((?:greeting|body|closing), ", messages[-1]["content"], re.MULTILINE)
+    return {"intent": "hours", "confidence": 0.9, "language": "fr", "blocks": [int(number) for number in offered]}
 
 
 class Office:
@@ -73,7 +79,7 @@ class Office:
 def office(environment, suite_database):
     cluster, database = environment.cluster, environment.clone(suite_database, "suite_for_outbox")
     folder = Path(tempfile.mkdtemp(prefix="lokario-mail-"))  # Dovecot's own user must reach it
-    with MailEnvironment(folder, driver="maildir") as mail, LlmServer(lambda messages: {"reply": REPLY}) as llm:
+    with MailEnvironment(folder, driver="maildir") as mail, LlmServer(choose_hours) as llm:
         mail.add_user(ADDRESS, PASSWORD)
         with SmtpSink(
             folder / "journal", deliver=mail.deliver, mailboxes=frozenset({ADDRESS}), logins={ADDRESS: PASSWORD}
@@ -112,16 +118,35 @@ def test_a_mail_leaves_right_after_its_undo_window(office, mailbox):
     office.sql("UPDATE res_company SET inbox_undo_seconds = 0")
 
 
+def approved_hours(client):
+    """A question and approved passages that answer it."""
+    language = client.call("res.lang", "search", [("code", "=", "fr_FR"), ("active", "in", [True, False])])
+    client.call("res.lang", "write", language, {"active": True})
+    values = {"name": "Horaires", "code": "hours", "words": "horaires", "is_automatic": True}
+    intent = client.create("inbox.answer.intent", values)
+    body = {
+        "kind": "body",
+        "name": "Nos horaires",
+        "text": "Lundi à vendredi, 9h à 18h.",
+        "intent_ids": [[6, 0, [intent]]],
+    }
+    greeting = {"kind": "greeting", "name": "Salutation", "text": "Bonjour,"}
+    blocks = [client.create("inbox.answer.block", {"lang": "fr_FR", **values}) for values in (greeting, body)]
+    client.call("inbox.answer.block", "action_approve", blocks)
+    return intent
+
+
 def test_the_kill_switch_holds_within_a_second(office, mailbox):
     """The button, while the sender is in the middle of a batch of automatic answers at a slow server."""
     client = office.client
     provider = client.create("inbox.ai.provider", {"name": "M", "base_url": office.llm.url, "model_name": "tiny"})
     settings = client.create("inbox.answer.settings", {"inbox_ai_provider_id": provider})
-    policy = client.create("inbox.ai.policy", {"integration_id": mailbox, "mode": "auto"})
+    client.create("inbox.ai.policy", {"integration_id": mailbox, "mode": "auto"})
+    intent = approved_hours(client)
     office.customer_writes(0)
     client.call("inbox.integration", "action_sync", [mailbox])
     office.wait(lambda: office.count("inbox_ai_decision", "outcome = 'drafted'"), "the first draft")
-    office.sql(TRUST.format(policy=policy))
+    office.sql(TRUST.format(intent=intent))
     office.sink.journal.write_text("")
     office.sink.slowness, office.sink.choose = CRAWL, lambda rng: "crawl"
     for number in range(1, CUSTOMERS):

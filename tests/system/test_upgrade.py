@@ -19,6 +19,8 @@ CHANGED = {"write_date", "write_uid"}
 # Values that have another name now: {table.column: {old: new}}.
 RENAMED = {
     "inbox_outgoing.state": {"unsettled": "verifying"},
+    "inbox_ai_decision.outcome": {"refused": "drafted"},
+    "inbox_ai_decision.reason": {"sample": "not_earned"},
     "lokario_delivery.state": {"retry": "queued", "hold": "queued", "sending": "verifying", "uncertain": "verifying"},
 }
 # Tables whose model has another name now.
@@ -224,6 +226,16 @@ def test_screens_and_rights_that_moved_are_kept(before_and_after):
 
 def test_what_became_an_addon_of_its_own_is_installed(before_and_after):
     assert not before_and_after[1]["uninstalled"]
+
+
+def test_what_the_gate_found_is_a_warning(before_and_after):
+    """Nothing leaves automatically after the upgrade before a manager has approved passages."""
+    before, after = (snapshot["rows"]["inbox_ai_decision"] for snapshot in before_and_after)
+    found = {row_id: row["gate_reasons"] for row_id, row in before.items() if row["gate_reasons"]}
+    assert len(found) == 2
+    assert {row_id: after[row_id]["warnings"] for row_id in found} == found
+    assert before_and_after[1]["rows"]["inbox_answer_block"] == {}
+    assert {row["mode"] for row in before_and_after[1]["rows"]["inbox_ai_policy"].values()} == {"auto"}
 
 
 def test_what_is_on_its_way_is_in_the_outbox_once(before_and_after):

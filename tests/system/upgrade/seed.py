@@ -51,6 +51,23 @@ for company in companies:
     folder = env["inbox.folder"].create({"integration_id": mailbox.id, "name": "INBOX", "path": "INBOX"})
     at = {"integration_id": mailbox.id, "folder_id": folder.id, "message_id": mail.id}
     env["inbox.placement"].create({**at, "uidvalidity": "1", "uid": 7, "flags": "\\Seen"})
+    company.write({"inbox_ai_allowlist": "01 23 45 67 89", "inbox_ai_knowledge": "9 to 5", "inbox_ai_sender_hours": 12})
+    env["inbox.ai.policy"].create(
+        {"integration_id": mailbox.id, "mode": "auto", "allowed_promises": "refund", "threshold": 0.9}
+    )
+    asked = {"company_id": company.id, "integration_id": mailbox.id, "message_id": mail.id, "purpose": "reply"}
+    env["inbox.ai.decision"].create(
+        [
+            {
+                **asked,
+                "state": "done",
+                "outcome": "refused",
+                "prompt_version": "a",
+                "gate_reasons": [["link", "x.test"]],
+            },
+            {**asked, "state": "done", "outcome": "drafted", "prompt_version": "b", "reason": "sample"},
+        ]
+    )
     env["inbox.outgoing"].create(
         {"integration_id": mailbox.id, "subject": "Re: Hello", "email_to": "a@b.test", "body_html": "<p>10 euros</p>"}
     )
