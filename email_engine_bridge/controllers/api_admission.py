@@ -6,6 +6,7 @@ from odoo.http import request
 
 from ..exceptions import ApiProblem, EngineRejected
 from ..tools.json_shape import check_json_shape
+from . import api_wire
 
 # `curl -d '{…}'` labels JSON as a form; these types say nothing about the body.
 UNTYPED_BODIES = ("application/x-www-form-urlencoded", "text/plain", "")
@@ -18,6 +19,7 @@ def admit(path):
     httprequest = request.httprequest
     admission = request.env["engine.api.admission"]._admit(path, httprequest)
     request.engine_api_key_sudo = admission.key_sudo
+    request.engine_rate_headers = admission.rate.headers() if admission.rate else {}
     if b"%00" in httprequest.query_string:
         raise ApiProblem(422, "A text holds a NUL character, which cannot be stored.")
     if (httprequest.content_length or 0) > admission.max_body:
@@ -27,6 +29,8 @@ def admit(path):
     body = httprequest.get_data()
     if len(body) > admission.max_body:
         raise _too_large(admission.max_body)
+    if admission.key_sudo:
+        body = api_wire.unpack(body, admission.max_body)
     if not admission.has_rows:
         _check_shape(body)
 

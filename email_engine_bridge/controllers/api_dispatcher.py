@@ -9,16 +9,19 @@ from fastapi.exceptions import RequestValidationError
 from odoo.exceptions import ConcurrencyError, UserError
 from odoo.http import request
 from starlette.exceptions import HTTPException
+from starlette.routing import Mount
 
-from odoo.addons.fastapi.fastapi_dispatcher import FastApiDispatcher
+from odoo.addons.fastapi.fastapi_dispatcher import FastApiDispatcher, fastapi_app_pool
 from odoo.addons.lokario_gate import redaction
 
 from ..exceptions import ApiProblem
 from ..schemas.problem import problem_from_exception
+from . import api_wire
 from .api_admission import UNTYPED_BODIES, admit, media_type
 
 _logger = logging.getLogger(__name__)
 
+MAX_IDEMPOTENCY_KEY = 200
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -35,7 +38,8 @@ class EngineApiDispatcher(FastApiDispatcher):
         request.engine_request_id = self.request_id
         try:
             admit(f"/{args.get('application_path', '')}")
-            response = super().dispatch(endpoint, args)
+            self._check_method(f"/{args.get('application_path', '')}")
+            response = self._answer(lambda: super(EngineApiDispatcher, self).dispatch(endpoint, args))
         except (HTTPException, RequestValidationError, UserError) as error:
             error.loglevel = logging.INFO  # the caller's mistake, not a server error
             raise
@@ -51,6 +55,34 @@ class EngineApiDispatcher(FastApiDispatcher):
             raise ConcurrencyError("The answer of the API got lost") from error
         return self._sign(response)
 
+    def _check_method(self, path):
+        """Answer 405 with all that the path knows: FastAPI names the methods of its first route only."""
+        with fastapi_app_pool.get_app(env=request.env, root_path=self.request.httprequest.path) as app:
+            mounted = next(route.app for route in app.app.routes if isinstance(route, Mount))
+            methods = _methods_of(mounted.openapi()["paths"], path)
+        method = self.request.httprequest.method
+        if methods and {"HEAD": "GET"}.get(method, method) not in methods:
+            raise HTTPException(405, headers={"Allow": ", ".join(sorted(methods))})
+
+    def _answer(self, dispatch):
+        """The answer of a call, or the one it got before under the same Idempotency-Key."""
+        httprequest = self.request.httprequest
+        name = httprequest.headers.get("Idempotency-Key", "")[:MAX_IDEMPOTENCY_KEY]
+        key_sudo = request.engine_api_key_sudo
+        if not name or not key_sudo or httprequest.method in ("GET", "HEAD", "OPTIONS"):
+            return dispatch()
+        parts = (httprequest.method, httprequest.path, httprequest.query_string.decode("latin-1"))
+        calls_sudo = request.env["engine.api.call"].sudo()
+        call_sudo = calls_sudo._begin(key_sudo, name, *(part.encode() for part in parts), httprequest.get_data())
+        if call_sudo.status:
+            self.request.params = {}  # as where a route answers: Odoo looks at it afterwards
+            body, content_type, status = call_sudo._answer()
+            headers = {"Content-Type": content_type, "Idempotent-Replayed": "true"}
+            return self.request.make_response(body, headers=headers, status=status)
+        response = dispatch()
+        call_sudo._remember(response.status_code, response.headers.get("Content-Type", ""), response.get_data())
+        return response
+
     def handle_error(self, exc):
         status, document, headers = problem_from_exception(exc, self.request_id)
         response = self.request.make_json_response(document, status=status, headers=headers)
@@ -59,6 +91,8 @@ class EngineApiDispatcher(FastApiDispatcher):
 
     def _sign(self, response):
         """Give the response its request id and log one line about it."""
+        response = api_wire.pack(response)
+        response.headers.update(getattr(request, "engine_rate_headers", {}))
         response.headers["X-Request-ID"] = self.request_id
         _logger.info(
             "api %s %s -> %s in %.0f ms, request %s, key %s",
@@ -73,8 +107,18 @@ class EngineApiDispatcher(FastApiDispatcher):
 
     def _get_environ(self):
         environ = super()._get_environ()
+        if environ["REQUEST_METHOD"] == "HEAD":  # as GET; its body is left out on the way (RFC 9110, 9.3.2)
+            environ = {**environ, "REQUEST_METHOD": "GET"}
         if media_type() in UNTYPED_BODIES:
             environ["CONTENT_TYPE"] = "application/json"
         if body := request.httprequest.get_data():
             environ["CONTENT_LENGTH"] = str(len(body))  # also of a body that came in pieces
         return environ
+
+
+def _methods_of(paths, path):
+    """The methods of the documented path that fits best, with the fewest parameters; none for an unknown one."""
+    for template in sorted(paths, key=lambda one: one.count("{")):
+        if re.fullmatch(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(template)), path):
+            return {method.upper() for method in paths[template]}
+    return set()

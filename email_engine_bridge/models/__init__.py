@@ -12,6 +12,8 @@ from . import engine_tenant
 from . import engine_domain
 from . import engine_dkim_key
 from . import engine_dns_check
+from . import engine_dmarc_report
+from . import engine_dmarc_source
 from . import engine_finding
 from . import engine_ip
 from . import engine_warmup
@@ -21,6 +23,7 @@ from . import engine_lease
 from . import engine_quota
 from . import engine_api_key
 from . import engine_api_admission
+from . import engine_api_call
 from . import fastapi_endpoint
 from . import ir_http
 from . import ir_rule

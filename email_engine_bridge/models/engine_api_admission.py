@@ -12,6 +12,8 @@ class Admission(NamedTuple):
     key_sudo: models.BaseModel | None = None
     has_rows: bool = False
     """A body of many rows, which its route reads one by one in any format."""
+    rate: tuple | None = None
+    """`Rate` of the key."""
 
 
 class EngineApiAdmission(models.AbstractModel):
@@ -28,8 +30,8 @@ class EngineApiAdmission(models.AbstractModel):
         """Return the `Admission` of a call; raises what to answer when it is refused."""
         if path in PAGES:
             return Admission(max_body=0)
-        key_sudo = self.env["engine.api.key"].sudo()._authenticate(_bearer_token(httprequest))
-        return Admission(MAX_JSON_BODY, key_sudo)
+        key_sudo, rate = self.env["engine.api.key"].sudo()._authenticate(_bearer_token(httprequest))
+        return Admission(MAX_JSON_BODY, key_sudo, rate=rate)
 
 
 def _bearer_token(httprequest):

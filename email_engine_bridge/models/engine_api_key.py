@@ -1,6 +1,8 @@
 import hashlib
 import logging
 import secrets
+from datetime import timedelta
+from typing import NamedTuple
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
@@ -16,6 +18,19 @@ _logger = logging.getLogger(__name__)
 TOKEN_PREFIX = "lke"  # noqa: S105 only what keys start with
 INDEX_LENGTH = 8
 DEFAULT_CALLS_PER_MINUTE = 600
+ROTATION = timedelta(days=1)  # for which both keys work
+
+
+class Rate(NamedTuple):
+    """Calls a minute, what is left of them, and in how many seconds there are more."""
+
+    limit: int
+    remaining: int
+    reset: int
+
+    def headers(self):
+        """The fields of draft-ietf-httpapi-ratelimit-headers."""
+        return {f"RateLimit-{name.title()}": str(value) for name, value in self._asdict().items()}
 
 
 class EngineApiKey(models.Model):
@@ -41,12 +56,38 @@ class EngineApiKey(models.Model):
     revoked = fields.Boolean(readonly=True, copy=False)
     key_index = fields.Char("Starts with", readonly=True, copy=False, index=True)
     key_hash = fields.Char(readonly=True, copy=False, groups="base.group_system")
+    former_hash = fields.Char(readonly=True, copy=False, groups="base.group_system")
+    former_until = fields.Datetime("Former key works until", readonly=True, copy=False)
+    areas = fields.Char(
+        "Only these areas", help="Areas of the API, separated by commas, such as contacts, stats; empty: all"
+    )
     last_used_at = fields.Datetime(readonly=True, copy=False)
     window_start = fields.Datetime(readonly=True, copy=False)
     window_calls = fields.Integer(readonly=True, copy=False)
 
     _key_hash_uniq = models.UniqueIndex("(key_hash)")
     _calls_positive = models.Constraint("CHECK(calls_per_minute > 0)", "Calls per minute: give a number above 0.")
+
+    @api.constrains("areas")
+    def _check_areas(self):
+        for key in self:
+            if unknown := key._get_areas() - self._known_areas():
+                raise ValidationError(
+                    self.env._(
+                        "Only these areas: %(unknown)s is none. There are: %(known)s.",
+                        unknown=", ".join(sorted(unknown)),
+                        known=", ".join(sorted(self._known_areas())),
+                    )
+                )
+
+    @api.model
+    def _known_areas(self):
+        """Return the tags of the API's routes; an addon that adds routers with another tag adds it."""
+        return {"quotas", "powermta", "domains", "ips"}
+
+    def _get_areas(self):
+        self.ensure_one()
+        return {area.strip().lower() for area in (self.areas or "").split(",") if area.strip()}
 
     @api.constrains("scope", "tenant_ids", "company_id")
     def _check_tenants(self):
@@ -77,14 +118,19 @@ class EngineApiKey(models.Model):
         """Called at each update: keys of earlier releases."""
         self.sudo().search([])._admit_companies()
 
-    def _issue_token(self):
-        """Give the key a new secret and return the token, which is shown only now."""
+    def _issue_token(self, overlap=None):
+        """Give the key a new secret and return the token, which is shown only now.
+
+        :param overlap: timedelta for which the former one still works
+        """
         self.ensure_one()
+        former = {"former_hash": self.sudo().key_hash, "former_until": fields.Datetime.now() + (overlap or timedelta())}
         token = f"{TOKEN_PREFIX}_{secrets.token_hex(INDEX_LENGTH // 2)}_{secrets.token_urlsafe(32)}"
         self.sudo().write(
             {
                 "key_hash": self._hash_token(token),
                 "key_index": token[: len(TOKEN_PREFIX) + 1 + INDEX_LENGTH],
+                **former,
             }
         )
         return token
@@ -92,11 +138,19 @@ class EngineApiKey(models.Model):
     @confirm_identity
     def action_issue_token(self):
         """Give the key a secret (a new one: the former stops working) and show it once."""
+        return self._show_new_token(timedelta())
+
+    @confirm_identity
+    def action_rotate_token(self):
+        """Give the key a new secret; the former one works for another day, so that nobody is locked out meanwhile."""
+        return self._show_new_token(ROTATION)
+
+    def _show_new_token(self, overlap):
         self.ensure_one()
         self.check_access("write")
         if self.revoked:
             raise UserError(self.env._("Key %s is revoked for good. Create another key.", self.name))
-        token = self._issue_token()
+        token = self._issue_token(overlap)
         _logger.info("API key %s: new token issued by user #%s", self.id, self.env.uid)
         message = self.env._("Key %s: copy it now, it is not shown again.", self.name)
         return self.env["engine.secret.shown"]._show(message, token)
@@ -112,24 +166,33 @@ class EngineApiKey(models.Model):
 
     @api.model
     def _authenticate(self, token):
-        """Return the key of this token, count the call, or raise what to answer."""
-        key = self.search([("key_hash", "=", self._hash_token(token)), ("revoked", "=", False)])
+        """Count the call and return (key of this token, its `Rate`), or raise what to answer."""
+        key = self.search([("revoked", "=", False), *self._get_token_domain(token)])
         if not token or not key or (key.expires_at and key.expires_at < fields.Datetime.now()):
             raise ApiProblem(
                 401,
                 "Send a valid API key: Authorization: Bearer <key>.",
                 headers={"WWW-Authenticate": "Bearer"},
             )
-        if key._count_call__() > key.calls_per_minute:
+        calls, seconds = key._count_call__()
+        rate = Rate(key.calls_per_minute, max(0, key.calls_per_minute - calls), seconds)
+        if calls > key.calls_per_minute:
             raise ApiProblem(
                 429,
                 f"More than {key.calls_per_minute} calls in a minute with this key.",
-                headers={"Retry-After": "60"},
+                headers={"Retry-After": str(seconds), **rate.headers()},
             )
-        return key
+        return key, rate
+
+    @api.model
+    def _get_token_domain(self, token):
+        """The key of this token, or the one whose former token it is until the overlap of a rotation ends."""
+        hashed = self._hash_token(token)
+        former = [("former_hash", "=", hashed), ("former_until", ">", fields.Datetime.now())]
+        return ["|", ("key_hash", "=", hashed), "&", *former]
 
     def _count_call__(self):
-        """Return how many calls this key made in the current minute, this one included."""
+        """Return (calls of this key in the current minute, this one included; seconds until the next minute)."""
         with transaction(self.env) as cr:
             cr.execute(
                 SQL(
@@ -140,11 +203,12 @@ class EngineApiKey(models.Model):
                               last_used_at = date_trunc('second', now_utc)
                          FROM (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now_utc) clock
                         WHERE id = %s
-                    RETURNING window_calls""",
+                    RETURNING window_calls, 60 - extract(second FROM now_utc)::int""",
                     self.id,
                 )
             )
-            return cr.fetchone()[0]
+            calls, seconds = cr.fetchone()
+            return calls, max(1, seconds)
 
     def _get_api_context(self):
         """Return the context an API call runs in; record rules read its tenants."""

@@ -20,8 +20,8 @@ TEXTS = {
     "spf_many_voids": _lt("more than %(most)s lookups found nothing."),
     "spf_many_hosts": _lt("an mx leads to more than %(most)s hosts."),
     "spf_unknown_term": _lt("%(term)s is not known."),
-    "spf_redirect_twice": _lt("redirect stands twice."),
-    "spf_all_argument": _lt("%(term)s: all takes nothing."),
+    "spf_modifier_twice": _lt("%(term)s stands twice."),
+    "spf_not_a_name": _lt("%(term)s is no name of a domain."),
     "spf_no_argument": _lt("%(term)s: something must follow the colon."),
     "spf_not_a_network": _lt("%(term)s: not an IPv%(version)s network."),
     "spf_prefix_length": _lt("%(term)s: bad prefix length."),
@@ -33,6 +33,11 @@ TEXTS = {
     "dkim_other_key": _lt("Another key is published than the one that signs."),
     "dkim_other_hash": _lt("The key allows only %(hashes)s: receivers refuse signatures by rsa-sha256."),
     "dkim_other_service": _lt("The key is for %(service)s only, not for e-mail."),
+    "tag_twice": _lt("The tag %(tag)s stands twice: receivers ignore the record."),
+    "dmarc_wrong_value": _lt("%(tag)s=%(value)s is not allowed."),
+    "dmarc_reports_refused": _lt(
+        "Reports to %(address)s are not sent: its domain does not say that it takes them (_report._dmarc)."
+    ),
     "dmarc_no_report_address": _lt("Reports do not arrive: %(address)s is no mailto: address."),
     "dkim_test": _lt("The key is marked as a test (t=y)."),
     "dkim_right": _lt("The published key is the one that signs."),

@@ -218,6 +218,19 @@ class EngineIp(models.Model):
             ip.sudo().write(values)
             ip._explain(self.env["engine.finding"]._say(reason))
 
+    def _resume(self, reason):
+        """Let stopped IPs go on where they were; raises when one is not stopped."""
+        for ip in self:
+            if ip.status in ("provisioning", "warming", "active", "retired"):
+                raise UserError(self.env._("%s is not stopped.", ip.address))
+            ip._set_status(ip._get_working_status(), reason)
+
+    def _describe(self):
+        """Return the IP and its day as the API lists it."""
+        self.ensure_one()
+        today = self.env["engine.quota"]._read_today(self.tenant_id, self)[self.id]
+        return {**self._describe_today(today), "reason": self.status_reason or ""}
+
     def _set_health(self, state, day, reason):
         """Note how the IP fares since `day`, and stop or restart it accordingly."""
         self.ensure_one()

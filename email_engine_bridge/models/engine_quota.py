@@ -54,6 +54,7 @@ START_DAYS = insert_days(
 
 READ_DAYS = """
 SELECT d.id, d.ip_id, d.day, quota, quota_by_hand, reserved, sent, delivered, bounced, complained,
+       coalesce(reported, 0) AS reported, coalesce(recorded, 0) AS recorded,
        greatest(quota - sent - reserved, 0) AS remaining
   FROM engine_ip_day d
   JOIN unnest(%(ip_ids)s, %(days)s::date[]) AS wanted(ip_id, day) USING (ip_id, day)
@@ -171,7 +172,8 @@ class EngineQuota(models.AbstractModel):
 
     @api.model
     def _unused_day(self, ip, quota):
-        counters = dict.fromkeys(("reserved", "sent", "delivered", "bounced", "complained"), 0)
+        names = ("reserved", "sent", "reported", "recorded", "delivered", "bounced", "complained")
+        counters = dict.fromkeys(names, 0)
         return {"id": False, "ip_id": ip.id, "quota": quota, "remaining": quota, **counters}
 
     @api.model
@@ -236,6 +238,17 @@ class EngineQuota(models.AbstractModel):
             if covered < emails:
                 return self.env["engine.ip"]
         return self.env["engine.ip"].browse(alone)
+
+    @api.model
+    def _is_used_up(self, tenant):
+        """Return whether as much has left today as the tenant's IPs may send; true when none of them may.
+
+        What a script announced and PowerMTA did not record yet has not left.
+        """
+        ips = tenant.ip_ids.filtered("is_sending")
+        days = self._read_today(tenant, ips).values()
+        left = sum(day["sent"] - max(0, day["reported"] - day["recorded"]) for day in days)
+        return left >= sum(day["quota"] for day in days)
 
     @api.model
     def _set_quota_by_hand(self, ip, quota):

@@ -185,7 +185,7 @@ class EngineTenant(models.Model):
             "hostname": self.delivery_host,
             "mailwizz_type": "smtp-pmta",
             "daily_quota": capacity["total_daily_capacity"],
-            "hourly_quota": -(-capacity["total_daily_capacity"] // 8),
+            "hourly_quota": sum(ip._get_hourly_cap() for ip in self.ip_ids),
             "use_for": "campaigns",
             "additional_headers": [
                 {"name": "X-Virtual-MTA", "value": self.pool_name},

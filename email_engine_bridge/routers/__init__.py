@@ -3,6 +3,6 @@
 Another addon adds its own by extending `fastapi.endpoint._get_fastapi_routers`.
 """
 
-from . import docs, domains, health, powermta, quotas
+from . import docs, domains, health, ips, powermta, quotas
 
-engine_routers = [health.router, quotas.router, powermta.router, domains.router, docs.router]
+engine_routers = [health.router, quotas.router, ips.router, powermta.router, domains.router, docs.router]

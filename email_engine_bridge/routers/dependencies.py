@@ -2,7 +2,7 @@
 
 from typing import Annotated, NamedTuple
 
-from fastapi import Depends, Path, Query
+from fastapi import Depends, Header, Path, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from odoo.api import Environment
 from odoo.http import request
@@ -18,6 +18,7 @@ bearer = HTTPBearer(auto_error=False, description="An API key of the engine")
 def engine_env(
     env: Annotated[Environment, Depends(odoo_env)],
     _documented: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+    called: Request,
 ) -> Environment:
     """Return the environment of the API user, narrowed to the tenants of the key that the dispatcher checked.
 
@@ -26,7 +27,30 @@ def engine_env(
     """
     key_sudo = request.engine_api_key_sudo
     request.engine_api_key_index = key_sudo.key_index
+    _check_area(key_sudo, called.scope["route"])
+    _check_parameters(called)
     return env(context=dict(env.context, lang=_get_language(env), **key_sudo._get_api_context()))
+
+
+def _check_area(key_sudo, route):
+    areas = key_sudo._get_areas()
+    if areas and not areas & {str(tag) for tag in route.tags} and route.tags != ["engine"]:
+        raise ApiProblem(403, f"This API key is for {', '.join(sorted(areas))} only.")
+
+
+def _check_parameters(called):
+    """Refuse a parameter that this route does not know: `limit=5` where it is `page_size` would be ignored."""
+    known = set(_find_parameters(called.scope["route"].dependant))
+    if unknown := sorted(set(called.query_params) - known):
+        there_are = ", ".join(sorted(known)) or "none"
+        raise ApiProblem(422, f"Unknown parameter: {', '.join(unknown)[:200]}. There are: {there_are}.")
+
+
+def _find_parameters(dependant):
+    """Yield the names of the query parameters of a route and of all it depends on."""
+    yield from (parameter.alias for parameter in dependant.query_params)
+    for dependency in dependant.dependencies:
+        yield from _find_parameters(dependency)
 
 
 def _get_language(env):
@@ -35,7 +59,13 @@ def _get_language(env):
     return lang if accepted.lower().startswith(lang[:2]) else "en_US"
 
 
-def write_env(env: Annotated[Environment, Depends(engine_env)]) -> Environment:
+def write_env(
+    env: Annotated[Environment, Depends(engine_env)],
+    _repeatable: Annotated[
+        str | None,
+        Header(alias="Idempotency-Key", max_length=200, description="The same call again gets the same answer"),
+    ] = None,
+) -> Environment:
     """Return `engine_env` for routes that change something: refuses read-only keys."""
     if request.engine_api_key_sudo.access != "write":
         raise ApiProblem(403, "This API key may only read. Ask for a key that may write.")
@@ -45,14 +75,19 @@ def write_env(env: Annotated[Environment, Depends(engine_env)]) -> Environment:
 class Page(NamedTuple):
     offset: int
     limit: int
+    cursor: str | None = None
 
 
 def page(
     page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
     page_size: Annotated[int, Query(ge=1, le=1000)] = 100,
+    cursor: Annotated[
+        str | None,
+        Query(pattern=r"^(start|[1-9][0-9]{0,8})$", description="Instead of `page`: start, then next_cursor"),
+    ] = None,
 ) -> Page:
-    """Return the asked page as (offset, limit)."""
-    return Page((page - 1) * page_size, page_size)
+    """Return the asked page; with a cursor nothing is missed or doubled while records come and go."""
+    return Page((page - 1) * page_size, page_size, cursor)
 
 
 RecordId = Annotated[int, Path(ge=1, le=MAX_INT)]
@@ -69,10 +104,25 @@ def get_visible(env, model, record_id):
     return record
 
 
+def get_of_tenant(env, model, tenant_id, record_id):
+    """Return the record of this tenant if the key may see it, else answer 404."""
+    record = get_visible(env, model, record_id)
+    if record.tenant_id.id != tenant_id:
+        raise ApiProblem(404, f"There is no {env[model]._description.lower()} {record_id} here.")
+    return record
+
+
 def list_page(env, model, domain, paging):
     """Return what a page of records answers: `items`, each by `_describe()` of its model, and their `total`."""
-    records = env[model].search(domain, offset=paging.offset, limit=paging.limit)
-    return {"items": [record._describe() for record in records], "total": env[model].search_count(domain)}
+    total = env[model].search_count(domain)
+    if paging.cursor is None:
+        records = env[model].search(domain, offset=paging.offset, limit=paging.limit)
+        return {"items": [record._describe() for record in records], "total": total}
+    after = [] if paging.cursor == "start" else [("id", "<", int(paging.cursor))]
+    records = env[model].search([*domain, *after], limit=paging.limit + 1, order="id desc")
+    following = str(records[paging.limit - 1].id) if len(records) > paging.limit else None
+    items = [record._describe() for record in records[: paging.limit]]
+    return {"items": items, "total": total, "next_cursor": following}
 
 
 def engine_tenant(tenant_id: RecordId, env: EngineEnv):

@@ -14,7 +14,7 @@ class Health(BaseModel):
     tenants: list[int]
 
 
-@router.get("/health", responses=problem_responses(401, 429))
+@router.get("/health", responses=problem_responses(401, 422, 429))
 def get_health(env: EngineEnv) -> Health:
     """Tell that the key works, and for which tenants."""
     return Health(status="ok", tenants=env["engine.tenant"].search([], order="id").ids)

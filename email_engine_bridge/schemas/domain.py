@@ -5,11 +5,13 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from .free_json import NO_NUL
+from .listing import Listing
 from .moment import UtcMoment
 from .powermta import DnsRecord
+from .strict import Strict
 
 
-class NewDomain(BaseModel):
+class NewDomain(Strict):
     tenant_id: Annotated[int, Field(ge=1, le=2**31 - 1)]
     domain: Annotated[str, Field(min_length=4, max_length=253, pattern=NO_NUL, examples=["mail1.sos-mail.com"])]
     ip: Annotated[str, Field(min_length=2, max_length=45, pattern=NO_NUL, examples=["45.123.10.1"])]
@@ -35,6 +37,5 @@ class DomainRow(BaseModel):
     ip_addresses: list[str]
 
 
-class DomainList(BaseModel):
-    total: int
+class DomainList(Listing):
     items: list[DomainRow]

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from ..const import MAX_INT
+from .strict import Strict
 
 
 class IpQuota(BaseModel):
@@ -30,7 +31,7 @@ class TenantQuota(BaseModel):
     ips: list[IpQuota]
 
 
-class QuotaQuestion(BaseModel):
+class QuotaQuestion(Strict):
     emails_to_send: Annotated[int, Field(ge=1, le=MAX_INT, strict=True, examples=[100])]
 
 

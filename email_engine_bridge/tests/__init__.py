@@ -3,10 +3,12 @@ from . import test_api_powermta
 from . import test_api_quotas
 from . import test_campaign_tools
 from . import test_configuration
+from . import test_dmarc_reports
 from . import test_dns_rules
 from . import test_findings
 from . import test_html_links
 from . import test_install
+from . import test_message_checks
 from . import test_pacing
 from . import test_pmta_config
 from . import test_pmta_lint

@@ -16,6 +16,8 @@ class Zone:
     def addresses(self, _name, *_kinds):
         return []
 
+    mx = ptr = addresses
+
 
 @tagged("post_install", "-at_install")
 class TestDnsRules(BaseCase):
@@ -28,6 +30,15 @@ class TestDnsRules(BaseCase):
                 "v=spf1 ip4:192.0.2.10\t-all",
                 "v=spf1 redirect=",
                 "v=spf1 ip4:192.0.2.10 -äll",
+                "v=spf1 a:192.0.2.10 -all",
+                "v=spf1 a: -all",
+                "v=spf1 exists:x.test/8 -all",
+                "v=spf1 exp= -all",
+                "v=spf1 exp=a.test exp=b.test -all",
+                "v=spf1 redirect=%{x} ",
+                "v=spf1 a:%{d0} -all",
+                "v=spf1 ip4:192.0.2.10/33 -all",
+                "v=spf1 all:x",
             ):
                 self.assertEqual(check_spf(Zone({domain: record}), domain, "192.0.2.10").result, "permerror")
             self.assertEqual(
@@ -54,6 +65,9 @@ class TestDnsRules(BaseCase):
             ("h=sha1; ", "error"),
             ("h=rsa-sha256; ", "error"),
             ("s=tlsrpt; ", "error"),
+            ("h=sha256; h=sha1; ", "error"),
+            ("t=s; ", "ok"),
+            ("t=y:s; ", "warning"),
         ):
             published = record.replace("k=rsa; ", f"{tag}k=rsa; ")
             zone = Zone({"s1._domainkey.a.test": published})
@@ -65,6 +79,14 @@ class TestDnsRules(BaseCase):
             ("v=DMARC1; p=none; sp=bogus", "error"),
             ("v=DMARC1; p=none; rua=mailto:nobody", "warning"),
             ("v=DMARC1; p=none; rua=a@a.test", "warning"),
+            ("v=DMARC1; p=none; p=reject", "error"),
+            ("v=DMARC1; p=none; pct=101", "error"),
+            ("v=DMARC1; p=none; adkim=x", "error"),
+            ("v=DMARC1; p=none; fo=1:d; ri=86400; t=y", "ok"),
+            ("v=DMARC1; p=none; np=maybe", "error"),
+            ("v=DMARC1; p=none; rua=mailto:a@other.test", "warning"),
+            ("v=DMARC1; p=none; rua=mailto:a@friend.test", "ok"),
         ):
-            zone = Zone({"_dmarc.a.test": record})
+            takers = {f"a.test._report._dmarc.{name}": "v=DMARC1;" for name in ("friend.test", "b.test")}
+            zone = Zone({"_dmarc.a.test": record, **takers})
             self.assertEqual(dns_board.check_domain_dmarc(zone, "a.test", "a.test").verdict, verdict, record)

@@ -158,6 +158,10 @@ MUTATIONS = [
     ("W7", "/etc/pmta/a.pem", "/root/a.pem", "/root/a.pem"),
     ("W8", "        dkim-sign yes\n", "", "domain-key"),
     ("W9", "records d,b", "records d,b,t", "records d,b,t"),
+    ("W11", "max-msg-rate 83/10m", "max-msg-rate 0", "max-msg-rate 0"),
+    ("E5", "run-as-root no", "run-as-root no\nenable-signals Nobody", "enable-signals Nobody"),
+    ("E5", "run-as-root no", "run-as-root no\nuse-proxy nobody", "use-proxy nobody"),
+    ("E16", "run-as-root no", "run-as-root no\n<domain mx.$typo>\n</domain>", "mx.$typo"),
     ("W10", "run-as-root no", "run-as-root no\nsync-msg-create no", "sync-msg-create"),
 ]
 
@@ -182,7 +186,22 @@ class TestPmtaLint(BaseCase):
                 found = [(finding.code, finding.line) for finding in lint(text)]
                 self.assertIn((code, lines[-1]), found)
         rules = {code for code, *_mutation in MUTATIONS}
-        self.assertEqual(rules, {f"E{n}" for n in range(1, 21)} | {f"W{n}" for n in range(1, 11)})
+        self.assertEqual(rules, {f"E{n}" for n in range(1, 21)} | {f"W{n}" for n in range(1, 12)})
+
+    def test_forms_of_the_guide_are_accepted(self):
+        """Forms that the vendor's guide shows, with values of ours, at the end of a good configuration."""
+        for form in (
+            "<signals-filter Some>\n sender-or-from *.a.test enable-signals,subaccount=7\n sender-or-from * "
+            "disable-signals\n</signals-filter>\nenable-signals Some",
+            "<aliases>\n alias sales a@b.test,c@d.test\n alias *@e.test f@g.test\n</aliases>",
+            "<bounce-processor>\n <address-list mine>\n  domain a.test\n  address /^bounce@/\n </address-list>\n"
+            "</bounce-processor>",
+            "<suppression-list gone>\n domain a.test\n</suppression-list>\n<source 192.0.2.99>\n"
+            " suppression-lists gone\n</source>",
+            "<pattern-list late>\n rcpt-to /x@/ virtual-mta=b-pool, recipient-priority=60\n</pattern-list>",
+            '<domain clear.test>\n smtp-pattern-list ""\n remove-header ""\n</domain>',
+        ):
+            self.assertEqual([found.render("c") for found in lint(f"{GOOD}\n{form}\n")], [], form)
 
     def test_message_reads_like_pmta(self):
         finding = lint(GOOD.replace("dkim-sign yes", "dkim-sign oui"))[0]

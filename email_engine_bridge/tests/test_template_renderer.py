@@ -7,6 +7,7 @@ from ..exceptions import TemplateRejected
 from ..tools.sandbox import merge_tags
 from ..tools.template_renderer import TemplateRenderer
 from ..tools.template_sandbox import TemplateSandbox
+from ..tools.text_part import derive_text
 from .template_corpus import BOMBS, DATA, ESCAPES, ORDINARY
 
 MEMORY = 64 * 1024  # kB above the idle worker
@@ -185,6 +186,25 @@ class TestTemplateRenderer(BaseCase):
         self.assertEqual(self.renderer.render_subject("{{ n }}", {"n": family}), family)
         _subject, _html, text = self.renderer.preview("s", f"<table><tr><td>{family}</td><td>2</td></tr></table>")
         self.assertEqual(text, f"{family} 2\n")
+
+    def test_text_part_follows_the_tree(self):
+        for html, text in (
+            ("<h4>A</h4>b<section>c</section>d", "A\n\nb\nc\nd\n"),
+            ("<table><tr><td>vert</td><td>4,50</td></tr><tr><td>x</td></tr></table>", "vert 4,50\nx\n"),
+            ("<ul><li>un</li><li><p>deux</p></li></ul>", "- un\n- deux\n"),
+            ("<div style='display: none'>preheader</div><p>a<br>b</p>", "a\nb\n"),
+            ("<a href='https://x.test'><img alt='Acheter'></a>", "Acheter (https://x.test)\n"),
+            (
+                "<head><title>t</title><body>a&nbsp;b &lt;c&gt; \U0001f468\u200d\U0001f469",
+                "a\xa0b <c> \U0001f468\u200d\U0001f469\n",
+            ),
+            (
+                "<?xml version='1.0' encoding='utf-8'?><p>é {% if x %}[FNAME]{% endif %}</p>",
+                "é {% if x %}[FNAME]{% endif %}\n",
+            ),
+            ("<!--[if mso]><p>o</p><![endif]--><blockquote>q</blockquote>z", "q\n\nz\n"),
+        ):
+            self.assertEqual(derive_text(html), text)
 
     def test_text_part_is_derived(self):
         html = "<style>p{}</style><h1>Bonjour {{ n }}</h1><p>Lire <a href='{{ u }}'>ici</a></p><ul><li>un</li></ul>"

@@ -1,16 +1,25 @@
-"""Whose fault is it? Classify delivery failures by diagnostic, PowerMTA category and status code.
+"""Who is at fault for a mail that was refused, and for how long? From PowerMTA's record of the answer.
 
-A person is suppressed only for what is theirs (the mailbox or its domain does not exist any more).
-Spam and policy blocks are the sender's and count against the IP. Sources: bounce categories of the
-PowerMTA v5.0 User's Guide (§11), enhanced status codes of RFC 3463, codes published by Gmail
-(support.google.com 14229414), Yahoo (senders.yahooinc.com/smtp-error-codes) and Microsoft
-(5.7.515, 4.7.650).
+Two separate results: the fault (recipient, our name, our reputation, the message, their server, our configuration) and
+whether the answer is final. Only a recipient's own, final fault makes an address dead. Evidence in order:
+
+1. the provider's own codes, the stage (HELO, sender), codes that speak of us (RFC 3463, RFC 7372);
+2. words, after echoed addresses, hosts and URLs were cut out: `<p.junker@x.test>: user unknown` is no junk;
+3. codes that speak of the recipient, PowerMTA's category, words and code classes that may mean many things.
+
+A later rung is asked when the former ones are silent. An answer to a command before RCPT TO, words of time, a 4xx
+code, or PowerMTA's `invalid-sender` keep an address alive whatever else is said. Rules: `bounce_rules.toml`.
 """
 
 import re
 from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
+
+from . import bounce_rules as rules
+from .bounce_rules import Cause, Fault
+
+__all__ = ["Cause", "Fault", "Kind", "Phrase", "Verdict", "classify", "provider_of"]
 
 
 class Kind(StrEnum):
@@ -22,8 +31,12 @@ class Kind(StrEnum):
 
 
 class Verdict(NamedTuple):
+    """What became of a mail; `kind` is what the engine does about it."""
+
     kind: Kind
     reason: str
+    fault: Fault = Fault.NONE
+    is_final: bool = False
 
 
 class Phrase(NamedTuple):
@@ -34,184 +47,121 @@ class Phrase(NamedTuple):
     pattern: str
 
 
-_BY_CATEGORY = {
-    "bad-mailbox": Kind.HARD,
-    "bad-domain": Kind.HARD,
-    "inactive-mailbox": Kind.HARD,
-    "routing-errors": Kind.SOFT,
-    "quota-issues": Kind.SOFT,
-    "message-expired": Kind.SOFT,
-    "no-answer-from-host": Kind.SOFT,
-    "bad-connection": Kind.SOFT,
-    "spam-related": Kind.BLOCK,
-    "policy-related": Kind.BLOCK,
-    "content-related": Kind.BLOCK,
-    "virus-related": Kind.BLOCK,
-    "invalid-sender": Kind.TECHNICAL,
-    "bad-configuration": Kind.TECHNICAL,
-    "protocol-errors": Kind.TECHNICAL,
-    "relaying-issues": Kind.TECHNICAL,
-    "other": Kind.SOFT,
+_KIND_BY_FAULT = {
+    Fault.RECIPIENT: Kind.SOFT,  # HARD when the cause is a dead address and the answer final
+    Fault.SENDER: Kind.TECHNICAL,
+    Fault.REPUTATION: Kind.BLOCK,
+    Fault.CONTENT: Kind.BLOCK,
+    Fault.RECEIVER: Kind.SOFT,
+    Fault.CONFIGURATION: Kind.TECHNICAL,
+    Fault.NONE: Kind.IGNORED,
+}
+_FAULT_BY_KIND = {
+    Kind.HARD: Fault.RECIPIENT,
+    Kind.SOFT: Fault.RECEIVER,
+    Kind.BLOCK: Fault.REPUTATION,
+    Kind.TECHNICAL: Fault.CONFIGURATION,
+    Kind.IGNORED: Fault.NONE,
 }
 
-# The first pattern that matches decides; blocks come before mailboxes, because a blocking host often
-# says "user" or "recipient" too.
-_PATTERNS = [
-    # What the other host does not find is our name, not the recipient's: that kills no address.
-    (
-        Kind.TECHNICAL,
-        "our name",
-        r"\b(helo|ehlo)\b|sender('s)? (address|domain|host).{0,80}(null mx|not (be )?(found|resol)|(does not|doesn.?t) "
-        r"(exist|resol)|rejected|unverif|has no)|sender (address )?verif\w* fail|(un|not )able to verify( the)? sender|"
-        r"(bad|invalid) sender|sender verify|\b5\.7\.27\b|\b5\.1\.[78]\b",
-    ),
-    (
-        Kind.IGNORED,
-        "auto-reply",
-        r"out of (the )?office|auto.?(reply|respon)|vacation|absence|delayed \(not yet failed\)",
-    ),
-    (
-        Kind.BLOCK,
-        "blocklist",
-        r"spamhaus|spamcop|barracuda|sorbs|proofpoint\.com|cloudmark|invaluement|uceprotect|\b(dns)?[rd]bl\b|"
-        r"block(ed)? ?list|black ?list|blocked using|listed (in|at|by|on)|client host .* blocked",
-    ),
-    (
-        Kind.BLOCK,
-        "reputation",
-        r"reputation|\[TSS?0\d\]|\bTS0[1-4]\b|4\.7\.650|RBL:|unusual rate|rate.?limit|"
-        r"too many (messages|connections|recip)|unsolicited|deferred due to user complaints|user complaints|"
-        r"likely (spam|suspicious)|suspicious|temporarily deferred|greylist|frequency (is )?limit|blocked ip\b|"
-        r"\bip\b.{0,20}\bblocked|lpn\d+_510",
-    ),
-    (
-        Kind.BLOCK,
-        "authentication",
-        r"\b(spf|dkim|dmarc)\b|5\.7\.26|5\.7\.515|unauthenticated|not authenticated|sender policy|"
-        r"authentication (requirement|level)|no ptr|reverse dns|\bptr\b|forward.?confirmed|"
-        r"mismatches? client ip",
-    ),
-    (
-        Kind.BLOCK,
-        "spam",
-        r"\bspam|junk|bulk mail|phish|content (rejected|filter)|"
-        r"message (was )?(rejected|blocked|refused) (due to|because of) (content|policy)|virus|malware|"
-        r"banned (content|attachment)|url .* listed",
-    ),
-    (
-        Kind.SOFT,
-        "rate",
-        r"receiving mail (at a rate|too quickly)",
-    ),
-    (
-        Kind.SOFT,
-        "full",
-        r"mailbox (is )?(full|over)|over ?quota|quota (is )?(exceeded|full)|exceed(ed|s) .*(quota|storage)|"
-        r"insufficient (system )?storage|out of storage|storage limit|boîte pleine",
-    ),
-    (
-        Kind.HARD,
-        "inactive",
-        r"(account|mailbox|user|address|recipient)( \S+){0,3} (is |has been )?(disabled|inactive|"
-        r"suspended|deactivated|discontinued|closed|locked|expired)|"
-        r"no longer (active|available|in use|valid|with|works|monitored)|disabled due to inactivity|"
-        r"(recipient )?account is blocked|archived recipient|lpn\d+_42[06]",
-    ),
-    (
-        Kind.HARD,
-        "unknown mailbox",
-        r"(user|mailbox|recipient|address|account|alias|member)( \S+){0,4} (is )?(unknown|"
-        r"not (be )?found|doesn.?t exist|does not exist|not exist|invalid|unavailable: unknown|not known|"
-        r"unrouteable|undeliverable)|"
-        r"unknown (user|recipient|mailbox|local part|address|account)|"
-        r"no such (user|mailbox|recipient|address|account|person)|no mailbox( here)?|no (user|recipient) found|"
-        r"requested action not taken: mailbox unavailable|"
-        r"not a (valid|known) (user|mailbox|recipient)|"
-        r"(invalid|bad|nonexistent|non-existent) (recipient|mailbox|user|address|destination)|not listed in|"
-        r"recipientnotfound|resolver\.adr|doesn.?t have (a|an) .*account|does not have an? .*account|"
-        r"recipient address rejected: (access denied|undeliverable|user|address)|utilisateur inconnu|"
-        r"\b5\.1\.(1|3|6|10)\b",
-    ),
-    (
-        Kind.HARD,
-        "unknown domain",
-        r"(domain|host)( \S+){0,3} (not found|does not exist|doesn.?t exist|unknown)|nxdomain|"
-        r"no such (domain|host)|unrouteable domain|name or service not known|bad destination system|null mx|"
-        r"\b5\.1\.2\b|5\.1\.10|domain has no mx",
-    ),
-    (
-        Kind.TECHNICAL,
-        "our side",
-        r"relay(ing)? (access )?denied|not permitted to relay|unable to relay|syntax error|"
-        r"bad sequence|line too long|message (size )?(exceeds|too (big|large))|5\.3\.4|"
-        r"must issue a starttls|tls required",
-    ),
-    (
-        Kind.BLOCK,
-        "policy",
-        r"\b5\.7\.\d+\b|\b4\.7\.\d+\b|policy|access denied|not authorized|refused by|administrat|prohibited|"
-        r"rejected by (the )?recipient|local (policy|rule)",
-    ),
-    (
-        Kind.SOFT,
-        "unreachable",
-        r"time(d)? ?out|connection (refused|reset|lost|dropped)|no answer|unreachable|try (again|later)|"
-        r"temporar|service (not |un)available|too busy|expired|resources|loop|server (is )?(busy|down)",
-    ),
-]
+
+def _compiled(pairs):
+    """Rules for text in lower case: twice as fast as ignoring case."""
+    return [
+        (cause, re.compile(_ESCAPE_OR_CAPITAL.sub(lambda found: _lowered(found[0]), text))) for cause, text in pairs
+    ]
 
 
-def _compiled(phrase):
-    return phrase[0], phrase[1], re.compile(phrase[2], re.IGNORECASE)
+def _lowered(piece):
+    return piece if piece.startswith("\\") else piece.lower()
 
 
-_COMPILED = list(map(_compiled, _PATTERNS))
+_ESCAPE_OR_CAPITAL = re.compile(r"\\.|[A-Z]")
+
+
+_STAGE = _compiled(rules.STAGE)
+_PROVIDER_CODES = _compiled(pair for _name, _source, pairs in rules.PROVIDERS for pair in pairs)
+_WORDS = _compiled(rules.WORDS)
+_WEAK_WORDS = _compiled(rules.WEAK_WORDS)
+
 _LONGEST = 1000  # characters of a diagnostic that are read
-# Echoed addresses are no words of the host: <p.junker@…>, <vacation@…>.
-_ADDRESS = re.compile(r"<?[^\s<>()\[\]:,;\"]+@[^\s<>()\[\]:,;\"]+>?")
+_ADDRESS = re.compile(r"<?[^\s<>()\[\]:,;\"']+@[^\s<>()\[\]:,;\"']+>?")
+_URL = re.compile(r"\b(?:https?|ftp)://[^\s<>\"')\]]+|\bwww\.[^\s<>\"')\]]+", re.IGNORECASE)
+# Lower case: "exist.Please" is the end of a sentence. The last label is no number: 5.1.1 and 192.0.2.1 stay.
+_HOST = re.compile(r"(?<![\w.@-])(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.)+[a-z]{2,}\b\.?|<[\w.-]+>")
+# IronPort puts its own guess in front of the answer: "5.1.0 - Unknown address error 550-'5.7.1 …'".
+_WRAPPED = re.compile(r"\b[45]\.\d\.\d - [\w /()]{3,40} error (?=\d{3}[- ])", re.IGNORECASE)
+# The code that each line of a long answer repeats.
+_CONTINUED = re.compile(r"(?<=\S)\s+[45]\d\d-(?:[45]\.\d{1,3}\.\d{1,3} )?")
 _NOT_FINAL = re.compile(
-    r"^4\.|(^|[\s;])4\d\d[ -]|temporar|(try|retry) (again|later)|\blater\b|veuillez (essayer|r[ée]essayer)|greylist",
+    r"^4\.|(^|;|said:)\s*4\d\d[ -]|temporar|temporair|(try|retry) (again|later)|\blater\b|in progress|momentan"
+    r"|vor(ü|ue)bergehend|veuillez (essayer|r[ée]essayer)|gr[ea]y ?list",
     re.IGNORECASE,
 )
-_CODE = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
+_BEFORE_RECIPIENT = re.compile(r"in reply to (mail from|helo|ehlo)|after mail from", re.IGNORECASE)
+_CODE = re.compile(r"\b([245])\.(\d{1,3}\.\d{1,3})\b")
 
 
-@lru_cache(maxsize=20_000)
 def classify(status="", diagnostic="", category="", action="", phrases=()):
-    """Verdict on one failure: the words of the remote host, then PowerMTA's category, then the code.
+    """Verdict on one failure.
 
-    :param phrases: tuple of Phrase, asked before those of this file
+    :param phrases: tuple of Phrase, asked before all others
     """
     if action in ("delayed", "delivered", "relayed", "expanded"):
         return Verdict(Kind.IGNORED, action)
-    text = f"{status} {_ADDRESS.sub('addr', diagnostic)}"[:_LONGEST]
-    for kind, reason, pattern in (*map(_compiled, phrases), *_COMPILED):
-        if pattern.search(text):
-            return Verdict(_tempered(kind, text, category), reason)
-    if category in _BY_CATEGORY and category != "other":
-        return Verdict(_tempered(_BY_CATEGORY[category], text, category), category)
-    return _by_code(text)
+    return _judge(f"{status};{_ADDRESS.sub('addr', diagnostic[:_LONGEST])}", category, phrases)
 
 
-def _tempered(kind, text, category):
-    """An address dies by a final answer about itself: not by 4xx or words of time, nor by what PowerMTA calls ours."""
-    if kind is not Kind.HARD:
-        return kind
-    if _NOT_FINAL.search(text):
-        return Kind.SOFT
-    return Kind.TECHNICAL if category == "invalid-sender" else kind
+@lru_cache(maxsize=20_000)
+def _judge(answer, category, phrases):
+    whole = _CONTINUED.sub(" ", _WRAPPED.sub("", answer))
+    is_final = not _NOT_FINAL.search(whole)
+    for kind, reason, pattern in phrases:
+        if re.search(pattern, whole, re.IGNORECASE):
+            return Verdict(_tempered(kind, is_final), reason, _FAULT_BY_KIND[kind], is_final)
+    cause = _find_cause(whole, category)
+    if cause.dead and (category == "invalid-sender" or _BEFORE_RECIPIENT.search(whole)):
+        cause = rules.OUR_NAME
+    is_final = is_final and not cause.passing
+    return Verdict(_kind_of(cause, is_final), cause.reason, cause.fault, is_final)
 
 
-def _by_code(text):
-    found = _CODE.search(text)
-    if not found:
-        return Verdict(Kind.SOFT, "unknown")
-    level, subject, detail = found.groups()
-    if level == "5" and subject == "1" and detail in ("0", "1", "2", "3", "4", "6", "10"):
-        return Verdict(Kind.HARD, f"{level}.{subject}.{detail}")
-    if level == "5" and subject == "2" and detail == "1":
-        return Verdict(Kind.HARD, "5.2.1")
-    return Verdict(Kind.BLOCK if subject == "7" else Kind.SOFT, f"{level}.{subject}.{detail}")
+def _find_cause(whole, category):
+    words = _HOST.sub("host", _URL.sub("link", whole)).lower()
+    whole = whole.lower()
+    code = _code_of(whole)
+    return (
+        _first(_PROVIDER_CODES, whole)
+        or _first(_STAGE, words)
+        or rules.OURS_BY_CODE.get(code)
+        or _first(_WORDS, words)
+        or rules.THEIRS_BY_CODE.get(code)
+        or rules.BY_CATEGORY.get(category)
+        or _first(_WEAK_WORDS, words)
+        or rules.BY_SUBJECT.get(code.partition(".")[0])
+        or rules.UNKNOWN
+    )
+
+
+def _first(compiled, text):
+    return next((cause for cause, pattern in compiled if pattern.search(text)), None)
+
+
+def _code_of(whole):
+    """Subject and detail of the answer's own code, else of PowerMTA's status: "1.1" of 5.1.1."""
+    status, _separator, diagnostic = whole.partition(";")
+    found = _CODE.search(diagnostic) or _CODE.search(status)
+    return found[2] if found else ""
+
+
+def _kind_of(cause, is_final):
+    if cause.dead:
+        return _tempered(Kind.HARD, is_final)
+    return Kind.BLOCK if cause is rules.AUTHENTICATION else _KIND_BY_FAULT[cause.fault]
+
+
+def _tempered(kind, is_final):
+    return Kind.SOFT if kind is Kind.HARD and not is_final else kind
 
 
 _PROVIDERS = {

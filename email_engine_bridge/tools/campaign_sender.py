@@ -140,6 +140,7 @@ class CampaignSender:
     def _values(self, one):
         """What the templates see of a person, beside what is common: attributes replace nothing else."""
         person = {"email": one.email, "first_name": one.first_name or "", "last_name": one.last_name or ""}
+        person["subscriber_uid"] = f"s{one.id}"
         person["to_name"] = f"{person['first_name']} {person['last_name']}".strip()
         links = self._addresses.links(one.id, self._tracked)
         return {**(one.attributes or {}), **person, **links}

@@ -44,6 +44,12 @@ def tags(text):
     return pairs
 
 
+def repeated_tag(text):
+    """The first tag that stands twice (RFC 6376, 3.2: such a list is invalid), or ""."""
+    names = [match[1].lower() for match in map(TAG.fullmatch, text.split(";")) if match]
+    return next((name for name in names if names.count(name) > 1), "")
+
+
 def guarded(kind):
     """Turn a name server that does not answer into the verdict "unknown"."""
 
@@ -59,6 +65,18 @@ def guarded(kind):
     return wrap
 
 
+DMARC = re.compile(r"v\s*=\s*DMARC1\s*(;|$)")
+# RFC 7489, 6.3; t and psd: RFC 9989
+DMARC_VALUES = {
+    "adkim": re.compile("[rs]", re.I),
+    "aspf": re.compile("[rs]", re.I),
+    "pct": re.compile("100|[0-9]{1,2}"),
+    "fo": re.compile(r"[01ds](\s*:\s*[01ds])*", re.I),
+    "ri": re.compile("[0-9]+"),
+    "rf": re.compile(r"afrf(\s*:\s*\w+)*", re.I),
+    "t": re.compile("[yn]", re.I),
+    "psd": re.compile("[ynu]", re.I),
+}
 STRANGER = "203.0.113.254"  # of a network for documentation (RFC 5737): no mail comes from there
 REPORT_ADDRESS = re.compile(r"mailto:[^\s@]+@[^\s@!]+\.[^\s@!]+(![0-9]+[kmgt]?)?|https://\S+", re.I)
 
@@ -96,8 +114,10 @@ def check_domain_dkim(lookup, domain, selector, record):
             "dkim", "error", " | ".join(records), finding("dkim_several", name=name, count=len(records)), wanted
         )
     found, expected = tags(records[0]), tags(record)
-    if found is None or "p" not in found or found.get("v", "DKIM1") != "DKIM1":
+    if found is None or "p" not in found or found.get("v", "DKIM1") != "DKIM1" or "v" in [*found][1:]:
         return Check("dkim", "error", records[0], finding("dkim_no_key"), wanted)
+    if repeated := repeated_tag(records[0]):
+        return Check("dkim", "error", records[0], finding("tag_twice", tag=repeated), wanted)
     if not found["p"]:
         return Check("dkim", "error", records[0], finding("dkim_revoked"), wanted)
     if re.sub(r"\s+", "", found["p"]) != expected["p"] or found.get("k", "rsa") != expected.get("k", "rsa"):
@@ -121,7 +141,7 @@ def find_dmarc(lookup, domain):
     labels = domain.split(".")
     for start in range(max(1, len(labels) - 1)):
         name = "_dmarc." + ".".join(labels[start:])
-        records = [text for text in lookup.txt(name) if re.match(r"v\s*=\s*DMARC1\s*(;|$)", text)]
+        records = [text for text in lookup.txt(name) if DMARC.match(text)]
         if records:
             return name, records
     return "", []
@@ -140,8 +160,14 @@ def check_domain_dmarc(lookup, domain, signing_domain, report_to=""):
         )
     policy = tags(records[0])
     policies = {policy[name].lower() for name in ("p", "sp", "np") if name in policy} if policy else {""}
-    if not policies <= {"none", "quarantine", "reject"}:
+    if not policies <= {"none", "quarantine", "reject"} or next(iter(policy)) != "v":
         return Check("dmarc", "error", records[0], finding("dmarc_unreadable"), wanted)
+    if repeated := repeated_tag(records[0]):
+        return Check("dmarc", "error", records[0], finding("tag_twice", tag=repeated), wanted)
+    if wrong := next(
+        (one for one in policy if one in DMARC_VALUES and not DMARC_VALUES[one].fullmatch(policy[one])), ""
+    ):
+        return Check("dmarc", "error", records[0], finding("dmarc_wrong_value", tag=wrong, value=policy[wrong]), wanted)
     if "p" not in policy:
         return Check("dmarc", "error", records[0], finding("dmarc_no_policy"), wanted)
     if not _aligned(domain, signing_domain, policy.get("adkim", "r").lower(), name):
@@ -149,7 +175,18 @@ def check_domain_dmarc(lookup, domain, signing_domain, report_to=""):
     reports = [part.strip() for name in ("rua", "ruf") for part in policy.get(name, "").split(",") if part.strip()]
     if wrong := next((part for part in reports if not REPORT_ADDRESS.fullmatch(part)), None):
         return Check("dmarc", "warning", records[0], finding("dmarc_no_report_address", address=wrong), wanted)
+    if refused := next((part for part in reports if not _may_report(lookup, name, part)), None):
+        return Check("dmarc", "warning", records[0], finding("dmarc_reports_refused", address=refused), wanted)
     return Check("dmarc", "ok", records[0], finding("dmarc_right", name=name, policy=policy["p"]))
+
+
+def _may_report(lookup, record_name, address):
+    """Whether the other domain to which reports go says that it wants them (RFC 7489, 7.1)."""
+    owner = record_name.removeprefix("_dmarc.")
+    target = re.sub(r"![0-9]+[kmgt]?$", "", address.partition("@")[2], flags=re.I).lower()
+    if not target or target == owner or target.endswith(f".{owner}") or owner.endswith(f".{target}"):
+        return True
+    return any(DMARC.match(text) for text in lookup.txt(f"{owner}._report._dmarc.{target}"))
 
 
 def _aligned(domain, signing_domain, mode, record_name):

@@ -88,6 +88,11 @@ class MailWizzClient:
         """MailWizz's word: draft, pending-sending, processing, sending, paused, sent, blocked…"""
         return self._call("GET", f"/campaigns/{campaign_uid}", {})["data"]["record"]["status"]
 
+    def campaign_progress(self, campaign_uid):
+        """(MailWizz's word for its state, whether all of its subscribers were written to)."""
+        stats = self._call("GET", f"/campaigns/{campaign_uid}/stats", {})["data"]
+        return stats["campaign_status"], int(stats["processed_count"]) >= int(stats["subscribers_count"])
+
     def find_campaign(self, name):
         """uid of the campaign of this name, or None: how a crash between two calls is repaired."""
         return next((one["campaign_uid"] for one in self._records("/campaigns") if one["name"] == name), None)

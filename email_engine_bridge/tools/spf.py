@@ -1,27 +1,14 @@
-"""Evaluate an SPF record for one address, counting lookups (RFC 7208)."""
+"""What receivers make of an SPF record (RFC 7208), evaluated by pyspf with our own name servers."""
 
-import ipaddress
 import re
 from dataclasses import dataclass
 
+import spf
+
 from .finding import finding
-from .spf_macros import expand
 
-MAX_LOOKUPS = 10  # 4.6.4: include, a, mx, ptr, exists, redirect
-MAX_VOID_LOOKUPS = 2
-MAX_MX_HOSTS = 10
-RESULTS = {"+": "pass", "-": "fail", "~": "softfail", "?": "neutral"}
-TERM = re.compile(r"([+?~-]?)(all|include|a|mx|ptr|ip4|ip6|exists)((?:[:/]).*)?", re.I)
-MODIFIER = re.compile(r"[A-Za-z][A-Za-z0-9._-]*=.*")
-CIDR = re.compile(r"(?:/(\d{1,3}))?(?://(\d{1,3}))?")
-
-
-class SpfPermError(Exception):
-    """The record is wrong; receivers treat mail as if SPF failed."""
-
-    def __init__(self, code, **values):
-        super().__init__(code)
-        self.finding = finding(code, **values)
+MAX_LOOKUPS = spf.MAX_LOOKUP  # 4.6.4: include, a, mx, ptr, exists, redirect
+RECORD = re.compile(r"v=spf1( |$)", re.IGNORECASE)
 
 
 @dataclass
@@ -35,180 +22,74 @@ class SpfResult:
     wrong: dict | None = None
 
 
-@dataclass
-class _State:
-    lookup: object
-    address: object
-    sender_domain: str
-    lookups: int = 0
-    voids: int = 0
+class _Query(spf.query):
+    """pyspf, asking a `DnsLookup`; what the name servers do not answer is raised as it is."""
 
-    def count(self, answer):
-        """Count a lookup that was made; `answer` empty makes it a void one."""
-        if not answer:
-            self.voids += 1
-            if self.voids > MAX_VOID_LOOKUPS:
-                raise SpfPermError("spf_many_voids", most=MAX_VOID_LOOKUPS)
+    def __init__(self, lookup, **values):
+        super().__init__(**values)
+        self._lookup = lookup
+
+    def expand(self, s, stripdot=True):
+        if re.search(r"%\{[a-z]0+[^0-9]", s, re.IGNORECASE):  # 7.1: the number of labels is not zero
+            raise spf.PermError("Invalid macro", s)
+        return super().expand(s, stripdot)
+
+    def dns(self, name, qtype, cnames=None, ignore_void=False):
+        name = str(name).rstrip(".").lower()
+        if not all(0 < len(label) < 64 for label in name.split(".")):
+            return []  # a name that cannot exist
+        return self._count(self._ask(name, qtype), ignore_void)
+
+    def dns_ptr(self, i):
+        return self._count(self._lookup.ptr(str(self.ipaddr)), False)
+
+    def _ask(self, name, qtype):
+        if qtype == "TXT":
+            return [(text.encode("utf-8", "surrogateescape"),) for text in self._lookup.txt(name)]
+        if qtype == "MX":
+            return self._lookup.mx(name)
+        return self._lookup.addresses(name, qtype) if qtype in ("A", "AAAA") else []
+
+    def _count(self, answer, ignore_void):
+        if not answer and not ignore_void:
+            self.void_lookups += 1
+            if self.void_lookups > spf.MAX_VOID_LOOKUPS:
+                raise spf.PermError(f"Void lookup limit of {spf.MAX_VOID_LOOKUPS} exceeded")
         return answer
 
-    def charge(self):
-        self.lookups += 1
-        if self.lookups > MAX_LOOKUPS:
-            raise SpfPermError("spf_many_lookups", most=MAX_LOOKUPS)
+
+def check_spf(lookup, domain, address, sender=None, helo=None):
+    """Return the SpfResult for mail from `domain` sent by `address`.
+
+    :param sender: envelope sender, where its local part matters: postmaster otherwise (2.4)
+    """
+    query = _Query(lookup, i=str(address), s=sender or f"postmaster@{domain}", h=helo or domain)
+    result = query.check()[0]
+    records = [text for text in lookup.txt(domain) if RECORD.match(text)] if result != "none" else []
+    wrong = _explain(query.perm_error, records, domain) if result == "permerror" else None
+    return SpfResult(result, records[0] if records else "", query.lookups, query.void_lookups, wrong)
 
 
-def check_spf(lookup, domain, address):
-    """Return the SpfResult for mail from `domain` sent by `address`."""
-    state = _State(lookup, ipaddress.ip_address(address), domain)
-    record = ""
-    try:
-        record = _record(state, domain)
-        if record is None:
-            return SpfResult("none")
-        result = _evaluate(state, domain, record)
-    except SpfPermError as error:
-        return SpfResult("permerror", record or "", state.lookups, state.voids, error.finding)
-    return SpfResult(result, record, state.lookups, state.voids)
+# What pyspf says -> finding about the term it says it of
+_MEANINGS = [
+    ("Too many DNS|More than .* DNS", lambda _term: finding("spf_many_lookups", most=MAX_LOOKUPS)),
+    ("Void lookup", lambda _term: finding("spf_many_voids", most=spf.MAX_VOID_LOOKUPS)),
+    ("MX records", lambda _term: finding("spf_many_hosts", most=spf.MAX_MX)),
+    ("[Nn]o (valid )?SPF record", lambda term: finding("spf_target_missing", term=term)),
+    ("at most once", lambda term: finding("spf_modifier_twice", term=term)),
+    ("[Ee]mpty|missing domain", lambda term: finding("spf_no_argument", term=term)),
+    ("Invalid IP4 address", lambda term: finding("spf_not_a_network", term=term, version=4)),
+    ("Invalid IP6 address", lambda term: finding("spf_not_a_network", term=term, version=6)),
+    ("CIDR", lambda term: finding("spf_prefix_length", term=term)),
+    ("[Mm]acro", lambda term: finding("spf_macro", term=term)),
+    ("FQDN", lambda term: finding("spf_not_a_name", term=term)),
+]
 
 
-def _record(state, domain):
-    records = [
-        text for text in state.lookup.txt(domain) if text.lower() == "v=spf1" or text.lower().startswith("v=spf1 ")
-    ]
+def _explain(error, records, domain):
+    """The finding about a PermError of pyspf; its own words where there is no text of ours."""
+    said, term = str(error.msg), str(error.mech or "")
     if len(records) > 1:
-        raise SpfPermError("spf_several", domain=domain, count=len(records))
-    return records[0] if records else None
-
-
-def _evaluate(state, domain, record):
-    terms, redirect = _parse(record)
-    for qualifier, name, argument in terms:
-        if _matches(state, domain, name, argument):
-            return RESULTS[qualifier or "+"]
-    if not redirect:
-        return "neutral"
-    state.charge()
-    redirect = _name(state, domain, redirect)
-    target = _record(state, redirect)
-    if target is None:
-        raise SpfPermError("spf_target_missing", term=f"redirect={redirect}")
-    return _evaluate(state, redirect, target)
-
-
-def _name(state, domain, text):
-    """Return the name a term speaks of: its macros filled in, the record's own domain when it names none."""
-    name = expand(text, domain, state.address, state.sender_domain) if text else domain
-    if name is None:
-        raise SpfPermError("spf_macro", term=text)
-    return name
-
-
-def _parse(record):
-    """Return ([(qualifier, mechanism, argument)], redirect target); every term is checked first."""
-    terms, redirects, has_all = [], [], False
-    if not record.isascii():
-        raise SpfPermError("spf_unknown_term", term=next(word for word in record.split(" ") if not word.isascii()))
-    for word in [word for word in record.split(" ") if word][1:]:  # RFC 7208 §12: a space, and nothing else
-        if MODIFIER.fullmatch(word):
-            name, _equals, value = word.partition("=")
-            if name.lower() == "redirect":
-                if not value:
-                    raise SpfPermError("spf_no_argument", term=word)
-                redirects.append(value)
-            continue
-        match = TERM.fullmatch(word)
-        if not match:
-            raise SpfPermError("spf_unknown_term", term=word)
-        argument = match[3] or ""
-        _check_argument(match[2].lower(), argument, word)
-        terms.append((match[1], match[2].lower(), argument))
-        has_all = has_all or match[2].lower() == "all"
-    if len(redirects) > 1:
-        raise SpfPermError("spf_redirect_twice")
-    return terms, "" if has_all else "".join(redirects)
-
-
-def _check_argument(name, argument, word):
-    if name == "all" and argument:
-        raise SpfPermError("spf_all_argument", term=word)
-    if name in ("include", "exists", "ip4", "ip6") and (not argument.startswith(":") or len(argument) == 1):
-        raise SpfPermError("spf_no_argument", term=word)
-    if name in ("ip4", "ip6"):
-        _network(argument[1:], int(name[2]), word)
-    if name in ("a", "mx"):
-        _split_cidr(argument, word)
-
-
-def _network(text, version, word):
-    try:
-        network = ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        network = None
-    if network is None or network.version != version:
-        raise SpfPermError("spf_not_a_network", term=word, version=version)
-    return network
-
-
-def _split_cidr(argument, word):
-    """Return (domain or "", IPv4 prefix, IPv6 prefix) of an a or mx argument."""
-    target, slash, cidr = argument.partition("/")
-    match = CIDR.fullmatch(slash + cidr)
-    if not match or target == ":":
-        raise SpfPermError("spf_prefix_length", term=word)
-    v4, v6 = (int(part) if part else whole for part, whole in zip(match.groups(), (32, 128), strict=True))
-    if v4 > 32 or v6 > 128:
-        raise SpfPermError("spf_prefix_length", term=word)
-    return target.removeprefix(":"), v4, v6
-
-
-def _matches(state, domain, name, argument):
-    if name == "all":
-        return True
-    if name in ("ip4", "ip6"):
-        network = _network(argument[1:], int(name[2]), argument)
-        return state.address.version == network.version and state.address in network
-    state.charge()
-    return {"include": _include, "a": _a, "mx": _mx, "ptr": _ptr, "exists": _exists}[name](state, domain, argument)
-
-
-def _include(state, domain, argument):
-    target = _name(state, domain, argument[1:])
-    record = _record(state, target)
-    if record is None:
-        raise SpfPermError("spf_target_missing", term=f"include:{target}")
-    return _evaluate(state, target, record) == "pass"
-
-
-def _a(state, domain, argument):
-    target, v4, v6 = _split_cidr(argument, argument)
-    return _covers(state, state.count(state.lookup.addresses(_name(state, domain, target))), v4, v6)
-
-
-def _mx(state, domain, argument):
-    target, v4, v6 = _split_cidr(argument, argument)
-    hosts = state.count(state.lookup.mx(_name(state, domain, target)))
-    if len(hosts) > MAX_MX_HOSTS:
-        raise SpfPermError("spf_many_hosts", most=MAX_MX_HOSTS)
-    return any(_covers(state, state.lookup.addresses(host), v4, v6) for _preference, host in hosts)
-
-
-def _ptr(state, domain, argument):
-    target = _name(state, domain, argument.removeprefix(":")).lower()
-    names = state.count(state.lookup.ptr(str(state.address)))
-    return any(
-        (name == target or name.endswith(f".{target}")) and str(state.address) in state.lookup.addresses(name)
-        for name in names[:10]
-    )
-
-
-def _exists(state, domain, argument):
-    return bool(state.count(state.lookup.addresses(_name(state, domain, argument[1:]), "A")))
-
-
-def _covers(state, addresses, v4, v6):
-    prefix = v4 if state.address.version == 4 else v6
-    return any(
-        state.address in ipaddress.ip_network(f"{address}/{prefix}", strict=False)
-        for address in addresses
-        if ipaddress.ip_address(address).version == state.address.version
-    )
+        return finding("spf_several", domain=domain, count=len(records))
+    meaning = next((meaning for words, meaning in _MEANINGS if re.search(words, said)), None)
+    return meaning(term) if meaning else finding("spf_unknown_term", term=term or said)

@@ -1,54 +1,59 @@
-"""Derive the plain-text part of a message from its HTML template, Jinja2 and tags kept."""
+"""Derive the plain-text part of a message from the tree of its HTML template, Jinja2 and tags kept."""
 
 import re
-from html.parser import HTMLParser
+
+from lxml import html as lxml_html
 
 from .sandbox.style_blocks import keep_braces
 
 _JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
-_HIDDEN = {"style", "script", "head", "title"}
-_BREAKS = {"br": "\n", "p": "\n\n", "div": "\n", "tr": "\n", "li": "\n- ", "h1": "\n\n", "h2": "\n\n", "h3": "\n\n"}
-_BREAKS |= {"hr": "\n---\n", "table": "\n", "ul": "\n", "ol": "\n"}
+_DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>", re.IGNORECASE)
+_UNSEEN = {"style", "script", "head", "title", "template", "noscript", "object", "svg", "select", "textarea"}
+_HIDDEN_STYLE = re.compile(r"display\s*:\s*none|mso-hide\s*:\s*all", re.IGNORECASE)
+# What is shown apart from its neighbours (HTML, 15.3): with an empty line, or on a line of its own.
+_PARAGRAPHS = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "dl", "figure", "ul", "ol", "table"}
+_LINES = {
+    "address", "article", "aside", "body", "caption", "center", "dd", "details", "dialog", "div", "dt", "fieldset",
+    "figcaption", "footer", "form", "header", "hgroup", "li", "main", "nav", "section", "summary", "tbody", "tfoot",
+    "thead", "tr",
+}  # fmt: skip
+PARAGRAPH, LINE = "\x1f", "\x1e"  # breaks that count once, however many elements begin or end there
+_CELLS = {"td", "th"}
 _SPACE = re.compile(r"[ \t\r\n\f]+")  # HTML's: a non-breaking space is none
-
-
-class _TextOf(HTMLParser):
-    def __init__(self):
-        super().__init__(convert_charrefs=True)
-        self.parts = []
-        self._hidden = 0
-        self._links = []
-
-    def handle_starttag(self, tag, attrs):
-        self._hidden += tag in _HIDDEN
-        self.parts.append(_BREAKS.get(tag, ""))
-        if tag == "a":
-            self._links.append(dict(attrs).get("href") or "")
-
-    def handle_endtag(self, tag):
-        self._hidden -= tag in _HIDDEN and self._hidden > 0
-        if tag == "a" and self._links:
-            target = self._links.pop()
-            self.parts.append(f" ({target})" if target and not target.startswith("#") else "")
-        elif tag in ("p", "h1", "h2", "h3", "table"):
-            self.parts.append("\n")
-        elif tag in ("td", "th"):
-            self.parts.append(" ")
-
-    def handle_data(self, data):
-        if not self._hidden:
-            self.parts.append(_SPACE.sub(" ", data))
 
 
 def derive_text(html):
     """Readable text of an HTML template: links as `text (url)`, paragraphs apart."""
     held, restore = hold_jinja(html)
-    parser = _TextOf()
-    parser.feed(held)
-    parser.close()
-    text = "".join(parser.parts)
-    text = re.sub(r"[ \t]*\n[ \t]*", "\n", text)
+    held = _DECLARATION.sub("", held)
+    if not held.strip():
+        return "\n"
+    text = re.sub(r" {2,}", " ", "".join(_text_of(lxml_html.document_fromstring(held))))
+    text = re.sub(rf"[ \t\n{LINE}]*{PARAGRAPH}[ \t\n{LINE}{PARAGRAPH}]*", "\n\n", text)
+    text = re.sub(rf"[ \t]*(?:\n[ \t]*)?{LINE}[ \t{LINE}]*", "\n", text)
+    text = re.sub(r"[ \t]*\n[ \t]*", "\n", re.sub(r"^- ?\s+", "- ", text, flags=re.MULTILINE))
     return restore(re.sub(r"\n{3,}", "\n\n", text).strip() + "\n")
+
+
+def _text_of(element):
+    """Yield the pieces of an element and of what follows it in its parent."""
+    tag = element.tag if isinstance(element.tag, str) else ""  # a comment has none, and shows nothing
+    if tag and tag not in _UNSEEN and not _HIDDEN_STYLE.search(element.get("style") or ""):
+        yield from _shown(element, tag)
+    yield _SPACE.sub(" ", element.tail or "")
+
+
+def _shown(element, tag):
+    apart = PARAGRAPH if tag in _PARAGRAPHS else LINE if tag in _LINES else ""
+    yield apart
+    yield {"li": "- ", "br": "\n", "hr": f"{LINE}---{LINE}"}.get(tag, "")
+    yield element.get("alt") or "" if tag == "img" else ""
+    yield _SPACE.sub(" ", element.text or "")
+    for child in element:
+        yield from _text_of(child)
+    target = (element.get("href") or "").strip() if tag in ("a", "area") else ""
+    yield f" ({target})" if target and not target.startswith("#") else ""
+    yield " " if tag in _CELLS else apart
 
 
 def hold_jinja(html):

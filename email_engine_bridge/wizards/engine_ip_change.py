@@ -60,7 +60,6 @@ class EngineIpChange(models.TransientModel):
             return ip._set_quota_today(self.quota, self.reason)
         if self.action == "accept" and ip.status != "provisioning":
             raise UserError(self.env._("%s is not in provisioning: use “Resume sending”.", ip.address))
-        if self.action == "resume" and ip.status in ("provisioning", "warming", "active", "retired"):
-            raise UserError(self.env._("%s is not stopped.", ip.address))
-        status = TARGETS.get(self.action) or ip._get_working_status()
-        return ip._set_status(status, self.reason)
+        if self.action == "resume":
+            return ip._resume(self.reason)
+        return ip._set_status(TARGETS[self.action], self.reason)

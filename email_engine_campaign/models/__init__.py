@@ -3,6 +3,8 @@ from . import engine_template
 from . import engine_contact_list
 from . import engine_contact_tag
 from . import engine_contact
+from . import engine_contact_import
+from . import engine_contact_import_column
 from . import engine_contact_ingest
 from . import engine_suppression
 from . import engine_campaign
@@ -17,6 +19,7 @@ from . import engine_transport_mailwizz
 from . import engine_mailwizz_part
 from . import engine_lease
 from . import engine_event
+from . import engine_deliverability
 from . import engine_event_ingest
 from . import engine_stat_day
 from . import engine_outcome
@@ -25,5 +28,6 @@ from . import engine_webhook_receipt
 from . import engine_webhook_target
 from . import engine_webhook_delivery
 from . import engine_api_admission
+from . import engine_api_key
 from . import fastapi_endpoint
 from . import res_config_settings

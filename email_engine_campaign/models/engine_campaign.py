@@ -1,4 +1,5 @@
 import logging
+import re
 import uuid
 
 from odoo import api, fields, models
@@ -303,8 +304,15 @@ class EngineCampaign(models.Model):
             **tenant._get_address_values(),
             "campaign_uid": f"c{self.id}",
             "campaign_name": self.name,
+            "campaign_subject": self._get_plain_subject(),
+            "list_uid": "-".join(f"l{one.id}" for one in self.list_ids),
             "list_name": ", ".join(self.list_ids.mapped("name")),
         }
+
+    def _get_plain_subject(self):
+        """The subject for [CAMPAIGN_SUBJECT]; the campaign's name where the subject differs from person to person."""
+        subject = self.template_id.subject or ""
+        return self.name if re.search(r"\{\{|\{%|\[[A-Z]", subject) else subject
 
     def _describe(self):
         """Return the campaign as the API lists it."""

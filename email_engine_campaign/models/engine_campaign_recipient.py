@@ -87,7 +87,7 @@ class EngineCampaignRecipient(models.Model):
     def _withdraw(self):
         """`_unsubscribe` within the transaction of the caller."""
         note = self.env._("Campaign %(name)s", name=self.campaign_id.name)
-        self.env["engine.suppression"]._suppress(self.tenant_id, [self.email], "unsubscribe", note)
+        self.env["engine.suppression"]._suppress(self.tenant_id, [self.email], "unsubscribe", note, source="page")
         if self.contact_id.consent == "given":
             self.contact_id.consent = "withdrawn"
         if not self.unsubscribed_at:
@@ -133,8 +133,7 @@ class EngineCampaignRecipient(models.Model):
             None,
             self.email if named else "",
             provider_of(self.email.rpartition("@")[2]),
-            None,
-            None,
+            *[None] * 4,
             diagnostic,
             True,
         )

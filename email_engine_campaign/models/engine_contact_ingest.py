@@ -3,7 +3,7 @@ from itertools import islice
 
 from odoo import api, models
 
-from odoo.addons.email_engine_bridge.tools.contact_rows import Row, read_contacts
+from odoo.addons.email_engine_bridge.tools.contact_rows import Row, open_contacts, read_rows
 
 BATCH = 10_000  # rows copied at a time
 ERRORS_SHOWN = 1000
@@ -11,7 +11,7 @@ ERRORS_SHOWN = 1000
 STAGE = """
 CREATE TEMPORARY TABLE IF NOT EXISTS engine_contact_stage (
     number int, email text, first_name text, last_name text, attributes text, flag text,
-    consent text, consent_source text
+    consent text, consent_source text, consent_at text
 ) ON COMMIT DROP;
 TRUNCATE engine_contact_stage
 """
@@ -22,7 +22,8 @@ INSERT INTO engine_contact AS c
        (tenant_id, company_id, email, first_name, last_name, attributes, flag, consent, consent_at, consent_source,
         create_uid, write_uid, create_date, write_date)
 SELECT DISTINCT ON (email) %(tenant_id)s, %(company_id)s, email, nullif(first_name, ''), nullif(last_name, ''),
-       nullif(attributes, '')::jsonb, nullif(flag, ''), consent, CASE WHEN consent <> 'unknown' THEN %(now)s END,
+       nullif(attributes, '')::jsonb, nullif(flag, ''), consent,
+       CASE WHEN consent <> 'unknown' THEN coalesce(nullif(consent_at, '')::timestamp, %(now)s) END,
        nullif(consent_source, ''), %(uid)s, %(uid)s, %(now)s, %(now)s
   FROM engine_contact_stage ORDER BY email, number DESC
     ON CONFLICT (tenant_id, email) DO UPDATE
@@ -53,27 +54,38 @@ class EngineContactIngest(models.AbstractModel):
     def _ingest(self, tenant, body, content_type="", lists=(), tags=()):
         """Store the contacts of a JSON, NDJSON or CSV body for one tenant.
 
-        Returns received, created, updated, flagged counts and errors [{row, error}] (the first
+        Returns received, created, updated, flagged counts, the encoding and errors [{row, column, error}] (the first
         1000; `error_count` has them all). A row that cannot be used changes nothing else.
         """
+        return self._ingest_rows(tenant, open_contacts(body, content_type), lists=lists, tags=tags)
+
+    @api.model
+    def _ingest_rows(self, tenant, opened, targets=None, lists=(), tags=(), on_batch=None):
+        """Store the rows of a `ContactFile`; see `_ingest`.
+
+        :param on_batch: called with (rows read so far, refused rows of this batch)
+        """
         groups = {"lists": {}, "tags": {}}
-        summary = {"received": 0, "created": 0, "updated": 0, "role": 0, "invalid": 0, "error_count": 0, "errors": []}
-        rows = read_contacts(body, content_type)
+        counts = ("received", "created", "updated", "role", "invalid", "error_count")
+        summary = {**dict.fromkeys(counts, 0), "errors": [], "encoding": opened.encoding}
+        rows = read_rows(opened, targets)
         while batch := list(islice(rows, BATCH)):
             good = [row for row in batch if isinstance(row, Row)]
-            self._count(summary, batch, good)
+            refused = [row for row in batch if not isinstance(row, Row)]
+            self._count(summary, good, refused)
+            if on_batch:
+                on_batch(summary["received"], refused)
             if good:
                 self._store(tenant, good, summary)
                 self._link(tenant, good, groups, lists, tags)
         self.env["engine.contact"].invalidate_model()
         return summary
 
-    def _count(self, summary, batch, good):
-        summary["received"] += len(batch)
-        summary["error_count"] += len(batch) - len(good)
+    def _count(self, summary, good, refused):
+        summary["received"] += len(good) + len(refused)
+        summary["error_count"] += len(refused)
         room = ERRORS_SHOWN - len(summary["errors"])
-        bad = (row for row in batch if not isinstance(row, Row))
-        summary["errors"] += [{"row": number, "error": reason} for number, reason in islice(bad, room)]
+        summary["errors"] += [{"row": row[0], "column": row.error.column, "error": row[1]} for row in refused[:room]]
         for row in good:
             if row.flag:
                 summary[row.flag] += 1
@@ -81,7 +93,7 @@ class EngineContactIngest(models.AbstractModel):
     def _store(self, tenant, rows, summary):
         cr = self.env.cr
         cr.execute(STAGE)
-        columns = [row[:8] for row in rows]
+        columns = [(*row[:8], row.consent_at) for row in rows]
         copied = "".join("\t".join(_escaped(value) for value in row) + "\n" for row in columns)
         cr._obj.copy_expert("COPY engine_contact_stage FROM STDIN", io.StringIO(copied))
         values = {"tenant_id": tenant.id, "company_id": tenant.company_id.id, "uid": self.env.uid}

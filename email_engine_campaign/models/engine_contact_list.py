@@ -19,6 +19,17 @@ class EngineContactList(models.Model):
 
     _name_uniq = models.UniqueIndex("(tenant_id, name)", "This tenant has this list already.")
 
+    def _describe(self):
+        """Return the list as the API lists it."""
+        self.ensure_one()
+        return {
+            "id": self.id,
+            "tenant_id": self.tenant_id.id,
+            "name": self.name,
+            "description": self.description or "",
+            "contacts": self.contact_count,
+        }
+
     def _compute_contact_count(self):
         counted = self.env["engine.contact"]._read_group([("list_ids", "in", self.ids)], ["list_ids"], ["__count"])
         counts = {contact_list.id: count for contact_list, count in counted}

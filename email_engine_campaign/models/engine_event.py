@@ -13,6 +13,15 @@ TYPES = [
     ("click", "Clicked"),
     ("unsubscribe", "Unsubscribed"),
 ]
+FAULTS = [
+    ("recipient", "The recipient's mailbox"),
+    ("sender", "Our name, DNS or authentication"),
+    ("reputation", "Our reputation or speed"),
+    ("content", "The message"),
+    ("receiver", "Their server"),
+    ("configuration", "Our configuration"),
+    ("none", "Nobody"),
+]
 EVENT_DAYS = 90
 PURGE_BATCH = 100_000
 
@@ -53,11 +62,14 @@ class EngineEvent(models.Model):
         readonly=True,
     )
     reason = fields.Char(readonly=True)
+    fault = fields.Selection(FAULTS, "At fault", readonly=True)
+    is_final = fields.Boolean("Final answer", readonly=True, help="The same mail would be refused again")
     diagnostic = fields.Char(readonly=True)
 
     _key_uniq = models.UniqueIndex("(key)")
     _recipient_idx = models.Index("(recipient_id) WHERE recipient_id IS NOT NULL")
     _receipt_idx = models.Index("(tenant_id, time) WHERE type = 'r'")
+    _dead_idx = models.Index("(tenant_id, rcpt) WHERE kind = 'hard'")
     _time_idx = models.Index("USING brin (time)")
 
     @api.autovacuum

@@ -10,6 +10,8 @@ from odoo.addons.email_engine_bridge.tools.bounce import classify, provider_of
 from odoo.addons.email_engine_bridge.tools.mailwizz_events import read_mailwizz_events
 from odoo.addons.lokario_base.tools.transaction import transaction
 
+from .engine_suppression import ON_CONFLICT
+
 BATCH = 20_000  # rows stored in one transaction
 ERRORS_SHOWN = 100
 MAX_DIAGNOSTIC = 300
@@ -18,7 +20,7 @@ FAILURES = ("b", "rb", "t", "tq")
 STAGE = """
 CREATE TEMPORARY TABLE IF NOT EXISTS engine_event_stage (
     key text, type text, time timestamp, tenant_id int, campaign_id int, token_id int, ip_id int,
-    rcpt text, provider text, kind text, reason text, diagnostic text, is_own bool
+    rcpt text, provider text, kind text, reason text, fault text, is_final bool, diagnostic text, is_own bool
 ) ON COMMIT DROP;
 CREATE TEMPORARY TABLE IF NOT EXISTS engine_event_fresh (
     id int, type text, time timestamp, tenant_id int, campaign_id int, recipient_id int, ip_id int,
@@ -29,8 +31,8 @@ TRUNCATE engine_event_stage, engine_event_fresh
 # Tenant and recipient by the job, else by the token of the envelope sender; unique keys drop repeats.
 STORE = """
 WITH known AS (
-    SELECT DISTINCT ON (s.key) s.key, s.type, s.time, s.rcpt, s.provider, s.kind, s.reason, s.diagnostic, s.ip_id,
-           s.is_own, coalesce(s.tenant_id, v.tenant_id) AS tenant_id,
+    SELECT DISTINCT ON (s.key) s.key, s.type, s.time, s.rcpt, s.provider, s.kind, s.reason, s.fault, s.is_final,
+           s.diagnostic, s.ip_id, s.is_own, coalesce(s.tenant_id, v.tenant_id) AS tenant_id,
            coalesce(s.campaign_id, v.campaign_id) AS campaign_id, coalesce(r.id, v.id) AS recipient_id
       FROM engine_event_stage s
       LEFT JOIN engine_campaign_recipient r ON r.campaign_id = s.campaign_id AND r.email = s.rcpt
@@ -39,8 +41,9 @@ WITH known AS (
        AND (s.tenant_id IS NULL OR v.tenant_id IS NULL OR s.tenant_id = v.tenant_id)
 ), fresh AS (
     INSERT INTO engine_event (key, type, time, tenant_id, campaign_id, recipient_id, ip_id, rcpt, provider, kind,
-                              reason, diagnostic)
-    SELECT key, type, time, tenant_id, campaign_id, recipient_id, ip_id, rcpt, provider, kind, reason, diagnostic
+                              reason, fault, is_final, diagnostic)
+    SELECT key, type, time, tenant_id, campaign_id, recipient_id, ip_id, rcpt, provider, kind, reason, fault, is_final,
+           diagnostic
       FROM known ON CONFLICT (key) DO NOTHING
  RETURNING key, id, type, time, tenant_id, campaign_id, recipient_id, ip_id, rcpt, provider, kind, diagnostic
 ), kept AS (
@@ -119,16 +122,21 @@ UPDATE engine_campaign_recipient r
        doubt_since = CASE WHEN news.rank = 0 THEN r.doubt_since END, answer = coalesce(news.answer, r.answer)
   FROM news WHERE r.id = news.recipient_id
 """
-SUPPRESS = """
-INSERT INTO engine_suppression (email, tenant_id, company_id, reason, note, create_uid, write_uid, create_date,
-                                write_date)
+# One final answer about the address is enough, unless the tenant asks for several, on so many days.
+SUPPRESS = f"""
+INSERT INTO engine_suppression AS s (email, tenant_id, company_id, reason, source, note, create_uid, write_uid,
+                                     create_date, write_date)
 SELECT DISTINCT ON (f.rcpt, f.tenant_id) f.rcpt, f.tenant_id, t.company_id,
-       CASE WHEN f.type = 'f' THEN 'complaint' ELSE 'hard_bounce' END, f.diagnostic, 1, 1,
+       CASE WHEN f.type = 'f' THEN 'complaint' ELSE 'hard_bounce' END, 'powermta', f.diagnostic, 1, 1,
        now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC'
   FROM engine_event_fresh f JOIN engine_tenant t ON t.id = f.tenant_id
- WHERE f.rcpt <> '' AND (f.type = 'f' OR (f.type IN ('b', 'rb') AND f.kind = 'hard'))
-    ON CONFLICT DO NOTHING
-"""
+ WHERE f.rcpt <> '' AND (f.type = 'f' OR (f.type IN ('b', 'rb') AND f.kind = 'hard' AND
+       (t.dead_after <= 1 OR EXISTS (
+           SELECT 1 FROM engine_event e
+            WHERE e.tenant_id = f.tenant_id AND e.rcpt = f.rcpt AND e.kind = 'hard' AND e.type IN ('b', 'rb')
+           HAVING count(*) >= t.dead_after AND max(e.time) - min(e.time) >= t.dead_days * interval '1 day'))))
+{ON_CONFLICT}
+"""  # noqa: S608 constants
 STEPS = (IP_OF_RECIPIENT, COUNT_DAYS, COUNT_IPS, ADVANCE, SUPPRESS)
 
 
@@ -242,10 +250,10 @@ def _stage_row(record, context):
         is_own = is_own or token_id is not None
         if tenant_id is None and token_id is None:
             return None
-    kind = reason = None
+    kind = reason = fault = is_final = None
     if record.type in FAILURES:
         failure = (record.status, record.diagnostic, record.category, record.action)
-        kind, reason = classify(*failure, context["phrases"])
+        kind, reason, fault, is_final = classify(*failure, context["phrases"])
     elif record.type == "rs":
         kind, reason = "ignored", record.action
     rcpt = record.rcpt.lower()
@@ -261,6 +269,8 @@ def _stage_row(record, context):
         provider_of(rcpt.rpartition("@")[2]),
         kind,
         reason,
+        fault,
+        is_final,
         record.diagnostic[:MAX_DIAGNOSTIC] if record.type in ("b", "rb", "t", "f") else "",
         is_own,
     )
@@ -270,7 +280,7 @@ def _mailwizz_row(event, campaign):
     provider = provider_of(event.email.rpartition("@")[2])
     identity = (campaign.tenant_id.id, campaign.id, None, None)
     email = event.email if campaign.tenant_id.engagement_privacy == "person" else ""
-    return (event.key, event.type, event.time, *identity, email, provider, None, None, event.url, True)
+    return (event.key, event.type, event.time, *identity, email, provider, *[None] * 4, event.url, True)
 
 
 def _copied(value):

@@ -33,6 +33,7 @@ HANDED_OVER = """
 UPDATE engine_mailwizz_part SET campaign_uid = %(uid)s, is_handed_over = true WHERE id = %(part_id)s;
 UPDATE engine_campaign_recipient SET state = 'suppressed' WHERE mailwizz_part_id = %(part_id)s AND state = 'queued'
 """
+HOLD = "UPDATE engine_mailwizz_part SET is_held = %(is_held)s WHERE id = %(part_id)s"
 SENT = """
 UPDATE engine_campaign_recipient SET state = 'sent', handed_at = clock_timestamp() AT TIME ZONE 'UTC'
  WHERE mailwizz_part_id = %(part_id)s AND state = 'handing'
@@ -63,6 +64,7 @@ class EngineMailwizzPart(models.Model):
     subject = fields.Char(compute="_compute_subject")
     list_uid = fields.Char("MailWizz list")
     campaign_uid = fields.Char("MailWizz campaign", index="btree_not_null")
+    is_held = fields.Boolean("Waits for quota", readonly=True, help="Paused there until the IPs may send again")
     is_handed_over = fields.Boolean(help="MailWizz has all of its people; without a campaign: none was left")
 
     _variant_uniq = models.UniqueIndex("(campaign_id, number, variant)")
@@ -178,6 +180,19 @@ class EngineMailwizzPart(models.Model):
         _list_uid, uid = self._get_uids()
         if uid and client.campaign_status(uid) in statuses:
             client.pause_or_resume(uid)
+
+    def _hold(self, client):
+        """Pause there what still has people to write to."""
+        for part in self:
+            status, is_complete = client.campaign_progress(part.campaign_uid)
+            if status in ON_ITS_WAY and not is_complete:
+                client.pause_or_resume(part.campaign_uid)
+                part._journal(HOLD, is_held=True)
+
+    def _let_go(self, client):
+        for part in self:
+            part._toggle(client, ("paused",))
+            part._journal(HOLD, is_held=False)
 
     def _is_sent(self, client):
         """Whether MailWizz says so; its people are sent then. A part without a campaign had no recipient."""

@@ -71,7 +71,7 @@ class EngineStatDay(models.Model):
         return {
             "tenant_id": tenant.id,
             "contacts": self.env["engine.contact"].search_count(domain),
-            "suppressed": self.env["engine.suppression"].search_count(domain),
+            "suppressed": self.env["engine.suppression"].search_count([*domain, ("lifted_at", "=", False)]),
             "campaigns": dict(states),
             "today": {
                 "daily_quota": sum(row["quota"] for row in days),

@@ -4,6 +4,7 @@ from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
 from odoo.addons.email_engine_bridge.exceptions import TemplateRejected
+from odoo.addons.email_engine_bridge.tools.message_checks import check_message
 from odoo.addons.email_engine_bridge.tools.template_renderer import TemplateRenderer
 
 EXAMPLE = """<p>Bonjour {{ first_name }},</p>
@@ -31,6 +32,9 @@ class EngineTemplate(models.Model):
     version = fields.Integer(readonly=True, default=1, copy=False, help="Counts the changes of the content.")
     variables = fields.Char(compute="_compute_check", help="In order of first appearance")
     error = fields.Char(compute="_compute_check", help="What keeps this template from being sent")
+    remarks = fields.Text(
+        compute="_compute_check", help="It can be sent; mail programs, spam filters or readers will not like this."
+    )
     sample = fields.Text("Sample data", default="{}", help='JSON, such as {"first_name": "Jean"}')
     preview_subject = fields.Char(compute="_compute_preview")
     preview_html = fields.Html(compute="_compute_preview", sanitize=True)
@@ -47,6 +51,7 @@ class EngineTemplate(models.Model):
         for template in self:
             template.error = template._find_error(renderer)
             source = "\n".join((template.subject or "", template.html or "", template.text or ""))
+            template.remarks = False if template.error else template._get_remarks()
             template.variables = "" if template.error else ", ".join(renderer.get_template_variables(source))
 
     @api.depends("subject", "html", "text", "sample")
@@ -62,6 +67,12 @@ class EngineTemplate(models.Model):
                 parts = (False, False, str(error))
             template.preview_subject, template.preview_html, template.preview_text = parts
             template.preview_missing = ", ".join(renderer.missing)
+
+    def _get_remarks(self):
+        """One sentence a line about what could be better, False where nothing is."""
+        say = self.env["engine.finding"]._say_error
+        remarks = check_message(self.subject or "", self.html or "", self.text or "")
+        return "\n".join(map(say, remarks)) or False
 
     def _find_error(self, renderer):
         for label, source, kind in (

@@ -29,12 +29,23 @@ class EngineTenant(models.Model):
         " delay, never arrived.",
     )
     settle_seconds = fields.Integer("Reconciliation delay", default=600, help="Seconds; see PowerMTA records receipts")
+    dead_after = fields.Integer(
+        "Answers until suppressed",
+        default=1,
+        required=True,
+        help="So many final answers that an address does not exist, and it is not written to any more.",
+    )
+    dead_days = fields.Integer("within at least", default=0, help="Days between the first and the last of them")
     engagement_privacy = fields.Selection(
         [("person", "By person"), ("anonymous", "Anonymously")],
         "Count opens and clicks",
         required=True,
         default="person",
         help="Anonymously: each is counted once, without the person.",
+    )
+
+    _dead_after_positive = models.Constraint(
+        "CHECK(dead_after >= 1 AND dead_days >= 0)", "One answer at least must suppress an address."
     )
 
     mailwizz_url = fields.Char("MailWizz address", help="The API of this tenant's own MailWizz")

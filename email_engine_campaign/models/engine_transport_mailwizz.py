@@ -52,11 +52,12 @@ class EngineTransportMailwizz(models.AbstractModel):
 
     @api.model
     def _pause(self, campaign):
-        self._toggle(campaign, ON_ITS_WAY)
+        self._toggle(campaign, campaign.mailwizz_part_ids, ON_ITS_WAY)
 
     @api.model
     def _resume(self, campaign):
-        self._toggle(campaign, ("paused",))
+        """Those that wait for quota go on automatically."""
+        self._toggle(campaign, campaign.mailwizz_part_ids.filtered(lambda part: not part.is_held), ("paused",))
         self._continue(campaign)
 
     @api.model
@@ -64,9 +65,9 @@ class EngineTransportMailwizz(models.AbstractModel):
         if any(campaign.mailwizz_part_ids.mapped("campaign_uid")):
             self.sudo().with_delay(channel="root.email_engine")._job_stop(campaign.sudo())
 
-    def _toggle(self, campaign, statuses):
-        """Pause or resume, in MailWizz, the campaigns that are in one of its `statuses`."""
-        parts = campaign.mailwizz_part_ids.filtered("campaign_uid")
+    def _toggle(self, campaign, parts, statuses):
+        """Pause or resume, in MailWizz, the parts that are in one of its `statuses`."""
+        parts = parts.filtered("campaign_uid")
         if not parts:
             return
         client = campaign.tenant_id._get_mailwizz_client__()
@@ -176,8 +177,18 @@ class EngineTransportMailwizz(models.AbstractModel):
             if not self.env["ir.cron"]._commit_progress(1):
                 break
 
+    def _keep_within_quota(self, campaign, client):
+        """Whoever else used it up, whatever IP was paused: MailWizz waits, and goes on when quota is free again."""
+        parts = campaign.mailwizz_part_ids.filtered("campaign_uid")
+        if self.env["engine.quota"]._is_used_up(campaign.tenant_id):
+            parts._hold(client)
+        else:
+            parts.filtered("is_held")._let_go(client)
+
     def _follow(self, campaign, client):
         campaign.mailwizz_part_ids._pull_unsubscribed(client)
+        if campaign._is_sending():
+            self._keep_within_quota(campaign, client)
         is_sent = all([part._is_sent(client) for part in campaign.mailwizz_part_ids])
         waiting = self.env["engine.campaign.audience"]._count_waiting(campaign)
         if campaign.state == "sending" and is_sent and not waiting:

@@ -12,6 +12,7 @@ from odoo.addons.email_engine_bridge.routers.dependencies import (
     RecordId,
     Tenant,
     WriteEnv,
+    get_of_tenant,
     get_visible,
     list_page,
 )
@@ -25,16 +26,14 @@ from ..schemas.campaigns import (
     TrialAnswer,
     TrialRequest,
 )
+from .named import find_named
 
 router = APIRouter(prefix="/campaigns", tags=["campaigns"])
 
 
 def campaign_of_tenant(tenant_id: RecordId, campaign_id: RecordId, env: EngineEnv):
     """Return the campaign of the path."""
-    campaign = get_visible(env, "engine.campaign", campaign_id)
-    if campaign.tenant_id.id != tenant_id:
-        raise ApiProblem(404, f"There is no campaign {campaign_id} here.")
-    return campaign
+    return get_of_tenant(env, "engine.campaign", tenant_id, campaign_id)
 
 
 def action_of_path(action: Literal["pause", "resume", "cancel"]):
@@ -54,8 +53,8 @@ def create_campaign(body: CampaignCreate, env: WriteEnv) -> Campaign:
     tenant = get_visible(env, "engine.tenant", body.tenant_id)
     get_visible(env, "engine.template", body.template_id)
     values = body.model_dump(exclude={"lists", "tags", "scheduled_at"}, exclude_none=True)
-    values["list_ids"] = _find_named(env, "engine.contact.list", tenant, body.lists)
-    values["tag_ids"] = _find_named(env, "engine.contact.tag", tenant, body.tags)
+    values["list_ids"] = find_named(env, "engine.contact.list", tenant, body.lists)
+    values["tag_ids"] = find_named(env, "engine.contact.tag", tenant, body.tags)
     campaign = env["engine.campaign"].create(values)
     if body.scheduled_at:
         if body.scheduled_at.tzinfo is None:
@@ -94,11 +93,3 @@ def change_campaign(_env: WriteEnv, campaign: Record, action: Action) -> Campaig
     """Pause (effective within a second), resume or cancel."""
     {"pause": campaign.action_pause, "resume": campaign.action_resume, "cancel": campaign.action_cancel}[action]()
     return Campaign(**campaign._describe())
-
-
-def _find_named(env, model, tenant, names):
-    found = env[model].search([("tenant_id", "=", tenant.id), ("name", "in", names)])
-    missing = set(names) - set(found.mapped("name"))
-    if missing:
-        raise ApiProblem(422, f"Unknown: {', '.join(sorted(missing))}.")
-    return found.ids

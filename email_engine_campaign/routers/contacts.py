@@ -9,18 +9,22 @@ from odoo.addons.email_engine_bridge.exceptions import ApiProblem, EngineRejecte
 from odoo.addons.email_engine_bridge.routers.dependencies import (
     EngineEnv,
     Paging,
+    RecordId,
     Tenant,
     WriteEnv,
+    get_of_tenant,
     get_visible,
     list_page,
 )
 from odoo.addons.email_engine_bridge.schemas.problem import problem_responses
 from odoo.addons.email_engine_bridge.tools.contact_rows import read_envelope
 
-from ..schemas.contacts import ContactPage, IngestSummary
+from ..schemas.contacts import Contact, ContactChange, ContactPage, IngestSummary
 from .bodies import raw_body
+from .named import find_named
 
 router = APIRouter(prefix="/contacts", tags=["contacts"])
+GROUPS = {"lists": ("list_ids", "engine.contact.list"), "tags": ("tag_ids", "engine.contact.tag")}
 
 INGEST_BODY = {
     "requestBody": {
@@ -47,6 +51,8 @@ def ingest_contacts(
     """Store up to some 100,000 contacts; the same body again changes nothing. Row errors are listed."""
     try:
         envelope = read_envelope(body)
+        if unknown := sorted(set(envelope) - {"tenant_id", "lists", "tags"}):
+            raise ApiProblem(422, f"Unknown: {', '.join(unknown)[:200]}. Send tenant_id, lists, tags and contacts.")
         asked = tenant_id or envelope.get("tenant_id")
         if not isinstance(asked, int) or not 1 <= asked <= MAX_INT:
             raise ApiProblem(422, "Say for which tenant: ?tenant_id=1, or tenant_id in the body.")
@@ -70,6 +76,39 @@ def list_contacts(
     if email:
         domain.append(("email", "=", email.strip().lower()))
     return ContactPage(**list_page(env, "engine.contact", domain, paging))
+
+
+def contact_of_tenant(tenant_id: RecordId, contact_id: RecordId, env: EngineEnv):
+    """Return the contact of the path."""
+    return get_of_tenant(env, "engine.contact", tenant_id, contact_id)
+
+
+Record = Annotated[object, Depends(contact_of_tenant)]
+
+
+@router.get("/{tenant_id:int}/{contact_id}", responses=problem_responses(401, 404, 422, 429))
+def get_contact(contact: Record) -> Contact:
+    """One contact."""
+    return Contact(**contact._describe())
+
+
+@router.patch("/{tenant_id:int}/{contact_id}", responses=problem_responses(400, 401, 403, 404, 409, 415, 422, 429))
+def change_contact(env: WriteEnv, contact: Record, body: ContactChange) -> Contact:
+    """Change some of a contact: `lists` and `tags` are those it is in afterwards, `attributes` are added."""
+    values = body.model_dump(exclude_unset=True)
+    for name, (field, model) in GROUPS.items():
+        if name in values:
+            values[field] = find_named(env, model, contact.tenant_id, values.pop(name))
+    if "attributes" in values:
+        values["attributes"] = {**(contact.attributes or {}), **values["attributes"]}
+    contact.write(values)
+    return Contact(**contact._describe())
+
+
+@router.delete("/{tenant_id:int}/{contact_id}", status_code=204, responses=problem_responses(401, 403, 404, 422, 429))
+def delete_contact(_env: WriteEnv, contact: Record) -> None:
+    """Forget a contact; its suppressions stay, so that it is not written to when it is imported again."""
+    contact.sudo().unlink()
 
 
 def _names(query, member):

@@ -1,20 +1,25 @@
-"""Message templates: create, list, preview."""
+"""Message templates: create, list, change, archive, preview."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
 
 from odoo.addons.email_engine_bridge.exceptions import ApiProblem, TemplateRejected
 from odoo.addons.email_engine_bridge.routers.dependencies import (
     EngineEnv,
     Paging,
+    RecordId,
     Tenant,
     WriteEnv,
+    get_of_tenant,
     get_visible,
     list_page,
 )
 from odoo.addons.email_engine_bridge.schemas.problem import problem_responses
+from odoo.addons.email_engine_bridge.tools.message_checks import check_message
 from odoo.addons.email_engine_bridge.tools.template_renderer import TemplateRenderer
 
-from ..schemas.templates import Preview, Template, TemplateCreate, TemplatePage, TemplatePreview
+from ..schemas.templates import Preview, Template, TemplateChange, TemplateCreate, TemplatePage, TemplatePreview
 
 router = APIRouter(prefix="/templates", tags=["templates"])
 
@@ -23,9 +28,37 @@ router = APIRouter(prefix="/templates", tags=["templates"])
 def create_template(body: TemplateCreate, env: WriteEnv) -> Template:
     """Store a template; one that could not be sent is refused with line and column."""
     tenant = get_visible(env, "engine.tenant", body.tenant_id)
-    if env["engine.template"].search_count([("tenant_id", "=", tenant.id), ("name", "=", body.name)]):
-        raise ApiProblem(409, f"This tenant has a template named {body.name!r} already.")
+    _check_name(env, tenant, body.name)
     return Template(**env["engine.template"].create(body.model_dump())._describe())
+
+
+def template_of_tenant(tenant_id: RecordId, template_id: RecordId, env: EngineEnv):
+    """Return the template of the path."""
+    return get_of_tenant(env, "engine.template", tenant_id, template_id)
+
+
+Record = Annotated[object, Depends(template_of_tenant)]
+
+
+@router.get("/{tenant_id:int}/{template_id}", responses=problem_responses(401, 404, 422, 429))
+def get_template(template: Record) -> Template:
+    """One template."""
+    return Template(**template._describe())
+
+
+@router.patch("/{tenant_id:int}/{template_id}", responses=problem_responses(400, 401, 403, 404, 409, 415, 422, 429))
+def change_template(env: WriteEnv, template: Record, body: TemplateChange) -> Template:
+    """Change some of a template; campaigns that were started keep the version they began with."""
+    if body.name and body.name != template.name:
+        _check_name(env, template.tenant_id, body.name)
+    template.write(body.model_dump(exclude_unset=True))
+    return Template(**template._describe())
+
+
+@router.delete("/{tenant_id:int}/{template_id}", status_code=204, responses=problem_responses(401, 403, 404, 422, 429))
+def delete_template(_env: WriteEnv, template: Record) -> None:
+    """Archive a template; the campaigns that used it stay."""
+    template.action_archive()
 
 
 @router.get("/{tenant_id:int}", responses=problem_responses(401, 404, 422, 429))
@@ -42,4 +75,11 @@ def preview_template(body: TemplatePreview, env: WriteEnv) -> Preview:
         subject, html, text = renderer.preview(body.subject, body.html, body.text, body.sample)
     except TemplateRejected as error:
         raise ApiProblem(422, str(error)) from error
-    return Preview(subject=subject, html=html, text=text, missing=renderer.missing)
+    say = env["engine.finding"]._say_error
+    remarks = [say(remark) for remark in check_message(body.subject, body.html, body.text)]
+    return Preview(subject=subject, html=html, text=text, missing=renderer.missing, remarks=remarks)
+
+
+def _check_name(env, tenant, name):
+    if env["engine.template"].search_count([("tenant_id", "=", tenant.id), ("name", "=", name)], limit=1):
+        raise ApiProblem(409, f"This tenant has a template named {name!r} already.")

@@ -6,12 +6,14 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from odoo.addons.email_engine_bridge.schemas.free_json import FreeObject, StorableText
+from odoo.addons.email_engine_bridge.schemas.listing import Listing
 from odoo.addons.email_engine_bridge.schemas.moment import UtcMoment
+from odoo.addons.email_engine_bridge.schemas.strict import Strict
 
 Id = Field(ge=1, le=2**31 - 1)
 
 
-class CampaignCreate(BaseModel):
+class CampaignCreate(Strict):
     tenant_id: int = Id
     name: StorableText = Field(min_length=1, max_length=200)
     template_id: int = Id
@@ -51,9 +53,8 @@ class Campaign(BaseModel):
     fully_sent_on: date | None
 
 
-class CampaignPage(BaseModel):
+class CampaignPage(Listing):
     items: list[Campaign]
-    total: int
 
 
 class QuotaInfo(BaseModel):
@@ -87,7 +88,7 @@ class SendAnswer(BaseModel):
     fully_sent_on: date | None = None
 
 
-class TrialRequest(BaseModel):
+class TrialRequest(Strict):
     to: list[StorableText] = Field(min_length=1, max_length=10)
     sample: FreeObject = {}
 

@@ -1,12 +1,20 @@
 """Contacts as the API takes and gives them."""
 
-from pydantic import BaseModel
+from typing import Literal
 
+from pydantic import BaseModel, Field
+
+from odoo.addons.email_engine_bridge.schemas.free_json import FreeObject, StorableText
+from odoo.addons.email_engine_bridge.schemas.listing import Listing
 from odoo.addons.email_engine_bridge.schemas.moment import UtcMoment
+from odoo.addons.email_engine_bridge.schemas.strict import Strict
 
 
 class RowError(BaseModel):
+    """`column` is empty where it is the whole row."""
+
     row: int
+    column: str
     error: str
 
 
@@ -21,6 +29,19 @@ class IngestSummary(BaseModel):
     invalid: int
     error_count: int
     errors: list[RowError]
+    encoding: str
+
+
+class ContactChange(Strict):
+    """What is left out stays as it is."""
+
+    first_name: StorableText = Field(default="", max_length=200)
+    last_name: StorableText = Field(default="", max_length=200)
+    attributes: FreeObject = {}
+    lists: list[StorableText] = Field(default=[], max_length=100)
+    tags: list[StorableText] = Field(default=[], max_length=100)
+    consent: Literal["unknown", "given", "withdrawn"] = "unknown"
+    consent_source: StorableText = Field(default="", max_length=200)
 
 
 class Contact(BaseModel):
@@ -38,6 +59,5 @@ class Contact(BaseModel):
     suppressed: str | None
 
 
-class ContactPage(BaseModel):
+class ContactPage(Listing):
     items: list[Contact]
-    total: int

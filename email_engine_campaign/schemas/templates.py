@@ -3,9 +3,11 @@
 from pydantic import BaseModel, Field
 
 from odoo.addons.email_engine_bridge.schemas.free_json import FreeObject, StorableText
+from odoo.addons.email_engine_bridge.schemas.listing import Listing
+from odoo.addons.email_engine_bridge.schemas.strict import Strict
 
 
-class TemplateCreate(BaseModel):
+class TemplateCreate(Strict):
     tenant_id: int = Field(ge=1, le=2**31 - 1)
     name: StorableText = Field(min_length=1, max_length=200)
     subject: StorableText = Field(min_length=1, max_length=2000)
@@ -13,7 +15,16 @@ class TemplateCreate(BaseModel):
     text: StorableText = Field(default="", max_length=512 * 1024)
 
 
-class TemplatePreview(BaseModel):
+class TemplateChange(Strict):
+    """What is left out stays as it is."""
+
+    name: StorableText = Field(default="", min_length=1, max_length=200)
+    subject: StorableText = Field(default="", min_length=1, max_length=2000)
+    html: StorableText = Field(default="", min_length=1, max_length=512 * 1024)
+    text: StorableText = Field(default="", max_length=512 * 1024)
+
+
+class TemplatePreview(Strict):
     subject: StorableText = Field(default="", max_length=2000)
     html: StorableText = Field(max_length=512 * 1024)
     text: StorableText = Field(default="", max_length=512 * 1024)
@@ -25,6 +36,7 @@ class Preview(BaseModel):
     html: str
     text: str
     missing: list[str]
+    remarks: list[str]
 
 
 class Template(BaseModel):
@@ -38,6 +50,5 @@ class Template(BaseModel):
     variables: list[str]
 
 
-class TemplatePage(BaseModel):
+class TemplatePage(Listing):
     items: list[Template]
-    total: int

@@ -1,4 +1,6 @@
 from . import test_api_admission
+from . import test_api_records
+from . import test_bounces
 from . import test_buttons
 from . import test_campaign
 from . import test_contacts

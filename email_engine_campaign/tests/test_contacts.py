@@ -1,16 +1,29 @@
 import base64
+import csv
+import io
 import json
+from datetime import datetime
+from unittest.mock import patch
 
+import openpyxl
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 
 from odoo.addons.email_engine_bridge.exceptions import EngineRejected
 from odoo.addons.email_engine_bridge.tests.common import EngineCase
 from odoo.addons.email_engine_bridge.tools.contact_rows import read_contacts
+from odoo.addons.queue_job.tests.common import trap_jobs
+
+from ..models import engine_contact_import
 
 
 @tagged("post_install", "-at_install")
 class TestContacts(EngineCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.user = new_test_user(cls.env, "importer", "email_engine_bridge.group_email_engine_bridge_user")
+
     def _ingest(self, body, content_type="", **groups):
         body = body.encode() if isinstance(body, str) else body
         return self.env["engine.contact.ingest"]._ingest(self.tenant_a, body, content_type, **groups)
@@ -141,6 +154,123 @@ class TestContacts(EngineCase):
                 self._upload(body, name)
         with self.assertRaisesRegex(UserError, "Choose a file"):
             self.env["engine.contact.import"].create({"tenant_id": self.tenant_a.id}).action_import()
+
+    def _check(self, body, name, **values):
+        """What the screen shows before anything is stored."""
+        values = {"tenant_id": self.tenant_a.id, "file_name": name, "file": base64.b64encode(body), **values}
+        return self.env["engine.contact.import"].with_user(self.user).create(values)
+
+    def test_columns_are_shown_and_changed_before_anything_is_stored(self):
+        upload = self._check("Courriel;Ville;Née\na@x.test;Lyon;1990\nb@x.test;Nîmes;1991\n".encode("cp1252"), "a.csv")
+        self.assertIn("cp1252", upload.form)
+        columns = {column.name: (column.target, column.sample) for column in upload.column_ids}
+        self.assertEqual(columns["Courriel"], ("email", "a@x.test, b@x.test"))
+        self.assertEqual(columns["Ville"], ("attribute", "Lyon, Nîmes"))
+        self.assertIn("<td>ville: Lyon, née: 1990</td>", upload.preview)
+        self.assertFalse(self._contacts())
+        upload.column_ids.filtered(lambda one: one.name == "Née").target = "ignore"
+        upload.column_ids.filtered(lambda one: one.name == "Ville").attribute = "city"
+        upload.action_import()
+        self.assertEqual(self._contacts().mapped("attributes"), [{"city": "Lyon"}, {"city": "Nîmes"}])
+        self.assertEqual((upload.state, upload.file), ("done", False))
+
+    def test_another_column_is_the_address(self):
+        upload = self._check(b"Kontakt,Name\na@x.test,Anna\n", "a.csv")
+        self.assertIn("name the columns", upload.problem)
+        upload.column_ids[0].target = "email"
+        self.assertFalse(upload.problem)
+        upload.action_import()
+        self.assertEqual(self._contacts().email, "a@x.test")
+
+    def test_an_encoding_that_is_a_guess_is_asked_for(self):
+        body = "email;prénom\na@x.test;Hélène\n".encode("mac_roman")
+        upload = self._check(body, "a.csv")
+        self.assertIn("mac_roman", upload.problem)
+        with self.assertRaises(UserError):
+            upload.action_import()
+        upload.encoding = "mac_roman"
+        upload.action_import()
+        self.assertEqual(self._contacts().first_name, "Hélène")
+
+    def test_excel(self):
+        book = openpyxl.Workbook()
+        for row in (["Courriel", "Prénom", "Né le", "Solde"], ["a@x.test", "Zoé", datetime(1990, 5, 1), 33.0], [None]):
+            book.active.append(row)
+        book.active.append(["b@x.test", "Max", None, "#N/A"])
+        book.active["D4"].data_type = "e"
+        stream = io.BytesIO()
+        book.save(stream)
+        upload = self._check(stream.getvalue(), "people.xlsx")
+        upload.action_import()
+        contact = self._contacts()
+        self.assertEqual((contact.first_name, contact.attributes), ("Zoé", {"né_le": "1990-05-01", "solde": "33"}))
+        self.assertIn("#N/A is an error of Excel", upload.report)
+
+    def test_refused_rows_come_back_as_a_file(self):
+        body = 'email;first_name;consent\ngood@x.test;Eve;\n=bad@x.test;"a;b";given\n;Nobody;\nx@x.test;y;z;more\n'
+        upload = self._check(body.encode(), "people.csv")
+        upload.action_import()
+        text = base64.b64decode(upload.refused).decode("utf-8-sig")
+        rows = list(csv.reader(io.StringIO(text), delimiter=";"))
+        self.assertEqual(rows[0], ["email", "first_name", "consent", "row", "column", "reason"])
+        self.assertEqual([row[-3:-1] for row in rows[1:]], [["2", "consent_source"], ["3", "email"], ["4", ""]])
+        self.assertEqual(rows[1][:2], ["'=bad@x.test", "a;b"])
+        self.assertEqual(self._contacts().email, "good@x.test")
+
+    def test_a_large_file_is_left_to_a_job_that_shows_its_progress(self):
+        upload = self._check(b"email\na@x.test\nb\n", "people.csv")
+        with patch.object(engine_contact_import, "AT_ONCE", 1), trap_jobs() as trap:
+            upload.action_import()
+            self.assertEqual((upload.state, len(self._contacts())), ("waiting", 0))
+            trap.perform_enqueued_jobs()
+        upload.invalidate_recordset()
+        self.assertEqual((upload.state, upload.progress, len(self._contacts())), ("done", 2, 2))
+
+    def test_nothing_of_a_file_is_stored_when_its_end_cannot_be_read(self):
+        rows = "".join(f"a{n}@x.test,n\n" for n in range(5))
+        upload = self._check(f'email,name\n{rows}z@x.test,"unclosed\n'.encode(), "people.csv")
+        with self.assertRaisesRegex(UserError, "Line"), self.env.cr.savepoint():
+            upload.action_import()
+        self.assertFalse(self._contacts())
+
+    def test_imports_are_those_of_ones_companies(self):
+        company = self.env["res.company"].create({"name": "Elsewhere"})
+        stranger = new_test_user(
+            self.env,
+            "stranger",
+            "email_engine_bridge.group_email_engine_bridge_manager",
+            company_id=company.id,
+            company_ids=company.ids,
+        )
+        upload = self._check(b"email,x\na@x.test,1\n", "people.csv")
+        self.assertFalse(upload.with_user(stranger).search([]))
+        with self.assertRaises(AccessError):
+            upload.with_user(stranger).action_import()
+        with self.assertRaises(AccessError):
+            upload.column_ids.with_user(stranger).read(["sample"])
+
+    def test_what_cannot_be_stored_is_reported(self):
+        for body, column in (
+            ('[{"email": "a@x.test", "email": "b@x.test"}]', "email"),
+            ('[{"email": ["a@x.test"]}]', "email"),
+            ('[{"email": "a@x.test", "first_name": {"a": 1}}]', "first_name"),
+            ('[{"email": "a@x.test", "n": NaN}]', "n"),
+            ('[{"email": "a@x.test", "consent": "given", "consent_source": "f", "consent_at": "hier"}]', "consent_at"),
+            ("email,name\na@x.test,b,c\n", ""),
+        ):
+            [error] = self._ingest(body)["errors"]
+            self.assertEqual((error["row"], error["column"]), (1, column), body)
+        self.assertFalse(self._contacts())
+
+    def test_the_moment_of_a_consent_is_that_of_the_file(self):
+        row = {
+            "email": "a@x.test",
+            "consent": "given",
+            "consent_source": "form 3",
+            "consent_at": "2024-05-01T10:00+02:00",
+        }
+        self._ingest(json.dumps([row]))
+        self.assertEqual(str(self._contacts().consent_at), "2024-05-01 08:00:00")
 
     def test_consent_is_never_forgotten(self):
         self._ingest('{"email": "a@x.test", "consent": "withdrawn"}')

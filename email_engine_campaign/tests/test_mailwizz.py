@@ -87,6 +87,37 @@ class TestMailWizzCampaign(CampaignCommon, EngineCase):
         self._follow()
         self.assertEqual((self.campaign.state, set(self._states(self.campaign).values())), ("sent", {"sent"}))
 
+    def test_an_exhausted_quota_or_a_paused_ip_holds_what_mailwizz_still_has(self):
+        self._connect()
+        self.campaign._send()
+        self.transport._job_hand_over(self.campaign)
+        [uid] = self.mailwizz.campaigns
+        self.mailwizz.campaigns[uid].update(status="sending", processed=1)
+        self._follow()
+        self.assertEqual(self.mailwizz.campaigns[uid]["status"], "sending")
+        today = self.tenant_a._get_today()
+        for ip in (self.ip_a1, self.ip_a2):  # somebody else's mails, as PowerMTA records them
+            self._count_events(ip, today, sent=50, recorded=50)
+        self._follow()
+        self.assertEqual(self.mailwizz.campaigns[uid]["status"], "paused")
+        self.assertTrue(self.campaign.mailwizz_part_ids.is_held)
+        with freeze_time(fields.Datetime.now() + timedelta(days=1)):
+            self._follow()
+            self.assertEqual(self.mailwizz.campaigns[uid]["status"], "sending")
+            (self.ip_a1 | self.ip_a2)._set_status("paused", "Test")
+            self._follow()
+            self.assertEqual(self.mailwizz.campaigns[uid]["status"], "paused")
+            self.campaign.action_pause()
+            self.campaign.action_resume()
+            self.assertEqual(self.mailwizz.campaigns[uid]["status"], "paused")
+            self.ip_a1._set_status("warming", "Test")
+            self._follow()
+            self.assertEqual(self.mailwizz.campaigns[uid]["status"], "sending")
+            self.ip_a1._set_status("paused", "Test")
+            self.mailwizz.campaigns[uid]["processed"] = 3
+            self._follow()
+            self.assertEqual(self.mailwizz.campaigns[uid]["status"], "sending")
+
     def _count_days(self):
         days = self.env["engine.ip.day"].search([("tenant_id", "=", self.tenant_a.id)])
         days.invalidate_recordset()

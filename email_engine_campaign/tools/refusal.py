@@ -3,7 +3,8 @@
 
 def concerns(person):
     """SQL: whether the suppression `s` is one of `person`, the alias of a row with email, tenant_id and company_id."""
-    return f"""s.email = {person}.email AND (s.tenant_id = {person}.tenant_id OR
+    return f"""s.email = {person}.email AND s.lifted_at IS NULL AND (s.until IS NULL OR s.until >= CURRENT_DATE)
+              AND (s.tenant_id = {person}.tenant_id OR
                   (s.tenant_id IS NULL AND coalesce(s.company_id, {person}.company_id) = {person}.company_id))"""
 
 

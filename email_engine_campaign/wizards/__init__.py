@@ -1,2 +1,2 @@
-from . import engine_contact_import
 from . import engine_campaign_try
+from . import engine_suppression_lift

@@ -131,9 +131,14 @@ class FencedProcess:
         self.pipe = min(_enlarged(self._process.stdin), _enlarged(self._process.stdout)) - 4096
 
     def _packages(self):
-        """The packages of the addons, empty: what the child imports comes from their files alone."""
+        """The packages of the addons, empty: what the child imports comes from their files alone.
+
+        The module's own packages are among them by whatever name the parent knows them.
+        """
         addons = [name for name in sys.modules if name.startswith("odoo.addons.") and name.count(".") == 2]
-        return [("odoo", []), ("odoo.addons", []), *((name, [*sys.modules[name].__path__]) for name in addons)]
+        top = self._module.partition(".")[0]
+        own = [] if top == "odoo" else [top]
+        return [("odoo", []), ("odoo.addons", []), *((name, [*sys.modules[name].__path__]) for name in addons + own)]
 
     def _stop(self):
         if self._process is not None:

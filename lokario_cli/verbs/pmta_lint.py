@@ -6,7 +6,7 @@ from pathlib import Path
 from ..console import Failure, say
 from ..paths import ROOT
 
-HELP = "check a PowerMTA configuration file (rules E1-E20, W1-W10)"
+HELP = "check a PowerMTA configuration file (rules E1-E20, W1-W11)"
 
 
 def configure(parser):

@@ -106,6 +106,13 @@ class FakeMailWizz:
         record = {"campaign_uid": uid, "name": self.campaigns[uid]["name"], "status": self.campaigns[uid]["status"]}
         return 200, {"status": "success", "data": {"record": record}}
 
+    def get_stats(self, _form, uid):
+        """`processed` is what a test says MailWizz has sent of it."""
+        campaign = self.campaigns[uid]
+        people = sum(of_list == campaign["campaign[list_uid]"] for of_list, _email in self.subscribers)
+        counts = {"subscribers_count": people, "processed_count": campaign.get("processed", 0)}
+        return 200, {"status": "success", "data": {"campaign_status": campaign["status"], **counts}}
+
     def get_delivery_servers(self, _form):
         return 200, {"status": "success", "data": {"records": []}}
 
@@ -126,6 +133,7 @@ ROUTES = [
     ("POST", r"/campaigns", FakeMailWizz.post_campaigns),
     ("GET", r"/campaigns", FakeMailWizz.get_campaigns),
     ("PUT", r"/campaigns/(\w+)/pause-unpause", FakeMailWizz.put_pause),
+    ("GET", r"/campaigns/(\w+)/stats", FakeMailWizz.get_stats),
     ("GET", r"/campaigns/(\w+)", FakeMailWizz.get_campaign),
     ("GET", r"/delivery-servers", FakeMailWizz.get_delivery_servers),
 ]

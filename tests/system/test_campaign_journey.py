@@ -190,11 +190,13 @@ def test_a_campaign_by_hand_in_french(journey):
     with Browser() as browser:
         browser.log_in(journey.url, "admin", "admin")
         browser.open(f"{journey.url}/odoo/action-email_engine_campaign.engine_contact_import_action")
+        browser.click(".o_list_button_add")
         choose(browser, "tenant_id", "SOS-Expat")
         choose(browser, "list_id", "Abonnés")
         browser.see(".o_field_widget[name=file]")
         browser.evaluate(UPLOAD % json.dumps("email,first_name\n" + "".join(f"a{n}@x.test,N{n}\n" for n in range(120))))
         browser.wait("document.querySelector('.o_field_widget[name=file] input').value === 'abonnes.csv'")
+        browser.see(".o_field_widget[name=column_ids]", "first_name")
         browser.click("button[name=action_import]")
         browser.see(".o_field_widget[name=report]", "120 lignes")
         browser.open(f"{journey.url}/odoo/engine-campaigns/new")

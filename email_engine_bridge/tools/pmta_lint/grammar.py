@@ -157,7 +157,10 @@ def _check_name(block, parent):
         return [error(block.line, "E3", _("<domain> takes exactly one pattern, found %(found)s"), found=block.name)]
     if block.tag in FREE_NAME_BLOCKS:
         return [] if words else [error(block.line, "E2", _("<%(tag)s> needs a name"), tag=block.tag)]
-    unnamed = block.tag in UNNAMED_BLOCKS or (block.tag in UNNAMED_WHEN_NESTED and parent.tag != "Global")
+    is_nested = parent.tag != "Global"
+    if block.tag == "address-list" and is_nested and len(words) <= 1:
+        return []  # the guide shows it both ways
+    unnamed = block.tag in UNNAMED_BLOCKS or (block.tag in UNNAMED_WHEN_NESTED and is_nested)
     if unnamed and words:
         return [error(block.line, "E2", _("<%(tag)s> takes no name"), tag=block.tag)]
     if not unnamed and len(words) != 1:

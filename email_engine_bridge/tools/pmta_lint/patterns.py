@@ -10,7 +10,7 @@ REGEX = r"/(?:[^/\\]|\\.)*/"
 PATTERN_LINE = re.compile(rf"(?:(?:mail-from|rcpt-to)\s+{REGEX}|header\s+\S+\s+{REGEX}|\*)(?:\s+(.+))?", re.I)
 CATEGORY_LINE = re.compile(rf"{REGEX}\s+[a-z0-9-]+", re.I)
 SETTING = r"(?:virtual-mta=[^\s,]+|recipient-priority=\d{1,3})"
-RESULT = re.compile(rf"{SETTING}(?:,{SETTING})*|call-to:\s*\S+", re.I)
+RESULT = re.compile(rf"{SETTING}(?:,\s*{SETTING})*|call-to:\s*\S+", re.I)
 REPLY = re.compile(rf"({REGEX})\s+(\S+)")
 ACTION = re.compile(
     r"mode=(normal|backoff)|backoff-to-normal-after=(0|never|(\d+[wdhms])+)|skip-mx|bounce-queue|bounce-rcpt"

@@ -25,7 +25,12 @@ NAMES = {
     "suppression-lists": "address-list",
     "source-group": "source-group",
     "source": "source",
+    "use-proxy": "proxy",
+    "enable-signals": "signals-filter",
 }
+ALSO_NAMED = {"address-list": ("address-list", "suppression-list")}
+NO_NAMES = {"enable-signals": re.compile(r"yes|no|true|false|subaccount=\d+", re.I)}
+UNLIMITED = ("rate", "volume-rate")  # kinds of values of which 0 is the same as unlimited
 DIRECTIVES, LEGACY = FACTS["directives"], frozenset(FACTS["legacy"])
 
 
@@ -64,6 +69,9 @@ def _line(block, directive):
     findings = check_value(directive, fact) or check_webhook_url(directive)
     if fact.get("deprecated") is True or (fact.get("deprecated") == "number" and directive.value.isdigit()):
         findings.append(warning(line, "W6", _("%(directive)s is deprecated"), directive=name))
+    if fact["type"] in UNLIMITED and directive.value == "0":
+        text = _("%(directive)s 0 means unlimited: it stops nothing")
+        findings.append(warning(line, "W11", text, directive=name))
     if name == "reply":
         findings += check_reply(directive)
     if name == "mx":
@@ -131,14 +139,18 @@ def _references(root):
 
 
 def _undefined_names(root):
-    defined = {(tag, block.name.lower()) for tag in NAMES.values() for block in root.blocks(tag)}
+    defined = {
+        (tag, block.name.lower()) for tag in NAMES.values() for block in root.blocks(*ALSO_NAMED.get(tag, (tag,)))
+    }
     return [
         _undefined(item.line, item.keyword, name)
         for block, _parent in root.walk()
         if block.tag not in PATTERN_BLOCKS
         for item in block.directives(*NAMES)
         for name in re.split(r"[\s,]+", item.value.strip('"'))
-        if name and (NAMES[item.keyword], name.lower()) not in defined
+        if name
+        and not (item.keyword in NO_NAMES and NO_NAMES[item.keyword].fullmatch(name))
+        and (NAMES[item.keyword], name.lower()) not in defined
     ]
 
 
@@ -229,8 +241,10 @@ def _macros(root):
         if _reaches(macros, name, name, set()):
             findings.append(error(line, "E16", _("macro %(name)s refers to itself"), name=f"${name}"))
     for block, _parent in root.walk():
-        if block.tag == "domain" and block.name.startswith("$") and block.name[1:].lower() not in macros:
-            findings.append(error(block.line, "E16", undefined, name=block.name))
+        named = re.findall(r"\$([A-Za-z0-9_]+)", block.name) if block.tag == "domain" else ()
+        findings += [
+            error(block.line, "E16", undefined, name=f"${name}") for name in named if name.lower() not in macros
+        ]
     return findings
 
 

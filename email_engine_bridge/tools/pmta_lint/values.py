@@ -153,6 +153,15 @@ def _name_and_number(directive):
     return _refuse(directive, "E10", _("%(directive)s: NAME NUMBER expected, found %(found)s"))
 
 
+def _signals_rule(directive):
+    words = directive.args
+    if len(words) == 2 and re.fullmatch(r"enable-signals(,subaccount=\d+)?|disable-signals", words[1], re.I):
+        return []
+    return _refuse(
+        directive, "E10", _("%(directive)s: DOMAIN enable-signals[,subaccount=N] or disable-signals expected")
+    )
+
+
 def _check_by_prefix(kind):
     if not kind.startswith("enum:"):
         return None
@@ -191,6 +200,7 @@ CHECKS = {
         _("%(directive)s: a size such as 10M expected, found %(found)s"),
     ),
     "name+int": _name_and_number,
+    "domain-pattern signals": _signals_rule,
     "int": _fits(INT, "E10", NUMBER),
     "int|unlimited": _fits(INT, "E10", NUMBER),
     "rate": _rate,

@@ -1,0 +1,100 @@
+import gzip
+import io
+import zipfile
+
+from odoo.exceptions import AccessError
+from odoo.tests import new_test_user, tagged
+
+from ..exceptions import EngineRejected
+from ..tools.dmarc_report import read_reports
+from .common import EngineCase
+
+REPORT = """<?xml version="1.0"?>
+<feedback{namespace}>
+ <report_metadata><org_name>{organisation}</org_name><report_id>{number}</report_id>
+  <date_range><begin>1767225600</begin><end>1767311999</end></date_range></report_metadata>
+ <policy_published><domain>{domain}</domain><p>none</p></policy_published>
+ <record><row><source_ip>192.0.2.1</source_ip><count>7</count>
+   <policy_evaluated><disposition>none</disposition><dkim>pass</dkim><spf>fail</spf></policy_evaluated></row>
+  <identifiers><header_from>{domain}</header_from></identifiers>
+  <auth_results><dkim><domain>{domain}</domain><result>pass</result></dkim></auth_results></record>
+ <record><row><source_ip>203.0.113.66</source_ip><count>3</count>
+   <policy_evaluated><disposition>none</disposition><dkim>fail</dkim><spf>softfail</spf></policy_evaluated></row>
+  <identifiers><header_from>{domain}</header_from></identifiers></record>
+</feedback>"""
+
+
+def report(domain="mail1.alpha.test", number="1", organisation="google.com", namespace=""):
+    return REPORT.format(domain=domain, number=number, organisation=organisation, namespace=namespace).encode()
+
+
+def zipped(*texts):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for number, text in enumerate(texts):
+            archive.writestr(f"{number}.xml", text)
+    return stream.getvalue()
+
+
+@tagged("post_install", "-at_install")
+class TestDmarcReports(EngineCase):
+    """Who sends in our name, as receivers report it."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.manager = new_test_user(cls.env, "dmarc-boss", "email_engine_bridge.group_email_engine_bridge_manager")
+
+    def _upload(self, *bodies, user=None):
+        env = self.env(user=user or self.manager)
+        files = env["ir.attachment"].create([{"name": f"{n}.xml", "raw": body} for n, body in enumerate(bodies)])
+        upload = env["engine.dmarc.upload"].create({"file_ids": files.ids})
+        upload.action_read()
+        return upload.report
+
+    def test_reports_become_a_board(self):
+        said = self._upload(report(), gzip.compress(report(number="2")), zipped(report(number="3"), report(number="1")))
+        self.assertIn("2.xml: 1 new reports, 1 known.", said)
+        sources = self.env["engine.dmarc.source"].with_user(self.manager).search([("tenant_id", "=", self.tenant_a.id)])
+        self.assertEqual(len(sources), 6)
+        ours = sources.filtered(lambda one: one.who == "ours")
+        self.assertEqual((ours.ip_id, set(ours.mapped("verdict"))), (self.ip_a1, {"pass"}))
+        others = sources - ours
+        self.assertEqual((set(others.mapped("address")), sum(others.mapped("count"))), ({"203.0.113.66"}, 9))
+        self.assertEqual(set(others.mapped("verdict")), {"fail"})
+
+    def test_what_is_no_report_changes_nothing(self):
+        said = self._upload(
+            b"x", report("stranger.test"), zipped(report(number="9"), b"<a/>"), gzip.compress(report())[:-9]
+        )
+        for line in (
+            "0.xml: This is no XML",
+            "1.xml: stranger.test is no domain",
+            "2.xml: This is no DMARC",
+            "3.xml: The comp",
+        ):
+            self.assertIn(line, said)
+        self.assertFalse(self.env["engine.dmarc.report"].search([]))
+        bomb = b"<!DOCTYPE a [<!ENTITY x 'y'><!ENTITY z '&x;&x;'>]><feedback>&z;</feedback>"
+        for body in (bomb, gzip.compress(b"<feedback>" + b" " * 80_000_000), b"PK\x03\x04"):
+            with self.assertRaises(EngineRejected):
+                read_reports(body)
+
+    def test_namespaces_and_organisational_domains(self):
+        self._upload(report("alpha.test", namespace=' xmlns="http://dmarc.org/dmarc-xml/0.1"'))
+        self.assertEqual(self.env["engine.dmarc.report"].search([]).tenant_id, self.tenant_a)
+
+    def test_companies_see_their_own(self):
+        self._upload(report())
+        company = self.env["res.company"].create({"name": "Elsewhere"})
+        stranger = new_test_user(
+            self.env,
+            "dmarc-stranger",
+            "email_engine_bridge.group_email_engine_bridge_manager",
+            company_id=company.id,
+            company_ids=company.ids,
+        )
+        self.assertFalse(self.env["engine.dmarc.source"].with_user(stranger).search([]))
+        self.assertIn("no domain", self._upload(report(number="2"), user=stranger))
+        with self.assertRaises(AccessError):
+            self.env["engine.dmarc.report"].with_user(self.manager).search([]).write({"policy": "reject"})

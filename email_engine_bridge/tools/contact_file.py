@@ -1,0 +1,199 @@
+"""What form a body of contacts has: Excel's file, CSV or JSON; its encoding, its separator, its columns.
+
+Whatever cannot be read for certain is refused: no character is ever replaced, no half of a file is ever taken for all.
+"""
+
+import codecs
+import csv
+import io
+import itertools
+import re
+import zipfile
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from email.message import Message
+
+from charset_normalizer import from_bytes
+
+from ..exceptions import EngineRejected
+from . import contact_json
+from .csv_lines import MAX_ROW, CsvLines
+from .finding import _
+from .refused_row import BadRow
+
+UNREADABLE = _("The text is neither UTF-8 nor Windows-1252: save the file as UTF-8")
+PIECE = 1024 * 1024  # bytes whose encoding is detected together
+MAX_SHEET = 512 * 1024 * 1024  # bytes an Excel file may inflate to
+MAX_COLUMNS = 500
+SEPARATORS = ",;\t|"
+_HINT = re.compile(r'"?sep=([,;\t|])"?')
+_UTF16_WITHOUT_MARK = re.compile(rb"(?:[\t\n\r -~]\0){4}")
+_UTF16_BE_WITHOUT_MARK = re.compile(rb"(?:\0[\t\n\r -~]){4}")
+_WESTERN = re.compile("[\x00-\x7fÀ-ÅÇ-ÏÑ-ÖØ-Üß-åç-ïñ-öø-üÿŒœŸ«»°€’‘“”…–—•™®©§·±²³\xa0ªº¿¡]")
+_TORN = re.compile(r"[^\x00-\x7f]{3}|[A-Za-z][“”…•™®©§±²³][a-z]")  # letters of another encoding
+# What people's programs save in where it is neither UTF-8 nor Windows-1252.
+_OLD_ENCODINGS = ["cp1250", "cp1251", "cp1253", "cp1254", "mac_roman", "cp850"]
+
+
+@dataclass
+class ContactFile:
+    """A body that was recognised; `rows` yields lists of cells, or objects where `header` is empty."""
+
+    form: str  # csv, xlsx, json, lines
+    encoding: str = ""
+    delimiter: str = ""
+    header: list = field(default_factory=list)
+    rows: object = ()
+    sheet: str = ""
+
+
+def open_contacts(body, content_type="", encoding=""):
+    """Return the `ContactFile` of a body (bytes).
+
+    :param encoding: what somebody says it is, instead of looking
+    """
+    if body.startswith(b"PK\x03\x04"):
+        return _open_excel(body)
+    if body.startswith(b"\xd0\xcf\x11\xe0"):
+        raise EngineRejected(_("This is a file of Excel 97 to 2003: save it as .xlsx"))
+    encoding = encoding or find_encoding(body, content_type)
+    if not _is_readable(body, encoding):
+        raise EngineRejected(_("The text is no %(encoding)s"), encoding=encoding)
+    first = next((line.lstrip()[:1] for line in short_lines(body, encoding) if line.strip()), "")
+    if "csv" in content_type or first not in ("{", "["):
+        return _open_csv(body, encoding)
+    if first == "[" or b'"contacts"' in body.replace(b"\0", b""):
+        return ContactFile("json", encoding, rows=contact_json.array_rows(body.decode(encoding)))
+    return ContactFile("lines", encoding, rows=contact_json.line_rows(short_lines(body, encoding)))
+
+
+def find_encoding(body, content_type=""):
+    """The encoding in which all of the body can be read; raises where it would be a guess."""
+    header = Message()
+    header["Content-Type"] = content_type or "text/plain"
+    declared = header.get_content_charset()
+    if declared not in (None, "utf-8", "utf8"):
+        if _is_readable(body, declared):
+            return declared
+        raise EngineRejected(_("The text is no %(encoding)s, though its type says so"), encoding=declared)
+    for encoding in _marked(body):
+        if _is_readable(body, encoding):
+            return encoding
+    if _is_readable(body, "cp1252") and _is_western(body.decode("cp1252")):
+        return "cp1252"
+    guesses = [match.encoding for match in from_bytes(body[:PIECE], cp_isolation=_OLD_ENCODINGS)]
+    if guesses:
+        raise EngineRejected(
+            _("The text is not UTF-8, and looks like %(encoding)s: save the file as UTF-8, or say its encoding"),
+            encoding=guesses[0],
+        )
+    raise EngineRejected(UNREADABLE)
+
+
+def _is_western(text):
+    """Whether all that is not ASCII are letters of western Europe and its typography, two in a row at most."""
+    return not _WESTERN.sub("", text).strip() and not _TORN.search(text)
+
+
+def _marked(body):
+    """Encodings by what the body begins with."""
+    if body.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return ["utf-32"]
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return ["utf-16"]
+    if _UTF16_WITHOUT_MARK.match(body):
+        return ["utf-16-le"]
+    if _UTF16_BE_WITHOUT_MARK.match(body):
+        return ["utf-16-be"]
+    return ["utf-8-sig"]
+
+
+def _is_readable(body, encoding):
+    try:
+        decoder = codecs.getincrementaldecoder(encoding)()
+        for start in range(0, len(body), PIECE):
+            decoder.decode(body[start : start + PIECE])
+        decoder.decode(b"", True)
+    except (LookupError, UnicodeError, TypeError):
+        return False
+    return True
+
+
+def short_lines(body, encoding):
+    """Lines of a body; one that never ends is cut, for whoever counts to refuse."""
+    text = io.TextIOWrapper(io.BytesIO(body), encoding, newline="")
+    while line := text.readline(MAX_ROW + 1):
+        yield line
+
+
+def _open_csv(body, encoding):
+    delimiter, skipped = _find_delimiter(short_lines(body, encoding))
+    lines = CsvLines(itertools.islice(short_lines(body, encoding), skipped, None))
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    rows = _csv_rows(reader, lines, skipped)
+    return ContactFile("csv", encoding, delimiter, [name.strip() for name in next(rows, [])], rows)
+
+
+def _csv_rows(reader, lines, skipped):
+    try:
+        for row in reader:
+            lines.row_ended()
+            if any(row):
+                yield row
+    except csv.Error as error:
+        line = reader.line_num + skipped
+        raise EngineRejected(_("Line %(line)s: %(error)s"), line=line, error=str(error)) from error
+
+
+def _find_delimiter(lines):
+    """(delimiter, lines before the header): Excel's hint "sep=;" and blank lines are no header."""
+    for skipped, line in enumerate(lines):
+        if hint := _HINT.fullmatch(line.strip("\r\n\ufeff")):
+            return hint[1], skipped + 1
+        if line.strip("\ufeff \r\n\t,;|"):
+            return max(SEPARATORS, key=lambda one: _count_columns(line, one)), skipped
+    return ",", 0
+
+
+def _count_columns(line, delimiter):
+    try:
+        return len(next(csv.reader([line], delimiter=delimiter)))
+    except csv.Error:
+        return 0
+
+
+def _open_excel(body):
+    """The first sheet that holds anything; values as Excel shows them, formulas by their last result."""
+    from openpyxl import load_workbook
+
+    try:
+        with zipfile.ZipFile(io.BytesIO(body)) as archive:
+            if sum(info.file_size for info in archive.infolist()) > MAX_SHEET:
+                raise EngineRejected(_("The Excel file inflates beyond all measure"))
+        book = load_workbook(io.BytesIO(body), read_only=True, data_only=True)
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError, TypeError, AttributeError, SyntaxError) as error:
+        raise EngineRejected(_("This is no Excel file that can be read: save it as .xlsx or CSV")) from error
+    for sheet in book.worksheets:
+        rows = (row for row in map(_excel_cells, sheet.iter_rows(max_col=MAX_COLUMNS)) if any(row))
+        if header := next(rows, None):
+            return ContactFile("xlsx", header=[str(name).strip() for name in header], rows=rows, sheet=sheet.title)
+    return ContactFile("xlsx")
+
+
+def _excel_cells(row):
+    return [_excel_value(cell) for cell in row]
+
+
+def _excel_value(cell):
+    value = cell.value
+    if cell.data_type == "e":
+        return BadRow("", _("%(error)s is an error of Excel"), error=value)
+    if isinstance(value, datetime) and value.time() == time():
+        value = value.date()
+    if isinstance(value, date | datetime | time):
+        return value.isoformat()
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return "" if value is None else str(value)

@@ -1,0 +1,32 @@
+"""Contact lists as the API takes and gives them."""
+
+from pydantic import BaseModel, Field
+
+from odoo.addons.email_engine_bridge.schemas.free_json import StorableText
+from odoo.addons.email_engine_bridge.schemas.listing import Listing
+from odoo.addons.email_engine_bridge.schemas.strict import Strict
+
+
+class ContactListCreate(Strict):
+    tenant_id: int = Field(ge=1, le=2**31 - 1)
+    name: StorableText = Field(min_length=1, max_length=200)
+    description: StorableText = Field(default="", max_length=1000)
+
+
+class ContactListChange(Strict):
+    """What is left out stays as it is."""
+
+    name: StorableText = Field(default="", min_length=1, max_length=200)
+    description: StorableText = Field(default="", max_length=1000)
+
+
+class ContactList(BaseModel):
+    id: int
+    tenant_id: int
+    name: str
+    description: str
+    contacts: int
+
+
+class ContactListPage(Listing):
+    items: list[ContactList]
