@@ -7,6 +7,7 @@ import pytest
 from lokario_cli.odoo_process import unexpected_in_logs
 from lokario_cli.setup.postgres import Cluster
 from lokario_testing.environments.databases import Databases
+from lokario_testing.environments.loaded import LoadedOdoo
 from lokario_testing.environments.provisioning import ProvisioningEnvironment
 
 # Not yet looked through: what their servers log is not judged.
@@ -47,6 +48,23 @@ def suite_database(environment):
     yield database
     if not run:
         environment.drop(database)
+
+
+@pytest.fixture
+def suite(environment, suite_database):
+    """A copy of its own of the database with the whole suite."""
+    database = environment.clone(suite_database, f"suite_copy_{os.getpid()}")
+    environment.cluster.psql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true')
+    yield database
+    environment.drop(database)
+
+
+@pytest.fixture
+def loaded_suite(environment, suite):
+    """Odoo with such a copy in this process."""
+    odoo = LoadedOdoo(environment, suite, log_level="critical")
+    yield odoo
+    odoo.close()
 
 
 @pytest.fixture(scope="session")
