@@ -36,8 +36,9 @@ class InboxAiExample(models.Model):
 
     @api.model
     def _for(self, company):
-        """Return (mail in one line, folder name) pairs for a prompt, oldest first."""
-        examples = self.search([("company_id", "=", company.id)], limit=MAX_EXAMPLES)
+        """Return (mail in one line, folder name) pairs for a prompt, oldest first; none of private mail."""
+        domain = [("company_id", "=", company.id), ("conversation_id.owner_id", "=", False)]
+        examples = self.search(domain, limit=MAX_EXAMPLES)
         return tuple((example.text, example.category_id.name) for example in reversed(examples))
 
     def action_make_rule(self):

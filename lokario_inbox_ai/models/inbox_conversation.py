@@ -169,6 +169,7 @@ class InboxConversation(models.Model):
         return super().write(vals)
 
     def _remember_correction(self, category_id):
-        for conversation in self:
+        """The company learns from its shared mail: what is private is nobody else's example."""
+        for conversation in self.filtered(lambda item: not item.owner_id):
             if category_id and conversation.category_id.id != category_id:
                 self.env["inbox.ai.example"].sudo()._remember(conversation, category_id)

@@ -66,3 +66,15 @@ class TestAiSettings(RightsCase):
         provider.base_url = "https://evil.test/v1"
         self.assertFalse(provider.api_key)
         self.assertIsNone(provider._reveal_secret__("api_key"))
+
+    def test_no_correction_of_private_mail_is_shown_to_others(self):
+        folder = self.env["inbox.category"].create({"name": "Folder", "company_id": self.company_a.id})
+        for thread, seen in ((self.thread, 1), (self.private_thread, 0)):
+            thread.classified_by = "ai"
+            thread.with_user(self.chief).write({"category_id": folder.id})
+            examples = self.env["inbox.ai.example"].search([("conversation_id", "=", thread.id)])
+            self.assertEqual(len(examples), seen)
+        values = {"company_id": self.company_a.id, "category_id": folder.id, "text": MARKER}
+        self.env["inbox.ai.example"].create({**values, "conversation_id": self.private_thread.id})
+        self.assertNotIn(MARKER, self.env["inbox.ai.example"].with_user(self.user).search([]).mapped("text"))
+        self.assertNotIn(MARKER, str(self.env["inbox.ai.example"]._for(self.company_a)))
