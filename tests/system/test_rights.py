@@ -4,7 +4,7 @@ from benchmarks.chaos_rights import attack, mark
 from lokario_cli.odoo_log import read_outcome
 from lokario_cli.paths import STATE
 
-POINTS, SEED = 400, 20261129
+POINTS, SEED = 300, 20261129
 WALKS = ("TestAccessMixin", "TestCallersDefaults", "TestSharedRecords", "TestNeutralizedSecrets")
 
 
