@@ -19,6 +19,7 @@ class AccountResidue(models.Model):
     _inherit = ["lokario.access.mixin"]
     _description = "What Still Named a Deleted Account"
     _order = "outcome desc, id"
+    _machine_writes_as_sudo = True  # which table and column is changed as superuser is nobody's to write
 
     deletion_id = fields.Many2one("lokario.account.deletion", required=True, index=True, ondelete="cascade")
     company_id = fields.Many2one(related="deletion_id.company_id")

@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 from dateutil.relativedelta import relativedelta
 from odoo import http
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
 from odoo.tests import HttpCase, new_test_user, tagged
 from odoo.tools import mute_logger
 
@@ -55,6 +55,9 @@ class TestErasureSearch(DeletionCase):
         )
         manager = new_test_user(self.env, "decider", "lokario_base.group_lokario_base_manager")
         left = self.found(outcome="open").with_user(manager)
+        for values in ({"table": "res_users"}, {"column": "login"}, {"key": "login"}, {"outcome": "erased"}):
+            with self.assertRaises(AccessError):
+                left[0].write(values)
         with self.assertRaisesRegex(UserError, "Write down why"), identity_confirmed():
             left[0].action_keep()
         comment = left.filtered(lambda residue: residue.column == "comment")
