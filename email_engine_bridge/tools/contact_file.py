@@ -84,7 +84,7 @@ def find_encoding(body, content_type=""):
     guesses = [match.encoding for match in from_bytes(body[:PIECE], cp_isolation=_OLD_ENCODINGS)]
     if guesses:
         raise EngineRejected(
-            _("The text is not UTF-8, and looks like %(encoding)s: save the file as UTF-8, or say its encoding"),
+            _("The text is not UTF-8, but probably %(encoding)s: save the file as UTF-8, or say its encoding"),
             encoding=guesses[0],
         )
     raise EngineRejected(UNREADABLE)

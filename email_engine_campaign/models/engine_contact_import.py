@@ -14,7 +14,7 @@ from odoo.addons.email_engine_bridge.tools.contact_rows import KNOWN, RefusedRow
 from odoo.addons.lokario_base.tools.transaction import own_transaction, transaction
 
 SAMPLE = 5  # rows that are shown before anything is stored
-AT_ONCE = 2 * 1024 * 1024  # bytes; larger files are imported by a job
+IN_REQUEST = 2 * 1024 * 1024  # bytes; larger files are imported by a job
 SAID = 20  # refused rows the report names; the file has them all
 KEPT_DAYS = 30
 SHOWN = ["email", "first_name", "last_name", "attributes", "list_ids", "tag_ids", "flag"]
@@ -173,7 +173,7 @@ class EngineContactImport(models.Model):
             raise UserError(self.env._("Choose a file first."))
         try:
             self._open()
-            if len(self._get_body()) > AT_ONCE:
+            if len(self._get_body()) > IN_REQUEST:
                 self._set_waiting()
                 self.sudo().with_delay(channel="root.email_engine", description=self.file_name)._job_import()
             else:

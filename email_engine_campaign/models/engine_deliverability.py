@@ -11,10 +11,10 @@ DAYS = 7
 ADVICE = {
     "recipient": _lt("Clean the lists: these addresses are dead or full. Ask where they come from."),
     "sender": _lt("Mend what receivers do not believe: PTR, SPF, DKIM and DMARC on “Domains and DNS”."),
-    "reputation": _lt("Send less to this provider for some days, first to those who open; look at complaints."),
+    "reputation": _lt("Send less to this provider for some days, first to those who open; and check the complaints."),
     "content": _lt("Change the message: receivers take it for spam. Try it with fewer links and pictures."),
     "receiver": _lt("Their server has trouble: nothing is to be done but wait."),
-    "configuration": _lt("Look at PowerMTA's configuration and at the size of the messages: our server is refused."),
+    "configuration": _lt("Check PowerMTA's configuration and the size of the messages: our server is refused."),
 }
 
 

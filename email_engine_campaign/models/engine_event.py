@@ -20,7 +20,7 @@ FAULTS = [
     ("content", "The message"),
     ("receiver", "Their server"),
     ("configuration", "Our configuration"),
-    ("none", "Nobody"),
+    ("none", "None"),
 ]
 EVENT_DAYS = 90
 PURGE_BATCH = 100_000

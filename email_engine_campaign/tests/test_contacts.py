@@ -219,7 +219,7 @@ class TestContacts(EngineCase):
 
     def test_a_large_file_is_left_to_a_job_that_shows_its_progress(self):
         upload = self._check(b"email\na@x.test\nb\n", "people.csv")
-        with patch.object(engine_contact_import, "AT_ONCE", 1), trap_jobs() as trap:
+        with patch.object(engine_contact_import, "IN_REQUEST", 1), trap_jobs() as trap:
             upload.action_import()
             self.assertEqual((upload.state, len(self._contacts())), ("waiting", 0))
             trap.perform_enqueued_jobs()
