@@ -12,6 +12,7 @@ from odoo import fields
 from odoo.exceptions import UserError
 from odoo.fields import Command
 from odoo.tests import HttpCase, tagged
+from odoo.tools import mute_logger
 
 from .common import BillingCase
 from .test_followup_debtors import DebtorCase
@@ -207,11 +208,15 @@ class TestPayAll(BillingCase, HttpCase):
             "landing_route": "/",
             "payment_reference": "all",
         }
-        refused = self.call(f"{self.path}/transaction", amount=1, **params)
+        with mute_logger("odoo.http"):
+            refused = self.call(f"{self.path}/transaction", amount=1, **params)
         self.assertEqual(refused["error"]["data"]["name"], "odoo.exceptions.ValidationError")
         self.assertFalse(self.moves.transaction_ids)
         answer = self.call(f"{self.path}/transaction", amount=155, **params)
         self.assertNotIn("error", answer, answer)
+        self.env.invalidate_all()
+        transaction = self.moves.sudo().transaction_ids
+        self.assertEqual((transaction.amount, transaction.invoice_ids), (155, self.moves.sudo()))
 
     def test_a_foreign_link_pays_nothing(self):
         self.assertEqual(self.url_open(self.path.replace("statement/", "statement/x")).status_code, 404)
