@@ -41,7 +41,9 @@ def mark_hidden(markup: str) -> str:
 
     For what the sanitiser takes away: after it, the text would look like any other.
     """
-    root = parse(markup) if _MAY_HIDE.search(markup) else None
+    # letters on a picture, which is not shown, are to be read; those in the colour of the page are not
+    is_hiding = _MAY_HIDE.search(markup) or (_MAY_BE_ILLEGIBLE.search(markup) and "url(" not in markup)
+    root = parse(markup) if is_hiding else None
     found = list(hidden_elements(root)) if root is not None else ()
     for element in found:
         element.set("class", f"{element.get('class') or ''} {MARK}".strip())

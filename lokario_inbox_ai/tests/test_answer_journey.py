@@ -170,6 +170,9 @@ class TestAnswerJourney(AiCase, BrowserCase):
             """
             (await wait(() => document.querySelector("[name=is_automatic] input"), "the switch")).click();
             await text("1 des 1 dernières");
+            const saved = () => performance.getEntriesByType("resource").some((item) => item.name.includes("web_save"));
+            await wait(saved, "the answer to the switch, which saves by itself");
+            await wait(() => !document.querySelector(".o_form_dirty"), "the saved form");
             """,
             "ai-question",
             f"/odoo/inbox-questions/{intent.id}",
