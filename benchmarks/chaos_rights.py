@@ -88,8 +88,7 @@ def attack_side_by_side(odoo, records, points, seed):
 def attack(odoo, records, points, seed, roles=()):
     with odoo.env() as env:
         roles = roles or list(roles_of(env))
-        matrix = Matrix(env, records, roles)
-    calls = [(role, call) for role in roles for call in matrix.calls(role)]
+        calls = [(role, call) for role in roles for call in Matrix(env, records, roles).calls(role)]
     chosen = stable_sample(calls, points, seed, name=lambda call: f"{call[0]} {call[1][:3]}")  # without records' ids
     with odoo.env() as env, nothing_leaves():
         matrix = Matrix(env, records, roles)

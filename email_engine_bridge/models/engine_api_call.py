@@ -20,13 +20,14 @@ class EngineApiCall(models.Model):
     """
 
     _name = "engine.api.call"
+    _inherit = ["lokario.access.mixin"]
     _description = "Repeatable API call"
     _log_access = False
 
     key_id = fields.Many2one("engine.api.key", required=True, index=True, ondelete="cascade")
     name = fields.Char("Idempotency-Key", required=True)
     fingerprint = fields.Char(required=True)
-    create_date = fields.Datetime(required=True, index=True)
+    create_date = fields.Datetime(required=True, index=True, default=fields.Datetime.now)
     status = fields.Integer()
     content_type = fields.Char()
     body = fields.Text()

@@ -106,7 +106,6 @@ class ResUsers(models.Model):
 
     def action_request_deletion(self):
         """Open the consequences of a deletion after the password; who has none confirms by mail, on a page."""
-        self.ensure_one()
         if self == self.env.user and not self._has_password():
             return {"type": "ir.actions.act_url", "url": "/my/account/deletion", "target": "self"}
         return self.action_open_deletion_request()
