@@ -30,6 +30,7 @@ _MAY_BE_ILLEGIBLE = re.compile(
     r"|(?:background-color\s*:|bgcolor\s*=)\s*[\"']?\s*(?!#[c-f]|#?fff|white|transparent|inherit|none|rgba?\(\s*2\d\d)[#a-z]",
     re.IGNORECASE,
 )
+_PICTURE = re.compile(r"url\(|background\s*=", re.IGNORECASE)
 _MAY_HIDE = re.compile(
     r"<style|visibility|opacity|position|clip|transform|text-indent|mso-hide|hidden|background\s*:|!\s*important",
     re.IGNORECASE,
@@ -42,7 +43,7 @@ def mark_hidden(markup: str) -> str:
     For what the sanitiser takes away: after it, the text would look like any other.
     """
     # letters on a picture, which is not shown, are to be read; those in the colour of the page are not
-    is_hiding = _MAY_HIDE.search(markup) or (_MAY_BE_ILLEGIBLE.search(markup) and "url(" not in markup)
+    is_hiding = _MAY_HIDE.search(markup) or (_MAY_BE_ILLEGIBLE.search(markup) and not _PICTURE.search(markup))
     root = parse(markup) if is_hiding else None
     found = list(hidden_elements(root)) if root is not None else ()
     for element in found:

@@ -18,10 +18,20 @@ class KeptChrome(ChromeBrowser):
         return self
 
     def stop(self) -> None:
-        """Leave the page without a trace; `browser_js` calls this at its end."""
+        """Leave the page without a trace; `browser_js` calls this at its end.
+
+        What a form saves when it is left does not reach the server: the late answer would end the next page's session.
+        """
+        self._connect(False)
         self._websocket_request("Page.navigate", params={"url": "about:blank"})
+        self._connect(True)
         stored = {"origin": self.test_case.base_url(), "storageTypes": STORED}
         self._websocket_request("Storage.clearDataForOrigin", params=stored)
+
+    def _connect(self, is_online: bool) -> None:
+        self._websocket_request("Network.enable")
+        conditions = {"offline": not is_online, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+        self._websocket_request("Network.emulateNetworkConditions", params=conditions)
 
     def close(self) -> None:
         super().stop()
