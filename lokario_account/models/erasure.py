@@ -39,7 +39,7 @@ class Erasure(models.AbstractModel):
 
     @api.model
     def _search_database(self, deletions):
-        """Search once for all accounts whose steps before are done; a failure costs these accounts another night."""
+        """Search once for all accounts whose steps before are done; after a failure each is searched for alone."""
         ready = deletions.exists().filtered(self._is_ready_for_search)
         if not ready:
             return
@@ -47,7 +47,7 @@ class Erasure(models.AbstractModel):
             self.env["lokario.erasure.search"]._look_for(ready)
         except Exception:
             self.env.cr.rollback()
-            _logger.exception("the search for %s accounts stopped and is repeated next time", len(ready))
+            _logger.exception("the search for %s accounts stopped; each is searched for alone", len(ready))
         self.env["ir.cron"]._commit_progress()
 
     @api.model
