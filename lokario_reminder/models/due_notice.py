@@ -7,6 +7,8 @@ from markupsafe import Markup
 from odoo import api, fields, models
 from psycopg2.errors import UniqueViolation
 
+from odoo.addons.lokario_base.tools.transaction import LOST_RACES, repeating
+
 _logger = logging.getLogger(__name__)
 
 DIGEST_PAUSE = timedelta(minutes=55)  # one digest per person and hour; the job itself may be some minutes late
@@ -39,7 +41,14 @@ class DueNotice(models.Model):
 
     @api.model
     def _cron_check_due(self):
-        """Notify people of what is late or coming, close what is cured, and send at most one digest each."""
+        """Notify people of what is late or coming, close what is cured, and send at most one digest each.
+
+        Mails leave after the commit: all of it is run again when a person saves a record at the same moment.
+        """
+        repeating(self.env.cr, self._check_due)
+
+    @api.model
+    def _check_due(self):
         wanted = self._wanted_now()
         self._close_cured(wanted)
         self._open_missing(wanted)
@@ -55,6 +64,8 @@ class DueNotice(models.Model):
         try:
             with self.env.cr.savepoint():
                 yield
+        except LOST_RACES:
+            raise
         except UniqueViolation:
             _logger.info("Hourly check: %s was opened by another run", what)
         except Exception:
