@@ -432,7 +432,10 @@ class MailboxOutgoing(models.Model):
 
     def action_open_source(self):
         self.ensure_one()
-        return self.env[self.source_model].browse(self.source_id).get_formview_action()
+        source = self.env[self.source_model].browse(self.source_id).exists()
+        if not source or not source.has_access("read"):
+            raise UserError(self.env._("What this mail belongs to is gone, or not for you to read."))
+        return source.get_formview_action()
 
     def _refused_recipients(self):
         """Return {address: the server's words} of those who did not get a mail that others got."""

@@ -50,6 +50,19 @@ class TestOutbox(OutgoingCase):
             }
         )
 
+    def test_what_a_mail_belongs_to_is_opened_by_those_who_may_read_it(self):
+        """A sentence, not an error of rights, to others and when it is gone."""
+        manager = new_test_user(
+            self.env, "outbox_manager", "base.group_user,lokario_mailbox.group_lokario_mailbox_manager"
+        )
+        mail, orphan = self.mail().with_user(manager), self.mail(source_id=self.source.copy().id).with_user(manager)
+        self.assertEqual(mail.action_open_source()["res_id"], self.source.id)
+        self.source.company_id = self.env["res.company"].create({"name": "Elsewhere"})
+        self.env["res.partner"].browse(orphan.source_id).unlink()
+        for each in (mail, orphan):
+            with self.assertRaisesRegex(UserError, "gone, or not for you"):
+                each.action_open_source()
+
     def test_each_recipients_outcome_is_on_record(self):
         self.sink.rejects["bad@client.example"] = "550 5.1.1 No such user"
         self.addCleanup(self.sink.rejects.clear)
