@@ -3,6 +3,8 @@
 Bodies are form data, answers JSON with `status: success|error`; the key travels in X-Api-Key.
 """
 
+# pylint: disable=prefer-env-translation  # tools only mark their texts; the screen translates them
+
 import base64
 
 import requests
@@ -10,6 +12,7 @@ import requests
 from odoo.addons.lokario_base.tools.pinned_http import DestinationRefused, pin_public, pinned_session
 
 from ..exceptions import EngineRejected, EngineUnavailable, SubscriberRejected
+from .finding import _
 
 TIMEOUT = 30  # seconds to connect and between two packets of the answer
 MAX_ANSWER = 8 * 1024 * 1024
@@ -121,18 +124,20 @@ class MailWizzClient:
         except DestinationRefused as error:
             raise EngineRejected(f"MailWizz: {error}") from error
         except requests.RequestException as error:
-            raise EngineUnavailable(f"MailWizz does not answer: {type(error).__name__}") from error
+            raise EngineUnavailable(_("MailWizz does not answer: %(error)s"), error=type(error).__name__) from error
         return self._decode(response)
 
     def _decode(self, response):
         if response.status_code >= 500 or response.status_code == 429:
-            raise EngineUnavailable(f"MailWizz answers {response.status_code}")
+            raise EngineUnavailable(_("MailWizz answers %(status)s"), status=response.status_code)
         try:
             answer = response.json() if len(response.content) <= MAX_ANSWER else None
         except ValueError:
             answer = None
         if not isinstance(answer, dict):
-            raise EngineRejected(f"MailWizz answers {response.status_code} without JSON; is the address its API?")
+            raise EngineRejected(
+                _("MailWizz answers %(status)s without JSON; is the address its API?"), status=response.status_code
+            )
         if not response.ok or answer.get("status") != "success":
             raise _Refused(f"MailWizz refuses: {str(answer.get('error') or answer)[:300]}", response.status_code)
         return answer

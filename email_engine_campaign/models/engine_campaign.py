@@ -371,7 +371,8 @@ class EngineCampaign(models.Model):
         """How many people will be written to; raises 409 when there is no recipient."""
         waiting = self.env["engine.campaign.audience"]._count(self)
         if not waiting:
-            raise ApiProblem(409, "No recipient of these lists and tags may be written to.", extra={"success": False})
+            sentence = self.env._("No recipient of these lists and tags may be written to.")
+            raise ApiProblem(409, sentence, extra={"success": False})
         return waiting
 
     def _is_sending(self):

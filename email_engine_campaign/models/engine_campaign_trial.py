@@ -3,14 +3,12 @@ import uuid
 from odoo import api, models
 from odoo.exceptions import UserError
 
-from odoo.addons.email_engine_bridge.exceptions import ApiProblem, EngineError
+from odoo.addons.email_engine_bridge.exceptions import EngineError
 from odoo.addons.email_engine_bridge.tools import verp
 from odoo.addons.email_engine_bridge.tools.campaign_content import prepare
 from odoo.addons.email_engine_bridge.tools.campaign_sender import Addressee
 from odoo.addons.email_engine_bridge.tools.contact_rows import inspect_address, normalise_address
 from odoo.addons.email_engine_bridge.tools.template_renderer import SAMPLE
-
-from .engine_transport import NO_QUOTA
 
 
 class EngineCampaignTrial(models.AbstractModel):
@@ -32,8 +30,7 @@ class EngineCampaignTrial(models.AbstractModel):
         quota = self.env["engine.quota"]
         purpose = f"campaign/{campaign.id}/trial"
         grants = quota._reserve(campaign.tenant_id, len(addresses), purpose=purpose, has_journal=True)
-        if not grants:
-            raise ApiProblem(409, NO_QUOTA, extra={"success": False, "error": NO_QUOTA})
+        self.env["engine.transport"]._check_granted(grants)
         quota._release_on_rollback(grants)
         ip = self.env["engine.ip"].browse(grants[0]["ip_id"])
         tokens = [grant["reservation"] for grant in grants]

@@ -1,4 +1,5 @@
 import json
+from itertools import count
 
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
@@ -44,6 +45,17 @@ class EngineTemplate(models.Model):
     )
 
     _name_uniq = models.UniqueIndex("(tenant_id, name) WHERE active IS TRUE", "This tenant has this template already.")
+
+    def copy_data(self, default=None):
+        """A copy is "Offer (2)": a tenant has each name once."""
+        values = super().copy_data(default)
+        for template, copied in zip(self, values, strict=True):
+            if "name" not in (default or {}):
+                taken = set(self.search([("tenant_id", "=", template.tenant_id.id)]).mapped("name"))
+                copied["name"] = next(
+                    name for number in count(2) if (name := f"{template.name} ({number})") not in taken
+                )
+        return values
 
     @api.depends("subject", "html", "text")
     def _compute_check(self):

@@ -55,10 +55,12 @@ class EngineTransport(models.AbstractModel):
 
     # === QUOTA === #
 
+    @api.model
     def _check_granted(self, grants):
-        """Raise the documented answer when nothing may leave today."""
+        """Raise the documented answer when nothing may leave today: `error` is for programs, the rest for people."""
         if not grants:
-            raise ApiProblem(409, NO_QUOTA, extra={"success": False, "error": NO_QUOTA})
+            sentence = self.env._("No IPs with sufficient quota")
+            raise ApiProblem(409, sentence, extra={"success": False, "error": NO_QUOTA})
 
     def _note_forecast(self, campaign, waiting, grants):
         """Note the day on which all of `waiting` recipients are sent, some of them by these grants."""

@@ -75,7 +75,7 @@ class EngineTransportMailwizz(models.AbstractModel):
             for part in parts:
                 part._toggle(client, statuses)
         except EngineError as error:
-            raise UserError(str(error)) from error
+            raise UserError(self.env["engine.finding"]._say_error(error)) from error
 
     # === QUOTA === #
 
@@ -133,7 +133,7 @@ class EngineTransportMailwizz(models.AbstractModel):
         except EngineUnavailable as error:
             raise RetryableJobError(str(error), seconds=RETRY_SECONDS, ignore_retry=True) from error
         except EngineRejected as error:
-            campaign._refuse_delivery(str(error))
+            campaign._refuse_delivery(self.env["engine.finding"]._say_error(error))
             return str(error)
         return "Handed over to MailWizz."
 

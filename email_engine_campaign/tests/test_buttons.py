@@ -32,6 +32,28 @@ class TestButtons(CampaignCommon, EngineCase):
             self.assertEqual(records.sudo().read(), before)
             self.assertEqual(getattr(records[0], button)()["res_model"], "engine.secret.shown")
 
+    def test_a_copy_of_a_template_has_a_name_of_its_own(self):
+        """In a tenant with several, and in one of two tenants."""
+        other = self.template.copy({"tenant_id": self.tenant_b.id, "name": "Offer"})
+        first, of_other = (self.template | other).copy()
+        self.assertEqual((first.name, of_other.name), ("Offer (2)", "Offer (2)"))
+        self.assertEqual([self.template.copy().name, first.copy().name], ["Offer (3)", "Offer (2) (2)"])
+
+    def test_a_refused_campaign_says_why_in_french(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.env["ir.module.module"]._load_module_terms(["email_engine_campaign"], ["fr_FR"])
+        nobody, french = self._create_campaign(), {"lang": "fr_FR"}
+        with self.assertRaisesRegex(UserError, "Aucun destinataire"), self.env.cr.savepoint():
+            nobody.with_context(**french).action_send()
+        self._add_contacts(["a@x.test"])
+        (self.ip_a1 | self.ip_a2).status = "paused"
+        for campaign in (nobody, self._create_campaign()):
+            with self.assertRaisesRegex(UserError, "Aucune adresse IP"), self.env.cr.savepoint():
+                campaign.with_context(**french).action_send()
+        trial = self.env["engine.campaign.try"].create({"campaign_id": nobody.id, "addresses": "a@x.test"})
+        with self.assertRaisesRegex(UserError, "Aucune adresse IP"), self.env.cr.savepoint():
+            trial.with_context(**french).action_send()
+
     def test_a_trial_without_addresses_says_what_is_missing(self):
         trial = self.env["engine.campaign.try"].create({"campaign_id": self._create_campaign().id, "addresses": "x"})
         trial.addresses = " , "
