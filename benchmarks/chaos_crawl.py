@@ -1,6 +1,7 @@
 """What ordinary use meets: every method with 0, 1 and 3 records; every menu, view and button by every role.
 
-The roles come by RPC first, then in a browser.
+The roles come by RPC first, then in a browser. All of it takes hours: `--part` names what to do, a role behind a colon
+(`--part browser:lokario_inbox`).
 """
 
 from lokario_cli.console import say
@@ -13,25 +14,27 @@ from .crawl_roles import broken_roles
 from .generated_records import GeneratedRecords
 
 POINTS = 100_000  # more than there is: everything
+PARTS = {"batches": broken_batches, "roles": broken_roles, "browser": broken_screens}
 
 
-def run(points: int, seed: int) -> list[str]:
+def run(points: int, seed: int, parts=tuple(PARTS)) -> list[str]:
     with fresh_database("chaos_crawl", ",".join(ADDONS)) as (environment, database):
         odoo = LoadedOdoo(environment, database, log_level="critical")
         try:
-            return crawl(odoo, points, seed)
+            return crawl(odoo, points, seed, parts)
         finally:
             odoo.close()
 
 
-def crawl(odoo: LoadedOdoo, points: int, seed: int) -> list[str]:
-    """Each of the three parts makes `points` calls, the last in browsers."""
+def crawl(odoo: LoadedOdoo, points: int, seed: int, parts) -> list[str]:
+    """Each of the parts makes `points` calls; that of a role when it names one."""
     with odoo.env() as env:
         records = GeneratedRecords(env).fill()
         say(f"      {records.summary()}")
     broken = [f"none of {model} ({zone}): {why}" for (model, zone), why in records.unexplained()]
-    for part in (broken_batches, broken_roles, broken_screens):
-        found = part(odoo, records, points, seed)
-        say("\n".join([f"      {part.__name__}: {len(found)}", *found]))  # the last takes hours and may be ended
+    for part in parts:
+        name, _colon, role = part.partition(":")
+        found = PARTS[name](odoo, records, points, seed, *([role] if role else []))
+        say("\n".join([f"      {part}: {len(found)}", *found]))
         broken += found
     return broken

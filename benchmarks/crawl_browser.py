@@ -50,9 +50,9 @@ WALKING = "document.querySelector('#stop-clickbot') || localStorage.getItem('run
 START_WALK = "odoo.loader.modules.get('@web/webclient/clickbot/clickbot_loader').startClickEverywhere({app})"
 
 
-def broken_screens(odoo: LoadedOdoo, records, points: int, seed: int) -> list[str]:
+def broken_screens(odoo: LoadedOdoo, records, points: int, seed: int, role: str = "") -> list[str]:
     """Make at most `points` walks (an application as a role), and press the buttons of as many menus."""
-    crawler = Crawler(odoo, records)
+    crawler = Crawler(odoo, records, role)
     visits = stable_sample(crawler.visits(), points, seed)
     walks = stable_sample(_applications(odoo, crawler), points, seed, name=lambda walk: str(walk[1:]))
     places = [place for visit in visits for place in _places(odoo, visit)]

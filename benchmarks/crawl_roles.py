@@ -35,16 +35,17 @@ class Visit:
         return f"{self.role}: {self.menu}"
 
 
-def broken_roles(odoo: LoadedOdoo, records: GeneratedRecords, points: int, seed: int) -> list[str]:
-    crawler = Crawler(odoo, records)
+def broken_roles(odoo: LoadedOdoo, records: GeneratedRecords, points: int, seed: int, role: str = "") -> list[str]:
+    crawler = Crawler(odoo, records, role)
     for visit in stable_sample(crawler.visits(), points, seed):
         crawler.visit(visit)
     return sorted(crawler.broken)
 
 
 class Crawler:
-    def __init__(self, odoo: LoadedOdoo, records: GeneratedRecords):
-        self.odoo, self.companies, self.broken = odoo, records.companies(), set()
+    def __init__(self, odoo: LoadedOdoo, records: GeneratedRecords, role: str = ""):
+        """`role`: a part of the names of the only groups that come."""
+        self.odoo, self.companies, self.role, self.broken = odoo, records.companies(), role, set()
 
     # === WHO AND WHERE === #
 
@@ -57,7 +58,8 @@ class Crawler:
             owned = env["ir.model.data"].search([("module", "in", list(ADDONS)), ("model", "=", "res.groups")])
             groups = {data.complete_name: env["res.groups"].browse(data.res_id) for data in owned}
             groups["base.group_user"] = env.ref("base.group_user")
-            return [(name, self._make_user(env, name, group).id) for name, group in sorted(groups.items())]
+            come = sorted(name for name in groups if self.role in name)
+            return [(name, self._make_user(env, name, groups[name]).id) for name in come]
 
     def _make_user(self, env, name, group):
         values = {

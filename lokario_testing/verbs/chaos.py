@@ -14,6 +14,9 @@ def configure(parser):
         "--points", "--lives", type=int, help="how many faults or lives (default: what the promise asks for)"
     )
     parser.add_argument("--seed", type=int, help="replay the faults of an earlier run")
+    parser.add_argument(
+        "--part", action="append", help="one part of a promise that has several (crawl: batches, roles, browser[:ROLE])"
+    )
 
 
 def run(args):
@@ -27,7 +30,7 @@ def run(args):
         module = load("chaos", name)
         points = args.points or module.POINTS
         say(f"{name}: {points} points, seed {seed}")
-        found = module.run(points, seed)
+        found = module.run(points, seed, *([args.part] if args.part else []))
         for promise in found:
             say(f"  broken: {promise} (replay with --seed {seed})")
         say(f"{name}: {len(found)} broken promises at {points} points")
