@@ -14,6 +14,7 @@ from ..tools.mail_addresses import addresses
 from ..tools.mime_message import parse_mail, parse_partial
 from ..tools.mime_parts import Part
 from ..tools.quoted_html import fold_html
+from ..tools.quoted_text import fold_text
 from .mime_corpus import ordinary
 
 HEADER = b"From: a@x.test\r\nTo: b@y.test\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
@@ -103,6 +104,19 @@ class TestReadingBudgets(BaseCase):
                 run(unit * (count // len(unit)))
                 times.append(time.process_time() - started)
             self.assertLess(times[1], 12 * times[0] + 0.2, unit)
+
+    def test_a_mail_of_attributions_is_folded_in_linear_time(self):
+        for unit in (
+            "On 1 wrote:\n> x\n",
+            "hi On Mon, 3 Nov 2026 at 10:00, A <a@b.c> wrote:\n> x\n",
+            " " * 300 + "x\n",
+        ):
+            times = []
+            for count in (250, 2_250):
+                started = time.process_time()
+                fold_text(unit * count)
+                times.append(time.process_time() - started)
+            self.assertLess(times[1], 30 * times[0] + 0.2, unit)
 
     def test_words_that_look_like_sources_stay(self):
         found = mime_html.sanitise('<p title=" src=">x src="https://a.test/b" y</p><img alt=" src=" src="//c.test/d">')

@@ -24,7 +24,6 @@ from .quoted_words import (
 _MARK = re.compile(r"^\s*[>|]")
 _SHARED = re.compile(r"^\s*([^\s>|].*?)(?:\s|-{2,}\s*)((?:On|Le|Am|El|Il|Op|Em) .*)$")
 _RULE = re.compile(r"\s*[-_=]{4,}\s*")
-_PIECE_OF_A_LINK = re.compile(r"[\s>]*(?:\S*(?:://|[=_/])\S*[\s>]*)?")  # a long link that was broken in a quotation
 _MAX_LINES = 5000  # a longer text is shown whole
 MAX_SIGNATURE = 12  # lines; a longer tail is text
 _ATTRIBUTION_MAX = 400  # characters
@@ -98,11 +97,16 @@ def is_header_block(lines: list[str]) -> bool:
 
 def _apart(lines):
     """The lines, the first attribution that shares a line with the answer in one of its own."""
+    below = _Below(lines)
     for index, line in enumerate(lines):
         shared = _SHARED.match(line) if len(line) < _ATTRIBUTION_MAX and ENDS.search(line.rstrip()) else None
-        rest = lines[index + 1 :]
-        if shared and _is_by_a_program(shared[2]) and any(map(_MARK.match, rest)) and _only_quotes(rest, shared[2]):
-            return [*lines[:index], shared[1], shared[2], *rest]
+        if (
+            shared
+            and _is_by_a_program(shared[2])
+            and below.has_marks(index + 1)
+            and below.is_quotation(index + 1, shared[2])
+        ):
+            return [*lines[:index], shared[1], shared[2], *lines[index + 1 :]]
     return lines
 
 
@@ -111,11 +115,13 @@ def _is_by_a_program(text):
 
 
 def _quote_start(lines):
-    for index, line in enumerate(lines):
-        if SEPARATOR.match(line) or is_header_block(lines[index : index + 9]):
+    below, bare = _Below(lines), [line.strip() for line in lines]
+    for index, line in enumerate(bare):
+        is_separator = len(line) < _ATTRIBUTION_MAX and SEPARATOR.match(line)
+        if is_separator or is_header_block(bare[index : index + 9]):
             return _with_rule_above(lines, index)
         length = _attribution_length(lines, index)
-        if length and _only_quotes(lines[index + length :], " ".join(lines[index : index + length])):
+        if length and below.is_quotation(index + length, " ".join(lines[index : index + length])):
             return index
     return _bare_quote_start(lines)
 
@@ -146,28 +152,60 @@ def _attribution_length(lines, index):
     return 0
 
 
-def _only_quotes(rest, head):
-    """Whether a quotation follows: of marked lines, or of others below a head that only a mail program writes."""
-    written = [line for line in _without_signature(rest) if line.strip()]
-    if not written:
-        return any(line.strip() for line in rest) or bool(BY_A_PROGRAM.search(head))
-    quoted = [bool(_MARK.match(line)) for line in written]
-    if not any(quoted):
-        return bool(BY_A_PROGRAM.search(head)) and bool(VERB.search(head) or ENDS.search(head.rstrip()))
-    pairs = zip(written, quoted, strict=True)
-    return quoted[0] and all(is_quoted or _PIECE_OF_A_LINK.fullmatch(line) for line, is_quoted in pairs)
+class _Below:
+    """What follows each line, found in one pass: a mail that is all attributions takes no longer than others."""
+
+    def __init__(self, lines):
+        marked = [bool(_MARK.match(line)) for line in lines]
+        written = [bool(line.strip()) for line in lines]
+        own = [
+            is_written and not is_marked and not _is_piece_of_a_link(line)
+            for line, is_written, is_marked in zip(lines, written, marked, strict=True)
+        ]
+        self._lines = lines
+        self._written, self._marked, self._own = map(_next_places, (written, marked, own))
+
+    def has_marks(self, start):
+        return self._marked[start] < len(self._lines)
+
+    def is_quotation(self, start, head):
+        """Whether a quotation follows: of marked lines, or of others below a head that only a mail program writes."""
+        first, end = self._written[start], self._end(start)
+        if first >= end:
+            return first < len(self._lines) or bool(BY_A_PROGRAM.search(head))
+        if self._marked[start] >= end:
+            return bool(BY_A_PROGRAM.search(head)) and bool(VERB.search(head) or ENDS.search(head.rstrip()))
+        return self._marked[start] == first and self._own[start] >= end
+
+    def _end(self, start):
+        return _signature_below(self._lines, start, self._written[start])
 
 
-def _without_signature(lines):
-    """The lines above a signature or the footer of a list, when something is above it."""
-    for index in range(max(len(lines) - MAX_SIGNATURE - 1, 1), len(lines)):
-        if SIGNATURE.match(lines[index]) and "".join(lines[:index]).strip():
-            return lines[:index]
-    return lines
+def _next_places(flags):
+    """For each place the next one, itself included, whose flag is set; their number where none is."""
+    places = [len(flags)] * (len(flags) + 1)
+    for index in range(len(flags) - 1, -1, -1):
+        places[index] = index if flags[index] else places[index + 1]
+    return places
+
+
+def _is_piece_of_a_link(line):
+    """A long link that was broken in a quotation goes on without a mark."""
+    core = line.strip(">" + "".join({letter for letter in line if letter.isspace()}))
+    return len(core.split()) == 1 and any(letter in core for letter in "=_/")
+
+
+def _signature_below(lines, start, first):
+    """Where a signature or the footer of a list begins below ``start``, with something written above (``first``)."""
+    for index in range(max(len(lines) - MAX_SIGNATURE - 1, start + 1), len(lines)):
+        if SIGNATURE.match(lines[index]) and first < index:
+            return index
+    return len(lines)
 
 
 def _bare_quote_start(lines):
-    start = end = len(_without_signature(lines))
+    first = next((index for index, line in enumerate(lines) if line.strip()), len(lines))
+    start = end = _signature_below(lines, 0, first)
     for index in range(end - 1, -1, -1):
         line = lines[index].strip()
         if line and not line.startswith(">"):
