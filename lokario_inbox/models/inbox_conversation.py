@@ -250,12 +250,14 @@ class InboxConversation(models.Model):
         return super().write({"state": state})
 
     def _push_state(self, state):
-        """Where the mailbox is two-way, what is archived or spam here moves there, too."""
+        """Where the mailbox is two-way, what is archived or spam here moves there, too, and stays when taken back."""
         folder = {"archived": "archive", "spam": "junk"}.get(state)
-        if not folder:
-            return
-        moved = self.sudo().filtered(lambda c: c.state != state and c.integration_id.is_two_way)
-        moved.email_ids.filtered(lambda m: m.direction == "in")._push_move(folder)
+        changed = self.sudo().filtered(lambda c: c.state != state and c.integration_id.is_two_way)
+        received = changed.email_ids.filtered(lambda m: m.direction == "in")
+        if folder:
+            received._push_move(folder)
+        else:
+            received.filtered("push_move")._push_move("inbox")
 
     @api.constrains("category_id", "user_id")
     def _check_same_company(self):

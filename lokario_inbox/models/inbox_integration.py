@@ -290,6 +290,7 @@ class InboxIntegration(models.Model):
                 tuple(uids),
                 add=add or "",
                 remove=remove or "",
+                move=move or "",
                 move_to=target if target != path and not leaves_inbox else "",
                 leaves_inbox=leaves_inbox,
                 message_ids=tuple(ids),

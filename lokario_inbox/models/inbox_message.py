@@ -250,7 +250,8 @@ class InboxMessage(models.Model):
     def _follow_moves(self):
         """The locations of these mails changed: their states follow and, in a two-way mailbox, their conversations."""
         self._refresh_states()
-        self.env["inbox.filing"]._file_by_server(self._two_way(), OPEN_STATES)
+        moved_there = self._two_way().filtered(lambda message: not message.push_move)
+        self.env["inbox.filing"]._file_by_server(moved_there, OPEN_STATES)
 
     def _push_seen(self, seen):
         """Remember to send the server what was (un)read here, where the mailbox is two-way."""
@@ -262,7 +263,7 @@ class InboxMessage(models.Model):
         self._queue_push("push_add", "\\Answered")
 
     def _push_move(self, special_use):
-        """Remember to move these mails into the folder of that use ("archive", "junk", "trash")."""
+        """Remember to move these mails into the folder of that use ("archive", "junk", "inbox")."""
         self._two_way().write({"push_move": special_use, "is_push_pending": True})
 
     def _two_way(self):
@@ -286,8 +287,9 @@ class InboxMessage(models.Model):
         self.env.cr.execute(
             """UPDATE inbox_message
                   SET is_push_pending = FALSE, push_add = NULL, push_remove = NULL, push_move = NULL
-                WHERE id = ANY(%s) AND COALESCE(push_add, '') = %s AND COALESCE(push_remove, '') = %s""",
-            [list(push.message_ids), push.add, push.remove],
+                WHERE id = ANY(%s) AND COALESCE(push_add, '') = %s AND COALESCE(push_remove, '') = %s
+                  AND COALESCE(push_move, '') = %s""",
+            [list(push.message_ids), push.add, push.remove, push.move],
         )
         self.browse(push.message_ids).invalidate_recordset()
         return False

@@ -1,5 +1,6 @@
 import logging
 from email.message import EmailMessage
+from unittest.mock import patch
 
 from odoo.tests import tagged
 from odoo.tools import mute_logger
@@ -282,6 +283,33 @@ class TestSync(MailboxCase):
         self.assertFalse(self.messages(box).filtered("is_push_pending"))
         self.sync(box)
         self.assertEqual(len(self.subjects(box)), 3)
+
+    def test_archiving_taken_back(self):
+        """Before the server was told, the mail stays; while it was told, the mail comes back."""
+        box = self.box(is_two_way=True)
+        client = self.imap()
+        self.append(client, [make_mail(n) for n in range(2)])
+        self.sync(box)
+        early, late = self.messages(box).sorted("subject").conversation_id
+        (early | late).inbox_update({"state": "archived"})
+        early.inbox_update({"state": "new"})
+        model = type(self.env["inbox.message"])
+        store_pushed = model._store_pushed
+
+        def take_back_first(messages, push):
+            if push.move == "archive":
+                late.inbox_update({"state": "new"})
+                self.env.flush_all()
+            return store_pushed(messages, push)
+
+        with patch.object(model, "_store_pushed", take_back_first):
+            self.sync(box)
+        self.assertEqual((early.state, late.state, late.email_ids.push_move), ("new", "new", "inbox"))
+        for _look in range(2):  # the first learns where the mail is now
+            self.sync(box)
+        self.assertEqual([client.select(name)[1] for name in ("INBOX", "Archive")], [[b"2"], [b"0"]])
+        self.assertEqual((early.state, late.state), ("new", "new"))
+        self.assertFalse(self.messages(box).filtered("is_push_pending"))
 
     def test_archived_on_the_phone_is_archived_here(self):
         """In a two-way mailbox; reopened here it stays open until the phone moves it again."""

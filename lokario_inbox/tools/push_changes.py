@@ -37,4 +37,10 @@ async def _push(session, push):
         await session.run(f"UID STORE {uids} -X-GM-LABELS.SILENT (\\Inbox)")
     if push.move_to and "MOVE" in session.capabilities:
         await session.run(f"UID MOVE {uids} ".encode() + quote(push.move_to))
-    return True
+    return bool(push.move_to) or push.move != "inbox" or await _is_there(session, push)
+
+
+async def _is_there(session, push):
+    """Whether what was taken back lies in the inbox: it may have been moved a moment ago."""
+    reply = await session.run(f"UID FETCH {format_uids(push.uids)} (UID)")
+    return len(reply.fetches()) >= len(push.uids)

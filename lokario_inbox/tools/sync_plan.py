@@ -38,7 +38,8 @@ class Push:
     uids: tuple
     add: str = ""
     remove: str = ""
-    move_to: str = ""
+    move: str = ""  # use of the folder that it moves to: "archive", "junk", "inbox"
+    move_to: str = ""  # the path of that folder; "" when it is there already
     leaves_inbox: bool = False  # Gmail keeps what is archived in "All Mail", without the label of the inbox
     message_ids: tuple = ()
 
