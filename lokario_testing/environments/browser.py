@@ -30,30 +30,39 @@ class Browser:
 
     def __init__(self, width: int = 1600, height: int = 900, language: str = "fr-FR"):
         self._size, self._language = (width, height), language
-        self._ids, self.errors = itertools.count(1), []
+        self._ids, self.errors, self._socket = itertools.count(1), [], None
 
     def __enter__(self):
-        import websocket
-
         program = next(filter(None, map(shutil.which, PROGRAMS)), None)
         if not program:
             raise Failure("Chromium is needed for this: install the package chromium.")
-        self._folder, port = tempfile.mkdtemp(prefix="lokario-browser-"), free_port()
+        self._folder, self._port = tempfile.mkdtemp(prefix="lokario-browser-"), free_port()
         width, height = self._size
         self._process = subprocess.Popen(
             [program, "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run",
-             f"--remote-debugging-port={port}", f"--user-data-dir={self._folder}", f"--lang={self._language}",
+             f"--remote-debugging-port={self._port}", f"--user-data-dir={self._folder}", f"--lang={self._language}",
              f"--window-size={width},{height}", "--remote-allow-origins=*", "about:blank"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             env={**os.environ, "FONTCONFIG_FILE": fonts_file(self._folder)},
         )  # fmt: skip
-        target = self._first_page(port)
-        self._socket = websocket.create_connection(target, timeout=PATIENCE, suppress_origin=True)
+        self._show(self._first_page())
+        return self
+
+    def _show(self, page: str) -> None:
+        """Drive this page, by the number it has in DevTools."""
+        self._page, (width, height) = page, self._size
+        self._connect(f"ws://127.0.0.1:{self._port}/devtools/page/{page}")
         for domain in ("Page", "Runtime", "Network"):
             self.send(f"{domain}.enable")
         self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         self.send("Network.setExtraHTTPHeaders", headers={"Accept-Language": self._language})
-        return self
+
+    def _connect(self, address: str) -> None:
+        import websocket
+
+        if self._socket:
+            self._socket.close()
+        self._socket = websocket.create_connection(address, timeout=PATIENCE, suppress_origin=True)
 
     def __exit__(self, *_exc):
         self._socket.close()
@@ -61,14 +70,14 @@ class Browser:
         self._process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _first_page(self, port):
+    def _first_page(self):
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/json", timeout=5) as answer:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/json", timeout=5) as answer:
                     pages = [page for page in json.load(answer) if page["type"] == "page"]
                 if pages:
-                    return pages[0]["webSocketDebuggerUrl"]
+                    return pages[0]["id"]
             except OSError:
                 time.sleep(_POLL)
         raise Failure("Chromium did not start.")
@@ -152,6 +161,15 @@ class Browser:
         self.fill("input[name=password]", password)
         self.evaluate("document.querySelector('form.oe_login_form').submit()")
         self.see(".o_web_client, .o_main_navbar")
+
+    def forget(self) -> None:
+        """Go on as somebody who was never here: what the page that is left still asks for cannot reach the next one."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/json/version", timeout=PATIENCE) as answer:
+            self._connect(json.load(answer)["webSocketDebuggerUrl"])
+        context = self.send("Target.createBrowserContext")["browserContextId"]
+        page = self.send("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
+        self.send("Target.closeTarget", targetId=self._page)
+        self._show(page)
 
     def picture(self, path: Path) -> Path:
         """Write a PNG of the window."""

@@ -68,14 +68,6 @@ class Site:
         self.browser.fill("input[name=password]", PASSWORD)
         self.browser.evaluate("document.querySelector('form.oe_login_form').submit()")
 
-    def log_out(self):
-        # An answer to the portal's counters that comes later would bring the old session's cookie back.
-        self.browser.wait("!document.querySelector('.o_portal_doc_spinner')")
-        self.browser.open("about:blank")  # a page still asking would rightly complain that its session ended
-        self.browser.send("Network.clearBrowserCookies")
-        # Else the login page offers the people who were here before.
-        self.browser.send("Storage.clearDataForOrigin", origin=self.server.url, storageTypes="local_storage")
-
 
 @pytest.fixture(scope="module")
 def site(environment, suite_database):
@@ -125,7 +117,7 @@ def test_1_sign_up(site):
 
 def test_2_contact_form(site):
     browser = site.browser
-    site.log_out()
+    site.browser.forget()
     site.open("/contact")
     browser.see("h1", "Contactez-nous")
     site.picture("contact")
@@ -160,7 +152,7 @@ def test_3_request_and_undo(site):
 
 def _request_deletion(site):
     browser = site.browser
-    site.log_out()
+    site.browser.forget()
     site.log_in()
     browser.wait("location.pathname.startsWith('/my') || location.pathname.includes('login_successful')")
     site.open("/my/account/deletion")
@@ -190,13 +182,14 @@ def test_4_request_and_deletion(site):
     assert site.sql("SELECT state FROM lokario_account_deletion ORDER BY id DESC LIMIT 1") == "done"
     assert site.sql(f"SELECT count(*) FROM res_users WHERE login = '{LOGIN}'") == "0"
     assert site.sql(f"SELECT count(*) FROM res_partner WHERE email = '{LOGIN}' OR name = '{NAME}'") == "0"
+    site.browser.forget()
     site.log_in()
     site.browser.see(".alert-danger")
 
 
 def test_5_the_managers_screens(site):
     browser = site.browser
-    site.log_out()
+    site.browser.forget()
     browser.log_in(site.server.url, "admin", "admin")
     site.open("/odoo/action-lokario_account.account_deletion_action")
     browser.see(".o_searchview", timeout=120)  # the first visit builds the web client's assets
@@ -231,7 +224,7 @@ def employee(site):
 
 def test_6_preferences_request_and_undo(site, employee):
     browser = site.browser
-    site.log_out()
+    site.browser.forget()
     browser.log_in(site.server.url, EMPLOYEE, PASSWORD)
     browser.click(".o_user_menu button")
     browser.click("[data-menu=preferences]")
@@ -253,7 +246,7 @@ def test_6_preferences_request_and_undo(site, employee):
 
 def test_7_the_managers_action(site):
     browser, user = site.browser, site.sql(f"SELECT id FROM res_users WHERE login = '{EMPLOYEE}'")
-    site.log_out()
+    site.browser.forget()
     browser.log_in(site.server.url, "admin", "admin")
     site.open(f"/odoo/action-base.action_res_users/{user}")
     browser.click(".o_cp_action_menus button")
