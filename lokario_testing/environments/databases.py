@@ -24,6 +24,7 @@ from lokario_cli.setup import odoo_source, venv
 from lokario_cli.setup.postgres import ODOO_ROLE, Cluster
 
 LANGUAGES = "fr_FR"
+RUN_VARIABLE = "LOKARIO_RUN"  # of the processes of one run of the tests: they share databases
 # What every page of the web client and of the website loads: made once, not by each copy's first visitor.
 BUNDLES = """
 make = env["ir.qweb"]._get_asset_bundle
@@ -53,15 +54,34 @@ class Databases:
         """The database with all dependencies installed; built when none fits what it would be built from."""
         return self.cached_database(external_dependencies())
 
-    def suite_database(self, name: str) -> str:
-        """The database of this name with the whole suite, to be cloned; built for the first who asks."""
+    def suite_database(self) -> str:
+        """The database with the whole suite, to be cloned."""
 
         def build(building: str) -> None:
             self.clone(self.template(), building)
             self.run_odoo(building, "-i", ",".join(ADDONS), "--stop-after-init")
             run_script(write_configuration(STATE / "conf" / f"{building}.conf", self.options()), building, BUNDLES)
 
-        return self._built_once(name, build)
+        return self.shared("suite", build)
+
+    def shared(self, name: str, build) -> str:
+        """A database to be cloned by all processes of one run of the tests; built for the first who asks."""
+        return self._built_once(f"{self._run()}_{name}", build)
+
+    def release_shared(self, name: str = "") -> None:
+        """Drop what :meth:`shared` has made, unless other processes of this run may still ask for it."""
+        if not os.environ.get(RUN_VARIABLE):
+            self.drop_shared(name)
+
+    def drop_shared(self, name: str = "") -> None:
+        """Drop what :meth:`shared` has made, all of it or what begins with ``name``."""
+        listed = f"SELECT datname FROM pg_database WHERE starts_with(datname, '{self._run()}_{name}')"
+        for name in self.cluster.psql(listed).split():
+            self.drop(name)
+
+    @staticmethod
+    def _run() -> str:
+        return f"run_{os.environ.get(RUN_VARIABLE) or os.getpid()}"
 
     def cached_database(self, modules: list[str], languages: str = LANGUAGES) -> str:
         """A database with these modules, kept for later runs."""

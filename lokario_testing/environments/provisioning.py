@@ -1,6 +1,7 @@
 """A manager with saas_manager, its web server and a mail sink: everything a provisioning needs, for real."""
 
 import contextlib
+import hashlib
 import json
 import os
 import signal
@@ -11,7 +12,8 @@ import urllib.error
 import urllib.request
 import uuid
 
-from lokario_cli.odoo_process import InstanceHost, Server, process_environment, write_configuration
+from lokario_cli.front import FrontedServer
+from lokario_cli.odoo_process import InstanceHost, Server, free_port, process_environment, write_configuration
 from lokario_cli.paths import STATE
 
 from .databases import Databases, run_script
@@ -44,11 +46,24 @@ env.cr.commit()
 print("ENVIRONMENT", server.id, template.id, plan.id)
 """
 
+ADOPT = """
+from odoo.addons.saas_manager.tools import naming
+
+template = env["saas.template"].browse({template})
+server, tag = template.server_id, template._ownership_tag()
+name = naming.template_database_name(server.database_prefix, template.code, 1)
+server._get_postgres__().clone_hidden({source!r}, name, tag)
+server._get_filestore__().clone({source!r}, name)
+server._get_postgres__().seal(name, tag)
+template._set_ready(name, 1, template._recipe(), 0.0)
+env.cr.commit()
+"""
+
 
 class ProvisioningEnvironment:
     """``with ProvisioningEnvironment(environment) as w: w.provision("acme")``.
 
-    ``call`` speaks to the manager as its administrator does in the browser.
+    ``call`` speaks to the manager as its administrator does in the browser, through nginx when ``is_fronted``.
     """
 
     def __init__(
@@ -57,6 +72,7 @@ class ProvisioningEnvironment:
         places: int = 100,
         modules: str = TEMPLATE_MODULES,
         isolation: str = "process",
+        is_fronted: bool = False,
         **options,
     ):
         self.environment = environment
@@ -66,6 +82,7 @@ class ProvisioningEnvironment:
         self.places = places
         self.modules = modules
         self.isolation = isolation
+        self.is_fronted = is_fronted
         self.options = options
         self._stack = contextlib.ExitStack()
         self._cookie = self._password = ""
@@ -84,17 +101,26 @@ class ProvisioningEnvironment:
 
     def _start(self):
         self.mails = self._stack.enter_context(SmtpServer())
-        self.environment.clone(self.environment.template(), self.manager)
+        self.environment.clone(self.installed_database(), self.manager)
         self._stack.callback(self._drop_everything)
-        self.environment.run_odoo(self.manager, "-i", "saas_manager", "--stop-after-init")
         options = {"lokario/manager_db": self.manager, "workers": "0", "max_cron_threads": "0", **self.options}
-        self.server = Server(f"saas-{self.tag}", self.environment.options(**options))
+        options = self.environment.options(**options, http_port=str(free_port()))
+        self.server = (FrontedServer if self.is_fronted else Server)(f"saas-{self.tag}", options)
         self.server_id, self.template_id, self.plan_id = self._set_up()
         self._stack.enter_context(self.server)
         if self.isolation == "process":
             self.host = self._stack.enter_context(InstanceHost(self.server))
         self.log_in()
         return self
+
+    def installed_database(self) -> str:
+        """A database with saas_manager and what it needs, to be cloned."""
+
+        def build(building: str) -> None:
+            self.environment.clone(self.environment.template(), building)
+            self.environment.run_odoo(building, "-i", "saas_manager", "--stop-after-init")
+
+        return self.environment.shared("saas", build)
 
     def _set_up(self):
         values = {"smtp_port": self.mails.port, "prefix": self.prefix, "port": self.server.port, "places": self.places,
@@ -113,6 +139,7 @@ class ProvisioningEnvironment:
         )
         for name in [*names.split(), self.manager]:
             self.environment.drop(name)
+        self.environment.release_shared("saas")
 
     # === TALKING TO THE MANAGER === #
 
@@ -151,12 +178,25 @@ class ProvisioningEnvironment:
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
 
+    def ref(self, xml_id: str) -> int:
+        module, _dot, name = xml_id.partition(".")
+        found = self.call("ir.model.data", "search_read", [["module", "=", module], ["name", "=", name]], ["res_id"])
+        return found[0]["res_id"]
+
     # === THE MAIN JOB === #
 
     def build_template(self) -> None:
+        """By its button, once in a run of the tests; another environment with the same modules takes a copy."""
+        recipe = f"{self.modules} {self.isolation} {self.options.get('addons_path')}"
+        source = self.environment.shared(f"saas_{hashlib.sha256(recipe.encode()).hexdigest()[:8]}", self._build)
+        if self.read("saas.template", self.template_id, "state") == "draft":
+            self.run_script(ADOPT.format(template=self.template_id, source=source))
+
+    def _build(self, building: str) -> None:
         self.call("saas.template", "action_build", [self.template_id])
         state = self.wait_for("saas.template", self.template_id, {"ready", "failed"}, 300)
         assert state == "ready", self.read("saas.template", self.template_id, "build_error")
+        self.environment.clone(self.read("saas.template", self.template_id, "template_db"), building)
 
     def create_client(self, name: str, email: str | None = None, **values) -> int:
         address = email or f"{name.lower()}@client.test"
@@ -181,11 +221,16 @@ class ProvisioningEnvironment:
         return values[names[0]] if len(names) == 1 else [values[name] for name in names]
 
     def wait_for(self, model: str, record: int, states: set[str], timeout: float) -> str:
+        """Looked for in the database: asking the manager would slow down what is waited for."""
         deadline = time.monotonic() + timeout
-        while (state := self.read(model, record, "state")) not in states:
-            assert time.monotonic() < deadline, f"{model} {record} is still {state}"
-            time.sleep(0.05)  # asking more often would slow down what is waited for
-        return state
+        with contextlib.closing(self.connect(self.manager)) as connection, connection.cursor() as cursor:
+            while True:
+                cursor.execute(f"SELECT state FROM {model.replace('.', '_')} WHERE id = %s", [record])
+                (state,) = cursor.fetchone()
+                if state in states:
+                    return state
+                assert time.monotonic() < deadline, f"{model} {record} is still {state}"
+                time.sleep(0.02)
 
     def wait_for_mails(self, count: int, timeout: float = 120) -> list[str]:
         """The raw mails received so far, once there are ``count``."""

@@ -24,8 +24,12 @@ SECONDS = STATE / "test-seconds.json"
 SYSTEM = "tests/system"
 ODOO_TESTS = ROOT / "lokario_testing" / "odoo_tests.py"
 FAILURE_SHOWN = 8000  # characters of what a failing pytest printed
-# Files whose tests share what takes a minute to build run in one process; so do addons of few tests.
-TOGETHER = ("test_provisioning",)
+# Files whose tests share what takes a minute to build run in one process, two of about the same length here; so do
+# addons of few tests.
+TOGETHER = (
+    ("test_provisioning", "test_provisioning_chaos", "test_provisioning_databases"),
+    ("test_provisioning_browser", "test_provisioning_clients", "test_provisioning_front", "test_provisioning_later"),
+)
 ADDONS_TOGETHER = (
     {"lokario_billing_ai", "lokario_billing_calendar", "lokario_billing_inbox", "lokario_billing_project"},
     {"lokario_reminder_account", "lokario_reminder_calendar", "lokario_reminder_project"},
@@ -70,9 +74,9 @@ def run_tasks(addons: list[str], paths: list[str], jobs: int) -> Outcome:
     """Everything beside everything else, longest first; each has databases and servers of its own."""
     from lokario_cli.setup.postgres import Cluster
 
-    from ..environments.databases import Databases
+    from ..environments.databases import RUN_VARIABLE, Databases
 
-    os.environ["LOKARIO_RUN"] = suite = str(os.getpid())  # processes of one run share its database with the suite
+    os.environ[RUN_VARIABLE] = str(os.getpid())
     with Cluster.for_tests() as cluster, ThreadPoolExecutor(jobs) as pool:
         environment = Databases(cluster)
         template = environment.template() if addons else ""
@@ -81,7 +85,7 @@ def run_tasks(addons: list[str], paths: list[str], jobs: int) -> Outcome:
         try:
             return sum(pool.map(timed, longest_first(tasks)), Outcome())
         finally:
-            environment.drop(f"suite_{suite}")
+            environment.drop_shared()
 
 
 def longest_first(tasks: list[Task]) -> list[Task]:
@@ -121,8 +125,8 @@ def pytest_tasks(path: str):
     system = sorted((ROOT / SYSTEM).glob("test_*.py")) if path.rstrip("/") in ("tests", SYSTEM) else []
     groups: dict[str, list[Path]] = {}
     for file in system:
-        shared = next((prefix for prefix in TOGETHER if file.stem.startswith(prefix)), file.stem)
-        groups.setdefault(shared, []).append(file)
+        name = next((group[0] for group in TOGETHER if file.stem in group), file.stem)
+        groups.setdefault(name, []).append(file)
     for name, files in groups.items():
         arguments = [str(file.relative_to(ROOT)) for file in files]
         guess = lines_of(files) * LINE_SECONDS["system"]

@@ -16,10 +16,12 @@ def test_nothing_unfinished_is_seen(provisioning, isolated):
     assert watch_in_the_dark(provisioning, 3) == []
 
 
+@pytest.mark.expects_log("Re-queued dead job")
 def test_killing_the_server_leaves_an_instance_or_nothing(provisioning):
     assert kill_at_random(provisioning, 2, random.Random(SEED)) == []
 
 
+@pytest.mark.expects_log("Re-queued dead job")
 def test_provisions_do_not_wait_for_each_others_workers(environment):
     """The documented minimum of two workers, both busy with provisions: each proves its instance by itself."""
     with ProvisioningEnvironment(environment, workers="2") as manager:

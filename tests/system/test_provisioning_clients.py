@@ -74,24 +74,25 @@ def test_a_staging_instance_stays_neutralized(provisioning, mails):
         environment.database(subdomain),
     )
     assert facts == "true|invalid|Base: Auto-vacuum internal data|t"
+    bundles = "SELECT string_agg(name, ' ') FROM ir_attachment WHERE url LIKE '/web/assets/%'"
+    made = environment.environment.cluster.psql(bundles, environment.database(subdomain))
+    assert "web.assets_web.min.js" in made, "nobody waits for the first page"
+    assert "test" not in made
     assert log_in(environment, f"{subdomain}.localhost", f"{subdomain}@client.test", password_in(mails(1)[0]))
 
 
 @pytest.fixture
 def as_plain_user(provisioning):
     """The calls are those of a SaaS user who administers nothing."""
-    printed = provisioning.run_script(
-        "groups = env.ref('saas_manager.group_saas_manager_user')\n"
-        "env['res.users'].create({'name': 'U', 'login': 'saas-user', 'password': 'saas-user', 'lang': 'en_US',"
-        " 'group_ids': groups.ids})\n"
-        "env.cr.commit()\nprint('DONE')"
-    )
-    assert "DONE" in printed
+    groups = [provisioning.ref("saas_manager.group_saas_manager_user")]
+    values = {"name": "U", "login": "saas-user", "password": "saas-user", "lang": "en_US"}
+    provisioning.call("res.users", "create", [{**values, "group_ids": [[6, 0, groups]]}])
     provisioning.log_in("saas-user", "saas-user")
     yield provisioning
     provisioning.log_in()
 
 
+@pytest.mark.expects_log(r"odoo\.http: Only a SaaS administrator may terminate")
 def test_a_saas_user_does_the_whole_job_but_deleting(provisioning, mails, request):
     subdomain = name()
     partner = provisioning.create_client(subdomain)
@@ -106,20 +107,29 @@ def test_a_saas_user_does_the_whole_job_but_deleting(provisioning, mails, reques
     assert environment.read("saas.instance", instance, "state") == "active"
 
 
-def test_the_chart_of_accounts_and_the_languages_come_from_the_template(provisioning, mails):
+@pytest.fixture(scope="module")
+def strict_france(provisioning):
+    """A template with accounting, French, and a second factor and long passwords for who wants them."""
     environment = provisioning
     country = environment.call("res.country", "search", [["code", "=", "FR"]])[0]
     french = environment.call("res.lang", "search", [["code", "=", "fr_FR"]], context={"active_test": False})
-    values = {"name": "France", "code": "fr", "server_id": environment.server_id, "modules": "account, l10n_fr_account"}
+    modules = "account, l10n_fr_account, auth_totp_mail, auth_password_policy"
+    values = {"name": "France", "code": "fr", "server_id": environment.server_id, "modules": modules}
     template = environment.call(
         "saas.template", "create", [{**values, "country_id": country, "lang_ids": [[6, 0, french]]}]
     )[0]
     environment.call("saas.template", "action_build", [template])
     assert environment.wait_for("saas.template", template, {"ready", "failed"}, 300) == "ready"
+    return template, country
+
+
+def test_the_chart_of_accounts_and_the_languages_come_from_the_template(provisioning, mails, strict_france):
+    environment, (template, country) = provisioning, strict_france
     subdomain = name()
     partner = environment.create_client(subdomain, country_id=country, vat="FR23334175221", lang="fr_FR")
     instance = environment.provision(subdomain, partner_id=partner, template_id=template)
     assert environment.read("saas.instance", instance, "state", "error_message") == ["active", False]
+    assert "Votre Odoo" in mails(1)[0]
     facts = environment.environment.cluster.psql(
         """
         SELECT c.chart_template, cu.name, p.vat, p.lang, (SELECT count(*) > 300 FROM account_account),
@@ -132,6 +142,25 @@ def test_the_chart_of_accounts_and_the_languages_come_from_the_template(provisio
         environment.database(subdomain),
     )
     assert facts == "fr|EUR|FR23334175221|fr_FR|t|t|t|t"
+
+
+def test_a_template_that_asks_for_a_second_factor_is_verified(provisioning, mails, strict_france):
+    """With enforced 2FA the password is accepted and a code asked for; nobody is mailed one."""
+    environment, (template, country) = provisioning, strict_france
+    subdomain = name()
+    database = environment.read("saas.template", template, "template_db")
+    sql = environment.environment.cluster.psql
+    sql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true')
+    sql(
+        "INSERT INTO ir_config_parameter (key, value) VALUES ('auth_totp.policy', 'all_required'),"
+        " ('auth_password_policy.minlength', '12') ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        database,
+    )
+    sql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS false')
+    partner = environment.create_client(subdomain, country_id=country)
+    instance = environment.provision(subdomain, partner_id=partner, template_id=template)
+    assert environment.read("saas.instance", instance, "state", "error_message") == ["active", False]
+    assert len(mails(1)) == 1
 
 
 def test_edited_mails_and_intervals_survive_an_update(environment, suite_database):
@@ -163,6 +192,7 @@ def name_database_server(provisioning):
     set_address("", 0, "")
 
 
+@pytest.mark.expects_log(r"odoo\.http: .*is another PostgreSQL than")
 def test_a_server_with_another_postgresql_is_refused(provisioning, name_database_server):
     """This Odoo could not serve what would be made there: said before anything is."""
     instance = provisioning.create_instance(name())
@@ -179,6 +209,7 @@ def test_a_server_with_another_postgresql_is_refused(provisioning, name_database
     assert provisioning.read("saas.instance", instance, "state") == "draft"
 
 
+@pytest.mark.expects_log(r"odoo\.http: The PostgreSQL of server .* does not answer")
 def test_a_server_with_a_named_postgresql(provisioning, mails, name_database_server):
     environment, options = provisioning, provisioning.environment.cluster.odoo_options()
     name_database_server(options["db_host"], options.get("db_port", 5432), options["db_user"])
