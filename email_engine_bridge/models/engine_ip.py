@@ -62,7 +62,10 @@ class EngineIp(models.Model):
         "engine.warmup.plan",
         "Warm-up plan",
         required=True,
-        default=lambda self: self.env["engine.warmup.plan"].search([], limit=1),
+        compute="_compute_plan_id",
+        store=True,
+        readonly=False,
+        precompute=True,
         ondelete="restrict",
         tracking=True,
     )
@@ -90,6 +93,14 @@ class EngineIp(models.Model):
     _vmta_name_uniq = models.UniqueIndex("(vmta_name)", "Another IP address has this VirtualMTA name already.")
 
     # === COMPUTES === #
+
+    @api.depends("domain_id")
+    def _compute_plan_id(self):
+        """The company's first plan, or one that all companies use; a person may choose another one."""
+        for ip in self:
+            usable = [False, *ip.domain_id.company_id.parent_ids.ids]
+            if not ip.plan_id or ip.plan_id.company_id.id not in usable:
+                ip.plan_id = ip.plan_id.search([("company_id", "in", usable)], limit=1)
 
     @api.depends("address", "tenant_id.slug")
     def _compute_vmta_name(self):

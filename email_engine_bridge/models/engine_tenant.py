@@ -48,7 +48,10 @@ class EngineTenant(models.Model):
     server_id = fields.Many2one(
         "engine.powermta.server",
         "PowerMTA server",
-        default=lambda self: self.env["engine.powermta.server"].search([], limit=1),
+        compute="_compute_server_id",
+        store=True,
+        readonly=False,
+        precompute=True,
         index=True,
         ondelete="restrict",
     )
@@ -67,6 +70,14 @@ class EngineTenant(models.Model):
     remaining_today = fields.Integer("Left today", compute="_compute_capacity")
 
     _slug_uniq = models.UniqueIndex("(slug)", "Another tenant has this short name already.")
+
+    @api.depends("company_id")
+    def _compute_server_id(self):
+        """The company's first server, or one that all companies use; a person may choose another one."""
+        for tenant in self:
+            usable = [False, *tenant.company_id.parent_ids.ids]
+            if not tenant.server_id or tenant.server_id.company_id.id not in usable:
+                tenant.server_id = tenant.server_id.search([("company_id", "in", usable)], limit=1)
 
     @api.depends("slug")
     def _compute_pool_name(self):

@@ -43,6 +43,21 @@ class TestRights(EngineCase):
         self.server.with_user(self.users["manager"]).action_create_pull_token()
         self.assertIn("engine-manager", self.server.message_ids[0].body)
 
+    def test_what_is_chosen_for_a_person_is_of_the_records_company(self):
+        """A tenant without a server, an IP without a plan get one that their company may use."""
+        servers, plans = self.env["engine.powermta.server"], self.env["engine.warmup.plan"]
+        foreign = servers.create({"name": "First", "sequence": -9, "company_id": self.env.company.id})
+        plans.create({"name": "First", "sequence": -9, "company_id": self.env.company.id})
+        own = servers.create({"name": "Own", "sequence": 99, "company_id": self.other.id})
+        tenants = self.env["engine.tenant"].with_user(self.stranger)
+        values = {"name": "Elsewhere", "slug": "elsewhere", "from_name": "E", "from_email": "e@else.test"}
+        tenant = tenants.create({**values, "company_id": self.other.id})
+        self.assertIn(tenant.server_id, own | servers.search([("company_id", "=", False)]))
+        ip = tenant._add_domain("mail1.else.test", "192.0.2.77")
+        self.assertNotEqual(ip.plan_id.company_id, self.env.company)
+        unnamed = self.env["engine.tenant"].create({**values, "slug": "both", "company_id": self.other.id})
+        self.assertNotEqual(unnamed.server_id, foreign)
+
     def test_no_secret_is_written_past_its_button(self):
         """The buttons ask who presses them; a hash that is written would be a key of one's own without that."""
         administrator = new_test_user(self.env, "engine-admin", "base.group_system")
