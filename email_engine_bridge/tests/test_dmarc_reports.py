@@ -28,9 +28,9 @@ def report(domain="mail1.alpha.test", number="1", organisation="google.com", nam
     return REPORT.format(domain=domain, number=number, organisation=organisation, namespace=namespace).encode()
 
 
-def zipped(*texts):
+def zipped(*texts, method=zipfile.ZIP_STORED):
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
+    with zipfile.ZipFile(stream, "w", method) as archive:
         for number, text in enumerate(texts):
             archive.writestr(f"{number}.xml", text)
     return stream.getvalue()
@@ -76,9 +76,23 @@ class TestDmarcReports(EngineCase):
             self.assertIn(line, said)
         self.assertFalse(self.env["engine.dmarc.report"].search([]))
         bomb = b"<!DOCTYPE a [<!ENTITY x 'y'><!ENTITY z '&x;&x;'>]><feedback>&z;</feedback>"
-        for body in (bomb, gzip.compress(b"<feedback>" + b" " * 80_000_000), b"PK\x03\x04"):
+        many = b"".join(b' a%d=""' % number for number in range(10_000))
+        shapes = (b"<feedback" + many + b"/>", b"<feedback>" + b"<a/>" * 20_000 + b"</feedback>")
+        packed = zipped(report(), method=zipfile.ZIP_LZMA)
+        for body in (bomb, gzip.compress(b"<feedback>" + b" " * 80_000_000), b"PK\x03\x04", packed, *shapes):
             with self.assertRaises(EngineRejected):
                 read_reports(body)
+
+    def test_reading_a_file_deletes_no_other(self):
+        """Whoever may read a file need not be allowed to delete it."""
+        company = self.env["res.company"].create({"name": "Elsewhere"})
+        values = {"name": "logo.xml", "raw": report(), "public": True, "res_model": company._name, "res_id": company.id}
+        file = self.env["ir.attachment"].create(values)
+        upload = self.env["engine.dmarc.upload"].with_user(self.manager).create({"file_ids": file.ids})
+        with self.assertRaises(AccessError):
+            upload.action_read()
+        self.assertTrue(file.exists())
+        self.assertFalse(self.env["engine.dmarc.report"].search([]))
 
     def test_namespaces_and_organisational_domains(self):
         self._upload(report("alpha.test", namespace=' xmlns="http://dmarc.org/dmarc-xml/0.1"'))

@@ -7,13 +7,14 @@ import codecs
 import csv
 import io
 import itertools
+import json
 import re
-import zipfile
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
 from email.message import Message
 
 from charset_normalizer import from_bytes
+
+from odoo.addons.lokario_base.tools.fenced_process import BeyondBudget, FencedProcess
 
 from ..exceptions import EngineRejected
 from . import contact_json
@@ -23,8 +24,8 @@ from .refused_row import BadRow
 
 UNREADABLE = _("The text is neither UTF-8 nor Windows-1252: save the file as UTF-8")
 PIECE = 1024 * 1024  # bytes whose encoding is detected together
-MAX_SHEET = 512 * 1024 * 1024  # bytes an Excel file may inflate to
-MAX_COLUMNS = 500
+EXCEL_WALL = 600.0  # seconds for one file on a busy machine; its processor time is limited by the child itself
+EXCEL_ROOM = 512 * 1024 * 1024  # bytes of rows
 SEPARATORS = ",;\t|"
 _HINT = re.compile(r'"?sep=([,;\t|])"?')
 _UTF16_WITHOUT_MARK = re.compile(rb"(?:[\t\n\r -~]\0){4}")
@@ -33,6 +34,8 @@ _WESTERN = re.compile("[\x00-\x7fÀ-ÅÇ-ÏÑ-ÖØ-Üß-åç-ïñ-öø-üÿŒœ�
 _TORN = re.compile(r"[^\x00-\x7f]{3}|[A-Za-z][“”…•™®©§±²³][a-z]")  # letters of another encoding
 # What people's programs save in where it is neither UTF-8 nor Windows-1252.
 _OLD_ENCODINGS = ["cp1250", "cp1251", "cp1253", "cp1254", "mac_roman", "cp850"]
+
+_excel = FencedProcess(f"{__package__}.excel_child")
 
 
 @dataclass
@@ -47,13 +50,14 @@ class ContactFile:
     sheet: str = ""
 
 
-def open_contacts(body, content_type="", encoding=""):
+def open_contacts(body, content_type="", encoding="", most=None):
     """Return the `ContactFile` of a body (bytes).
 
     :param encoding: what somebody says it is, instead of looking
+    :param most: how many rows are wanted; Excel files are not read lazily
     """
     if body.startswith(b"PK\x03\x04"):
-        return _open_excel(body)
+        return _open_excel(body, most)
     if body.startswith(b"\xd0\xcf\x11\xe0"):
         raise EngineRejected(_("This is a file of Excel 97 to 2003: save it as .xlsx"))
     encoding = encoding or find_encoding(body, content_type)
@@ -162,38 +166,25 @@ def _count_columns(line, delimiter):
         return 0
 
 
-def _open_excel(body):
+def _open_excel(body, most):
     """The first sheet that holds anything; values as Excel shows them, formulas by their last result."""
-    from openpyxl import load_workbook
-
     try:
-        with zipfile.ZipFile(io.BytesIO(body)) as archive:
-            if sum(info.file_size for info in archive.infolist()) > MAX_SHEET:
-                raise EngineRejected(_("The Excel file inflates beyond all measure"))
-        book = load_workbook(io.BytesIO(body), read_only=True, data_only=True)
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError, TypeError, AttributeError, SyntaxError) as error:
-        raise EngineRejected(_("This is no Excel file that can be read: save it as .xlsx or CSV")) from error
-    for sheet in book.worksheets:
-        rows = (row for row in map(_excel_cells, sheet.iter_rows(max_col=MAX_COLUMNS)) if any(row))
-        if header := next(rows, None):
-            return ContactFile("xlsx", header=[str(name).strip() for name in header], rows=rows, sheet=sheet.title)
-    return ContactFile("xlsx")
+        answer, blob = _excel.ask({"most": most and most + 1}, body, seconds=EXCEL_WALL, room=EXCEL_ROOM)
+    except BeyondBudget as error:
+        raise EngineRejected(_("The Excel file inflates beyond all measure")) from error
+    finally:
+        if len(body) > PIECE:  # its memory is given back
+            _excel.close()
+    if "problem" in answer:
+        raise EngineRejected(_("This is no Excel file that can be read: save it as .xlsx or CSV"))
+    rows = map(_excel_row, io.BytesIO(blob))
+    header = [str(name).strip() for name in next(rows, [])]
+    return ContactFile("xlsx", header=header, rows=rows, sheet=answer["sheet"])
 
 
-def _excel_cells(row):
-    return [_excel_value(cell) for cell in row]
+def _excel_row(line):
+    return [_excel_error(cell["error"]) if isinstance(cell, dict) else cell for cell in json.loads(line)]
 
 
-def _excel_value(cell):
-    value = cell.value
-    if cell.data_type == "e":
-        return BadRow("", _("%(error)s is an error of Excel"), error=value)
-    if isinstance(value, datetime) and value.time() == time():
-        value = value.date()
-    if isinstance(value, date | datetime | time):
-        return value.isoformat()
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return "" if value is None else str(value)
+def _excel_error(name):
+    return BadRow("", _("%(error)s is an error of Excel"), error=name)

@@ -13,6 +13,8 @@ from .finding import _
 
 MAX_REPORT = 64 * 1024 * 1024  # bytes a report may inflate to
 MAX_ROWS = 100_000
+MAX_ELEMENTS = 10_000  # of one row, or beside the rows
+MAX_TAG = 64 * 1024  # bytes between two ends of tags
 RESULTS = ("pass", "fail")
 
 
@@ -54,8 +56,10 @@ def _unzipped(body):
             names = [info for info in archive.infolist() if info.filename.lower().endswith(".xml")]
             if sum(info.file_size for info in names) > MAX_REPORT:
                 raise EngineRejected(_("The report inflates beyond all measure"))
+            if any(info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for info in names):
+                raise EngineRejected(_("The zip file cannot be read"))  # the other methods take memory as they like
             texts = [archive.open(info).read(MAX_REPORT) for info in names]
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
         raise EngineRejected(_("The zip file cannot be read")) from error
     if not texts:
         raise EngineRejected(_("There is no XML file in the zip file"))
@@ -76,25 +80,35 @@ def _inflated(body):
 
 
 def _parse(text):
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
-        root = etree.fromstring(text, parser)
+        return _report(text)
     except etree.XMLSyntaxError as error:
         raise EngineRejected(_("This is no XML: %(error)s"), error=str(error)) from error
-    for element in root.iter(etree.Element):  # reports come with and without a namespace
-        element.tag = etree.QName(element).localname
-    if root.tag != "feedback":
-        raise EngineRejected(_("This is no DMARC report: %(tag)s"), tag=str(root.tag))
-    try:
-        return _report(root)
     except (ValueError, OverflowError, OSError) as error:
         raise EngineRejected(_("The DMARC report has a wrong value: %(error)s"), error=str(error)) from error
 
 
-def _report(root):
-    records = root.findall("record")
-    if len(records) > MAX_ROWS:
-        raise EngineRejected(_("The report has more than %(most)s rows"), most=MAX_ROWS)
+def _report(text):
+    """Each row is let go once it is read: a report of any shape takes no more memory than its rows."""
+    _check_shape(text)
+    rows, elements = [], 0
+    parsing = etree.iterparse(
+        io.BytesIO(text), remove_comments=True, remove_pis=True, resolve_entities=False, no_network=True
+    )
+    for _event, element in parsing:
+        element.tag = element.tag.rpartition("}")[2]  # reports come with and without a namespace
+        elements += 1
+        if elements > MAX_ELEMENTS:
+            raise EngineRejected(_("This is no DMARC report: %(tag)s"), tag=element.tag)
+        if element.tag == "record":
+            rows.append(_row(element))
+            element.clear()
+            elements = 0
+        if len(rows) > MAX_ROWS:
+            raise EngineRejected(_("The report has more than %(most)s rows"), most=MAX_ROWS)
+    root = parsing.root
+    if root.tag != "feedback" or root.getroottree().docinfo.doctype:
+        raise EngineRejected(_("This is no DMARC report: %(tag)s"), tag=root.tag)
     return Report(
         _text(root, "report_metadata/org_name"),
         _text(root, "report_metadata/report_id"),
@@ -102,8 +116,17 @@ def _report(root):
         _text(root, "policy_published/p"),
         _moment(root, "report_metadata/date_range/begin"),
         _moment(root, "report_metadata/date_range/end"),
-        [_row(record) for record in records],
+        rows,
     )
+
+
+def _check_shape(text):
+    """A tag with a million attributes takes a gigabyte; in UTF-16 it could not be seen, and no receiver writes that."""
+    start = 0
+    while start >= 0 and len(text) - start > MAX_TAG:
+        start = text.rfind(b">", start + 1, start + 1 + MAX_TAG)
+    if start < 0 or b"\0" in text:
+        raise EngineRejected(_("This is no DMARC report: %(tag)s"), tag="?")
 
 
 def _row(record):

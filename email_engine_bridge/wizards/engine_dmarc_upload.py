@@ -19,9 +19,10 @@ class EngineDmarcUpload(models.TransientModel):
         self.ensure_one()
         if not self.file_ids:
             raise UserError(self.env._("Choose a file first."))
-        files_sudo = self.file_ids.sudo()
-        lines = [self._read_file(attachment_sudo) for attachment_sudo in files_sudo]
-        files_sudo.unlink()
+        files = self.file_ids
+        files.check_access("unlink")  # they are gone afterwards: never a file that is somebody else's
+        lines = [self._read_file(attachment_sudo) for attachment_sudo in files.sudo()]
+        files.unlink()
         self.sudo().report = "\n".join(lines)
         return {
             "type": "ir.actions.act_window",

@@ -10,7 +10,8 @@ from odoo.exceptions import UserError
 
 from odoo.addons.email_engine_bridge.exceptions import EngineRejected
 from odoo.addons.email_engine_bridge.tools.contact_file import open_contacts
-from odoo.addons.email_engine_bridge.tools.contact_rows import KNOWN, RefusedRow, read_contacts, target_of
+from odoo.addons.email_engine_bridge.tools.contact_rows import KNOWN, RefusedRow, read_rows, target_of
+from odoo.addons.lokario_base.tools.spreadsheet import as_text
 from odoo.addons.lokario_base.tools.transaction import own_transaction, transaction
 
 SAMPLE = 5  # rows that are shown before anything is stored
@@ -89,7 +90,7 @@ class EngineContactImport(models.Model):
 
     def _describe_columns(self):
         try:
-            opened = self._open()
+            opened = self._open(SAMPLE)
         except EngineRejected:
             return []
         if not opened or not opened.header:
@@ -106,10 +107,10 @@ class EngineContactImport(models.Model):
         for upload in self:
             upload.form, upload.preview, upload.problem = False, False, False
             try:
-                opened = upload._open()
+                opened = upload._open(SAMPLE)
                 if opened:
                     upload.form = upload._say_form(opened)
-                    upload.preview = upload._read_sample()
+                    upload.preview = upload._read_sample(opened)
             except EngineRejected as error:
                 upload.problem = self.env["engine.finding"]._say_error(error)
 
@@ -121,12 +122,9 @@ class EngineContactImport(models.Model):
         separator = {",": ",", ";": ";", "\t": self.env._("tab"), "|": "|"}[opened.delimiter]
         return self.env._("CSV, %(encoding)s, separator %(separator)s", encoding=opened.encoding, separator=separator)
 
-    def _read_sample(self):
+    def _read_sample(self, opened):
         """A table of the first rows as they would be stored."""
-        rows = islice(
-            read_contacts(self._get_body(), self._content_type(), self._get_column_targets(), self.encoding or ""),
-            SAMPLE,
-        )
+        rows = islice(read_rows(opened, self._get_column_targets()), SAMPLE)
         names = self.env["engine.contact"].fields_get(SHOWN, ["string"])
         head = Markup("").join(Markup("<th>%s</th>") % names[name]["string"] for name in SHOWN)
         lines = Markup("").join(map(self._say_row, rows))
@@ -149,9 +147,9 @@ class EngineContactImport(models.Model):
         said = self.env["engine.finding"]._say_error(row.error)
         return f"{row.error.column}: {said}" if row.error.column else said
 
-    def _open(self):
+    def _open(self, most=None):
         body = self._get_body()
-        return open_contacts(body, self._content_type(), self.encoding or "") if body else None
+        return open_contacts(body, self._content_type(), self.encoding or "", most) if body else None
 
     def _get_body(self):
         self.ensure_one()
@@ -172,7 +170,7 @@ class EngineContactImport(models.Model):
         if not self.file:
             raise UserError(self.env._("Choose a file first."))
         try:
-            self._open()
+            self._open(SAMPLE)
             if len(self._get_body()) > IN_REQUEST:
                 self._set_waiting()
                 self.sudo().with_delay(channel="root.email_engine", description=self.file_name)._job_import()
@@ -263,23 +261,17 @@ class _RefusedFile:
     def add(self, lines):
         for number, column, said, cells in lines:
             if not self.first:
-                self._writer.writerow([*self._header, "row", "column", "reason"])
+                self._writer.writerow([*map(as_text, self._header), "row", "column", "reason"])
             if len(self.first) < SAID:
                 self.first.append((number, column, said, cells))
             values = cells if isinstance(cells, list) else [cells]
-            padded = chain(map(_safe, values), [""] * (len(self._header) - len(values)))
-            self._writer.writerow([*padded, number, column, said])
+            padded = chain(map(str, values), [""] * (len(self._header) - len(values)))
+            self._writer.writerow(map(as_text, [*padded, number, column, said]))
 
     def encoded(self):
         """In UTF-8 with a mark, which Excel needs; None when nothing was refused."""
         text = self._stream.getvalue()
         return base64.b64encode(text.encode("utf-8-sig", "backslashreplace")) if text else None
-
-
-def _safe(value):
-    """No spreadsheet takes a person's value for a formula."""
-    text = str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def _say_attributes(encoded):

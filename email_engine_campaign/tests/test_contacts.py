@@ -8,9 +8,11 @@ from unittest.mock import patch
 import openpyxl
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
+from odoo.tools import mute_logger
 
 from odoo.addons.email_engine_bridge.exceptions import EngineRejected
 from odoo.addons.email_engine_bridge.tests.common import EngineCase
+from odoo.addons.email_engine_bridge.tools import contact_file
 from odoo.addons.email_engine_bridge.tools.contact_rows import read_contacts
 from odoo.addons.queue_job.tests.common import trap_jobs
 
@@ -216,6 +218,25 @@ class TestContacts(EngineCase):
         self.assertEqual([row[-3:-1] for row in rows[1:]], [["2", "consent_source"], ["3", "email"], ["4", ""]])
         self.assertEqual(rows[1][:2], ["'=bad@x.test", "a;b"])
         self.assertEqual(self._contacts().email, "good@x.test")
+
+    def test_no_cell_of_that_file_is_a_formula(self):
+        upload = self._check(b"email;=1+1;@x\n;+3;x\n=y;-2;\n-z@x.test;;;+4\n", "people.csv")
+        upload.action_import()
+        text = base64.b64decode(upload.refused).decode("utf-8-sig")
+        cells = [cell for row in csv.reader(io.StringIO(text), delimiter=";") for cell in row]
+        self.assertEqual(cells[:3], ["email", "'=1+1", "'@x"])
+        self.assertFalse([cell for cell in cells if cell.startswith(("=", "+", "-", "@"))])
+
+    def test_excel_beyond_its_budget_and_no_excel(self):
+        book, stream = openpyxl.Workbook(), io.BytesIO()
+        book.active.append(["email"])
+        book.save(stream)
+        with patch.object(contact_file, "EXCEL_ROOM", 1):
+            self.assertIn("inflates", self._check(stream.getvalue(), "bomb.xlsx").problem)
+        for body in (stream.getvalue()[:-50], b"PK\x03\x04nothing"):
+            with mute_logger("odoo.tools.mimetypes.guess_mimetype"):  # Odoo's own look at what is attached
+                self.assertIn("no Excel file", self._check(body, "broken.xlsx").problem)
+        self.assertEqual(self._check(stream.getvalue(), "good.xlsx").column_ids.name, "email")
 
     def test_a_large_file_is_left_to_a_job_that_shows_its_progress(self):
         upload = self._check(b"email\na@x.test\nb\n", "people.csv")

@@ -3,12 +3,14 @@ import csv
 import hashlib
 import io
 import json
+import re
 import zipfile
 
 from odoo import api, fields, models
 from odoo.tools.pdf import merge_pdf
 
 from odoo.addons.lokario_base.tools.caller import without_callers_defaults
+from odoo.addons.lokario_base.tools.spreadsheet import as_text
 
 from .followup_step import ARRIVED
 
@@ -23,7 +25,7 @@ class FollowupEvidence(models.AbstractModel):
     def _download(self, followups, name):
         """Return the action that downloads the file of these follow-ups."""
         values = {
-            "name": f"{name.replace('/', '-')}-evidence.zip",
+            "name": f"{_file_name(name)}-evidence.zip",
             "raw": self._zip(followups),
             "mimetype": "application/zip",
             "res_model": followups._name,
@@ -48,7 +50,7 @@ class FollowupEvidence(models.AbstractModel):
         """Return the files of several documents, a folder each, with a list of the claims and all PDFs in one."""
         files = {"claims.csv": self._claims(followups)}
         for followup in followups:
-            folder = followup._document_label().replace("/", "-")
+            folder = _file_name(followup._document_label())
             files |= {f"{folder}/{name}": content for name, content in self._files(followup).items()}
         pdfs = [content for name, content in files.items() if name.endswith(".pdf") and content[:4] == b"%PDF"]
         return files | ({"documents.pdf": merge_pdf(pdfs)} if pdfs else {})
@@ -71,7 +73,7 @@ class FollowupEvidence(models.AbstractModel):
                 customer._reminder_address("letter"),
             ]
             values += [move.amount_total, move.amount_residual, move.currency_id.name, last.level_id.name or ""]
-            writer.writerow([_harmless(value) for value in values])
+            writer.writerow([as_text(value or "") for value in values])
         return stream.getvalue().encode("utf-8-sig")
 
     @api.model
@@ -80,7 +82,7 @@ class FollowupEvidence(models.AbstractModel):
         deliveries = self._deliveries(followup)
         files = {"timeline.json": _json(self._events(followup, deliveries))}
         for pdf in followup.move_id._issued_pdfs().values():
-            files[f"documents/{pdf.name.replace('/', '-')}"] = pdf.raw  # a name must not lead out of the folder
+            files[f"documents/{_file_name(pdf.name)}"] = pdf.raw
         for delivery in deliveries.filtered("eml"):
             name = f"mails/{fields.Datetime.to_string(delivery.create_date).replace(':', '')}-{delivery.id}.eml"
             files[name] = base64.b64decode(delivery.with_context(bin_size=False).eml)
@@ -106,10 +108,9 @@ class FollowupEvidence(models.AbstractModel):
         return sorted(events, key=lambda event: event["at"])
 
 
-def _harmless(value):
-    """A cell that no spreadsheet takes for a formula."""
-    text = str(value or "")
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+def _file_name(name):
+    """A name that leads out of no folder, on whatever system the file is unpacked."""
+    return re.sub(r'[\\/:*?"<>|\x00-\x1f]', "-", name).strip(". ") or "-"
 
 
 def _json(value):
