@@ -43,6 +43,11 @@ class InboxRule(models.Model):
     )
     hit_count = fields.Integer(compute="_compute_hit_count", string="Conversations")
 
+    @api.depends_context("uid", "lang")
+    def _compute_display_name(self):
+        super()._compute_display_name()
+        self._hide_unreadable_names()
+
     def _compute_hit_count(self):
         grouped = self.env["inbox.conversation"]._read_group([("rule_id", "in", self.ids)], ["rule_id"], ["__count"])
         counts = {rule.id: count for rule, count in grouped}

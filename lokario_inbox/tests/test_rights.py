@@ -49,6 +49,27 @@ class TestRights(RightsCase):
         self.env.invalidate_all()
         self.assertNotIn(MARKER, str(thread.inbox_open()["customer"]))
 
+    def test_rules_of_a_private_mailbox_are_its_owners(self):
+        """Whom somebody files away, and where to, is private as his mail is."""
+        rules = self.env["inbox.rule"].create(
+            [
+                {
+                    "name": f"{MARKER} {mailbox.name or 'all'}",
+                    "company_id": self.company_a.id,
+                    "integration_id": mailbox.id,
+                    "condition_ids": [(0, 0, {"field": "subject", "operator": "contains", "value": MARKER})],
+                    "set_urgent": True,
+                }
+                for mailbox in (self.private, self.shared, self.shared.browse())
+            ]
+        )
+        for user, seen in ((self.user, rules[1:]), (self.manager, rules[1:]), (self.chief, rules)):
+            self.assertEqual(self.env["inbox.rule"].with_user(user).search([("id", "in", rules.ids)]), seen)
+            conditions = self.env["inbox.rule.condition"].with_user(user).search([("value", "=", MARKER)])
+            self.assertEqual(conditions.sudo().rule_id, seen)
+        self.thread.sudo().rule_id = rules[0]
+        self.assertNotIn(MARKER, str(self.thread.with_user(self.user).read(["rule_id"])))
+
     def test_no_subject_is_read_through_a_reference(self):
         values = {"integration_id": self.shared.id, "subject": "x"}
         conversations = self.env["inbox.conversation"].with_user(self.user)

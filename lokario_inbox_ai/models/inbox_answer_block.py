@@ -218,10 +218,10 @@ class InboxAnswerBlock(models.Model):
         return self._show(made)
 
     def action_propose_from_sent(self):
-        """Propose what people wrote again and again to different customers, as far as the user may read it."""
+        """Propose what people wrote again and again to different customers; what is private stays private."""
         self._check_may_import()
         domain = [("company_id", "=", self.env.company.id), ("state", "=", "sent"), ("is_automatic", "=", False)]
-        sent = self.env["inbox.outgoing"].search(domain, limit=MAX_SENT)
+        sent = self.env["inbox.outgoing"].search([*domain, ("owner_id", "=", False)], limit=MAX_SENT)
         mails = [(mail.email_to or "", html2plaintext(mail.body_html or "", include_references=False)) for mail in sent]
         made = self.browse()
         for text in passage_proposals.recurring(mails):

@@ -67,6 +67,21 @@ class TestAiSettings(RightsCase):
         self.assertFalse(provider.api_key)
         self.assertIsNone(provider._reveal_secret__("api_key"))
 
+    def test_no_passage_is_proposed_from_private_mail(self):
+        """Passages are read by everybody who answers for the company."""
+        self.chief.group_ids |= self.env.ref("lokario_inbox.group_lokario_inbox_manager")
+        text = "We deliver everywhere within three days, also to islands."
+        for mailbox, seen in ((self.private, False), (self.shared, True)):
+            for number in range(3):
+                to = f"{mailbox.name}{number}@client.example"
+                values = {"integration_id": mailbox.id, "email_to": to, "subject": "x", "body_html": f"<p>{text}</p>"}
+                mail = self.env["inbox.outgoing"].create({**values, "author_id": self.chief.id})
+                self.env.cr.execute("UPDATE inbox_outgoing SET state = 'sent' WHERE id = %s", [mail.id])
+                mail.invalidate_recordset()
+            blocks = self.env["inbox.answer.block"].with_user(self.chief)
+            blocks.action_propose_from_sent()
+            self.assertEqual(text in blocks.search([]).mapped("text"), seen, mailbox.name)
+
     def test_no_correction_of_private_mail_is_shown_to_others(self):
         folder = self.env["inbox.category"].create({"name": "Folder", "company_id": self.company_a.id})
         for thread, seen in ((self.thread, 1), (self.private_thread, 0)):

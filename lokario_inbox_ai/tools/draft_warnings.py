@@ -36,7 +36,7 @@ _WORDED_LINK = re.compile(
 )
 _EMAIL = re.compile(r"@|\(at\)|\[at\]", re.IGNORECASE)
 _SHAPE = re.compile(
-    r"^\s*[>=+|]|\{\{|\$\{|\{%|<[a-z!/]|\]\(|```|<\||&#|(?:^|\n)\s*(?:to|cc|bcc|from|subject|system|assistant|user)\s?:|[█▀▄■▓▒░]|(?:[.\-·–]{1,6}[ /]+){5}",
+    r"^[^\S\n]*[>=+|]|\{\{|\$\{|\{%|<[a-z!/]|\]\(|```|<\||&#|^[^\S\n]*(?:to|cc|bcc|from|subject|system|assistant|user)\s?:|[█▀▄■▓▒░]|(?:[.\-·–]{1,6}[ /]+){5}",
     re.IGNORECASE | re.MULTILINE,
 )
 _PERSON = re.compile(
