@@ -93,8 +93,9 @@ def attack(odoo, records, points, seed, roles=()):
     with odoo.env() as env, nothing_leaves():
         matrix = Matrix(env, records, roles)
         for role in roles:
+            before = set(matrix.broken)
             matrix.make(call for call in chosen if call[0] == role)
-            say(f"      {role}: {len(matrix.broken)} found so far")
+            say("\n".join([f"      {role}: {len(matrix.broken)} found so far", *sorted(matrix.broken - before)]))
     with odoo.env() as env:
         last = Matrix(env, records, roles)
         for role in roles:
@@ -133,6 +134,7 @@ class Matrix:
         with TABLE.open() as file:
             self.allowed = list(csv.DictReader(file))
         self.paths, self.cookies, self.context_keys = paths(env), {}, context_keys()
+        self.fields = {}  # (role, model): names that the role may know
         groups = roles_of(env)
         self.users = {role: self._user(role, groups[role]) for role in roles}
 
@@ -217,7 +219,7 @@ class Matrix:
         records = self.as_role(role, model)
         names = []
         with self.attempt():
-            names = list(records.fields_get(attributes=["type"]))
+            names = self.names(role, model)
         with self.attempt():
             self.check_records(role, records.search([], limit=200), names)
         for record_id in self.records.ids(model):
@@ -311,8 +313,12 @@ class Matrix:
         self.env.invalidate_all()
         if not record.has_access("read"):
             self.broken.add(f"{role}: {record._name}.{what} plants a record elsewhere")
-        names = list(record.fields_get(attributes=["type"]))
-        self.check_records(role, record, names)
+        self.check_records(role, record, self.names(role, record._name))
+
+    def names(self, role, model):
+        if (role, model) not in self.fields:
+            self.fields[role, model] = list(self.as_role(role, model).fields_get(attributes=["type"]))
+        return self.fields[role, model]
 
     def reference_value(self, model, field, target):
         definition = self.env[model]._fields[field]
