@@ -22,6 +22,7 @@ from .setup.postgres import Cluster
 
 PORTS = range(11_000, 32_000)  # browsers refuse 10080 and some lower ones
 VISITED_HOST = "manager.test"  # under which tests are visitors that come through a proxy
+WATCH = (f"--addons-path={ROOT}", "watch")  # Odoo's command of lokario_inbox, and where it looks for it
 EVERYWHERE = "0.0.0.0"  # noqa: S104  asked for with --host, never a default
 _given: set[int] = set()  # by this process
 LOGS: dict[Path, int] = {}
@@ -237,6 +238,42 @@ class InstanceHost:
 
     def __exit__(self, *_exc):
         self.stop()
+
+    def stop(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+class MailWatcher:
+    """Keeps the lines to the mailboxes of a server's databases, as `./lokario watch` does."""
+
+    def __init__(self, server: Server):
+        self.server = server
+        self.log = STATE / "logs" / f"watch-{server.log.stem}.log"
+        self.process: subprocess.Popen | None = None
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_exc):
+        self.stop()
+
+    def start(self):
+        with self.log.open("w") as stream:
+            self.process = subprocess.Popen(
+                command(*WATCH, "-c", self.server.conf),
+                env={**process_environment(), **self.server.variables},
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=stream,
+                start_new_session=True,
+            )
+        LOGS[self.log] = 0
+        return self
 
     def stop(self) -> None:
         self.process.terminate()

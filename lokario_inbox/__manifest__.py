@@ -1,6 +1,6 @@
 {
     "name": "Lokario Inbox",
-    "version": "19.0.1.6.0",
+    "version": "19.0.1.7.0",
     "summary": "Company mailboxes, synchronised and answered",
     "author": "Lokario",
     "website": "https://www.lokario.fr",

@@ -15,15 +15,17 @@ def run(args):
 
     from ..console import say
     from ..front import FrontedServer
-    from ..odoo_process import InstanceHost, serving_options
+    from ..odoo_process import InstanceHost, MailWatcher, serving_options
     from ..paths import STATE
     from ..setup.postgres import Cluster
 
-    bound = {**binding(args.host, args.port), "workers": str(args.workers)}
+    # Two threads for jobs: mail that has just arrived waits for no other job.
+    bound = {**binding(args.host, args.port), "workers": str(args.workers), "max_cron_threads": "2"}
     with Cluster.for_serving() as cluster:
         install_manager(cluster)
         refuse_taken_port(bound)
-        with FrontedServer("serve", serving_options(cluster, **bound), demo_keys()) as server, InstanceHost(server):
+        served = FrontedServer("serve", serving_options(cluster, **bound), demo_keys())
+        with served as server, InstanceHost(server), MailWatcher(server):
             pid_file = STATE / "serve.pid"  # for scripts/restart_odoo.sh
             pid_file.write_text(str(server.process.pid))
             say(f"Lokario answers on {home(server)} (log: {server.log}). Ctrl-C stops it.")

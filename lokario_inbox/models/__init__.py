@@ -13,6 +13,7 @@ from . import inbox_threading
 from . import inbox_search
 from . import inbox_filing
 from . import inbox_sync
+from . import inbox_ring
 from . import inbox_category
 from . import inbox_tag
 from . import inbox_rule

@@ -26,12 +26,14 @@ ERASED = 500  # rows erased at a time
 DUE = "i.active AND i.integration_type = 'imap' AND i.imap_host IS NOT NULL AND {condition}"
 CANDIDATES = "SELECT i.id FROM inbox_integrations i WHERE {due} ORDER BY i.next_sync_at NULLS FIRST, i.id"
 CLAIM = "UPDATE inbox_integrations i SET lease_token = %s WHERE i.id = ANY(%s) AND {due} RETURNING i.id"
+ANSWER = "DELETE FROM inbox_ring WHERE integration_id = ANY(%s) RETURNING id"
 CONDITIONS = {
     "sync": """i.state != 'paused'
                AND (i.next_sync_at IS NULL OR i.next_sync_at <= clock_timestamp() AT TIME ZONE 'UTC')
                AND (i.state != 'draft' OR i.email_password IS NOT NULL
                     OR i.google_gmail_refresh_token IS NOT NULL
                     OR i.microsoft_outlook_refresh_token IS NOT NULL)""",
+    "rung": "i.state = 'connected' AND EXISTS (SELECT FROM inbox_ring r WHERE r.integration_id = i.id)",
     "backfill": "i.state = 'connected' AND i.backfill_pending",
     "audit": """i.state = 'connected' AND EXISTS (
         SELECT 1 FROM inbox_folder f WHERE f.integration_id = i.id AND f.sync_enabled
@@ -99,6 +101,11 @@ class InboxIntegration(models.Model):
             return
         self._sync_due("sync", self._tick_limit())
         self._wake_backfill([("backfill_pending", "=", True)])
+
+    @api.model
+    def _cron_sync_rung(self):
+        """When a line to a mailbox rang (tools/mailbox_watch.py): synchronise it, whatever its timetable says."""
+        self._sync_due("sync", self._tick_limit(), due="rung")
 
     @api.model
     def _cron_backfill(self):
@@ -193,25 +200,30 @@ class InboxIntegration(models.Model):
     # === LEASES === #
 
     @api.model
-    def _sync_due(self, purpose, fetch_limit, claim=CLAIM_LIMIT):
-        """Take at most ``claim`` due accounts, oldest first, and run them. Returns {id: Finished}."""
+    def _sync_due(self, purpose, fetch_limit, claim=CLAIM_LIMIT, due=""):
+        """Take at most ``claim`` due accounts, oldest first, and run them. Returns {id: Finished}.
+
+        due: by which of the CONDITIONS, when it is not that of the purpose.
+        """
         self.env["ir.cron"]._commit_progress()  # the locks' session sees what is committed
         with worker_locks.WorkerLocks(self.env, worker_locks.SYNC) as locks:
             token = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
-            integrations = self._claim(locks, purpose, claim, token)
+            integrations = self._claim(locks, due or purpose, claim, token)
+            if purpose == "sync":  # who rings from now on is not answered by this look
+                locks.query(SQL(ANSWER, integrations.ids))
             self.env["ir.cron"]._commit_progress(remaining=len(integrations))
             if not integrations:
                 return {}
             return integrations.env["inbox.sync"]._run(integrations, locks, token, purpose, fetch_limit)
 
     @api.model
-    def _claim(self, locks, purpose, limit, token):
+    def _claim(self, locks, condition, limit, token):
         """Take the due accounts for this worker; two living workers never have the same one.
 
         The locks end with the session, so no worker waits for one that died. The token is written into the account
         and checked with everything that is stored: who was paused and lost his session stores nothing any more.
         """
-        due = DUE.format(condition=CONDITIONS[purpose])  # constants of this file
+        due = DUE.format(condition=CONDITIONS[condition])  # constants of this file
         locked = locks.take_first(SQL(CANDIDATES.format(due=due)), limit)
         claimed = [row[0] for row in locks.query(SQL(CLAIM.format(due=due), token, locked))]
         locks.release(set(locked) - set(claimed))  # another worker has just looked at them

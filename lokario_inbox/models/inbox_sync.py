@@ -153,6 +153,7 @@ class InboxSync(models.AbstractModel):
         run.unwritten = {}
         run.flushed_at = time.monotonic()
         run.seconds_left = self.env["ir.cron"]._commit_progress(len(done))
+        self.env["inbox.ring"]._trigger_for(done)
 
     def _store_outcomes(self, outcomes, started_at, token):
         with own_transaction(self.env["inbox.integration"]) as integrations:

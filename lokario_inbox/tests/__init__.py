@@ -25,3 +25,4 @@ from . import test_kinds
 from . import test_automatic_mail
 from . import test_ours
 from . import test_rights
+from . import test_watch

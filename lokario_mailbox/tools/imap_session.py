@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import logging
 import re
+import socket
 import ssl
 from collections import deque
 from dataclasses import dataclass, field
@@ -33,6 +34,9 @@ LITERAL_IMMEDIATE = 4096  # bytes that a server with LITERAL- takes without bein
 ANSWER_MAX = 32 * 1024 * 1024  # bytes of the answer to one command: sizes that servers announce may lie
 EMPTY_LINE = b"\r\n"
 CLIENT_NAME = "Lokario"
+GO_AHEAD = b""  # what is said to a server's "+" that asks for nothing
+# Seconds: the kernel asks after a silent line's other end, which keeps it known on the way, and ends a dead one.
+KEEP_ALIVE = {"TCP_KEEPIDLE": 120, "TCP_KEEPINTVL": 30, "TCP_KEEPCNT": 4}
 _SERVER_REFS = {"X-GM-EXT-1": "X-GM-MSGID", "OBJECTID": "EMAILID"}  # Gmail's own; RFC 8474
 
 
@@ -265,6 +269,43 @@ class ImapSession:
             raise _refusal(reply, ServerFault)
         return reply
 
+    def be_silent(self):
+        """The line will be silent for hours: forget the secret, let the kernel find out when the other end is gone."""
+        self._credentials = None
+        line = self._writer.get_extra_info("socket")
+        if line:
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for name, value in KEEP_ALIVE.items():
+                line.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+    async def idle(self, seconds, heard):
+        """Listen (IDLE, RFC 2177) for at most ``seconds``; ``heard(row)`` gets each response the moment it comes.
+
+        Returns early when the server ends it; raises NetworkFailure when it does not even answer the DONE.
+        """
+        self._continuations = deque([GO_AHEAD])
+        tag = self._write("IDLE")
+        done = asyncio.get_running_loop().call_later(seconds, self._writer.write, b"DONE" + EMPTY_LINE)
+        try:
+            with _translated(self.timeout):
+                async with asyncio.timeout(seconds + self.timeout):
+                    await self._listen(tag, heard)
+        finally:
+            done.cancel()
+            self._continuations.clear()
+        reply = self._replies.pop(tag)
+        if reply.status != b"OK":
+            raise _refusal(reply, ServerFault)
+
+    async def _listen(self, tag, heard):
+        while tag not in self._replies:
+            await self._read_one()
+            rows = self._waiting[tag] if tag in self._waiting else self._replies[tag].data
+            for row in rows:
+                heard(row)
+            rows.clear()
+            self._unread = 0
+
     # === WIRE === #
 
     def _write(self, command):
@@ -287,17 +328,20 @@ class ImapSession:
         says nothing about its command, so every waiting command gets it.
         """
         while tag not in self._replies:
-            line, literals = await read_response(self._reader, self._count)
-            done, _space, rest = line.partition(b" ")
-            if line.startswith(b"+"):  # to an OAuth error's detail an empty line asks for the NO
-                self._writer.write(self._continuations.popleft() if self._continuations else EMPTY_LINE)
-            elif done in self._waiting:
-                status, _space, text = rest.partition(b" ")
-                data, self._unread = self._waiting.pop(done), 0
-                self._replies[done] = Reply(status.upper(), text.decode("utf-8", "replace"), data)
-            elif done == b"*":
-                self._take_untagged(line, literals)
+            await self._read_one()
         return self._replies.pop(tag)
+
+    async def _read_one(self):
+        line, literals = await read_response(self._reader, self._count)
+        done, _space, rest = line.partition(b" ")
+        if line.startswith(b"+"):  # to an OAuth error's detail an empty line asks for the NO
+            self._writer.write(self._continuations.popleft() if self._continuations else EMPTY_LINE)
+        elif done in self._waiting:
+            status, _space, text = rest.partition(b" ")
+            data, self._unread = self._waiting.pop(done), 0
+            self._replies[done] = Reply(status.upper(), text.decode("utf-8", "replace"), data)
+        elif done == b"*":
+            self._take_untagged(line, literals)
 
     def _take_untagged(self, line, literals):
         try:

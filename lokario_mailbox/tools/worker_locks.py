@@ -9,7 +9,8 @@ from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
 
 MAILBOX = 0x1B0C  # first keys of the advisory locks: "a living worker sends for this mailbox",
 MAIL = 0x1B11  # "a living worker has this mail",
-SYNC = 0x1B12  # "a living worker synchronises this mailbox"
+SYNC = 0x1B12  # "a living worker synchronises this mailbox",
+WATCH = 0x1B13  # "a living watcher has a line to this mailbox"
 
 
 class WorkerLocks:
