@@ -94,7 +94,7 @@ def settle(manager, instance: int, subdomain: str) -> list[str]:
 def at_rest(manager, instance: int) -> bool:
     query = (
         f"SELECT count(*) FROM queue_job WHERE state NOT IN ('done', 'failed', 'cancelled')"
-        f" AND records::text LIKE '%[{instance}]%'"
+        f" AND (records::text LIKE '%[{instance}]%' OR method_name = '_job_send')"
     )
     return manager.environment.cluster.psql(query, manager.manager) == "0"
 

@@ -84,6 +84,7 @@ MAIL_KINDS = [
     ("expiring", "Instance expires soon"),
 ]
 MAIL_STATES = [
+    ("queued", "Queued"),
     ("sending", "Sending"),
     ("sent", "Sent"),
     ("failed", "Failed"),

@@ -220,12 +220,12 @@ class ProvisioningEnvironment:
         values = self.call(model, "read", [record], list(names))[0]
         return values[names[0]] if len(names) == 1 else [values[name] for name in names]
 
-    def wait_for(self, model: str, record: int, states: set[str], timeout: float) -> str:
+    def wait_for(self, model: str, record: int, states: set[str], timeout: float, field: str = "state") -> str:
         """Looked for in the database: asking the manager would slow down what is waited for."""
         deadline = time.monotonic() + timeout
         with contextlib.closing(self.connect(self.manager)) as connection, connection.cursor() as cursor:
             while True:
-                cursor.execute(f"SELECT state FROM {model.replace('.', '_')} WHERE id = %s", [record])
+                cursor.execute(f"SELECT {field} FROM {model.replace('.', '_')} WHERE id = %s", [record])
                 (state,) = cursor.fetchone()
                 if state in states:
                     return state

@@ -9,7 +9,10 @@ UPDATE saas_server
 UPDATE queue_job
    SET state = 'cancelled'
  WHERE state NOT IN ('done', 'cancelled', 'failed')
-   AND model_name IN ('saas.instance', 'saas.template');
+   AND model_name IN ('saas.instance', 'saas.template', 'saas.instance.mail');
+UPDATE saas_instance_mail
+   SET state = 'skipped', reason = 'This database is a copy of the manager.'
+ WHERE state IN ('queued', 'sending');
 -- It logs in nowhere, and holds nobody's password.
 UPDATE saas_server SET db_password = NULL;
 UPDATE saas_instance SET pending_password = NULL, tenant_password = NULL;

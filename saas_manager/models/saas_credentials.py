@@ -13,7 +13,7 @@ class SaasCredentials(models.AbstractModel):
     _description = "Credentials of SaaS Instances"
 
     def _issue(self, instance):
-        """A new password, which the next mail carries; the old one stops working."""
+        """A new password, and the mail that carries it; the old one stops working."""
         self._check_recipient(instance)
         if instance.state != "active":
             raise UserError(self.env._("Only an active instance can be given new credentials."))
@@ -22,6 +22,7 @@ class SaasCredentials(models.AbstractModel):
         with instance._own_transaction() as own:
             own._set_guarded(credentials_email=own.partner_id.email)
             own.message_post(body=own.env._("%s issued new credentials.", own.env.user.name))
+            own._queue_lifecycle_email("provisioned")
 
     def _check_recipient(self, instance):
         """Credentials go to the client, at the address, that the instance was made for; an administrator moves them."""

@@ -37,4 +37,4 @@ class SaasExpiry(models.AbstractModel):
     def _warn(self, instance):
         with instance._own_transaction() as own:
             own._set_guarded(expiry_notified_on=own.expiration_date)
-        instance._send_lifecycle_email("expiring")
+            own._queue_lifecycle_email("expiring")

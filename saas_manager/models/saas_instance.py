@@ -35,6 +35,7 @@ _logger = logging.getLogger(__name__)
 
 LOGIN = re.compile(r"[^\s,;]+")
 FIXED = {"subdomain", "server_id", "template_id", "admin_login", "protocol"}
+UNDER_WAY = {"queued", "sending", "sent"}  # states of a mail that nobody has to look after
 JOB_RETRY = 5  # seconds until another worker may take over an instance that is being worked on
 
 
@@ -461,7 +462,7 @@ class SaasInstance(models.Model):
         )._job_provision()
 
     def _job_provision(self):
-        """Provision, then mail the client. Runs as a queue job and may be run again at any point.
+        """Provision, then queue the mail to the client. Runs as a queue job and may be run again at any point.
 
         Its outcome is stored on the instance, never raised. A run that finds the half-done work of
         a killed one removes it and starts afresh; the mail is never sent twice.
@@ -478,7 +479,8 @@ class SaasInstance(models.Model):
             raise RetryableJobError(reason, seconds=JOB_RETRY, ignore_retry=True) from err
         # Also when the instance was suspended in the meantime, or when this is a second run.
         if self._committed(lambda own: own.is_deployed and own.sudo().pending_password):
-            self._send_provisioning_email()
+            with self._own_transaction() as own:
+                own._queue_lifecycle_email("provisioned")
             self._notify_outcome()
         admin_credentials.RESERVE.refill()
 
@@ -704,8 +706,9 @@ class SaasInstance(models.Model):
 
     def _finish_operation(self, code):
         """Mail what has happened, to nobody about what never lived."""
-        if code in OPERATION_MAILS and self._committed(lambda own: bool(own.activation_date)):
-            self._send_lifecycle_email(OPERATION_MAILS[code])
+        with self._own_transaction() as own:
+            if code in OPERATION_MAILS and own.activation_date:
+                own._queue_lifecycle_email(OPERATION_MAILS[code])
 
     def _suspend(self):
         with self._own_transaction() as own:
@@ -796,7 +799,6 @@ class SaasInstance(models.Model):
         self.check_access("write")
         for instance in self:
             self.env["saas.credentials"]._issue(instance)
-            instance._send_provisioning_email()
         return self._outcome_notification(self.env._("New credentials were issued"))
 
     # === MAILS: saas.instance.mail === #
@@ -817,6 +819,11 @@ class SaasInstance(models.Model):
         """Confirm to the client that the database is deleted."""
         return self._send_lifecycle_email("terminated")
 
+    def _queue_lifecycle_email(self, kind):
+        """Have a job send it; for a transaction that writes down what has happened."""
+        self.ensure_one()
+        self.env["saas.instance.mail"]._queue(self, kind)
+
     def _send_lifecycle_email(self, kind):
         self.ensure_one()
         return self.env["saas.instance.mail"]._send(self, kind)
@@ -826,7 +833,7 @@ class SaasInstance(models.Model):
         self.check_access("write")
         for instance in self:
             self.env["saas.instance.mail"]._send_again(instance)
-        return self._outcome_notification(self.env._("The mail was sent again"))
+        return self._outcome_notification(self.env._("The mail is sent again"))
 
     def _cron_retry_mails(self):
         self.env["saas.instance.mail"]._retry_failed()
@@ -854,8 +861,8 @@ class SaasInstance(models.Model):
         with self._own_transaction() as own:
             mails = own.env["saas.instance.mail"]
             lines = [f"{instance.name}: {mails._sentence(instance)}" for instance in own]
-            all_sent = set(own.filtered("activation_date").mapped("mail_state")) <= {"sent"}
-        return self._notification(title, "\n".join(lines), "success" if all_sent else "warning")
+            is_well = set(own.filtered("activation_date").mapped("mail_state")) <= UNDER_WAY
+        return self._notification(title, "\n".join(lines), "success" if is_well else "warning")
 
     def _notify_outcome(self):
         """Pop up the end of a provisioning for the user who started it."""
@@ -863,14 +870,21 @@ class SaasInstance(models.Model):
             if own.state == "active":
                 title = own.env._("%(name)s is now active at %(url)s", name=own.name, url=own.url)
                 message = own.env["saas.instance.mail"]._sentence(own)
-                kind = "success" if own.mail_state == "sent" else "warning"
+                kind = "success" if own.mail_state in UNDER_WAY else "warning"
             else:
                 title, message, kind = own.env._("%s could not be provisioned", own.name), own.error_message, "danger"
-            own.env.user._bus_send(
-                "simple_notification",
-                {"title": title, "message": message, "type": kind, "sticky": kind == "danger"},
-            )
+            own._pop_up(title, message, kind)
             own._notify_progress()
+
+    def _notify_mail_outcome(self):
+        """Show on open forms what became of a mail; pop up a bad outcome for the user it was sent for."""
+        if self.mail_state not in UNDER_WAY:
+            self._pop_up(self.name, self.env["saas.instance.mail"]._sentence(self), "warning")
+        self._notify_progress()
+
+    def _pop_up(self, title, message, kind):
+        values = {"title": title, "message": message, "type": kind, "sticky": kind == "danger"}
+        self.env.user._bus_send("simple_notification", values)
 
     def _notify_progress(self):
         """Make open forms of this instance show its new state."""

@@ -1,8 +1,11 @@
 import logging
+from datetime import timedelta
 
 from odoo import fields, models
 from odoo.exceptions import UserError
 from odoo.tools.mail import email_normalize_all
+
+from odoo.addons.lokario_base.tools.transaction import own_transaction
 
 from ..const import MAIL_ATTEMPTS, MAIL_KINDS, MAIL_STATES, MAIL_TEMPLATES
 from ..exceptions import SaasError
@@ -12,6 +15,7 @@ from ..tools.admin_credentials import MailCredentials
 _logger = logging.getLogger(__name__)
 
 LEFT = ("sending", "sent", "unknown")  # states of a mail that is not sent again for the same occasion
+INTERRUPTED_AFTER = timedelta(hours=1)  # far longer than a worker lives that sends one mail
 
 
 class SaasInstanceMail(models.Model):
@@ -32,15 +36,45 @@ class SaasInstanceMail(models.Model):
     state = fields.Selection(
         MAIL_STATES,
         required=True,
-        default="sending",
+        default="queued",
         help="Unknown: the server was stopped between sending and writing down the outcome.",
     )
     reason = fields.Char()
     message_id = fields.Char("Message-ID")
 
     _occasion_uniq = models.UniqueIndex(
-        "(instance_id, occasion) WHERE state IN ('sending', 'sent', 'unknown')", "This mail has left already."
+        "(instance_id, occasion) WHERE state IN ('queued', 'sending', 'sent', 'unknown')", "This mail has left already."
     )
+
+    # === QUEUE === #
+
+    def _queue(self, instance, kind):
+        """Write a mail about ``instance`` down together with the job that sends it, in the caller's transaction."""
+        mail_sudo = self._open(instance, kind)
+        if mail_sudo and mail_sudo._is_sendable():
+            mail_sudo._queue_sending()
+
+    def _queue_sending(self):
+        self.with_delay(
+            channel="root.mail",
+            identity_key=f"saas.instance.mail:{self.id}",
+            description=f"Mail {self.kind} of {self.instance_id.database_name}",
+        )._job_send()
+
+    def _job_send(self):
+        """Send what waits for the client of this mail's instance, the oldest first.
+
+        A run that finds this mail half-way is that of a killed one, which may have sent it.
+        """
+        if not self.exists():
+            return
+        instance = self.instance_id
+        waiting = [("instance_id", "=", instance.id), ("id", "<=", self.id), ("state", "=", "queued")]
+        for mail in self.search(waiting, order="id"):
+            mail._send_now()
+        with instance._own_transaction() as own:
+            self.with_env(own.env)._interrupted()
+            own._notify_mail_outcome()
 
     def _send(self, instance, kind):
         """Send one mail about ``instance`` now; whatever happens is written down, nothing is raised.
@@ -48,34 +82,49 @@ class SaasInstanceMail(models.Model):
         :return: whether the mail server has taken it
         """
         with instance._own_transaction() as own:
-            attempt_id = own.env["saas.instance.mail"]._open(own, kind)
-        if not attempt_id:
-            return False
-        with instance._own_transaction() as own:
-            return own.env["saas.instance.mail"].sudo().browse(attempt_id)._try()
+            mails_sudo = own.env["saas.instance.mail"].sudo()
+            mails_sudo._earlier(own, kind)._interrupted()
+            mail_sudo = mails_sudo._open(own, kind)
+        return bool(mail_sudo) and mail_sudo.with_env(self.sudo().env)._send_now()
+
+    def _send_now(self):
+        with own_transaction(self) as own:
+            return own._try()
 
     def _open(self, instance, kind):
-        """Write down that a mail is about to leave; None when it may have left already."""
-        occasion = f"{kind}:{instance.attempt or instance.uuid}:{self._occasion_date(instance, kind)}"
-        mails_sudo = self.sudo()
-        earlier = mails_sudo.search([("instance_id", "=", instance.id), ("occasion", "=", occasion)])
-        interrupted = earlier.filtered(lambda mail: mail.state == "sending")
+        """Write down that a mail is to be sent; empty when it may have left already."""
+        earlier = self._earlier(instance, kind)
+        if earlier.filtered(lambda mail: mail.state in LEFT):
+            return earlier.browse()
+        if queued := earlier.filtered(lambda mail: mail.state == "queued"):
+            return queued
+        template = self.env.ref(MAIL_TEMPLATES[kind], raise_if_not_found=False)
+        values = {"instance_id": instance.id, "kind": kind, "occasion": self._occasion(instance, kind)}
+        values |= {"email_to": self._recipient(instance, kind), "template_id": template and template.id}
+        return self.sudo().create(values)
+
+    def _earlier(self, instance, kind):
+        """The attempts for the same event."""
+        occasion = self._occasion(instance, kind)
+        return self.sudo().search([("instance_id", "=", instance.id), ("occasion", "=", occasion)])
+
+    def _interrupted(self):
+        """Those whose worker was killed while it sent them: they may have left, and are not repeated."""
+        interrupted = self.filtered(lambda mail: mail.state == "sending")
         if interrupted:
             problem = self.env._("Interrupted: the mail may have been sent. Send it again if the client has none.")
             interrupted._set_unknown(problem)
             interrupted[:1]._log()
-            return None
-        if earlier.filtered(lambda mail: mail.state in LEFT):
-            return None
-        template = self.env.ref(MAIL_TEMPLATES[kind], raise_if_not_found=False)
-        values = {"instance_id": instance.id, "kind": kind, "occasion": occasion}
-        values |= {"email_to": self._recipient(instance, kind), "template_id": template and template.id}
-        return mails_sudo.create(values).id
+        return interrupted
+
+    # === SEND === #
 
     def _sentence(self, instance):
         """What became of the last mail about ``instance``, for the person who caused it."""
         if not instance.activation_date:
             return self.env._("The client was never notified of it, and is not now.")
+        if instance.mail_state in {"queued", "sending"}:
+            return self.env._("The e-mail to %s is queued; its outcome appears here.", instance.partner_id.email)
         if instance.mail_state == "sent":
             return self.env._("The e-mail to %s has been sent.", instance.partner_id.email)
         return self.env._("No e-mail could be sent (%s).", instance.mail_problem or self.env._("unknown reason"))
@@ -85,7 +134,7 @@ class SaasInstanceMail(models.Model):
         addresses = email_normalize_all(instance.partner_id.email) if kind == "provisioned" else []
         return addresses[0] if addresses else instance.partner_id.email
 
-    def _occasion_date(self, instance, kind):
+    def _occasion(self, instance, kind):
         dates = {
             "suspended": instance.suspension_date,
             "reactivated": instance.reactivation_date,
@@ -93,36 +142,63 @@ class SaasInstanceMail(models.Model):
             "expiring": instance.expiration_date,
             "converted": instance.conversion_date,
         }
-        return dates.get(kind) or ""
+        return f"{kind}:{instance.attempt or instance.uuid}:{dates.get(kind) or ''}"
 
     def _try(self):
-        """Render and send; the rendered mail exists only inside this transaction."""
-        if not self.template_id:
-            self._set_failed(self.env._("The mail template is missing."))
-        elif not self.email_to:
-            self._set_skipped(self.env._("The client has no e-mail address."))
-        else:
-            self._render_and_send()
-        self._log()
+        """Render and send, if nobody else has; the rendered mail exists only inside this transaction."""
+        if self.state == "queued" and self._is_sendable() and self._render_and_send():
+            self._log()
         return self.state == "sent"
 
+    def _is_sendable(self):
+        """Whether there are a template and an address; what is missing is written down."""
+        if self.template_id and self.email_to:
+            return True
+        if self.template_id:
+            self._set_skipped(self.env._("The client has no e-mail address."))
+        else:
+            self._set_failed(self.env._("The mail template is missing."))
+        self._log()
+        return False
+
     def _render_and_send(self):
+        """Return whether it was this worker that tried.
+
+        It is claimed when it is about to leave: a worker that dies before leaves it queued.
+        """
         try:
-            template_sudo = self.template_id.sudo().with_context(**self._context_of_template())
             with self.env.cr.savepoint():  # a template that somebody broke must not undo the record of it
-                mail_id = template_sudo.send_mail(
-                    self.instance_id.id, force_send=True, raise_exception=False, email_values=self._values()
-                )
+                mail_sudo = self._render()
+            if not self._claim():
+                mail_sudo.unlink()
+                return False
+            mail_sudo.send(raise_exception=False)
         except (SaasError, UserError, ValueError) as err:
             self._set_failed(str(err).strip().splitlines()[0])
-            return
-        mail_sudo = self.env["mail.mail"].sudo().browse(mail_id)
+            return True
         self.message_id = mail_sudo.message_id
         if mail_sudo.state == "sent":
             self._set_sent()
         else:
             self._set_failed(mail_sudo.failure_reason or mail_sudo.failure_type or mail_sudo.state)
         mail_sudo.unlink()
+        return True
+
+    def _render(self):
+        """The mail as it leaves, with stand-ins for credentials; see `mail.mail._prepare_outgoing_body`."""
+        template_sudo = self.template_id.sudo().with_context(**self._context_of_template())
+        mail_id = template_sudo.send_mail(self.instance_id.id, email_values=self._values())
+        return template_sudo.env["mail.mail"].browse(mail_id)
+
+    def _claim(self):
+        """Write down that it is about to leave; False when another worker sends it."""
+        with own_transaction(self) as own:
+            mine = own.try_lock_for_update().filtered(lambda mail: mail.state == "queued")
+            mine._set_sending()
+        return bool(mine)
+
+    def _set_sending(self):
+        self.write({"state": "sending"})
 
     def _set_sent(self):
         self.write({"state": "sent", "reason": False})
@@ -185,10 +261,12 @@ class SaasInstanceMail(models.Model):
             raise UserError(self.env._("The last mail has not failed."))
         if last.state == "unknown":
             last.sudo()._set_failed(self.env._("Unknown; sent again by hand."))
-        self._send(instance, last.kind)
+            last.flush_recordset()  # its place among what may have left is free for the next attempt
+        self._queue(instance, last.kind)
 
     def _retry_failed(self):
-        """Try failed mails again, a few times."""
+        """Try failed mails again, a few times; queue again what has lost its job."""
+        self._recover()
         failed = self.env["saas.instance"].search([("mail_state", "=", "failed"), ("state", "!=", "error")])
         due = failed.filtered(lambda instance: len(self._last_tries(instance)) < MAIL_ATTEMPTS)
         self.env["ir.cron"]._commit_progress(remaining=len(due))
@@ -196,6 +274,15 @@ class SaasInstanceMail(models.Model):
             self._send(instance, self._last_tries(instance)[-1:].kind)
             if not self.env["ir.cron"]._commit_progress(1):
                 break
+
+    def _recover(self):
+        """Nobody works any more on what was begun an hour ago; a job that is still there is not doubled."""
+        mails_sudo = self.sudo()
+        long_ago = fields.Datetime.now() - INTERRUPTED_AFTER
+        for mail in mails_sudo.search([("state", "=", "sending"), ("write_date", "<", long_ago)]):
+            mail._interrupted()
+        for mail in mails_sudo.search([("state", "=", "queued")]):
+            mail._queue_sending()
 
     def _last_tries(self, instance):
         """The attempts at the newest mail, oldest first."""

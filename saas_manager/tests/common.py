@@ -3,6 +3,8 @@ from unittest.mock import patch
 
 from odoo.tests import TransactionCase
 
+from odoo.addons.queue_job.job import Job
+
 
 class QuietPostgres:
     """Stands for a PostgreSQL where nothing of ours exists yet; real databases are for the system tests."""
@@ -77,6 +79,16 @@ class QuietLease:
 
     def renew(self):
         """Nobody else is there."""
+
+
+def run_mail_jobs(env):
+    """Run what waits to send mails, as the runner would: by what is stored of each job."""
+    waiting = [("method_name", "=", "_job_send"), ("state", "=", "pending")]
+    for stored in env["queue.job"].search(waiting, order="id"):
+        job = Job.load(env, stored.uuid)
+        job.perform()
+        job.set_done()
+        job.store()
 
 
 class SaasCase(TransactionCase):

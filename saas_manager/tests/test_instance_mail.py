@@ -6,7 +6,7 @@ from odoo.tools import mute_logger
 
 from odoo.addons.mail.tests.common import MailCommon
 
-from .common import SaasCase
+from .common import SaasCase, run_mail_jobs
 
 
 @tagged("post_install", "-at_install")
@@ -21,6 +21,7 @@ class TestInstanceMail(SaasCase, MailCommon):
     def send(self, method):
         with self.mock_mail_gateway(mail_unlink_sent=True):
             getattr(self.instance, method)()
+            run_mail_jobs(self.env)
         return [mail["body"] for mail in self._mails]
 
     def test_the_four_mails(self):
@@ -60,7 +61,7 @@ class TestInstanceMail(SaasCase, MailCommon):
 
     def test_an_interrupted_mail_is_unknown_and_not_repeated(self):
         self.instance._set_guarded(pending_password="Sesame123Sesame123")
-        self.env["saas.instance.mail"]._open(self.instance, "provisioned")
+        self.env["saas.instance.mail"]._open(self.instance, "provisioned")._claim()
         self.assertEqual(self.send("_send_provisioning_email"), [])
         self.assertEqual(self.instance.mail_state, "unknown")
 
@@ -99,7 +100,7 @@ class TestInstanceMail(SaasCase, MailCommon):
 
     def test_a_person_may_send_an_unknown_mail_again(self):
         self.instance.suspension_date = "2026-03-04 05:06:07"
-        self.env["saas.instance.mail"]._open(self.instance, "suspended")
+        self.env["saas.instance.mail"]._open(self.instance, "suspended")._claim()
         self.assertEqual(self.send("_send_suspension_email"), [])
         self.env.invalidate_all()  # a click is another request
         self.assertEqual(self.instance.mail_state, "unknown")
@@ -142,3 +143,64 @@ class TestInstanceMail(SaasCase, MailCommon):
         self.env.ref("saas_manager.mail_template_instance_suspended").unlink()
         self.assertEqual(self.send("_send_suspension_email"), [])
         self.assertEqual(self.instance.mail_state, "failed")
+
+    def suspend(self):
+        """As the user does, on an instance that has lived."""
+        self.instance._set_guarded(activation_date="2026-01-02 03:04:05")
+        answer = self.instance.action_suspend("unpaid invoice")
+        self.env.invalidate_all()
+        return answer["params"]
+
+    def test_an_action_does_not_wait_for_the_mail_server(self):
+        with self.mock_mail_gateway(mail_unlink_sent=True):
+            answer = self.suspend()
+            self.assertEqual((self.instance.mail_state, self._mails), ("queued", []))
+            self.assertEqual(answer["type"], "success")
+            self.assertIn("is queued", answer["message"])
+            run_mail_jobs(self.env)
+        self.assertEqual([mail["email_to"] for mail in self._mails], [["marie@martin.test"]])
+        self.assertEqual(self.instance.mail_state, "sent")
+
+    def test_it_is_queued_once_and_sent_once(self):
+        with self.mock_mail_gateway(mail_unlink_sent=True):
+            self.suspend()
+            self.instance._finish_operation("suspend")  # the operation was killed and is done again
+            self.assertEqual(self.env["queue.job"].search_count([("method_name", "=", "_job_send")]), 1)
+            run_mail_jobs(self.env)
+            self.instance.mail_ids._job_send()  # and so was the job
+        self.assertEqual((len(self._mails), self.instance.mail_state), (1, "sent"))
+
+    def test_a_worker_that_died_before_it_left_leaves_it_to_the_next(self):
+        with self.mock_mail_gateway(mail_unlink_sent=True):
+            self.suspend()
+            with patch.object(self.registry["saas.instance.mail"], "_claim", side_effect=KeyboardInterrupt):
+                with self.assertRaises(KeyboardInterrupt), self.env.cr.savepoint():
+                    self.instance.mail_ids._job_send()
+            run_mail_jobs(self.env)
+        self.assertEqual((len(self._mails), self.instance.mail_state), (1, "sent"))
+
+    def test_a_worker_that_died_while_it_sent_leaves_an_unknown_mail(self):
+        with self.mock_mail_gateway(mail_unlink_sent=True):
+            self.suspend()
+            self.instance.mail_ids._claim()
+            run_mail_jobs(self.env)
+        self.assertEqual((self._mails, self.instance.mail_state), ([], "unknown"))
+
+    def test_mails_leave_in_the_order_of_what_happened(self):
+        with self.mock_mail_gateway(mail_unlink_sent=True):
+            self.suspend()
+            self.instance.action_reactivate()
+            self.env["saas.instance.mail"].search([("kind", "=", "reactivated")])._job_send()
+            self.assertEqual([mail["subject"] for mail in self._mails], [
+                "Your Odoo Martin is suspended", "Your Odoo Martin is back"
+            ])  # fmt: skip
+            run_mail_jobs(self.env)
+        self.assertEqual(len(self._mails), 2)
+
+    def test_what_has_lost_its_job_is_queued_again(self):
+        with self.mock_mail_gateway(mail_unlink_sent=True):
+            self.suspend()
+            self.env["queue.job"].search([("method_name", "=", "_job_send")]).unlink()
+            self.env.ref("saas_manager.ir_cron_retry_mails").method_direct_trigger()
+            run_mail_jobs(self.env)
+        self.assertEqual(len(self._mails), 1)

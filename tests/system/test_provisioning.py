@@ -64,7 +64,7 @@ def test_the_four_scenarios(provisioning, mails, isolated):
     assert environment.get(host, "/odoo", cookie)[0] == 200
 
     answer = environment.call("saas.instance", "action_suspend", [instance], "unpaid invoice")
-    assert "has been sent" in answer["params"]["message"]
+    assert "is queued" in answer["params"]["message"]
     assert "unpaid invoice" in text_of(mails(2)[1])
     assert environment.get(host, "/odoo", cookie)[0] == 503
 
@@ -227,7 +227,7 @@ def test_the_password_is_nowhere_in_the_manager(provisioning, mails):
     environment.call("ir.mail_server", "write", servers, {"smtp_port": environment.mails.port})
     environment.call("saas.instance", "action_retry_mail", [instance])
     password = password_in(mails(1)[0])
-    assert environment.read("saas.instance", instance, "mail_state") == "sent"
+    environment.wait_for("saas.instance", instance, {"sent"}, 120, field="mail_state")
     for where in (waiting, dump(environment), environment.server.log.read_bytes()):
         assert where.count(password.encode()) == 0
 

@@ -42,7 +42,7 @@ def test_the_life_of_an_instance_on_the_screen(provisioning, browser):
     browser.picture(PICTURES / "4-suspend.png")
     browser.click(".modal button[name=action_confirm]")
     browser.see(STATUS, "Suspended")
-    browser.see(".o_notification", "has been sent")
+    browser.see(".o_notification", "is queued")
     assert environment.get(f"{name}.localhost")[0] == 503
 
     browser.click("button[name=action_reactivate]:not([disabled])")
@@ -60,7 +60,7 @@ def test_the_life_of_an_instance_on_the_screen(provisioning, browser):
     browser.fill(".modal .o_field_widget[name=typed_name] input", name.title())
     browser.click(".modal button[name=action_confirm]")
     browser.see(STATUS, "Terminated")
-    browser.see(".o_notification", "has been sent")
+    browser.see(".o_notification", "is queued")
     browser.picture(PICTURES / "6-terminated.png")
     assert environment.database(name) not in environment.databases()
     assert len(environment.wait_for_mails(4)) == 4
