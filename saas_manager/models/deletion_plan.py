@@ -1,4 +1,10 @@
 from odoo import api, models
+from odoo.tools.mail import email_normalize_all
+from odoo.tools.sql import escape_psql
+
+from odoo.addons.lokario_base.tools.deletion import DeletionStep, StepOutcome
+
+BATCH = 1000
 
 
 class DeletionPlan(models.AbstractModel):
@@ -18,3 +24,20 @@ class DeletionPlan(models.AbstractModel):
             )
             for instance in instances
         ]
+
+    @api.model
+    def _steps(self):
+        return [*super()._steps(), DeletionStep("saas_messages", 50, self.env._("Messages about instances"))]
+
+    @api.model
+    def _step_saas_messages(self, deletion):
+        """What was sent to the person about instances goes, its text included."""
+        person = deletion._addresses()
+        messages = self.env["saas.instance.mail"]
+        found = messages.search([("partner_id", "in", deletion._partners().ids)], limit=BATCH)
+        for address in person:
+            alike = messages.search([("email_to", "ilike", escape_psql(address))], limit=BATCH)
+            found |= alike.filtered(lambda message: person & set(email_normalize_all(message.email_to)))
+        ids = found.ids
+        found.unlink()
+        return StepOutcome({"saas.instance.mail": ids}, remaining=bool(ids))

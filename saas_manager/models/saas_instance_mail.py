@@ -1,7 +1,7 @@
 import logging
 from datetime import timedelta
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools.mail import email_normalize_all
 
@@ -15,20 +15,26 @@ from ..tools.admin_credentials import MailCredentials
 _logger = logging.getLogger(__name__)
 
 LEFT = ("sending", "sent", "unknown")  # states of a mail that is not sent again for the same occasion
+GC_LIMIT = 10_000
 INTERRUPTED_AFTER = timedelta(hours=1)  # far longer than a worker lives that sends one mail
 
 
 class SaasInstanceMail(models.Model):
-    """One attempt to send a mail to a client: what, to whom, when, with which outcome. No content."""
+    """One attempt to send a message to a client: the text as sent, to whom, when, with which outcome.
+
+    Passwords and one-time links are blanked in the text, see `MailCredentials`.
+    """
 
     _name = "saas.instance.mail"
     _inherit = ["lokario.access.mixin"]
-    _description = "Mail about a SaaS Instance"
+    _description = "Message about a SaaS Instance"
     _order = "id desc"
     _rec_name = "kind"
 
     instance_id = fields.Many2one("saas.instance", required=True, ondelete="cascade", index=True)
     company_id = fields.Many2one(related="instance_id.company_id", store=True)
+    partner_id = fields.Many2one("res.partner", "Client", index=True, ondelete="set null")
+    channel = fields.Selection([("email", "E-mail")], required=True, default="email")
     kind = fields.Selection(MAIL_KINDS, "Mail", required=True)
     template_id = fields.Many2one("mail.template", ondelete="set null")
     email_to = fields.Char("To")
@@ -41,6 +47,9 @@ class SaasInstanceMail(models.Model):
     )
     reason = fields.Char()
     message_id = fields.Char("Message-ID")
+    sent_at = fields.Datetime()
+    subject = fields.Char()
+    body = fields.Html("Text as Sent", help="Without passwords and one-time links.")
 
     _occasion_uniq = models.UniqueIndex(
         "(instance_id, occasion) WHERE state IN ('queued', 'sending', 'sent', 'unknown')", "This mail has left already."
@@ -101,6 +110,7 @@ class SaasInstanceMail(models.Model):
         template = self.env.ref(MAIL_TEMPLATES[kind], raise_if_not_found=False)
         values = {"instance_id": instance.id, "kind": kind, "occasion": self._occasion(instance, kind)}
         values |= {"email_to": self._recipient(instance, kind), "template_id": template and template.id}
+        values["partner_id"] = instance.partner_id.id
         return self.sudo().create(values)
 
     def _earlier(self, instance, kind):
@@ -176,7 +186,7 @@ class SaasInstanceMail(models.Model):
         except (SaasError, UserError, ValueError) as err:
             self._set_failed(str(err).strip().splitlines()[0])
             return True
-        self.message_id = mail_sudo.message_id
+        self._keep_text(mail_sudo)
         if mail_sudo.state == "sent":
             self._set_sent()
         else:
@@ -190,6 +200,14 @@ class SaasInstanceMail(models.Model):
         mail_id = template_sudo.send_mail(self.instance_id.id, email_values=self._values())
         return template_sudo.env["mail.mail"].browse(mail_id)
 
+    def _keep_text(self, mail_sudo):
+        """Write down what was said, without what only its reader may know."""
+        credentials = mail_sudo.env.context.get("saas_credentials")
+        subject, body = mail_sudo.subject or "", str(mail_sudo.body_html or "")
+        if credentials:
+            subject, body = credentials.blank(subject), credentials.blank(body)
+        self.write({"message_id": mail_sudo.message_id, "subject": subject, "body": body})
+
     def _claim(self):
         """Write down that it is about to leave; False when another worker sends it."""
         with own_transaction(self) as own:
@@ -201,7 +219,7 @@ class SaasInstanceMail(models.Model):
         self.write({"state": "sending"})
 
     def _set_sent(self):
-        self.write({"state": "sent", "reason": False})
+        self.write({"state": "sent", "reason": False, "sent_at": fields.Datetime.now()})
         if self.kind == "provisioned":
             self.instance_id.sudo()._set_guarded(pending_password=False)
 
@@ -288,3 +306,17 @@ class SaasInstanceMail(models.Model):
         """The attempts at the newest mail, oldest first."""
         mails = instance.mail_ids.sorted("id")
         return mails.filtered(lambda mail: mail.occasion == mails[-1:].occasion)
+
+    # === RETENTION === #
+
+    @api.autovacuum
+    def _gc_messages(self):
+        """Delete what is older than the policy says (Settings → Lokario → Clients' Instances); 0 keeps everything."""
+        days = int(self.env["ir.config_parameter"].sudo().get_param("saas.message_days") or 0)
+        if not days:
+            return 0, False
+        ended = [("state", "not in", ("queued", "sending")), ("create_date", "<", f"-{days}d")]
+        old = self.sudo().search(ended, limit=GC_LIMIT)
+        count = len(old)
+        old.unlink()
+        return count, count == GC_LIMIT

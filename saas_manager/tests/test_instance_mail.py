@@ -1,11 +1,14 @@
 import logging
+from types import SimpleNamespace
 from unittest.mock import patch
 
-from odoo.tests import tagged
+from odoo.exceptions import AccessError
+from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.mail.tests.common import MailCommon
 
+from ..tools.admin_credentials import MailCredentials
 from .common import SaasCase, run_mail_jobs
 
 
@@ -204,3 +207,69 @@ class TestInstanceMail(SaasCase, MailCommon):
             self.env.ref("saas_manager.ir_cron_retry_mails").method_direct_trigger()
             run_mail_jobs(self.env)
         self.assertEqual(len(self._mails), 1)
+
+
+@tagged("post_install", "-at_install")
+class TestHistory(SaasCase, MailCommon):
+    """What was said to a client can be read later, without what only he may know."""
+
+    def setUp(self):
+        super().setUp()
+        self.instance = self.new_instance()
+        self.force_state(self.instance, "active", attempt="first")
+
+    def test_the_text_is_kept_without_the_password(self):
+        self.instance._set_guarded(pending_password="Sesame123Sesame123")
+        with self.mock_mail_gateway(mail_unlink_sent=True):
+            self.instance._send_provisioning_email()
+        message = self.instance.mail_ids
+        self.assertEqual((message.partner_id, message.channel, message.state), (self.partner, "email", "sent"))
+        self.assertTrue(message.sent_at)
+        self.assertEqual(message.subject, "Your Odoo Martin is ready")
+        self.assertIn("https://martin.example.test", message.body)
+        self.assertIn("••••••••", message.body)
+        for secret in ("Sesame", "saas-credential"):
+            self.assertNotIn(secret, message.body)
+        self.assertIn("Sesame123Sesame123", self._mails[0]["body"])
+
+    def test_the_one_time_link_is_blanked(self):
+        credentials = MailCredentials(url="https://martin.example.test/web/reset_password?token=abc")
+        kept = credentials.blank(f'<a href="{credentials.url}">{credentials.url}</a>')
+        self.assertEqual(kept, '<a href="••••••••">••••••••</a>')
+
+    def test_a_user_of_another_company_reads_none(self):
+        with self.mock_mail_gateway():
+            self.instance._send_suspension_email()
+        group = "saas_manager.group_saas_manager_user"
+        other = self.env["res.company"].create({"name": "Other"})
+        stranger = new_test_user(self.env, "saas-other", group, company_id=other.id, company_ids=other.ids)
+        colleague = new_test_user(self.env, "saas-here", group)
+        messages = self.env["saas.instance.mail"]
+        self.assertFalse(messages.with_user(stranger).search([]))
+        self.assertEqual(messages.with_user(colleague).search([]).subject, "Your Odoo Martin is suspended")
+        with self.assertRaises(AccessError):
+            messages.with_user(colleague).search([]).subject = "Something else"
+
+    def test_old_messages_go_by_policy(self):
+        with self.mock_mail_gateway():
+            self.instance._send_suspension_email()
+        message = self.instance.mail_ids
+        self.env.cr.execute("UPDATE saas_instance_mail SET create_date = create_date - interval '40 days'")
+        self.env.invalidate_all()
+        message._gc_messages()
+        self.assertTrue(message.exists(), "nothing is deleted without a policy")
+        self.env["ir.config_parameter"].set_param("saas.message_days", 30)
+        message._gc_messages()
+        self.assertFalse(message.exists())
+
+    def test_the_clients_messages_go_with_the_account(self):
+        with self.mock_mail_gateway():
+            self.instance._send_suspension_email()
+        other = self.new_instance("other", partner_id=self.partner.copy({"email": "b@martin.test"}).id)
+        with self.mock_mail_gateway():
+            other._send_suspension_email()
+        person = SimpleNamespace(_partners=lambda: self.partner, _addresses=lambda: {"marie@martin.test"})
+        outcome = self.env["lokario.deletion.plan"].sudo()._step_saas_messages(person)
+        self.assertTrue(outcome.remaining)
+        self.assertFalse(self.instance.mail_ids)
+        self.assertTrue(other.mail_ids)

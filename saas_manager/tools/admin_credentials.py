@@ -26,6 +26,7 @@ MARKUP = re.compile(  # comments, styles, and tags with whatever stands in their
     r"""(<!--.*?-->|<style\b.*?</style>|<(?:"[^"]*"|'[^']*'|[^'">])*>)""", re.DOTALL | re.IGNORECASE
 )
 LINK = re.compile(r"<a\s", re.IGNORECASE)
+BLANK = "••••••••"  # instead of a password or link, in what is kept of a mail
 LENGTH = 20  # 57 ** 20: 116 bits
 
 
@@ -57,6 +58,12 @@ class MailCredentials:
     def fill(self, body):
         """Return ``body`` with the real values."""
         return "".join(self._fill_part(part) for part in MARKUP.split(body))
+
+    def blank(self, text):
+        """Return ``text`` as it may be kept: neither the values nor what stands for them."""
+        for stand_in in filter(None, self._values):
+            text = text.replace(stand_in, BLANK)
+        return text
 
     def _fill_part(self, part):
         if not part.startswith("<"):
