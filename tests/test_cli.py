@@ -44,7 +44,7 @@ def test_wrong_input_is_refused_in_a_sentence(arguments):
     assert "nonsense" in done.stderr or "no_such_addon" in done.stderr
 
 
-@pytest.mark.parametrize("verb", [verb for verb in verbs() if verb not in ("host", "odoo", "python")])
+@pytest.mark.parametrize("verb", [verb for verb in verbs() if verb not in ("host", "odoo", "python", "watch")])
 def test_every_verb_has_its_help(verb):
     done = lokario(verb, "--help")
     assert done.returncode == 0

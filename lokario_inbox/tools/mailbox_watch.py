@@ -25,10 +25,9 @@ RING_PAUSE = 0.5  # seconds: what is heard meanwhile rings together
 IDLE_SECONDS = (480, 570)  # before a server ends an IDLE after ten minutes, or the way there forgets the line
 STABLE = 60  # seconds after which a line was a good one
 PAUSE, PAUSE_MAX = 5, 3600  # seconds until a line that ended is opened again; doubled each time
-REFUSED_PAUSE = 900  # where it is the mailbox that has to be mended
-NO_IDLE_PAUSE = 6 * 3600  # a server without IDLE
+REFUSED_PAUSE = 900  # where the mailbox has to be mended, or the provider throttles
 DOORWAY = 50  # lines that are opened together
-MENDED_BY_PEOPLE = ("login", "tls", "policy", "configuration", "quota")
+MENDED_BY_PEOPLE = ("login", "tls", "policy", "configuration")
 EVENTS = b"(MessageNew MessageExpunge FlagChange)"
 _NEWS = (b"EXISTS", b"EXPUNGE", b"FETCH")
 
@@ -110,7 +109,7 @@ class _Line:
             await self._open_and_listen()
         except _NoIdle:
             self._failures = 1
-            return NO_IDLE_PAUSE
+            return PAUSE_MAX
         except (MailboxError, OSError, psycopg2.Error) as err:  # a TimeoutError, too; the database may be away
             error_class = getattr(err, "error_class", "network")
             _logger.info("Mailbox %s: its line ended (%s): %s", self._mailbox_id, error_class, err)
@@ -121,8 +120,7 @@ class _Line:
         self._failures = 1 if was_stable else self._failures + 1
         if error_class in MENDED_BY_PEOPLE:  # the synchronisation says so where people read it
             self._watchers.ring(self._mailbox_id)
-            return REFUSED_PAUSE
-        return PAUSE
+        return REFUSED_PAUSE if error_class in (*MENDED_BY_PEOPLE, "quota") else PAUSE
 
     async def _open_and_listen(self):
         async with self._watchers.doorway:
