@@ -6,11 +6,8 @@ import json
 import random
 import re
 import tempfile
-import time
-from datetime import UTC, datetime
 from pathlib import Path
 
-import standardwebhooks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from odoo.tests import BaseCase, tagged
@@ -21,7 +18,7 @@ from lokario_testing.environments import pmta
 from odoo.addons.lokario_base.tools.host_policy import HostPolicy
 
 from ..exceptions import EngineRejected, EngineUnavailable, SubscriberRejected
-from ..tools import accounting, bounce, bounce_rules, standard_webhooks, verp
+from ..tools import accounting, bounce, bounce_rules, verp
 from ..tools.campaign_message import CampaignHeaders, MessageBuilder, Recipient, encoded_words
 from ..tools.mailwizz_client import MailWizzClient
 from ..tools.smtp_feeder import Outcome, Outgoing, SmtpFeeder
@@ -212,40 +209,6 @@ class TestBounce(BaseCase):
 
 @tagged("post_install", "-at_install")
 class TestSignatures(BaseCase):
-    BODY = b'{"type":"email.delivered","n":"\xc3\xa9"}'
-
-    def test_judged_by_the_reference_library(self):
-        secret, old = standard_webhooks.new_secret(), standard_webhooks.new_secret()
-        ours = standard_webhooks.headers([old, secret], "msg_1", self.BODY)
-        for known in (old, secret):
-            self.assertTrue(standardwebhooks.Webhook(known).verify(self.BODY, ours))
-        now = datetime.now(UTC)
-        theirs = {
-            "webhook-id": "msg_2",
-            "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": standardwebhooks.Webhook(secret).sign("msg_2", now, self.BODY.decode()),
-        }
-        self.assertEqual(standard_webhooks.verify([secret], theirs, self.BODY), "msg_2")
-
-    def test_forged_altered_and_old_deliveries_are_refused(self):
-        secret = standard_webhooks.new_secret()
-        good = standard_webhooks.headers([secret], "msg_1", self.BODY)
-        old = standard_webhooks.headers([secret], "msg_1", self.BODY, now=time.time() - 301)
-        early = standard_webhooks.headers([secret], "msg_1", self.BODY, now=time.time() + 301)
-        cases = [
-            ([standard_webhooks.new_secret()], good, self.BODY),
-            ([secret], good, self.BODY + b" "),
-            ([secret], {**good, "webhook-id": "msg_2"}, self.BODY),
-            ([secret], {**good, "webhook-timestamp": "soon"}, self.BODY),
-            ([secret], {}, self.BODY),
-            ([], good, self.BODY),
-            ([secret], old, self.BODY),
-            ([secret], early, self.BODY),
-        ]
-        for secrets, headers, body in cases:
-            with self.assertRaises(standard_webhooks.BadSignature):
-                standard_webhooks.verify(secrets, headers, body)
-
     def test_tokens_are_opaque_and_bound_to_their_purpose(self):
         secret = b"k" * 32
         for record_id in (1, 7, 2**31 - 1):

@@ -287,7 +287,7 @@ class TestPullAndDocs(EngineHttpCase):
     def test_powermta_pulls_by_a_token_in_the_path(self):
         server = self.tenant_a.server_id
         action = server.action_create_pull_token()
-        line = action["context"]["engine_token"]
+        line = action["context"]["shown_token"]
         path = line.removeprefix("include ").split("//", 1)[1].partition("/")[2]
         response = self.url_open(f"/{path}")
         self.assertEqual(response.status_code, 200)
@@ -301,7 +301,7 @@ class TestPullAndDocs(EngineHttpCase):
 
     def test_powermta_pulls_the_keys_its_configuration_names(self):
         self.tenant_a._add_domain("mail3.alpha.test", "192.0.2.3")._set_status("warming", "Test")
-        line = self.tenant_a.server_id.action_create_pull_token()["context"]["engine_token"]
+        line = self.tenant_a.server_id.action_create_pull_token()["context"]["shown_token"]
         folder = line.removeprefix("include ").split("//", 1)[1].partition("/")[2].removesuffix("config")
         named = re.findall(r"domain-key .*, /etc/pmta/(\S+)", self.url_open(f"/{folder}config").text)
         with tarfile.open(fileobj=io.BytesIO(self.url_open(f"/{folder}keys.tar").content)) as archive:

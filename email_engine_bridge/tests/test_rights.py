@@ -138,4 +138,4 @@ class TestIdentity(EngineHttpCase):
             json={"ids": server.ids},
             headers={"Authorization": f"Bearer {key}"},
         )
-        self.assertTrue(answer.json()["context"]["engine_token"])
+        self.assertTrue(answer.json()["context"]["shown_token"])

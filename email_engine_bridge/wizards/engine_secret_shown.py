@@ -1,25 +1,7 @@
-from odoo import api, fields, models
+from odoo import models
 
 
 class EngineSecretShown(models.TransientModel):
-    """Shows a token once; the row holds no secret, it travels in the form's defaults only."""
-
     _name = "engine.secret.shown"
-    _inherit = ["lokario.access.mixin"]
+    _inherit = ["lokario.secret.shown.mixin"]
     _description = "Token shown once"
-
-    message = fields.Char(readonly=True)
-    # Never stored: the value comes with the action's context and dies with the window.
-    token = fields.Char(readonly=True, store=False, default=lambda self: self.env.context.get("engine_token"))
-
-    @api.model
-    def _show(self, message, token):
-        """Return the action that shows `token` in a window."""
-        return {
-            "type": "ir.actions.act_window",
-            "name": self.env._("Shown only now"),
-            "res_model": self._name,
-            "view_mode": "form",
-            "target": "new",
-            "context": {"default_message": message, "engine_token": token},
-        }

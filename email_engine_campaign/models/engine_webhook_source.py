@@ -7,9 +7,9 @@ from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
 from odoo.addons.email_engine_bridge.exceptions import ApiProblem
-from odoo.addons.email_engine_bridge.tools import standard_webhooks
 from odoo.addons.lokario_base.fields import Secret
 from odoo.addons.lokario_base.identity import confirm_identity
+from odoo.addons.lokario_base.tools import standard_webhooks
 from odoo.addons.lokario_base.tools.transaction import transaction
 
 _logger = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from odoo.tests.common import TEST_CURSOR_COOKIE_NAME
 
 from odoo.addons.email_engine_bridge.models.engine_api_admission import MAX_JSON_BODY
 from odoo.addons.email_engine_bridge.tests.common import EngineHttpCase
-from odoo.addons.email_engine_bridge.tools import standard_webhooks
+from odoo.addons.lokario_base.tools import standard_webhooks
 
 from ..models.engine_api_admission import MAX_SIGNED_BODY
 from .common import CampaignCommon

@@ -5,7 +5,7 @@ import time
 from odoo.tests import tagged
 
 from odoo.addons.email_engine_bridge.tests.common import EngineHttpCase
-from odoo.addons.email_engine_bridge.tools import standard_webhooks
+from odoo.addons.lokario_base.tools import standard_webhooks
 from odoo.addons.queue_job.tests.common import trap_jobs
 
 from .common import CampaignCommon

@@ -1,7 +1,5 @@
 import json
-import threading
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import standardwebhooks
 from odoo import fields
@@ -9,37 +7,19 @@ from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
 from odoo.addons.email_engine_bridge.tests.common import EngineCase
-from odoo.addons.email_engine_bridge.tools import standard_webhooks
-
-
-class Receiver(BaseHTTPRequestHandler):
-    """A tenant's server: keeps what it gets, answers what it is told to."""
-
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.received.append((dict(self.headers.items()), body))
-        self.send_response(self.server.answers.pop(0) if self.server.answers else 204)
-        self.end_headers()
-
-    def log_message(self, *_args):
-        """Stay silent."""
+from odoo.addons.lokario_base.tests.webhook_receiver import start_receiver
+from odoo.addons.lokario_base.tools import standard_webhooks
 
 
 @tagged("post_install", "-at_install")
 class TestOutgoingWebhooks(EngineCase):
     def setUp(self):
         super().setUp()
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
-        self.server.received, self.server.answers = [], []
-        thread = threading.Thread(target=self.server.serve_forever, daemon=True)
-        thread.start()
-        self.addCleanup(self.server.server_close)
-        self.addCleanup(thread.join)
-        self.addCleanup(self.server.shutdown)
+        self.server = start_receiver(self)
         self.secret = standard_webhooks.new_secret()
         self.target = self.env["engine.webhook.target"].create(
             {
-                "url": f"http://127.0.0.1:{self.server.server_port}/hook",
+                "url": self.server.url,
                 "tenant_id": self.tenant_a.id,
                 "signing_secret": self.secret,
             }
@@ -103,3 +83,16 @@ class TestOutgoingWebhooks(EngineCase):
             self.target.url = "http://tenant.example/hook"
         with self.assertRaisesRegex(ValidationError, "give an https"):
             self.target.url = "ftp://127.0.0.1/"
+
+    def test_for_a_day_the_former_secret_verifies_too(self):
+        self.target.action_show_secret()
+        fresh = self.target._reveal_secret__("signing_secret")
+        self._add_events(self.tenant_a, 2)
+        for _turn in range(2):
+            self._run_cron()
+        [(headers, body)] = self.server.received
+        headers = {name.lower(): value for name, value in headers.items()}
+        for secret in (self.secret, fresh):
+            self.assertTrue(standardwebhooks.Webhook(secret).verify(body, headers))
+        self.target.sudo().former_until = fields.Datetime.now() - timedelta(seconds=1)
+        self.assertEqual(self.target._get_client__()._secrets, [fresh])

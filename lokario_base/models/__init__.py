@@ -1,5 +1,6 @@
 from . import access_mixin
 from . import deletion_plan
+from . import destination
 from . import form_token
 from . import ir_cron
 from . import ir_http
@@ -14,4 +15,7 @@ from . import res_config_settings
 from . import res_users
 from . import scheduled_run
 from . import secret_mixin
+from . import secret_shown_mixin
 from . import state_mixin
+from . import webhook_delivery_mixin
+from . import webhook_target_mixin

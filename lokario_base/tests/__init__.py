@@ -13,3 +13,4 @@ from . import test_transaction
 from . import test_access
 from . import test_send_window
 from . import test_state
+from . import test_standard_webhooks

@@ -67,7 +67,7 @@ class Engine:
             issued = client.call(
                 "engine.api.key", "action_issue_token", [key], context={"allowed_company_ids": [company]}
             )
-            self.tenants[slug], self.keys[slug] = tenant, issued["context"]["engine_token"]
+            self.tenants[slug], self.keys[slug] = tenant, issued["context"]["shown_token"]
 
     def create(self, model, company, values):
         [record_id] = self.client.call(

@@ -61,9 +61,9 @@ class Journey:
         delivery = {"delivery_host": host, "delivery_port": port}
         self.tenant = client.create("engine.tenant", {**names, "from_email": "no-reply@sos-expat.com", **delivery})
         key = client.create("engine.api.key", {"name": "Walkthrough", "tenant_ids": [self.tenant]})
-        self.key = client.call("engine.api.key", "action_issue_token", [key])["context"]["engine_token"]
+        self.key = client.call("engine.api.key", "action_issue_token", [key])["context"]["shown_token"]
         source = client.create("engine.webhook.source", {"name": "PowerMTA 1", "tenant_id": self.tenant})
-        address = client.call("engine.webhook.source", "action_new_token", [source])["context"]["engine_token"]
+        address = client.call("engine.webhook.source", "action_new_token", [source])["context"]["shown_token"]
         self.events_url = self.url + re.search(r"/api/v2/webhooks/\S+", address)[0]
 
     def report_history(self):

@@ -42,7 +42,7 @@ class Engine:
         )
         key = client.create("engine.api.key", {"name": "Document", "tenant_ids": [self.tenant]})
         action = client.call("engine.api.key", "action_issue_token", [key])
-        self.key = action["context"]["engine_token"]
+        self.key = action["context"]["shown_token"]
 
     def curl(self, path, *options):
         """Run the document's curl with the key; returns (exit code, output)."""

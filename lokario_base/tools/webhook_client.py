@@ -2,12 +2,14 @@
 
 import requests
 
-from odoo.addons.lokario_base.tools.pinned_http import DestinationRefused, pin_public, pinned_session
-
-from ..exceptions import EngineUnavailable
 from . import standard_webhooks
+from .pinned_http import DestinationRefused, pin_public, pinned_session
 
 TIMEOUT = 15  # seconds, the upper end of what standardwebhooks.com advises
+
+
+class DeliveryFailed(Exception):
+    """The receiver has not taken the delivery: try again later."""
 
 
 class WebhookClient:
@@ -19,9 +21,9 @@ class WebhookClient:
         self._secrets = secrets
 
     def deliver(self, message_id, body):
-        """Return the status of a 2xx answer; anything else raises `EngineUnavailable`."""
+        """Return the status of a 2xx answer; anything else raises `DeliveryFailed`."""
         headers = standard_webhooks.headers(self._secrets, message_id, body)
-        headers |= {"Content-Type": "application/json", "User-Agent": "Lokario-Email-Engine/2"}
+        headers |= {"Content-Type": "application/json", "User-Agent": "Lokario-Webhooks/2"}
         try:
             with (
                 pinned_session(self._pin) as session,
@@ -31,9 +33,9 @@ class WebhookClient:
             ):
                 status = response.status_code
         except DestinationRefused as error:
-            raise EngineUnavailable(str(error)) from error
+            raise DeliveryFailed(str(error)) from error
         except requests.RequestException as error:
-            raise EngineUnavailable(type(error).__name__) from error
+            raise DeliveryFailed(type(error).__name__) from error
         if not 200 <= status < 300:
-            raise EngineUnavailable(f"HTTP {status}")
+            raise DeliveryFailed(f"HTTP {status}")
         return status

@@ -11,14 +11,16 @@ import hmac
 import secrets
 import time
 
-from ..exceptions import EngineRejected
-
 PREFIX = "whsec_"
 MAX_SIGNATURES = 10  # of one delivery, while its secret is rotated
 TOLERANCE = 300  # seconds the two clocks may differ, both ways
 
 
-class BadSignature(EngineRejected):
+class BadSecret(ValueError):
+    """A secret that is none: no delivery can be signed or verified with it."""
+
+
+class BadSignature(Exception):
     """The delivery is not signed by one of the known secrets, or is too old."""
 
 
@@ -86,4 +88,4 @@ def _key(secret):
     try:
         return base64.b64decode(secret.removeprefix(PREFIX), validate=True)
     except binascii.Error as error:
-        raise EngineRejected("A webhook secret is whsec_ followed by base64") from error
+        raise BadSecret("A webhook secret is whsec_ followed by base64") from error

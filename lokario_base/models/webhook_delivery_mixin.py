@@ -1,0 +1,104 @@
+import json
+import uuid
+from datetime import timedelta
+
+from odoo import api, fields, models
+
+from ..tools.standard_webhooks import BadSecret
+from ..tools.webhook_client import DeliveryFailed
+
+# Seconds until the next try: the schedule standardwebhooks.com recommends
+RETRIES = (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
+LOG_DAYS = 30
+
+
+class WebhookDeliveryMixin(models.AbstractModel):
+    """One delivery to a target: what was sent, how often, with what answer.
+
+    The addon's model adds ``target_id`` and a unique index on ``message_id``.
+    """
+
+    _name = "lokario.webhook.delivery.mixin"
+    _inherit = ["lokario.state.mixin", "lokario.access.mixin"]
+    _description = "Webhook Delivery"
+    _transitions = {"pending": {"pending", "sent", "failed"}, "sent": {"pending"}, "failed": {"pending"}}
+
+    message_id = fields.Char(required=True, readonly=True, default=lambda self: f"msg_{uuid.uuid4().hex}")
+    body = fields.Text(required=True, readonly=True)
+    state = fields.Selection(
+        [("pending", "Waiting"), ("sent", "Delivered"), ("failed", "Given up")],
+        required=True,
+        default="pending",
+        readonly=True,
+    )
+    attempts = fields.Integer(readonly=True)
+    next_try_at = fields.Datetime(readonly=True, default=fields.Datetime.now)
+    answer = fields.Char(readonly=True)
+
+    @api.model
+    def _add(self, target, payload, **values):
+        """Have ``payload`` delivered to ``target``."""
+        return self.create({"target_id": target.id, "body": json.dumps(payload), **values})
+
+    def action_retry(self):
+        self.check_access("write")
+        self._set_pending()
+
+    def _set_pending(self):
+        self.sudo()._set_state("pending", attempts=0, next_try_at=fields.Datetime.now())
+
+    def _set_sent(self, answer):
+        self.sudo()._set_state("sent", answer=answer)
+
+    def _set_failed(self, answer):
+        self.sudo()._set_state("failed", answer=answer)
+
+    @api.model
+    def _due(self, limit):
+        """Hook: return what is to be delivered now, in the order in which it is."""
+        now = fields.Datetime.now()
+        return self.search([("state", "=", "pending"), ("next_try_at", "<=", now)], limit=limit, order="next_try_at")
+
+    @api.model
+    def _deliver_due(self, limit=200):
+        """Deliver what is due; a target that fails stops no other.
+
+        :return: whether there was anything
+        """
+        due = self._due(limit)
+        commit_progress = self.env["ir.cron"]._commit_progress
+        commit_progress(remaining=len(due))
+        for delivery in due:
+            delivery.try_lock_for_update().filtered(lambda one: one.state == "pending")._deliver()
+            if not commit_progress(1):
+                return False
+        return bool(due)
+
+    def _deliver(self):
+        """Send the deliveries; the outcome is stored, never raised. Their ids let the receiver know repeats."""
+        for delivery in self:
+            delivery.attempts += 1
+            try:
+                status = delivery.target_id._get_client__().deliver(delivery.message_id, delivery.body.encode())
+            except DeliveryFailed as error:
+                delivery._try_later(str(error))
+            except BadSecret as error:
+                delivery._set_failed(str(error))
+            else:
+                delivery._set_sent(f"HTTP {status}")
+
+    def _try_later(self, answer):
+        if self.attempts > len(RETRIES):
+            self._set_failed(answer)
+            return
+        wait = timedelta(seconds=RETRIES[self.attempts - 1])
+        self.write({"answer": answer, "next_try_at": fields.Datetime.now() + wait})
+
+    @api.autovacuum
+    def _gc_deliveries(self):
+        """The log is kept for a month."""
+        if self._abstract:
+            return 0, False
+        old = self.search([("state", "!=", "pending"), ("create_date", "<", f"-{LOG_DAYS}d")], limit=10_000)
+        old.unlink()
+        return len(old), len(old) == 10_000

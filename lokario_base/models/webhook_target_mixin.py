@@ -1,0 +1,78 @@
+import logging
+import re
+from datetime import timedelta
+
+from odoo import api, fields, models
+
+from ..fields import Secret
+from ..identity import confirm_identity
+from ..tools import standard_webhooks
+from ..tools.webhook_client import WebhookClient
+
+_logger = logging.getLogger(__name__)
+
+LOCAL = re.compile(r"http://(?:localhost|127\.0\.0\.1)(?=[:/?#]|$)")
+OVERLAP = timedelta(hours=24)  # how long deliveries are signed with the former secret, too
+
+
+class WebhookTargetMixin(models.AbstractModel):
+    """Who is notified by signed deliveries (standardwebhooks.com): an address and its secret.
+
+    The addon's model names the models that say where may be called and that show a secret once.
+    """
+
+    _name = "lokario.webhook.target.mixin"
+    _inherit = ["lokario.secret.mixin", "lokario.access.mixin"]
+    _description = "Outgoing Webhook"
+
+    _destination = ""
+    _shown_by = ""
+
+    url = fields.Char("Address", required=True)
+    active = fields.Boolean(default=True)
+    signing_secret = Secret(
+        "Signing secret",
+        destination=("url",),
+        help="whsec_…; the receiver verifies with it (standardwebhooks.com)",
+    )
+    former_secret = Secret("Former signing secret", destination=("url",))
+    former_until = fields.Datetime(readonly=True, copy=False, help="Until then both secrets sign.")
+
+    @api.constrains("url")
+    def _check_url(self):
+        for target in self:
+            label = self._fields["url"]._description_string(self.env)
+            schemes = ("https", "http") if LOCAL.match(target.url) else ("https",)
+            self.env[self._destination]._check_url(label, target.url, schemes)
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Give every target a secret of its own, unless one is set."""
+        for vals in vals_list:
+            vals["signing_secret"] = vals.get("signing_secret") or standard_webhooks.new_secret()
+        return super().create(vals_list)
+
+    def _secret_cleared(self, field):
+        """Another receiver gets a secret of its own; the button shows it."""
+        for target in self if field.name == "signing_secret" else ():
+            target.signing_secret = standard_webhooks.new_secret()
+
+    @confirm_identity
+    def action_show_secret(self):
+        """Make a new secret and show it, once; for a day the former one verifies, too."""
+        self.ensure_one()
+        self.check_access("write")
+        former = self._reveal_secret__("signing_secret")
+        self.write({"former_secret": former, "signing_secret": standard_webhooks.new_secret()})
+        self.sudo().former_until = fields.Datetime.now() + OVERLAP
+        secret = self._reveal_secret__("signing_secret")
+        _logger.info("webhook target %s: new secret shown to user #%s", self.id, self.env.uid)
+        return self.env[self._shown_by]._show(self.env._("The receiver verifies deliveries with:"), secret)
+
+    def _get_client__(self):
+        self.ensure_one()
+        names = ["signing_secret"]
+        if self.former_until and self.former_until > fields.Datetime.now():
+            names.append("former_secret")
+        secrets = [secret for secret in map(self._reveal_secret__, names) if secret]
+        return WebhookClient(self.url, secrets, self.env[self._destination]._get_pin())
