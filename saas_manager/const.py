@@ -89,6 +89,7 @@ MAIL_STATES = [
     ("sent", "Sent"),
     ("failed", "Failed"),
     ("skipped", "No address"),
+    ("refused", "Not Wanted"),
     ("unknown", "Unknown"),
 ]
 MAIL_ATTEMPTS = 5  # of one mail, the first included

@@ -22,6 +22,7 @@ ARROWS = {
     "lokario_contact": {"lokario_base"},
     "saas_manager": {"lokario_base"},
     "saas_manager_webhook": {"lokario_base", "saas_manager"},
+    "saas_notification": {"lokario_base", "saas_manager"},
     "email_engine_bridge": {"lokario_base"},
     "email_engine_campaign": {"email_engine_bridge", "lokario_base"},
     "lokario_mailbox": {"lokario_base"},

@@ -35,7 +35,8 @@ _logger = logging.getLogger(__name__)
 
 LOGIN = re.compile(r"[^\s,;]+")
 FIXED = {"subdomain", "server_id", "template_id", "admin_login", "protocol"}
-UNDER_WAY = {"queued", "sending", "sent"}  # states of a mail that nobody has to look after
+WORST_FIRST = ["failed", "unknown", "skipped", "queued", "sending", "sent", "refused"]
+UNDER_WAY = {"queued", "sending", "sent", "refused", False}  # states of a mail that nobody has to look after
 JOB_RETRY = 5  # seconds until another worker may take over an instance that is being worked on
 
 
@@ -227,9 +228,10 @@ class SaasInstance(models.Model):
     @api.depends("mail_ids.state")
     def _compute_mail_state(self):
         for instance in self:
-            last = instance.mail_ids.sorted("id")[-1:]
-            instance.mail_state = last.state
-            instance.mail_problem = last.reason if last.state in {"failed", "unknown", "skipped"} else False
+            last = instance.mail_ids._last_attempts(instance)
+            worst = last.sorted(lambda mail: WORST_FIRST.index(mail.state))[:1]
+            instance.mail_state = worst.state
+            instance.mail_problem = worst.reason if worst.state not in UNDER_WAY else False
 
     @api.depends_context("saas_credentials")
     def _compute_credentials(self):

@@ -14,7 +14,7 @@ from ..tools.admin_credentials import MailCredentials
 
 _logger = logging.getLogger(__name__)
 
-LEFT = ("sending", "sent", "unknown")  # states of a mail that is not sent again for the same occasion
+LEFT = ("sending", "sent", "unknown", "refused")  # states of a mail that is not sent again for the same occasion
 GC_LIMIT = 10_000
 INTERRUPTED_AFTER = timedelta(hours=1)  # far longer than a worker lives that sends one mail
 
@@ -34,6 +34,7 @@ class SaasInstanceMail(models.Model):
     instance_id = fields.Many2one("saas.instance", required=True, ondelete="cascade", index=True)
     company_id = fields.Many2one(related="instance_id.company_id", store=True)
     partner_id = fields.Many2one("res.partner", "Client", index=True, ondelete="set null")
+    contact_id = fields.Many2one("res.partner", "Contact", ondelete="set null", help="Empty: the client.")
     channel = fields.Selection([("email", "E-mail")], required=True, default="email")
     kind = fields.Selection(MAIL_KINDS, "Mail", required=True)
     template_id = fields.Many2one("mail.template", ondelete="set null")
@@ -52,16 +53,18 @@ class SaasInstanceMail(models.Model):
     body = fields.Html("Text as Sent", help="Without passwords and one-time links.")
 
     _occasion_uniq = models.UniqueIndex(
-        "(instance_id, occasion) WHERE state IN ('queued', 'sending', 'sent', 'unknown')", "This mail has left already."
+        "(instance_id, occasion, channel, coalesce(contact_id, 0))"
+        " WHERE state IN ('queued', 'sending', 'sent', 'unknown')",
+        "This mail has left already.",
     )
 
     # === QUEUE === #
 
     def _queue(self, instance, kind):
-        """Write a mail about ``instance`` down together with the job that sends it, in the caller's transaction."""
-        mail_sudo = self._open(instance, kind)
-        if mail_sudo and mail_sudo._is_sendable():
-            mail_sudo._queue_sending()
+        """Write messages about ``instance`` down together with the jobs that send them, in the caller's transaction."""
+        for mail_sudo in self._open(instance, kind):
+            if mail_sudo._is_sendable():
+                mail_sudo._queue_sending()
 
     def _queue_sending(self):
         self.with_delay(
@@ -86,32 +89,48 @@ class SaasInstanceMail(models.Model):
             own._notify_mail_outcome()
 
     def _send(self, instance, kind):
-        """Send one mail about ``instance`` now; whatever happens is written down, nothing is raised.
+        """Send the messages about ``instance`` now; whatever happens is written down, nothing is raised.
 
-        :return: whether the mail server has taken it
+        :return: whether the mail server has taken them
         """
         with instance._own_transaction() as own:
             mails_sudo = own.env["saas.instance.mail"].sudo()
             mails_sudo._earlier(own, kind)._interrupted()
-            mail_sudo = mails_sudo._open(own, kind)
-        return bool(mail_sudo) and mail_sudo.with_env(self.sudo().env)._send_now()
+            opened_sudo = mails_sudo._open(own, kind)
+        outcomes = [mail_sudo._send_now() for mail_sudo in opened_sudo.with_env(self.sudo().env)]
+        return bool(outcomes) and all(outcomes)
 
     def _send_now(self):
         with own_transaction(self) as own:
             return own._try()
 
     def _open(self, instance, kind):
-        """Write down that a mail is to be sent; empty when it may have left already."""
-        earlier = self._earlier(instance, kind)
-        if earlier.filtered(lambda mail: mail.state in LEFT):
-            return earlier.browse()
-        if queued := earlier.filtered(lambda mail: mail.state == "queued"):
-            return queued
+        """Write down what is to be sent; without what may have left already."""
+        earlier, opened_sudo = self._earlier(instance, kind), self.sudo().browse()
+        for contact, channel in self._recipients(instance, kind):
+            of_recipient = earlier.filtered(lambda mail, to=(contact, channel): (mail.contact_id, mail.channel) == to)
+            if not of_recipient.filtered(lambda mail: mail.state in LEFT):
+                queued = of_recipient.filtered(lambda mail: mail.state == "queued")
+                opened_sudo |= queued or self.sudo().create(self._values_of(instance, kind, contact, channel))
+        return opened_sudo
+
+    @api.model
+    def _recipients(self, instance, kind):
+        """Hook: return (contact, channel) of each message about an event, the client's last; no contact: the client."""
+        return [(self.env["res.partner"], "email")]
+
+    def _values_of(self, instance, kind, contact, channel):
         template = self.env.ref(MAIL_TEMPLATES[kind], raise_if_not_found=False)
-        values = {"instance_id": instance.id, "kind": kind, "occasion": self._occasion(instance, kind)}
-        values |= {"email_to": self._recipient(instance, kind), "template_id": template and template.id}
-        values["partner_id"] = instance.partner_id.id
-        return self.sudo().create(values)
+        return {
+            "instance_id": instance.id,
+            "partner_id": instance.partner_id.id,
+            "contact_id": contact.id,
+            "channel": channel,
+            "kind": kind,
+            "occasion": self._occasion(instance, kind),
+            "email_to": contact.email if contact else self._recipient(instance, kind),
+            "template_id": template and template.id,
+        }
 
     def _earlier(self, instance, kind):
         """The attempts for the same event."""
@@ -135,6 +154,8 @@ class SaasInstanceMail(models.Model):
             return self.env._("The client was never notified of it, and is not now.")
         if instance.mail_state in {"queued", "sending"}:
             return self.env._("The e-mail to %s is queued; its outcome appears here.", instance.partner_id.email)
+        if instance.mail_state == "refused":
+            return self.env._("No e-mail: %s", instance.mail_ids[:1].reason)
         if instance.mail_state == "sent":
             return self.env._("The e-mail to %s has been sent.", instance.partner_id.email)
         return self.env._("No e-mail could be sent (%s).", instance.mail_problem or self.env._("unknown reason"))
@@ -156,22 +177,28 @@ class SaasInstanceMail(models.Model):
 
     def _try(self):
         """Render and send, if nobody else has; the rendered mail exists only inside this transaction."""
-        if self.state == "queued" and self._is_sendable() and self._render_and_send():
+        if self.state == "queued" and self._is_sendable() and getattr(self, f"_send_by_{self.channel}")():
             self._log()
         return self.state == "sent"
 
     def _is_sendable(self):
-        """Whether there are a template and an address; what is missing is written down."""
-        if self.template_id and self.email_to:
+        """Whether there are a template and an address, and it is wanted; what is missing is written down."""
+        if refusal := self._refusal():
+            self._set_refused(refusal)
+        elif self.template_id and self.email_to:
             return True
-        if self.template_id:
+        elif self.template_id:
             self._set_skipped(self.env._("The client has no e-mail address."))
         else:
             self._set_failed(self.env._("The mail template is missing."))
         self._log()
         return False
 
-    def _render_and_send(self):
+    def _refusal(self):
+        """Hook: return why the recipient gets no such message, None when he does."""
+        return
+
+    def _send_by_email(self):
         """Return whether it was this worker that tried.
 
         It is claimed when it is about to leave: a worker that dies before leaves it queued.
@@ -196,9 +223,15 @@ class SaasInstanceMail(models.Model):
 
     def _render(self):
         """The mail as it leaves, with stand-ins for credentials; see `mail.mail._prepare_outgoing_body`."""
-        template_sudo = self.template_id.sudo().with_context(**self._context_of_template())
+        context = {"template_preview_lang": self._language(), **self._context_of_template()}
+        template_sudo = self.template_id.sudo().with_context(**context)
         mail_id = template_sudo.send_mail(self.instance_id.id, email_values=self._values())
         return template_sudo.env["mail.mail"].browse(mail_id)
+
+    def _language(self):
+        """The reader's, else the client's, else the company's."""
+        client, company = self.instance_id.partner_id, self.instance_id.company_id
+        return self.contact_id.lang or client.lang or company.partner_id.lang or self.env.lang
 
     def _keep_text(self, mail_sudo):
         """Write down what was said, without what only its reader may know."""
@@ -228,6 +261,9 @@ class SaasInstanceMail(models.Model):
 
     def _set_skipped(self, reason):
         self.write({"state": "skipped", "reason": reason})
+
+    def _set_refused(self, reason):
+        self.write({"state": "refused", "reason": reason})
 
     def _set_failed(self, reason):
         self.write({"state": "failed", "reason": reason})
@@ -271,25 +307,27 @@ class SaasInstanceMail(models.Model):
         )
 
     def _send_again(self, instance):
-        """Send the last mail again, because a person says so."""
-        last = instance.mail_ids.sorted("id")[-1:]
-        if last.kind == "provisioned":
+        """Send again what has not reached its recipient the last time, because a person says so."""
+        last = self._last_attempts(instance)
+        if "provisioned" in last.mapped("kind"):
             self.env["saas.credentials"]._check_recipient(instance)
-        if last.state not in {"failed", "skipped", "unknown"}:
+        missed = last.filtered(lambda mail: mail.state in {"failed", "skipped", "unknown"})
+        if not missed:
             raise UserError(self.env._("The last mail has not failed."))
-        if last.state == "unknown":
-            last.sudo()._set_failed(self.env._("Unknown; sent again by hand."))
-            last.flush_recordset()  # its place among what may have left is free for the next attempt
-        self._queue(instance, last.kind)
+        missed.filtered(lambda mail: mail.state == "unknown").sudo()._set_failed(
+            self.env._("Unknown; sent again by hand.")
+        )
+        missed.flush_recordset()  # its place among what may have left is free for the next attempt
+        self._queue(instance, missed[:1].kind)
 
     def _retry_failed(self):
         """Try failed mails again, a few times; queue again what has lost its job."""
         self._recover()
         failed = self.env["saas.instance"].search([("mail_state", "=", "failed"), ("state", "!=", "error")])
-        due = failed.filtered(lambda instance: len(self._last_tries(instance)) < MAIL_ATTEMPTS)
+        due = failed.filtered(lambda instance: any(map(self._is_tried_again, self._last_attempts(instance))))
         self.env["ir.cron"]._commit_progress(remaining=len(due))
         for instance in due:
-            self._send(instance, self._last_tries(instance)[-1:].kind)
+            self._send(instance, self._last_attempts(instance)[:1].kind)
             if not self.env["ir.cron"]._commit_progress(1):
                 break
 
@@ -302,10 +340,17 @@ class SaasInstanceMail(models.Model):
         for mail in mails_sudo.search([("state", "=", "queued")]):
             mail._queue_sending()
 
-    def _last_tries(self, instance):
-        """The attempts at the newest mail, oldest first."""
+    def _last_attempts(self, instance):
+        """The last attempt for each recipient of the newest event, the client's first."""
         mails = instance.mail_ids.sorted("id")
-        return mails.filtered(lambda mail: mail.occasion == mails[-1:].occasion)
+        of_event = mails.filtered(lambda mail: mail.occasion == mails[-1:].occasion)
+        last = {(mail.contact_id, mail.channel): mail.id for mail in of_event}
+        return mails.browse(last.values()).sorted(lambda mail: (mail.contact_id.id, mail.channel, mail.id))
+
+    def _is_tried_again(self, mail):
+        same = [(name, "=", mail[name].id) for name in ("instance_id", "contact_id")]
+        tries = self.search_count([*same, ("occasion", "=", mail.occasion), ("channel", "=", mail.channel)])
+        return mail.state == "failed" and tries < MAIL_ATTEMPTS
 
     # === RETENTION === #
 

@@ -1,0 +1,3 @@
+from . import saas_contact
+from . import saas_instance_mail
+from . import saas_preference

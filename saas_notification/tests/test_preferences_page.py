@@ -1,0 +1,54 @@
+import re
+
+from odoo.tests import HttpCase, tagged
+
+
+@tagged("post_install", "-at_install")
+class TestPreferencesPage(HttpCase):
+    """The page behind a message's link."""
+
+    def setUp(self):
+        super().setUp()
+        self.person = self.env["res.partner"].create({"name": "Marie", "email": "marie@martin.test"})
+        self.link = self.env["saas.preference"]._link(self.env.company, self.person)
+        self.path = self.link[self.link.index("/saas/preferences/") :]
+
+    def form_token(self, answer):
+        return re.search(r'name="form_token" value="([^"]+)"', answer.text)[1]
+
+    def chosen(self):
+        self.env.invalidate_all()
+        return self.env["saas.preference"]._of(self.env.company, self.person)
+
+    def test_a_reader_chooses(self):
+        page = self.url_open(self.path)
+        self.assertEqual((page.status_code, page.headers["Cache-Control"]), (200, "no-store"))
+        self.assertIn("Which messages do you want?", page.text)
+        self.assertIn("It carries your credentials.", page.text)
+        self.assertEqual(self.chosen(), {}, "opening it changes nothing")
+        form = {"form_token": self.form_token(page), "expiring": "none", "suspended": "none", "nonsense": "x"}
+        saved = self.url_open(self.path, data=form)
+        self.assertIn("Your choice is saved.", saved.text)
+        self.assertEqual(self.chosen(), {"expiring": "none"}, "what cannot be refused is not")
+        again = self.url_open(self.path, data={**form, "expiring": "email"})
+        self.assertIn("sent already", again.text)
+        self.assertEqual(self.chosen(), {"expiring": "none"})
+
+    def test_it_speaks_its_readers_language(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.env["ir.module.module"].search([("name", "=", "saas_notification")])._update_translations(["fr_FR"])
+        self.person.lang = "fr_FR"
+        self.assertIn("Quels messages", self.url_open(self.path).text)
+
+    def test_other_tokens_open_nothing(self):
+        for token in ("x", self.path.rpartition("/")[2][:-2], "%00", "a" * 3000):
+            with self.subTest(token[:20]):
+                self.assertEqual(self.url_open(f"/saas/preferences/{token}").status_code, 404)
+
+    def test_the_links_form_opens_no_other_persons_choice(self):
+        other = self.env["res.partner"].create({"name": "Other"})
+        theirs = self.env["saas.preference"]._link(self.env.company, other)
+        token = self.form_token(self.url_open(self.path))
+        path = theirs[theirs.index("/saas/preferences/") :]
+        self.url_open(path, data={"form_token": token, "expiring": "none"})
+        self.assertEqual(self.env["saas.preference"]._of(self.env.company, other), {})
