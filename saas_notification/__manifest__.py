@@ -1,7 +1,7 @@
 {
     "name": "SaaS Manager: Contacts and Preferences",
     "version": "19.0.1.0.0",
-    "summary": "Several contacts for each client, each with a role; a page where they choose what they get",
+    "summary": "Several contacts for each client, each with a role; a page where they choose what they get; reminders",
     "author": "Lokario",
     "website": "https://www.lokario.fr",
     "license": "LGPL-3",
@@ -10,8 +10,11 @@
     "data": [
         "security/ir.model.access.csv",
         "security/saas_notification_rules.xml",
+        "data/mail_template_data.xml",
+        "data/ir_cron_data.xml",
         "views/saas_contact_views.xml",
         "views/saas_preference_views.xml",
+        "views/saas_reminder_views.xml",
         "views/preferences_templates.xml",
     ],
     "installable": True,

@@ -10,6 +10,7 @@ ROLES_OF_KIND = {
     "terminated": {"owner", "technical", "billing"},
     "converted": {"owner", "technical"},
     "expiring": {"owner", "billing"},
+    "credentials_unused": set(),
 }
 # What concerns access and data cannot be refused; saas.preference says why.
 REQUIRED = {"provisioned", "suspended", "terminated"}

@@ -40,6 +40,7 @@ class SaasInstanceMail(models.Model):
     template_id = fields.Many2one("mail.template", ondelete="set null")
     email_to = fields.Char("To")
     occasion = fields.Char(required=True, help="Attempts for the same event share it.")
+    detail = fields.Char(help="Distinguishes two events of a kind.")
     state = fields.Selection(
         MAIL_STATES,
         required=True,
@@ -60,9 +61,9 @@ class SaasInstanceMail(models.Model):
 
     # === QUEUE === #
 
-    def _queue(self, instance, kind):
+    def _queue(self, instance, kind, detail=""):
         """Write messages about ``instance`` down together with the jobs that send them, in the caller's transaction."""
-        for mail_sudo in self._open(instance, kind):
+        for mail_sudo in self._open(instance, kind, detail):
             if mail_sudo._is_sendable():
                 mail_sudo._queue_sending()
 
@@ -88,15 +89,15 @@ class SaasInstanceMail(models.Model):
             self.with_env(own.env)._interrupted()
             own._notify_mail_outcome()
 
-    def _send(self, instance, kind):
+    def _send(self, instance, kind, detail=""):
         """Send the messages about ``instance`` now; whatever happens is written down, nothing is raised.
 
         :return: whether the mail server has taken them
         """
         with instance._own_transaction() as own:
             mails_sudo = own.env["saas.instance.mail"].sudo()
-            mails_sudo._earlier(own, kind)._interrupted()
-            opened_sudo = mails_sudo._open(own, kind)
+            mails_sudo._earlier(own, kind, detail)._interrupted()
+            opened_sudo = mails_sudo._open(own, kind, detail)
         outcomes = [mail_sudo._send_now() for mail_sudo in opened_sudo.with_env(self.sudo().env)]
         return bool(outcomes) and all(outcomes)
 
@@ -104,14 +105,15 @@ class SaasInstanceMail(models.Model):
         with own_transaction(self) as own:
             return own._try()
 
-    def _open(self, instance, kind):
+    def _open(self, instance, kind, detail=""):
         """Write down what is to be sent; without what may have left already."""
-        earlier, opened_sudo = self._earlier(instance, kind), self.sudo().browse()
+        earlier, opened_sudo = self._earlier(instance, kind, detail), self.sudo().browse()
         for contact, channel in self._recipients(instance, kind):
             of_recipient = earlier.filtered(lambda mail, to=(contact, channel): (mail.contact_id, mail.channel) == to)
             if not of_recipient.filtered(lambda mail: mail.state in LEFT):
                 queued = of_recipient.filtered(lambda mail: mail.state == "queued")
-                opened_sudo |= queued or self.sudo().create(self._values_of(instance, kind, contact, channel))
+                values = self._values_of(instance, kind, detail, contact, channel)
+                opened_sudo |= queued or self.sudo().create(values)
         return opened_sudo
 
     @api.model
@@ -119,22 +121,28 @@ class SaasInstanceMail(models.Model):
         """Hook: return (contact, channel) of each message about an event, the client's last; no contact: the client."""
         return [(self.env["res.partner"], "email")]
 
-    def _values_of(self, instance, kind, contact, channel):
-        template = self.env.ref(MAIL_TEMPLATES[kind], raise_if_not_found=False)
+    @api.model
+    def _template_of(self, kind):
+        """Hook: return the external identifier of the template of such messages."""
+        return MAIL_TEMPLATES[kind]
+
+    def _values_of(self, instance, kind, detail, contact, channel):
+        template = self.env.ref(self._template_of(kind), raise_if_not_found=False)
         return {
             "instance_id": instance.id,
             "partner_id": instance.partner_id.id,
             "contact_id": contact.id,
             "channel": channel,
             "kind": kind,
-            "occasion": self._occasion(instance, kind),
+            "occasion": self._occasion(instance, kind, detail),
+            "detail": detail,
             "email_to": contact.email if contact else self._recipient(instance, kind),
             "template_id": template and template.id,
         }
 
-    def _earlier(self, instance, kind):
+    def _earlier(self, instance, kind, detail=""):
         """The attempts for the same event."""
-        occasion = self._occasion(instance, kind)
+        occasion = self._occasion(instance, kind, detail)
         return self.sudo().search([("instance_id", "=", instance.id), ("occasion", "=", occasion)])
 
     def _interrupted(self):
@@ -165,7 +173,7 @@ class SaasInstanceMail(models.Model):
         addresses = email_normalize_all(instance.partner_id.email) if kind == "provisioned" else []
         return addresses[0] if addresses else instance.partner_id.email
 
-    def _occasion(self, instance, kind):
+    def _occasion(self, instance, kind, detail):
         dates = {
             "suspended": instance.suspension_date,
             "reactivated": instance.reactivation_date,
@@ -173,7 +181,7 @@ class SaasInstanceMail(models.Model):
             "expiring": instance.expiration_date,
             "converted": instance.conversion_date,
         }
-        return f"{kind}:{instance.attempt or instance.uuid}:{dates.get(kind) or ''}"
+        return f"{kind}:{instance.attempt or instance.uuid}:{detail or dates.get(kind) or ''}"
 
     def _try(self):
         """Render and send, if nobody else has; the rendered mail exists only inside this transaction."""
@@ -318,7 +326,7 @@ class SaasInstanceMail(models.Model):
             self.env._("Unknown; sent again by hand.")
         )
         missed.flush_recordset()  # its place among what may have left is free for the next attempt
-        self._queue(instance, missed[:1].kind)
+        self._queue(instance, missed[:1].kind, missed[:1].detail)
 
     def _retry_failed(self):
         """Try failed mails again, a few times; queue again what has lost its job."""
@@ -327,7 +335,8 @@ class SaasInstanceMail(models.Model):
         due = failed.filtered(lambda instance: any(map(self._is_tried_again, self._last_attempts(instance))))
         self.env["ir.cron"]._commit_progress(remaining=len(due))
         for instance in due:
-            self._send(instance, self._last_attempts(instance)[:1].kind)
+            last = self._last_attempts(instance)[:1]
+            self._send(instance, last.kind, last.detail)
             if not self.env["ir.cron"]._commit_progress(1):
                 break
 

@@ -181,6 +181,14 @@ def forget_visits(connection):
             cursor.execute("DELETE FROM res_device_log WHERE user_id = %s", [user_id])
 
 
+def last_login(connection):
+    """When the administrator logged in last, None before the first time."""
+    with connection.cursor() as cursor:
+        user_id = xmlid(cursor, "base", "user_admin")
+        cursor.execute("SELECT max(create_date) FROM res_users_log WHERE create_uid = %s", [user_id])
+        return cursor.fetchone()[0]
+
+
 def reset_token(connection, hours):
     """A token for ``/web/reset_password``, valid ``hours`` or until the first login.
 
@@ -194,10 +202,9 @@ def reset_token(connection, hours):
             [user_id],
         )
         (partner_id,) = cursor.fetchone()
-        cursor.execute("SELECT max(create_date) FROM res_users_log WHERE create_uid = %s", [user_id])
-        (login_date,) = cursor.fetchone()
         cursor.execute("SELECT value FROM ir_config_parameter WHERE key = 'database.secret'")
         (secret,) = cursor.fetchone()
+    login_date = last_login(connection)
     seen = login_date and int(login_date.timestamp())
     return _sign(secret, [partner_id, [user_id], seen, "reset"], hours)
 

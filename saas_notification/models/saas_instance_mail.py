@@ -1,16 +1,25 @@
 import re
 
 from markupsafe import Markup
-from odoo import api, models
+from odoo import api, fields, models
 
 from odoo.addons.saas_manager.tools.admin_credentials import BLANK
 
+TEMPLATES = {"credentials_unused": "saas_notification.mail_template_credentials_unused"}
 FOOTER = Markup('<p style="margin-top: 24px; font-size: 12px; color: #666;"><a href="%s">%s</a></p>')
 LINK = re.compile(r"/saas/preferences/[\w-]+")
 
 
 class SaasInstanceMail(models.Model):
     _inherit = "saas.instance.mail"
+
+    kind = fields.Selection(
+        selection_add=[("credentials_unused", "Credentials not used")], ondelete={"credentials_unused": "cascade"}
+    )
+
+    @api.model
+    def _template_of(self, kind):
+        return TEMPLATES.get(kind) or super()._template_of(kind)
 
     @api.model
     def _recipients(self, instance, kind):

@@ -22,7 +22,7 @@ class SaasPreference(models.Model):
 
     company_id = fields.Many2one("res.company", required=True, default=lambda self: self.env.company)
     partner_id = fields.Many2one("res.partner", "Person", required=True, check_company=True, ondelete="cascade")
-    kind = fields.Selection(MAIL_KINDS, required=True)
+    kind = fields.Selection([*MAIL_KINDS, ("credentials_unused", "Credentials not used")], required=True)
     channel = fields.Selection([("email", "E-mail"), ("none", "Nothing")], required=True, default="email")
 
     _once = models.UniqueIndex("(company_id, partner_id, kind)", "This person has a preference for it already.")

@@ -1,2 +1,3 @@
 from . import test_contacts
 from . import test_preferences_page
+from . import test_reminders

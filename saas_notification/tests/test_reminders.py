@@ -1,0 +1,88 @@
+from datetime import timedelta
+from unittest.mock import patch
+
+from odoo import fields
+from odoo.tests import tagged
+
+from odoo.addons.mail.tests.common import MailCommon
+from odoo.addons.saas_manager.exceptions import ServerUnreachable
+from odoo.addons.saas_manager.tests.common import SaasCase, run_mail_jobs
+
+
+@tagged("post_install", "-at_install")
+class TestReminders(SaasCase, MailCommon):
+    """Clients are reminded when it is due, as often as the rule says, and not any more when it is done."""
+
+    def setUp(self):
+        super().setUp()
+        self.instance = self.new_instance()
+        self.force_state(self.instance, "active", attempt="first", pending_password="Sesame123Sesame123")
+        self.login = None
+        self.startPatcher(patch.object(self.registry["saas.reminder"], "_last_login", lambda *_arguments: self.login))
+        with self.mock_mail_gateway():
+            self.instance._send_provisioning_email()
+        self.rule = self.env["saas.reminder"].create({"kind": "credentials_unused", "days": 3, "every": 4, "times": 2})
+
+    def days_later(self, days):
+        """What the client gets on that day: the mail with the credentials is as old."""
+        credentials = self.instance.mail_ids.filtered(lambda mail: mail.kind == "provisioned")
+        credentials.sent_at = fields.Datetime.now() - timedelta(days=days)
+        # a series begins on a day: what was sent of it is as old, too
+        start = fields.Date.context_today(self.rule) - timedelta(days=days) + timedelta(days=self.rule.days)
+        for mail in self.instance.mail_ids - credentials:
+            mail.detail = f"{self.rule.id}/{start}/{mail.detail.rpartition('/')[2]}"
+        return self.remind()
+
+    def remind(self):
+        with self.mock_mail_gateway():
+            self.env.ref("saas_notification.ir_cron_remind").method_direct_trigger()
+            run_mail_jobs(self.env)
+        return [mail["subject"] for mail in self._mails]
+
+    def test_credentials_that_were_not_used(self):
+        reminder = "Your Odoo Martin is waiting for you"
+        found = [self.days_later(days) for days in (0, 2, 3, 4, 7, 8, 30)]
+        self.assertEqual(found, [[], [], [reminder], [], [reminder], [], []])
+
+    def test_a_login_ends_it(self):
+        self.login = fields.Datetime.now()
+        self.assertEqual(self.days_later(5), [])
+
+    def test_a_suspended_instance_is_not_reminded_of(self):
+        self.force_state(self.instance, "suspended")
+        self.assertEqual(self.days_later(5), [])
+
+    def test_an_instance_that_does_not_answer_holds_up_no_other(self):
+        other = self.new_instance("other", expiration_date=fields.Date.context_today(self.instance))
+        self.force_state(other, "active", attempt="second")
+        self.env["saas.reminder"].create({"kind": "expiring", "days": 1})
+        with patch.object(self.registry["saas.reminder"], "_last_login", side_effect=ServerUnreachable("gone")):
+            self.assertEqual(self.days_later(5), ["Your Odoo Other expires soon"])
+
+    def test_what_leaves_before_it_expires(self):
+        self.rule.write({"kind": "expiring", "days": 30, "times": 1})
+        today = fields.Date.context_today(self.rule)
+        found = []
+        for days in (31, 30, 20):
+            self.instance.expiration_date = today + timedelta(days=days)
+            found.append(self.remind())
+        self.assertEqual([len(mails) for mails in found], [0, 1, 1], "another date is another series")
+        self.assertEqual(self.remind(), [])
+
+    def test_who_does_not_want_it_gets_none(self):
+        values = {"partner_id": self.partner.id, "kind": "credentials_unused", "channel": "none"}
+        self.env["saas.preference"].create(values)
+        self.assertEqual(self.days_later(5), [])
+        self.assertEqual(self.instance.mail_ids[:1].state, "refused")
+
+    def test_the_preview_sends_nothing_and_says_why(self):
+        other = self.new_instance("other")
+        self.force_state(other, "active", attempt="second")
+        credentials = self.instance.mail_ids
+        credentials.sent_at = fields.Datetime.now() - timedelta(days=5)
+        action = self.rule.action_preview()
+        preview = self.env[action["res_model"]].search(action["domain"])
+        verdicts = {line.instance_id: (line.leaves, line.verdict) for line in preview}
+        self.assertEqual(verdicts[self.instance], (True, "Number 1 of 2"))
+        self.assertEqual(verdicts[other], (False, "No credentials were sent."))
+        self.assertEqual(self.instance.mail_ids, credentials)
