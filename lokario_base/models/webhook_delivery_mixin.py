@@ -69,10 +69,15 @@ class WebhookDeliveryMixin(models.AbstractModel):
         commit_progress = self.env["ir.cron"]._commit_progress
         commit_progress(remaining=len(due))
         for delivery in due:
-            delivery.try_lock_for_update().filtered(lambda one: one.state == "pending")._deliver()
+            delivery.try_lock_for_update().filtered(self._is_due)._deliver()
             if not commit_progress(1):
                 return False
         return bool(due)
+
+    @api.model
+    def _is_due(self, delivery):
+        """Whether it is still: others may have delivered or put it off meanwhile."""
+        return delivery.state == "pending" and delivery.next_try_at <= fields.Datetime.now()
 
     def _deliver(self):
         """Send the deliveries; the outcome is stored, never raised. Their ids let the receiver know repeats."""

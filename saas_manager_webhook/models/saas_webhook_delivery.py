@@ -10,7 +10,7 @@ SELECT id FROM (
     SELECT DISTINCT ON (d.target_id, d.instance_id) d.id, d.next_try_at
       FROM saas_webhook_delivery d JOIN saas_webhook_target t ON t.id = d.target_id AND t.active
      WHERE d.state = 'pending' ORDER BY d.target_id, d.instance_id, d.id) first
- WHERE next_try_at <= now() AT TIME ZONE 'UTC' ORDER BY next_try_at, id LIMIT %s
+ WHERE next_try_at <= clock_timestamp() AT TIME ZONE 'UTC' ORDER BY next_try_at, id LIMIT %s
 """
 
 

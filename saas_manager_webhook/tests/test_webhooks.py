@@ -1,5 +1,6 @@
 import json
 from datetime import timedelta
+from unittest.mock import patch
 
 import standardwebhooks
 from odoo import fields
@@ -64,6 +65,7 @@ class TestWebhooks(SaasCase, MailCommon):
         for secret in ("sesame", "marie@martin.test", "saas-credential"):
             self.assertNotIn(secret, text)
 
+    @patch("odoo.addons.lokario_base.models.webhook_delivery_mixin.RETRIES", (3600,) * 9)
     def test_a_failure_holds_back_what_follows_for_the_same_instance(self):
         other = self.living("other")
         self.receiver.answers = [500]
@@ -122,7 +124,7 @@ class TestWebhooks(SaasCase, MailCommon):
         group = "saas_manager.group_saas_manager_user"
         user = new_test_user(self.env, "saas-user", group)
         self.assertFalse(self.env["saas.webhook.target"].with_user(user).search([]))
-        mine = self.env["saas.webhook.target"].create({"url": "https://example.com/x"})
+        mine = self.env["saas.webhook.target"].create({"url": "https://erp.example/x"})
         with self.assertRaises(AccessError):
             mine.with_user(user).action_test()
 
@@ -137,7 +139,7 @@ class TestWebhooks(SaasCase, MailCommon):
         before = self.target._reveal_secret__("signing_secret")
         self.target.action_show_secret()
         self.assertEqual(self.target._get_client__()._secrets[1], before)
-        self.target.url = "https://example.com/hook"
+        self.target.url = "https://erp.example/hook"
         secrets = self.target._get_client__()._secrets
         self.assertEqual(len(secrets), 1)
         self.assertNotIn(before, secrets)
