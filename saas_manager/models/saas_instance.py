@@ -448,6 +448,7 @@ class SaasInstance(models.Model):
         provisioning = self.env["saas.provisioning"]
         for instance in self:
             provisioning._check(instance)
+        for instance in self:
             with instance._own_transaction() as own:
                 own.env["saas.provisioning"]._reserve(own)
         return self._notification(
@@ -621,15 +622,20 @@ class SaasInstance(models.Model):
 
         :param str reason: for the journal and, if the template says so, the client
         """
-        for instance in self:
-            instance._request("suspend", reason)
+        self._request_each("suspend", reason)
         return self._outcome_notification(self.env._("Access is cut"))
 
     def action_reactivate(self):
         """Give the access back within a second."""
-        for instance in self:
-            instance._request("reactivate")
+        self._request_each("reactivate")
         return self._outcome_notification(self.env._("Access is open again"))
+
+    def _request_each(self, code, reason=None):
+        """All or none: what one of several refuses is said before another one changes."""
+        for instance in self:
+            instance._check_operation(code)
+        for instance in self:
+            instance._request(code, reason)
 
     def action_terminate(self, reason=None):
         """Delete the database for good. For SaaS administrators only."""

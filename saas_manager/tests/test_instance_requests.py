@@ -203,3 +203,19 @@ class TestInstanceRequests(SaasCase, MailCommon):
         wizard.action_confirm()
         self.assertEqual((instance.state, instance.termination_reason), ("terminated", "over"))
         self.assertTrue(self.new_instance(), "the subdomain of a deleted instance is free again")
+
+    def test_several_are_suspended_together_or_none(self):
+        first, second = self.new_instance("first"), self.new_instance("second")
+        lived = {"activation_date": "2026-01-02 03:04:05"}
+        self.force_state(first, "active", **lived)
+        with self.assertRefused(first, "“Second” is in state “Draft”"):
+            (first | second).action_suspend()
+        self.force_state(second, "active", **lived)
+        answer = (first | second).action_suspend("unpaid invoice")
+        self.env.invalidate_all()
+        self.assertEqual((first.state, second.state), ("suspended", "suspended"))
+        self.assertEqual((first.mail_state, second.mail_state), ("queued", "queued"))
+        self.assertEqual(answer["params"]["message"].count("is queued"), 2)
+        (first | second).action_reactivate()
+        self.env.invalidate_all()
+        self.assertEqual((first.state, second.state), ("active", "active"))

@@ -37,6 +37,7 @@ class TestReminders(SaasCase, MailCommon):
         with self.mock_mail_gateway():
             self.env.ref("saas_notification.ir_cron_remind").method_direct_trigger()
             run_mail_jobs(self.env)
+        self.env.invalidate_all()
         return [mail["subject"] for mail in self._mails]
 
     def test_credentials_that_were_not_used(self):
