@@ -632,6 +632,7 @@ class SaasInstance(models.Model):
 
     def _request_each(self, code, reason=None):
         """All or none: what one of several refuses is said before another one changes."""
+        self.check_access("write")
         for instance in self:
             instance._check_operation(code)
         for instance in self:
