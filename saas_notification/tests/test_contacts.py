@@ -14,7 +14,7 @@ class TestContacts(SaasCase, MailCommon):
         self.instance = self.new_instance()
         self.force_state(self.instance, "active", attempt="first")
         self.people = {
-            role: self.env["res.partner"].create({"name": role, "email": f"{role}@martin.test"})
+            role: self.env["res.partner"].create({"name": role, "email": f"{role}@martin.test", "lang": "en_US"})
             for role in ("owner", "technical", "billing")
         }
         for role, person in self.people.items():

@@ -9,7 +9,8 @@ class TestPreferencesPage(HttpCase):
 
     def setUp(self):
         super().setUp()
-        self.person = self.env["res.partner"].create({"name": "Marie", "email": "marie@martin.test"})
+        values = {"name": "Marie", "email": "marie@martin.test", "lang": "en_US"}
+        self.person = self.env["res.partner"].create(values)
         self.link = self.env["saas.preference"]._link(self.env.company, self.person)
         self.path = self.link[self.link.index("/saas/preferences/") :]
 
