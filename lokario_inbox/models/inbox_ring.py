@@ -17,6 +17,7 @@ class InboxRing(models.Model):
     """
 
     _name = "inbox.ring"
+    _inherit = ["lokario.access.mixin"]
     _description = "Ring of a Mailbox"
 
     integration_id = fields.Many2one("inbox.integration", required=True, index=True, ondelete="cascade")
