@@ -4,9 +4,10 @@ from odoo.http import request
 
 from odoo.addons.account_payment.controllers.portal import PortalAccount
 
-from .statement import PAGE
+from .statement import PAGE, check_limit
 
-LINK = "/followups/statement/<string:token>/pay/<int:currency_id>"
+LINK = "/followups/statement/<string:token>/pay/<int(max=999999999):currency_id>"
+MAX_REFERENCE = 200
 
 
 class PayAll(PortalAccount):
@@ -42,12 +43,32 @@ class PayAll(PortalAccount):
         """The sum is what is due at this moment, whatever the page said."""
         reminder, moves, due = self._claims(token, currency_id)
         currency = moves.currency_id
-        if not moves or kwargs.get("token_id") or currency.compare_amounts(float(amount or 0), due):
+        if not moves or currency.compare_amounts(self._cast_as_float(amount) or 0, due):
             raise ValidationError(request.env._("The amounts have changed. Please open the page again."))
         self._validate_transaction_kwargs(kwargs)
+        self._check_choice(reminder, due, currency, kwargs)
+        check_limit(token)
+        fixed = {"token_id": None, "tokenization_requested": False, "is_validation": False}  # no card is kept or used
+        kwargs |= {"flow": kwargs.get("flow"), "landing_route": f"/followups/statement/{token}", **fixed}
+        reference = str(payment_reference or moves[0].name)[:MAX_REFERENCE]
         return self._process_transaction(
-            reminder.customer_id.id, currency.id, moves.ids, payment_reference, amount=due, **kwargs
+            reminder.customer_id.id, currency.id, moves.ids, reference, amount=due, **kwargs
         )
+
+    def _check_choice(self, reminder, due, currency, given):
+        """Refuse what the page does not offer: Odoo takes whichever provider of whichever company it is told."""
+        user = request.env.user
+        payer = reminder.customer_id if user._is_public() else user.partner_id
+        providers_sudo = request.env["payment.provider"].sudo()
+        offered_sudo = providers_sudo._get_compatible_providers(
+            reminder.company_id.id, payer.id, due, currency_id=currency.id
+        )
+        methods_sudo = request.env["payment.method"].sudo()
+        methods_sudo = methods_sudo._get_compatible_payment_methods(offered_sudo.ids, payer.id, currency_id=currency.id)
+        provider_sudo = offered_sudo.filtered(lambda one: one.id == given.get("provider_id"))
+        method_sudo = methods_sudo.filtered(lambda one: one.id == given.get("payment_method_id"))
+        if not provider_sudo or provider_sudo not in method_sudo.provider_ids:
+            raise ValidationError(request.env._("This way to pay is not offered. Please open the page again."))
 
     def _claims(self, token, currency_id):
         reminder = request.env["lokario.followup.reminder"]._of_token(token.replace("\0", ""))

@@ -10,6 +10,13 @@ CHANGES = 20  # by one link in an hour
 RECORD_ID = re.compile(r"[0-9]{1,9}")
 
 
+def check_limit(token):
+    """Count one more change by this link; raises UserError."""
+    limits_sudo = request.env["lokario.rate.limit"].sudo()
+    if not limits_sudo._take("lokario_billing.statement", token, CHANGES, timedelta(hours=1)):
+        raise UserError(request.env._("This page took many messages within the hour. Please try again later."))
+
+
 class FollowupStatement(http.Controller):
     """The page behind a reminder's link. The token is the only key; nothing else of the database is reachable."""
 
@@ -56,9 +63,7 @@ class FollowupStatement(http.Controller):
     def _check_form(self, token, form_token):
         if not request.env["lokario.form.token"]._redeem(token, form_token):
             raise UserError(request.env._("This form was sent already or is too old. Please fill it in again."))
-        limits_sudo = request.env["lokario.rate.limit"].sudo()
-        if not limits_sudo._take("lokario_billing.statement", token, CHANGES, timedelta(hours=1)):
-            raise UserError(request.env._("This page took many messages within the hour. Please try again later."))
+        check_limit(token)
 
     def _page(self, token, **context):
         reminder = self._reminder(token)

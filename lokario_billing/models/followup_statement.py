@@ -82,7 +82,7 @@ class FollowupStatement(models.AbstractModel):
             if followup.move_id.currency_id == currency and not decision.is_final and followup.move_id._has_to_be_paid()
         }
         moves = self.env["account.move"].concat(*due).sorted("invoice_date_due")
-        return moves, currency.round(sum(due.values()))
+        return moves, moves.currency_id.round(sum(due.values())) if moves else 0.0
 
     # === WHAT THE CUSTOMER DOES === #
 

@@ -6,6 +6,7 @@ import json
 import re
 import zipfile
 from datetime import timedelta
+from unittest.mock import patch
 
 from freezegun import freeze_time
 from odoo import fields
@@ -14,6 +15,7 @@ from odoo.fields import Command
 from odoo.tests import HttpCase, tagged
 from odoo.tools import mute_logger
 
+from ..controllers import statement
 from .common import BillingCase
 from .test_followup_debtors import DebtorCase
 
@@ -185,11 +187,29 @@ class TestPayAll(BillingCase, HttpCase):
         self.moves = self.invoice() | self.invoice(20, 55)
         self.run_cron()
         reminder = self.moves[1].followup_ids.step_ids.reminder_id
-        self.path = f"/followups/statement/{reminder.access_token}/pay/{self.moves.currency_id.id}"
+        self.page = f"/followups/statement/{reminder.access_token}"
+        self.path = f"{self.page}/pay/{self.moves.currency_id.id}"
 
     def call(self, path, **params):
         body = json.dumps({"jsonrpc": "2.0", "method": "call", "params": params})
         return self.url_open(path, data=body, headers={"Content-Type": "application/json"}).json()
+
+    def offer(self, company):
+        """Return a way to pay that this company offers, as a form sends it."""
+        provider = self.env["payment.provider"].sudo().search([("code", "=", "none")], limit=1).copy()
+        provider.write({"company_id": company.id, "state": "test", "is_published": True})
+        method = self.env.ref("payment.payment_method_unknown").sudo()
+        method.provider_ids |= provider
+        method.active = True
+        return {
+            "provider_id": provider.id,
+            "payment_method_id": method.id,
+            "token_id": None,
+            "flow": "redirect",
+            "tokenization_requested": False,
+            "landing_route": "https://elsewhere.test",
+            "payment_reference": "all",
+        }
 
     def test_one_payment_for_all_that_is_due(self):
         """Through Odoo's own form."""
@@ -197,29 +217,36 @@ class TestPayAll(BillingCase, HttpCase):
         self.assertEqual(page.status_code, 200)
         for move in self.moves:
             self.assertIn(move.name, page.text)
-        provider = self.env["payment.provider"].sudo().search([("code", "=", "none")], limit=1)
-        method = self.env["payment.method"].sudo().with_context(active_test=False).search([], limit=1)
-        params = {
-            "provider_id": provider.id,
-            "payment_method_id": method.id,
-            "token_id": None,
-            "flow": "redirect",
-            "tokenization_requested": False,
-            "landing_route": "/",
-            "payment_reference": "all",
-        }
-        with mute_logger("odoo.http"):
-            refused = self.call(f"{self.path}/transaction", amount=1, **params)
-        self.assertEqual(refused["error"]["data"]["name"], "odoo.exceptions.ValidationError")
+        params = self.offer(self.company)
+        foreign = self.offer(self.env["res.company"].create({"name": "Other SARL"}))
+        elsewhere = {"provider_id": foreign["provider_id"]}
+        for wrong in ({"amount": 1}, {"amount": [1]}, elsewhere, {"provider_id": None}, {"payment_method_id": 1 << 40}):
+            with mute_logger("odoo.http"):
+                refused = self.call(f"{self.path}/transaction", **{"amount": 155, **params, **wrong})
+            self.assertEqual(refused["error"]["data"]["name"], "odoo.exceptions.ValidationError", wrong)
         self.assertFalse(self.moves.transaction_ids)
         answer = self.call(f"{self.path}/transaction", amount=155, **params)
         self.assertNotIn("error", answer, answer)
         self.env.invalidate_all()
         transaction = self.moves.sudo().transaction_ids
         self.assertEqual((transaction.amount, transaction.invoice_ids), (155, self.moves.sudo()))
+        self.assertEqual((transaction.landing_route, transaction.operation), (self.page, "online_redirect"))
+        validation = self.call(f"{self.path}/transaction", amount=155, **params, is_validation=True)
+        self.assertNotIn("error", validation)
+        self.assertEqual(self.moves.sudo().transaction_ids.mapped("operation"), ["online_redirect"] * 2)
+
+    def test_a_link_begins_some_payments_an_hour(self):
+        params = self.offer(self.company)
+        with patch.object(statement, "CHANGES", 1), mute_logger("odoo.http"):
+            answers = [self.call(f"{self.path}/transaction", amount=155, **params) for _try in range(2)]
+        self.assertEqual(["error" in answer for answer in answers], [False, True])
+        self.assertEqual(len(self.moves.sudo().transaction_ids), 1)
 
     def test_a_foreign_link_pays_nothing(self):
         self.assertEqual(self.url_open(self.path.replace("statement/", "statement/x")).status_code, 404)
+        for currency, status in (("999999", 303), ("9" * 12, 404), ("9" * 5000, 404)):
+            page = self.url_open(f"{self.page}/pay/{currency}", allow_redirects=False)
+            self.assertEqual(page.status_code, status, currency[:20])
         self.pay(self.moves[0])
         self.pay(self.moves[1])
         page = self.url_open(self.path, allow_redirects=False)
