@@ -15,7 +15,7 @@ def configure(parser):
     )
     parser.add_argument("--seed", type=int, help="replay the faults of an earlier run")
     parser.add_argument(
-        "--part", action="append", help="one part of a promise that has several (crawl: batches, roles, browser[:ROLE])"
+        "--part", action="append", help="one part of several (crawl: batches, roles, browser[:ROLE]; rights: ROLE)"
     )
 
 
