@@ -23,13 +23,13 @@ class FollowupEvidence(models.AbstractModel):
 
     @api.model
     def _download(self, followups, name):
-        """Return the action that downloads the file of these follow-ups."""
+        """Return the action that downloads the file of these follow-ups; of several it is who made it that reads it."""
         values = {
             "name": f"{_file_name(name)}-evidence.zip",
             "raw": self._zip(followups),
             "mimetype": "application/zip",
             "res_model": followups._name,
-            "res_id": followups[:1].id,
+            "res_id": followups.id if len(followups) == 1 else False,
         }
         attachment = without_callers_defaults(self.env["ir.attachment"].sudo()).create(values)
         return {"type": "ir.actions.act_url", "url": f"/web/content/{attachment.id}?download=true", "target": "self"}

@@ -106,6 +106,10 @@ class TestDesk(DebtorCase):
         followups = moves.followup_ids.with_user(self.people["collector"][0])
         url = followups.action_hand_over()["url"]
         attachment = self.env["ir.attachment"].browse(int(re.search(r"/content/(\d+)", url).group(1)))
+        moves[0].invoice_user_id = seller = self.people["seller"][0]
+        self.assertTrue(moves[0].followup_ids.with_user(seller).has_access("read"))
+        readers = {user: attachment.with_user(user).has_access("read") for user in (seller, followups.env.user)}
+        self.assertEqual(readers, {seller: False, followups.env.user: True}, "it holds others' documents, too")
         with zipfile.ZipFile(io.BytesIO(attachment.raw)) as archive:
             rows = list(csv.DictReader(io.StringIO(archive.read("claims.csv").decode("utf-8-sig")), delimiter=";"))
             names = archive.namelist()
