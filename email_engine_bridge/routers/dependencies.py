@@ -6,11 +6,15 @@ from fastapi import Depends, Header, Path, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from odoo.api import Environment
 from odoo.http import request
+from odoo.tools import split_every
 
 from odoo.addons.fastapi.dependencies import odoo_env
 
 from ..const import MAX_INT
 from ..exceptions import ApiProblem
+
+PIECE = 100  # records that are read together
+MAX_ANSWER = 32 * 1024 * 1024  # characters of a page
 
 bearer = HTTPBearer(auto_error=False, description="An API key of the engine")
 
@@ -117,12 +121,22 @@ def list_page(env, model, domain, paging):
     total = env[model].search_count(domain)
     if paging.cursor is None:
         records = env[model].search(domain, offset=paging.offset, limit=paging.limit)
-        return {"items": [record._describe() for record in records], "total": total}
+        return {"items": _describe(records), "total": total}
     after = [] if paging.cursor == "start" else [("id", "<", int(paging.cursor))]
     records = env[model].search([*domain, *after], limit=paging.limit + 1, order="id desc")
     following = str(records[paging.limit - 1].id) if len(records) > paging.limit else None
-    items = [record._describe() for record in records[: paging.limit]]
-    return {"items": items, "total": total, "next_cursor": following}
+    return {"items": _describe(records[: paging.limit]), "total": total, "next_cursor": following}
+
+
+def _describe(records):
+    """Return `_describe()` of each, read piece by piece; raises 422 when they are too much for one answer."""
+    items, size = [], 0
+    for piece in split_every(PIECE, records.ids, records.browse):
+        items += [record._describe() for record in piece]
+        size += sum(len(repr(item)) for item in items[-len(piece) :])
+        if size > MAX_ANSWER:
+            raise ApiProblem(422, f"page_size: {len(records)} of these are too large for one answer, ask for fewer.")
+    return items
 
 
 def engine_tenant(tenant_id: RecordId, env: EngineEnv):

@@ -1,7 +1,9 @@
+import json
+
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
-from odoo.addons.email_engine_bridge.tools.contact_rows import inspect_address, normalise_address
+from odoo.addons.email_engine_bridge.tools.contact_rows import MAX_ATTRIBUTES, inspect_address, normalise_address
 
 from ..tools.refusal import concerns
 
@@ -62,6 +64,12 @@ class EngineContact(models.Model):
         for contact in self:
             if (contact.list_ids.tenant_id | contact.tag_ids.tenant_id) - contact.tenant_id:
                 raise ValidationError(self.env._("Lists and tags must be those of the contact's tenant."))
+
+    @api.constrains("attributes")
+    def _check_attributes(self):
+        for contact in self:
+            if len(json.dumps(contact.attributes or {}, ensure_ascii=False)) > MAX_ATTRIBUTES:
+                raise ValidationError(self.env._("Values for templates: at most %s characters.", MAX_ATTRIBUTES))
 
     @api.constrains("consent", "consent_source")
     def _check_consent(self):

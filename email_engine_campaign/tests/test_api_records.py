@@ -1,11 +1,14 @@
 import gzip
 import json
 from datetime import timedelta
+from unittest.mock import patch
 
 from odoo import fields
 from odoo.tests import tagged
 
+from odoo.addons.email_engine_bridge.routers import dependencies
 from odoo.addons.email_engine_bridge.tests.common import EngineHttpCase
+from odoo.addons.email_engine_bridge.tools import contact_rows
 
 from .common import CampaignCommon
 
@@ -51,6 +54,21 @@ class TestApiRecords(CampaignCommon, EngineHttpCase):
         self.call(f"/templates/{self.tenant_b.id}/{self.template.id}", {"subject": "x"}, "PATCH", status=404)
         self.call(path, method="DELETE", status=204)
         self.call(path, status=404)
+
+    def test_no_page_and_no_contact_is_larger_than_a_worker(self):
+        self.env["engine.template"].create(
+            [{"tenant_id": self.tenant_a.id, "name": f"T{n}", "subject": "S", "html": "x" * 900} for n in range(3)]
+        )
+        path = f"/templates/{self.tenant_a.id}?page_size="
+        with patch.object(dependencies, "MAX_ANSWER", 2000), patch.object(dependencies, "PIECE", 2):
+            self.assertIn("ask for fewer", self.call(f"{path}4", status=422).json()["detail"])
+            self.assertEqual(len(self.call(f"{path}1").json()["items"]), 1)
+        self.assertEqual(len(self.call(f"{path}4").json()["items"]), 4)
+        self._add_contacts(["a@x.test"])
+        contact = self.env["engine.contact"].search([("email", "=", "a@x.test")])
+        much = {"attributes": {"x": "y" * contact_rows.MAX_ATTRIBUTES}}
+        refused = self.call(f"/contacts/{self.tenant_a.id}/{contact.id}", much, "PATCH", status=422)
+        self.assertIn("at most", refused.json()["detail"])
 
     def test_contacts_and_lists(self):
         created = self.call("/lists", {"tenant_id": self.tenant_a.id, "name": "VIP"}, status=201).json()
