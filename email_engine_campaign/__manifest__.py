@@ -1,6 +1,6 @@
 {
     "name": "Email Engine: Campaigns",
-    "version": "19.0.1.1.0",
+    "version": "19.0.1.2.0",
     "summary": "Templates, contacts, campaigns, events and statistics of the e-mail engine",
     "author": "Lokario",
     "website": "https://www.lokario.fr",
@@ -23,6 +23,7 @@
         "wizards/engine_campaign_try_views.xml",
         "wizards/engine_suppression_lift_views.xml",
         "views/engine_campaign_views.xml",
+        "views/engine_message_views.xml",
         "views/engine_webhook_source_views.xml",
         "views/engine_webhook_target_views.xml",
         "views/res_config_settings_views.xml",

@@ -100,20 +100,29 @@ WriteEnv = Annotated[Environment, Depends(write_env)]
 Paging = Annotated[Page, Depends(page)]
 
 
-def get_visible(env, model, record_id):
-    """Return the record if this key may see it, else answer 404, as if it did not exist."""
-    record = env[model].search([("id", "=", record_id)])
+def get_visible(env, model, record_id, domain=()):
+    """Return the record if this key may see it and it is in the domain, else answer 404, as if it did not exist."""
+    record = env[model].search([("id", "=", record_id), *domain])
     if not record:
         raise ApiProblem(404, f"There is no {env[model]._description.lower()} {record_id} here.")
     return record
 
 
-def get_of_tenant(env, model, tenant_id, record_id):
-    """Return the record of this tenant if the key may see it, else answer 404."""
-    record = get_visible(env, model, record_id)
-    if record.tenant_id.id != tenant_id:
-        raise ApiProblem(404, f"There is no {env[model]._description.lower()} {record_id} here.")
-    return record
+def of_path(model, name, *, in_tenant=True, domain=()):
+    """Return the type of a route's parameter: the record whose id `{name}` of the path is, else 404.
+
+    :param in_tenant: the path has a `{tenant_id}` too, and the record is of that tenant
+    :param domain: what else is so of the record
+    """
+    path_id = Annotated[int, Path(alias=name, ge=1, le=MAX_INT)]
+
+    def find(record_id: path_id, env: EngineEnv):
+        return get_visible(env, model, record_id, domain)
+
+    def find_in_tenant(tenant_id: RecordId, record_id: path_id, env: EngineEnv):
+        return get_visible(env, model, record_id, [("tenant_id", "=", tenant_id), *domain])
+
+    return Annotated[object, Depends(find_in_tenant if in_tenant else find)]
 
 
 def list_page(env, model, domain, paging):

@@ -5,9 +5,10 @@ from fastapi.responses import PlainTextResponse
 
 from ..schemas.domain import DomainList, DomainRow, NewDomain, NewDomainAnswer
 from ..schemas.problem import problem_responses
-from .dependencies import EngineEnv, Paging, RecordId, Tenant, WriteEnv, get_visible, list_page
+from .dependencies import EngineEnv, Paging, Tenant, WriteEnv, get_visible, list_page, of_path
 
 router = APIRouter(prefix="/domains", tags=["domains"], responses=problem_responses(400, 401, 403, 404, 405, 422, 429))
+Record = of_path("engine.domain", "domain_id", in_tenant=False)
 
 
 @router.post("", status_code=201)
@@ -26,14 +27,13 @@ def list_domains(tenant: Tenant, env: EngineEnv, page: Paging) -> DomainList:
 
 
 @router.post("/{domain_id}/check")
-def check_domain(domain_id: RecordId, env: WriteEnv) -> DomainRow:
+def check_domain(_env: WriteEnv, domain: Record) -> DomainRow:
     """Have the name servers asked; call again for what they said. An IP whose records are right starts its warm-up."""
-    domain = get_visible(env, "engine.domain", domain_id)
     domain.sudo()._enqueue_check()
     return DomainRow(**domain._describe())
 
 
 @router.get("/{domain_id}/zone", response_class=PlainTextResponse)
-def get_zone(domain_id: RecordId, env: EngineEnv):
+def get_zone(domain: Record):
     """Return the domain's records for a BIND zone file."""
-    return PlainTextResponse(get_visible(env, "engine.domain", domain_id).zone_text)
+    return PlainTextResponse(domain.zone_text)

@@ -37,7 +37,8 @@ class Recipient(NamedTuple):
 class CampaignHeaders:
     """What every message of a chunk carries.
 
-    feedback_id: Gmail's `campaign:tenant:type:sender` (support.google.com 6254652).
+    feedback_id: Gmail's `campaign:tenant:type:sender` (support.google.com 6254652). list_id: empty for mail that is no
+    list's, which gets no header of lists.
     """
 
     vmta: str
@@ -46,7 +47,7 @@ class CampaignHeaders:
     from_email: str
     reply_to: str
     feedback_id: str
-    list_id: str
+    list_id: str = ""
     unsubscribe_mailto: str = ""
 
 
@@ -62,13 +63,15 @@ class MessageBuilder:
             "MIME-Version: 1.0",
             f'Content-Type: multipart/alternative; boundary="{boundary}"',
             f"Feedback-ID: {headers.feedback_id}",
-            f"List-Id: <{headers.list_id}>",
-            "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
         ]
+        unsubscribe = "%.0s"
+        if headers.list_id:
+            lines += [f"List-Id: <{headers.list_id}>", "List-Unsubscribe-Post: List-Unsubscribe=One-Click"]
+            mailto = f", <mailto:{headers.unsubscribe_mailto}>" if headers.unsubscribe_mailto else ""
+            unsubscribe = f"\r\nList-Unsubscribe: <%s>{_literal(mailto)}"
         if headers.reply_to:
             lines.append(f"Reply-To: <{headers.reply_to}>")
-        mailto = f", <mailto:{headers.unsubscribe_mailto}>" if headers.unsubscribe_mailto else ""
-        own = ("To: %s", "Subject: %s", "Message-ID: <%s>", f"List-Unsubscribe: <%s>{_literal(mailto)}")
+        own = ("To: %s", "Subject: %s", f"Message-ID: <%s>{unsubscribe}")
         self._head = "\r\n".join((*map(_literal, lines), *own)) + "\r\n"
         self._boundary = boundary
         self._shapes = self._subject = self._format = self._holes = None

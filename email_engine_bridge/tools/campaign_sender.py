@@ -18,7 +18,7 @@ FAILED = "failed"  # the message of this recipient cannot be rendered
 
 
 class Addressee(NamedTuple):
-    """A recipient as the journal gives it; variant: index of the subject."""
+    """A recipient as the journal gives it; variant: index of the subject; message_id: of a stream's message."""
 
     id: int
     email: str
@@ -26,6 +26,7 @@ class Addressee(NamedTuple):
     last_name: str
     attributes: dict
     variant: int
+    message_id: int | None = None
 
 
 class Delivery(NamedTuple):

@@ -8,6 +8,7 @@ from typing import NamedTuple
 _JOB = re.compile(r"t(\d{1,9})-c(\d{1,9})-k(\d{1,9})")
 _TRIAL = re.compile(r"trial-t\d{1,9}-c\d{1,9}-[0-9a-f]{8}")
 _VERP = re.compile(r"b-([0-9a-f]{32})(?:-[^@]*)?@.*", re.IGNORECASE)
+_MESSAGE_ID = re.compile(r"([0-9a-f]{32})@.*", re.IGNORECASE)
 _DIGEST = 8  # bytes: 64 bits that cannot be guessed
 _ID = 8
 
@@ -71,6 +72,12 @@ def envelope_sender(token_, domain):
 def token_of_sender(sender):
     """Token inside an envelope sender of ours, or None; PowerMTA's own VERP suffix is ignored."""
     found = _VERP.fullmatch(sender.strip("<> "))
+    return found[1].lower() if found else None
+
+
+def token_of_message_id(message_id):
+    """Token inside a Message-ID of ours, or None: a complaint may show it alone."""
+    found = _MESSAGE_ID.fullmatch(message_id.strip("<> "))
     return found[1].lower() if found else None
 
 

@@ -13,6 +13,7 @@ from . import engine_campaign_audience
 from . import engine_campaign_trial
 from . import engine_campaign_chunk
 from . import engine_campaign_recipient
+from . import engine_message
 from . import engine_transport
 from . import engine_transport_powermta
 from . import engine_transport_mailwizz

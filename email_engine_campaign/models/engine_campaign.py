@@ -3,8 +3,9 @@ import re
 import uuid
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import ConcurrencyError, UserError, ValidationError
 from odoo.tools import formatLang
+from psycopg2.errors import UniqueViolation
 
 from odoo.addons.email_engine_bridge.exceptions import ApiProblem
 from odoo.addons.email_engine_bridge.tools.campaign_content import prepare
@@ -44,9 +45,17 @@ class EngineCampaign(models.Model):
     }
 
     name = fields.Char(required=True, tracking=True)
+    kind = fields.Selection(
+        [("campaign", "Campaign"), ("transactional", "Stream of messages")],
+        required=True,
+        default="campaign",
+        readonly=True,
+        copy=False,
+        help="A stream never ends: what programs send to single people leaves by it (engine.message).",
+    )
     tenant_id = fields.Many2one("engine.tenant", required=True, index=True, ondelete="restrict")
     company_id = fields.Many2one(related="tenant_id.company_id", store=True, index=True)
-    template_id = fields.Many2one("engine.template", required=True, ondelete="restrict")
+    template_id = fields.Many2one("engine.template", ondelete="restrict")
     template_version = fields.Integer(readonly=True, copy=False)
     list_ids = fields.Many2many("engine.contact.list", string="Lists")
     tag_ids = fields.Many2many("engine.contact.tag", string="Tags", help="Only contacts with one of these tags")
@@ -87,6 +96,10 @@ class EngineCampaign(models.Model):
     result_a = fields.Char("With subject A", compute="_compute_results")
     result_b = fields.Char("With subject B", compute="_compute_results")
 
+    _stream_uniq = models.UniqueIndex("(tenant_id, transport) WHERE kind = 'transactional'")
+    _template_given = models.Constraint(
+        "CHECK(kind = 'transactional' OR template_id IS NOT NULL)", "Choose the template of the campaign."
+    )
     _share_b = models.Constraint("CHECK(share_b BETWEEN 0 AND 100)", "Share of subject B: from 0 to 100 %.")
 
     @api.depends("state")
@@ -143,16 +156,10 @@ class EngineCampaign(models.Model):
             ) - campaign.tenant_id:
                 raise ValidationError(self.env._("Template, lists and tags must be those of the campaign's tenant."))
 
-    @api.constrains("from_email", "tenant_id")
-    def _check_from_email(self):
-        for campaign in self.filtered("from_email"):
-            domain = campaign.from_email.rpartition("@")[2].lower()
-            allowed = campaign.tenant_id.domain_ids.mapped("name")
-            allowed.append(campaign.tenant_id.from_email.rpartition("@")[2].lower())
-            if not any(domain == name or domain.endswith(f".{name}") for name in allowed):
-                raise ValidationError(
-                    self.env._("From address: %(domain)s is no domain of this tenant. Add it first.", domain=domain)
-                )
+    @api.constrains("from_email", "reply_to", "tenant_id")
+    def _check_author(self):
+        for campaign in self:
+            campaign.tenant_id._check_author(campaign.from_email, campaign.reply_to)
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_started(self):
@@ -215,6 +222,8 @@ class EngineCampaign(models.Model):
             campaign._get_transport()._resume(campaign)
 
     def action_cancel(self):
+        if stream := self.filtered(lambda campaign: campaign.kind == "transactional")[:1]:
+            raise UserError(self.env._("%s never ends: pause it.", stream.name))
         self._set_cancelled()
         for campaign in self:
             campaign._get_transport()._pause(campaign)
@@ -247,10 +256,7 @@ class EngineCampaign(models.Model):
             valid, message = TemplateRenderer().validate_template(self.subject_b, "header")
             if not valid:
                 raise UserError(self.env._("Subject B: %(why)s", why=message))
-        if self.tenant_id.is_stopped:
-            raise UserError(self.env._("%(tenant)s is stopped: no mail leaves.", tenant=self.tenant_id.name))
-        if not self.tenant_id.active:
-            raise UserError(self.env._("%(tenant)s is archived: no mail leaves.", tenant=self.tenant_id.name))
+        self.tenant_id._check_sending()
         self._get_transport()._check_ready(self)
 
     def _freeze_content(self):
@@ -271,21 +277,21 @@ class EngineCampaign(models.Model):
 
     def _get_sender(self, feeder, ip, *, job, kind, content):
         """The sender of this campaign's messages through one IP; kind: the mail type of Gmail's Feedback-ID."""
+        from_name, from_email, _reply_to = self._get_sender_names()
+        author = {"from_name": from_name, "from_email": from_email}
+        author["reply_to"] = self.reply_to or self.tenant_id.reply_to or ""
+        list_id = f"t{self.tenant_id.id}.{self.tenant_id._get_bounce_domain()}"
+        common = self._get_common_values()
+        return self._make_sender(feeder, ip, content, common, job=job, kind=kind, list_id=list_id, **author)
+
+    def _make_sender(self, feeder, ip, content, common, *, kind, **headers):
+        """The sender of a content; headers: further ones of `CampaignHeaders`."""
         tenant = self.tenant_id
         addresses = tenant._get_addresses()
-        from_name, from_email, _reply_to = self._get_sender_names()
-        headers = CampaignHeaders(
-            vmta=ip.vmta_name,
-            job=job,
-            from_name=from_name,
-            from_email=from_email,
-            reply_to=self.reply_to or tenant.reply_to or "",
-            feedback_id=f"c{self.id}:t{tenant.id}:{kind}:{tenant.feedback_sender or tenant.slug[:15]}",
-            list_id=f"t{tenant.id}.{addresses.bounce_domain}",
-        )
+        feedback_id = f"c{self.id}:t{tenant.id}:{kind}:{tenant.feedback_sender or tenant.slug[:15]}"
+        headers = CampaignHeaders(vmta=ip.vmta_name, feedback_id=feedback_id, **headers)
         builder = MessageBuilder(headers, f"=_lokario_{uuid.uuid4().hex}")
-        common, today = self._get_common_values(), tenant._get_today()
-        return CampaignSender(content, builder, addresses, common, today, feeder=feeder)
+        return CampaignSender(content, builder, addresses, common, tenant._get_today(), feeder=feeder)
 
     def _get_sender_names(self):
         """(name, address, reply address) that the message shows."""
@@ -331,6 +337,28 @@ class EngineCampaign(models.Model):
             **{name: self[f"{name}_count"] for name in (*counted, *engaged)},
             "fully_sent_on": self.fully_sent_on or None,
         }
+
+    # === STREAMS === #
+
+    @api.model
+    def _get_stream(self, tenant, transport):
+        """The campaign, never ending, by which the tenant's single messages leave."""
+        found = self.search(
+            [("kind", "=", "transactional"), ("tenant_id", "=", tenant.id), ("transport", "=", transport)]
+        )
+        return found or self._open_stream(tenant, transport)
+
+    @api.model
+    def _open_stream(self, tenant, transport):
+        name = self.env._("Messages of %(tenant)s", tenant=tenant.name)
+        values = {"name": name, "kind": "transactional", "tenant_id": tenant.id, "transport": transport}
+        try:
+            with self.env.cr.savepoint():
+                stream = self.create(values)
+        except UniqueViolation as error:  # another call was first: Odoo makes this one again, which finds it
+            raise ConcurrencyError("The stream was opened meanwhile") from error
+        stream._set_sending(started_at=fields.Datetime.now())
+        return stream
 
     # === SENDING === #
 

@@ -34,9 +34,22 @@ SELECT %(campaign_id)s, tenant_id, company_id, contact_id, email, variant, state
 ASSIGN = f"""
 UPDATE engine_campaign_recipient r SET chunk_id = places.chunk_id
   FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM engine_campaign_recipient
-         WHERE campaign_id = %(campaign_id)s AND state = 'queued' AND chunk_id IS NULL) waiting
+         WHERE campaign_id = %(campaign_id)s AND state = 'queued' AND chunk_id IS NULL
+           AND (%(message_id)s IS NULL OR message_id = %(message_id)s)) waiting
   JOIN ({PLACES}) places USING (place)
  WHERE r.id = waiting.id
+"""  # noqa: S608 constants
+POPULATE_MESSAGE = f"""
+INSERT INTO engine_campaign_recipient
+       (campaign_id, message_id, tenant_id, company_id, contact_id, email, variant, state, answer, attempts)
+SELECT %(campaign_id)s, %(message_id)s, p.tenant_id, p.company_id, c.id, p.email, 0,
+       coalesce(refusal.state, 'queued'), refusal.reason, 0
+  FROM (SELECT address.email, address.number, t.id AS tenant_id, t.company_id
+          FROM unnest(%(emails)s) WITH ORDINALITY AS address (email, number), engine_tenant t
+         WHERE t.id = %(tenant_id)s) p
+  LEFT JOIN engine_contact c ON c.tenant_id = p.tenant_id AND c.email = p.email
+  LEFT JOIN LATERAL ({refusal_of("p", "c")}) refusal ON true
+ ORDER BY p.number
 """  # noqa: S608 constants
 
 WAITING = """
@@ -75,9 +88,18 @@ class EngineCampaignAudience(models.AbstractModel):
         campaign.invalidate_recordset()
 
     @api.model
-    def _assign(self, campaign, chunks):
-        """Give those who wait to new chunks."""
-        self._fill(ASSIGN, chunks, {"campaign_id": campaign.id})
+    def _assign(self, campaign, chunks, message=None):
+        """Give those who wait, or those of one message, to new chunks."""
+        self._fill(ASSIGN, chunks, {"campaign_id": campaign.id, "message_id": message.id if message else None})
+
+    @api.model
+    def _populate_message(self, message, addresses):
+        """Write the journal's lines of a message; who must not be written to has one too."""
+        stream = message.campaign_id
+        values = {"campaign_id": stream.id, "tenant_id": stream.tenant_id.id, "message_id": message.id}
+        self.env.flush_all()
+        self.env.cr.execute(POPULATE_MESSAGE, {**values, "emails": addresses})
+        self.env.invalidate_all(flush=False)
 
     @api.model
     def _count_waiting(self, campaign):

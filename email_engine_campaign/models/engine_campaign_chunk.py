@@ -39,7 +39,7 @@ class EngineCampaignChunk(models.Model):
     tenant_id = fields.Many2one(related="campaign_id.tenant_id", store=True, index=True)
     company_id = fields.Many2one(related="campaign_id.company_id", store=True)
     ip_id = fields.Many2one("engine.ip", "IP address", required=True, ondelete="restrict")
-    lease = fields.Char(required=True, readonly=True, help="The reservation it sends from")
+    lease = fields.Char(required=True, readonly=True, index=True, help="The reservation it sends from")
     size = fields.Integer(required=True)
     reason = fields.Char("Why this IP")
     state = fields.Selection(
@@ -50,6 +50,8 @@ class EngineCampaignChunk(models.Model):
     note = fields.Char("Last event")
     handing_to = fields.Integer(readonly=True, copy=False, help="The last recipient of the window in hand, if any")
     handed_at = fields.Datetime(readonly=True, copy=False, help="When the last window was begun")
+
+    _busy_idx = models.Index("(campaign_id) WHERE state IN ('pending', 'running')")
 
     def _enqueue(self):
         for chunk in self:
@@ -99,7 +101,7 @@ class EngineCampaignChunk(models.Model):
         limit = FIRST_WINDOW
         self.env["engine.quota"]._settle(self.lease, 0, close=False)  # prolonged, if it is still open
         with self.tenant_id._get_feeder__() as feeder:
-            sender = self._get_sender(feeder)
+            senders = {}
             while True:
                 start = time.monotonic()
                 rows, refusal = self._take_window(journal, limit)
@@ -108,7 +110,10 @@ class EngineCampaignChunk(models.Model):
                 if not rows:
                     journal.set_state("pending", None)
                     return "Sent."
-                sent = self._send_window(journal, sender, rows, start + WINDOW_SECONDS)
+                message_id = rows[0].message_id
+                if message_id not in senders:
+                    senders = {message_id: self._get_sender(feeder, message_id)}
+                sent = self._send_window(journal, senders[message_id], rows, start + WINDOW_SECONDS)
                 speed = sent / max(time.monotonic() - start, 0.001)
                 limit = max(1, min(LAST_WINDOW, limit * GROWTH, int(speed * WINDOW_SECONDS)))
 
@@ -171,10 +176,13 @@ class EngineCampaignChunk(models.Model):
             self._consume_hourly_cap(left - taken)
         self.env["engine.quota"]._settle(self.lease, left, close=False)
 
-    def _get_sender(self, feeder):
+    def _get_sender(self, feeder, message_id):
+        """The sender of the campaign's messages, or of the one message of a stream."""
         campaign = self.campaign_id
-        content = Content(tuple(campaign.content["subjects"]), campaign.content["html"], campaign.content["text"])
         job = verp.job_name(self.tenant_id.id, campaign.id, self.id)
+        if message_id:
+            return self.env["engine.message"].browse(message_id)._get_sender(feeder, self.ip_id, job)
+        content = Content(tuple(campaign.content["subjects"]), campaign.content["html"], campaign.content["text"])
         return campaign._get_sender(feeder, self.ip_id, job=job, kind="campaign", content=content)
 
     @api.model

@@ -47,6 +47,7 @@ class EngineCampaignRecipient(models.Model):
     company_id = fields.Many2one("res.company", required=True)
     contact_id = fields.Many2one("engine.contact", index=True, ondelete="set null")
     chunk_id = fields.Many2one("engine.campaign.chunk", index=True, ondelete="set null")
+    message_id = fields.Many2one("engine.message", index="btree_not_null", ondelete="cascade")
     mailwizz_part_id = fields.Many2one("engine.mailwizz.part", index="btree_not_null", ondelete="set null")
     email = fields.Char("Address", required=True)
     variant = fields.Integer("Subject", help="0: subject A, 1: subject B")
@@ -59,13 +60,26 @@ class EngineCampaignRecipient(models.Model):
     clicked_at = fields.Datetime("First click on")
     unsubscribed_at = fields.Datetime("Unsubscribed on")
 
-    _person_uniq = models.UniqueIndex("(campaign_id, email)", "This person is in this campaign already.")
+    _person_uniq = models.UniqueIndex(
+        "(campaign_id, email) WHERE message_id IS NULL", "This person is in this campaign already."
+    )
+    _message_uniq = models.UniqueIndex("(message_id, email) WHERE message_id IS NOT NULL")
     _waiting_idx = models.Index("(campaign_id, id) WHERE chunk_id IS NULL")
     _doubt_idx = models.Index("(tenant_id) WHERE doubt_since IS NOT NULL")
 
     def init(self):
         """Leave room on every page for a second, longer version of all its lines."""
         self.env.cr.execute("ALTER TABLE engine_campaign_recipient SET (fillfactor = 40)")
+
+    def _describe(self):
+        """Return the recipient of a message as the API gives it."""
+        self.ensure_one()
+        return {
+            "email": self.email,
+            "state": self.state,
+            "handed_over_at": self.handed_at or None,
+            "answer": self.answer or "",
+        }
 
     # === WHAT A RECIPIENT DOES === #
 

@@ -22,6 +22,16 @@ FAULTS = [
     ("configuration", "Our configuration"),
     ("none", "None"),
 ]
+NAMES = {  # what programs are told
+    "d": "email.delivered",
+    "b": "email.bounced",
+    "rb": "email.bounced",
+    "t": "email.deferred",
+    "f": "email.complained",
+    "open": "email.opened",
+    "click": "email.clicked",
+    "unsubscribe": "email.unsubscribed",
+}
 EVENT_DAYS = 90
 PURGE_BATCH = 100_000
 
@@ -71,6 +81,19 @@ class EngineEvent(models.Model):
     _receipt_idx = models.Index("(tenant_id, time) WHERE type = 'r'")
     _dead_idx = models.Index("(tenant_id, rcpt) WHERE kind = 'hard'")
     _time_idx = models.Index("USING brin (time)")
+
+    def _describe(self):
+        """Return the event as the API lists it."""
+        self.ensure_one()
+        return {
+            "id": self.id,
+            "event": NAMES[self.type],
+            "timestamp": self.time,
+            "email": self.rcpt or "",
+            "bounce_class": self.kind or None,
+            "reason": self.reason or None,
+            "diagnostic": self.diagnostic or "",
+        }
 
     @api.autovacuum
     def _gc_events(self):

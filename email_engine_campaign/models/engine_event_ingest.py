@@ -28,7 +28,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS engine_event_fresh (
 ) ON COMMIT DROP;
 TRUNCATE engine_event_stage, engine_event_fresh
 """
-# Tenant and recipient by the job, else by the token of the envelope sender; unique keys drop repeats.
+# Tenant and recipient by the job, else (the job of a stream has many messages to a person) by the token of the envelope
+# sender; unique keys drop repeats.
 STORE = """
 WITH known AS (
     SELECT DISTINCT ON (s.key) s.key, s.type, s.time, s.rcpt, s.provider, s.kind, s.reason, s.fault, s.is_final,
@@ -36,6 +37,7 @@ WITH known AS (
            coalesce(s.campaign_id, v.campaign_id) AS campaign_id, coalesce(r.id, v.id) AS recipient_id
       FROM engine_event_stage s
       LEFT JOIN engine_campaign_recipient r ON r.campaign_id = s.campaign_id AND r.email = s.rcpt
+                                           AND r.message_id IS NULL
       LEFT JOIN engine_campaign_recipient v ON v.id = s.token_id AND r.id IS NULL
      WHERE coalesce(s.tenant_id, v.tenant_id) = ANY(%(tenant_ids)s)
        AND (s.tenant_id IS NULL OR v.tenant_id IS NULL OR s.tenant_id = v.tenant_id)
@@ -203,6 +205,7 @@ class EngineEventIngest(models.AbstractModel):
             "tenant_ids": set(tenants.ids),
             "ips": {name: (ip.id, ip.tenant_id.id) for ip in ips_sudo for name in (ip.vmta_name, ip.address)},
             "campaigns": {campaign.id: campaign.tenant_id.id for campaign in campaigns_sudo},
+            "streams": set(campaigns_sudo.filtered(lambda campaign: campaign.kind == "transactional").ids),
             "phrases": self._bounce_phrases(),
             "secret": tenants[:1]._get_token_secret() if tenants else b"",
         }
@@ -244,8 +247,8 @@ def _stage_row(record, context):
     if (tenant_id not in context["tenant_ids"] and tenant_id is not None) or (ip_tenant and ip_tenant != tenant_id):
         return None
     token_id, is_own = None, verp.is_job_of_ours(record.job)
-    if campaign_id is None:
-        token = verp.token_of_sender(record.sender)
+    if campaign_id is None or campaign_id in context["streams"]:
+        token = verp.token_of_sender(record.sender) or verp.token_of_message_id(record.message_id)
         token_id = verp.read_token(context["secret"], "bounce", token) if token else None
         is_own = is_own or token_id is not None
         if tenant_id is None and token_id is None:

@@ -2,10 +2,11 @@ import hashlib
 import hmac
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import UserError, ValidationError
 
 from odoo.addons.email_engine_bridge.tools.campaign_sender import Addresses
 from odoo.addons.email_engine_bridge.tools.mailwizz_client import MailWizzClient
+from odoo.addons.email_engine_bridge.tools.pmta_values import EMAIL
 from odoo.addons.email_engine_bridge.tools.public_address import is_reachable
 from odoo.addons.email_engine_bridge.tools.smtp_feeder import SmtpFeeder
 from odoo.addons.lokario_base.fields import Secret
@@ -56,6 +57,25 @@ class EngineTenant(models.Model):
         for tenant in self.filtered("mailwizz_url"):
             label = self._fields["mailwizz_url"]._description_string(self.env)
             self.env["engine.destination"]._check_url(label, tenant.mailwizz_url)
+
+    def _check_sending(self):
+        """Raise why no mail of this tenant may leave at all."""
+        if self.is_stopped:
+            raise UserError(self.env._("%(tenant)s is stopped: no mail leaves.", tenant=self.name))
+        if not self.active:
+            raise UserError(self.env._("%(tenant)s is archived: no mail leaves.", tenant=self.name))
+
+    def _check_author(self, from_email, reply_to):
+        """Raise when a message may not come from this address, or answers cannot go to that one."""
+        for address in filter(None, (from_email, reply_to)):
+            if not EMAIL.fullmatch(address):
+                raise ValidationError(self.env._("“%s” is not an e-mail address.", address))
+        domain = (from_email or self.from_email).rpartition("@")[2].lower()
+        allowed = [*self.domain_ids.mapped("name"), self.from_email.rpartition("@")[2].lower()]
+        if not any(domain == name or domain.endswith(f".{name}") for name in allowed):
+            raise ValidationError(
+                self.env._("From address: %(domain)s is no domain of this tenant. Add it first.", domain=domain)
+            )
 
     def action_stop(self):
         """The kill switch: from the next message on nothing is handed over; MailWizz is notified as well."""

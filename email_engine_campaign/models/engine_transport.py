@@ -33,6 +33,11 @@ class EngineTransport(models.AbstractModel):
         raise NotImplementedError
 
     @api.model
+    def _start_message(self, message, waiting):
+        """Reserve what the `waiting` recipients of a message need and begin to hand it over; 409 as for `_start`."""
+        raise NotImplementedError
+
+    @api.model
     def _continue(self, campaign):
         """Queue what may leave now: after a stop of the tenant, when quota is free again."""
 
@@ -54,6 +59,15 @@ class EngineTransport(models.AbstractModel):
         """All mail of the campaign's tenant was stopped."""
 
     # === QUOTA === #
+
+    def _reserve_message(self, message, waiting, **options):
+        """Return the grants for all that waits of a message; it leaves as a whole, or is refused."""
+        quota = self.env["engine.quota"]
+        purpose = f"message/{message.id}"
+        grants = quota._reserve(message.tenant_id, waiting, purpose=purpose, **options)
+        self._check_granted(grants)
+        quota._release_on_rollback(grants)
+        return grants
 
     @api.model
     def _check_granted(self, grants):

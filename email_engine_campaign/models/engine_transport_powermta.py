@@ -51,6 +51,14 @@ class EngineTransportPowermta(models.AbstractModel):
         return self._build_answer(campaign, grants)
 
     @api.model
+    def _start_message(self, message, waiting):
+        message.tenant_id._get_addresses()
+        grants = self._reserve_message(message, waiting, has_journal=True)
+        chunks = self._create_chunks(message.campaign_id, grants)
+        self.env["engine.campaign.audience"]._assign(message.campaign_id, chunks, message)
+        chunks._enqueue()
+
+    @api.model
     def _continue(self, campaign):
         campaign.chunk_ids.filtered(lambda chunk: chunk.state == "pending")._enqueue()
         self._close_reservations(campaign)
@@ -66,7 +74,7 @@ class EngineTransportPowermta(models.AbstractModel):
         with own_transaction(campaign) as mine:
             mine.env.cr.execute(NOTHING_LEFT, {"campaign_id": campaign.id})
             is_finished = bool(mine.env.cr.rowcount)
-            if is_finished:
+            if is_finished and mine.kind == "campaign":
                 mine._set_sent()
         if not is_finished:
             key = f"email_engine_campaign.campaign.{campaign.id}"
@@ -91,8 +99,11 @@ class EngineTransportPowermta(models.AbstractModel):
         grants = quota._reserve(campaign.tenant_id, waiting, partial=True, purpose=purpose, has_journal=True)
         quota._release_on_rollback(grants)
         self._note_forecast(campaign, waiting, grants)
+        return grants, self._create_chunks(campaign, grants)
+
+    def _create_chunks(self, campaign, grants):
         values = [values for grant in grants for values in self._cut(campaign, grant)]
-        return grants, self.env["engine.campaign.chunk"].sudo().create(values).sudo(self.env.su)
+        return self.env["engine.campaign.chunk"].sudo().create(values).sudo(self.env.su)
 
     def _cut(self, campaign, grant):
         """The values of a grant's chunks."""

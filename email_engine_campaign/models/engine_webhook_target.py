@@ -1,16 +1,8 @@
 from odoo import api, fields, models
 
+from .engine_event import NAMES
+
 EVENTS_IN_DELIVERY = 500
-NAMES = {
-    "d": "email.delivered",
-    "b": "email.bounced",
-    "rb": "email.bounced",
-    "t": "email.deferred",
-    "f": "email.complained",
-    "open": "email.opened",
-    "click": "email.clicked",
-    "unsubscribe": "email.unsubscribed",
-}
 
 
 class EngineWebhookTarget(models.Model):
@@ -56,8 +48,9 @@ class EngineWebhookTarget(models.Model):
 
     def _read_events(self):
         self.env.cr.execute(
-            """SELECT id, type, time, campaign_id, rcpt, kind, reason, diagnostic FROM engine_event
-                WHERE id > %s AND id <= %s AND tenant_id = %s AND type = ANY(%s) ORDER BY id LIMIT %s""",
+            """SELECT e.id, e.type, e.time, e.campaign_id, r.message_id, e.rcpt, e.kind, e.reason, e.diagnostic
+                 FROM engine_event e LEFT JOIN engine_campaign_recipient r ON r.id = e.recipient_id
+                WHERE e.id > %s AND e.id <= %s AND e.tenant_id = %s AND e.type = ANY(%s) ORDER BY e.id LIMIT %s""",
             (self.last_event_id, self.horizon_id, self.tenant_id.id, list(NAMES), EVENTS_IN_DELIVERY),
         )
         return self.env.cr.dictfetchall()
@@ -69,6 +62,7 @@ class EngineWebhookTarget(models.Model):
             "timestamp": f"{row['time']:%Y-%m-%dT%H:%M:%SZ}",
             "email": row["rcpt"],
             "campaign_id": row["campaign_id"],
+            "message_id": row["message_id"],
             "bounce_class": row["kind"],
             "reason": row["reason"],
             "diagnostic": row["diagnostic"],

@@ -1,11 +1,12 @@
 """Routers of /api/v2 that this addon adds. A new router file is imported here and added to `campaign_routers`."""
 
-from . import campaigns, contacts, lists, stats, suppressions, templates, webhooks
+from . import campaigns, contacts, lists, messages, stats, suppressions, templates, webhooks
 
 campaign_routers = [
     campaigns.router,
     contacts.router,
     lists.router,
+    messages.router,
     stats.router,
     suppressions.router,
     templates.router,

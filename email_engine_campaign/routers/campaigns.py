@@ -9,12 +9,11 @@ from odoo.addons.email_engine_bridge.exceptions import ApiProblem
 from odoo.addons.email_engine_bridge.routers.dependencies import (
     EngineEnv,
     Paging,
-    RecordId,
     Tenant,
     WriteEnv,
-    get_of_tenant,
     get_visible,
     list_page,
+    of_path,
 )
 from odoo.addons.email_engine_bridge.schemas.problem import problem_responses
 
@@ -29,11 +28,7 @@ from ..schemas.campaigns import (
 from .named import find_named
 
 router = APIRouter(prefix="/campaigns", tags=["campaigns"])
-
-
-def campaign_of_tenant(tenant_id: RecordId, campaign_id: RecordId, env: EngineEnv):
-    """Return the campaign of the path."""
-    return get_of_tenant(env, "engine.campaign", tenant_id, campaign_id)
+ONLY_CAMPAIGNS = [("kind", "=", "campaign")]
 
 
 def action_of_path(action: Literal["pause", "resume", "cancel"]):
@@ -41,7 +36,7 @@ def action_of_path(action: Literal["pause", "resume", "cancel"]):
     return action
 
 
-Record = Annotated[object, Depends(campaign_of_tenant)]
+Record = of_path("engine.campaign", "campaign_id", domain=ONLY_CAMPAIGNS)
 Action = Annotated[str, Depends(action_of_path)]
 Key = Annotated[str | None, Header(max_length=200, alias="Idempotency-Key")]
 WRITE_PROBLEMS = problem_responses(400, 401, 403, 404, 409, 422, 429)
@@ -67,7 +62,7 @@ def create_campaign(body: CampaignCreate, env: WriteEnv) -> Campaign:
 @router.get("/{tenant_id}", responses=problem_responses(401, 404, 422, 429))
 def list_campaigns(tenant: Tenant, env: EngineEnv, paging: Paging) -> CampaignPage:
     """The campaigns of a tenant, the newest first."""
-    return CampaignPage(**list_page(env, "engine.campaign", [("tenant_id", "=", tenant.id)], paging))
+    return CampaignPage(**list_page(env, "engine.campaign", [("tenant_id", "=", tenant.id), *ONLY_CAMPAIGNS], paging))
 
 
 @router.get("/{tenant_id}/{campaign_id}", responses=problem_responses(401, 404, 422, 429))

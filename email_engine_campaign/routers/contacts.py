@@ -9,12 +9,11 @@ from odoo.addons.email_engine_bridge.exceptions import ApiProblem, EngineRejecte
 from odoo.addons.email_engine_bridge.routers.dependencies import (
     EngineEnv,
     Paging,
-    RecordId,
     Tenant,
     WriteEnv,
-    get_of_tenant,
     get_visible,
     list_page,
+    of_path,
 )
 from odoo.addons.email_engine_bridge.schemas.problem import problem_responses
 from odoo.addons.email_engine_bridge.tools.contact_rows import read_envelope
@@ -78,12 +77,7 @@ def list_contacts(
     return ContactPage(**list_page(env, "engine.contact", domain, paging))
 
 
-def contact_of_tenant(tenant_id: RecordId, contact_id: RecordId, env: EngineEnv):
-    """Return the contact of the path."""
-    return get_of_tenant(env, "engine.contact", tenant_id, contact_id)
-
-
-Record = Annotated[object, Depends(contact_of_tenant)]
+Record = of_path("engine.contact", "contact_id")
 
 
 @router.get("/{tenant_id:int}/{contact_id}", responses=problem_responses(401, 404, 422, 429))

@@ -1,19 +1,16 @@
 """Contact lists: create, list, change, archive."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
 from odoo.addons.email_engine_bridge.exceptions import ApiProblem
 from odoo.addons.email_engine_bridge.routers.dependencies import (
     EngineEnv,
     Paging,
-    RecordId,
     Tenant,
     WriteEnv,
-    get_of_tenant,
     get_visible,
     list_page,
+    of_path,
 )
 from odoo.addons.email_engine_bridge.schemas.problem import problem_responses
 
@@ -23,12 +20,7 @@ router = APIRouter(prefix="/lists", tags=["contacts"])
 WRITE_PROBLEMS = problem_responses(400, 401, 403, 404, 409, 415, 422, 429)
 
 
-def list_of_tenant(tenant_id: RecordId, list_id: RecordId, env: EngineEnv):
-    """Return the list of the path."""
-    return get_of_tenant(env, "engine.contact.list", tenant_id, list_id)
-
-
-Record = Annotated[object, Depends(list_of_tenant)]
+Record = of_path("engine.contact.list", "list_id")
 
 
 @router.post("", status_code=201, responses=WRITE_PROBLEMS)

@@ -2,18 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 
 from odoo.addons.email_engine_bridge.exceptions import ApiProblem
 from odoo.addons.email_engine_bridge.routers.dependencies import (
     EngineEnv,
     Paging,
-    RecordId,
     Tenant,
     WriteEnv,
-    get_of_tenant,
     get_visible,
     list_page,
+    of_path,
 )
 from odoo.addons.email_engine_bridge.schemas.problem import problem_responses
 from odoo.addons.email_engine_bridge.tools.contact_rows import inspect_address, normalise_address
@@ -24,12 +23,7 @@ router = APIRouter(prefix="/suppressions", tags=["contacts"])
 WRITE_PROBLEMS = problem_responses(400, 401, 403, 404, 409, 415, 422, 429)
 
 
-def suppression_of_tenant(tenant_id: RecordId, suppression_id: RecordId, env: EngineEnv):
-    """Return the suppression of the path."""
-    return get_of_tenant(env, "engine.suppression", tenant_id, suppression_id)
-
-
-Record = Annotated[object, Depends(suppression_of_tenant)]
+Record = of_path("engine.suppression", "suppression_id")
 
 
 @router.post("", status_code=201, responses=WRITE_PROBLEMS)

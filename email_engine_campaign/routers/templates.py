@@ -1,19 +1,16 @@
 """Message templates: create, list, change, archive, preview."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
 from odoo.addons.email_engine_bridge.exceptions import ApiProblem, TemplateRejected
 from odoo.addons.email_engine_bridge.routers.dependencies import (
     EngineEnv,
     Paging,
-    RecordId,
     Tenant,
     WriteEnv,
-    get_of_tenant,
     get_visible,
     list_page,
+    of_path,
 )
 from odoo.addons.email_engine_bridge.schemas.problem import problem_responses
 from odoo.addons.email_engine_bridge.tools.message_checks import check_message
@@ -32,12 +29,7 @@ def create_template(body: TemplateCreate, env: WriteEnv) -> Template:
     return Template(**env["engine.template"].create(body.model_dump())._describe())
 
 
-def template_of_tenant(tenant_id: RecordId, template_id: RecordId, env: EngineEnv):
-    """Return the template of the path."""
-    return get_of_tenant(env, "engine.template", tenant_id, template_id)
-
-
-Record = Annotated[object, Depends(template_of_tenant)]
+Record = of_path("engine.template", "template_id")
 
 
 @router.get("/{tenant_id:int}/{template_id}", responses=problem_responses(401, 404, 422, 429))

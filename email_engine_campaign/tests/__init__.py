@@ -8,6 +8,7 @@ from . import test_counting
 from . import test_destinations
 from . import test_engagement
 from . import test_mailwizz
+from . import test_messages
 from . import test_pacing
 from . import test_real_connections
 from . import test_retention

@@ -34,8 +34,11 @@ UPDATE engine_campaign_recipient r SET state = refusal.state, answer = refusal.r
 RETURNING r.id
 """  # noqa: S608 constants
 NEXT = """
-SELECT q.id, q.email, c.first_name, c.last_name, c.attributes, q.variant
+SELECT q.id, q.email, coalesce(m.data ->> 'first_name', c.first_name), coalesce(m.data ->> 'last_name', c.last_name),
+       CASE WHEN m.id IS NULL THEN c.attributes ELSE coalesce(c.attributes, '{}') || coalesce(m.data, '{}') END,
+       q.variant, q.message_id
   FROM engine_campaign_recipient q LEFT JOIN engine_contact c ON c.id = q.contact_id
+  LEFT JOIN engine_message m ON m.id = q.message_id
  WHERE q.chunk_id = %(chunk_id)s AND q.state = 'queued' ORDER BY q.id LIMIT %(limit)s
 """
 # The intent is one line: everybody of the chunk who waits, up to this recipient, may be handed over from now on.
@@ -129,13 +132,14 @@ class ChunkJournal:
             return rows, None
 
     def _find_next(self, cr, limit):
-        """The next recipients who may be written to still; none: the chunk is done."""
+        """The next recipients, all of one message, who may be written to still; none: the chunk is done."""
         rows = refused = []
         while len(rows) == len(refused):
             cr.execute(NEXT, {"chunk_id": self._chunk_id, "limit": limit})
             rows = [Addressee(*row) for row in cr.fetchall()]
             if not rows:
                 return []
+            rows = [one for one in rows if one.message_id == rows[0].message_id]
             cr.execute(REFUSE, {"ids": [one.id for one in rows]})
             refused = {row_id for (row_id,) in cr.fetchall()}
         return [one for one in rows if one.id not in refused]

@@ -1,0 +1,179 @@
+from html import escape
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from odoo.addons.email_engine_bridge.exceptions import ApiProblem
+from odoo.addons.email_engine_bridge.tools.campaign_content import Content
+from odoo.addons.email_engine_bridge.tools.contact_rows import inspect_address, normalise_address
+from odoo.addons.email_engine_bridge.tools.template_renderer import TemplateRenderer
+from odoo.addons.email_engine_bridge.tools.text_part import derive_text, hold_jinja
+
+from .engine_campaign_recipient import JOURNAL_DAYS, STATES
+from .engine_event import NAMES
+
+CONTENT_DAYS = 30  # for which what a message said is kept
+PURGE_BATCH = 10_000
+
+FORGET_CONTENT = """
+UPDATE engine_message SET content = NULL, data = NULL WHERE id IN (
+    SELECT m.id FROM engine_message m
+     WHERE m.content IS NOT NULL AND m.create_date < now() AT TIME ZONE 'UTC' - %(days)s * interval '1 day'
+       AND NOT EXISTS (SELECT FROM engine_campaign_recipient r
+                        WHERE r.message_id = m.id AND r.state IN ('queued', 'handing', 'unknown'))
+     LIMIT %(limit)s)
+"""
+FORGET = """
+DELETE FROM engine_message WHERE id IN (
+    SELECT id FROM engine_message
+     WHERE create_date < now() AT TIME ZONE 'UTC' - %(days)s * interval '1 day' LIMIT %(limit)s)
+"""
+FORGET_CHUNKS = """
+DELETE FROM engine_campaign_chunk WHERE id IN (
+    SELECT k.id FROM engine_campaign_chunk k JOIN engine_campaign c ON c.id = k.campaign_id
+     WHERE c.kind = 'transactional' AND k.state IN ('done', 'returned')
+       AND k.create_date < now() AT TIME ZONE 'UTC' - %(days)s * interval '1 day'
+       AND NOT EXISTS (SELECT FROM engine_campaign_recipient r WHERE r.chunk_id = k.id) LIMIT %(limit)s)
+"""
+
+
+class EngineMessage(models.Model):
+    """A message that a program sends to one or few people: an order's confirmation, a link for a new password.
+
+    It leaves as a campaign does: its people are lines of the journal of its tenant's stream (a campaign that never
+    ends), handed over by chunks from reservations of quota.
+    """
+
+    _name = "engine.message"
+    _inherit = ["lokario.access.mixin"]
+    _description = "Message"
+    _order = "id desc"
+    _rec_name = "subject"
+
+    campaign_id = fields.Many2one(
+        "engine.campaign", "Stream", required=True, readonly=True, index=True, ondelete="restrict"
+    )
+    tenant_id = fields.Many2one(related="campaign_id.tenant_id", store=True, index=True)
+    company_id = fields.Many2one(related="campaign_id.company_id", store=True, index=True)
+    template_id = fields.Many2one("engine.template", readonly=True, ondelete="set null")
+    subject = fields.Char(required=True, readonly=True)
+    from_name = fields.Char(readonly=True)
+    from_email = fields.Char("From address", required=True, readonly=True)
+    reply_to = fields.Char("Reply address", readonly=True)
+    content = fields.Json(readonly=True, help="What is sent, as it was when the message was taken")
+    data = fields.Json(readonly=True, help="Values of the template's variables")
+    recipient_ids = fields.One2many("engine.campaign.recipient", "message_id", "Recipients", readonly=True)
+    state = fields.Selection([*STATES, ("mixed", "Several")], compute="_compute_state")
+
+    @api.depends("recipient_ids.state")
+    def _compute_state(self):
+        """What is so of all recipients; as long as one of them waits, the message does."""
+        for message in self:
+            states = set(message.recipient_ids.mapped("state"))
+            message.state = "queued" if "queued" in states else states.pop() if len(states) == 1 else "mixed"
+
+    # === TAKE === #
+
+    @api.model
+    def _submit(self, tenant, values):
+        """Take a message and return it: its quota is reserved and its hand-over queued.
+
+        :param values: to (addresses), data, transport; template_id (a record) or subject, html, text; from_name,
+            from_email, reply_to. All but `to` and `transport` may be empty.
+        :raises ApiProblem: 409 when no recipient may be written to, or the quota of today is too small; 422
+        """
+        tenant._check_sending()
+        addresses = self._read_addresses(values["to"])
+        message = self.sudo().create(self._prepare(tenant, values))
+        self.env["engine.campaign.audience"]._populate_message(message, addresses)
+        waiting = len(message.recipient_ids.filtered(lambda one: one.state == "queued"))
+        if not waiting:
+            reasons = {one.email: one.answer for one in message.recipient_ids}
+            raise ApiProblem(409, "No recipient may be written to.", extra={"success": False, "refused": reasons})
+        message.campaign_id._get_transport()._start_message(message, waiting)
+        return message.sudo(self.env.su)
+
+    def _read_addresses(self, given):
+        addresses = list(dict.fromkeys(map(normalise_address, given)))
+        if wrong := [address for address in addresses if inspect_address(address) == "invalid"]:
+            raise UserError(self.env._("This is no address: %(addresses)s", addresses=", ".join(wrong)))
+        return addresses
+
+    def _prepare(self, tenant, values):
+        """The values of a message; those that could not be sent are refused."""
+        template = values.get("template_id") or self._write_template(tenant, values)
+        if error := template._find_error(TemplateRenderer()):
+            raise UserError(error)
+        author = {name: values.get(name) or tenant[name] for name in ("from_name", "from_email", "reply_to")}
+        tenant._check_author(author["from_email"], author["reply_to"])
+        return {
+            "campaign_id": self.env["engine.campaign"].sudo()._get_stream(tenant, values["transport"]).id,
+            "template_id": template._origin.id,
+            "subject": template.subject,
+            "content": {"html": template.html, "text": template.text or derive_text(template.html)},
+            "data": values.get("data") or {},
+            **author,
+        }
+
+    def _write_template(self, tenant, values):
+        """A template that is not stored, of the message's own subject and bodies."""
+        html = values.get("html") or _html_of(values.get("text") or "")
+        own = {"subject": values.get("subject"), "html": html, "text": values.get("text")}
+        return self.env["engine.template"].new({"tenant_id": tenant.id, **own})
+
+    # === HAND OVER === #
+
+    def _get_sender(self, feeder, ip, job):
+        """The sender of this message through one IP."""
+        author = {name: self[name] or "" for name in ("from_name", "from_email", "reply_to")}
+        content = Content((self.subject,), self.content["html"], self.content["text"])
+        common = {**self.campaign_id._get_common_values(), **author}
+        return self.campaign_id._make_sender(feeder, ip, content, common, job=job, kind="transactional", **author)
+
+    # === WHAT IS SAID OF IT === #
+
+    def _describe(self):
+        """Return the message as the API gives it."""
+        self.ensure_one()
+        return {
+            "id": self.id,
+            "tenant_id": self.tenant_id.id,
+            "state": self.state,
+            "transport": self.campaign_id.transport,
+            "template_id": self.template_id.id or None,
+            "subject": self.subject,
+            "from_email": self.from_email,
+            "created_at": self.create_date,
+            "recipients": [recipient._describe() for recipient in self.recipient_ids],
+        }
+
+    def _get_events_domain(self):
+        return [
+            ("tenant_id", "=", self.tenant_id.id),
+            ("recipient_id", "in", self.recipient_ids.ids),
+            ("type", "in", list(NAMES)),
+        ]
+
+    # === RETENTION === #
+
+    @api.autovacuum
+    def _gc_contents(self):
+        """Forget, a batch a call, what old messages said: they carry names, orders and links."""
+        self.env.cr.execute(FORGET_CONTENT, {"days": CONTENT_DAYS, "limit": PURGE_BATCH})
+        self.invalidate_model()
+        return self.env.cr.rowcount, self.env.cr.rowcount == PURGE_BATCH
+
+    @api.autovacuum
+    def _gc_messages(self):
+        """Forget, a batch a call, who got messages long ago, and the chunks they left by."""
+        days = int(self.env["ir.config_parameter"].sudo().get_param("email_engine.journal_days", JOURNAL_DAYS))
+        for statement in (FORGET, FORGET_CHUNKS):
+            self.env.cr.execute(statement, {"days": days, "limit": PURGE_BATCH})
+        self.env.invalidate_all()
+        return self.env.cr.rowcount, self.env.cr.rowcount == PURGE_BATCH
+
+
+def _html_of(text):
+    """The HTML form of a text template: its lines are kept, its variables too."""
+    held, restore = hold_jinja(text)
+    return f'<div style="white-space: pre-wrap">{restore(escape(held))}</div>'
