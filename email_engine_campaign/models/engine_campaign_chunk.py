@@ -176,7 +176,7 @@ class EngineCampaignChunk(models.Model):
             self._consume_hourly_cap(left - taken)
         self.env["engine.quota"]._settle(self.lease, left, close=False)
 
-    def _get_sender(self, feeder, message_id):
+    def _get_sender(self, feeder, message_id=None):
         """The sender of the campaign's messages, or of the one message of a stream."""
         campaign = self.campaign_id
         job = verp.job_name(self.tenant_id.id, campaign.id, self.id)
