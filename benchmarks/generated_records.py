@@ -53,7 +53,12 @@ EXACT = {
     "res.partner.email": "partner-{zone}@example.test",
     "res.partner.name": "partner {zone}",
 }
-GIVEN = {"account.move.partner_id", "calendar.event.user_id", "res.partner.company_id"}  # core does not require them
+GIVEN = {  # no column requires them, a record is nothing without them
+    "account.move.partner_id",
+    "calendar.event.user_id",
+    "engine.campaign.template_id",
+    "res.partner.company_id",
+}
 # What a text has to look like, by a part of its field's name.
 TEXTS = {
     "email": "n{n}@example.test",
