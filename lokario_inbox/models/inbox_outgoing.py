@@ -61,7 +61,7 @@ class InboxOutgoing(models.Model):
     company_id = fields.Many2one(related="integration_id.company_id", store=True, index=True)
     owner_id = fields.Many2one(related="integration_id.owner_id", store=True, index=True)
     conversation_id = fields.Many2one("inbox.conversation", index=True, ondelete="set null")
-    parent_id = fields.Many2one("inbox.message", string="Answers", index="btree_not_null", ondelete="set null")
+    parent_id = fields.Many2one("inbox.message", string="Answer to", index="btree_not_null", ondelete="set null")
     author_id = fields.Many2one("res.users", required=True, index=True, default=lambda self: self.env.user)
     kind = fields.Selection(KINDS, required=True, default="new")
     is_automatic = fields.Boolean(readonly=True, copy=False, help="No person checked it before it left.")
@@ -350,7 +350,8 @@ class InboxOutgoing(models.Model):
         """Notify people of what became of their mails."""
         drafts = {draft.mail_id.id: draft for draft in self}
         for mail in mails.filtered(lambda mail: mail.id in drafts):
-            drafts[mail.id]._notify_outcome(mail)
+            draft = drafts[mail.id]
+            draft.with_context(lang=draft.author_id.lang)._notify_outcome(mail)
         self._announce()
 
     def _notify_outcome(self, mail):

@@ -249,9 +249,12 @@ class TestOutgoing(OutgoingCase):
         self.assertEqual([mail.state for mail in mails], ["sent", "sent"])
 
     def test_a_refused_address_keeps_the_mail_from_nobody_else(self):
+        """Its author reads so in his language, though a job sends the mail."""
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.env["ir.module.module"]._load_module_terms(["lokario_inbox"], ["fr_FR"])
         self.sink.rejects["bad@client.example"] = "550 5.1.1 No such user"
         self.addCleanup(self.sink.rejects.clear)
-        ann = new_test_user(self.env, "ann", groups="lokario_inbox.group_lokario_inbox_user")
+        ann = new_test_user(self.env, "ann", groups="lokario_inbox.group_lokario_inbox_user", lang="fr_FR")
         mail = self.draft(email_cc="bad@client.example", author_id=ann.id)
         mail.action_send()
         self.run_cron(self.cron_send, seconds=11)
@@ -259,7 +262,7 @@ class TestOutgoing(OutgoingCase):
         outcomes = mail.mail_id.outcomes
         self.assertIn("No such user", outcomes["bad@client.example"])
         self.assertTrue(outcomes[CUSTOMER].startswith("250"))
-        note = self.env["mail.message"].search([("subject", "=", "A mail did not reach everybody")])
+        note = self.env["mail.message"].search([("subject", "=", "Un e-mail n'est pas arrivé à tous")])
         self.assertIn("bad@client.example", note.body)
         self.assertEqual(note.notified_partner_ids, ann.partner_id)
 
@@ -287,7 +290,7 @@ class TestOutgoing(OutgoingCase):
         self.env["inbox.message"].create({**common, "identity": identity, **values})._after_store()
 
     def test_a_mail_that_comes_back_is_shown_as_returned(self):
-        ann = new_test_user(self.env, "ann", groups="lokario_inbox.group_lokario_inbox_user")
+        ann = new_test_user(self.env, "ann", groups="lokario_inbox.group_lokario_inbox_user", lang="en_US")
         mails = [self.draft(author_id=ann.id, subject=subject) for subject in ("Devis", "Facture")]
         for mail in mails:
             mail.action_send()

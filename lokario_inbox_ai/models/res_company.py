@@ -52,9 +52,7 @@ class ResCompany(models.Model):
         "Answers from", default=0.0, help="The same hour twice: around the clock.", groups="base.group_user"
     )
     inbox_ai_end = fields.Float("Answers until", default=0.0, groups="base.group_user")
-    inbox_ai_weekdays = fields.Char(
-        "Days", default="1234567", help="1 is Monday, 7 is Sunday.", groups="base.group_user"
-    )
+    inbox_ai_weekdays = fields.Char("Days", default="1234567", groups="base.group_user")  # 1 is Monday
     inbox_ai_holidays = fields.Boolean("Closed on French public holidays", groups="base.group_user")
     inbox_ai_timezone = fields.Selection(
         _tz_get, "Time zone of the answers", default="Europe/Paris", groups="base.group_user"
@@ -78,9 +76,7 @@ class ResCompany(models.Model):
             if not (0 <= company.inbox_ai_start <= 24 and 0 <= company.inbox_ai_end <= 24):
                 raise ValidationError(self.env._("The hours of automatic answers lie between 0:00 and 24:00."))
             if not company.inbox_ai_weekdays or set(company.inbox_ai_weekdays) - set("1234567"):
-                raise ValidationError(
-                    self.env._("Enter the days of automatic answers as digits: 12345 is Monday to Friday.")
-                )
+                raise ValidationError(self.env._("Choose at least one day of automatic answers, 1 (Monday) to 7."))
 
     def _ai_opening(self):
         """Return the hours at which automatic answers may leave."""

@@ -336,10 +336,22 @@ class TestAnswerJourney(AiCase, BrowserCase):
             ("/odoo/inbox-outbox", "Devis 119", "outbox"),
             (f"/odoo/inbox-outbox/{failed.id}", "Réessayer", "outbox-form"),
             (f"/odoo/inbox-ai-decisions/{decisions[0].id}", "Ouvrir la conversation", "ai-decision"),
-            ("/odoo/inbox-ai-settings", "Arrêter", "ai-settings"),
             ("/odoo/inbox-ai-policies", "Alpha", "ai-policies"),
         ):
             self.browse(f'await text("{words}");', name, url)
+        self.browse(
+            """
+            await text("Arrêter");
+            const day = (name) => [...document.querySelectorAll(".lokario_weekdays .form-check")].find(
+                (box) => box.innerText.trim() === name);
+            (await wait(() => day("dim."), "Sunday")).querySelector("input").click();
+            (await one(".o_form_button_save")).click();
+            await wait(() => !document.querySelector(".o_form_status_indicator_buttons:not(.invisible)"), "the saving");
+            """,
+            "ai-settings",
+            "/odoo/inbox-ai-settings",
+        )
+        self.assertEqual(self.company.inbox_ai_weekdays, "123456")
         self.browse(
             """
             await one(".o_graph_renderer canvas");

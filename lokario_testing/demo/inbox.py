@@ -5,7 +5,7 @@ import email.policy
 import json
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
-from email.utils import format_datetime, make_msgid
+from email.utils import format_datetime, make_msgid, parseaddr
 from urllib.parse import urlencode
 
 from lokario_cli.console import Failure
@@ -27,6 +27,7 @@ def connect_mailbox(stage) -> None:
     stage.mail.add_user(MAILBOX, PASSWORD)
     stage.provider.users[MAILBOX] = PASSWORD
     for position, (sender, subject, text) in enumerate(MAILS):
+        stage.mail.add_user(parseaddr(sender)[1], "demo-customer")  # who is answered gets it
         stage.mail.deliver(MAILBOX, _mail(sender, subject, text, position))
     integration = _integration(stage)
     secret = urlencode({"secret": demo_keys()["CRON_SECRET"]})

@@ -122,6 +122,7 @@ def found_company(cluster: Cluster, password: str) -> None:
 env.ref("base.EUR").active = True
 country, currency = env.ref("base.fr"), env.ref("base.EUR")
 env.company.write({{"name": "Atelier Lumière", "country_id": country.id, "currency_id": currency.id}})
+env["product.pricelist"].search([]).currency_id = currency
 env.ref("base.user_admin").write({{"password": {password!r}, "tz": "Europe/Paris"}})
 env.cr.commit()
 """
@@ -132,7 +133,7 @@ env.cr.commit()
 
 
 def log_in(server: Server, password: str) -> OdooClient:
-    client = OdooClient(server.url)
+    client = OdooClient(server.url, home(server).removeprefix("http://"))  # where Odoo's mails lead
     try:
         client.login(DATABASE, "admin", password)
     except RpcError as error:
