@@ -55,7 +55,7 @@ def kill_at_random(manager, points: int, dice: random.Random) -> list[str]:
     for point in range(points):
         delay = dice.uniform(0, KILL_WITHIN)
         subdomain = f"k{point:03}{uuid.uuid4().hex[:6]}"
-        manager.mails.received.clear()
+        manager.forget_mails()
         instance = manager.create_instance(subdomain)
         manager.call("saas.instance", "action_provision_instance", [instance])
         time.sleep(delay)

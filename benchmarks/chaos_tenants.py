@@ -54,7 +54,7 @@ def tenants(environment):
 
 
 def make_neighbours(manager) -> attacks.Neighbours:
-    manager.mails.received.clear()
+    manager.forget_mails()
     subdomains = [f"c{uuid.uuid4().hex[:10]}" for _ in range(2)]
     for subdomain in subdomains:
         state, problem = manager.read("saas.instance", manager.provision(subdomain), "state", "error_message")

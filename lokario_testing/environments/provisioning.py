@@ -232,6 +232,19 @@ class ProvisioningEnvironment:
                 assert time.monotonic() < deadline, f"{model} {record} is still {state}"
                 time.sleep(0.02)
 
+    def forget_mails(self) -> None:
+        """Those of earlier actions leave by jobs: they are waited for, then forgotten."""
+        # queue_job's runner looks for jobs of a killed server each time something wakes it, else once a minute.
+        waiting = (
+            "NOTIFY queue_job; SELECT count(*) FROM queue_job WHERE state IN ('pending', 'enqueued', 'started')"
+            " AND coalesce(eta <= now() AT TIME ZONE 'utc', true)"
+        )
+        deadline = time.monotonic() + 120
+        while (count := self.environment.cluster.psql(waiting, self.manager).split()[-1]) != "0":
+            assert time.monotonic() < deadline, f"{count} jobs are not done"
+            time.sleep(0.1)
+        self.mails.received.clear()
+
     def wait_for_mails(self, count: int, timeout: float = 120) -> list[str]:
         """The raw mails received so far, once there are ``count``."""
         deadline = time.monotonic() + timeout

@@ -82,5 +82,5 @@ def isolated(provisioning, request):
 @pytest.fixture
 def mails(provisioning):
     """Wait for the mails received since the beginning of the test."""
-    provisioning.mails.received.clear()
+    provisioning.forget_mails()
     return provisioning.wait_for_mails

@@ -22,7 +22,7 @@ def browser(provisioning):
 @pytest.mark.expects_log(r"odoo\.http: This is not the name of the instance")
 def test_the_life_of_an_instance_on_the_screen(provisioning, browser):
     environment, name = provisioning, f"w{uuid.uuid4().hex[:8]}"
-    environment.mails.received.clear()
+    environment.forget_mails()
     instance = environment.create_instance(name)
     browser.open(f"http://localhost:{environment.server.port}/odoo/saas-instances/{instance}")
     browser.see(STATUS, "Draft")

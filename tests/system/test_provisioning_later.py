@@ -171,7 +171,7 @@ def test_what_is_installed_later_is_neutralized_as_its_instance_is(provisioning,
     """By its own administrator, in Apps: in a trial it stays off until the trial is bought, in production it is on."""
     environment, sql = provisioning, provisioning.environment.cluster.psql
     for plan, is_on in ((trial_plan, "f"), (environment.plan_id, "t")):
-        provisioning.mails.received.clear()
+        provisioning.forget_mails()
         subdomain = name()
         host, database = f"{subdomain}.localhost", environment.database(subdomain)
         instance = environment.provision(subdomain, plan_id=plan)

@@ -32,7 +32,7 @@ def manager(environment):
 
 @pytest.fixture
 def mails(manager):
-    manager.mails.received.clear()
+    manager.forget_mails()
     return manager.wait_for_mails
 
 
