@@ -48,7 +48,8 @@ async def _watch(databases):
         loop.add_signal_handler(number, main.cancel)
     from odoo.addons.lokario_inbox.tools.mailbox_watch import Watchers
 
-    tasks = [asyncio.create_task(Watchers(_Desk(database)).run()) for database in databases]
+    desks = [_Desk(database) for database in databases]
+    tasks = [asyncio.create_task(Watchers(desk).run()) for desk in desks]
     _logger.info("Watching the mailboxes of %s", ", ".join(databases))
     with suppress(asyncio.CancelledError):
         while os.getppid() == parent:  # whoever started us is gone: we end, too
@@ -56,6 +57,7 @@ async def _watch(databases):
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.gather(*(desk.close() for desk in desks))
 
 
 class _Desk:
@@ -67,6 +69,10 @@ class _Desk:
 
     async def _call(self, function, *arguments):
         return await asyncio.get_running_loop().run_in_executor(self._thread, functools.partial(function, *arguments))
+
+    async def close(self):
+        """Give the mailboxes back at once; a watcher that is killed gives them back with its session."""
+        await self._call(self._forget_locks)
 
     async def look(self, held):
         return await self._call(self._look, held)
@@ -97,9 +103,13 @@ class _Desk:
             try:
                 return env["inbox.ring"]._watched(self._locks, held, MOST)
             except psycopg2.Error:
-                self._locks.__exit__(None, None, None)
-                self._locks = None
+                self._forget_locks()
                 raise
+
+    def _forget_locks(self):
+        if self._locks:
+            self._locks.__exit__(None, None, None)
+            self._locks = None
 
     def _plan(self, mailbox_id):
         with self._env() as env:

@@ -41,6 +41,25 @@ class InboxComposition(models.AbstractModel):
             "subject": retitled(parent.subject or "", is_forward=kind == "forward"),
         }
 
+    @api.model
+    def _prepare_invitation_answer(self, message, answer):
+        """Return the values of a draft that tells the organiser of an invitation whether its mailbox comes."""
+        found = message._invitation()
+        words = {
+            "accepted": self.env._("Accepted: %s", found.summary),
+            "tentative": self.env._("Maybe: %s", found.summary),
+            "declined": self.env._("Declined: %s", found.summary),
+        }
+        return {
+            **self._prepare_answer(message, "reply"),
+            "email_to": found.answer_to,
+            "email_cc": False,
+            "subject": words[answer],
+            "body_html": Markup("<p>%s</p>") % words[answer],
+            "invitation_answer": answer,
+            "with_history": False,
+        }
+
     def _answer_recipients(self, parent, kind, own):
         """Return (To, Cc) as text; our own addresses never answer themselves."""
         if kind == "forward":
@@ -107,6 +126,7 @@ class InboxComposition(models.AbstractModel):
                 self._header_of(answering, "Thread-Index"), f"conversation {draft.conversation_id.id}", moment
             ),
             parts=(*pictures, *self._files(draft)),
+            calendar=draft.parent_id._invitation_answer(draft.invitation_answer, moment),
             headers=draft._extra_headers(),
         )
 

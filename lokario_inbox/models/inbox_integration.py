@@ -80,6 +80,9 @@ class InboxIntegration(models.Model):
     conversation_ids = fields.One2many("inbox.conversation", "integration_id")
     conversation_count = fields.Integer(compute="_compute_conversation_count")
     message_count = fields.Integer(compute="_compute_message_count", string="E-mails")
+    quarantine_count = fields.Integer(
+        compute="_compute_quarantine_count", string="In quarantine", help="E-mails that could not be read or fetched."
+    )
     first_sync_progress = fields.Integer(compute="_compute_first_sync", string="First synchronisation (%)")
     first_sync_done = fields.Integer(compute="_compute_first_sync", string="E-mails fetched")
     first_sync_total = fields.Integer(compute="_compute_first_sync", string="E-mails at the server")
@@ -485,6 +488,12 @@ class InboxIntegration(models.Model):
         counts = {integration.id: count for integration, count in grouped}
         for integration in self:
             integration.conversation_count = counts.get(integration.id, 0)
+
+    def _compute_quarantine_count(self):
+        waiting = [("integration_id", "in", self.ids), ("state", "=", "quarantined")]
+        counts = dict(self.env["inbox.quarantine"]._read_group(waiting, ["integration_id"], ["__count"]))
+        for integration in self:
+            integration.quarantine_count = counts.get(integration, 0)
 
     @api.depends("folder_ids.message_count", "folder_ids.backfill_uid")
     def _compute_first_sync(self):

@@ -1,25 +1,28 @@
 """One stored mail: what it says, how it stands in its mailbox, and what the reader shows of it."""
 
 import base64
+import sys
 from datetime import timedelta
 
 import pytz
 from markupsafe import Markup
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import SQL, plaintext2html
+from odoo.tools import SQL, email_normalize, plaintext2html
 
 from ..const import EXPUNGED_DAYS
-from ..tools.invitation import read_invitation
+from ..tools.invitation import ANSWERS, answer_invitation, read_invitation
 from ..tools.mail_addresses import pairs
 from ..tools.message_ids import parse_ids
-from ..tools.mime_html import without_own_links
+from ..tools.mime_html import beginning, without_own_links
+from ..tools.protection import protection
 from ..tools.quoted_html import fold_html
 from ..tools.quoted_text import fold_text
 from ..tools.rule_match import RuleMail
 from .inbox_reader import OPEN_STATES
 
 CALENDAR = ("text/calendar", "application/ics")
+SHOWN = 300_000  # characters of a long mail that are shown at first
 PURGED = 1000  # mails whose content is erased at a time
 RECENT = timedelta(days=1)  # older mail belongs to a first synchronisation: users are not notified of it
 
@@ -337,22 +340,31 @@ class InboxMessage(models.Model):
             ],
             "inline": {a.content_id.strip("<>"): a.id for a in self.attachment_ids if a.content_id},
             "invitation": self._invitation_values(),
+            "protection": protection(self.headers, self.attachment_ids.mapped("mimetype"), self.body_text),
             "body": False,
         }
         if with_body:
             values["body"] = self._reader_body()
         return values
 
-    def _reader_body(self):
-        """Return the body in its parts; signature and quotation are folded, never dropped."""
-        if self.body_html:
-            return {"kind": "html", **vars(fold_html(without_own_links(str(self.body_html))))}
-        return {"kind": "text", **vars(fold_text(self.body_text))}
+    def _reader_body(self, size=SHOWN):
+        """Return the body in its parts; signature and quotation are folded, never dropped.
 
-    def inbox_bodies(self):
-        """Return the bodies of folded mails, on demand: {id: body}."""
+        ``is_cut``: of a long one the first ``size`` characters are shown, until a person asks for all of it.
+        """
+        if self.body_html:
+            kind, folded, cut = "html", fold_html(without_own_links(str(self.body_html))), beginning
+        else:
+            kind, folded, cut = "text", fold_text(self.body_text), lambda text, most: text[:most]
+        parts = vars(folded)
+        if all(len(part) <= size for part in parts.values()):
+            return {"kind": kind, "is_cut": False, **parts}
+        return {"kind": kind, "is_cut": True, **{name: cut(part, size) for name, part in parts.items()}}
+
+    def inbox_bodies(self, whole=False):
+        """Return the bodies of folded mails, on demand: {id: body}; ``whole``: however long they are."""
         self.check_access("read")
-        return {message.id: message._reader_body() for message in self}
+        return {message.id: message._reader_body(sys.maxsize if whole else SHOWN) for message in self}
 
     def _chatter_values(self, record):
         """Return the values of a ``mail.message`` that copies this mail into a record's chatter."""
@@ -375,8 +387,20 @@ class InboxMessage(models.Model):
 
     def _invitation(self):
         """Return the Invitation that this mail carries, None without one."""
-        parts = self.attachment_ids.filtered(lambda part: part.mimetype in CALENDAR and part.content)
-        return next(filter(None, (read_invitation(base64.b64decode(part.content)) for part in parts)), None)
+        return next(filter(None, map(read_invitation, self._calendars())), None)
+
+    def _calendars(self):
+        """Yield the iCalendar files of this mail."""
+        for part in self.attachment_ids.filtered(lambda part: part.mimetype in CALENDAR and part.content):
+            yield base64.b64decode(part.content)
+
+    def _invitation_answer(self, answer, moment):
+        """Return the iCalendar REPLY to the invitation of this mail, b"" when there is none."""
+        invitation = next(filter(read_invitation, self._calendars()), b"") if answer else b""
+        if not invitation:
+            return b""
+        own = self.integration_id.sudo()._sender_addresses()
+        return answer_invitation(invitation, own, answer, moment) or b""
 
     def _invitation_values(self):
         """Return what the reader's card shows; moments are UTC strings, days are days."""
@@ -394,7 +418,30 @@ class InboxMessage(models.Model):
             "organiser": found.organiser,
             "attendees": list(found.attendees),
             "can_add": "calendar.event" in self.env and found.method in ("request", "publish"),
+            "can_answer": self._can_answer(found),
+            "answer": self._invitation_answered(),
         }
+
+    def _can_answer(self, found):
+        own = self.integration_id.sudo()._sender_addresses()
+        organiser = email_normalize(found.answer_to)
+        return self.direction == "in" and bool(organiser) and organiser not in own
+
+    def _invitation_answered(self):
+        """Return what the organiser was last told, "" when nothing."""
+        domain = [("parent_id", "in", self.ids), ("invitation_answer", "!=", False), ("state", "!=", "cancelled")]
+        return self.env["inbox.outgoing"].search(domain, limit=1).invitation_answer or ""
+
+    def action_answer_invitation(self, answer):
+        """Tell the organiser whether this mailbox comes: a mail that can be taken back as every other."""
+        self.ensure_one()
+        self.check_access("read")
+        found = answer in ANSWERS and self._invitation()
+        if not found or not self._can_answer(found) or not self._invitation_answer(answer, fields.Datetime.now()):
+            raise UserError(self.env._("This mail has no invitation that can be answered."))
+        self.env["inbox.outgoing"].create(
+            self.env["inbox.composition"]._prepare_invitation_answer(self, answer)
+        ).action_send()
 
     def _invitation_moments(self, found):
         if found.is_all_day:

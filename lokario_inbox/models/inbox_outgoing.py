@@ -15,7 +15,7 @@ from ..tools.mail_addresses import mailboxes
 KINDS = [("reply", "Reply"), ("reply_all", "Reply all"), ("forward", "Forward"), ("new", "New mail")]
 GC_LIMIT = 5000  # drafts looked at in one go of the nightly cleaning
 ADDRESSED = {"email_to", "email_cc", "email_bcc", "integration_id", "parent_id"}
-CONTENT = ADDRESSED | {"subject", "body_html", "attachment_ids", "wanted_at"}
+CONTENT = ADDRESSED | {"subject", "body_html", "attachment_ids", "wanted_at", "invitation_answer"}
 
 STATES = [
     ("draft", "Draft"),
@@ -75,6 +75,11 @@ class InboxOutgoing(models.Model):
     with_signature = fields.Boolean("Signature", default=True)
     wanted_at = fields.Datetime("Send on", copy=False, help="Left empty: right after the undo window.")
     with_history = fields.Boolean("Quoted history", default=True)
+    invitation_answer = fields.Selection(
+        [("accepted", "Accepted"), ("tentative", "Maybe"), ("declined", "Declined")],
+        copy=False,
+        help="The organiser's calendar takes the answer from this mail.",
+    )
 
     mail_id = fields.Many2one(
         "mailbox.outgoing", "In the outbox", index="btree_not_null", readonly=True, copy=False, ondelete="set null"

@@ -28,7 +28,8 @@ class InboxQuarantine(models.Model):
     uid = fields.Integer(required=True, readonly=True)
     size = fields.Integer(readonly=True)
     received_at = fields.Datetime(string="Received", readonly=True)
-    reason = fields.Char(required=True, readonly=True)
+    reason = fields.Char(string="Technical details", required=True, readonly=True)
+    explanation = fields.Char(compute="_compute_explanation", string="Reason")
     raw = fields.Binary(string="Raw e-mail", attachment=True, readonly=True)
     raw_name = fields.Char(compute="_compute_name")
     state = fields.Selection(
@@ -49,6 +50,32 @@ class InboxQuarantine(models.Model):
         for mail in self:
             mail.name = self.env._("Mail %(uid)s of %(folder)s", uid=mail.uid, folder=mail.folder_id.name)
             mail.raw_name = f"{mail.folder_id.name}-{mail.uid}.eml".replace("/", "-")
+
+    @api.depends("reason")
+    @api.depends_context("lang")
+    def _compute_explanation(self):
+        """The reason in the reader's language; what follows the sentence are the server's words."""
+        sentences = {
+            "The parts of this mail are nested too deeply.": self.env._(
+                "The parts of this mail are nested too deeply."
+            ),
+            "This mail has too many or too deeply nested parts.": self.env._(
+                "This mail has too many or too deeply nested parts."
+            ),
+            "This mail takes more time or memory to read than a mail may.": self.env._(
+                "This mail takes more time or memory to read than a mail may."
+            ),
+            "The server lists this mail but does not deliver it.": self.env._(
+                "The server lists this mail but does not deliver it."
+            ),
+            "The server ends the connection when it is asked for this mail.": self.env._(
+                "The server ends the connection when it is asked for this mail."
+            ),
+        }
+        for mail in self:
+            said = next((sentence for sentence in sentences if mail.reason.startswith(sentence)), "")
+            rest = mail.reason.removeprefix(said).strip()
+            mail.explanation = f"{sentences.get(said, self.env._('This mail cannot be read.'))} {rest}".strip()
 
     def _keep(self, folder, event, item, reason):
         """Keep one RawItem that cannot be stored as a message; once, whatever is replayed."""

@@ -1,4 +1,6 @@
+import base64
 from datetime import timedelta
+from email import message_from_bytes
 
 from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
@@ -372,6 +374,41 @@ class TestConversation(ConversationCase):
         else:
             with self.assertRaises(UserError):
                 message.action_add_to_calendar()
+
+    def test_an_invitation_is_answered(self):
+        """Two people of the company: what the organiser gets is a REPLY that his calendar takes; it can be undone."""
+        file = Part("invite.ics", "text/calendar", len(INVITATION), INVITATION.encode())
+        first, second, none = self.store(
+            {"attachments": (file,)}, {"attachments": (file,), "folder": "sent"}, {"sender": "z@y.fr"}
+        )
+        for message, answer in ((second, "accepted"), (none, "accepted"), (first, "perhaps")):
+            with self.assertRaises(UserError):
+                message.with_user(self.user).action_answer_invitation(answer)
+        message = first.with_user(self.user)
+        self.assertTrue(message._invitation_values()["can_answer"])
+        for answer in ("tentative", "accepted"):
+            message.action_answer_invitation(answer)
+            self.assertEqual(message._invitation_values()["answer"], answer)
+        draft = self.env["inbox.outgoing"].search([("parent_id", "=", first.id)], limit=1)
+        self.assertEqual((draft.state, draft.email_to, draft.author_id), ("scheduled", "anna@client.com", self.user))
+        sent = message_from_bytes(base64.b64decode(draft.mail_id.raw))
+        self.assertEqual(sent["In-Reply-To"], first.message_id_header or None)
+        alternative, (calendar,) = sent.get_content_type(), [p for p in sent.walk() if p.get_param("method")]
+        self.assertEqual((alternative, calendar.get_content_type()), ("multipart/alternative", "text/calendar"))
+        self.assertEqual(calendar.get_param("method"), "REPLY")
+        answered = calendar.get_payload(decode=True).decode().replace("\r\n ", "")
+        self.assertIn("ATTENDEE;CN=Contact;PARTSTAT=ACCEPTED:mailto:contact@atelier.fr", answered)
+        draft.with_user(self.user).action_cancel()
+        self.assertEqual(message._invitation_values()["answer"], "tentative")
+
+    def test_a_long_mail_is_shown_in_parts(self):
+        words = "<p>Bonjour</p>" * 40_000
+        long, short = self.store({"body_html": words}, {"body_html": "<p>Bonjour</p>", "sender": "b@c.fr"})
+        bodies = (long | short).with_user(self.user).inbox_bodies()
+        self.assertEqual([bodies[message.id]["is_cut"] for message in (long, short)], [True, False])
+        self.assertLess(len(bodies[long.id]["visible"]), len(words))
+        whole = long.with_user(self.user).inbox_bodies(whole=True)[long.id]
+        self.assertEqual((whole["is_cut"], len(whole["visible"])), (False, len(words)))
 
     def test_follow_up_and_task(self):
         """A follow-up is an activity; a task needs Project and says so."""

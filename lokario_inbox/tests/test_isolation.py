@@ -22,6 +22,7 @@ ARGUMENTS = {
     "inbox_update": [{"is_urgent": True}],
     "inbox_snooze": ["2030-01-01 00:00:00"],
     "inbox_note": ["a note"],
+    "action_answer_invitation": ["accepted"],
 }
 
 

@@ -8,6 +8,7 @@ from email import message_from_bytes, policy
 from asn1crypto import cms
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from icalendar import Calendar
 from odoo.tests import BaseCase, tagged
 
 from odoo.addons.lokario_mailbox.tools import smtp_retry
@@ -17,14 +18,15 @@ from ..tools.authentication import authentication_verdict
 from ..tools.body_structure import tree
 from ..tools.charsets import decode
 from ..tools.flowed_text import unflowed
-from ..tools.invitation import read_invitation
+from ..tools.invitation import answer_invitation, read_invitation
 from ..tools.loop_guard import refusal
 from ..tools.mail_addresses import addresses, joined, pairs
 from ..tools.mail_part import read_field, read_mail
-from ..tools.mime_html import sanitise
+from ..tools.mime_html import beginning, sanitise
 from ..tools.mime_message import parse_mail
 from ..tools.mime_parts import body_kind, leaves
 from ..tools.mime_text import decode_field
+from ..tools.protection import protection
 from .mime_corpus import CASES
 
 NAMES = st.text(
@@ -32,6 +34,7 @@ NAMES = st.text(
     min_size=1,
     max_size=40,
 ).map(lambda name: " ".join(name.split()))
+MOMENT = datetime(2026, 11, 29, 10)
 CALENDAR_LINES = [
     *(b"BEGIN:VEVENT", b"END:VEVENT", b"DTSTART;TZID=x:20260110T090000", b"\xff;:=", b"BEGIN:VTIMEZONE", b"SUMMARY:x"),
     *(b"DTSTART;VALUE=DATE:2026", b"ATTENDEE;CN=:", b"END:VCALENDAR", b" x"),
@@ -314,7 +317,60 @@ class TestText(BaseCase):
     @settings(max_examples=100, deadline=None)
     @given(st.lists(st.sampled_from(CALENDAR_LINES), max_size=12))
     def test_any_calendar(self, lines):
-        read_invitation(b"BEGIN:VCALENDAR\r\n" + b"\r\n".join(lines))
+        data = b"BEGIN:VCALENDAR\r\n" + b"\r\n".join(lines)
+        for answer in (read_invitation(data), answer_invitation(data, ["me@x.fr"], "declined", MOMENT)):
+            self.assertTrue(answer is None or answer)
+
+    def test_the_answer_to_an_invitation(self):
+        """Of a recurring meeting the day that was moved; in the invited one's name, with the organiser's time zone."""
+        invitation = (
+            b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nMETHOD:REQUEST\r\nBEGIN:VTIMEZONE\r\nTZID:Ours\r\nBEGIN:STANDARD\r\n"
+            b"DTSTART:16010101T030000\r\nTZOFFSETFROM:+0100\r\nTZOFFSETTO:+0100\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\n"
+            b"BEGIN:VEVENT\r\nUID:7@x\r\nSEQUENCE:2\r\nDTSTART;TZID=Ours:20260710T090000\r\nSUMMARY:x\r\n"
+            b"RECURRENCE-ID;TZID=Ours:20260709T090000\r\nORGANIZER;CN=Anna:MAILTO:anna@x.fr\r\n"
+            b'ATTENDEE;CN="B; C";RSVP=TRUE:mailto:Sales@us.fr\r\nATTENDEE:mailto:other@y.fr\r\n'
+            b"BEGIN:VALARM\r\nACTION:DISPLAY\r\nTRIGGER:-PT9M\r\nEND:VALARM\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+        )
+        self.assertEqual(read_invitation(invitation).answer_to, "anna@x.fr")
+        for own, attendee in ((["me@us.fr", "sales@us.fr"], "sales@us.fr"), (["me@us.fr"], "me@us.fr")):
+            reply = Calendar.from_ical(answer_invitation(invitation, own, "tentative", MOMENT))
+            (event,) = reply.walk("VEVENT")
+            self.assertEqual((str(reply["METHOD"]), len(reply.walk("VTIMEZONE"))), ("REPLY", 1))
+            self.assertEqual(
+                (str(event["ATTENDEE"]), event["ATTENDEE"].params["PARTSTAT"]), (f"mailto:{attendee}", "TENTATIVE")
+            )
+            self.assertEqual(
+                [str(event[name]) for name in ("UID", "SEQUENCE", "ORGANIZER")], ["7@x", "2", "MAILTO:anna@x.fr"]
+            )
+            self.assertEqual(event["RECURRENCE-ID"].dt.day, 9)
+            self.assertFalse(reply.walk("VALARM"))
+        self.assertEqual(read_invitation(invitation.replace(b"REQUEST", b"CANCEL")).answer_to, "")
+
+    def test_what_is_encrypted_or_signed_says_so(self):
+        signed, encrypted = "signed", "encrypted"
+        for headers, types, text, expected in (
+            ("Content-Type: multipart/encrypted; protocol=p", ["application/pgp-encrypted"], "", encrypted),
+            ("Content-Type: application/pkcs7-mime; name=smime.p7m", ["application/pkcs7-mime"], "", encrypted),
+            ("Content-Type: application/pkcs7-mime; name=smime.p7m", ["application/pkcs7-mime"], "words", signed),
+            ("Content-Type: multipart/signed; micalg=x", ["application/pgp-signature"], "words", signed),
+            ("Content-Type: multipart/mixed; boundary=b", ["application/x-pkcs7-signature"], "words", signed),
+            ("Subject: x", [], "\n-----BEGIN PGP MESSAGE-----\nabc", encrypted),
+            ("Subject: x", [], "-----BEGIN PGP SIGNED MESSAGE-----\nabc", signed),
+            ("Subject: x", ["application/pdf"], "he wrote -----BEGIN PGP MESSAGE-----", ""),
+            (False, [False], False, ""),
+        ):
+            self.assertEqual(protection(headers, types, text), expected, headers)
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.integers(0, 900))
+    def test_the_beginning_of_a_long_mail_is_whole_html(self, size):
+        stored = sanitise(
+            '<div><table><tr><td><p title="a>b">é <b>y</b></p><img src="http://a.b/c.png">z</td></tr></table></div>' * 8
+        )
+        found = beginning(stored, size)
+        self.assertEqual(found.count("<div>"), found.count("</div>"))
+        self.assertEqual(beginning(found, len(found) + 1), found)
+        self.assertNotIn(" src=", found)
 
 
 @tagged("post_install", "-at_install")

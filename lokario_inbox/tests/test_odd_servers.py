@@ -83,6 +83,10 @@ class TestOddServers(MailboxCase):
             kept = self.env["inbox.quarantine"].search([("integration_id", "=", box.id)])
             self.assertEqual(len(kept), 2)
             self.assertTrue(all("Internal error" in reason for reason in kept.mapped("reason")))
+            self.env["res.lang"]._activate_lang("fr_FR")
+            french = kept.with_context(lang="fr_FR").mapped("explanation")
+            self.assertTrue(all(words.startswith("Le serveur annonce cet e-mail") for words in french), french)
+            self.assertEqual(box.quarantine_count, 2)
             self.assertEqual(box.state, "connected")
 
     def test_folders_of_any_name(self):

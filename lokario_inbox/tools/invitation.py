@@ -1,10 +1,10 @@
-"""What a calendar invitation (iCalendar, RFC 5545 and 5546) says, for people."""
+"""What a calendar invitation (iCalendar, RFC 5545 and 5546) says, for people, and the answer to it."""
 
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from icalendar import Calendar
+from icalendar import Calendar, Event, vCalAddress
 
 from .charsets import decode
 
@@ -13,10 +13,14 @@ _FOLD = re.compile(rb"\r?\n[ \t]")  # may stand inside a character (RFC 5545 3.1
 _ZONES = re.compile(r"^BEGIN:VTIMEZONE\s*$.*?^END:VTIMEZONE\s*$", re.MULTILINE | re.DOTALL | re.IGNORECASE)
 _EVENT = re.compile(r"^BEGIN:VEVENT\s*$.*?^END:VEVENT\s*$", re.MULTILINE | re.DOTALL | re.IGNORECASE)
 _KNOWN_LINE = re.compile(
-    r"(?:BEGIN|END|METHOD|UID|SUMMARY|DTSTART|DTEND|DURATION|LOCATION|ORGANIZER|ATTENDEE|RECURRENCE-ID)[;:]",
+    r"(?:BEGIN|END|METHOD|UID|SUMMARY|DTSTART|DTEND|DURATION|LOCATION|ORGANIZER|ATTENDEE|RECURRENCE-ID|SEQUENCE)[;:]",
     re.IGNORECASE,
 )
 _TEXT = 500  # characters kept of a field
+_MAILTO = re.compile(r"^mailto:", re.IGNORECASE)
+ANSWERS = ("accepted", "tentative", "declined")
+_REPEATED = ("UID", "SEQUENCE", "RECURRENCE-ID", "DTSTART", "DTEND", "DURATION", "SUMMARY", "LOCATION", "ORGANIZER")
+_OF_ATTENDEE = ("CN", "CUTYPE", "ROLE")  # what the organiser said of a person
 
 
 @dataclass(frozen=True)
@@ -32,16 +36,30 @@ class Invitation:
     location: str
     organiser: str
     attendees: tuple
+    answer_to: str = ""  # the organiser's address, where an answer is asked for
 
 
 def read_invitation(data):
     """The first event of an iCalendar file (bytes); None when there is none or it cannot be read."""
+    return _of_first_event(data, _invitation)
+
+
+def answer_invitation(data, own, answer, moment):
+    """The REPLY (RFC 5546 3.2.3) to an iCalendar file as bytes, None when it cannot be answered.
+
+    own: our addresses in lower case; the one that is invited answers, else the first. moment: naive UTC.
+    """
+    return _of_first_event(data, lambda calendar, event: _reply(calendar, event, own, answer, moment))
+
+
+def _of_first_event(data, make):
+    """``make(calendar, event)`` of the first event that it can read; None when there is none."""
     if len(data) > SIZE_MAX:
         return None
     text = decode(_FOLD.sub(b"", data)).replace("\r\n", "\n").replace("\0", "")
     for attempt in (lambda: text, lambda: _ZONES.sub("", text), lambda: _bare_event(text)):
         try:
-            return _first_event(Calendar.from_ical(attempt(), multiple=True))
+            return _first_event(Calendar.from_ical(attempt(), multiple=True), make)
         except Exception:  # noqa: BLE001, S112  the parser raises anything on hostile input
             continue
     return None
@@ -55,20 +73,39 @@ def _bare_event(text):
     return "\n".join(["BEGIN:VCALENDAR", *([method[0]] if method else []), *lines, "END:VCALENDAR", ""])
 
 
-def _first_event(calendars):
+def _first_event(calendars, make):
     for calendar in calendars:
         for event in calendar.walk("VEVENT"):
-            return _invitation(calendar, event)
+            return make(calendar, event)
     return None
+
+
+def _reply(calendar, event, own, answer, moment):
+    reply, answered = Calendar(), Event()
+    for name, value in (("PRODID", "-//Lokario//Inbox//EN"), ("VERSION", "2.0"), ("METHOD", "REPLY")):
+        reply.add(name, value)
+    for zone in calendar.walk("VTIMEZONE"):
+        reply.add_component(zone)
+    answered.update({name: event[name] for name in _REPEATED if name in event})
+    answered.add("DTSTAMP", moment.replace(tzinfo=UTC))
+    invited = {_address(person).lower(): person for person in reversed(_attendees(event))}
+    address = next((address for address in own if address in invited), own[0])
+    attendee = vCalAddress(f"mailto:{address}")
+    known = getattr(invited.get(address), "params", {})
+    attendee.params.update({name: known[name] for name in _OF_ATTENDEE if name in known})
+    attendee.params["PARTSTAT"] = answer.upper()
+    answered.add("ATTENDEE", attendee)
+    reply.add_component(answered)
+    return reply.to_ical()
 
 
 def _invitation(calendar, event):
     start = _moment(event["DTSTART"].dt)
     end = _end(event, start)
     is_all_day = not isinstance(start, datetime)
-    attendees = event.get("ATTENDEE", [])
+    method = _text(calendar, "METHOD").lower() or "publish"
     return Invitation(
-        method=_text(calendar, "METHOD").lower() or "publish",
+        method=method,
         summary=_text(event, "SUMMARY"),
         start=start if is_all_day else _utc(start),
         end=end if is_all_day else _utc(end),
@@ -76,8 +113,21 @@ def _invitation(calendar, event):
         is_floating=not is_all_day and start.tzinfo is None,
         location=_text(event, "LOCATION"),
         organiser=_person(event.get("ORGANIZER")),
-        attendees=tuple(filter(None, map(_person, (attendees if isinstance(attendees, list) else [attendees])[:50]))),
+        attendees=tuple(filter(None, map(_person, _attendees(event)))),
+        answer_to=_address(event.get("ORGANIZER")) if method == "request" and _text(event, "UID") else "",
     )
+
+
+def _attendees(event):
+    attendees = event.get("ATTENDEE", [])
+    return (attendees if isinstance(attendees, list) else [attendees])[:50]
+
+
+def _address(line):
+    """The address of a person, "" when he has none."""
+    line = line[0] if isinstance(line, list) and line else line
+    address = _MAILTO.sub("", str(line or "").strip())
+    return address[:_TEXT] if "@" in address else ""
 
 
 def _moment(value):
@@ -121,4 +171,4 @@ def _person(line):
     if line is None:
         return ""
     name = str(getattr(line, "params", {}).get("CN") or "").strip("'\" ")
-    return (name or re.sub(r"^mailto:", "", str(line).strip(), flags=re.IGNORECASE))[:_TEXT]
+    return (name or _MAILTO.sub("", str(line).strip()))[:_TEXT]

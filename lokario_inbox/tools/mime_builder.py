@@ -46,7 +46,10 @@ class Part:
 
 @dataclass(frozen=True)
 class OutgoingMail:
-    """Addresses are (name, address) pairs; identifiers carry their angle brackets; date is naive UTC."""
+    """Addresses are (name, address) pairs; identifiers carry their angle brackets; date is naive UTC.
+
+    calendar: the answer to an invitation, which calendars take from beside the text (RFC 6047 2.4).
+    """
 
     message_id: str
     sender: tuple[str, str]
@@ -60,6 +63,7 @@ class OutgoingMail:
     references: tuple[str, ...] = ()
     thread_index: str = ""
     parts: tuple[Part, ...] = ()
+    calendar: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -184,6 +188,8 @@ def _body(mail):
             related.attach(_file(part))
         html = related
     alternative.attach(html)
+    if mail.calendar:
+        alternative.attach(_calendar(mail.calendar))
     for part in alternative.walk():
         del part["MIME-Version"]
     return alternative
@@ -195,6 +201,13 @@ def _text(text: str, subtype: str):
     utf8.body_encoding = email_charset.QP
     part = MIMENonMultipart("text", subtype, charset="utf-8")
     part.set_payload("\n".join(text.splitlines()) + "\n", utf8)
+    return part
+
+
+def _calendar(content: bytes):
+    part = MIMEBase("text", "calendar", method="REPLY", charset="utf-8")
+    part.set_payload(content)
+    encoders.encode_base64(part)
     return part
 
 

@@ -167,6 +167,11 @@ def without_own_links(stored):
     return _STORED_CLEANER.clean(stored) if _DOUBTFUL_LINK.search(stored) else stored
 
 
+def beginning(stored, size):
+    """Return the first characters of stored HTML as HTML that is whole again."""
+    return stored if len(stored) <= size else _STORED_CLEANER.clean(stored[:size])
+
+
 def to_text(markup):
     """Readable plain text of HTML, one line per block."""
     markup = re.sub(r"\s+", " ", markup[:HTML_MAX])

@@ -174,6 +174,11 @@ export class InboxStore {
         }
     }
 
+    async loadWhole(message) {
+        const bodies = await this.orm.call("inbox.message", "inbox_bodies", [[message.id], true]);
+        message.body = bodies[message.id];
+    }
+
     step(offset) {
         const index = this.records.findIndex((record) => record.id === this.activeId);
         const next = this.records[index < 0 ? 0 : index + offset];
@@ -327,6 +332,11 @@ export class InboxStore {
         await this.action.doAction(
             await this.orm.call("inbox.message", "action_add_to_calendar", [[message.id]])
         );
+    }
+
+    async answerInvitation(message, answer) {
+        await this.orm.call("inbox.message", "action_answer_invitation", [[message.id], answer]);
+        await this.reopen();
     }
 
     async download(attachment) {

@@ -31,7 +31,11 @@ function escapeText(text) {
 /** A mail body in a frame of its own: no script runs in it, nothing remote loads until asked for. */
 export class MailBody extends Component {
     static template = "lokario_inbox.MailBody";
-    static props = { body: Object, inline: { type: Object, optional: true } };
+    static props = {
+        body: Object,
+        inline: { type: Object, optional: true },
+        showWhole: { type: Function, optional: true },
+    };
 
     setup() {
         this.frameRef = useRef("frame");

@@ -48,6 +48,14 @@ export class MailCard extends Component {
         return kinds[this.props.message.invitation.method] || _t("Event");
     }
 
+    get invitationAnswers() {
+        return [
+            ["accepted", _t("Accept")],
+            ["tentative", _t("Maybe")],
+            ["declined", _t("Decline")],
+        ];
+    }
+
     get invitationTime() {
         const { start, end, is_all_day } = this.props.message.invitation;
         if (!is_all_day) {
