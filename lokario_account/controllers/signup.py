@@ -3,12 +3,10 @@ from urllib.parse import urlencode
 from odoo import http
 from odoo.exceptions import AccessDenied
 from odoo.http import request
-from odoo.tools import config
 
 from odoo.addons.auth_signup.controllers.main import AuthSignupHome
 from odoo.addons.lokario_base.controllers.pages import render_form
 from odoo.addons.lokario_base.exceptions import TooManyTries
-from odoo.addons.lokario_base.tools.client_address import client_network
 
 
 class VerificationPending(Exception):
@@ -38,7 +36,7 @@ class Signup(AuthSignupHome):
         if qcontext.get("token"):
             return super().do_signup(qcontext, do_login=do_login)
         users = request.env["res.users"]
-        network = client_network(request.httprequest.environ, config["proxy_mode"])
+        network = request.env["lokario.rate.limit"].sudo()._network(request.httprequest.environ)
         qcontext["login"] = users._check_signup(qcontext.get("login"), network)
         super().do_signup(qcontext, do_login=False)
         users._send_verification(qcontext["login"])

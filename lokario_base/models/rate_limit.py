@@ -3,9 +3,13 @@ import hmac
 from datetime import timedelta
 
 from odoo import api, fields, models
+from odoo.tools import config
 from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
 
+from ..tools.client_address import client_network
 from ..tools.transaction import transaction
+
+PROXIES, THIS_MACHINE = "lokario_base.proxies", "127.0.0.1, ::1"
 
 GC_LIMIT = 10_000
 KEEP = timedelta(days=2)
@@ -42,6 +46,15 @@ class RateLimit(models.Model):
                 [key_hash, seconds, seconds, limit],
             )
             return cr.fetchone() is not None
+
+    @api.model
+    def _network(self, environ: dict) -> str:
+        """Return the network that a request counts for: the visitor's, as far as a named proxy says who that is."""
+        return client_network(environ, self._proxies() if config["proxy_mode"] else "")
+
+    @api.model
+    def _proxies(self) -> str:
+        return self.env["ir.config_parameter"].sudo().get_param(PROXIES, THIS_MACHINE)
 
     @api.model
     def _forget(self, scope: str, key: str):

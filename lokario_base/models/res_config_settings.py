@@ -1,9 +1,14 @@
 from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+from odoo.http import request
+from odoo.tools import config
 
 from ..controllers.scheduled import SECRET_SETTING, is_secret_usable
 from ..fields import get_vault
 from ..server_settings import server_setting
+from ..tools.client_address import is_named, not_networks, peer_address
 from ..tools.vault import BadKeys
+from .rate_limit import PROXIES, THIS_MACHINE
 
 
 class ResConfigSettings(models.TransientModel):
@@ -18,6 +23,8 @@ class ResConfigSettings(models.TransientModel):
         compute="_compute_lokario_global_server_id",
         inverse="_inverse_lokario_global_server_id",
     )
+    lokario_proxies = fields.Char("Reverse Proxies", config_parameter=PROXIES, default=THIS_MACHINE)
+    lokario_proxy_note = fields.Char(compute="_compute_lokario_proxy_note")
     lokario_job_count = fields.Integer(compute="_compute_lokario_status")
     lokario_late_job_count = fields.Integer(compute="_compute_lokario_status")
 
@@ -29,6 +36,30 @@ class ResConfigSettings(models.TransientModel):
             settings.lokario_system_mail = self._describe_system_mail()
             settings.lokario_job_count = len(jobs)
             settings.lokario_late_job_count = len(jobs.filtered("is_late"))
+
+    @api.depends("lokario_proxies")
+    def _compute_lokario_proxy_note(self):
+        for settings in self:
+            settings.lokario_proxy_note = settings._proxy_note()
+
+    def _proxy_note(self) -> str:
+        """Return whom the limits take for one, where that is not each visitor."""
+        if not config["proxy_mode"]:
+            return self.env._(
+                "proxy_mode is off: behind a reverse proxy all visitors count as one. Set proxy_mode = True "
+                "in odoo.conf."
+            )
+        peer = peer_address(request.httprequest.environ) if request else ""
+        if peer and not is_named(peer, self.lokario_proxies or ""):
+            return self.env._("You came from %s, which is not named: all visitors behind it count as one.", peer)
+        return ""
+
+    @api.constrains("lokario_proxies")
+    def _check_lokario_proxies(self):
+        if wrong := not_networks(self.lokario_proxies or ""):
+            raise ValidationError(
+                self.env._("This is no address and no network: %s. Write 10.0.0.5 or 10.0.0.0/8.", ", ".join(wrong))
+            )
 
     @api.model
     def _has_usable_key(self) -> bool:

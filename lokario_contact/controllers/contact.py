@@ -1,11 +1,11 @@
 from odoo import http
 from odoo.http import request
-from odoo.tools import config
 
 from odoo.addons.lokario_base.controllers.pages import render_form
 from odoo.addons.lokario_base.exceptions import NotAccepted
-from odoo.addons.lokario_base.tools.client_address import client_network
 
+from ..exceptions import CaptchaNeeded
+from ..tools.captcha import BITS, Answer
 from ..tools.contact import HONEYPOT, LIMITS, InvalidMessage, parse_message
 
 MAX_BODY = 64 * 1024  # bytes of a posted form
@@ -24,10 +24,12 @@ class ContactForm(http.Controller):
             return request.redirect("/contact?sent=1")  # a program: it learns nothing
         try:
             message, contact = parse_message(form), request.env["lokario.contact"]
-            network = client_network(request.httprequest.environ, config["proxy_mode"])
-            contact._submit(message, network, request.env.company)
+            network = request.env["lokario.rate.limit"].sudo()._network(request.httprequest.environ)
+            contact._submit(message, network, request.env.company, Answer.of(form))
         except InvalidMessage as err:
             return self._page(form, status=422, errors=self._texts(err.errors))
+        except CaptchaNeeded as err:
+            return self._page(form, err.status, problem=str(err), challenge=contact._challenge(network), bits=BITS)
         except NotAccepted as err:
             return self._page(form, status=err.status, problem=str(err))
         return request.redirect("/contact?sent=1")

@@ -1,19 +1,24 @@
 import logging
+import secrets
 from datetime import timedelta
 
 from odoo import api, models
-from odoo.tools import email_normalize, formataddr, plaintext2html
+from odoo.tools import email_normalize, formataddr, hash_sign, plaintext2html, verify_hash_signed
 
 from odoo.addons.lokario_base.exceptions import NotAccepted
 from odoo.addons.lokario_base.tools.caller import without_callers_defaults
 
+from ..exceptions import CaptchaNeeded
+from ..tools.captcha import Answer, is_solved
 from ..tools.contact import ContactMessage
 
 _logger = logging.getLogger(__name__)
 
 HOUR = timedelta(hours=1)
 PER_ADDRESS = 5  # messages an hour from one e-mail address
-PER_NETWORK = 20  # messages an hour from one network
+PER_NETWORK = 20  # messages an hour from one network; more of them cost the sender's browser a calculation each
+PER_NETWORK_ANSWERED = 80  # of those
+CHALLENGE_SCOPE, CHALLENGE_HOURS, DAY = "lokario_contact.challenge", 1, timedelta(days=1)
 
 
 class Contact(models.AbstractModel):
@@ -23,14 +28,15 @@ class Contact(models.AbstractModel):
     _description = "Contact Form"
 
     @api.model
-    def _submit(self, message: ContactMessage, network: str, company):
+    def _submit(self, message: ContactMessage, network: str, company, answer: Answer):
         """Take what a visitor wrote.
 
         :raises NotAccepted: it would have no recipient, or too much came from there; the text is for the visitor
+        :raises CaptchaNeeded: the browser has to answer a challenge first
         """
         if not self._recipient(company):
             raise NotAccepted(503, self.env._("This form has no recipient yet. Please use another way to contact us."))
-        if not self._may_send(message, network):
+        if not self._may_send(message, network, answer):
             raise NotAccepted(429, self.env._("Too many messages were sent from here. Please try again in an hour."))
         language = company.sudo().partner_id.lang or self.env.lang
         self.with_context(lang=language)._receive(message, company)
@@ -41,12 +47,38 @@ class Contact(models.AbstractModel):
         return company_sudo.contact_email or company_sudo.email or self.env["ir.mail_server"]._global_address()
 
     @api.model
-    def _may_send(self, message: ContactMessage, network: str) -> bool:
+    def _may_send(self, message: ContactMessage, network: str, answer: Answer) -> bool:
         """Whether neither the visitor's address nor the network has sent too much this hour."""
         limits = self.env["lokario.rate.limit"].sudo()
-        return limits._take("contact-network", network, PER_NETWORK, HOUR) and limits._take(
-            "contact-address", message.email.lower(), PER_ADDRESS, HOUR
-        )
+        if not limits._take("contact-network", network, PER_NETWORK, HOUR):
+            if not self._is_answered(answer, network):
+                raise CaptchaNeeded(
+                    429,
+                    self.env._(
+                        "Many messages came from your network. Your browser now does a short calculation that keeps "
+                        "programs out. Then send your message again."
+                    ),
+                )
+            if not limits._take("contact-answered", network, PER_NETWORK_ANSWERED, HOUR):
+                return False
+        return limits._take("contact-address", message.email.lower(), PER_ADDRESS, HOUR)
+
+    @api.model
+    def _challenge(self, network: str) -> str:
+        """Return what the browser has to answer, good for one message from this network."""
+        nonce = secrets.token_hex(16)
+        return hash_sign(self.sudo().env, CHALLENGE_SCOPE, [nonce, network], expiration_hours=CHALLENGE_HOURS)
+
+    @api.model
+    def _is_answered(self, answer: Answer, network: str) -> bool:
+        """Whether the answer is right, for this network and given for the first time."""
+        try:
+            nonce, asked = verify_hash_signed(self.sudo().env, CHALLENGE_SCOPE, answer.challenge) or ("", "")
+        except (ValueError, TypeError):
+            return False
+        if asked != network or not nonce or not is_solved(answer.challenge, answer.number):
+            return False
+        return self.env["lokario.rate.limit"].sudo()._take("contact-challenge", nonce, 1, DAY)
 
     @api.model
     def _receive(self, message: ContactMessage, company):

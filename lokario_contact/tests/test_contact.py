@@ -1,15 +1,17 @@
 import random
 import re
+from datetime import timedelta
 from unittest.mock import patch
 
 from odoo import http
+from odoo.exceptions import ValidationError
 from odoo.tests import BaseCase, HttpCase, tagged
 from odoo.tools import config, mute_logger
 
 from lokario_testing.environments.databases import VISITED_HOST
 from odoo.addons.lokario_base.tools.client_address import client_network, network_of
 
-from ..tools import contact
+from ..tools import captcha, contact
 
 GOOD = {"name": "Zoé Client", "email": "zoe@example.org", "company": "SARL Été", "message": "Bonjour,\nun devis ?"}
 
@@ -42,10 +44,35 @@ class TestContactMessage(BaseCase):
 
     def test_behind_a_proxy_the_visitor_counts(self):
         environ = {"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "1.1.1.1, 203.0.113.77"}
-        self.assertEqual(client_network(environ, proxy_mode=True), "203.0.113.0/24")
-        self.assertEqual(client_network(environ, proxy_mode=False), "127.0.0.0/24", "anybody can write the header")
-        self.assertEqual(client_network({"REMOTE_ADDR": "198.51.100.7"}, proxy_mode=True), "198.51.100.0/24")
-        self.assertEqual(client_network({}, proxy_mode=True), "unknown")
+        self.assertEqual(client_network(environ, "127.0.0.1"), "203.0.113.0/24")
+        self.assertEqual(client_network(environ, ""), "127.0.0.0/24", "anybody can write the header")
+        self.assertEqual(client_network({"REMOTE_ADDR": "198.51.100.7"}, "127.0.0.1"), "198.51.100.0/24")
+        self.assertEqual(client_network({}, "127.0.0.1"), "unknown")
+
+    def test_only_a_named_proxy_says_who_the_visitor_is(self):
+        claimed = {"REMOTE_ADDR": "198.51.100.7", "HTTP_X_FORWARDED_FOR": "203.0.113.77"}
+        self.assertEqual(client_network(claimed, "127.0.0.1, 10.0.0.0/8"), "198.51.100.0/24")
+        self.assertEqual(client_network(claimed, "10.0.0.0/8 198.51.100.7"), "203.0.113.0/24")
+        self.assertEqual(client_network(claimed, "nonsense, 198.51.100.0/33"), "198.51.100.0/24")
+        # Odoo itself has put the visitor's claim into REMOTE_ADDR.
+        rewritten = {"REMOTE_ADDR": "203.0.113.77", "werkzeug.proxy_fix.orig": {"REMOTE_ADDR": "198.51.100.7"}}
+        rewritten["HTTP_X_FORWARDED_FOR"] = "203.0.113.77"
+        self.assertEqual(client_network(rewritten, "127.0.0.1"), "198.51.100.0/24")
+        two = {"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "6.6.6.6, 203.0.113.77, 10.1.2.3"}
+        self.assertEqual(client_network(two, "127.0.0.1, 10.0.0.0/8"), "203.0.113.0/24", "a proxy before the proxy")
+        only = {"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "10.1.2.3"}
+        self.assertEqual(client_network(only, "127.0.0.1, 10.0.0.0/8"), "10.1.2.0/24")
+        self.assertEqual(client_network({**only, "HTTP_X_FORWARDED_FOR": "x, "}, "127.0.0.1"), "unknown")
+
+
+@tagged("post_install", "-at_install")
+class TestCaptcha(BaseCase):
+    def test_an_answer_is_a_number_with_enough_zero_bits(self):
+        answer = captcha.solution("challenge", 10)
+        self.assertTrue(captcha.is_solved("challenge", answer, 10))
+        self.assertFalse(captcha.is_solved("challengE", answer, 10))
+        for wrong in ("", "-1", "x", "٣", "9" * 5000, f" {answer}", str(int(answer) + 1)):
+            self.assertFalse(captcha.is_solved("challenge", wrong, 10), wrong)
 
 
 @tagged("post_install", "-at_install")
@@ -150,6 +177,38 @@ class TestContactForm(HttpCase):
         token = re.search(r'name="csrf_token" value="([^"]+)"', page.text)[1]
         form = {**GOOD, "email": f"v{number}@example.org", "csrf_token": token}
         return self.post(form, token=False, headers=headers, allow_redirects=False).status_code
+
+    def test_near_the_limit_the_browser_calculates(self):
+        """Whoever shares a busy network still gets a message through; an answer is good for one."""
+        network = self.env["lokario.rate.limit"]._network({"REMOTE_ADDR": "127.0.0.1"})
+        for _message in range(20):
+            self.env["lokario.rate.limit"]._take("contact-network", network, 20, timedelta(hours=1))
+        page = self.post(GOOD)
+        self.assertEqual(page.status_code, 429)
+        self.assertIn("un devis ?", page.text)
+        challenge = re.search(r'name="challenge" value="([^"]+)"', page.text)[1]
+        proof = {"challenge": challenge, "challenge_answer": captcha.solution(challenge)}
+        elsewhere = self.env["lokario.contact"]._challenge("203.0.113.0/24")
+        foreign = {"challenge": elsewhere, "challenge_answer": captcha.solution(elsewhere)}
+        for wrong in ({**proof, "challenge_answer": "x"}, {**proof, "challenge": "x"}, foreign):
+            self.assertEqual(self.post({**GOOD, **wrong}).status_code, 429)
+        self.assertFalse(self.mails())
+        self.assertIn("Your message has been sent", self.post({**GOOD, **proof}).text)
+        self.assertEqual(self.post({**GOOD, **proof}).status_code, 429)
+        self.assertEqual(len(self.mails()), 1)
+
+    def test_the_settings_say_when_everybody_counts_as_one(self):
+        settings = self.env["res.config.settings"]
+        self.assertIn("count as one", settings.create({}).lokario_proxy_note)
+        self.assertEqual(settings.create({}).lokario_proxies, "127.0.0.1, ::1")
+        with patch.dict(config.options, {"proxy_mode": True}):
+            self.assertFalse(settings.create({}).lokario_proxy_note)
+        with self.assertRaisesRegex(ValidationError, "nonsense"):
+            settings.create({"lokario_proxies": "10.0.0.0/8, nonsense"})
+        settings.create({"lokario_proxies": "198.51.100.7"}).execute()
+        with patch.dict(config.options, {"proxy_mode": True}):
+            claimed = {"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "203.0.113.77"}
+            self.assertEqual(self.env["lokario.rate.limit"]._network(claimed), "127.0.0.0/24")
 
     def test_the_mail_has_the_companys_language(self):
         self.env["res.lang"]._activate_lang("fr_FR")
