@@ -9,6 +9,8 @@ from odoo.addons.lokario_base.controllers.scheduled import SCHEDULED_ROUTE, run_
 from odoo.addons.lokario_base.exceptions import TooManyTries
 from odoo.addons.portal.controllers.portal import CustomerPortal
 
+from ..tools.belongings import chosen
+
 EXPORTS, HOUR = 3, timedelta(hours=1)  # of one person's data
 
 
@@ -32,13 +34,13 @@ class AccountDeletion(CustomerPortal):
                 return self._deletion_page(is_link_sent=True)
             credential = {"login": user.login, "password": password, "type": "password"}
             request.env["res.users"]._check_credentials(credential, {"interactive": True})
-            return self._schedule(request_blacklist)
+            return self._schedule(request_blacklist, params)
         except TooManyTries as err:
-            return self._deletion_page(error=str(err))
+            return self._deletion_page(params, error=str(err))
         except AccessDenied:
-            return self._deletion_page(error=request.env._("The password is not correct."))
+            return self._deletion_page(params, error=request.env._("The password is not correct."))
         except UserError as err:
-            return self._deletion_page(error=str(err))
+            return self._deletion_page(params, error=str(err))
 
     @http.route(
         "/my/account/deletion/confirm",
@@ -56,13 +58,13 @@ class AccountDeletion(CustomerPortal):
         if request.httprequest.method == "GET":
             return self._deletion_page(token=token)
         try:
-            return self._schedule(request_blacklist)
+            return self._schedule(request_blacklist, params)
         except UserError as err:
-            return self._deletion_page(error=str(err))
+            return self._deletion_page(params, token=token, error=str(err))
 
-    def _schedule(self, request_blacklist):
-        deletions = request.env["lokario.account.deletion"]
-        deletion_sudo = deletions._request(request.env.user, request_blacklist=bool(request_blacklist)).sudo()
+    def _schedule(self, request_blacklist, params):
+        deletions, user = request.env["lokario.account.deletion"], request.env.user
+        deletion_sudo = deletions._request(user, bool(request_blacklist), chosen(params)).sudo()
         if deletion_sudo.suspended:
             request.session.logout()
         return request.redirect("/users/deletion/requested")
@@ -82,7 +84,7 @@ class AccountDeletion(CustomerPortal):
     def deactivate_account(self, validation="", password="", request_blacklist="", **post):
         if validation != request.env.user.login:
             return self._deletion_page(error=request.env._("Enter your login to confirm."))
-        return self.deletion_request(password, request_blacklist)
+        return self.deletion_request(password, request_blacklist, **post)
 
     @http.route("/users/deletion/requested", type="http", auth="public", website=True, methods=["GET"])
     def deletion_requested(self, **params):
@@ -108,7 +110,7 @@ class AccountDeletion(CustomerPortal):
         values = {"token": token, "deletion": deletion_sudo, "undone": undone}
         return render_form("lokario_account.deletion_undo", values)
 
-    def _deletion_page(self, **values):
+    def _deletion_page(self, params=None, **values):
         plan_sudo, user_sudo = request.env["lokario.deletion.plan"].sudo(), request.env.user.sudo()
         values.update(
             self._prepare_portal_layout_values(),
@@ -117,5 +119,6 @@ class AccountDeletion(CustomerPortal):
             consequences=plan_sudo._consequences(user_sudo),
             obstacles=plan_sudo._obstacles(user_sudo),
             has_password=user_sudo._has_password(),
+            offers=request.env["lokario.account.belonging"].sudo()._offers(user_sudo, chosen(params or {})),
         )
         return request.render("lokario_account.portal_account_deletion", values)

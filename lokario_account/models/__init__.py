@@ -1,3 +1,5 @@
+from . import account_belonging_mixin
+from . import account_belonging
 from . import account_deletion
 from . import account_deletion_checkpoint
 from . import account_export
@@ -5,6 +7,7 @@ from . import account_residue
 from . import deletion_plan
 from . import erasure
 from . import erasure_access
+from . import erasure_belongings
 from . import erasure_contact
 from . import erasure_messages
 from . import erasure_search

@@ -89,6 +89,7 @@ class AccountDeletion(models.Model):
     )
     searched_at = fields.Datetime("Database Searched", readonly=True, copy=False)
     searched = fields.Json(readonly=True, copy=False, help="How many tables, columns and rows were searched.")
+    belonging_ids = fields.One2many("lokario.account.belonging", "deletion_id", "What the Account Owns")
     residue_ids = fields.One2many("lokario.account.residue", "deletion_id", "What Was Found", readonly=True)
     checkpoint_ids = fields.One2many("lokario.account.deletion.checkpoint", "deletion_id", "Steps", readonly=True)
     certificate = fields.Json(readonly=True, copy=False)
@@ -111,12 +112,13 @@ class AccountDeletion(models.Model):
     # === REQUEST AND UNDO === #
 
     @api.model
-    def _request(self, user, request_blacklist=False):
+    def _request(self, user, request_blacklist=False, choices=None):
         """Schedule the deletion of ``user``; the caller has confirmed who asks.
 
         An administrator's account waits for a second administrator, unless it is one's own.
 
         :param request_blacklist: the person wants never to be contacted again, as Odoo's portal offers
+        :param choices: what becomes of what the person owns, see `lokario.account.belonging`
         :raises AccessError: who asks is neither the person nor a manager with all of the person's rights
         :raises UserError: the account cannot be deleted now; the text says why and what to do
         """
@@ -126,22 +128,30 @@ class AccountDeletion(models.Model):
             raise UserError(self.env._("The deletion of this account is already scheduled."))
         if obstacles := self.env["lokario.deletion.plan"].sudo()._obstacles(user_sudo):
             raise UserError("\n".join(obstacles))
-        deletion_sudo = self.sudo().create(
-            {
-                "user_id": user.id,
-                "partner_id": user_sudo.partner_id.id,
-                "requested_by_id": self.env.uid,
-                "company_id": user_sudo.company_id.id,
-                "request_blacklist": request_blacklist,
-                "state": "waiting",
-            }
-        )
+        deletion_sudo = self.sudo()._create_waiting(user_sudo, request_blacklist, choices or {})
         audit(self.env, "deletion requested", user)
         if user == self.env.user or not user_sudo.has_group(ADMINISTRATOR):
             deletion_sudo._set_scheduled()
         else:
             deletion_sudo._ask_administrators()
         return deletion_sudo.sudo(False)
+
+    @api.model
+    def _create_waiting(self, user, request_blacklist, choices):
+        with self.env.cr.savepoint():  # what is refused leaves nothing
+            deletion = self.create(
+                {
+                    "user_id": user.id,
+                    "partner_id": user.partner_id.id,
+                    "requested_by_id": self.env.uid,
+                    "company_id": user.company_id.id,
+                    "request_blacklist": request_blacklist,
+                    "state": "waiting",
+                }
+            )
+            if undecided := self.env["lokario.account.belonging"]._update(deletion, choices):
+                raise UserError("\n".join(undecided))
+        return deletion
 
     def _ask_administrators(self):
         """Give every administrator who may approve an activity.
@@ -366,6 +376,15 @@ class AccountDeletion(models.Model):
         )
         columns = ", ".join(f"{residue.table}.{residue.column}" for residue in left)
         _logger.info("deletion %s waits for a decision about %s", self.name, columns)
+        self._ask_managers()
+
+    def _ask_about_obstacles(self, obstacles: list[str]):
+        """What stands in the way came after the request, or an heir is gone."""
+        self.error_message = "\n".join(obstacles)
+        _logger.info("deletion %s waits: there is an obstacle", self.name)
+        self._ask_managers()
+
+    def _ask_managers(self):
         managers = self.env.ref("lokario_base.group_lokario_base_manager").all_user_ids
         asked = self.partner_id.activity_ids.user_id
         for manager in managers.filtered(lambda user: user.active and self.company_id in user.company_ids) - asked:

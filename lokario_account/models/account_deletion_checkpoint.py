@@ -72,6 +72,9 @@ class AccountDeletionCheckpoint(models.Model):
                 {"step": point.step, "erased": point.erased or {}, "anonymised": point.kept or {}, "sha256": point.seal}
                 for point in deletion.checkpoint_ids
             ],
+            "belongings": [
+                {"model": line.model, "rows": line.row_count, "outcome": line.choice} for line in deletion.belonging_ids
+            ],
             "search": {
                 **(deletion.searched or {}),
                 "found": [

@@ -1,7 +1,9 @@
 from odoo import SUPERUSER_ID, api, models
+from odoo.fields import Domain
 
 from odoo.addons.lokario_base.tools.deletion import DeletionStep, ResidueRule, StepOutcome
 
+from .account_deletion import OPEN_STATES
 from .erasure import SEARCH
 
 TECHNICAL_USERS = ("base.public_user", "base.template_portal_user_id", "base.default_user")
@@ -115,6 +117,32 @@ class DeletionPlan(models.AbstractModel):
             ResidueRule("mailing_contact", "delete"),
             *(ResidueRule(table, "redact") for table in OTHERS_TABLES),
         ]
+
+    # === WHOSE IS IT? === #
+
+    @api.model
+    def _belongings(self, user):
+        return [*super()._belongings(user), *self.env["lokario.erasure.belongings"]._of(user)]
+
+    @api.model
+    def _responsible_domain(self, model):
+        """To-dos without a project are the person's own."""
+        domain = super()._responsible_domain(model)
+        return [*domain, ("project_id", "!=", False)] if model == "project.task" else domain
+
+    @api.model
+    def _heir_domain(self, user):
+        """Who is about to go takes nothing over."""
+        going = Domain("deletion_ids", "any", [("state", "in", OPEN_STATES)])
+        return super()._heir_domain(user) & ~going
+
+    @api.model
+    def _carry_out_responsibility(self, deletion, belonging, choice, heir):
+        self.env["lokario.erasure.belongings"]._carry_out_responsibility(deletion.user_id, belonging, heir)
+
+    @api.model
+    def _carry_out_company(self, deletion, belonging, choice, heir):
+        self.env["lokario.erasure.belongings"]._carry_out_company(belonging, heir)
 
     # === OBSTACLES === #
 

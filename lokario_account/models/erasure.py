@@ -29,11 +29,12 @@ class Erasure(models.AbstractModel):
             return  # undone since the search
         plan = self.env["lokario.deletion.plan"]
         if deletion.state == "scheduled":
-            if obstacles := plan._obstacles(deletion.user_id):
-                deletion.error_message = "\n".join(obstacles)
-                _logger.info("deletion %s waits: there is an obstacle", deletion.name)
+            undecided = self.env["lokario.account.belonging"]._update(deletion, {})
+            if obstacles := [*plan._obstacles(deletion.user_id), *undecided]:
+                deletion._ask_about_obstacles(obstacles)
                 return
             deletion._set_erasing(plan._legal_holds(deletion))
+            deletion.belonging_ids._carry_out()
             self.env["ir.cron"]._commit_progress()
         self._run_steps(deletion, [step for step in plan._steps() if step.sequence < SEARCH])
 

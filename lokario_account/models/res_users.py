@@ -117,9 +117,9 @@ class ResUsers(models.Model):
             "type": "ir.actions.act_window",
             "name": self.env._("Delete Account"),
             "res_model": "lokario.account.deletion.request",
+            "res_id": self.env["lokario.account.deletion.request"].create({"user_id": self.id}).id,
             "view_mode": "form",
             "target": "new",
-            "context": {"default_user_id": self.id},
         }
 
     def _has_password(self) -> bool:

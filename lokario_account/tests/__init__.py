@@ -1,3 +1,4 @@
+from . import test_belongings
 from . import test_deletion
 from . import test_erasure_search
 from . import test_install

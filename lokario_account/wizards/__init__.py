@@ -1,1 +1,2 @@
+from . import account_deletion_belonging
 from . import account_deletion_request

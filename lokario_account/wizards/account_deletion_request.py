@@ -1,5 +1,5 @@
 from markupsafe import Markup
-from odoo import api, fields, models
+from odoo import Command, api, fields, models
 
 from odoo.addons.base.models.res_users import check_identity
 
@@ -15,6 +15,20 @@ class AccountDeletionRequest(models.TransientModel):
     is_own = fields.Boolean(compute="_compute_explanation")
     consequences = fields.Html(compute="_compute_explanation", sanitize=False)
     obstacles = fields.Text("Not Possible Now", compute="_compute_explanation")
+    belonging_ids = fields.One2many("lokario.account.deletion.belonging", "request_id", "What the Account Owns")
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """List what the account owns, with what harms nobody as the proposal."""
+        requests = super().create(vals_list)
+        for request in requests:
+            request.user_id._check_may_end()
+            request.belonging_ids = [
+                Command.create({"key": belonging.key, "label": belonging.label, "choice": belonging.default})
+                for belonging in self.env["lokario.deletion.plan"].sudo()._belongings(request.user_id.sudo())
+                if belonging.possible
+            ]
+        return requests
 
     @api.depends("user_id")
     def _compute_explanation(self):
@@ -31,7 +45,8 @@ class AccountDeletionRequest(models.TransientModel):
     def action_confirm(self):
         """Schedule the deletion; whoever deletes the own account is logged out when access is suspended."""
         self.ensure_one()
-        deletion = self.env["lokario.account.deletion"]._request(self.user_id)
+        choices = {line.key: (line.choice, line.heir_id.id) for line in self.belonging_ids}
+        deletion = self.env["lokario.account.deletion"]._request(self.user_id, choices=choices)
         if self.is_own and deletion.sudo().suspended:
             return {"type": "ir.actions.act_url", "url": "/users/deletion/requested", "target": "self"}
         return {

@@ -22,6 +22,38 @@ class StepOutcome:
     remaining: bool = False
 
 
+HAND_OVER, KEEP, DELETE = "hand_over", "keep", "delete"
+
+
+@dataclass(frozen=True)
+class Belonging:
+    """Something a person owns and others need: somebody decides what becomes of it before the account goes.
+
+    The plan's method ``_carry_out_<name>(deletion, belonging, choice, heir)`` carries the decision out.
+    """
+
+    name: str
+    key: str  # the same each time it is asked for, while the person owns it
+    model: str
+    ids: tuple[int, ...]
+    label: str  # for the person who asks
+    choices: tuple[str, ...]  # of HAND_OVER, KEEP and DELETE
+    heirs: tuple[int, ...] = ()  # the users who may take it over
+    proposal: str = KEEP  # what is done unless something is chosen, empty where a choice is needed
+    refusal: str = ""  # what to do first where nothing can be chosen
+
+    @property
+    def possible(self) -> tuple[str, ...]:
+        return tuple(choice for choice in self.choices if choice != HAND_OVER or self.heirs)
+
+    @property
+    def default(self) -> str | None:
+        return self.proposal if self.proposal in self.possible else None
+
+    def accepts(self, choice: str | None, heir: int | None) -> bool:
+        return choice in self.possible and (choice != HAND_OVER or heir in self.heirs)
+
+
 @dataclass(frozen=True)
 class LegalHold:
     """Rows that the law keeps beyond the deletion."""

@@ -1,8 +1,16 @@
 from dateutil.relativedelta import relativedelta
 from odoo import api, fields, models
 
-from odoo.addons.lokario_base.tools.deletion import DeletionStep, LegalHold, StepOutcome
+from odoo.addons.lokario_base.tools.deletion import (
+    HAND_OVER,
+    KEEP,
+    Belonging,
+    DeletionStep,
+    LegalHold,
+    StepOutcome,
+)
 
+NEGOTIATED = ("draft", "sent")  # states of a quote
 HOLD = relativedelta(years=10)  # article L123-22 of the French Code de commerce, from the end of the fiscal year
 
 
@@ -29,16 +37,43 @@ class DeletionPlan(models.AbstractModel):
 
     @api.model
     def _consequences(self, user):
-        quotes = self.env["sale.order"].search(
-            [("partner_id", "=", user.partner_id.id), ("state", "in", ("draft", "sent"))]
+        own = self._open_quotes(user).filtered(lambda quote: quote.partner_id.commercial_partner_id == user.partner_id)
+        text = self.env._("Quotes that you did not order are deleted: %s.", ", ".join(own.mapped("name")))
+        return [*super()._consequences(user), *([text] if own else [])]
+
+    @api.model
+    def _open_quotes(self, user):
+        return self.env["sale.order"].search([("partner_id", "=", user.partner_id.id), ("state", "in", NEGOTIATED)])
+
+    @api.model
+    def _responsible_domain(self, model):
+        """Who sold what is ordered already needs no successor; who closed a follow-up neither."""
+        domain = super()._responsible_domain(model)
+        of_billing = {"sale.order": ("state", "in", NEGOTIATED), "lokario.followup": ("state", "!=", "done")}
+        return [*domain, of_billing[model]] if model in of_billing else domain
+
+    @api.model
+    def _belongings(self, user):
+        """What a company negotiates is the company's, whoever of its people is named."""
+        quotes = self._open_quotes(user).filtered(
+            lambda quote: quote.partner_id.commercial_partner_id != user.partner_id
         )
-        own = quotes.filtered(lambda quote: quote.commercial_partner_id == user.partner_id)
-        texts = []
-        if own:
-            texts.append(self.env._("Quotes that you did not order are deleted: %s.", ", ".join(own.mapped("name"))))
-        if others := quotes - own:
-            texts.append(self.env._("Quotes of your company stay with it: %s.", ", ".join(others.mapped("name"))))
-        return [*super()._consequences(user), *texts]
+        names = ", ".join(quotes.mapped("name"))
+        company = Belonging(
+            name="quotes_of_company",
+            key="sale.order:customer",
+            model="sale.order",
+            ids=quotes._ids,
+            label=self.env._("Quotes of your company under negotiation: %s", names),
+            choices=(KEEP, HAND_OVER),
+            heirs=self._colleagues(user)._ids,
+        )
+        return [*super()._belongings(user), *([company] if quotes else [])]
+
+    @api.model
+    def _carry_out_quotes_of_company(self, deletion, belonging, choice, heir):
+        for quote in self.env["sale.order"].browse(belonging.ids):
+            quote.partner_id = heir.partner_id or quote.partner_id.commercial_partner_id
 
     @api.model
     def _moves_of(self, partners):
@@ -88,7 +123,7 @@ class DeletionPlan(models.AbstractModel):
         orders = self.env["sale.order"].search([("partner_id", "in", partners.ids)])
         orders.filtered("signed_by").write({"signed_by": False, "signature": False})
         quotes = orders.filtered(
-            lambda order: order.state in ("draft", "sent") and order.partner_id.commercial_partner_id in partners
+            lambda order: order.state in NEGOTIATED and order.partner_id.commercial_partner_id in partners
         )
         ids = quotes.ids
         quotes._action_cancel()

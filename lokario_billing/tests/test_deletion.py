@@ -82,6 +82,54 @@ class TestDeletion(BillingCase):
         lookup.action_lookup()
         self.assertFalse([(line.res_model, line.res_id) for line in lookup.line_ids])
 
+    def test_quotes_of_a_company_are_the_companys(self):
+        """What is under negotiation goes to the company or to a colleague with an account; prices stay."""
+        acme, other = (
+            self.env["res.partner"].create({"name": name, "is_company": True, "email": f"{name}@x.test"})
+            for name in ("acme", "other")
+        )
+        anne, bob, stranger = (
+            new_test_user(self.env, f"{name}@x.test", "base.group_portal", name=name, email=f"{name}@x.test")
+            for name in ("anne", "bob", "stranger")
+        )
+        (anne | bob).partner_id.parent_id = acme
+        stranger.partner_id.parent_id = other
+        line = {"product_id": self.product_a.id, "price_unit": 80_000}
+        quotes = self.env["sale.order"].create(
+            [{"partner_id": user.partner_id.id, "order_line": [(0, 0, line)]} for user in (anne, anne, bob, stranger)]
+        )
+        plan, deletions = self.env["lokario.deletion.plan"].sudo(), self.env["lokario.account.deletion"]
+        (owned,) = plan._belongings(anne)
+        self.assertEqual((set(owned.ids), owned.heirs, owned.default), (set(quotes[:2].ids), bob._ids, "keep"))
+        with self.assertRaisesRegex(UserError, quotes[0].name):
+            deletions.with_user(anne)._request(anne, choices={owned.key: ("hand_over", stranger.id)})
+        deletion = deletions.with_user(anne)._request(anne, choices={owned.key: ("hand_over", bob.id)}).sudo()
+        self.run_job(deletion.due_at + relativedelta(minutes=1))
+        self.assertEqual(deletion.state, "done", deletion.error_message)
+        self.assertEqual(quotes.partner_id, (bob | stranger).partner_id)
+        deletion = deletions.with_user(bob)._request(bob).sudo()
+        self.run_job(deletion.due_at + relativedelta(minutes=1))
+        self.assertEqual(deletion.state, "done", deletion.error_message)
+        self.assertEqual(quotes[:3].partner_id, acme)
+        self.assertEqual(quotes.mapped("order_line.price_unit"), [80_000] * 4)
+
+    def test_a_salespersons_open_quotes_have_a_successor(self):
+        ann, bob = (
+            new_test_user(self.env, f"{name}@alpha.test", "sales_team.group_sale_salesman", email=f"{name}@alpha.test")
+            for name in ("ann", "bob")
+        )
+        other = self.partner_a
+        opened, ordered, bobs = (
+            self.env["sale.order"].create({"partner_id": other.id, "user_id": user.id}) for user in (ann, ann, bob)
+        )
+        ordered.action_confirm()
+        key = f"sale.order:{self.company.id}"
+        deletions = self.env["lokario.account.deletion"].with_user(ann)
+        deletion = deletions._request(ann, choices={key: ("hand_over", bob.id)}).sudo()
+        self.run_job(deletion.due_at + relativedelta(minutes=1))
+        self.assertEqual(deletion.state, "done", deletion.error_message)
+        self.assertEqual((opened.user_id, bobs.user_id, ordered.user_id.name), (bob, bob, False))
+
     def test_the_hold_ends_by_itself(self):
         self.pay()
         deletion = self.request()

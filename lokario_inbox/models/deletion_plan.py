@@ -19,6 +19,12 @@ class DeletionPlan(models.AbstractModel):
         ]
 
     @api.model
+    def _responsible_domain(self, model):
+        """The conversations of a private mailbox go with it."""
+        domain = super()._responsible_domain(model)
+        return [*domain, ("owner_id", "=", False)] if model == "inbox.conversation" else domain
+
+    @api.model
     def _step_inbox_mailboxes(self, deletion):
         private = [("integration_id.user_id", "=", deletion.user_id.id), ("integration_id.visibility", "=", "private")]
         self.env["inbox.outgoing"].search(private).attachment_ids.unlink()

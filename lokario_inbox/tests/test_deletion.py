@@ -14,8 +14,8 @@ class TestDeletion(TransactionCase):
         self.private = self.mailbox(self.user, "private")
         self.shared = self.mailbox(self.env.ref("base.user_admin"), "shared")
 
-    def mailbox(self, user, visibility):
-        address = f"{visibility}@alpha.test"
+    def mailbox(self, user, visibility, name=""):
+        address = f"{name or visibility}@alpha.test"
         return self.env["inbox.integration"].create(
             {
                 "name": address,
@@ -41,8 +41,9 @@ class TestDeletion(TransactionCase):
             }
         )
 
-    def delete(self):
-        deletion = self.env["lokario.account.deletion"].with_user(self.user)._request(self.user).sudo()
+    def delete(self, choices=None):
+        deletions = self.env["lokario.account.deletion"].with_user(self.user)
+        deletion = deletions._request(self.user, choices=choices).sudo()
         with freeze_time(deletion.due_at + relativedelta(minutes=1)), self.enter_registry_test_mode():
             self.env.ref("lokario_account.ir_cron_account_deletions").method_direct_trigger()
         self.env.invalidate_all()
@@ -66,3 +67,44 @@ class TestDeletion(TransactionCase):
         self.shared.user_id = self.user
         with self.assertRaisesRegex(UserError, "shared@alpha.test"):
             self.delete()
+
+    def belonging(self):
+        plan = self.env["lokario.deletion.plan"].sudo()
+        (found,) = (owned for owned in plan._belongings(self.user) if owned.name == "shared_mailbox")
+        return found
+
+    def decide(self, choice, heir=0):
+        self.shared.user_id = self.user
+        self.delete({self.belonging().key: (choice, heir)})
+
+    def test_a_shared_mailbox_goes_on_with_another_owner(self):
+        second = self.env["res.company"].create({"name": "Second"})
+        mail = self.letter(self.shared, 3)
+        role = "lokario_mailbox.group_lokario_mailbox_user"
+        heir = new_test_user(self.env, "heir@alpha.test", groups=role)
+        elsewhere = new_test_user(self.env, "else@beta.test", groups=role, company_id=second.id, company_ids=second.ids)
+        reader = new_test_user(self.env, "reader@alpha.test", groups="base.group_user")
+        self.shared.user_id = self.user
+        owned = self.belonging()
+        self.assertIn(heir.id, owned.heirs)
+        self.assertFalse({elsewhere.id, reader.id, self.user.id} & set(owned.heirs))
+        self.assertNotIn("delete", owned.choices, "the company's mail leaves from it")
+        for wrong in (elsewhere.id, reader.id, 0):
+            with self.assertRaisesRegex(UserError, "shared@alpha.test"):
+                self.decide("hand_over", wrong)
+        self.assertFalse(self.user.deletion_ids)
+        self.decide("hand_over", heir.id)
+        self.assertEqual((self.shared.user_id, self.shared.visibility), (heir, "shared"))
+        self.assertEqual(self.shared.email_address, "shared@alpha.test")
+        self.assertTrue(mail.exists())
+
+    def test_a_shared_mailbox_is_kept_by_who_looks_after_the_companys(self):
+        self.shared.email_address = EMAIL
+        self.decide("keep")
+        self.assertTrue(self.shared.user_id.has_group("lokario_mailbox.group_lokario_mailbox_manager"))
+        self.assertEqual((self.shared.email_address, self.shared.is_primary), (EMAIL, True))
+
+    def test_a_shared_mailbox_goes_when_its_owner_says_so(self):
+        self.mailbox(self.env.ref("base.user_admin"), "shared", "second").is_primary = True
+        self.decide("delete")
+        self.assertFalse(self.shared.exists())

@@ -2,28 +2,45 @@ from odoo import api, models
 from odoo.tools.mail import email_normalize_all
 from odoo.tools.sql import escape_psql
 
-from odoo.addons.lokario_base.tools.deletion import DeletionStep, StepOutcome
+from odoo.addons.lokario_base.tools.deletion import HAND_OVER, Belonging, DeletionStep, StepOutcome
 
 BATCH = 1000
 
 
 class DeletionPlan(models.AbstractModel):
+    """When an account is deleted: an instance needs a client, and keeps one; what the client was sent goes."""
+
     _inherit = "lokario.deletion.plan"
 
     @api.model
-    def _obstacles(self, user):
-        """The client of an instance stays until it is terminated or another client named: it needs an owner."""
+    def _belongings(self, user):
         instances = self.env["saas.instance"].search(
             [("partner_id", "=", user.partner_id.id), ("state", "!=", "terminated")]
         )
-        return super()._obstacles(user) + [
-            self.env._(
+        colleagues = self._colleagues(user)._ids if instances else ()
+        return [*super()._belongings(user), *(self._client_of(instance, colleagues) for instance in instances)]
+
+    @api.model
+    def _client_of(self, instance, colleagues):
+        """The client stays until the instance is terminated or a colleague, who has an account, takes it over."""
+        names = {"instance": instance.name, "host": instance.host}
+        return Belonging(
+            name="instance",
+            key=f"saas.instance:{instance.id}",
+            model="saas.instance",
+            ids=instance._ids,
+            label=self.env._("Odoo instance “%(instance)s” (%(host)s)", **names),
+            choices=(HAND_OVER,),
+            heirs=colleagues,
+            refusal=self.env._(
                 "You are the client of “%(instance)s” (%(host)s): have it deleted or name another client first.",
-                instance=instance.name,
-                host=instance.host,
-            )
-            for instance in instances
-        ]
+                **names,
+            ),
+        )
+
+    @api.model
+    def _carry_out_instance(self, deletion, belonging, choice, heir):
+        self.env["saas.instance"].browse(belonging.ids).partner_id = heir.partner_id
 
     @api.model
     def _steps(self):

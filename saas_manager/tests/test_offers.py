@@ -66,3 +66,21 @@ class TestOwner(SaasCase):
         self.assertFalse(plan._obstacles(other.user_ids))
         self.force_state(instance, "terminated")
         self.assertFalse(plan._obstacles(self.partner.user_ids))
+
+    def test_a_colleague_with_an_account_may_take_an_instance_over(self):
+        acme = self.env["res.partner"].create({"name": "ACME", "is_company": True})
+        groups = self.env.ref("base.group_portal").ids
+        anne, bob = (
+            self.env["res.users"].create({"name": name, "login": f"{name}@x.test", "group_ids": groups})
+            for name in ("anne", "bob")
+        )
+        (anne | bob).partner_id.parent_id = acme
+        instance, other = self.new_instance(), self.new_instance("other")
+        instance.partner_id = anne.partner_id
+        self.force_state(instance, "active")
+        plan = self.env["lokario.deletion.plan"].sudo()
+        self.assertFalse(plan._obstacles(anne))
+        (owned,) = plan._belongings(anne)
+        self.assertEqual((owned.heirs, owned.possible, owned.default), (bob._ids, ("hand_over",), None))
+        plan._carry_out_instance(None, owned, "hand_over", bob)
+        self.assertEqual((instance.partner_id, other.partner_id), (bob.partner_id, self.partner))

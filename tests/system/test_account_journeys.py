@@ -218,6 +218,7 @@ def employee(site):
     client.call("res.users", "write", [2], {"lang": "fr_FR"})
     values = {"name": "Paul Interne", "login": EMPLOYEE, "email": EMPLOYEE, "password": PASSWORD, "lang": "fr_FR"}
     user = client.create("res.users", {**values, "notification_type": "email"})
+    client.create("res.partner", {"name": "Client de Paul", "user_id": user})
     site.seen = len(site.smtp.received)
     return user
 
@@ -235,6 +236,8 @@ def test_6_preferences_request_and_undo(site, employee):
     browser.fill(".modal input[type=password]", PASSWORD)
     browser.click(".modal button[name=run_check]")
     browser.see(".modal", "supprimé définitivement")
+    browser.see(".modal", "À qui est-ce ?")
+    browser.see(".modal .o_data_row td[name=choice]", "Garder pour l'entreprise")
     site.picture("deletion-consequences")
     browser.click(".modal button[name=action_confirm]", "Supprimer ce compte")
     browser.see("h4", "La suppression de votre compte est programmée")
