@@ -67,9 +67,19 @@ def suspend_and_reactivate(stage) -> None:
         took = time.monotonic() - start
         if status != expected:
             raise Failure(f"After {action} its address answered {status} instead of {expected}")
-        mailed = "the client was told by mail" if len(stage.received_by(CLIENT["email"])) > mails else "no mail left"
+        mailed = "the client was told by mail" if _gets_mail(stage, mails) else "no mail left"
         done = "Suspended" if expected == 503 else "Reactivated"
         stage.tell(f"{done} in {took:.1f} s: visitors get {status}, {mailed}", row["url"])
+
+
+def _gets_mail(stage, known: int, timeout: float = 30) -> bool:
+    """A job sends it; whether the client got more than the ``known`` mails."""
+    deadline = time.monotonic() + timeout
+    while len(stage.received_by(CLIENT["email"])) <= known:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def _server(client, port: int) -> int:
