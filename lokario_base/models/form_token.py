@@ -7,11 +7,12 @@ from odoo.tools import hash_sign, verify_hash_signed
 
 SCOPE = "lokario_base.form_token"
 LIFETIME = timedelta(hours=12)  # a page may stay open over a working day
+CHANGES, HOUR = 30, timedelta(hours=1)  # by one link
 GC_LIMIT = 10_000
 
 
 class FormToken(models.Model):
-    """One-time tokens of the forms on pages behind a link: a form is good for one change.
+    """One-time tokens of the forms on pages behind a link: a form is good for one change, a link for some an hour.
 
     The page carries ``_issue(link)``; its POST goes on only if ``_redeem(link, token)`` is true. Only used tokens have
     a row. It belongs to the caller's transaction: what is rolled back can be sent again.
@@ -34,7 +35,7 @@ class FormToken(models.Model):
 
     @api.model
     def _redeem(self, link: str, token: str) -> bool:
-        """Whether ``token`` was issued for this link, is not too old, and is used for the first time."""
+        """Whether ``token`` is of this link, not too old and used for the first time, and the link not too busy."""
         try:
             known, nonce = verify_hash_signed(self.sudo().env, SCOPE, token or "") or ("", "")
         except ValueError:
@@ -46,7 +47,8 @@ class FormToken(models.Model):
                ON CONFLICT DO NOTHING RETURNING 1""",
             [hashlib.sha256(nonce.encode()).hexdigest()],
         )
-        return self.env.cr.fetchone() is not None
+        is_first = self.env.cr.fetchone() is not None
+        return is_first and self.env["lokario.rate.limit"].sudo()._take(SCOPE, link, CHANGES, HOUR)
 
     @api.autovacuum
     def _gc_tokens(self):

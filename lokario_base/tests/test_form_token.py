@@ -1,8 +1,11 @@
 from datetime import timedelta
+from unittest.mock import patch
 
 from freezegun import freeze_time
 from odoo import fields
 from odoo.tests import TransactionCase, tagged
+
+from ..models import form_token
 
 
 @tagged("post_install", "-at_install")
@@ -17,6 +20,13 @@ class TestFormToken(TransactionCase):
         self.assertTrue(tokens._redeem("link", second))
         for bad in ("", None, "x", second[::-1], "é"):
             self.assertFalse(tokens._redeem("link", bad))
+
+    def test_a_link_is_good_for_some_changes_an_hour(self):
+        tokens = self.env["lokario.form.token"]
+        with patch.object(form_token, "CHANGES", 1):
+            redeemed = [tokens._redeem("busy link", tokens._issue("busy link")) for _form in range(4)]
+        self.assertIn(sum(redeemed), (1, 2), "one an hour, and an hour may end between two")
+        self.assertTrue(tokens._redeem("another", tokens._issue("another")))
 
     def test_not_for_ever(self):
         token = self.env["lokario.form.token"]._issue("link")

@@ -242,9 +242,10 @@ class TestPayAll(BillingCase, HttpCase):
     def test_a_link_begins_some_payments_an_hour(self):
         params = self.offer(self.company)
         with patch.object(statement, "CHANGES", 1), mute_logger("odoo.http"):
-            answers = [self.call(f"{self.path}/transaction", amount=155, **params) for _try in range(2)]
-        self.assertEqual(["error" in answer for answer in answers], [False, True])
-        self.assertEqual(len(self.moves.sudo().transaction_ids), 1)
+            answers = [self.call(f"{self.path}/transaction", amount=155, **params) for _try in range(4)]
+        refused = sum("error" in answer for answer in answers)
+        self.assertIn(refused, (2, 3), "one an hour, and an hour may end between two")
+        self.assertEqual(len(self.moves.sudo().transaction_ids), 4 - refused)
 
     def test_a_foreign_link_pays_nothing(self):
         self.assertEqual(self.url_open(self.path.replace("statement/", "statement/x")).status_code, 404)
