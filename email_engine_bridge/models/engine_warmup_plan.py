@@ -40,6 +40,14 @@ class EngineWarmupPlan(models.Model):
             plan.total_days = sum(plan.stage_ids.mapped("days"))
             plan.total_emails = sum(stage.days * stage.quota for stage in plan.stage_ids)
 
+    def copy_data(self, default=None):
+        """Who duplicates a plan of all companies adapts it to his own."""
+        values = super().copy_data(default)
+        for plan, copied in zip(self, values, strict=True):
+            if not plan.company_id and "company_id" not in (default or {}):
+                copied["company_id"] = self.env.company.id
+        return values
+
     def _get_printing_servers(self):
         return self.env["engine.ip"].sudo().search([("plan_id", "in", self.ids)]).tenant_id.server_id
 

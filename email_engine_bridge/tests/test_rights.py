@@ -58,6 +58,13 @@ class TestRights(EngineCase):
         unnamed = self.env["engine.tenant"].create({**values, "slug": "both", "company_id": self.other.id})
         self.assertNotEqual(unnamed.server_id, foreign)
 
+    def test_a_manager_of_one_company_adapts_a_plan_of_all(self):
+        plans = self.env["engine.warmup.plan"].search([("company_id", "=", False)], limit=2)
+        copies = plans.with_user(self.stranger).copy()
+        self.assertEqual(copies.company_id, self.other)
+        self.assertEqual([len(plan.stage_ids) for plan in copies], [len(plan.stage_ids) for plan in plans])
+        self.assertFalse(plans.company_id)
+
     def test_no_secret_is_written_past_its_button(self):
         """The buttons ask who presses them; a hash that is written would be a key of one's own without that."""
         administrator = new_test_user(self.env, "engine-admin", "base.group_system")

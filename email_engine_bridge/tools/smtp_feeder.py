@@ -5,6 +5,8 @@ answer is never assumed: a message whose end was sent and whose answer did not c
 records can decide.
 """
 
+# pylint: disable=prefer-env-translation  # tools only mark their texts; the screen translates them
+
 import socket
 import ssl
 import time
@@ -14,6 +16,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from ..exceptions import EngineRejected, EngineUnavailable
+from .finding import _
 
 TIMEOUT = 60.0  # seconds for one answer
 FRESH = 240.0  # seconds after which a worker that was paused hands over nothing more: longer than three answers
@@ -132,7 +135,7 @@ class SmtpFeeder:
 
     def _send_data(self, data):
         if time.monotonic() > self._stale_at:
-            raise EngineUnavailable("This worker was paused while handing over")
+            raise EngineUnavailable(_("This worker was paused while handing over"))
         self._ending = True
         self._socket.sendall(data)
 
@@ -174,7 +177,8 @@ class SmtpFeeder:
                 extensions = self._expect(250, f"EHLO {self._helo}")
         except OSError as error:
             self._drop()
-            raise EngineUnavailable(f"{self._address[0]}:{self._address[1]} does not answer: {error}") from error
+            server = f"{self._address[0]}:{self._address[1]}"
+            raise EngineUnavailable(_("%(server)s does not answer: %(error)s"), server=server, error=error) from error
         except (EngineUnavailable, EngineRejected):
             self._drop()
             raise
@@ -183,7 +187,7 @@ class SmtpFeeder:
     def _start_tls(self):
         self._expect(220, "STARTTLS")
         if self._buffer:
-            raise EngineRejected("The delivery server spoke before TLS began")
+            raise EngineRejected(_("The delivery server spoke before TLS began"))
         self._socket = ssl.create_default_context().wrap_socket(self._socket, server_hostname=self._address[0])
 
     def _expect(self, wanted, command):
@@ -200,7 +204,7 @@ class SmtpFeeder:
         while True:
             line = self._read_line()
             if len(line) < 3 or not line[:3].isdigit():
-                raise EngineUnavailable(f"The delivery server answered {line[:80]!r}")
+                raise EngineUnavailable(_("The delivery server answered %(line)s"), line=repr(line[:80]))
             lines.append(line[4:])
             if line[3:4] != b"-":
                 return int(line[:3]), b" ".join(lines).decode("utf-8", "replace")
@@ -212,10 +216,10 @@ class SmtpFeeder:
                 self._buffer = rest
                 return line.rstrip(b"\r")
             if len(self._buffer) > MAX_LINE:
-                raise EngineUnavailable("The delivery server sends endless lines")
+                raise EngineUnavailable(_("The delivery server sends endless lines"))
             data = self._socket.recv(RECEIVE)
             if not data:
-                raise EngineUnavailable("The delivery server closed the connection")
+                raise EngineUnavailable(_("The delivery server closed the connection"))
             self._buffer += data
 
     def _drop(self):

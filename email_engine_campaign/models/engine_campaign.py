@@ -233,6 +233,7 @@ class EngineCampaign(models.Model):
         if self.state == "sending":
             self._set_paused()
         self.message_post(body=why)
+        return why
 
     def action_view_recipients(self):
         self.ensure_one()

@@ -72,10 +72,12 @@ class EngineCampaignChunk(models.Model):
             except LeaseLost:
                 return "Another worker has taken over this chunk."
             except EngineUnavailable as error:
-                raise RetryableJobError(str(error), seconds=RETRY_SECONDS, ignore_retry=True) from error
-            except (EngineRejected, UserError) as error:
-                self.campaign_id._refuse_delivery(str(error))
-                return str(error)
+                sentence = self.env["engine.finding"]._say_error(error)
+                raise RetryableJobError(sentence, seconds=RETRY_SECONDS, ignore_retry=True) from error
+            except EngineRejected as error:
+                return self.campaign_id._refuse_delivery(self.env["engine.finding"]._say_error(error))
+            except UserError as error:
+                return self.campaign_id._refuse_delivery(str(error))
         self.env["engine.transport.powermta"]._after_chunk(self.campaign_id)
         return note
 
@@ -151,7 +153,7 @@ class EngineCampaignChunk(models.Model):
             return emails
         room = self.env["engine.quota"]._consume_hourly_cap(self.ip_id, self.lease, emails)
         if not room and emails > 0:
-            raise EngineUnavailable("This hour of the IP is full: the rest follows in the next one")
+            raise EngineUnavailable(self.env._("This hour of the IP is full: the rest follows in the next one"))
         return room
 
     def _send_window(self, journal, sender, rows, deadline):

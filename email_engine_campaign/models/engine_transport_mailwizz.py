@@ -131,10 +131,10 @@ class EngineTransportMailwizz(models.AbstractModel):
             for number, parts in campaign.mailwizz_part_ids.grouped("number").items():
                 self._hand_over(campaign, number, parts.filtered(lambda part: not part.is_handed_over), client)
         except EngineUnavailable as error:
-            raise RetryableJobError(str(error), seconds=RETRY_SECONDS, ignore_retry=True) from error
+            sentence = self.env["engine.finding"]._say_error(error)
+            raise RetryableJobError(sentence, seconds=RETRY_SECONDS, ignore_retry=True) from error
         except EngineRejected as error:
-            campaign._refuse_delivery(self.env["engine.finding"]._say_error(error))
-            return str(error)
+            return campaign._refuse_delivery(self.env["engine.finding"]._say_error(error))
         return "Handed over to MailWizz."
 
     def _hand_over(self, campaign, number, parts, client):

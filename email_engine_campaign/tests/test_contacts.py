@@ -307,6 +307,18 @@ class TestContacts(EngineCase):
         self.env["engine.contact"].invalidate_model()
         self.assertEqual(self._contacts().suppression_id.reason, "manual")
 
+    def test_a_suppression_is_of_an_address(self):
+        """What is typed by hand is read as an import reads it, when it is corrected, too."""
+        suppressions = self.env["engine.suppression"]
+        for typed in ("anne", "anne@x", False):
+            with self.assertRaisesRegex(UserError, "no address"):
+                suppressions.create([{"email": "b@x.test"}, {"email": typed}])
+        mine = suppressions.create({"email": "anne@x.test", "tenant_id": self.tenant_a.id})
+        mine.write({"email": " BEA@x.test"})
+        self.assertEqual(mine.email, "bea@x.test")
+        with self.assertRaisesRegex(UserError, "no address"):
+            mine.email = "bea"
+
     def test_in_all_companies_only_administrators_suppress(self):
         """One row keeps every tenant of every company from writing; managers see it and cannot lift it."""
         other_company = self.env["res.company"].create({"name": "Elsewhere"})
