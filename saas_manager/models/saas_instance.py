@@ -193,7 +193,7 @@ class SaasInstance(models.Model):
             if instance.state != "draft" and instance.host:
                 continue  # the names of what exists change with nothing
             server = instance.server_id
-            ready = instance.subdomain and server
+            ready = bool(instance.subdomain and server)
             port = f":{server.public_port}" if server.public_port else ""
             instance.host = ready and f"{instance.subdomain}.{server.base_domain}"
             instance.domain = ready and f"{instance.host}{port}"

@@ -33,6 +33,8 @@ class TestInstanceRequests(SaasCase, MailCommon):
         self.assertEqual(instance.url, "https://martin.example.test:8069")
         self.assertEqual(instance.database_name, "t-martin")
         self.assertEqual(instance.admin_login, "marie@martin.test")
+        unfinished = self.env["saas.instance"].new({"subdomain": "martin"})  # no template, so no server yet
+        self.assertEqual([unfinished.host, unfinished.url, unfinished.database_name], [False] * 3)
 
     def test_the_form_follows_client_and_plan_until_something_exists(self):
         other = self.env["res.partner"].create({"name": "Alpha", "email": "info@alpha.test, b@alpha.test"})
