@@ -1,3 +1,5 @@
+from operator import attrgetter
+
 from odoo import fields, models
 
 
@@ -31,4 +33,5 @@ class FastapiEndpoint(models.Model):
         if self.app == "email_engine":
             # FastAPI's own pages load scripts from the internet; ours does not.
             params.update(version="2.0.0", docs_url=None, redoc_url=None)
+            params["generate_unique_id_function"] = attrgetter("name")  # what generated clients call a route
         return params

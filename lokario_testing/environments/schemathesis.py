@@ -1,14 +1,13 @@
 """Schemathesis, the independent judge of an OpenAPI document, in a virtual environment of its own."""
 
 import json
-import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 from lokario_cli.console import Failure
-from lokario_cli.paths import cache, venv
+
+from .pypi_program import bin_folder
 
 VERSION = "4.32.5"
 CHECKS = (
@@ -25,29 +24,18 @@ CHECKS = (
 )
 
 
-def program() -> Path:
-    """The command line, installed from PyPI at first use; its dependencies do not meet the project's."""
-    folder = cache() / f"schemathesis-{VERSION}"
-    if not (folder / "ready").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        uv = str(venv() / "bin" / "uv")
-        for command in (
-            ["venv", "-q", "--python", sys.executable, str(folder)],
-            ["pip", "install", "-q", "--python", str(folder / "bin" / "python"), f"schemathesis=={VERSION}"],
-        ):
-            done = subprocess.run([uv, *command], capture_output=True, text=True)
-            if done.returncode:
-                raise Failure(f"Schemathesis could not be installed from PyPI: {done.stderr.strip()[-500:]}")
-        (folder / "ready").touch()
-    return folder / "bin" / "st"
-
-
 def judge(document: str, token: str, examples: int, seed: int) -> tuple[int, list[str]]:
     """Cases tried on every operation of the document at this URL, and what the answers break of it."""
     with tempfile.TemporaryDirectory(prefix="schemathesis-") as folder:
         report = Path(folder) / "report.json"
         command = [
-            *(str(program()), "run", document, "--header", f"Authorization:Bearer {token}"),
+            *(
+                str(bin_folder("schemathesis", VERSION) / "st"),
+                "run",
+                document,
+                "--header",
+                f"Authorization:Bearer {token}",
+            ),
             *("--checks", ",".join(CHECKS), "--max-examples", str(examples), "--seed", str(seed)),
             *("--phases", "examples,coverage,fuzzing", "--suppress-health-check", "all", "--no-shrink"),
             *("--continue-on-failure", "--no-color", "--report", "json", "--report-json-path", str(report)),
