@@ -24,6 +24,8 @@
         "wizards/engine_suppression_lift_views.xml",
         "views/engine_campaign_views.xml",
         "views/engine_message_views.xml",
+        "views/engine_segment_views.xml",
+        "views/engine_optin_views.xml",
         "views/engine_webhook_source_views.xml",
         "views/engine_webhook_target_views.xml",
         "views/res_config_settings_views.xml",

@@ -48,6 +48,19 @@ class Engagement(http.Controller):
         values["form_token"] = form_tokens._issue(token)
         return request.render("email_engine_campaign.preferences_page", values)
 
+    @http.route("/engine/d/<string:token>", methods=["GET", "POST"], **PUBLIC)
+    def confirm(self, token, **_form):
+        """A page with a button: programs that follow links in mails confirm nothing."""
+        optin_sudo = request.env["engine.optin"].sudo()._find_by_token(token.replace("\0", ""))
+        if not optin_sudo:
+            raise request.not_found()
+        request.update_context(lang=optin_sudo.company_id.partner_id.lang)
+        if request.httprequest.method == "POST":
+            optin_sudo._confirm(request.httprequest.remote_addr)
+            return request.redirect(f"/engine/d/{token}", code=303)  # read again what is stored now
+        values = {"recipient": optin_sudo, "token": token, "is_expired": optin_sudo._is_expired()}
+        return request.render("email_engine_campaign.optin_page", values)
+
     @http.route("/engine/o/<string:token>.gif", methods=["GET"], **PUBLIC)
     def opened(self, token):
         self._recipient("open", token)._record_engagement("open")

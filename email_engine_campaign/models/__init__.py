@@ -7,6 +7,8 @@ from . import engine_contact_import
 from . import engine_contact_import_column
 from . import engine_contact_ingest
 from . import engine_suppression
+from . import engine_segment
+from . import engine_segment_rule
 from . import engine_campaign
 from . import engine_campaign_link
 from . import engine_campaign_audience
@@ -14,6 +16,7 @@ from . import engine_campaign_trial
 from . import engine_campaign_chunk
 from . import engine_campaign_recipient
 from . import engine_message
+from . import engine_optin
 from . import engine_transport
 from . import engine_transport_powermta
 from . import engine_transport_mailwizz

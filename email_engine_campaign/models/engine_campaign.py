@@ -1,6 +1,8 @@
 import logging
 import re
 import uuid
+from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 from odoo import api, fields, models
 from odoo.exceptions import ConcurrencyError, UserError, ValidationError
@@ -12,7 +14,9 @@ from odoo.addons.email_engine_bridge.tools.campaign_content import prepare
 from odoo.addons.email_engine_bridge.tools.campaign_message import CampaignHeaders, MessageBuilder
 from odoo.addons.email_engine_bridge.tools.campaign_sender import CampaignSender
 from odoo.addons.email_engine_bridge.tools.template_renderer import TemplateRenderer
-from odoo.addons.lokario_base.tools.transaction import LOST_RACES, transaction
+from odoo.addons.lokario_base.tools.transaction import LOST_RACES, own_transaction, transaction
+
+from ..tools.recurrence import local_date, next_moment
 
 _logger = logging.getLogger(__name__)
 
@@ -24,7 +28,12 @@ STATES = [
     ("sent", "Sent"),
     ("cancelled", "Cancelled"),
 ]
+PERIODS = [("day", "Every day"), ("week", "Every week"), ("month", "Every month")]
 LEFT = ("sent", "delivered", "bounced", "complained")  # states of recipients whose message left
+
+
+class NoRecipient(ApiProblem):
+    """Nobody of a campaign's lists, tags and segments may be written to."""
 
 
 class EngineCampaign(models.Model):
@@ -59,8 +68,17 @@ class EngineCampaign(models.Model):
     template_version = fields.Integer(readonly=True, copy=False)
     list_ids = fields.Many2many("engine.contact.list", string="Lists")
     tag_ids = fields.Many2many("engine.contact.tag", string="Tags", help="Only contacts with one of these tags")
+    segment_ids = fields.Many2many("engine.segment", string="Segments", help="Only contacts of one of these segments")
     subject_b = fields.Char(help="A/B test: this subject for a part of the recipients")
     share_b = fields.Integer("Share of subject B (%)", default=50)
+    winner_by = fields.Selection(
+        [("opened", "More opens"), ("clicked", "More clicks")],
+        "The winner has",
+        help="Both subjects go to a part of the people; the others wait and get the better one. Empty: no winner.",
+    )
+    test_share = fields.Integer("Test with (%)", default=20, help="Share of the people who get one of both subjects")
+    winner_after = fields.Integer("Decide after (hours)", default=4)
+    winner = fields.Selection([("a", "Subject A"), ("b", "Subject B")], readonly=True, copy=False)
     from_name = fields.Char(help="Empty: the tenant's")
     from_email = fields.Char("From address", help="Empty: the tenant's")
     reply_to = fields.Char("Reply address", help="Empty: the tenant's")
@@ -72,6 +90,10 @@ class EngineCampaign(models.Model):
     )
     track_clicks = fields.Boolean("Count clicks", help="Links lead through this server.")
     scheduled_at = fields.Datetime("Send on", copy=False)
+    repeat_every = fields.Selection(PERIODS, "Repeat", help="When it starts, the next one is scheduled.")
+    repeat_until = fields.Date("Repeat until", help="The last day; empty: until the next one is cancelled")
+    repeat_from = fields.Datetime(readonly=True, copy=False, help="When the first of the series was due")
+    next_id = fields.Many2one("engine.campaign", "Next one", readonly=True, copy=False, ondelete="set null")
     state = fields.Selection(STATES, required=True, default="draft", readonly=True, copy=False, tracking=True)
     started_at = fields.Datetime(readonly=True, copy=False)
     finished_at = fields.Datetime(readonly=True, copy=False)
@@ -100,6 +122,10 @@ class EngineCampaign(models.Model):
     _template_given = models.Constraint(
         "CHECK(kind = 'transactional' OR template_id IS NOT NULL)", "Choose the template of the campaign."
     )
+    _winner_limits = models.Constraint(
+        "CHECK(test_share BETWEEN 1 AND 99 AND winner_after BETWEEN 1 AND 168)",
+        "A test goes to 1 to 99 % of the people and takes 1 to 168 hours.",
+    )
     _share_b = models.Constraint("CHECK(share_b BETWEEN 0 AND 100)", "Share of subject B: from 0 to 100 %.")
 
     @api.depends("state")
@@ -113,7 +139,7 @@ class EngineCampaign(models.Model):
             rows = [row[1:] for row in counted if row[0] == campaign]
             states = {row[0]: row[1] for row in rows}
             campaign.recipient_count = sum(states.values())
-            campaign.waiting_count = states.get("queued", 0) + states.get("handing", 0)
+            campaign.waiting_count = sum(states.get(state, 0) for state in ("queued", "held", "handing"))
             campaign.delivered_count = states.get("delivered", 0)
             campaign.bounced_count = states.get("bounced", 0) + states.get("refused", 0)
             campaign.unknown_count = states.get("unknown", 0)
@@ -148,13 +174,26 @@ class EngineCampaign(models.Model):
             click_rate=rate(clicked),
         )
 
-    @api.constrains("tenant_id", "template_id", "list_ids", "tag_ids")
+    @api.constrains("tenant_id", "template_id", "list_ids", "tag_ids", "segment_ids")
     def _check_tenant(self):
         for campaign in self:
-            if (
-                campaign.template_id.tenant_id | campaign.list_ids.tenant_id | campaign.tag_ids.tenant_id
-            ) - campaign.tenant_id:
-                raise ValidationError(self.env._("Template, lists and tags must be those of the campaign's tenant."))
+            of_tenants = campaign.template_id.tenant_id | campaign.list_ids.tenant_id | campaign.tag_ids.tenant_id
+            if (of_tenants | campaign.segment_ids.tenant_id) - campaign.tenant_id:
+                raise ValidationError(
+                    self.env._("Template, lists, tags and segments must be those of the campaign's tenant.")
+                )
+
+    @api.constrains("winner_by", "subject_b", "transport", "track_opens", "track_clicks")
+    def _check_winner(self):
+        for campaign in self.filtered("winner_by"):
+            counts = campaign.track_clicks if campaign.winner_by == "clicked" else campaign.track_opens
+            if not (campaign.subject_b and counts and campaign._get_transport()._counts_engagement):
+                raise ValidationError(
+                    self.env._(
+                        "The winner of a test: give subject B, let the opens or clicks be counted that decide, and"
+                        " send by PowerMTA."
+                    )
+                )
 
     @api.constrains("from_email", "reply_to", "tenant_id")
     def _check_author(self):
@@ -249,8 +288,8 @@ class EngineCampaign(models.Model):
     def _check_ready(self):
         """Raise what must be mended before this campaign can be sent."""
         self.ensure_one()
-        if not self.list_ids and not self.tag_ids:
-            raise UserError(self.env._("Choose the lists or tags this campaign is sent to."))
+        if not self.list_ids and not self.tag_ids and not self.segment_ids:
+            raise UserError(self.env._("Choose the lists, tags or segments this campaign is sent to."))
         if self.template_id.error:
             raise UserError(self.template_id.error)
         if self.subject_b:
@@ -337,6 +376,9 @@ class EngineCampaign(models.Model):
             "recipients": self.recipient_count,
             **{name: self[f"{name}_count"] for name in (*counted, *engaged)},
             "fully_sent_on": self.fully_sent_on or None,
+            "winner": self.winner or None,
+            "repeat_every": self.repeat_every or None,
+            "next_campaign_id": self.next_id.id or None,
         }
 
     # === STREAMS === #
@@ -381,6 +423,7 @@ class EngineCampaign(models.Model):
         self._freeze_content()
         waiting = self._count_audience()
         self._set_sending(started_at=fields.Datetime.now(), idempotency_key=idempotency_key)
+        self._plan_next()
         self.sudo().send_answer = self._get_transport()._start(self, waiting)
         return self.send_answer
 
@@ -400,9 +443,55 @@ class EngineCampaign(models.Model):
         """How many people will be written to; raises 409 when there is no recipient."""
         waiting = self.env["engine.campaign.audience"]._count(self)
         if not waiting:
-            sentence = self.env._("No recipient of these lists and tags may be written to.")
-            raise ApiProblem(409, sentence, extra={"success": False})
+            sentence = self.env._("No recipient of these lists, tags and segments may be written to.")
+            raise NoRecipient(409, sentence, extra={"success": False})
         return waiting
+
+    # === SERIES === #
+
+    def _plan_next(self):
+        """Schedule the next campaign of a series, at the same time of the tenant's day; once."""
+        if not self.repeat_every or self.next_id:
+            return
+        tz, now = ZoneInfo(self.tenant_id.tz), fields.Datetime.now()
+        first = self.repeat_from or self.scheduled_at or now
+        moment = next_moment(first, self.repeat_every, max(now, self.scheduled_at or now), tz)
+        if self.repeat_until and local_date(moment, tz) > self.repeat_until:
+            return
+        following = self.sudo().copy({"name": self.name, "scheduled_at": moment, "repeat_from": first})
+        following._set_scheduled()
+        self.sudo().next_id = following
+
+    def _skip(self, why):
+        """One of a series for whom nobody is there today gives way to the next one."""
+        self._plan_next()
+        self._set_cancelled()
+        self.message_post(body=why)
+
+    # === WINNER OF A TEST === #
+
+    def _decide_winner(self):
+        """After the time of the test, give those who wait the subject that did better; a tie is subject A's."""
+        due = self.winner_by and not self.winner and self.started_at + timedelta(hours=self.winner_after)
+        if not due or due > fields.Datetime.now():
+            return
+        with own_transaction(self) as mine:
+            rates = mine._read_rates()
+            winner = max((0, 1), key=lambda variant: (rates.get(variant, 0), -variant))
+            mine.sudo().winner = "ab"[winner]
+            mine.env["engine.campaign.audience"]._release_held(mine, winner)
+            mine.message_post(
+                body=mine.env._("The test is over. A: %(a)s. B: %(b)s.", a=mine.result_a, b=mine.result_b)
+            )
+
+    def _read_rates(self):
+        """{variant: share of its mails that were opened or clicked}."""
+        counted = self.env["engine.campaign.recipient"]._read_group(
+            [("campaign_id", "=", self.id), ("state", "in", LEFT)],
+            ["variant"],
+            ["__count", f"{self.winner_by}_at:count"],
+        )
+        return {variant: engaged / sent for variant, sent, engaged in counted}
 
     def _is_sending(self):
         """Whether the campaign may still hand over, as it is committed now."""
@@ -441,7 +530,13 @@ class EngineCampaign(models.Model):
                 if self.state == "scheduled":
                     self._send()
                 else:
+                    self._decide_winner()
                     self._get_transport()._advance(self)
+        except NoRecipient as problem:
+            if self.repeat_every:
+                self._skip(problem.detail)
+            else:
+                self.message_post(body=problem.detail)
         except ApiProblem as problem:
             if self.state == "scheduled":
                 self.message_post(body=problem.detail)

@@ -2,19 +2,24 @@ from odoo import api, models
 
 from ..tools.refusal import refusal_of
 
+SEGMENTS = "/* segments */"  # the place of a condition that segments compile
 # Everybody the lists and tags name is in the journal, those who must not be written to included.
 AUDIENCE = f"""
 SELECT c.tenant_id, c.company_id, c.id AS contact_id, c.email, refusal.reason AS answer,
-       CASE WHEN abs(hashtext(c.email || %(campaign_id)s)) %% 100 < %(share_b)s THEN 1 ELSE 0 END AS variant,
-       coalesce(refusal.state, 'queued') AS state
+       CASE WHEN (hashtext(c.email || %(campaign_id)s) & 2147483647) %% 100 < %(share_b)s THEN 1 ELSE 0 END AS variant,
+       CASE WHEN refusal.state IS NOT NULL THEN refusal.state
+            WHEN (hashtext('test' || c.email || %(campaign_id)s) & 2147483647) %% 100 < %(test_share)s THEN 'queued'
+            ELSE 'held' END AS state
   FROM engine_contact c LEFT JOIN LATERAL ({refusal_of("c", "c")}) refusal ON true
  WHERE c.tenant_id = %(tenant_id)s
    AND (NOT %(by_list)s OR EXISTS (SELECT FROM engine_contact_list_rel l
                                     WHERE l.contact_id = c.id AND l.list_id = ANY(%(list_ids)s)))
    AND (NOT %(by_tag)s OR EXISTS (SELECT FROM engine_contact_tag_rel t
                                    WHERE t.contact_id = c.id AND t.tag_id = ANY(%(tag_ids)s)))
+   AND ({SEGMENTS})
 """  # noqa: S608 constants
 COUNT = f"SELECT count(*) FROM ({AUDIENCE}) audience WHERE state = 'queued'"  # noqa: S608 constants
+COUNT_SEGMENT = f"SELECT count(*), count(*) FILTER (WHERE state = 'queued') FROM ({AUDIENCE}) audience"  # noqa: S608
 # The chunk of the 1st, 2nd, 3rd… who waits.
 PLACES = """
 SELECT row_number() OVER (ORDER BY chunk.number) AS place, chunk.id AS chunk_id
@@ -56,6 +61,10 @@ WAITING = """
 SELECT id, variant FROM engine_campaign_recipient
  WHERE campaign_id = %(campaign_id)s AND state = 'queued' AND chunk_id IS NULL AND mailwizz_part_id IS NULL
 """
+RELEASE_HELD = """
+UPDATE engine_campaign_recipient SET state = 'queued', variant = %(variant)s
+ WHERE campaign_id = %(campaign_id)s AND state = 'held'
+"""
 COUNT_WAITING = f"SELECT count(*) FROM ({WAITING}) waiting"  # noqa: S608 constants
 VARIANTS = f"""
 SELECT DISTINCT variant FROM ({WAITING} ORDER BY id LIMIT %(emails)s) waiting ORDER BY variant
@@ -78,19 +87,32 @@ class EngineCampaignAudience(models.AbstractModel):
     def _count(self, campaign):
         """Return how many people will be written to."""
         self.env.flush_all()
-        self.env.cr.execute(COUNT, self._get_values(campaign))
+        self.env.cr.execute(*self._with_segments(COUNT, campaign.segment_ids, self._get_values(campaign)))
         return self.env.cr.fetchone()[0]
+
+    @api.model
+    def _count_segment(self, segment):
+        """Return (how many contacts fit, how many of them may be written to)."""
+        self.env.flush_all()
+        everybody = {"by_list": False, "list_ids": [], "by_tag": False, "tag_ids": []}
+        values = {"campaign_id": 0, "tenant_id": segment.tenant_id._origin.id, "share_b": 0, "test_share": 100}
+        self.env.cr.execute(*self._with_segments(COUNT_SEGMENT, segment, {**values, **everybody}))
+        return self.env.cr.fetchone()
+
+    def _with_segments(self, statement, segments, values):
+        condition, given = segments._compile()
+        return statement.replace(SEGMENTS, condition), {**values, **given}
 
     @api.model
     def _populate(self, campaign, chunks=None):
         """Write the journal's lines, those who wait into the chunks as far as these reach."""
-        self._fill(POPULATE, chunks, self._get_values(campaign))
+        self._fill(*self._with_segments(POPULATE, campaign.segment_ids, self._get_values(campaign)), chunks)
         campaign.invalidate_recordset()
 
     @api.model
     def _assign(self, campaign, chunks, message=None):
         """Give those who wait, or those of one message, to new chunks."""
-        self._fill(ASSIGN, chunks, {"campaign_id": campaign.id, "message_id": message.id if message else None})
+        self._fill(ASSIGN, {"campaign_id": campaign.id, "message_id": message.id if message else None}, chunks)
 
     @api.model
     def _populate_message(self, message, addresses):
@@ -100,6 +122,13 @@ class EngineCampaignAudience(models.AbstractModel):
         self.env.flush_all()
         self.env.cr.execute(POPULATE_MESSAGE, {**values, "emails": addresses})
         self.env.invalidate_all(flush=False)
+
+    @api.model
+    def _release_held(self, campaign, variant):
+        """Let those who waited for the end of a test get the subject that won."""
+        self.env.flush_all()
+        self.env.cr.execute(RELEASE_HELD, {"campaign_id": campaign.id, "variant": variant})
+        self.env["engine.campaign.recipient"].invalidate_model()
 
     @api.model
     def _count_waiting(self, campaign):
@@ -127,13 +156,14 @@ class EngineCampaignAudience(models.AbstractModel):
             "campaign_id": campaign.id,
             "tenant_id": campaign.tenant_id.id,
             "share_b": campaign.share_b if campaign.subject_b else 0,
+            "test_share": campaign.test_share if campaign.winner_by else 100,
             "by_list": bool(campaign.list_ids),
             "list_ids": campaign.list_ids.ids,
             "by_tag": bool(campaign.tag_ids),
             "tag_ids": campaign.tag_ids.ids,
         }
 
-    def _fill(self, statement, chunks, values):
+    def _fill(self, statement, values, chunks):
         chunks = chunks or self.env["engine.campaign.chunk"]
         self.env.flush_all()
         self.env.cr.execute(statement, {**values, "chunk_ids": chunks.ids, "sizes": chunks.mapped("size")})

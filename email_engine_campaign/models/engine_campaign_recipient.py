@@ -9,6 +9,7 @@ from odoo.addons.lokario_base.tools.transaction import own_transaction, transact
 
 STATES = [
     ("queued", "Waiting"),
+    ("held", "Waits for the winner"),
     ("handing", "At MailWizz"),
     ("unknown", "Unknown"),
     ("sent", "Sent"),
@@ -108,15 +109,23 @@ class EngineCampaignRecipient(models.Model):
             self.unsubscribed_at = fields.Datetime.now()
             self._record_event_on(self.env.cr, "unsubscribe")
 
-    def _set_lists(self, kept):
-        """Keep only the lists whose ids (texts) are given; of this tenant's lists the contact is in."""
+    def _get_offered_lists(self):
+        """The lists of the preferences page: those the person is in, and those the tenant offers to everybody."""
+        lists = self.contact_id.list_ids
+        if self.contact_id:
+            lists |= lists.search([("tenant_id", "=", self.tenant_id.id), ("is_public", "=", True)])
+        return lists
+
+    def _set_lists(self, chosen):
+        """Be in those of the offered lists whose ids (texts) are given, and in no other."""
         self.ensure_one()
         with own_transaction(self) as mine:
-            lists = mine.contact_id.list_ids
-            leaving = lists.filtered(lambda one: str(one.id) not in kept)
-            mine.contact_id.list_ids -= leaving
-            if leaving and leaving == lists:
+            offered, former = mine._get_offered_lists(), mine.contact_id.list_ids
+            mine.contact_id.list_ids = offered.filtered(lambda one: str(one.id) in chosen)
+            if former and not mine.contact_id.list_ids:
                 mine._withdraw()
+            elif mine.contact_id.list_ids - former:
+                mine.contact_id._consent_on_page()
 
     def _record_engagement(self, kind):
         """Count the first opening; only where the campaign says that opens are counted."""

@@ -77,6 +77,11 @@ class EngineContact(models.Model):
             if contact.consent == "given" and not contact.consent_source:
                 raise ValidationError(self.env._("Proof of consent: say where and how the consent was given."))
 
+    def _consent_on_page(self):
+        """Who chooses a list on the page behind his own link wants its mail."""
+        if self.consent != "given":
+            self.write({"consent": "given", "consent_source": self.env._("Chosen on the preferences page")})
+
     def _describe(self):
         """Return the contact as the API lists it."""
         self.ensure_one()

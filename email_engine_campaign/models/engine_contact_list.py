@@ -14,6 +14,9 @@ class EngineContactList(models.Model):
     tenant_id = fields.Many2one("engine.tenant", required=True, index=True, ondelete="restrict")
     company_id = fields.Many2one(related="tenant_id.company_id", store=True, index=True)
     description = fields.Char(help="Shown on the preferences page")
+    is_public = fields.Boolean(
+        "Offered to everybody", help="On the preferences page people may choose this list who are not in it yet."
+    )
     contact_ids = fields.Many2many("engine.contact", "engine_contact_list_rel", "list_id", "contact_id", "Contacts")
     contact_count = fields.Integer(compute="_compute_contact_count")
 
@@ -27,6 +30,7 @@ class EngineContactList(models.Model):
             "tenant_id": self.tenant_id.id,
             "name": self.name,
             "description": self.description or "",
+            "is_public": self.is_public,
             "contacts": self.contact_count,
         }
 

@@ -89,7 +89,8 @@ class EngineMessage(models.Model):
         waiting = len(message.recipient_ids.filtered(lambda one: one.state == "queued"))
         if not waiting:
             reasons = {one.email: one.answer for one in message.recipient_ids}
-            raise ApiProblem(409, "No recipient may be written to.", extra={"success": False, "refused": reasons})
+            sentence = self.env._("No recipient may be written to.")
+            raise ApiProblem(409, sentence, extra={"success": False, "refused": reasons})
         message.campaign_id._get_transport()._start_message(message, waiting)
         return message.sudo(self.env.su)
 

@@ -23,7 +23,8 @@ SELECT FROM engine_campaign c
  WHERE id = %(campaign_id)s AND state = 'sending'
    AND NOT EXISTS (SELECT FROM engine_campaign_chunk k WHERE k.campaign_id = c.id AND k.state IN ('pending', 'running'))
    AND NOT EXISTS (SELECT FROM engine_campaign_recipient r
-                    WHERE r.campaign_id = c.id AND r.chunk_id IS NULL AND r.state = 'queued')
+                    WHERE r.campaign_id = c.id AND r.chunk_id IS NULL
+                      AND r.state IN ('queued', 'held'))
    FOR NO KEY UPDATE
 """
 

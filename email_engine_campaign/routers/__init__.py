@@ -1,12 +1,14 @@
 """Routers of /api/v2 that this addon adds. A new router file is imported here and added to `campaign_routers`."""
 
-from . import campaigns, contacts, lists, messages, stats, suppressions, templates, webhooks
+from . import campaigns, contacts, lists, messages, optins, segments, stats, suppressions, templates, webhooks
 
 campaign_routers = [
     campaigns.router,
     contacts.router,
     lists.router,
     messages.router,
+    optins.router,
+    segments.router,
     stats.router,
     suppressions.router,
     templates.router,

@@ -47,9 +47,10 @@ def create_campaign(body: CampaignCreate, env: WriteEnv) -> Campaign:
     """Create a campaign; with `scheduled_at` it starts automatically."""
     tenant = get_visible(env, "engine.tenant", body.tenant_id)
     get_visible(env, "engine.template", body.template_id)
-    values = body.model_dump(exclude={"lists", "tags", "scheduled_at"}, exclude_none=True)
+    values = body.model_dump(exclude={"lists", "tags", "segments", "scheduled_at"}, exclude_none=True)
     values["list_ids"] = find_named(env, "engine.contact.list", tenant, body.lists)
     values["tag_ids"] = find_named(env, "engine.contact.tag", tenant, body.tags)
+    values["segment_ids"] = find_named(env, "engine.segment", tenant, body.segments)
     campaign = env["engine.campaign"].create(values)
     if body.scheduled_at:
         if body.scheduled_at.tzinfo is None:

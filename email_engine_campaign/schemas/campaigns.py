@@ -19,8 +19,14 @@ class CampaignCreate(Strict):
     template_id: int = Id
     lists: list[StorableText] = Field(default=[], max_length=100)
     tags: list[StorableText] = Field(default=[], max_length=100)
+    segments: list[StorableText] = Field(default=[], max_length=100)
     subject_b: StorableText | None = Field(default=None, max_length=2000)
     share_b: int = Field(default=50, ge=0, le=100)
+    winner_by: Literal["opened", "clicked"] | None = Field(
+        default=None, description="The others wait for the end of the test and get the better subject"
+    )
+    test_share: int = Field(default=20, ge=1, le=99, description="Percent of the people who take part in the test")
+    winner_after: int = Field(default=4, ge=1, le=168, description="Hours that the test takes")
     from_name: StorableText | None = Field(default=None, max_length=200)
     from_email: StorableText | None = Field(default=None, max_length=254)
     reply_to: StorableText | None = Field(default=None, max_length=254)
@@ -30,6 +36,8 @@ class CampaignCreate(Strict):
     scheduled_at: datetime | None = Field(
         default=None, description="With a time zone; the campaign starts automatically"
     )
+    repeat_every: Literal["day", "week", "month"] | None = None
+    repeat_until: date | None = None
 
 
 class Campaign(BaseModel):
@@ -51,6 +59,9 @@ class Campaign(BaseModel):
     clicked: int
     unsubscribed: int
     fully_sent_on: date | None
+    winner: str | None
+    repeat_every: str | None
+    next_campaign_id: int | None
 
 
 class CampaignPage(Listing):

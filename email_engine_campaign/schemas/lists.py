@@ -11,6 +11,7 @@ class ContactListCreate(Strict):
     tenant_id: int = Field(ge=1, le=2**31 - 1)
     name: StorableText = Field(min_length=1, max_length=200)
     description: StorableText = Field(default="", max_length=1000)
+    is_public: bool = Field(default=False, description="Offered on the preferences page to who is not in it")
 
 
 class ContactListChange(Strict):
@@ -18,6 +19,7 @@ class ContactListChange(Strict):
 
     name: StorableText = Field(default="", min_length=1, max_length=200)
     description: StorableText = Field(default="", max_length=1000)
+    is_public: bool = Field(default=False, description="Offered on the preferences page to who is not in it")
 
 
 class ContactList(BaseModel):
@@ -25,6 +27,7 @@ class ContactList(BaseModel):
     tenant_id: int
     name: str
     description: str
+    is_public: bool
     contacts: int
 
 

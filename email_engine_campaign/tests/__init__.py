@@ -9,9 +9,12 @@ from . import test_destinations
 from . import test_engagement
 from . import test_mailwizz
 from . import test_messages
+from . import test_optins
 from . import test_pacing
 from . import test_real_connections
 from . import test_retention
 from . import test_rights
+from . import test_segments
 from . import test_sending_api
+from . import test_series
 from . import test_webhooks_out

@@ -142,3 +142,18 @@ class TestEngagement(CampaignCommon, EngineHttpCase):
         self.recipient.contact_id.invalidate_recordset()
         self.assertFalse(self.recipient.contact_id.list_ids)
         self.assertEqual(self._suppressed(), ["jean@x.test"])
+
+    def test_a_list_that_is_offered_is_chosen_on_the_page(self):
+        lists = self.env["engine.contact.list"]
+        offered = lists.create({"name": "Offers", "tenant_id": self.tenant_a.id, "is_public": True})
+        hidden = lists.create({"name": "Staff", "tenant_id": self.tenant_a.id})
+        foreign = lists.create({"name": "Theirs", "tenant_id": self.tenant_b.id, "is_public": True})
+        url = re.findall(r"<(https?://[^>]+)>", self.message["List-Unsubscribe"])[0].replace("/u/", "/p/")
+        page = self._get(url).text
+        self.assertEqual([name in page for name in ("News", "Offers", "Staff", "Theirs")], [True, True, False, False])
+        ids = [str(one.id) for one in self.list | offered | hidden | foreign]
+        self.opener.post(url, data={"list": ids, **self._form_token(url)}, timeout=120)
+        contact = self.recipient.contact_id
+        contact.invalidate_recordset()
+        self.assertEqual(contact.list_ids, self.list | offered)
+        self.assertEqual((contact.consent, contact.consent_source), ("given", "Chosen on the preferences page"))
