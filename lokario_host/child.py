@@ -20,6 +20,7 @@ import setproctitle
 FIRST_INHERITED = 3  # systemd's protocol, which Odoo speaks: the first descriptor that is handed over
 PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG = 4, 38, 1
 IDLE_TICK = 1.0  # seconds between two looks whether anybody is there
+LAST_SECONDS = 30.0  # for who came in while the process, being idle, had begun to end
 JOBS_ONLY_SECONDS = 2.0  # a process that only ran its due jobs stays that long
 _logger = logging.getLogger(__name__)
 
@@ -103,14 +104,20 @@ def _serve(spec: dict, line: socket.socket) -> float | None:
 
     from odoo.addons.base.models.ir_cron import IrCron
 
-    activity = Activity(spec["idle_seconds"], JOBS_ONLY_SECONDS if spec["jobs_due"] else None)
+    jobs_only = JOBS_ONLY_SECONDS if spec["jobs_due"] else None
+    activity = Activity(spec["idle_seconds"], jobs_only, lambda: _report(line, answered=True))
     process_jobs = IrCron._process_jobs
     IrCron._process_jobs = lambda database: activity.during(process_jobs, database)
-    service.server = service.ThreadedServer(activity.counting(odoo.http.root))
+    server = service.server = service.ThreadedServer(activity.counting(odoo.http.root))
+    handle = server.signal_handler
+    # Idle, and asked to end at the same moment: Odoo takes a second signal for impatience and ends without a last word.
+    server.signal_handler = lambda number, frame: server.quit_signals_received or handle(number, frame)
     threading.Thread(target=activity.end_when_idle, daemon=True).start()
     if spec["jobs_due"]:
         threading.Thread(target=_run_due_jobs, args=(spec["database"], line), daemon=True).start()
-    service.server.run(preload=[])
+    server.run(preload=[])
+    if not server.limits_reached_threads:  # else it ends because somebody takes too long
+        activity.wait_for_the_last(LAST_SECONDS)
     try:
         return _next_job(spec["database"])
     except psycopg2.Error:  # it ends because it was suspended, or PostgreSQL is away
@@ -141,46 +148,64 @@ def _next_job(database: str) -> float | None:
 
 
 class Activity:
-    """Knows whether anybody is there: requests and websockets, and jobs while they run.
+    """Knows whether anybody is there: requests until their last byte is out, websockets, and jobs while they run.
 
     A process that was started for its jobs alone stays ``jobs_only_seconds`` after them, or with a visitor as all do.
+    ``on_answer`` is called when the first visitor has been answered.
     """
 
-    def __init__(self, idle_seconds: float, jobs_only_seconds: float | None = None):
+    def __init__(self, idle_seconds: float, jobs_only_seconds: float | None = None, on_answer=lambda: None):
         self._idle_seconds = idle_seconds
         self._stay = idle_seconds if jobs_only_seconds is None else min(jobs_only_seconds, idle_seconds)
+        self._on_answer = on_answer
+        self._has_answered = False
         self._lock = threading.Lock()
         self._present = 0
         self._last_seen = time.monotonic()
 
     def during(self, action, *arguments):
         """Run ``action``; what looks for jobs once a minute is present while it does, and then has never been there."""
-        with self._lock:
-            self._present += 1
+        self._count(1)
         try:
             return action(*arguments)
         finally:
-            with self._lock:
-                self._present -= 1
+            self._count(-1)
 
     def counting(self, application):
-        """The WSGI application, whose requests count as activity."""
+        """The WSGI application, whose requests count as activity until their answers have been read."""
 
         def counted(environ, start_response):
             self._stay = self._idle_seconds
+            self._count(1)
             try:
-                return self.during(application, environ, start_response)
-            finally:
-                self._last_seen = time.monotonic()
+                answer = application(environ, start_response)
+            except BaseException:
+                self._leave()
+                raise
+            return _Answer(answer, self._leave)  # a download, or a websocket, takes its time after this
 
         return counted
 
-    def is_idle(self) -> bool:
-        from odoo.addons.bus.websocket import _websocket_instances
+    def _leave(self) -> None:
+        self._last_seen = time.monotonic()
+        self._count(-1)
+        if not self._has_answered:
+            self._has_answered = True
+            self._on_answer()
 
+    def _count(self, more: int) -> None:
         with self._lock:
-            here = self._present or len(_websocket_instances)
-            return not here and time.monotonic() - self._last_seen > self._stay
+            self._present += more
+
+    def is_idle(self) -> bool:
+        with self._lock:
+            return not self._present and time.monotonic() - self._last_seen > self._stay
+
+    def wait_for_the_last(self, seconds: float) -> None:
+        """Until nobody is there; who suspends the instance kills the process long before."""
+        deadline = time.monotonic() + seconds
+        while self._present and time.monotonic() < deadline:
+            time.sleep(0.02)
 
     def end_when_idle(self) -> None:
         while not self.is_idle():
@@ -188,3 +213,19 @@ class Activity:
         _logger.info("Idle for %s s: the process ends", self._stay)
         sys.stdout.flush()
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+class _Answer:
+    """What the WSGI application has answered; ``over`` is called when it has been read, whatever comes of it."""
+
+    def __init__(self, answer, over):
+        self._answer, self._over = answer, over
+
+    def __iter__(self):
+        return iter(self._answer)
+
+    def close(self) -> None:
+        try:
+            getattr(self._answer, "close", lambda: None)()
+        finally:
+            self._over()

@@ -26,6 +26,7 @@ class Reports:
     def __init__(self, channel: socket.socket):
         self.channel = channel
         self.jobs_done = False
+        self.answered = False  # a visitor, at least
         self.next_job: float | None = 0.0  # seconds since 1970; None: never; 0: not known
         self._text, self._taken = b"", 0
         channel.setblocking(False)
@@ -47,6 +48,7 @@ class Reports:
             if not isinstance(report, dict):
                 return
             self.jobs_done = self.jobs_done or report.get("jobs_done") is True
+            self.answered = self.answered or report.get("answered") is True
             next_job = report.get("next_job", 0.0)
             if next_job is None or (type(next_job) in (int, float) and math.isfinite(next_job)):
                 self.next_job = next_job

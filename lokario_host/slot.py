@@ -73,9 +73,12 @@ class Slot:
         self.path.unlink(missing_ok=True)
 
     def back_off(self) -> float:
-        """Close the socket for the seconds that are returned: visitors read that it starts."""
+        """Close the socket for the seconds that are returned: visitors read that it starts.
+
+        Longer each time that no visitor has been answered; who could answer was killed, and lives the next time.
+        """
+        pause = min(MAX_BACK_OFF, 2**self.failures)
         self.failures += 1
-        pause = min(MAX_BACK_OFF, 2 ** (self.failures - 1))
         self.retry_at = time.monotonic() + pause
         self.close()
         return pause
@@ -85,6 +88,7 @@ class Slot:
         self.reports.read()
         in_order = self.reports.next_job != 0.0
         self.next_job = self.reports.next_job
+        self.failures = 0 if self.reports.answered else self.failures
         with contextlib.suppress(OSError):
             self.reports.channel.close()
         self.reports = None

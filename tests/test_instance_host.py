@@ -3,7 +3,7 @@
 import json
 import os
 import socket
-import sys
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -139,27 +139,68 @@ def test_a_socket_that_a_process_has_shut_down_is_noticed(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.fixture
-def no_websockets(monkeypatch):
-    for name in ("odoo.addons.bus", "odoo.addons.bus.websocket"):
-        monkeypatch.setitem(sys.modules, name, SimpleNamespace(_websocket_instances=set()))
-
-
-def test_looking_for_jobs_keeps_no_process_awake(no_websockets):
+def test_looking_for_jobs_keeps_no_process_awake():
     """Odoo looks every minute; what is there to be done keeps it only as long as it takes."""
     activity = Activity(0.05)
     time.sleep(0.06)
     assert activity.during(activity.is_idle) is False, "a job runs"
     assert activity.is_idle(), "and is over"
-    activity.counting(lambda environ, start_response: [])({}, None)
+    visit(activity)
     assert not activity.is_idle(), "a visitor has been there"
 
 
-def test_a_process_that_was_started_for_its_jobs_stays_for_visitors_only(no_websockets):
+def visit(activity, application=lambda environ, start_response: []):
+    activity.counting(application)({}, None).close()
+
+
+def test_a_process_that_was_started_for_its_jobs_stays_for_visitors_only():
     activity = Activity(60.0, jobs_only_seconds=0.0)
     assert activity.is_idle()
-    activity.counting(lambda environ, start_response: [])({}, None)
+    visit(activity)
     assert not activity.is_idle()
+
+
+def test_who_still_reads_an_answer_is_there():
+    """A download over a slow line, a websocket: Odoo's application has returned long before they are over."""
+    answered = []
+    activity = Activity(0.0, on_answer=lambda: answered.append(1))
+    answer = activity.counting(lambda environ, start_response: iter([b"a", b"b"]))({}, None)
+    assert next(iter(answer)) == b"a"
+    assert not activity.is_idle()
+    answer.close()
+    assert activity.is_idle()
+    with pytest.raises(ZeroDivisionError):
+        visit(activity, lambda environ, start_response: 1 / 0)
+    assert activity.is_idle()
+    assert answered == [1], "told once"
+
+
+def test_who_came_in_at_the_last_moment_is_answered():
+    activity, gone = Activity(0.0), []
+    answer = activity.counting(lambda environ, start_response: [])({}, None)
+    leaving = threading.Timer(0.1, lambda: (gone.append(1), answer.close()))
+    leaving.start()
+    activity.wait_for_the_last(120)
+    assert gone
+    leaving.join()
+    activity.counting(lambda environ, start_response: [])({}, None)
+    activity.wait_for_the_last(0.0)  # not for ever
+
+
+def test_who_cannot_live_waits_longer_each_time_and_who_was_killed_does_not(tmp_path):
+    slot = slot_of(1, tmp_path)
+
+    def die(last_words=b""):
+        ours, its = socket.socketpair()
+        with its:
+            its.sendall(last_words)
+            slot.reports = Reports(ours)
+            assert not slot.ended(), "not in order"
+        return slot.back_off()
+
+    assert [die() for _death in range(4)] == [1, 2, 4, 8]
+    assert [die(b'{"answered": true}\n') for _death in range(3)] == [1, 1, 1]
+    assert [die() for _death in range(8)][-1] == 60
 
 
 def test_the_greedy_wait_while_the_machine_is_busy(monkeypatch):
