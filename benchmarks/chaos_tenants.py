@@ -12,10 +12,11 @@ import statistics
 import threading
 import time
 import uuid
+from http.client import HTTPException
 
 import psutil
 
-from lokario_cli.console import say
+from lokario_cli.console import Failure, say
 from lokario_cli.paths import ROOT
 from lokario_cli.setup.postgres import Cluster
 from lokario_testing.environments.databases import Databases
@@ -24,31 +25,39 @@ from lokario_testing.environments.provisioning import TEMPLATE_MODULES, Provisio
 
 from . import tenant_attacks as attacks
 
+PARTS = ("attacks", "greedy", "kills")
 POINTS = 100  # kills
 BACK_WITHIN = 5.0  # seconds, once PostgreSQL accepts connections
 PATIENCE = 60  # seconds until it counts as lost
-ASKED = 60  # requests for each figure of the greedy client
+ASKED = 200  # requests for each figure of the greedy client
 SLOWER = 2.0  # times the neighbour's own p99 without the greedy client
 PASSWORD = re.compile(r"(?:Password|Mot de passe)\s*(\S{20})\b")
-BUSY = "end = time.time() + 20\nwhile time.time() < end:\n    n = 1\n"
-SLEEP = "env.cr.execute('SELECT pg_sleep(20)')"
-FORKS = "len([subprocess.Popen(['timeout', '30', 'sh', '-c', 'while :; do :; done']) for _ in range(20)])"
+BUSY = "end = time.time() + 60\nwhile time.time() < end:\n    n = 1\n"
+SLEEP = "env.cr.execute('SELECT pg_sleep(60)')"
+FORKS = "len([subprocess.Popen(['timeout', '60', 'sh', '-c', 'while :; do :; done']) for _ in range(20)])"
 
 
-def run(points: int, seed: int) -> list[str]:
-    with Cluster.for_tests() as cluster, tenants(Databases(cluster)) as manager:
+def run(points: int, seed: int, parts: list[str] = PARTS) -> list[str]:
+    if unknown := set(parts) - set(PARTS):
+        raise Failure(f"There is no part {', '.join(unknown)}. There are: {', '.join(PARTS)}.")
+    broken = []
+    with Cluster.for_tests() as cluster, tenants(Databases(cluster), is_fronted=True) as manager:
         neighbours = make_neighbours(manager)
-        broken = attack(neighbours)
-        broken += take_everything(neighbours)
-        return broken + kill_at_random(neighbours, points, random.Random(seed))
+        if "attacks" in parts:
+            broken += attack(neighbours)
+        if "greedy" in parts:
+            broken += take_everything(neighbours)
+        if "kills" in parts:
+            broken += kill_at_random(neighbours, points, random.Random(seed))
+    return broken
 
 
 @contextlib.contextmanager
-def tenants(environment):
+def tenants(environment, **more):
     """A manager whose template has, besides Odoo's modules, the printer and the walker of the attack suite."""
     addons = f"{ROOT},{ROOT / 'benchmarks' / 'addons'}"
     modules = f"{TEMPLATE_MODULES}, base_automation, base_import_module, report_chromium, tenant_walker"
-    with ProvisioningEnvironment(environment, modules=modules, addons_path=addons) as manager:
+    with ProvisioningEnvironment(environment, modules=modules, addons_path=addons, **more) as manager:
         manager.build_template()
         yield manager
 
@@ -78,41 +87,44 @@ def attack(neighbours: attacks.Neighbours) -> list[str]:
     tries = [(neighbours.sql, statement) for statement in attacks.SQL]
     tries += [(neighbours.action, name) for name in attacks.ACTIONS]
     tries += [(neighbours.page, content) for content in attacks.PAGES]
+    tries += [(neighbours.walk, "everything reachable from env")]
     tries += [(neighbours.sight, sight) for sight in attacks.promised_sights()]
     tries += [(neighbours.mischief, name) for name in attacks.MISCHIEF]
     broken = []
     for attempt, what in tries:
-        failed, answer = attempt(what)
-        say(f"  {'held  ' if failed else 'BROKEN'} {what[:70]!r}: {answer[:90]}")
-        broken += [] if failed else [f"{what}: {answer}"]
-    failed, answer = neighbours.walk()
-    say(f"  {'held  ' if failed else 'BROKEN'} everything reachable from env: {answer}")
-    say(f"  {len(tries) + 1} attacks")
-    return broken + ([] if failed else [f"walker: {answer}"])
+        held, answer = attempt(what)
+        say(f"  {'held  ' if held else 'BROKEN'} {what[:70]!r}: {answer[:90]}")
+        broken += [] if held else [f"{what}: {answer}"]
+        if attempt == neighbours.mischief:  # his own process may have died of it
+            took = _until_back(neighbours)
+            say(f"         all of them answer after {took:.1f} s")
+            broken += [] if took < PATIENCE else [f"{what}: he is lost himself"]
+    say(f"  {len(tries)} attacks")
+    return broken
 
 
 # === A GREEDY CLIENT === #
 
 
-def take_everything(neighbours: attacks.Neighbours) -> list[str]:
+def take_everything(neighbours: attacks.Neighbours, asked: int = ASKED, slower: float = SLOWER) -> list[str]:
     """Processor, connections, sockets, sleeping requests of one client; what his neighbour and the manager notice."""
     manager, other = neighbours.manager, f"{neighbours.subdomains[1]}.localhost"
     hosts = {"the neighbour": other, "the manager": "localhost"}
-    before = {who: _p99(manager, host) for who, host in hosts.items()}
+    before = {who: _p99(manager, host, asked) for who, host in hosts.items()}
     with _greed(neighbours):
-        during = {who: _p99(manager, host) for who, host in hosts.items()}
+        during = {who: _p99(manager, host, asked) for who, host in hosts.items()}
     broken = []
     for who in hosts:
         ratio = during[who] / before[who]
         say(f"  {who}: p99 {before[who] * 1000:.0f} ms alone, {during[who] * 1000:.0f} ms beside a greedy client")
-        broken += [f"{who} is {ratio:.1f} times slower"] if ratio >= SLOWER else []
+        broken += [f"{who} is {ratio:.1f} times slower"] if ratio >= slower else []
     return broken
 
 
-def _p99(manager, host: str) -> float:
+def _p99(manager, host: str, asked: int) -> float:
     manager.get(host)
     times = []
-    for _turn in range(ASKED):
+    for _turn in range(asked):
         start = time.perf_counter()
         assert manager.get(host)[0] == 200
         times.append(time.perf_counter() - start)
@@ -152,25 +164,37 @@ def _greed(neighbours: attacks.Neighbours):
             one.close()
         for one in cursors:
             one.connection.close()
+        _suspend_for_a_moment(neighbours)
         for thread in threads:
             thread.join(40)
+
+
+def _suspend_for_a_moment(neighbours) -> None:
+    """What the provider would do: it ends all that the client has begun, also requests that still wait."""
+    manager = neighbours.manager
+    instance = manager.call("saas.instance", "search", [["database_name", "=", neighbours.own]])
+    for action in ("action_suspend", "action_reactivate"):
+        manager.call("saas.instance", action, instance)
 
 
 # === KILL -9 === #
 
 
-def kill_at_random(neighbours: attacks.Neighbours, points: int, dice: random.Random) -> list[str]:
+def kill_at_random(
+    neighbours: attacks.Neighbours, points: int, dice: random.Random, most: float = BACK_WITHIN, spared: tuple = ()
+) -> list[str]:
     """Kill what serves, again and again, while both instances are asked for their pages all the time."""
-    manager, broken = neighbours.manager, []
+    manager, broken, took = neighbours.manager, [], {victim: [] for victim in VICTIMS if victim not in spared}
     with _visitors(neighbours, broken):
         for point in range(points):
-            victim = dice.choice(list(VICTIMS))
+            victim = dice.choice(list(took))
             time.sleep(dice.uniform(0, 0.5))
             VICTIMS[victim](neighbours)
-            took = _until_back(neighbours)
-            say(f"  {point + 1}: {victim} killed, all back after {took:.1f} s")
-            if took > BACK_WITHIN:
-                broken.append(f"{victim}: back only after {took:.1f} s")
+            took[victim].append(_until_back(neighbours))
+            say(f"  {point + 1}: {victim} killed, all back after {took[victim][-1]:.1f} s")
+    for victim, times in took.items():
+        say(f"  {victim}: killed {len(times)} times, the slowest return {max(times, default=0):.1f} s")
+        broken += [f"{victim}: back only after {seconds:.1f} s" for seconds in times if seconds > most]
     for subdomain in neighbours.subdomains:
         if manager.get(f"{subdomain}.localhost")[0] != 200:
             broken.append(f"{subdomain} is lost")
@@ -181,7 +205,7 @@ def _until_back(neighbours: attacks.Neighbours) -> float:
     """Seconds until manager and both instances answer."""
     start, hosts = time.monotonic(), ["localhost", *(f"{subdomain}.localhost" for subdomain in neighbours.subdomains)]
     while time.monotonic() - start < PATIENCE:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, HTTPException):
             if all(neighbours.manager.get(host)[0] == 200 for host in hosts):
                 break
         time.sleep(0.05)
@@ -208,9 +232,14 @@ def _kill_supervisor(neighbours) -> None:
 
 
 def _kill_server(neighbours) -> None:
-    """The manager's Odoo: front and job worker in one."""
+    """The manager's Odoo: gate and job worker in one."""
     neighbours.manager.server.kill()
     neighbours.manager.server.start()
+
+
+def _kill_nginx(neighbours) -> None:
+    neighbours.manager.server.front.kill()
+    neighbours.manager.server.front.start()
 
 
 def _kill_postgresql(neighbours) -> None:
@@ -222,6 +251,7 @@ VICTIMS = {
     "the instances' parent": _kill_parent,
     "the supervisor": _kill_supervisor,
     "the manager's server": _kill_server,
+    "nginx": _kill_nginx,
     "PostgreSQL": _kill_postgresql,
 }
 
@@ -233,7 +263,7 @@ def _visitors(neighbours, broken):
 
     def visit(subdomain, other):
         while not over.is_set():
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, HTTPException):
                 status, text = neighbours.manager.get(f"{subdomain}.localhost", "/web/login")
                 if status == 200 and other in text:
                     broken.append(f"{subdomain} was answered by {other}")

@@ -414,7 +414,7 @@ class Neighbours:
         leaked = [word for word in ("root:x:0", "admin_passwd", "Log in") if word in text or word.encode() in html]
         return "hello" in text and not leaked, f"{len(pdf)} bytes of PDF with {text[:40]!r} {leaked or ''}"
 
-    def walk(self) -> tuple[bool, str]:
+    def walk(self, _what: str = "") -> tuple[bool, str]:
         """Everything reachable from `env`: no word, connection, module, file or socket of others."""
         neighbour_role, neighbour_password = self.role(self.neighbour)
         cluster = self.manager.environment.cluster

@@ -88,6 +88,10 @@ class Front:
             self._process.terminate()
             self._process.wait()
 
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def kill(self) -> None:
         """SIGKILL to nginx and its workers."""
         for process in [*psutil.Process(self._process.pid).children(), self._process]:
@@ -126,18 +130,15 @@ class FrontedServer(Server):
         behind = {"http_interface": LOOPBACK, "http_port": str(free_port()), "gevent_port": str(free_port())}
         options = {**options, **behind, "proxy_mode": "True"}
         super().__init__(name, options, variables)
-        self._behind = (self.address, self.port, self.url)
-        self._front = Front(interface, port, options)
-        self._public = (self._front.address, port, self._front.url)
-        self.address, self.port, self.url = self._public
+        self.front = Front(interface, port, options)
+        self.address, self.port, self.url = self.front.address, port, self.front.url
 
     def start(self, timeout: float = 120):
-        self.address, self.port, self.url = self._behind  # as which Odoo is waited for
         super().start(timeout)
-        self._front.start()
-        self.address, self.port, self.url = self._public
+        if not self.front.is_running:  # it outlives an Odoo that was killed
+            self.front.start()
         return self
 
     def stop(self) -> None:
-        self._front.stop()
+        self.front.stop()
         super().stop()

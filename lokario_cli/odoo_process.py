@@ -113,6 +113,7 @@ class Server:
         interface = options.get("http_interface", "127.0.0.1")
         self.address = "127.0.0.1" if interface == EVERYWHERE else interface
         self.url = f"http://{self.address}:{self.port}"
+        self._own_port, self._own_url = self.port, self.url  # Odoo's, whatever stands before it
         self.log = STATE / "logs" / f"server-{name}.log"
         ports = {"http_port": self.port, "gevent_port": options.get("gevent_port") or free_port()}
         self.options = {**options, **ports}
@@ -171,13 +172,11 @@ class Server:
             connections = psutil.Process(self.process.pid).net_connections("tcp")
         except psutil.Error:
             return False
-        return any(
-            connection.status == psutil.CONN_LISTEN and connection.laddr.port == self.port for connection in connections
-        )
+        return any(one.status == psutil.CONN_LISTEN and one.laddr.port == self._own_port for one in connections)
 
     def _is_healthy(self) -> bool:
         try:
-            urllib.request.urlopen(f"{self.url}/web/health", timeout=30).close()
+            urllib.request.urlopen(f"{self._own_url}/web/health", timeout=30).close()
         except urllib.error.HTTPError:
             return True
         except OSError:

@@ -14,9 +14,8 @@ def configure(parser):
         "--points", "--lives", type=int, help="how many faults or lives (default: what the promise asks for)"
     )
     parser.add_argument("--seed", type=int, help="replay the faults of an earlier run")
-    parser.add_argument(
-        "--part", action="append", help="one part of several (crawl: batches, roles, browser[:ROLE]; rights: ROLE)"
-    )
+    parts = "crawl: batches, roles, browser[:ROLE]; rights: ROLE; tenants: attacks, greedy, kills"
+    parser.add_argument("--part", action="append", help=f"one part of a promise that has several ({parts})")
 
 
 def run(args):

@@ -163,9 +163,8 @@ def test_a_template_that_asks_for_a_second_factor_is_verified(provisioning, mail
     assert len(mails(1)) == 1
 
 
-def test_edited_mails_and_intervals_survive_an_update(environment, suite_database):
-    database = environment.clone(suite_database, f"update_{os.getpid()}")
-    environment.cluster.psql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true')
+def test_edited_mails_and_intervals_survive_an_update(environment, provisioning):
+    database = environment.clone(provisioning.installed_database(), f"update_{os.getpid()}")
     try:
         run_script(write_configuration(STATE / "conf" / f"{database}.conf", environment.options()), database, EDIT)
         environment.run_odoo(database, "-u", "saas_manager", "--stop-after-init")

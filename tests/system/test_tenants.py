@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import time
 import urllib.error
 import urllib.request
@@ -14,13 +15,14 @@ from clients import log_in, name, password_in
 from fleet import BUSY, wait_until
 
 from benchmarks import tenant_attacks as attacks
-from benchmarks.chaos_tenants import make_neighbours, tenants
+from benchmarks.chaos_tenants import kill_at_random, make_neighbours, take_everything, tenants
 from lokario_cli.front import Front
 from lokario_cli.odoo_process import InstanceHost, free_port
 from lokario_testing.environments.databases import data_folder
 from lokario_testing.environments.processes import end_process, process_of
 
 IDLE = 0.05  # minutes
+SEED = 4  # of the dice: each victim is met
 
 
 @pytest.fixture(scope="module")
@@ -279,3 +281,20 @@ def test_nobody_notices_what_a_client_does_to_himself(neighbours, attack):
     held, answer = neighbours.mischief(attack)
     assert held, answer
     wait_until(lambda: neighbours.manager.get(neighbours.host)[0] == 200)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can end what a client has left running")
+@pytest.mark.expects_log(".")  # of the greedy one's own process
+def test_beside_a_greedy_client_everybody_is_answered(manager, neighbours, monkeypatch):
+    """Through nginx, as in production; how fast, `./lokario chaos tenants --part greedy` says."""
+    with Front("127.0.0.1", free_port(), manager.server.options) as front:
+        monkeypatch.setattr(manager.server, "url", front.url)
+        monkeypatch.setattr(manager.server, "port", front._port)
+        assert take_everything(neighbours, asked=30, slower=BUSY) == []
+
+
+@pytest.mark.expects_log("died early; started again in|The parent of instances with|Re-queued dead job")
+def test_whatever_is_killed_comes_back(neighbours):
+    """A small sample of `./lokario chaos tenants`; PostgreSQL is others', too, and there is no nginx here."""
+    spared = ("PostgreSQL", "nginx")
+    assert kill_at_random(neighbours, 5, random.Random(SEED), BUSY, spared) == []

@@ -54,8 +54,8 @@ def _judge(thing, own, backwards):
     """What about ``thing`` is not the instance's own."""
     if isinstance(thing, str | bytes):
         text = thing if isinstance(thing, str) else thing.decode("latin-1")
-        if len(text) < 1_000_000:
-            yield from (f"word {word}" for word in backwards if word in text[::-1])
+        turned = text[::-1] if len(text) < 1_000_000 else ""
+        yield from (f"word {word}" for word in backwards if word in turned)
     elif isinstance(thing, psycopg2.extensions.connection) and not thing.closed and thing.info.dbname != own:
         yield f"connection to {thing.info.dbname}"
     elif isinstance(thing, types.ModuleType) and thing.__name__.startswith(("odoo.addons.lokario", "odoo.addons.saas")):
