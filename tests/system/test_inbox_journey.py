@@ -41,7 +41,20 @@ LETTERS = [
 ]  # fmt: skip
 
 
-def letter(name, address, subject, text, *, hours=1, html=None, winmail=None, **headers):
+INVITATION = """BEGIN:VCALENDAR
+METHOD:REQUEST
+BEGIN:VEVENT
+UID:jeudi@example.org
+DTSTART:20301205T090000Z
+SUMMARY:Visite de l’atelier
+ORGANIZER;CN=Karim Benali:mailto:karim@example.org
+ATTENDEE:mailto:contact@atelier-du-bois.test
+END:VEVENT
+END:VCALENDAR
+"""
+
+
+def letter(name, address, subject, text, *, hours=1, html=None, winmail=None, calendar="", **headers):
     mail = EmailMessage()
     mail["From"], mail["To"], mail["Subject"] = f"{name} <{address}>", ADDRESS, subject
     mail["Date"] = format_datetime(datetime.now().astimezone() - timedelta(hours=hours))
@@ -53,6 +66,8 @@ def letter(name, address, subject, text, *, hours=1, html=None, winmail=None, **
         mail.add_alternative(html, subtype="html")
     if winmail:
         mail.add_attachment(winmail, maintype="application", subtype="ms-tnef", filename="winmail.dat")
+    if calendar:
+        mail.add_attachment(calendar.encode(), maintype="text", subtype="calendar", filename="invite.ics")
     return mail.as_bytes()
 
 
@@ -97,7 +112,8 @@ def _prepare(cluster, database, mail, smtp):
     )
     cluster.psql("UPDATE res_partner SET lang = 'fr_FR', name = 'Camille Moreau' WHERE id = 3", database)
     cluster.psql(f"UPDATE res_users SET password = '{ADMIN}' WHERE login = 'admin'", database)
-    cluster.psql("UPDATE res_company SET name = 'Atelier du Bois' WHERE id = 1", database)
+    # Nothing that is written leaves before the end.
+    cluster.psql("UPDATE res_company SET name = 'Atelier du Bois', inbox_undo_seconds = 3600 WHERE id = 1", database)
 
 
 def test_first_day(journey):
@@ -263,12 +279,17 @@ def _new_mail_by_itself(journey):
     browser.click(".lokario_nav[data-view=inbox]")
     browser.wait("!document.querySelector('.lokario_inbox_search input').value")
     browser.see(".lokario_row .lokario_subject", "Facture")
-    journey.deliver("Karim Benali", "karim@example.org", "Visite de jeudi", "Toujours d'accord pour jeudi ?", hours=0)
+    words = ("Karim Benali", "karim@example.org", "Visite de jeudi", "Toujours d'accord pour jeudi ?")
+    journey.deliver(*words, hours=0, calendar=INVITATION)
     browser.evaluate("document.querySelector('.lokario_sync').click()")
     browser.see(".lokario_row.unread .lokario_subject", "Visite de jeudi", timeout=120)
     journey.picture("new-mail")
     browser.click(".lokario_row .lokario_subject", "Visite de jeudi")
     browser.see(".lokario_reader_header h1", "Visite de jeudi")
+    browser.click(".lokario_invitation button", "Accepter")
+    browser.see(".lokario_invitation button.active", "Accepter")
+    answered = journey.sql("SELECT email_to FROM inbox_outgoing WHERE invitation_answer = 'accepted'")
+    assert answered == "karim@example.org"
     browser.evaluate("document.activeElement.blur()")  # a real click leaves the search box
     browser.press("d")
     browser.wait("!document.querySelector('.lokario_list').innerText.includes('Visite de jeudi')")
