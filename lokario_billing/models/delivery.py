@@ -285,7 +285,7 @@ class Delivery(models.Model):
         stopped.mail_id.mark_outgoing()
         by_server = deliveries_sudo.filtered(lambda each: each.state == "waiting" and not each.outgoing_id)
         (stopped | by_server).mail_id.scheduled_date = False
-        self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()
+        self.env["mail.mail"]._wake_queue()
         deliveries_sudo.filtered(lambda each: each.state == "waiting").outgoing_id.action_retry()
 
     def action_was_delivered(self):

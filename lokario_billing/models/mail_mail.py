@@ -111,7 +111,13 @@ class MailMail(models.Model):
         business.filtered("mail_server_id").mail_server_id = False
         for route, group in business._by_route():
             group._create_deliveries(route)
+        if any(business.mapped("is_notification")) and not self.env.context.get("mail_notify_force_send", True):
+            self._wake_queue()  # a scheduled action posted them, for the batch wizard: not for Odoo's next hour
         return mails
+
+    @api.model
+    def _wake_queue(self):
+        self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()
 
     @api.constrains("mail_message_id", "mail_server_id")
     def _check_mail_server_id(self):
@@ -200,7 +206,7 @@ class MailMail(models.Model):
             part.is_notification = mail.is_notification
             domain = [("mail_mail_id", "=", mail.id), ("res_partner_id", "in", colleagues.ids)]
             notifications.search(domain).mail_mail_id = part
-            self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()
+            self._wake_queue()
 
     def _send_by_server(self, route, auto_commit, callback):
         """Odoo's own sending, its outcome noted; what a dead worker had begun is shown to a person."""
@@ -235,7 +241,7 @@ class MailMail(models.Model):
         """Odoo stops its batch there: one of these mails was being handed over, the others wait for the next run."""
         cause = self.env._("The server broke off the connection: %s", error)
         self.filtered(lambda mail: mail.state == "exception")._deliveries()._set_uncertain(cause)
-        self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()
+        self._wake_queue()
 
     def _postprocess_sent_message(self, success_pids, success_emails, failure_reason=False, failure_type=None):
         """What a server cannot take now waits in Odoo's own queue; its author hears of it when that ends."""

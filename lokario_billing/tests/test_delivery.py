@@ -105,6 +105,18 @@ class TestDelivery(MailboxCase):
         self.assertEqual(base64.b64decode(delivery.with_context(bin_size=False).eml).decode("latin-1"), arrived.raw)
         self.assertTrue(self.env["inbox.sent.copy"].sudo().search([("message_id_header", "=", delivery.message_id)]))
 
+    def test_invoices_of_the_batch_wizard_do_not_wait_for_the_hour(self):
+        """A job posts their mails and leaves them to Odoo's queue: it is woken immediately."""
+        moves = self.invoice() | self.invoice()
+        moves.sending_data = {"author_user_id": self.env.uid, "author_partner_id": self.env.user.partner_id.id}
+        queue, wakes = self.env.ref("mail.ir_cron_mail_scheduler_action"), self.env["ir.cron.trigger"].sudo()
+        wakes.search([("cron_id", "=", queue.id)]).unlink()
+        with self.enter_registry_test_mode():
+            self.env.ref("account.ir_cron_account_move_send").method_direct_trigger()
+        deliveries = self.env["lokario.delivery"].sudo().search([("res_id", "in", moves.ids)])
+        self.assertEqual({one.res_id for one in deliveries if one.res_model == "account.move"}, set(moves.ids))
+        self.assertTrue(wakes.search([("cron_id", "=", queue.id)]))
+
     def test_a_cut_after_acceptance_is_settled_by_the_mailbox(self):
         for fault in ("drop_after", "double"):
             with self.subTest(fault):
