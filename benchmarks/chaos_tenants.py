@@ -258,19 +258,21 @@ VICTIMS = {
 
 @contextlib.contextmanager
 def _visitors(neighbours, broken):
-    """Ask both instances who they are, all the time; an answer of the wrong one is a broken promise."""
+    """Ask both instances all the time for what their administrators see; the page names its database, and no other."""
     over = threading.Event()
 
-    def visit(subdomain, other):
+    def visit(host, cookie, mine, other):
         while not over.is_set():
             with contextlib.suppress(OSError, HTTPException):
-                status, text = neighbours.manager.get(f"{subdomain}.localhost", "/web/login")
-                if status == 200 and other in text:
-                    broken.append(f"{subdomain} was answered by {other}")
+                status, text = neighbours.manager.get(host, "/odoo", cookie)
+                if status == 200 and (mine not in text or other in text):
+                    broken.append(f"{host} was answered by another: {text[:200]}")
             time.sleep(0.05)
 
-    first, second = neighbours.subdomains
-    threads = [threading.Thread(target=visit, args=pair, daemon=True) for pair in ((first, second), (second, first))]
+    hosts = [f"{subdomain}.localhost" for subdomain in neighbours.subdomains]
+    databases = [neighbours.own, neighbours.neighbour]
+    visitors = zip(hosts, map(neighbours.log_in, (0, 1)), databases, reversed(databases), strict=True)
+    threads = [threading.Thread(target=visit, args=visitor, daemon=True) for visitor in visitors]
     for thread in threads:
         thread.start()
     try:

@@ -321,7 +321,7 @@ class Neighbours:
         self.host = f"{subdomains[0]}.localhost"
         self.passwords = passwords
         self._roles: dict[str, list[str]] = {}
-        self._cookie = ""
+        self._cookies: dict[int, str] = {}
 
     def role(self, database: str) -> list[str]:
         """Role and password of an instance."""
@@ -427,17 +427,19 @@ class Neighbours:
 
     # === TALKING AS THE ATTACKER === #
 
-    def log_in(self) -> str:
-        if not self._cookie:
-            params = {"db": self.own, "login": f"{self.subdomains[0]}@client.test", "password": self.passwords[0]}
-            self._cookie = self._session_of("/web/session/authenticate", params)
-        return self._cookie
+    def log_in(self, number: int = 0) -> str:
+        """The session of an administrator: the attacker's, or the other one's."""
+        if number not in self._cookies:
+            subdomain, password = self.subdomains[number], self.passwords[number]
+            login = {"db": self.manager.database(subdomain), "login": f"{subdomain}@client.test", "password": password}
+            self._cookies[number] = self._session_of(f"{subdomain}.localhost", login)
+        return self._cookies[number]
 
-    def _session_of(self, path: str, params: dict) -> str:
+    def _session_of(self, host: str, params: dict) -> str:
         request = urllib.request.Request(
-            self.manager.server.url + path,
+            self.manager.server.url + "/web/session/authenticate",
             json.dumps({"jsonrpc": "2.0", "params": params}).encode(),
-            {"Content-Type": "application/json", "Host": self.host},
+            {"Content-Type": "application/json", "Host": host},
         )
         with urllib.request.urlopen(request, timeout=60) as response:
             cookies = response.headers.get_all("Set-Cookie") or []
