@@ -179,7 +179,7 @@ class TestApiRecords(CampaignCommon, EngineHttpCase):
     def test_a_rotated_key_works_for_another_day(self):
         key = self.env["engine.api.key"].create({"name": "R", "tenant_ids": self.tenant_a.ids})
         former = key._issue_token()
-        present = key._show_new_token(timedelta(days=1))["context"]["engine_token"]
+        present = key._show_new_token(timedelta(days=1))["context"]["shown_token"]
         self.assertEqual([self.api("/health", one).status_code for one in (former, present)], [200, 200])
         key.sudo().former_until = fields.Datetime.now() - timedelta(seconds=1)
         self.assertEqual([self.api("/health", one).status_code for one in (former, present)], [401, 200])

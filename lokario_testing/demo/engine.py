@@ -35,7 +35,7 @@ class Api:
         client = stage.client
         key = client.find("engine.api.key", [["name", "=", "Demo"]])
         key = key or client.create("engine.api.key", {"name": "Demo", "tenant_ids": tenants})
-        self.key = client.call("engine.api.key", "action_issue_token", [key])["context"]["engine_token"]
+        self.key = client.call("engine.api.key", "action_issue_token", [key])["context"]["shown_token"]
 
     def curl(self, path: str, *options: str) -> str:
         authorization = f"Authorization: Bearer {self.key}"
