@@ -80,7 +80,10 @@ class EngineContact(models.Model):
     def _consent_on_page(self):
         """Who chooses a list on the page behind his own link wants its mail."""
         if self.consent != "given":
-            self.write({"consent": "given", "consent_source": self.env._("Chosen on the preferences page")})
+            env = self.with_context(
+                lang=self.company_id.partner_id.lang
+            ).env  # a record of the tenant's, not the reader's
+            self.write({"consent": "given", "consent_source": env._("Chosen on the preferences page")})
 
     def _describe(self):
         """Return the contact as the API lists it."""

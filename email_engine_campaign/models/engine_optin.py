@@ -111,7 +111,8 @@ class EngineOptin(models.Model):
     def _set_confirmed(self, address):
         contact = self._find_contact()
         self._set_state("confirmed", confirmed_at=fields.Datetime.now(), confirmed_from=address, contact_id=contact.id)
-        source = self.env._("Double opt-in %(number)s: %(form)s", number=self.id, form=self.source)
+        env = self.with_context(lang=self.company_id.partner_id.lang).env
+        source = env._("Double opt-in %(number)s: %(form)s", number=self.id, form=self.source)
         contact.write({"consent": "given", "consent_at": self.confirmed_at, "consent_source": source})
         contact.list_ids |= self.list_ids
 
