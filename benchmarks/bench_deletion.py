@@ -19,7 +19,7 @@ def run() -> list[Result]:
         with environment.env() as env:
             done = env["lokario.account.deletion"].search_count([("id", "in", ids), ("state", "=", "done")])
     return [
-        Result(f"deletion: {ACCOUNTS} accounts", elapsed, None, "ours <= 1800"),
+        Result(f"deletion: {ACCOUNTS} accounts", elapsed, None, "ours <= 200"),
         Result("deletion: memory grown", grown, None, "ours <= 100", "MB"),
         Result("deletion: done", done, None, f"ours >= {ACCOUNTS}", "accounts"),
     ]
