@@ -19,7 +19,7 @@ from lokario_cli.paths import ADDONS, ROOT, STATE
 HELP = "run all tests, or those of the named addons and paths"
 # Root's tests also meet a real Postfix and real judges of DNS and DKIM; other people's skip them, and say so.
 NEEDS = {"python", "browser", "mail", "front"} | ({"postfix", "dns"} if os.getuid() == 0 else set())
-PARALLEL = 2
+PARALLEL = 3  # on two cores: much of a test is waiting for what it started
 SECONDS = STATE / "test-seconds.json"
 SYSTEM = "tests/system"
 ODOO_TESTS = ROOT / "lokario_testing" / "odoo_tests.py"
@@ -34,6 +34,7 @@ ADDONS_TOGETHER = (
     {"lokario_billing_ai", "lokario_billing_calendar", "lokario_billing_inbox", "lokario_billing_project"},
     {"lokario_reminder_account", "lokario_reminder_calendar", "lokario_reminder_project"},
     {"lokario_contact", "report_chromium"},
+    {"saas_manager_webhook", "saas_notification"},
 )
 # What is installed beside an addon, because some of its tests are about how both work together.
 BESIDE = {
