@@ -4,6 +4,7 @@ import logging
 import re
 import time
 import uuid
+from io import BytesIO
 
 from fastapi.exceptions import RequestValidationError
 from odoo.exceptions import ConcurrencyError, UserError
@@ -36,10 +37,13 @@ class EngineApiDispatcher(FastApiDispatcher):
 
     def dispatch(self, endpoint, args):
         request.engine_request_id = self.request_id
+        path = args.get("application_path", "")
+        root = self.request.httprequest.path.removesuffix(path).rstrip("/")
         try:
-            admit(f"/{args.get('application_path', '')}")
-            self._check_method(f"/{args.get('application_path', '')}")
-            response = self._answer(lambda: super(EngineApiDispatcher, self).dispatch(endpoint, args))
+            admit(f"/{path}")
+            with fastapi_app_pool.get_app(env=request.env, root_path=root) as app:
+                self._check_method(app, f"/{path}")
+                response = self._answer(lambda: self._call(app, root))
         except (HTTPException, RequestValidationError, UserError) as error:
             error.loglevel = logging.INFO  # the caller's mistake, not a server error
             raise
@@ -55,11 +59,21 @@ class EngineApiDispatcher(FastApiDispatcher):
             raise ConcurrencyError("The answer of the API got lost") from error
         return self._sign(response)
 
-    def _check_method(self, path):
+    def _call(self, app, root):
+        """What the app answers. OCA's `dispatch` makes an app for each path that is asked for, and keeps them all."""
+        self.request.params = {}  # the app reads the body itself
+        body = BytesIO()
+        with self._manage_odoo_env(request.env["fastapi.endpoint"].sudo().get_uid(root)):
+            for part in app(self._get_environ(), self._make_response):
+                body.write(part)
+            if self.inner_exception:
+                raise self.inner_exception
+            return self.request.make_response(body.getvalue(), headers=self.headers, status=self.status)
+
+    def _check_method(self, app, path):
         """Answer 405 with all that the path knows: FastAPI names the methods of its first route only."""
-        with fastapi_app_pool.get_app(env=request.env, root_path=self.request.httprequest.path) as app:
-            mounted = next(route.app for route in app.app.routes if isinstance(route, Mount))
-            methods = _methods_of(mounted.openapi()["paths"], path)
+        mounted = next(route.app for route in app.app.routes if isinstance(route, Mount))
+        methods = _methods_of(mounted.openapi()["paths"], path)
         method = self.request.httprequest.method
         if methods and {"HEAD": "GET"}.get(method, method) not in methods:
             raise HTTPException(405, headers={"Allow": ", ".join(sorted(methods))})

@@ -3,6 +3,8 @@ from datetime import timedelta
 from odoo import fields
 from odoo.tests import tagged
 
+from odoo.addons.fastapi.pools import fastapi_app_pool
+
 from .common import EngineHttpCase
 
 
@@ -20,6 +22,13 @@ class TestApiFrame(EngineHttpCase):
         response = self.api("/health")
         self.assertEqual(response.status_code, 200, response.text)
         self.assertEqual(response.json(), {"status": "ok", "tenants": self.tenant_a.ids})
+
+    def test_one_app_answers_for_all_paths(self):
+        """One for each path would cost a second and a megabyte for each record that a key asks for."""
+        for number in range(3):
+            self.api(f"/quotas/{self.tenant_a.id + number}")
+            self.api(f"/nothing/{number}")
+        self.assertEqual(list(fastapi_app_pool._queue_by_db_by_root_path[self.env.cr.dbname]), ["/api/v2"])
 
     def test_chatter_can_be_written_with_nothing_read_before(self):
         """Adding a domain writes a line, and for it Odoo reads the addresses of the company."""
