@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
+from ..tools.free_name import free_name
 from ..tools.segment_rules import compile_rules
 
 
@@ -24,6 +25,15 @@ class EngineSegment(models.Model):
     )
 
     _name_uniq = models.UniqueIndex("(tenant_id, name) WHERE active IS TRUE", "This tenant has this segment already.")
+
+    def copy_data(self, default=None):
+        """A copy is "Regular (2)": a tenant has each name once."""
+        values = super().copy_data(default)
+        for segment, copied in zip(self, values, strict=True):
+            if "name" not in (default or {}):
+                taken = self.search([("tenant_id", "=", segment.tenant_id.id)]).mapped("name")
+                copied["name"] = free_name(segment.name, set(taken))
+        return values
 
     @api.constrains("rule_ids")
     def _check_rules(self):

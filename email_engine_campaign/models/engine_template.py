@@ -1,5 +1,4 @@
 import json
-from itertools import count
 
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
@@ -7,6 +6,8 @@ from odoo.exceptions import ValidationError
 from odoo.addons.email_engine_bridge.exceptions import TemplateRejected
 from odoo.addons.email_engine_bridge.tools.message_checks import check_message
 from odoo.addons.email_engine_bridge.tools.template_renderer import TemplateRenderer
+
+from ..tools.free_name import free_name
 
 EXAMPLE = """<p>Bonjour {{ first_name }},</p>
 <p>…</p>
@@ -51,10 +52,8 @@ class EngineTemplate(models.Model):
         values = super().copy_data(default)
         for template, copied in zip(self, values, strict=True):
             if "name" not in (default or {}):
-                taken = set(self.search([("tenant_id", "=", template.tenant_id.id)]).mapped("name"))
-                copied["name"] = next(
-                    name for number in count(2) if (name := f"{template.name} ({number})") not in taken
-                )
+                taken = self.search([("tenant_id", "=", template.tenant_id.id)]).mapped("name")
+                copied["name"] = free_name(template.name, set(taken))
         return values
 
     @api.depends("subject", "html", "text")

@@ -39,6 +39,14 @@ class TestSegments(CampaignCommon, EngineCase):
         values = {"name": "S", "tenant_id": self.tenant_a.id, "match": match, "rule_ids": commands, **values}
         return self.env["engine.segment"].create(values)
 
+    def test_a_copy_has_a_name_and_the_rules_of_its_own(self):
+        rule = {"subject": "attribute", "key": "city", "operator": "is", "value": "Lyon"}
+        segment = self._create(rule, name="Regular")
+        first, second = segment.copy(), segment.copy()
+        self.assertEqual((first.name, second.name), ("Regular (2)", "Regular (3)"))
+        self.assertEqual((first.rule_ids.value, len(segment.rule_ids)), ("Lyon", 1))
+        self.assertNotEqual(first.rule_ids, segment.rule_ids)
+
     def _find(self, *rules, match="all"):
         """The first letters of the contacts that a campaign to this segment would write to, or leave out."""
         segment = self._create(*rules, match=match)
