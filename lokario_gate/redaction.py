@@ -35,14 +35,14 @@ QUOTE = re.compile(r"""[bru]{0,2}(\\*["'])""", re.IGNORECASE)
 BARE = re.compile(r"""[^\s,;)\]}&"']*""")
 LINE = re.compile(r"""[^\n"']*""")
 BRACKETS = {"[": "]", "(": ")", "{": "}"}
-FORMS = (
-    (re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(?=-----END|$)", re.DOTALL), r"\1" + MASK),
-    (re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE), r"\1 " + MASK),
-    (re.compile(r"(://[^/\s:@\"']{1,100}:)[^@/\s\"']{1,300}@"), rf"\1{MASK}@"),
-    (re.compile(r"(Failing row contains \().*", re.DOTALL), r"\1" + MASK),  # PostgreSQL prints the whole row,
-    (re.compile(r"(\bLINE \d+: ).*"), r"\1" + MASK),  # and the statement, its values included
+FORMS = (  # what stays of each is its first group
+    re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(?=-----END|$)", re.DOTALL),
+    re.compile(r"(\b(?:Bearer|Basic)\s+)[\w.~+/=-]{6,}", re.IGNORECASE),
+    re.compile(r"(://[^/\s:@\"']{1,100}:)[^@/\s\"']{1,300}(?=@)"),
+    re.compile(r"(Failing row contains \().*", re.DOTALL),  # PostgreSQL prints the whole row,
+    re.compile(r"(\bLINE \d+: ).*"),  # and the statement, its values included
     # shaped like a token: 160 bits and more, and not a long word
-    (re.compile(r"""(/|%(?:25)*2[Ff])(?=[^/\s"'?#]*[0-9A-Z])[\w:%=~-]{32,}(?=[/?.\s"'#]|$)""", re.ASCII), r"\1" + MASK),
+    re.compile(r"""(/|%(?:25)*2[Ff])(?=[^/\s"'?#]*[0-9A-Z])[\w:%=~-]{32,}(?=[/?.\s"'#]|$)""", re.ASCII),
 )
 DUPLICATE = re.compile(r"(Key \(([^)\n]{1,200})\)=\()[^\n]*")  # PostgreSQL's detail of a unique index
 SQL_TEXT = re.compile(r"'(?:''|\\.|[^'\\])*'", re.DOTALL)
@@ -76,8 +76,8 @@ def blank(text: str, logger: str = "") -> str:
         text = _blank_call(call)
     elif logger == "odoo.sql_db" and NAMES_SECRET.search(text):
         text = SQL_TEXT.sub(f"'{MASK}'", text)
-    for form, replacement in FORMS:
-        text = form.sub(replacement, text)
+    for form in FORMS:  # a function, not a template: for that re imports itself, which fails while Python shuts down
+        text = form.sub(lambda match: match[1] + MASK, text)
     text = DUPLICATE.sub(lambda match: match[1] + MASK if NAMES_SECRET.search(match[2]) else match[0], text)
     return _blank_values(NAMED, _end_of_value, _blank_values(PARAMETER, _end_of_parameter, text))
 

@@ -88,6 +88,8 @@ def install_dependencies():
     env.cr.close()
 
 
+# Odoo refuses to install while another transaction has the table of modules, be it PostgreSQL's own.
+env.cr.execute("ALTER TABLE ir_module_module SET (autovacuum_enabled = false)")
 env.cr.commit()
 install_dependencies()
 before = snapshot()
