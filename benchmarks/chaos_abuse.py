@@ -19,12 +19,14 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
 from lokario_cli.console import say
 from lokario_cli.odoo_process import Server
 from lokario_cli.paths import ADDONS
+from lokario_cli.setup import odoo_source
 from lokario_testing.environments.client import OdooClient
 from lokario_testing.environments.loaded import LoadedOdoo, fresh_database
 
@@ -36,6 +38,7 @@ ASKED = 300  # calls of others in each measurement
 WORKERS = 2
 CUSTOMER = "customer@abuse.test"
 PARTS = ("1", "x", "0", "-1", "99999999999999999999", "..%2f..%2fetc", "%C3%A9%20", "a" * 3000)
+VISITED = ("/web/login", "/web/signup", "/contact", "/my", "/my/invoices", "/my/quotes", "/my/account", "/my/security")
 LEFT_OUT = re.compile(r"/websocket$|/web/database/")  # an upgrade that waits; closed to everybody
 METHODS = ("DELETE", "GET", "POST", "PUT")
 ANY = ("GET", "POST")  # what a route without a list of methods is called with
@@ -98,13 +101,14 @@ def attack(environment, database, points, seed):
     with Server("chaos-abuse", environment.options(**options)) as server:
         routes = [*rules, *_described(server, pages)]
         cookie = _log_in(server, database)
-        visits = [Call("GET", "/web/login", "/web/login", {}) for _visit in range(points // 4)]
+        dice = random.Random(seed)
+        visits = [Call("GET", page, page, _headers(dice, cookie)) for page in dice.choices(VISITED, k=points // 4)]
         _measure(server, [Call("GET", rule, rule, {}) for method, rule in routes if method == "GET"])  # fill caches
         calm = _measure(server, [])
         beside = _measure(server, visits)
         with _Watch(psutil.Process(server.process.pid)) as watch:
             answers = []
-            pressed = _measure(server, list(_drawn(random.Random(seed), routes, cookie, points)), answers)
+            pressed = _measure(server, list(_drawn(dice, routes, cookie, points)), answers)
         errors = [call for call, status, _seconds in answers if status >= 500 and status != 503]
         broken = sorted({f"{call}: 500" for call in errors if call.rule not in odoos_own})
         broken += [] if server.process.poll() is None else ["the server has ended"]
@@ -140,7 +144,7 @@ def _prepare(environment, database):
 def _is_odoos(module):
     from odoo.modules import Manifest
 
-    return "Odoo S.A." in Manifest.for_addon(module.split(".")[2])["author"]
+    return Path(Manifest.for_addon(module.split(".")[2]).path).is_relative_to(odoo_source.home())
 
 
 def _described(server, pages):
@@ -156,6 +160,11 @@ def _log_in(server, database):
     return client.cookie
 
 
+def _headers(dice, cookie):
+    """Every other caller is the customer."""
+    return {"Cookie": cookie} if dice.random() < 0.5 else {}
+
+
 def _drawn(dice, routes, cookie, points):
     """Yield calls; each route once before any comes again."""
     for number in range(points):
@@ -164,8 +173,7 @@ def _drawn(dice, routes, cookie, points):
         method, rule = routes[number % len(routes)]
         path = re.sub(r"<[^>]+>|{[^}]+}", lambda _part: dice.choice(PARTS), rule)
         headers = {"Content-Type": dice.choice(KINDS), "Accept-Language": dice.choice(("fr", ";", "x" * 2000))}
-        if dice.random() < 0.5:
-            headers["Cookie"] = cookie
+        headers |= _headers(dice, cookie)
         if dice.random() < 0.2:
             headers["Authorization"] = f"Bearer {dice.choice(('lke_00000000_x', 'é'.encode().decode('latin-1')))}"
         size = dice.choice((0, 10, 5_000, 1_000_000, 10_000_000))
