@@ -1,4 +1,5 @@
 from odoo import api, models
+from odoo.fields import Domain
 from odoo.tools.mail import email_normalize_all
 from odoo.tools.sql import escape_psql
 
@@ -48,13 +49,14 @@ class DeletionPlan(models.AbstractModel):
 
     @api.model
     def _step_saas_messages(self, deletion):
-        """What was sent to the person about instances goes, its text included."""
-        person = deletion._addresses()
+        """What was sent to the person alone about instances goes, its text included; others keep what they got, too."""
+        person, partners = deletion._addresses(), deletion._partners()
         messages = self.env["saas.instance.mail"]
-        found = messages.search([("partner_id", "in", deletion._partners().ids)], limit=BATCH)
+        to_client = Domain("partner_id", "in", partners.ids) & Domain("contact_id", "=", False)
+        found = messages.search(to_client | Domain("contact_id", "in", partners.ids))
         for address in person:
-            alike = messages.search([("email_to", "ilike", escape_psql(address))], limit=BATCH)
-            found |= alike.filtered(lambda message: person & set(email_normalize_all(message.email_to)))
-        ids = found.ids
-        found.unlink()
+            alike = messages.search([("email_to", "ilike", escape_psql(address))])  # joann@x.fr is among them
+            found |= alike.filtered(lambda message: person >= set(email_normalize_all(message.email_to) or [""]))
+        ids = found[:BATCH].ids
+        found[:BATCH].unlink()
         return StepOutcome({"saas.instance.mail": ids}, remaining=bool(ids))

@@ -8,6 +8,7 @@ from odoo.tools import mute_logger
 
 from odoo.addons.mail.tests.common import MailCommon
 
+from ..models import deletion_plan
 from ..tools.admin_credentials import MailCredentials
 from .common import SaasCase, run_mail_jobs
 
@@ -273,3 +274,29 @@ class TestHistory(SaasCase, MailCommon):
         self.assertTrue(outcome.remaining)
         self.assertFalse(self.instance.mail_ids)
         self.assertTrue(other.mail_ids)
+
+    def test_the_messages_of_others_stay_however_many_there_are(self):
+        """joann@martin.test contains ann@martin.test; what went to others, too, is theirs."""
+        colleague = self.partner.copy({"email": "joann@martin.test"})
+        values = {"instance_id": self.instance.id, "kind": "suspended", "partner_id": colleague.id}
+        own, *others = self.env["saas.instance.mail"].create(
+            [
+                {**values, "occasion": "own", "email_to": "Ann <ANN@martin.test>"},
+                *({**values, "occasion": f"joann {number}", "email_to": "joann@martin.test"} for number in range(3)),
+                {**values, "occasion": "both", "email_to": "ann@martin.test, joann@martin.test"},
+                {
+                    **values,
+                    "occasion": "contact",
+                    "email_to": "joann@martin.test",
+                    "partner_id": self.partner.id,
+                    "contact_id": colleague.id,
+                },
+            ]
+        )
+        person = SimpleNamespace(_partners=lambda: self.partner, _addresses=lambda: {"ann@martin.test"})
+        plan = self.env["lokario.deletion.plan"].sudo()
+        with patch.object(deletion_plan, "BATCH", 1):
+            while plan._step_saas_messages(person).remaining:
+                pass
+        self.assertFalse(own.exists())
+        self.assertEqual(len(self.env["saas.instance.mail"].concat(*others).exists()), 5)
