@@ -260,9 +260,11 @@ class AccountDeletion(models.Model):
         self._schedule_restored()
         self._process_each(self._to_notify(), lambda deletion: deletion._send_due_notice())
         erasure, due = self.env["lokario.erasure"], self._to_erase()
+        erasure._index_references(len(due))
         self._process_each(due, erasure._erase)
         erasure._search_database(due)
         self._process_each(due, erasure._finish)
+        erasure._drop_indexes()
         self._process_each(self._to_release(), self.env["lokario.erasure"]._release)
 
     @api.model
@@ -357,16 +359,19 @@ class AccountDeletion(models.Model):
 
     def _own_phones(self, partners) -> list[str]:
         """The telephone numbers that no other contact has: a switchboard's or a family's is nobody's in particular."""
-        numbers = {digits(phone): phone for phone in partners.mapped("phone") if phone}
+        phones = [phone for phone in partners.mapped("phone") if phone]
+        if not phones:
+            return []
         shared = self.env.execute_query(
             SQL(
-                r"""SELECT DISTINCT right(regexp_replace(phone, '\D', '', 'g'), 9) FROM res_partner
-                   WHERE phone IS NOT NULL AND id != ALL(%s)""",
+                r"""SELECT DISTINCT n.end_of_number
+                      FROM res_partner p, right(regexp_replace(p.phone, '\D', '', 'g'), 9) AS n (end_of_number)
+                     WHERE p.phone IS NOT NULL AND p.id != ALL(%s) AND n.end_of_number = ANY(%s)""",
                 partners.ids,
+                [_line(phone) for phone in phones],
             )
         )
-        others = {number for (number,) in shared}
-        return [phone for number, phone in numbers.items() if number[-9:] not in others]
+        return [phone for phone in phones if (_line(phone),) not in shared]
 
     def _ask_about_residues(self):
         """Say what is left to decide, and to whom: the managers of the account's company."""
@@ -425,6 +430,11 @@ class AccountDeletion(models.Model):
     def action_print_certificate(self):
         self.check_access("read")
         return self.env.ref("lokario_account.action_report_deletion_certificate").report_action(self, config=False)
+
+
+def _line(phone: str) -> str:
+    """Return the end of a telephone number, which is the same from abroad and at home."""
+    return digits(phone)[-9:]
 
 
 def _names(*people) -> list[str]:

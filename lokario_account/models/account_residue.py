@@ -8,6 +8,8 @@ from odoo.addons.lokario_base.audit import audit
 
 from ..tools.identity import Identity
 
+INDEX = "tsvector"  # the type of a column that PostgreSQL searches in
+
 
 class AccountResidue(models.Model):
     """A column that still names the person after all steps of a deletion, and what became of it.
@@ -71,7 +73,7 @@ class AccountResidue(models.Model):
         table, column, key = (SQL.identifier(name) for name in (self.table, self.column, self.key))
         rows = self.env.execute_query(
             SQL(
-                """SELECT %(key)s::text, %(column)s::text, pg_typeof(%(column)s) = 'bytea'::regtype
+                """SELECT %(key)s::text, %(column)s::text, pg_typeof(%(column)s)::text
                      FROM %(table)s WHERE %(key)s::text = ANY(%(keys)s) FOR UPDATE""",
                 key=key,
                 column=column,
@@ -79,13 +81,29 @@ class AccountResidue(models.Model):
                 keys=self.row_keys,
             )
         )
-        for row, text, _is_bytes in rows:
+        for row, text, kind in rows:
             if delete:
                 self.env.cr.execute(SQL("DELETE FROM %s WHERE %s::text = %s", table, key, row))
-            elif (without := identity.redacted(text or "")) != text:
+            elif kind != INDEX and (without := identity.redacted(text or "")) != text:
                 self.env.cr.execute(SQL("UPDATE %s SET %s = %s WHERE %s::text = %s", table, column, without, key, row))
+        self._forget_index([row for row, _text, _kind in rows])
         self.env.invalidate_all(flush=False)
-        return delete or not any(is_bytes for _row, _text, is_bytes in rows)
+        return delete or not any(kind == "bytea" for _row, _text, kind in rows)
+
+    def _forget_index(self, rows):
+        """What PostgreSQL searches in repeats the texts; who keeps such an index makes it anew where it is empty."""
+        table, key = SQL.identifier(self.table), SQL.identifier(self.key)
+        indexes = self.env.execute_query(
+            SQL(
+                """SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0
+                   AND NOT attisdropped AND attgenerated = '' AND atttypid = %s::regtype""",
+                self.table,
+                INDEX,
+            )
+        )
+        for (name,) in indexes:
+            column = SQL.identifier(name)
+            self.env.cr.execute(SQL("UPDATE %s SET %s = NULL WHERE %s::text = ANY(%s)", table, column, key, rows))
 
     # === BY A PERSON === #
 

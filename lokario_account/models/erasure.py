@@ -2,13 +2,17 @@ import logging
 
 import psycopg2.errors
 from odoo import api, models
+from odoo.tools import mute_logger
 
 from odoo.addons.lokario_base.tools.deletion import DeletionStep
+from odoo.addons.lokario_base.tools.transaction import transaction
 
+from ..tools import reference_indexes
 from .account_deletion import DUE_STATES
 
 _logger = logging.getLogger(__name__)
 
+MANY = 5  # accounts in one night: then indexes pay
 STEP_ATTEMPTS = 3  # of a step that meets a concurrent change
 SEARCH = 80  # the sequence of the step that settles what the search has found
 
@@ -79,6 +83,31 @@ class Erasure(models.AbstractModel):
         """Finish what the law kept until now."""
         self._run_steps(deletion, self.env["lokario.deletion.plan"]._release_steps())
         deletion._set_released()
+
+    # === INDEXES OF THE NIGHT === #
+
+    @api.model
+    def _index_references(self, accounts: int):
+        """Let large tables not be read anew for each of many accounts."""
+        if accounts >= MANY:
+            for table, column in reference_indexes.unindexed(self.env.cr):
+                self._change_index(reference_indexes.create, table, column)
+
+    @api.model
+    def _drop_indexes(self):
+        """Those of a night that was killed go, too."""
+        for name in reference_indexes.temporary(self.env.cr):
+            self._change_index(reference_indexes.drop, name)
+
+    @api.model
+    def _change_index(self, change, *names):
+        try:
+            with mute_logger("odoo.sql_db"), transaction(self.env) as cr:
+                change(cr, *names)
+        except psycopg2.errors.LockNotAvailable:
+            _logger.info("the index of %s stays as it is: the table is in use", ".".join(names))
+
+    # === STEPS === #
 
     @api.model
     def _run_steps(self, deletion, steps: list[DeletionStep]):

@@ -1,12 +1,10 @@
-import json
-import re
-
 from odoo import Command, api, models
 from odoo.fields import Domain
 from odoo.tools import SQL
 
 from odoo.addons.lokario_base.tools.deletion import StepOutcome
 
+from ..tools.catalogue import PEOPLE
 from ..tools.erasure import addresses_without, names_address
 
 BATCH = 500
@@ -41,7 +39,6 @@ class ErasureMessages(models.AbstractModel):
             erased[rows._name] = rows.ids
             rows.unlink()
         self._leave_mails_to_others(deletion)
-        self._forget_notifications(deletion.user_id)
         messages = self._messages_of(deletion)
         about = self._messages_about(deletion)
         held = (messages - about).filtered(self.env["lokario.deletion.plan"]._is_message_held)
@@ -51,7 +48,7 @@ class ErasureMessages(models.AbstractModel):
         if len(free) > BATCH:
             return StepOutcome(erased, remaining=True)
         self._leave_private_channels(deletion)
-        self._forget_names(deletion, held)
+        self._forget_sender(held)
         return StepOutcome(erased, {"mail.message": len(held)})
 
     @api.model
@@ -81,14 +78,6 @@ class ErasureMessages(models.AbstractModel):
         return events.search([("user_id", "=", deletion.user_id.id)]).filtered(
             lambda event: event.partner_ids <= deletion._partners()
         )
-
-    @api.model
-    def _forget_notifications(self, user):
-        """Browsers that still wait for one of these reload what it was about."""
-        self.env.flush_all()
-        words = {json.dumps(word)[1:-1] for word in (user.name, user.login, user.email) if word}
-        whole = [rf"(^|[^\w@.-]){re.escape(word)}($|[^\w@-])" for word in words]  # Ann is not in Joanna
-        self.env.cr.execute("DELETE FROM bus_bus WHERE message ~* ANY(%s)", [whole])
 
     @api.model
     def _queued_mails_of(self, deletion):
@@ -153,25 +142,31 @@ class ErasureMessages(models.AbstractModel):
         )
 
     @api.model
-    def _forget_names(self, deletion, messages):
-        """Remove addresses and names from what stays: held messages, and the changes that others' documents list."""
+    def _forget_sender(self, messages):
         self.env.flush_all()
-        cr = self.env.cr
-        cr.execute("UPDATE mail_message SET email_from = NULL, reply_to = NULL WHERE id = ANY(%s)", [messages.ids])
-        owners = {"res.users": deletion.user_id.ids, "res.partner": deletion._partners().ids}
-        for relation, ids in owners.items():
+        self.env.cr.execute(
+            "UPDATE mail_message SET email_from = NULL, reply_to = NULL WHERE id = ANY(%s)", [messages.ids]
+        )
+        messages.invalidate_recordset(flush=False)
+
+    @api.model
+    def _forget_tracked(self, people: set[str]):
+        """Remove the names of these people (u5, p12) from the changes that others' documents list: once for all."""
+        self.env.flush_all()
+        for table, letter in PEOPLE.items():
+            ids = [int(person[1:]) for person in people if person.startswith(letter)]
             for side in ("old", "new"):
-                cr.execute(
+                self.env.cr.execute(
                     SQL(
                         """UPDATE mail_tracking_value t SET %(name)s = NULL FROM ir_model_fields f
                            WHERE f.id = t.field_id AND f.relation = %(relation)s AND %(key)s = ANY(%(ids)s)""",
                         name=SQL.identifier(f"{side}_value_char"),
                         key=SQL.identifier("t", f"{side}_value_integer"),
-                        relation=relation,
+                        relation=table.replace("_", "."),
                         ids=ids,
                     )
                 )
-        self.env.invalidate_all()
+        self.env.invalidate_all(flush=False)
 
     # === PRIVATE CONVERSATIONS: ODOO NAMES EACH AFTER THE PEOPLE IN IT === #
 

@@ -5,6 +5,7 @@ from odoo import api, fields, models
 from ..tools.catalogue import TextTable, read_texts, text_tables
 from ..tools.identity import Identity, Scanner
 
+NOTIFICATIONS = {"bus_bus"}  # browsers that still wait for one reload what it was about: a name is enough
 OWN_TABLES = ("lokario_account_deletion", "lokario_account_residue")  # they hold what is searched for
 
 
@@ -24,6 +25,7 @@ class ErasureSearch(models.AbstractModel):
         identities = {deletion.id: Identity.of(deletion.identifiers) for deletion in deletions}
         scanner = Scanner(identities)
         people = {deletion.id: set(deletion.identifiers["people"]) for deletion in deletions}
+        self.env["lokario.erasure.messages"]._forget_tracked(set().union(*people.values()))
         tables = text_tables(self.env.cr, without=OWN_TABLES)
         rows = 0
         for table in tables:
@@ -46,7 +48,7 @@ class ErasureSearch(models.AbstractModel):
 
         def handle(key, row_people, texts):
             strong, weak = scanner.found(" ".join(texts))
-            named = strong | {owner for owner in weak if people[owner] & row_people}
+            named = strong | {owner for owner in weak if table.name in NOTIFICATIONS or people[owner] & row_people}
             if table.name == "res_users":  # the user's own row goes in the next step
                 named = {owner for owner in named if not people[owner] & row_people}
             if not named:

@@ -13,7 +13,9 @@ from odoo.tools import mute_logger
 
 from odoo.addons.lokario_base.tests.common import identity_confirmed
 
-from ..tools import tombstones
+from ..models import erasure
+from ..tools import reference_indexes, tombstones
+from ..tools.identity import Identity, Scanner
 from .test_deletion import EMAIL, NAME, DeletionCase
 
 PHONE = "+33 1 23 45 67 89"
@@ -86,6 +88,16 @@ class TestErasureSearch(DeletionCase):
         self.assertNotIn("FR76", reference.exists().acc_number or "")
         self.assertFalse(logs.exists())
 
+    def test_texts_in_json_are_read_too(self):
+        """JSON in a text column writes letters beyond ASCII as numbers."""
+        person = Identity.of({"strong": ["zoé@x.test"], "numbers": [], "weak": ["Élise Canari"]})
+        text = json.dumps({"to": "zoé@x.test", "name": "Élise Canari", "other": "chloé@x.test"})
+        scanner = Scanner({1: person})
+        for stored in (text, text.replace("\\", "\\\\")):  # as it is, and as COPY writes it
+            self.assertEqual(scanner.found(stored), ({1}, {1}))
+        self.assertEqual(scanner.found(json.dumps("chloé@x.test")), (set(), set()))
+        self.assertEqual(json.loads(person.redacted(text)), {"to": "***", "name": "***", "other": "chloé@x.test"})
+
     def test_one_search_for_all(self):
         others = [self.make_user(f"z{n}@many.test", f"Zed Many{n}", f"z{n}@many.test") for n in range(3)]
         deletions = self.deletion + self.env["lokario.account.deletion"].union(*map(self.request, others))
@@ -94,6 +106,29 @@ class TestErasureSearch(DeletionCase):
         self.assertEqual(set(deletions.mapped("state")), {"done"})
         self.assertEqual(len(set(deletions.mapped("searched_at"))), 1)
         self.assertEqual(message.body.striptags(), "*** *** ***")
+
+    def test_many_accounts_index_what_refers_to_them(self):
+        """Indexes are there while the accounts are deleted, and gone afterwards, those of a killed night included."""
+        Erasure, seen = self.env.registry["lokario.erasure"], []
+        erase = Erasure._erase
+        reference_indexes.create(self.env.cr, "ir_ui_view", "write_uid")
+
+        def noting(erasure, deletion):
+            seen.extend(reference_indexes.temporary(erasure.env.cr))
+            return erase(erasure, deletion)
+
+        with (
+            patch.object(erasure, "MANY", 1),
+            patch.object(reference_indexes, "LARGE", 1024 * 1024),
+            patch.object(Erasure, "_erase", noting),
+        ):
+            expected = reference_indexes.unindexed(self.env.cr)
+            self.run_job(self.at)
+        self.assertEqual(self.deletion.state, "done", self.deletion.error_message)
+        self.assertIn(("ir_model_fields", "create_uid"), expected)
+        self.assertNotIn(("ir_ui_view", "write_uid"), expected)
+        self.assertEqual(len(seen), len(expected) + 1)
+        self.assertFalse(reference_indexes.temporary(self.env.cr))
 
     def test_people_below_a_contact_are_others(self):
         company = self.env["res.partner"].create({"name": "ACME", "is_company": True, "email": "acme@acme.test"})
@@ -190,8 +225,10 @@ class TestExport(HttpCase):
         )
         new_test_user(self.env, "theirs@example.org", "base.group_portal", email="theirs@example.org", name="Their Own")
         mine.partner_id.comment = "what a colleague noted"
-        self.assertEqual(self.url_open("/my/account/export").status_code, 405)
+        self.assertTrue(self.url_open("/my/account/export").headers["Content-Type"].startswith("text/html"))
         self.authenticate("mine@example.org", "mine@example.org")
+        for path in ("/my/account/export", "/my/deactivate_account"):  # where the login leads back to
+            self.assertTrue(self.url_open(path).url.endswith("/my/account/deletion"))
         data = {"csrf_token": http.Request.csrf_token(self)}
         answers = [self.url_open("/my/account/export", data=data) for _try in range(4)]
         self.assertIn("alert-danger", answers[-1].text)

@@ -10,10 +10,10 @@ PEOPLE = {"res_partner": "p", "res_users": "u"}  # how a reference to one is wri
 
 COLUMNS = """
 SELECT c.relname, a.attname, t.typname,
-       t.typcategory = 'S' OR t.typname IN ('json', 'jsonb', 'xml', 'bytea', 'hstore')
+       t.typcategory = 'S' OR t.typname IN ('json', 'jsonb', 'xml', 'bytea', 'hstore', 'tsvector')
        OR (t.typcategory = 'A' AND e.typcategory = 'S') AS is_text
   FROM pg_class c
-  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
   JOIN pg_type t ON t.oid = a.atttypid
   LEFT JOIN pg_type e ON e.oid = t.typelem
  WHERE c.relkind IN ('r', 'p') AND c.relnamespace = current_schema()::regnamespace

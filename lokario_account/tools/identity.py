@@ -1,5 +1,6 @@
 """By what a person is recognised in any text, and a scanner that looks for many people in one pass."""
 
+import json
 import re
 from dataclasses import dataclass
 
@@ -81,7 +82,9 @@ class Scanner:
 
     def found(self, text: str) -> tuple[set[int], set[int]]:
         """Return whose identifiers the text contains: where one is enough, and those that count beside another."""
-        text = ESCAPED.sub(" ", text).replace("%40", "@").lower()
+        if "\\" in text:
+            text = ESCAPED.sub(" ", text).replace("\\\\", "\\")
+        text = text.replace("%40", "@").lower()
         strong, weak = set(), set()
         for owner, is_enough in _matches(self._words, text, True):
             (strong if is_enough else weak).add(owner)
@@ -90,7 +93,10 @@ class Scanner:
 
 
 def _folded(texts) -> frozenset[str]:
-    return frozenset(filter(None, (text.strip().lower() for text in texts)))
+    """Return the texts in small letters, as they are and as JSON writes them in ASCII."""
+    words = {text.strip() for text in texts} - {""}
+    spellings = words | {word.lower() for word in words}
+    return frozenset({word.lower() for word in words} | {json.dumps(word)[1:-1].lower() for word in spellings})
 
 
 def _automaton(words: list[tuple[str, int, bool]]):

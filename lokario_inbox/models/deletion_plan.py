@@ -37,6 +37,6 @@ class DeletionPlan(models.AbstractModel):
         addresses = [email for email in {deletion.user_id.login, *partners.mapped("email_normalized")} if email]
         written = Domain("from_address", "in", addresses) | Domain("partner_id", "in", partners.ids)
         mails = self.env["inbox.message"].search(written & Domain("email_from", "!=", False), limit=_BATCH)
-        mails._erase_content()
         mails.write(dict.fromkeys(("email_from", "from_address", "reply_to", "return_path", "subject"), False))
+        mails._erase_content()  # the search index, too, is made anew without the names
         return StepOutcome(kept={"inbox.message": len(mails)}, remaining=len(mails) == _BATCH)

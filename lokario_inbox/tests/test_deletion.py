@@ -63,6 +63,27 @@ class TestDeletion(TransactionCase):
         lookup.action_lookup()
         self.assertFalse([(line.res_model, line.res_id) for line in lookup.line_ids])
 
+    def test_the_search_index_forgets_too(self):
+        """What the person wrote, and what others wrote about the person, is in no full-text vector any more."""
+        own, about, other = (self.letter(self.shared, number) for number in range(3))
+        foreign = {"email_from": "Bob <bob@client.test>", "from_address": "bob@client.test"}
+        about.write({**foreign, "subject": "offer", "body_text": f"Ask {NAME}: {EMAIL}"})
+        other.write({**foreign, "subject": "offer", "body_text": "about a canari"})
+        self.env.flush_all()
+        self.env["inbox.search"]._index(own | about | other)
+        self.assertTrue(all("canari" in vector for vector in self.vectors(own | about | other)))
+        self.delete()
+        self.assertEqual([("canari" in vector) for vector in self.vectors(own | about | other)], [False, False, True])
+        self.assertEqual(about.body_text, "Ask ***: ***")
+        self.env["inbox.search"]._index(about)
+        self.assertEqual([("canari" in vector) for vector in self.vectors(own | about | other)], [False, False, True])
+        self.assertTrue(all(self.vectors(about)), "what is left of it is found again")
+
+    def vectors(self, mails):
+        query = "SELECT coalesce(search_vector::text, '') FROM inbox_message WHERE id = ANY(%s) ORDER BY id"
+        self.env.cr.execute(query, [mails.ids])
+        return [vector for (vector,) in self.env.cr.fetchall()]
+
     def test_the_owner_of_a_shared_mailbox_is_told_what_to_do(self):
         self.shared.user_id = self.user
         with self.assertRaisesRegex(UserError, "shared@alpha.test"):
