@@ -69,6 +69,13 @@ class AccountDeletion(CustomerPortal):
             request.session.logout()
         return request.redirect("/users/deletion/requested")
 
+    @http.route(
+        ["/my/account/export", "/my/deactivate_account"], type="http", auth="user", website=True, methods=["GET"]
+    )
+    def form_of_these(self, **params):
+        """Who had to log in again in between comes back with GET."""
+        return request.redirect("/my/account/deletion")
+
     @http.route("/my/account/export", type="http", auth="user", website=True, methods=["POST"], private_page=True)
     def export(self, **params):
         """The person's own data as a ZIP, three times an hour."""

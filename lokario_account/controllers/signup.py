@@ -73,10 +73,13 @@ class Signup(AuthSignupHome):
         auth="public",
         website=True,
         sitemap=False,
-        methods=["POST"],
+        methods=["GET", "POST"],
         private_page=True,
     )
     def auth_verify_resend(self, login="", **params):
+        """GET shows the form: somebody reloads the page, or opens its address again."""
+        if request.httprequest.method == "GET":
+            return self._verification_page("resend")
         request.env["res.users"]._send_verification(login)
         return self._verification_page("sent")
 

@@ -120,6 +120,7 @@ class ResUsers(models.Model):
             "res_id": self.env["lokario.account.deletion.request"].create({"user_id": self.id}).id,
             "view_mode": "form",
             "target": "new",
+            "context": {"dialog_size": "large"},
         }
 
     def _has_password(self) -> bool:

@@ -138,6 +138,9 @@ class TestSignup(HttpCase):
         for _attempt in range(5):
             self.assertIn("Check your mail", self.post("/auth/verify/resend", login=LOGIN).text)
         self.assertIn("Check your mail", self.post("/auth/verify/resend", login="nobody@example.org").text)
+        page = self.url_open("/auth/verify/resend")
+        self.assertEqual(page.status_code, 200)
+        self.assertIn("Send the link again", page.text)
         self.verification_token()
         self.assertEqual(len(self.smtp.received), 3)
         self.assertEqual(self.env["res.users"]._by_verification_token(first), self.user)
