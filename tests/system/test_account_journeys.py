@@ -3,6 +3,7 @@
 With ``LOKARIO_IMAGES=docs/images`` in the environment the pictures of the documentation are taken on the way.
 """
 
+import hmac
 import json
 import os
 import re
@@ -41,6 +42,17 @@ class Site:
 
     def sql(self, query):
         return self.cluster.psql(query, self.database)
+
+    def use_up(self, key, limit):
+        """As if this hour's and the next hour's limit were reached."""
+        secret = self.sql("SELECT value FROM ir_config_parameter WHERE key = 'database.secret'")
+        digest = hmac.new(secret.encode(), key.encode(), "sha256").hexdigest()
+        self.sql(
+            f"""INSERT INTO lokario_rate_limit (key_hash, period_start, count)
+                SELECT '{digest}', date_trunc('hour', now() AT TIME ZONE 'UTC') + hours * interval '1 hour', {limit}
+                  FROM generate_series(0, 1) AS hours
+                ON CONFLICT (key_hash, period_start) DO UPDATE SET count = excluded.count"""
+        )
 
     def picture(self, name):
         if folder := os.environ.get("LOKARIO_IMAGES"):
@@ -133,6 +145,26 @@ def test_2_contact_form(site):
     sender, recipients, message = site.next_mail()
     assert (sender, recipients) == (SENDER, ["contact@alpha.test"])
     assert LOGIN in str(message["Reply-To"])
+
+
+def test_2_contact_form_of_a_busy_network(site):
+    """The browser answers the captcha automatically; whoever presses Send before waits for that."""
+    browser = site.browser
+    browser.forget()
+    site.use_up("contact-network|127.0.0.0/24", 20)
+    site.open("/contact")
+    for field, text in {"name": NAME, "email": "zoe.bis@example.org", "message": "Bonjour encore"}.items():
+        browser.fill(f"#{field}", text)
+    browser.click("button", "Envoyer")
+    browser.see(".alert", "un court calcul")
+    browser.wait("document.querySelector('[role=status]')?.textContent")
+    site.picture("contact-captcha")
+    browser.click("button", "Envoyer")
+    browser.see(".alert-success", "Merci.")
+    _sender, recipients, message = site.next_mail()
+    assert recipients == ["contact@alpha.test"]
+    assert "zoe.bis@example.org" in str(message["Reply-To"])
+    assert not browser.errors
 
 
 def test_3_request_and_undo(site):
