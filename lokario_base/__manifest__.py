@@ -14,6 +14,7 @@
         "views/scheduled_job_views.xml",
         "views/res_config_settings_views.xml",
         "views/lokario_base_menus.xml",
+        "views/private_page_templates.xml",
     ],
     "assets": {"web.assets_backend": ["lokario_base/static/src/**/*"]},
     "uninstall_hook": "uninstall_hook",

@@ -100,3 +100,23 @@ ASKS_WHAT_IT_IS = {
 def test_hooks_are_methods_with_a_default(addon):
     files = {path: "hasattr(" in path.read_text() for path in (ROOT / addon).rglob("*.py") if "tests" not in path.parts}
     assert {str(path.relative_to(ROOT)) for path, asks in files.items() if asks} <= set(ASKS_WHAT_IT_IS)
+
+
+def class_values(node):
+    """{name: its value's node} of what a class assigns at its top."""
+    return {target.id: item.value for item in node.body if isinstance(item, ast.Assign)
+            for target in item.targets if isinstance(target, ast.Name)}  # fmt: skip
+
+
+@pytest.mark.parametrize("addon", ADDONS)
+def test_who_is_named_by_a_choice_shows_its_words(addon):
+    """Odoo's display name of such a record is the key of the choice, in English, wherever others refer to it."""
+    found = []
+    for path in model_files(addon):
+        for node in ast.walk(ast.parse(path.read_text())):
+            values = class_values(node) if isinstance(node, ast.ClassDef) else {}
+            named = values.get("_rec_name") and values.get(ast.literal_eval(values["_rec_name"]))
+            kind = getattr(getattr(named, "func", None), "attr", "")
+            if kind == "Selection" and "lokario.choice.name.mixin" not in ast.literal_eval(values["_inherit"]):
+                found.append(path.name)
+    assert not found

@@ -20,7 +20,7 @@ class EngineDnsCheck(models.Model):
     """One line of the DNS board: what receivers see of a domain or an IP."""
 
     _name = "engine.dns.check"
-    _inherit = ["lokario.access.mixin"]
+    _inherit = ["lokario.choice.name.mixin", "lokario.access.mixin"]
     _description = "DNS check"
     _order = "domain_id, sequence, id"
     _rec_name = "kind"

@@ -19,7 +19,7 @@ class EngineOutcome(models.Model):
     """The day figures with one row an outcome, as charts want them."""
 
     _name = "engine.outcome"
-    _inherit = ["lokario.access.mixin"]
+    _inherit = ["lokario.choice.name.mixin", "lokario.access.mixin"]
     _description = "Outcome"
     _auto = False
     _order = "day desc, id"

@@ -33,7 +33,7 @@ class EngineSegmentRule(models.Model):
     """One rule of a segment: a value of the contact, or something that happened, compared."""
 
     _name = "engine.segment.rule"
-    _inherit = ["lokario.access.mixin"]
+    _inherit = ["lokario.choice.name.mixin", "lokario.access.mixin"]
     _description = "Rule of a segment"
     _order = "segment_id, sequence, id"
     _rec_name = "subject"

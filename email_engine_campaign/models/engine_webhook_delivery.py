@@ -1,5 +1,7 @@
 from odoo import api, fields, models
 
+from odoo.addons.lokario_base.models.webhook_delivery_mixin import STATES
+
 
 class EngineWebhookDelivery(models.Model):
     """One delivery to a tenant: what was sent, how often, with what answer."""
@@ -14,6 +16,7 @@ class EngineWebhookDelivery(models.Model):
     target_id = fields.Many2one("engine.webhook.target", required=True, index=True, ondelete="cascade")
     tenant_id = fields.Many2one(related="target_id.tenant_id", store=True)
     company_id = fields.Many2one(related="target_id.company_id", store=True)
+    state = fields.Selection(STATES)
 
     _message_uniq = models.UniqueIndex("(message_id)")
     _due_idx = models.Index("(next_try_at) WHERE state = 'pending'")

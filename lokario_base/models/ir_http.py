@@ -2,13 +2,14 @@ import inspect
 
 from odoo import models
 from odoo.http import request
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, NotFound
 
 from ..tools import private_page
 
 
 class IrHttp(models.AbstractModel):
-    """Routes with ``private_page=True``: headers of `tools/private_page.py`, and texts as their only parameters.
+    """Routes with ``private_page=True``: headers of `tools/private_page.py`, texts as their only parameters, and a page
+    in the visitor's language when the link opens nothing (Odoo's own is English wherever a route is no website's).
 
     No route's method takes a parameter called `self` from a visitor: Python would refuse the call, an error of ours.
     It would do so for one that is missing, too: that is the visitor's error.
@@ -30,7 +31,12 @@ class IrHttp(models.AbstractModel):
         if not endpoint.routing.get("private_page"):
             return super()._dispatch(endpoint)
         request.params = private_page.text_parameters(request.params)
-        response = super()._dispatch(endpoint)
+        try:
+            response = super()._dispatch(endpoint)
+        except NotFound:
+            values = {"disable_database_manager": True}
+            response = request.render("lokario_base.link_not_found", values, status=404)
+            response.flatten()
         response.headers.update(private_page.HEADERS)
         return response
 

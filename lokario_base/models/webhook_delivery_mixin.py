@@ -10,12 +10,14 @@ from ..tools.webhook_client import DeliveryFailed
 # Seconds until the next try: the schedule standardwebhooks.com recommends
 RETRIES = (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
 LOG_DAYS = 30
+STATES = [("pending", "Waiting"), ("sent", "Delivered"), ("failed", "Given up")]
 
 
 class WebhookDeliveryMixin(models.AbstractModel):
     """One delivery to a target: what was sent, how often, with what answer.
 
-    The addon's model adds ``target_id`` and a unique index on ``message_id``.
+    The addon's model adds ``target_id``, a unique index on ``message_id``, and names ``STATES`` once more: Odoo
+    translates the words of a selection in the addon that names them.
     """
 
     _name = "lokario.webhook.delivery.mixin"
@@ -25,12 +27,7 @@ class WebhookDeliveryMixin(models.AbstractModel):
 
     message_id = fields.Char(required=True, readonly=True, default=lambda self: f"msg_{uuid.uuid4().hex}")
     body = fields.Text(required=True, readonly=True)
-    state = fields.Selection(
-        [("pending", "Waiting"), ("sent", "Delivered"), ("failed", "Given up")],
-        required=True,
-        default="pending",
-        readonly=True,
-    )
+    state = fields.Selection(STATES, required=True, default="pending", readonly=True)
     attempts = fields.Integer(readonly=True)
     next_try_at = fields.Datetime(readonly=True, default=fields.Datetime.now)
     answer = fields.Char(readonly=True)

@@ -48,13 +48,17 @@ class WebhookTargetMixin(models.AbstractModel):
     @api.model_create_multi
     def create(self, vals_list):
         """Give every target a secret of its own, unless one is set."""
-        for vals in vals_list:
-            vals["signing_secret"] = vals.get("signing_secret") or standard_webhooks.new_secret()
-        return super().create(vals_list)
+        targets = super().create(vals_list)
+        targets._give_secret()
+        return targets
 
     def _secret_cleared(self, field):
         """Another receiver gets a secret of its own; the button shows it."""
-        for target in self if field.name == "signing_secret" else ():
+        self._give_secret()
+
+    def _give_secret(self):
+        """Whoever has none gets one: nothing leaves unsigned. The words “not set” that a form sends are no secret."""
+        for target in self.filtered(lambda each: not each.signing_secret):
             target.signing_secret = standard_webhooks.new_secret()
 
     @confirm_identity
@@ -71,6 +75,7 @@ class WebhookTargetMixin(models.AbstractModel):
 
     def _get_client__(self):
         self.ensure_one()
+        self._give_secret()
         names = ["signing_secret"]
         if self.former_until and self.former_until > fields.Datetime.now():
             names.append("former_secret")

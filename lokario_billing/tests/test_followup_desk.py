@@ -169,6 +169,7 @@ class TestDesk(DebtorCase):
         day = fields.Date.today()
         lines = [{"date": day + timedelta(days=days), "amount": 30} for days in (5, 10, 15)]
         plan = self.env["lokario.followup.plan"].with_user(self.people["collector"][0])
+        self.assertFalse(plan.new({"followup_id": move.followup_ids.id}).outcome, "what has no instalment is not paid")
         plan = plan.create({"followup_id": move.followup_ids.id, "line_ids": [Command.create(line) for line in lines]})
         self.assertEqual(self.reason(move), "plan")
         with freeze_time(fields.Datetime.now() + timedelta(days=5)):

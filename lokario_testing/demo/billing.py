@@ -51,7 +51,8 @@ def remind(stage) -> None:
     steps = client.call(
         "lokario.followup.step", "search_read", [["followup_id.move_id", "=", move]], ["state", "sequence"]
     )
-    levels = {step["sequence"] for step in steps if step["state"] in ("sent", "read")}
+    # on an earlier demo's database the customer has written since: the mails of the inbox arrive in every demo
+    levels = {step["sequence"] for step in steps if step["state"] in ("sent", "read", "answered")}
     if not levels or len(levels) < len(steps):
         raise Failure(f"The invoice should have been reminded once at each level: {steps}")
     stage.tell(f"One reminder for the late invoice. “{answer['message']}”", f"{stage.home}/odoo/followups")

@@ -58,7 +58,7 @@ def suspend_and_reactivate(stage) -> None:
     row = client.read("saas.instance", instance, "host", "url")
     visitor = OdooClient(stage.server.url, row["host"])
     for action, arguments, expected in (
-        ("action_suspend", ["The invoice of October is unpaid"], 503),
+        ("action_suspend", ["La facture d’octobre est impayée"], 503),
         ("action_reactivate", [], 200),
     ):
         start, mails = time.monotonic(), len(stage.received_by(CLIENT["email"]))
@@ -85,7 +85,7 @@ def _gets_mail(stage, known: int, timeout: float = 30) -> bool:
 def _server(client, port: int) -> int:
     """The machine's server record; its names are fixed while instances of people live on it."""
     public = {"base_domain": "localhost", "protocol": "http", "public_port": port, "isolation": "process"}
-    server = client.find("saas.server", []) or client.create("saas.server", {"name": "This machine", **public})
+    server = client.find("saas.server", []) or client.create("saas.server", {"name": "Cette machine", **public})
     current = client.read("saas.server", server, *public)
     changed = {name: value for name, value in public.items() if current[name] != value}
     client.call("saas.server", "write", [server], changed)
@@ -119,7 +119,7 @@ def _template(stage, server: int) -> int:
 def _end_earlier_demo(client) -> None:
     earlier = client.find("saas.instance", [["subdomain", "=", SUBDOMAIN], ["state", "!=", "terminated"]])
     if earlier:
-        client.call("saas.instance", "action_terminate", [earlier], "The demo starts again")
+        client.call("saas.instance", "action_terminate", [earlier], "La démonstration recommence")
 
 
 def _fresh_instance(client, values: dict) -> int:

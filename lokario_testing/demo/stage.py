@@ -101,16 +101,18 @@ def demo_keys() -> dict[str, str]:
 
 
 def install_manager(cluster: Cluster) -> bool:
-    """Install the suite into the manager's database, or update it when its code changed. True when it is new."""
+    """Install the suite into the manager's database; when its code changed, update it, with the addons that are new
+    since. True when the database is new.
+    """
     installed = _installed(cluster)
-    flag = "-u" if installed else "-i"
     stamp = STATE / "manager-code"
     if installed and stamp.exists() and stamp.read_text() == _code_stamp():
         return False
     log = STATE / "logs" / "manager-install.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     conf = write_configuration(STATE / "conf" / "manager-install.conf", serving_options(cluster))
-    arguments = ["-c", conf, "-d", DATABASE, flag, ",".join(ADDONS), "--load-language", "fr_FR,en_US"]
+    suite = ",".join(ADDONS)
+    arguments = ["-c", conf, "-d", DATABASE, "-i", suite, "-u", suite, "--load-language", "fr_FR,en_US"]
     _run_to_the_end(command(*arguments, "--no-http", "--stop-after-init"), log)
     stamp.write_text(_code_stamp())
     return not installed
@@ -146,11 +148,11 @@ def _installed(cluster: Cluster) -> bool:
 
 
 def _code_stamp() -> str:
-    """Changes with any file of the addons."""
+    """Changes with any file of the addons, but not with what Python compiles of them while they run."""
     from lokario_cli.paths import ROOT
 
-    newest = max(path.stat().st_mtime_ns for addon in ADDONS for path in (ROOT / addon).rglob("*") if path.is_file())
-    return str(newest)
+    files = (path for addon in ADDONS for path in (ROOT / addon).rglob("*") if path.suffix != ".pyc")
+    return str(max(path.stat().st_mtime_ns for path in files if path.is_file()))
 
 
 def _run_to_the_end(arguments: list[str], log: Path, stdin: str | None = None) -> None:

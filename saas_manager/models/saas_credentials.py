@@ -1,7 +1,7 @@
 import uuid
 
 from odoo import models
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import UserError
 
 from ..tools import admin_credentials
 
@@ -29,7 +29,7 @@ class SaasCredentials(models.AbstractModel):
         client = instance.partner_id
         if instance.credentials_email == client.email or instance._is_administrator():
             return
-        raise AccessError(
+        raise UserError(
             self.env._(
                 "The instance was made for %(first)s, and its client's address is %(now)s today. "
                 "Ask a SaaS administrator to send the credentials there.",

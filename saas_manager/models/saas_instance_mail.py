@@ -26,7 +26,7 @@ class SaasInstanceMail(models.Model):
     """
 
     _name = "saas.instance.mail"
-    _inherit = ["lokario.access.mixin"]
+    _inherit = ["lokario.choice.name.mixin", "lokario.access.mixin"]
     _description = "Message about a SaaS Instance"
     _order = "id desc"
     _rec_name = "kind"
@@ -36,7 +36,7 @@ class SaasInstanceMail(models.Model):
     partner_id = fields.Many2one("res.partner", "Client", index=True, ondelete="set null")
     contact_id = fields.Many2one("res.partner", "Contact", ondelete="set null", help="Empty: the client.")
     channel = fields.Selection([("email", "E-mail")], required=True, default="email")
-    kind = fields.Selection(MAIL_KINDS, "Mail", required=True)
+    kind = fields.Selection(MAIL_KINDS, "Message", required=True)
     template_id = fields.Many2one("mail.template", ondelete="set null")
     email_to = fields.Char("To")
     occasion = fields.Char(required=True, help="Attempts for the same event share it.")

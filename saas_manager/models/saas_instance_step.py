@@ -10,7 +10,7 @@ class SaasInstanceStep(models.Model):
     """The journal: one row for each thing done to an instance, written as it happens."""
 
     _name = "saas.instance.step"
-    _inherit = ["lokario.access.mixin"]
+    _inherit = ["lokario.choice.name.mixin", "lokario.access.mixin"]
     _description = "Journal of a SaaS Instance"
     _order = "id desc"
     _rec_name = "code"

@@ -1,4 +1,4 @@
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 
 from odoo.addons.mail.tests.common import MailCommon
@@ -21,7 +21,7 @@ class TestRights(SaasCase, MailCommon):
         self.seen = self.instance.attempt
 
     def _send_credentials(self, user, method="action_send_credentials"):
-        with self.assertRaises(AccessError):
+        with self.assertRaises(UserError):  # his button, and a sentence that says whom to ask
             getattr(self.instance.with_user(user), method)()
         self.assertEqual(self.instance.attempt, self.seen, "no password was renewed")
         self.assertFalse(self.instance.mail_ids.filtered(lambda mail: mail.state == "sent"))

@@ -2,6 +2,8 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 
+from odoo.addons.lokario_base.models.webhook_delivery_mixin import STATES
+
 PAUSE = timedelta(minutes=1)  # of the other instances' deliveries to a target that has just failed
 
 # The first waiting one of each instance and target, where its time has come.
@@ -26,6 +28,7 @@ class SaasWebhookDelivery(models.Model):
 
     target_id = fields.Many2one("saas.webhook.target", required=True, readonly=True, index=True, ondelete="cascade")
     company_id = fields.Many2one(related="target_id.company_id", store=True)
+    state = fields.Selection(STATES)
     instance_id = fields.Many2one("saas.instance", readonly=True, index=True, ondelete="cascade")
     event = fields.Char(required=True, readonly=True)
 

@@ -6,7 +6,7 @@ import standardwebhooks
 from odoo import fields
 from odoo.exceptions import AccessError, ValidationError
 from odoo.modules.neutralize import get_neutralization_queries
-from odoo.tests import new_test_user, tagged
+from odoo.tests import Form, new_test_user, tagged
 
 from odoo.addons.lokario_base.tests.webhook_receiver import start_receiver
 from odoo.addons.mail.tests.common import MailCommon
@@ -54,6 +54,19 @@ class TestWebhooks(SaasCase, MailCommon):
         headers = {name.lower(): value for name, value in headers.items()}
         secret = self.target._reveal_secret__("signing_secret")
         self.assertTrue(standardwebhooks.Webhook(secret).verify(body, headers))
+
+    def test_a_webhook_made_on_its_form_is_signed(self):
+        """The form sends the secret it shows, “not set”, along with what was typed."""
+        user = new_test_user(self.env, "hoster", "saas_manager.group_saas_manager_manager")
+        with Form(self.env["saas.webhook.target"].with_user(user)) as form:
+            form.url = self.receiver.url
+        target = form.record
+        self.assertTrue(target.signing_secret)
+        target.action_test()
+        self.deliver()
+        [(headers, body)] = self.receiver.received
+        headers = {name.lower(): value for name, value in headers.items()}
+        self.assertTrue(standardwebhooks.Webhook(target._reveal_secret__("signing_secret")).verify(body, headers))
 
     def test_no_body_carries_a_password_or_an_address(self):
         self.instance._set_guarded(pending_password="Sesame123Sesame123")

@@ -14,7 +14,7 @@ class SaasPreference(models.Model):
     """What a person wants of one kind of message; without one it comes by e-mail."""
 
     _name = "saas.preference"
-    _inherit = ["lokario.access.mixin"]
+    _inherit = ["lokario.choice.name.mixin", "lokario.access.mixin"]
     _description = "Preference for Messages about Instances"
     _check_company_auto = True
     _order = "partner_id, kind"

@@ -18,7 +18,7 @@ class SaasReminder(models.Model):
     """
 
     _name = "saas.reminder"
-    _inherit = ["lokario.access.mixin"]
+    _inherit = ["lokario.choice.name.mixin", "lokario.access.mixin"]
     _description = "Automatic Reminder"
     _order = "kind, days"
     _rec_name = "kind"

@@ -45,6 +45,11 @@ class TestPreferencesPage(HttpCase):
         for token in ("x", self.path.rpartition("/")[2][:-2], "%00", "a" * 3000):
             with self.subTest(token[:20]):
                 self.assertEqual(self.url_open(f"/saas/preferences/{token}").status_code, 404)
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.env["ir.module.module"].search([("name", "=", "lokario_base")])._update_translations(["fr_FR"])
+        page = self.url_open("/saas/preferences/x", headers={"Accept-Language": "fr-FR"})
+        self.assertIn("Ce lien ne mène nulle part", page.text)
+        self.assertEqual(page.headers["Cache-Control"], "no-store")
 
     def test_the_links_form_opens_no_other_persons_choice(self):
         other = self.env["res.partner"].create({"name": "Other"})

@@ -86,4 +86,9 @@ class TestReminders(SaasCase, MailCommon):
         verdicts = {line.instance_id: (line.leaves, line.verdict) for line in preview}
         self.assertEqual(verdicts[self.instance], (True, "Number 1 of 2"))
         self.assertEqual(verdicts[other], (False, "No credentials were sent."))
+        self.env["res.lang"]._activate_lang("fr_FR")
+        french = preview[:1].reminder_id.with_context(lang="fr_FR")
+        words = dict(french._fields["kind"]._description_selection(french.env))
+        self.assertEqual(french.display_name, words["credentials_unused"])
+        self.assertEqual(preview[:1].reminder_id.display_name, "Credentials not used")
         self.assertEqual(self.instance.mail_ids, credentials)

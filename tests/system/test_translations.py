@@ -22,6 +22,19 @@ def test_every_term_is_translated_into_french(environment, suite_copy, tmp_path,
     assert not missing, f"./lokario i18n {addon} merges these: {missing[:20]}"
 
 
+NOT_FRENCH = f"""
+SELECT f.model || '.' || f.name || ': ' || (s.name->>'en_US') FROM ir_model_fields_selection s
+  JOIN ir_model_fields f ON f.id = s.field_id
+  JOIN ir_model_data d ON d.model = 'ir.model.fields.selection' AND d.res_id = s.id AND d.module IN {ADDONS}
+ WHERE s.name->>'fr_FR' IS NULL
+"""
+
+
+def test_the_words_of_selections_that_models_inherit_are_french(environment, suite_copy):
+    """Odoo translates them in the addon that names them, and only what exists when that one is installed."""
+    assert not environment.cluster.psql(NOT_FRENCH, suite_copy)
+
+
 def places(entry) -> set[str]:
     return {place for place, _line in entry.occurrences if place.startswith(SHOWN)}
 
