@@ -178,9 +178,11 @@ class TestDesk(DebtorCase):
             self.assertEqual(self.reason(move), "plan")
             self.assertEqual((plan.outcome, plan.next_on), ("kept", day + timedelta(days=10)))
         with freeze_time(fields.Datetime.now() + timedelta(days=11)):
+            self.french.partner_id.lang = "fr_FR"
             self.assertEqual(self.written_to(), {"compta@beta.test": {move.name}})
             plan.invalidate_recordset()
             self.assertEqual(plan.outcome, "broken")
+            self.assertIn("Relance « ", "".join(move.message_ids.mapped("body")), "the company reads it in its language")
         self.assertTrue([task for task in self.tasks(move) if "payment plan" in task])
 
 
