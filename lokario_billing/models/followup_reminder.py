@@ -179,7 +179,7 @@ class FollowupReminder(models.Model):
         days = ", ".join(format_date(self.env, day, self.partner_id.lang) for day in half_years)
         self.penalty_without = days
         self.message_post(
-            body=self.env._(
+            body=self.with_context(lang=self.company_id.sudo().partner_id.lang).env._(
                 "No late-payment rate is recorded for the half-year from %(date)s: no penalties were claimed for it."
                 " Add it in Follow-ups › Configuration › Late-payment rates.",
                 date=days,
