@@ -182,7 +182,7 @@ class TestDesk(DebtorCase):
             self.assertEqual(self.written_to(), {"compta@beta.test": {move.name}})
             plan.invalidate_recordset()
             self.assertEqual(plan.outcome, "broken")
-            self.assertIn("Relance « ", "".join(move.message_ids.mapped("body")), "the company reads it in its language")
+            self.assertIn("Relance « ", "".join(move.message_ids.mapped("body")), "in the language of the company")
         self.assertTrue([task for task in self.tasks(move) if "payment plan" in task])
 
 
