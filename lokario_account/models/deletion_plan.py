@@ -141,6 +141,10 @@ class DeletionPlan(models.AbstractModel):
         self.env["lokario.erasure.belongings"]._carry_out_responsibility(deletion.user_id, belonging, heir)
 
     @api.model
+    def _carry_out_meetings(self, deletion, belonging, choice, heir):
+        self.env["lokario.erasure.belongings"]._carry_out_meetings(deletion.user_id, belonging, heir)
+
+    @api.model
     def _carry_out_company(self, deletion, belonging, choice, heir):
         self.env["lokario.erasure.belongings"]._carry_out_company(belonging, heir)
 

@@ -1,4 +1,4 @@
-from odoo import Command, api, models
+from odoo import Command, api, fields, models
 
 from odoo.addons.lokario_base.tools.deletion import HAND_OVER, KEEP, Belonging
 
@@ -6,17 +6,21 @@ USER_ADMINISTRATOR = "base.group_erp_manager"
 RESPONSIBLE = "user_id"
 SEVERAL = {"project.task": "user_ids"}  # elsewhere such a field says who may enter, which nobody inherits
 PERSONAL = ("hr.employee", "calendar.event", "gamification.challenge")  # `user_id` says whose they are, or who goes
+QUIET = {"mail_auto_subscribe_no_notify": True, "skip_attendee_notification": True, "tracking_disable": True}
 
 
 class ErasureBelongings(models.AbstractModel):
-    """What an account owns in any addon: the documents it is responsible for, and companies that nobody else enters."""
+    """What an account owns in any addon: the documents it is responsible for, the meetings to which it invited others,
+    and companies that nobody else enters."""
 
     _name = "lokario.erasure.belongings"
     _description = "What an Account Owns"
 
     @api.model
     def _of(self, user) -> list[Belonging]:
-        return [] if user.share else [*self._responsibilities(user), *self._companies(user)]
+        if user.share:
+            return []
+        return [*self._responsibilities(user), *self._meetings(user), *self._companies(user)]
 
     # === DOCUMENTS, TEAMS, PROJECTS === #
 
@@ -74,8 +78,37 @@ class ErasureBelongings(models.AbstractModel):
         successor = heir.id
         if field.type == "many2many":
             successor = [Command.unlink(user.id), *map(Command.link, heir.ids)]
-        quiet = {"mail_auto_subscribe_no_notify": True, "tracking_disable": True}
-        self.env[belonging.model].browse(belonging.ids).with_context(**quiet).write({field.name: successor})
+        self.env[belonging.model].browse(belonging.ids).with_context(**QUIET).write({field.name: successor})
+
+    # === MEETINGS === #
+
+    @api.model
+    def _meetings(self, user):
+        """The coming meetings to which the person invited others. Who is not in a private one does not take it over."""
+        if "calendar.event" not in self.env:
+            return []
+        coming = [("user_id", "=", user.id), ("stop", ">=", fields.Datetime.now())]
+        meetings = self.env["calendar.event"].search(coming)
+        meetings = meetings.filtered(
+            lambda meeting: meeting.effective_privacy != "private" and meeting.partner_ids - user.partner_id
+        )
+        owned = Belonging(
+            name="meetings",
+            key="calendar.event",
+            model="calendar.event",
+            ids=meetings._ids,
+            label=self.env._("Coming meetings with others that you organise: %s", len(meetings)),
+            choices=(KEEP, HAND_OVER),
+            heirs=self.env["lokario.deletion.plan"]._heirs(user, user.company_id)._ids,
+        )
+        return [owned] if meetings else []
+
+    @api.model
+    def _carry_out_meetings(self, user, belonging, heir):
+        """The heir comes in the person's place; the others get no second invitation."""
+        places = [Command.unlink(user.partner_id.id), *map(Command.link, heir.partner_id.ids)]
+        for meeting in self.env["calendar.event"].browse(belonging.ids).with_context(**QUIET):
+            meeting.write({"user_id": heir.id, "partner_ids": places})
 
     # === COMPANIES === #
 

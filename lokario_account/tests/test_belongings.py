@@ -2,7 +2,7 @@ import json
 from unittest.mock import patch
 
 from dateutil.relativedelta import relativedelta
-from odoo import http
+from odoo import fields, http
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import HttpCase, new_test_user, tagged
 from odoo.tools import mute_logger
@@ -22,6 +22,7 @@ class TestBelongings(DeletionCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.plan = cls.env["lokario.deletion.plan"].sudo()
         cls.first, cls.second = cls.env.company, cls.env["res.company"].create({"name": "Second"})
         both = (cls.first | cls.second).ids
         cls.zoe = cls.employee("zoe@alpha.test", cls.first, company_ids=both)
@@ -148,10 +149,40 @@ class TestBelongings(DeletionCase):
         with self.assertRaisesRegex(AccessError, "Only a manager"):
             self.env["lokario.account.deletion.request"].with_user(self.bob).create({"user_id": self.zoe.id})
 
+    def test_meetings_with_others_have_another_organiser(self):
+        if "calendar.event" not in self.env:
+            self.skipTest("no calendar")
+        guest = self.env["res.partner"].create({"name": "Guest", "email": "guest@client.test"})
+        day, hour, now = relativedelta(days=1), relativedelta(hours=1), fields.Datetime.now()
+        soon = now + relativedelta(days=60)  # after the deletion
+        plans = {
+            "shared": {"start": soon},
+            "past": {"start": now - 2 * day},
+            "private": {"start": soon, "privacy": "private"},
+            "bob's": {"start": soon, "user_id": self.bob.id, "partner_ids": (self.bob | self.zoe).partner_id.ids},
+            "alone": {"start": soon, "partner_ids": self.zoe.partner_id.ids},
+        }
+        values = {"user_id": self.zoe.id, "partner_ids": [*self.zoe.partner_id.ids, *guest.ids]}
+        meetings = self.env["calendar.event"].with_context(no_mail_to_attendees=True)
+        shared, past, private, bobs, alone = meetings.create(
+            [{**values, "name": name, "stop": plan["start"] + hour, **plan} for name, plan in plans.items()]
+        )
+        (owned,) = (found for found in self.plan._belongings(self.zoe) if found.model == "calendar.event")
+        self.assertEqual((owned.ids, owned.default), (shared._ids, "keep"))
+        self.assertNotIn(self.carol.id, owned.heirs)
+        deletion = self.ask({owned.key: ("hand_over", self.bob.id)})
+        mails = self.env["mail.mail"].search([])
+        self.run_due(deletion)
+        self.assertEqual(deletion.state, "done", deletion.error_message)
+        self.assertEqual((shared.user_id, shared.partner_ids), (self.bob, self.bob.partner_id | guest))
+        self.assertEqual(bobs.user_id, self.bob)
+        self.assertFalse(past.user_id or private.user_id or alone.exists())
+        self.assertEqual((past | private).partner_ids, guest)
+        self.assertNotIn(guest, (self.env["mail.mail"].search([]) - mails).recipient_ids)
+
     def test_a_company_that_nobody_else_enters(self):
         self.carol.active = False
-        plan = self.env["lokario.deletion.plan"].sudo()
-        (owned,) = (owned for owned in plan._belongings(self.zoe) if owned.name == "company")
+        (owned,) = (owned for owned in self.plan._belongings(self.zoe) if owned.name == "company")
         self.assertEqual((owned.ids, owned.possible), (self.second._ids, ("keep",)), "she gives nobody access")
         self.zoe.group_ids |= self.env.ref("base.group_erp_manager")
         deletion = self.ask({owned.key: ("hand_over", self.bob.id)})

@@ -1,5 +1,6 @@
 from dateutil.relativedelta import relativedelta
 from odoo import api, fields, models
+from odoo.fields import Domain
 
 from odoo.addons.lokario_base.tools.deletion import (
     HAND_OVER,
@@ -11,6 +12,7 @@ from odoo.addons.lokario_base.tools.deletion import (
 )
 
 NEGOTIATED = ("draft", "sent")  # states of a quote
+ORDER_CONTACTS = ("partner_id", "partner_invoice_id", "partner_shipping_id")
 HOLD = relativedelta(years=10)  # article L123-22 of the French Code de commerce, from the end of the fiscal year
 
 
@@ -54,26 +56,50 @@ class DeletionPlan(models.AbstractModel):
 
     @api.model
     def _belongings(self, user):
-        """What a company negotiates is the company's, whoever of its people is named."""
-        quotes = self._open_quotes(user).filtered(
-            lambda quote: quote.partner_id.commercial_partner_id != user.partner_id
-        )
-        names = ", ".join(quotes.mapped("name"))
-        company = Belonging(
-            name="quotes_of_company",
-            key="sale.order:customer",
+        """What a company negotiates and has ordered is the company's, whoever of its people is named."""
+        if user.partner_id.commercial_partner_id == user.partner_id:
+            return super()._belongings(user)
+        quotes, orders = self._open_quotes(user), self._unfinished_orders(user)
+        quoted = self.env._("Quotes of your company under negotiation: %s", ", ".join(quotes.mapped("name")))
+        ordered = self.env._("Orders of your company that are not finished: %s", ", ".join(orders.mapped("name")))
+        return [
+            *super()._belongings(user),
+            *self._of_company(user, "sale.order:customer", quotes, quoted),
+            *self._of_company(user, "sale.order:ordered", orders, ordered),
+        ]
+
+    @api.model
+    def _unfinished_orders(self, user):
+        """The orders that wait for their invoice, or for their delivery where the stock is managed."""
+        orders = self.env["sale.order"]
+        unfinished = Domain("invoice_status", "!=", "invoiced")
+        if "delivery_status" in orders:
+            unfinished |= Domain("delivery_status", "not in", ("full", False))
+        return orders.search(Domain("partner_id", "=", user.partner_id.id) & Domain("state", "=", "sale") & unfinished)
+
+    @api.model
+    def _of_company(self, user, key, orders, label):
+        owned = Belonging(
+            name="orders_of_company",
+            key=key,
             model="sale.order",
-            ids=quotes._ids,
-            label=self.env._("Quotes of your company under negotiation: %s", names),
+            ids=orders._ids,
+            label=label,
             choices=(KEEP, HAND_OVER),
             heirs=self._colleagues(user)._ids,
         )
-        return [*super()._belongings(user), *([company] if quotes else [])]
+        return [owned] if orders else []
 
     @api.model
-    def _carry_out_quotes_of_company(self, deletion, belonging, choice, heir):
-        for quote in self.env["sale.order"].browse(belonging.ids):
-            quote.partner_id = heir.partner_id or quote.partner_id.commercial_partner_id
+    def _carry_out_orders_of_company(self, deletion, belonging, choice, heir):
+        """The colleague, or the company, stands where the person stood; conditions and other addresses stay."""
+        person = deletion._partners()
+        for order in self.env["sale.order"].browse(belonging.ids):
+            contact = heir.partner_id or order.partner_id.commercial_partner_id
+            named = [name for name in ORDER_CONTACTS if order[name] in person]
+            computed = [field for field in order._fields.values() if field.store and field.compute]
+            with self.env.protecting(computed, order):
+                order.write(dict.fromkeys(named, contact.id))
 
     @api.model
     def _moves_of(self, partners):

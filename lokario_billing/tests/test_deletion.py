@@ -113,6 +113,48 @@ class TestDeletion(BillingCase):
         self.assertEqual(quotes[:3].partner_id, acme)
         self.assertEqual(quotes.mapped("order_line.price_unit"), [80_000] * 4)
 
+    def test_orders_of_a_company_that_are_not_finished_go_to_a_colleague(self):
+        acme, other = (
+            self.env["res.partner"].create({"name": name, "is_company": True, "email": f"{name}@x.test"})
+            for name in ("acme", "other")
+        )
+        anne, bob, stranger = (
+            new_test_user(self.env, f"{name}@x.test", "base.group_portal", name=name, email=f"{name}@x.test")
+            for name in ("anne", "bob", "stranger")
+        )
+        (anne | bob).partner_id.parent_id = acme
+        stranger.partner_id.parent_id = other
+        warehouse = self.env["res.partner"].create({"name": "Warehouse", "parent_id": acme.id, "type": "delivery"})
+        terms = self.env.ref("account.account_payment_term_30days")
+        line = {"product_id": self.product_a.id, "price_unit": 80_000}
+        opened, stored, finished, theirs = orders = self.env["sale.order"].create(
+            [
+                {"partner_id": user.partner_id.id, "order_line": [(0, 0, line)], "payment_term_id": terms.id, **more}
+                for user, more in (
+                    (anne, {"partner_shipping_id": anne.partner_id.id}),
+                    (anne, {"partner_shipping_id": warehouse.id}),
+                    (anne, {}),
+                    (stranger, {}),
+                )
+            ]
+        )
+        orders.action_confirm()
+        self.env.flush_all()
+        finished.invoice_status = "invoiced"
+        (owned,) = self.env["lokario.deletion.plan"].sudo()._belongings(anne)
+        self.assertEqual((set(owned.ids), owned.heirs), ({opened.id, stored.id}, bob._ids))
+        before = orders.mapped("amount_total")
+        deletions = self.env["lokario.account.deletion"].with_user(anne)
+        deletion = deletions._request(anne, choices={owned.key: ("hand_over", bob.id)}).sudo()
+        self.run_job(deletion.due_at + relativedelta(minutes=1))
+        self.assertEqual(deletion.state, "done", deletion.error_message)
+        self.assertEqual((opened | stored).partner_id, bob.partner_id)
+        self.assertEqual((opened.partner_invoice_id, opened.partner_shipping_id), (bob.partner_id, bob.partner_id))
+        self.assertEqual(stored.partner_shipping_id, warehouse)
+        self.assertEqual((opened | stored).payment_term_id, terms)
+        self.assertEqual((orders.mapped("amount_total"), orders.mapped("state")), (before, ["sale"] * 4))
+        self.assertEqual(theirs.partner_id, stranger.partner_id)
+
     def test_a_salespersons_open_quotes_have_a_successor(self):
         ann, bob = (
             new_test_user(self.env, f"{name}@alpha.test", "sales_team.group_sale_salesman", email=f"{name}@alpha.test")
