@@ -521,7 +521,8 @@ class Followup(models.Model):
         if self.why in ASKING and self.days_late > 0:
             self._ask_responsible(self.why)
         if self.why == "payment_pending":
-            self._message_log(body=self.env._("A payment was announced or is under way: reminders wait for some days."))
+            spoken = self.with_context(lang=self.company_id.sudo().partner_id.lang).env
+            self._message_log(body=spoken._("A payment was announced or is under way: reminders wait for some days."))
 
     def _ask_responsible(self, question, detail=None, attachment=False):
         self.ensure_one()

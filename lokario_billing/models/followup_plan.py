@@ -37,7 +37,8 @@ class FollowupPlan(models.Model):
         for plan in self:
             plan.next_on = plan._unpaid_since()
             broken = plan.next_on and plan.next_on < plan.company_id._followup_today()
-            plan.outcome = "cancelled" if plan.cancelled else "broken" if broken else "kept" if plan.next_on else "paid"
+            open_or_paid = "kept" if plan.next_on else "paid" if plan.line_ids else False
+            plan.outcome = "cancelled" if plan.cancelled else "broken" if broken else open_or_paid
 
     @api.constrains("line_ids")
     def _check_lines(self):

@@ -179,7 +179,7 @@ class FollowupReminder(models.Model):
         days = ", ".join(format_date(self.env, day, self.partner_id.lang) for day in half_years)
         self.penalty_without = days
         self.message_post(
-            body=self.env._(
+            body=self.with_context(lang=self.company_id.sudo().partner_id.lang).env._(
                 "No late-payment rate is recorded for the half-year from %(date)s: no penalties were claimed for it."
                 " Add it in Follow-ups › Configuration › Late-payment rates.",
                 date=days,
@@ -366,10 +366,11 @@ class FollowupReminder(models.Model):
         }
 
     def _log_on_documents(self):
-        """Say in the chatter of each document what was sent, in two queries for all of them."""
+        """Say in the chatter of each document what was sent, in its company's language: in two queries for all."""
         bodies = defaultdict(dict)
-        for reminder in self.filtered(lambda reminder: reminder.state == "sent"):
-            body = self.env._(
+        for each in self.filtered(lambda reminder: reminder.state == "sent"):
+            reminder = each.with_context(lang=each.company_id.sudo().partner_id.lang)
+            body = reminder.env._(
                 "Reminder “%(level)s” sent to %(recipient)s.",
                 level=reminder.level_id.name,
                 recipient=reminder.partner_id.display_name,

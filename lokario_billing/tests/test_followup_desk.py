@@ -169,6 +169,7 @@ class TestDesk(DebtorCase):
         day = fields.Date.today()
         lines = [{"date": day + timedelta(days=days), "amount": 30} for days in (5, 10, 15)]
         plan = self.env["lokario.followup.plan"].with_user(self.people["collector"][0])
+        self.assertFalse(plan.new({"followup_id": move.followup_ids.id}).outcome, "what has no instalment is not paid")
         plan = plan.create({"followup_id": move.followup_ids.id, "line_ids": [Command.create(line) for line in lines]})
         self.assertEqual(self.reason(move), "plan")
         with freeze_time(fields.Datetime.now() + timedelta(days=5)):
@@ -177,9 +178,11 @@ class TestDesk(DebtorCase):
             self.assertEqual(self.reason(move), "plan")
             self.assertEqual((plan.outcome, plan.next_on), ("kept", day + timedelta(days=10)))
         with freeze_time(fields.Datetime.now() + timedelta(days=11)):
+            self.french.partner_id.lang = "fr_FR"
             self.assertEqual(self.written_to(), {"compta@beta.test": {move.name}})
             plan.invalidate_recordset()
             self.assertEqual(plan.outcome, "broken")
+            self.assertIn("Relance « ", "".join(move.message_ids.mapped("body")), "in the language of the company")
         self.assertTrue([task for task in self.tasks(move) if "payment plan" in task])
 
 
