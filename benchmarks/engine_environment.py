@@ -7,6 +7,19 @@ from pathlib import Path
 from lokario_cli.paths import ROOT
 from lokario_testing.environments.loaded import LoadedOdoo, fresh_database
 
+ADD_PEOPLE = """
+WITH added AS (
+    INSERT INTO engine_contact (tenant_id, company_id, email, first_name, last_name, attributes, consent,
+                                create_date, write_date)
+    SELECT t.id, t.company_id, format('p%%s-%%s@%%s', l.id, n, (%(domains)s)[1 + n %% cardinality(%(domains)s)]),
+           'N' || n, 'L' || n, '{"city": "Lyon"}', 'unknown', now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC'
+      FROM engine_tenant t, engine_contact_list l, generate_series(1, %(count)s) n
+     WHERE t.id = %(tenant_id)s AND l.id = %(list_id)s
+ RETURNING id
+)
+INSERT INTO engine_contact_list_rel (contact_id, list_id) SELECT id, %(list_id)s FROM added
+"""
+
 
 @contextlib.contextmanager
 def engine_environment(name):
@@ -53,3 +66,12 @@ class EngineEnvironment(LoadedOdoo):
             ip._set_quota_today(quota, "benchmark")
         env.cr.commit()
         return tenant
+
+    def add_people(self, env, tenant, name, count, domains):
+        """A list of `count` contacts of a tenant at these domains, by turns; written as the import writes them."""
+        people = env["engine.contact.list"].create({"name": name, "tenant_id": tenant.id})
+        env.flush_all()
+        env.cr.execute(ADD_PEOPLE, {"tenant_id": tenant.id, "list_id": people.id, "count": count, "domains": domains})
+        env.cr.commit()
+        env.cr.execute("ANALYZE engine_contact, engine_contact_list_rel")
+        return people

@@ -66,6 +66,13 @@ class EngineIpDay(models.Model):
         for ip_day in self:
             ip_day.remaining = max(0, ip_day.quota - ip_day.sent - ip_day.reserved)
 
+    def _count_left(self):
+        """Return how many mails left on these days, for the shares of bounces and complaints.
+
+        Where deliveries are recorded, what MailWizz or a script was given and no record tells of has not left yet.
+        """
+        return sum(day.sent - (max(0, day.reported - day.recorded) if day.delivered else 0) for day in self)
+
     @api.depends("ip_id.address", "day")
     def _compute_display_name(self):
         for ip_day in self:

@@ -68,7 +68,7 @@ class EngineWarmup(models.AbstractModel):
     def _judge(self, tenant, week, today):
         """Return the Verdict on these days, by the thresholds of the tenant."""
         windows = [
-            health.Window(sum(rows.mapped("sent")), sum(rows.mapped("bounced")), sum(rows.mapped("complained")))
+            health.Window(rows._count_left(), sum(rows.mapped("bounced")), sum(rows.mapped("complained")))
             for rows in (week, today)
         ]
         return health.judge(*windows, tenant.max_bounce_rate / 100, tenant.max_complaint_rate / 100)

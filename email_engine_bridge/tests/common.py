@@ -65,7 +65,7 @@ class EngineCommon:
         """What PowerMTA's records add to an IP's day."""
         self.env.flush_all()
         wanted = "SELECT %(ip_id)s AS ip_id, %(day)s::date AS day, 0 AS quota"
-        added = ", ".join(f"{name} = d.{name} + %({name})s" for name in counters)
+        added = ", ".join(f"{name} = coalesce(d.{name}, 0) + %({name})s" for name in counters)
         values = {"ip_id": ip.id, "day": day, **counters}
         self.env.cr.execute(insert_days(wanted), values)
         self.env.cr.execute(f"UPDATE engine_ip_day d SET {added} WHERE ip_id = %(ip_id)s AND day = %(day)s", values)

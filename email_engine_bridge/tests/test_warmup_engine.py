@@ -104,6 +104,14 @@ class TestWarmupEngine(EngineCase):
             self._run_cron("judge_today")
         self.assertEqual(self.ip_b1.status, "paused")
 
+    def test_what_mailwizz_did_not_send_yet_hides_no_bounce(self):
+        """MailWizz was given 1,000 people for today; of its first 100 mails 15 came back."""
+        with freeze_time(START + timedelta(hours=5)):
+            counts = {"sent": 1000, "reported": 1000, "recorded": 100, "delivered": 85, "bounced": 15}
+            self._count_events(self.ip_b1, START.date(), **counts)
+            self._run_cron("judge_today")
+        self.assertEqual(self.ip_b1.status, "paused")
+
     def test_one_complaint_stops_nobody(self):
         after = self._play(self.ip_b1, 6)
         with freeze_time(after):

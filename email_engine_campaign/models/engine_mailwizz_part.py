@@ -27,7 +27,11 @@ SELECT r.id, r.email, c.first_name, c.last_name
  ORDER BY r.id LIMIT %(limit)s
 """  # noqa: S608 constants
 STORE_LIST = "UPDATE engine_mailwizz_part SET list_uid = %(uid)s WHERE id = %(part_id)s"
-STORE_PERSON = "UPDATE engine_campaign_recipient SET state = %(state)s, answer = %(answer)s WHERE id = %(id)s"
+STORE_PEOPLE = """
+UPDATE engine_campaign_recipient r SET state = pushed.state, answer = pushed.answer
+  FROM unnest(%(ids)s::int[], %(states)s::text[], %(answers)s::text[]) AS pushed (id, state, answer)
+ WHERE r.id = pushed.id
+"""
 # Who still waits when all are handed over was suppressed meanwhile.
 HANDED_OVER = """
 UPDATE engine_mailwizz_part SET campaign_uid = %(uid)s, is_handed_over = true WHERE id = %(part_id)s;
@@ -112,18 +116,26 @@ class EngineMailwizzPart(models.Model):
         """Whether all of them are there; a subscriber sent twice is updated, so a crash doubles no one."""
         list_uid, _campaign_uid = self._get_uids()
         while self.campaign_id._is_sending() and (rows := self._take_subscribers()):
-            for row_id, email, first_name, last_name in rows:
-                self._push_subscriber(client, list_uid, row_id, email, {"FNAME": first_name, "LNAME": last_name})
+            self._push_batch(client, list_uid, rows)
         return self.campaign_id._is_sending()
 
-    def _push_subscriber(self, client, list_uid, row_id, email, names):
-        """One whom MailWizz does not take is refused; the others are handed over all the same."""
-        state, answer = "handing", None
+    def _push_batch(self, client, list_uid, rows):
+        """Hand over one after the other; what was done is written also when MailWizz fails in between."""
+        done = []
         try:
-            client.upsert_subscriber(list_uid, email, {tag: name or "" for tag, name in names.items()})
+            for row_id, *person in rows:
+                done.append((row_id, *self._push_subscriber(client, list_uid, *person)))
+        finally:
+            names = ("ids", "states", "answers")
+            self._journal(STORE_PEOPLE, **{name: [one[place] for one in done] for place, name in enumerate(names)})
+
+    def _push_subscriber(self, client, list_uid, email, first_name, last_name):
+        """(state, answer): one whom MailWizz does not take is refused; the others are handed over all the same."""
+        try:
+            client.upsert_subscriber(list_uid, email, {"FNAME": first_name or "", "LNAME": last_name or ""})
         except SubscriberRejected as error:
-            state, answer = "refused", str(error)
-        self._journal(STORE_PERSON, id=row_id, state=state, answer=answer)
+            return "refused", str(error)
+        return "handing", None
 
     def _take_subscribers(self):
         with transaction(self.env) as cr:

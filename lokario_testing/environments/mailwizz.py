@@ -1,4 +1,4 @@
-"""A stand-in for MailWizz: the part of its REST API the engine uses, over HTTP.
+"""A stand-in for MailWizz: the part of its REST API the engine uses, over HTTP, and its own sending.
 
 Form bodies, JSON answers, `X-Api-Key`, 409 for a subscriber that exists, as in the vendor's OpenAPI.
 """
@@ -8,6 +8,7 @@ import json
 import re
 import threading
 import uuid
+from collections import defaultdict
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
@@ -20,9 +21,30 @@ class FakeMailWizz:
         self.api_key = api_key
         self.lists = {}
         self.subscribers = {}  # (list uid, e-mail) -> record
+        self.members = defaultdict(dict)  # list uid -> {subscriber uid: record}
         self.templates = {}
         self.campaigns = {}
         self.fail_next = []  # status codes to answer instead
+
+    def send(self, now, limit):
+        """What MailWizz's own job does: yield up to `limit` subscribers of the campaigns due at `now` (text)."""
+        for campaign in self.campaigns.values():
+            if campaign["status"] == "sending" or self._is_due(campaign, now):
+                waiting = self._find_waiting(campaign)
+                for record in waiting[:limit]:
+                    campaign["processed"] = campaign.get("processed", 0) + 1
+                    campaign["written_to"].add(record["subscriber_uid"])
+                    yield record
+                campaign["status"] = "sending" if len(waiting) > limit else "sent"
+                limit -= min(limit, len(waiting))
+
+    def _is_due(self, campaign, now):
+        return campaign["status"] == "pending-sending" and campaign["campaign[send_at]"] <= now
+
+    def _find_waiting(self, campaign):
+        written = campaign.setdefault("written_to", set())
+        members = self.members[campaign["campaign[list_uid]"]].items()
+        return [one for uid, one in members if uid not in written and one["status"] == "confirmed"]
 
     def post_lists(self, form):
         if not form.get("general[name]") or not form.get("company[name]"):
@@ -39,7 +61,7 @@ class FakeMailWizz:
         if (list_uid, email) in self.subscribers:
             return 409, {"status": "error", "error": "The subscriber already exists in this list."}
         record = {**form, "subscriber_uid": uuid.uuid4().hex[:13], "status": "confirmed"}
-        self.subscribers[list_uid, email] = record
+        self.subscribers[list_uid, email] = self.members[list_uid][record["subscriber_uid"]] = record
         return 201, {"status": "success", "data": {"record": record}}
 
     def get_lists_subscribers_search(self, form, list_uid):
@@ -49,19 +71,16 @@ class FakeMailWizz:
         return 200, {"status": "success", "data": record}
 
     def put_subscriber(self, form, list_uid, uid):
-        for (of_list, _email), record in self.subscribers.items():
-            if of_list == list_uid and record["subscriber_uid"] == uid:
-                record.update(form)
-                return 200, {"status": "success", "data": {"record": record}}
-        return 404, {"status": "error", "error": "The subscriber does not exist in this list."}
+        record = self.members[list_uid].get(uid)
+        if not record:
+            return 404, {"status": "error", "error": "The subscriber does not exist in this list."}
+        record.update(form)
+        return 200, {"status": "success", "data": {"record": record}}
 
     def get_lists_subscribers(self, form, list_uid):
         """A page of one subscriber, so that callers have to turn pages."""
-        found = [
-            record
-            for (of_list, _email), record in sorted(self.subscribers.items())
-            if of_list == list_uid and record["status"] == form.get("status", record["status"])
-        ]
+        members = self.members[list_uid].values()
+        found = [record for record in members if record["status"] == form.get("status", record["status"])]
         page = int(form["page"])
         following = page + 1 if page < len(found) else None
         return 200, {"status": "success", "data": {"records": found[page - 1 : page], "next_page": following}}
@@ -109,7 +128,7 @@ class FakeMailWizz:
     def get_stats(self, _form, uid):
         """`processed` is what a test says MailWizz has sent of it."""
         campaign = self.campaigns[uid]
-        people = sum(of_list == campaign["campaign[list_uid]"] for of_list, _email in self.subscribers)
+        people = len(self.members[campaign["campaign[list_uid]"]])
         counts = {"subscribers_count": people, "processed_count": campaign.get("processed", 0)}
         return 200, {"status": "success", "data": {"campaign_status": campaign["status"], **counts}}
 
@@ -145,6 +164,8 @@ def _decoded(text):
 
 class _Handler(BaseHTTPRequestHandler):
     mailwizz: FakeMailWizz
+    protocol_version = "HTTP/1.1"  # a connection is kept for the next call
+    wbufsize = -1  # head and body leave together, else the kernel waits for an acknowledgement between them
 
     def _handle(self):
         split = urlsplit(self.path)

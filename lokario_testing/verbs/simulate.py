@@ -1,6 +1,6 @@
-"""Play 42 days of warm-up through the real engine in about a minute."""
+"""Play 42 days of warm-up through the real engine in some minutes."""
 
-HELP = "reference simulator: 42 days of warm-up, 5 IPs, 3 providers, in about a minute"
+HELP = "reference simulator: 42 days of warm-up, 5 IPs, 3 providers, all mail by MailWizz's API; some minutes"
 NEEDS = {"python"}
 
 
