@@ -12,6 +12,7 @@ KINDS = [
     ("mta_sts", "MTA-STS"),
     ("tls_rpt", "TLS-RPT"),
     ("bimi", "BIMI"),
+    ("blocklist", "Blocklists"),
 ]
 RECHECK_HOURS = 6
 
@@ -78,11 +79,21 @@ class EngineDnsCheck(models.Model):
         checks = self._domain_checks(domain, lookup, addresses, key)
         found = [(self.env["engine.ip"], check) for check in checks]
         found += [(ip, dns_board.check_reverse(lookup, ip.address, ip.hostname)) for ip in ips]
+        lists = self._get_blocklists()
+        found += [(ip, dns_board.check_blocklists(lookup, ip.address, lists)) for ip in ips if lists]
+        if not lists:
+            domain.sudo().check_ids.filtered(lambda line: line.kind == "blocklist").unlink()
         if published:
             waiting._start_signing()
         for ip, check in found:
             self._store(domain, ip, check)
         ips._start_when_verified()
+
+    @api.model
+    def _get_blocklists(self):
+        """Return the zones of the blocklists that are asked; none by default, for each has its own rules of use."""
+        text = self.env["ir.config_parameter"].sudo().get_param("email_engine_bridge.blocklists") or ""
+        return text.replace(",", " ").lower().split()
 
     @api.model
     def _domain_checks(self, domain, lookup, addresses, key):
@@ -109,6 +120,8 @@ class EngineDnsCheck(models.Model):
             "checked_at": fields.Datetime.now(),
         }
         line = domain.sudo().check_ids.filtered(lambda line: line.kind == check.kind and line.ip_id == ip)
+        if check.kind == "blocklist" and check.verdict == "error" and line.verdict != "error":
+            ip._announce(self.env["engine.finding"]._say(check.finding))
         if line:
             line.write(values)
             return

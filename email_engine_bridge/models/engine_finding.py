@@ -52,6 +52,12 @@ TEXTS = {
     "ptr_other_name": _lt("The name of %(address)s is not the HELO name %(hostname)s."),
     "ptr_no_way_back": _lt("%(hostname)s does not lead back to %(address)s."),
     "ptr_right": _lt("%(address)s and %(hostname)s name each other."),
+    "blocklist_none": _lt("%(address)s is on none of %(lists)s blocklists."),
+    "blocklist_names": _lt("%(list)s lists %(address)s: %(why)s"),
+    "blocklist_refuses": _lt(
+        "%(list)s gives no true answer to this name server: use a name server of your own, or a key of the list."
+    ),
+    "blocklist_dead": _lt("%(list)s lists every address: it is closed. Take it out of the settings."),
     "mx_missing": _lt("There is no MX: answers to this domain are lost."),
     "mx_null": _lt("This domain takes no mail at all (null MX)."),
     "mx_dead": _lt("%(host)s has no address."),

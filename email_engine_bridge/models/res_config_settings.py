@@ -2,6 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
 from ..tools.dns_lookup import name_servers
+from ..tools.pmta_values import HOSTNAME
 from ..tools.telegram import DEFAULT_URL
 
 
@@ -12,6 +13,11 @@ class ResConfigSettings(models.TransientModel):
         "Name servers",
         config_parameter="email_engine_bridge.dns_servers",
         help="Whom the DNS board asks, such as 9.9.9.9 or 127.0.0.1:5353, separated by commas; empty: the machine's.",
+    )
+    engine_blocklists = fields.Char(
+        "Blocklists",
+        config_parameter="email_engine_bridge.blocklists",
+        help="Such as bl.spamcop.net, zen.spamhaus.org, separated by commas; empty: none is asked.",
     )
     engine_telegram_url = fields.Char(
         "Telegram bot API", config_parameter="email_engine_bridge.telegram_url", default=DEFAULT_URL
@@ -33,6 +39,13 @@ class ResConfigSettings(models.TransientModel):
                         "Name servers: give IP addresses, each with a port if it is not 53: 9.9.9.9, 127.0.0.1:5353"
                     )
                 ) from error
+
+    @api.constrains("engine_blocklists")
+    def _check_engine_blocklists(self):
+        for settings in self:
+            names = (settings.engine_blocklists or "").replace(",", " ").split()
+            if wrong := [name for name in names if not HOSTNAME.fullmatch(name)]:
+                raise ValidationError(self.env._("Blocklists: “%s” is no name of a list.", wrong[0]))
 
     @api.constrains("engine_telegram_url")
     def _check_engine_telegram_url(self):

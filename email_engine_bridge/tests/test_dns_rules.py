@@ -23,6 +23,30 @@ class Zone:
 class TestDnsRules(BaseCase):
     """What receivers refuse is not green, with the same records for two domains."""
 
+    def test_blocklists_that_name_an_address_and_those_that_say_nothing(self):
+        listed = {"10.2.0.192.bl.test": ["127.0.0.2"], "10.2.0.192.open.test": ["127.255.255.254"]}
+        listed |= {"10.2.0.192.all.test": ["127.0.0.2"], "1.0.0.127.all.test": ["127.0.0.2"]}
+        listed |= {"10.2.0.192.sold.test": ["198.51.100.7"], f"{'0.' * 24}8.b.d.0.1.0.0.2.bl.test": ["127.0.0.3"]}
+
+        class Lists(Zone):
+            def addresses(self, name, *_kinds):
+                return listed.get(name, [])
+
+        zone = Lists({"10.2.0.192.bl.test": "https://bl.test/?192.0.2.10"})
+        for address, lists, verdict, code in (
+            ("192.0.2.10", ["clean.test", "bl.test"], "error", "blocklist_names"),
+            ("192.0.2.11", ["clean.test", "bl.test"], "ok", "blocklist_none"),
+            ("2001:db8::", ["bl.test"], "error", "blocklist_names"),
+            ("192.0.2.10", ["open.test"], "unknown", "blocklist_refuses"),
+            ("192.0.2.10", ["sold.test"], "unknown", "blocklist_refuses"),
+            ("192.0.2.10", ["all.test"], "unknown", "blocklist_dead"),
+        ):
+            check = dns_board.check_blocklists(zone, address, lists)
+            self.assertEqual((check.verdict, check.finding["code"]), (verdict, code), (address, lists))
+        self.assertEqual(
+            dns_board.check_blocklists(zone, "192.0.2.10", ["bl.test"]).finding["why"], "https://bl.test/?192.0.2.10"
+        )
+
     def test_spf_terms_are_separated_by_spaces_and_say_something(self):
         for domain in ("a.test", "b.test"):
             for record in (

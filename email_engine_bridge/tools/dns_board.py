@@ -78,6 +78,7 @@ DMARC_VALUES = {
     "psd": re.compile("[ynu]", re.I),
 }
 STRANGER = "203.0.113.254"  # of a network for documentation (RFC 5737): no mail comes from there
+REFUSED = "127.255.255."  # Spamhaus' answer to an open resolver, or to too many questions
 REPORT_ADDRESS = re.compile(r"mailto:[^\s@]+@[^\s@!]+\.[^\s@!]+(![0-9]+[kmgt]?)?|https://\S+", re.I)
 
 
@@ -217,6 +218,30 @@ def check_reverse(lookup, address, hostname):
             (hostname, kind, address),
         )
     return Check("ptr", "ok", found, finding("ptr_right", address=address, hostname=hostname))
+
+
+@guarded("blocklist")
+def check_blocklists(lookup, address, lists):
+    """No blocklist that receivers ask may name the address (RFC 5782); one that gives no true answer says so."""
+    for zone in lists:
+        codes = _ask_blocklist(lookup, address, zone)
+        found = ", ".join(f"{zone}: {code}" for code in codes)
+        if _ask_blocklist(lookup, "127.0.0.1", zone):  # must never be listed (RFC 5782, 5): this list names everybody
+            return Check("blocklist", "unknown", found, finding("blocklist_dead", list=zone))
+        if any(code.startswith(REFUSED) or not code.startswith("127.") for code in codes):
+            return Check("blocklist", "unknown", found, finding("blocklist_refuses", list=zone))
+        if codes:
+            why = " ".join(lookup.txt(_blocklist_name(address, zone))) or codes[0]
+            return Check("blocklist", "error", found, finding("blocklist_names", address=address, list=zone, why=why))
+    return Check("blocklist", "ok", "", finding("blocklist_none", address=address, lists=len(lists)))
+
+
+def _ask_blocklist(lookup, address, zone):
+    return lookup.addresses(_blocklist_name(address, zone), "A")
+
+
+def _blocklist_name(address, zone):
+    return f"{dns_records.reverse_name(address).rsplit('.', 2)[0]}.{zone}"
 
 
 @guarded("mx")
