@@ -17,6 +17,7 @@
             "idna",
             "jinja2",
             "lxml",
+            "mjml-python",
             "openpyxl",
             "pydantic",
             "pydantic-core",

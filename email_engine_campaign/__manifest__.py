@@ -1,6 +1,6 @@
 {
     "name": "Email Engine: Campaigns",
-    "version": "19.0.1.2.0",
+    "version": "19.0.1.3.0",
     "summary": "Templates, contacts, campaigns, events and statistics of the e-mail engine",
     "author": "Lokario",
     "website": "https://www.lokario.fr",
@@ -31,6 +31,7 @@
         "views/res_config_settings_views.xml",
         "views/engine_campaign_menus.xml",
     ],
+    "assets": {"web.assets_backend": ["email_engine_campaign/static/src/*"]},
     "demo": ["demo/engine_demo.xml"],
     "pre_init_hook": "take_over_records",
     "post_init_hook": "keep_edited_records",

@@ -9,6 +9,7 @@ from . import test_findings
 from . import test_html_links
 from . import test_install
 from . import test_message_checks
+from . import test_mjml
 from . import test_pacing
 from . import test_pmta_config
 from . import test_pmta_lint

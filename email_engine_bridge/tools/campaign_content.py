@@ -23,9 +23,9 @@ class Content:
     links: list = field(default_factory=list)
 
 
-def prepare(subjects, html, text, *, track_opens, track_clicks):
-    """`Content` of a campaign: one subject, or two for an A/B test."""
-    if not _UNSUBSCRIBE.search(html):
+def prepare(subjects, html, text, *, track_opens, track_clicks, is_list=True):
+    """`Content` of a campaign: one subject, or two for an A/B test. What goes to no list needs no link to leave it."""
+    if is_list and not _UNSUBSCRIBE.search(html):
         html = before_body_end(html, FOOTER)
     text = text or derive_text(html)
     links = []

@@ -68,9 +68,9 @@ class TemplateRenderer:
             raise TemplateRejected("line {line}, column {column}: {message}".format(**answer["error"]))
         return answer["variables"]
 
-    def preview(self, subject, html, text="", sample=None):
+    def preview(self, subject, html, text="", sample=None, defaults=SAMPLE):
         """(subject, html, text) with sample data for what the caller does not give."""
-        texts, errors = self.render_batch(subject, html, text, [SAMPLE | (sample or {})])
+        texts, errors = self.render_batch(subject, html, text, [defaults | (sample or {})])
         if errors:
             raise TemplateRejected(errors[0]["message"])
         return tuple(texts[0])

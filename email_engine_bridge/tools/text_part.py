@@ -6,7 +6,7 @@ from lxml import html as lxml_html
 
 from .sandbox.style_blocks import keep_braces
 
-_JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 _DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>", re.IGNORECASE)
 _UNSEEN = {"style", "script", "head", "title", "template", "noscript", "object", "svg", "select", "textarea"}
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|mso-hide\s*:\s*all", re.IGNORECASE)
@@ -67,4 +67,4 @@ def hold_jinja(html):
     def restore(text):
         return re.sub("\ue000(\\d+)\ue001", lambda found: held[int(found[1])], text)
 
-    return _JINJA.sub(hold, keep_braces(html)), restore
+    return JINJA.sub(hold, keep_braces(html)), restore

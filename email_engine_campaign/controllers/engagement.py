@@ -69,8 +69,8 @@ class Engagement(http.Controller):
 
     @http.route("/engine/c/<string:token>/<int:position>", methods=["GET"], **PUBLIC)
     def clicked(self, token, position):
-        """To a link of this campaign and nowhere else."""
-        link_sudo = self._recipient("click", token)._follow_link(position)
-        if not link_sudo:
+        """To a link of this campaign or message, and nowhere else."""
+        url = self._recipient("click", token)._follow_link(position)
+        if not url:
             raise request.not_found()
-        return request.redirect(link_sudo.url, code=302, local=False)
+        return request.redirect(url, code=302, local=False)

@@ -360,6 +360,10 @@ class EngineCampaign(models.Model):
         subject = self.template_id.subject or ""
         return self.name if re.search(r"\{\{|\{%|\[[A-Z]", subject) else subject
 
+    def _get_link(self, position):
+        """The address whose clicks are counted at this position, if any."""
+        return self.link_ids.filtered(lambda one: one.position == position and one._is_web()).url
+
     def _describe(self):
         """Return the campaign as the API lists it."""
         self.ensure_one()

@@ -24,6 +24,7 @@ STATES = [
 
 JOURNAL_DAYS = 400  # unsubscribe links of older messages end with their lines
 PURGE_BATCH = 50_000
+COUNT_CLICK = "UPDATE engine_campaign_link SET clicks = clicks + 1 WHERE campaign_id = %s AND position = %s"
 
 
 class EngineCampaignRecipient(models.Model):
@@ -80,6 +81,8 @@ class EngineCampaignRecipient(models.Model):
             "state": self.state,
             "handed_over_at": self.handed_at or None,
             "answer": self.answer or "",
+            "opened_at": self.opened_at or None,
+            "clicked_at": self.clicked_at or None,
         }
 
     # === WHAT A RECIPIENT DOES === #
@@ -128,19 +131,20 @@ class EngineCampaignRecipient(models.Model):
                 mine.contact_id._consent_on_page()
 
     def _record_engagement(self, kind):
-        """Count the first opening; only where the campaign says that opens are counted."""
-        if self.campaign_id.track_opens:
+        """Count the first opening; only where the campaign, or the message, says that opens are counted."""
+        if (self.message_id or self.campaign_id).track_opens:
             with transaction(self.env) as cr:
                 self._record_event_on(cr, kind)
 
     def _follow_link(self, position):
-        """The link of the campaign at this position, its click counted once a person."""
-        link = self.campaign_id.link_ids.filtered(lambda one: one.position == position and one._is_web())
-        if link and self.campaign_id.track_clicks:
+        """The address of the campaign's or message's link at this position, its click counted once a person."""
+        source = self.message_id or self.campaign_id
+        url = source._get_link(position)
+        if url and source.track_clicks:
             with transaction(self.env) as cr:
-                if self._record_event_on(cr, "click", link.url, f"-{position}"):
-                    cr.execute("UPDATE engine_campaign_link SET clicks = clicks + 1 WHERE id = %s", (link.id,))
-        return link
+                if self._record_event_on(cr, "click", url, f"-{position}"):
+                    cr.execute(COUNT_CLICK, (self.campaign_id.id, position))
+        return url
 
     def _record_event_on(self, cr, kind, diagnostic="", detail=""):
         """Whether this is the first time; no address of the reader's machine is kept."""

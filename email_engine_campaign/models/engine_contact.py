@@ -77,6 +77,13 @@ class EngineContact(models.Model):
             if contact.consent == "given" and not contact.consent_source:
                 raise ValidationError(self.env._("Proof of consent: say where and how the consent was given."))
 
+    def _get_template_values(self):
+        """What templates see of this person."""
+        self.ensure_one()
+        names = {"first_name": self.first_name or "", "last_name": self.last_name or "", "email": self.email}
+        name = " ".join(filter(None, (self.first_name, self.last_name)))
+        return {**(self.attributes or {}), **names, "to_name": name}
+
     def _consent_on_page(self):
         """Who chooses a list on the page behind his own link wants its mail."""
         if self.consent != "given":

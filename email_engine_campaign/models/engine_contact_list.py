@@ -5,14 +5,10 @@ class EngineContactList(models.Model):
     """People of a tenant who asked for the same kind of mail."""
 
     _name = "engine.contact.list"
-    _inherit = ["lokario.access.mixin"]
+    _inherit = ["engine.named"]
     _description = "Contact list"
     _order = "name, id"
 
-    name = fields.Char(required=True)
-    active = fields.Boolean(default=True)
-    tenant_id = fields.Many2one("engine.tenant", required=True, index=True, ondelete="restrict")
-    company_id = fields.Many2one(related="tenant_id.company_id", store=True, index=True)
     description = fields.Char(help="Shown on the preferences page")
     is_public = fields.Boolean(
         "Offered to everybody", help="On the preferences page people may choose this list who are not in it yet."

@@ -4,10 +4,10 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from odoo.addons.email_engine_bridge.exceptions import ApiProblem
-from odoo.addons.email_engine_bridge.tools.campaign_content import Content
+from odoo.addons.email_engine_bridge.tools.campaign_content import Content, prepare
 from odoo.addons.email_engine_bridge.tools.contact_rows import inspect_address, normalise_address
 from odoo.addons.email_engine_bridge.tools.template_renderer import TemplateRenderer
-from odoo.addons.email_engine_bridge.tools.text_part import derive_text, hold_jinja
+from odoo.addons.email_engine_bridge.tools.text_part import hold_jinja
 
 from .engine_campaign_recipient import JOURNAL_DAYS, STATES
 from .engine_event import NAMES
@@ -62,6 +62,9 @@ class EngineMessage(models.Model):
     reply_to = fields.Char("Reply address", readonly=True)
     content = fields.Json(readonly=True, help="What is sent, as it was when the message was taken")
     data = fields.Json(readonly=True, help="Values of the template's variables")
+    track_opens = fields.Boolean("Count opens", readonly=True)
+    track_clicks = fields.Boolean("Count clicks", readonly=True)
+    links = fields.Json(readonly=True, help="The addresses whose clicks are counted, by their position")
     recipient_ids = fields.One2many("engine.campaign.recipient", "message_id", "Recipients", readonly=True)
     state = fields.Selection([*STATES, ("mixed", "Several")], compute="_compute_state")
 
@@ -79,7 +82,7 @@ class EngineMessage(models.Model):
         """Take a message and return it: its quota is reserved and its hand-over queued.
 
         :param values: to (addresses), data, transport; template_id (a record) or subject, html, text; from_name,
-            from_email, reply_to. All but `to` and `transport` may be empty.
+            from_email, reply_to; track_opens, track_clicks. All but `to` and `transport` may be empty.
         :raises ApiProblem: 409 when no recipient may be written to, or the quota of today is too small; 422
         """
         tenant._check_sending()
@@ -107,13 +110,17 @@ class EngineMessage(models.Model):
             raise UserError(error)
         author = {name: values.get(name) or tenant[name] for name in ("from_name", "from_email", "reply_to")}
         tenant._check_author(author["from_email"], author["reply_to"])
+        tracked = {name: bool(values.get(name)) for name in ("track_opens", "track_clicks")}
+        content = prepare((template.subject,), template.html, template.text, is_list=False, **tracked)
         return {
             "campaign_id": self.env["engine.campaign"].sudo()._get_stream(tenant, values["transport"]).id,
             "template_id": template._origin.id,
             "subject": template.subject,
-            "content": {"html": template.html, "text": template.text or derive_text(template.html)},
+            "content": {"html": content.html, "text": content.text},
+            "links": content.links,
             "data": values.get("data") or {},
             **author,
+            **tracked,
         }
 
     def _write_template(self, tenant, values):
@@ -130,6 +137,11 @@ class EngineMessage(models.Model):
         content = Content((self.subject,), self.content["html"], self.content["text"])
         common = {**self.campaign_id._get_common_values(), **author}
         return self.campaign_id._make_sender(feeder, ip, content, common, job=job, kind="transactional", **author)
+
+    def _get_link(self, position):
+        """The address whose clicks are counted at this position, if any."""
+        links = self.links or []
+        return links[position] if position < len(links) else False
 
     # === WHAT IS SAID OF IT === #
 

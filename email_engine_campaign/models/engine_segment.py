@@ -1,7 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
-from ..tools.free_name import free_name
 from ..tools.segment_rules import compile_rules
 
 
@@ -9,14 +8,10 @@ class EngineSegment(models.Model):
     """People of a tenant whom rules describe, found anew each time a campaign starts."""
 
     _name = "engine.segment"
-    _inherit = ["lokario.access.mixin"]
+    _inherit = ["engine.named"]
     _description = "Segment"
     _order = "name, id"
 
-    name = fields.Char(required=True)
-    active = fields.Boolean(default=True)
-    tenant_id = fields.Many2one("engine.tenant", required=True, index=True, ondelete="restrict")
-    company_id = fields.Many2one(related="tenant_id.company_id", store=True, index=True)
     match = fields.Selection([("all", "All rules"), ("any", "One of the rules")], required=True, default="all")
     rule_ids = fields.One2many("engine.segment.rule", "segment_id", "Rules", copy=True)
     contact_count = fields.Integer("Contacts", compute="_compute_counts")
@@ -25,15 +20,6 @@ class EngineSegment(models.Model):
     )
 
     _name_uniq = models.UniqueIndex("(tenant_id, name) WHERE active IS TRUE", "This tenant has this segment already.")
-
-    def copy_data(self, default=None):
-        """A copy is "Regular (2)": a tenant has each name once."""
-        values = super().copy_data(default)
-        for segment, copied in zip(self, values, strict=True):
-            if "name" not in (default or {}):
-                taken = self.search([("tenant_id", "=", segment.tenant_id.id)]).mapped("name")
-                copied["name"] = free_name(segment.name, set(taken))
-        return values
 
     @api.constrains("rule_ids")
     def _check_rules(self):

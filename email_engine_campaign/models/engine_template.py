@@ -1,13 +1,12 @@
 import json
 
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 
 from odoo.addons.email_engine_bridge.exceptions import TemplateRejected
 from odoo.addons.email_engine_bridge.tools.message_checks import check_message
-from odoo.addons.email_engine_bridge.tools.template_renderer import TemplateRenderer
-
-from ..tools.free_name import free_name
+from odoo.addons.email_engine_bridge.tools.mjml import compile_mjml
+from odoo.addons.email_engine_bridge.tools.template_renderer import SAMPLE, TemplateRenderer
 
 EXAMPLE = """<p>Bonjour {{ first_name }},</p>
 <p>…</p>
@@ -15,21 +14,34 @@ EXAMPLE = """<p>Bonjour {{ first_name }},</p>
 """
 
 
+MJML_EXAMPLE = """<mjml lang="fr">
+  <mj-body>
+    <mj-section>
+      <mj-column>
+        <mj-text>Bonjour {{ first_name }},</mj-text>
+        <mj-button href="https://example.com">…</mj-button>
+        <mj-text><a href="[UNSUBSCRIBE_URL]">Se désinscrire</a></mj-text>
+      </mj-column>
+    </mj-section>
+  </mj-body>
+</mjml>
+"""
+CONTENT = ("subject", "form", "mjml", "html", "text")  # what a message is made of
+
+
 class EngineTemplate(models.Model):
-    """A message written in Jinja2 and MailWizz merge tags, checked when it is saved."""
+    """A message written in HTML or MJML, with Jinja2 and MailWizz merge tags, checked when it is saved."""
 
     _name = "engine.template"
-    _inherit = ["lokario.access.mixin"]
+    _inherit = ["engine.named"]
     _machine_writes_as_sudo = True
     _description = "Message template"
     _order = "name, id"
 
-    name = fields.Char(required=True)
-    active = fields.Boolean(default=True)
-    tenant_id = fields.Many2one("engine.tenant", required=True, index=True, ondelete="restrict")
-    company_id = fields.Many2one(related="tenant_id.company_id", store=True, index=True)
     subject = fields.Char(required=True, default="Bonjour {{ first_name }}")
-    html = fields.Text("HTML body", required=True, default=EXAMPLE)
+    form = fields.Selection([("html", "HTML"), ("mjml", "MJML")], "Written in", required=True, default="html")
+    mjml = fields.Text("MJML source", help="Mail in columns that fold on a phone (mjml.io); the HTML is made of it.")
+    html = fields.Text("HTML body", required=True, compute="_compute_html", store=True, readonly=False, precompute=True)
     text = fields.Text("Plain-text body", help="Empty: derived from the HTML body.")
     version = fields.Integer(readonly=True, default=1, copy=False, help="Counts the changes of the content.")
     variables = fields.Char(compute="_compute_check", help="In order of first appearance")
@@ -39,7 +51,10 @@ class EngineTemplate(models.Model):
     )
     sample = fields.Text("Sample data", default="{}", help='JSON, such as {"first_name": "Jean"}')
     preview_subject = fields.Char(compute="_compute_preview")
-    preview_html = fields.Html(compute="_compute_preview", sanitize=True)
+    preview_contact_id = fields.Many2one(
+        "engine.contact", "Preview for", store=False, help="Shown with this contact's values; empty: the sample data"
+    )
+    preview_html = fields.Text(compute="_compute_preview", help="Shown in a frame without rights: nothing runs there.")
     preview_text = fields.Text(compute="_compute_preview")
     preview_missing = fields.Char(
         "Empty in the preview", compute="_compute_preview", help="Variables without a value in the sample data"
@@ -47,16 +62,21 @@ class EngineTemplate(models.Model):
 
     _name_uniq = models.UniqueIndex("(tenant_id, name) WHERE active IS TRUE", "This tenant has this template already.")
 
-    def copy_data(self, default=None):
-        """A copy is "Offer (2)": a tenant has each name once."""
-        values = super().copy_data(default)
-        for template, copied in zip(self, values, strict=True):
-            if "name" not in (default or {}):
-                taken = self.search([("tenant_id", "=", template.tenant_id.id)]).mapped("name")
-                copied["name"] = free_name(template.name, set(taken))
-        return values
+    @api.depends("form", "mjml")
+    def _compute_html(self):
+        """HTML is what is sent, whatever it is made of; MJML with a mistake changes nothing of it."""
+        for template in self:
+            html = template.html or EXAMPLE
+            if template.form == "mjml" and template.mjml and not template._find_mjml_error():
+                html = compile_mjml(template.mjml)
+            template.html = html
 
-    @api.depends("subject", "html", "text")
+    @api.onchange("form")
+    def _onchange_form(self):
+        if self.form == "mjml" and not self.mjml:
+            self.mjml = MJML_EXAMPLE
+
+    @api.depends(*CONTENT)
     def _compute_check(self):
         renderer = TemplateRenderer()
         for template in self:
@@ -65,19 +85,31 @@ class EngineTemplate(models.Model):
             template.remarks = False if template.error else template._get_remarks()
             template.variables = "" if template.error else ", ".join(renderer.get_template_variables(source))
 
-    @api.depends("subject", "html", "text", "sample")
+    @api.depends(*CONTENT, "sample", "preview_contact_id")
     def _compute_preview(self):
         renderer = TemplateRenderer()
         for template in self:
             renderer.missing = []
+            sources = (template.subject or "", template.html or "", template.text or "")
             try:
-                parts = renderer.preview(
-                    template.subject or "", template.html or "", template.text or "", template._read_sample()
-                )
+                parts = renderer.preview(*sources, *template._get_preview_values())
             except (TemplateRejected, ValidationError) as error:
                 parts = (False, False, str(error))
             template.preview_subject, template.preview_html, template.preview_text = parts
             template.preview_missing = ", ".join(renderer.missing)
+
+    def _get_preview_values(self):
+        """(values of the person it is shown for, values of what that person does not have)."""
+        if contact := self.preview_contact_id.filtered(lambda one: one.tenant_id == self.tenant_id):
+            return contact._get_template_values(), {"unsubscribe_url": SAMPLE["unsubscribe_url"]}
+        return self._read_sample(), SAMPLE
+
+    def _find_mjml_error(self):
+        try:
+            compile_mjml(self.mjml or "")
+        except TemplateRejected as error:
+            return self.env["engine.finding"]._say_error(error)
+        return False
 
     def _get_remarks(self):
         """One sentence a line about what could be better, False where nothing is."""
@@ -86,9 +118,14 @@ class EngineTemplate(models.Model):
         return "\n".join(map(say, remarks)) or False
 
     def _find_error(self, renderer):
+        """What is wrong, at the line of what a person wrote: of the MJML, not of the HTML that is made of it."""
+        if self.form == "mjml" and (error := self._find_mjml_error()):
+            return self.env._("MJML source: %(why)s", why=error)
+        of_mjml = (self.env._("MJML source"), self.mjml, "html")
+        of_html = (self.env._("HTML body"), self.html, "html")
         for label, source, kind in (
             (self.env._("Subject"), self.subject, "header"),
-            (self.env._("HTML body"), self.html, "html"),
+            of_mjml if self.form == "mjml" else of_html,
             (self.env._("Plain-text body"), self.text, "text"),
         ):
             valid, message = renderer.validate_template(source or "", kind)
@@ -110,11 +147,19 @@ class EngineTemplate(models.Model):
         for template in self:
             template._read_sample()
 
-    @api.constrains("subject", "html", "text")
+    @api.constrains(*CONTENT)
     def _check_content(self):
         for template in self:
             if template.error:
                 raise ValidationError(template.error)
+
+    @api.model
+    def _read_body(self, values):
+        """The values of an API call with the form they are written in: MJML or HTML, whichever is given."""
+        given = [form for form in ("html", "mjml") if values.get(form)]
+        if len(given) > 1:
+            raise UserError(self.env._("Give html or mjml, not both."))
+        return {**values, "form": given[0]} if given else values
 
     def _describe(self):
         """Return the template as the API lists it."""
@@ -125,15 +170,18 @@ class EngineTemplate(models.Model):
             "name": self.name,
             "subject": self.subject,
             "html": self.html,
+            "mjml": self.mjml if self.form == "mjml" else "",
             "text": self.text or "",
             "version": self.version,
             "variables": self.variables.split(", ") if self.variables else [],
         }
 
     def write(self, vals):
-        """Count the versions, so that a campaign knows which one it sent."""
+        """Count the versions, so that a campaign knows which one it sent; who writes HTML alone writes in HTML."""
+        if "html" in vals and not {"form", "mjml"} & vals.keys():
+            vals = {**vals, "form": "html"}
         result = super().write(vals)
-        if {"subject", "html", "text"} & vals.keys():
+        if set(CONTENT) & vals.keys():
             for template_sudo in self.sudo():
                 template_sudo.version += 1
         return result

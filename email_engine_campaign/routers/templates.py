@@ -26,7 +26,10 @@ def create_template(body: TemplateCreate, env: WriteEnv) -> Template:
     """Store a template; one that could not be sent is refused with line and column."""
     tenant = get_visible(env, "engine.tenant", body.tenant_id)
     _check_name(env, tenant, body.name)
-    return Template(**env["engine.template"].create(body.model_dump())._describe())
+    if not body.html and not body.mjml:
+        raise ApiProblem(422, "Give html or mjml.")
+    templates = env["engine.template"]
+    return Template(**templates.create(templates._read_body(body.model_dump(exclude_unset=True)))._describe())
 
 
 Record = of_path("engine.template", "template_id")
@@ -43,7 +46,7 @@ def change_template(env: WriteEnv, template: Record, body: TemplateChange) -> Te
     """Change some of a template; campaigns that were started keep the version they began with."""
     if body.name and body.name != template.name:
         _check_name(env, template.tenant_id, body.name)
-    template.write(body.model_dump(exclude_unset=True))
+    template.write(template._read_body(body.model_dump(exclude_unset=True)))
     return Template(**template._describe())
 
 

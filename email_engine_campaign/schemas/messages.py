@@ -27,6 +27,8 @@ class MessageCreate(Strict):
     from_email: StorableText | None = Field(default=None, max_length=254)
     reply_to: StorableText | None = Field(default=None, max_length=254)
     transport: Literal["powermta"] = "powermta"
+    track_opens: bool = False
+    track_clicks: bool = False
 
     @model_validator(mode="after")
     def check_content(self):
@@ -46,6 +48,8 @@ class MessageRecipient(BaseModel):
     state: str
     handed_over_at: UtcMoment | None
     answer: str
+    opened_at: UtcMoment | None
+    clicked_at: UtcMoment | None
 
 
 class Message(BaseModel):

@@ -11,7 +11,8 @@ class TemplateCreate(Strict):
     tenant_id: int = Field(ge=1, le=2**31 - 1)
     name: StorableText = Field(min_length=1, max_length=200)
     subject: StorableText = Field(min_length=1, max_length=2000)
-    html: StorableText = Field(min_length=1, max_length=512 * 1024)
+    html: StorableText = Field(default="", max_length=512 * 1024)
+    mjml: StorableText = Field(default="", max_length=512 * 1024, description="Instead of html")
     text: StorableText = Field(default="", max_length=512 * 1024)
 
 
@@ -21,6 +22,7 @@ class TemplateChange(Strict):
     name: StorableText = Field(default="", min_length=1, max_length=200)
     subject: StorableText = Field(default="", min_length=1, max_length=2000)
     html: StorableText = Field(default="", min_length=1, max_length=512 * 1024)
+    mjml: StorableText = Field(default="", min_length=1, max_length=512 * 1024, description="Instead of html")
     text: StorableText = Field(default="", max_length=512 * 1024)
 
 
@@ -45,6 +47,7 @@ class Template(BaseModel):
     name: str
     subject: str
     html: str
+    mjml: str
     text: str
     version: int
     variables: list[str]

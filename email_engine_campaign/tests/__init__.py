@@ -16,5 +16,6 @@ from . import test_retention
 from . import test_rights
 from . import test_segments
 from . import test_sending_api
+from . import test_templates
 from . import test_series
 from . import test_webhooks_out

@@ -56,6 +56,34 @@ class TestMessagesApi(CampaignCommon, EngineHttpCase):
         self.assertNotIn(b"List-", message)
         self.assertEqual(self._used(), 1)
 
+    def test_opens_and_clicks_are_counted_where_the_call_asks_for_it(self):
+        """Two messages with a link each; who clicks is led to the link of his own message, and to no other."""
+        html = "<p>See <a href='https://shop.test/order'>it</a> {{ number }}</p>"
+        asked = {"subject": "Hi", "html": html, "track_opens": True, "track_clicks": True}
+        counted = self._post(**asked)
+        plain = self._post(subject="Hi", html=html.replace("order", "other"))
+        addresses = self.tenant_a._get_addresses()
+        for taken, kept in ((counted, 1), (plain, 0)):
+            recipient = self.env["engine.message"].browse(taken["id"]).recipient_ids
+            links = addresses.links(recipient.id)
+            link = links["click_url"].removeprefix(addresses.base_url)
+            for path, status in (
+                (link + "0", 302 if kept else 404),
+                (link + "1", 404),
+                (link + "0", 302 if kept else 404),
+            ):
+                answer = self.url_open(path, allow_redirects=False)
+                self.assertEqual(answer.status_code, status)
+                if status == 302:
+                    self.assertEqual(answer.headers["Location"], "https://shop.test/order")
+            self.url_open(links["open_url"].removeprefix(addresses.base_url))
+            message = self._get(f"/messages/{taken['id']}")["recipients"][0]
+            self.assertEqual((bool(message["opened_at"]), bool(message["clicked_at"])), (bool(kept), bool(kept)))
+            events = [one["event"] for one in self._get(f"/messages/{taken['id']}/events")["items"]]
+            self.assertEqual(sorted(events), ["email.clicked", "email.opened"] * kept)
+            self.assertEqual("open_url" in recipient.message_id.content["html"], bool(kept))
+            self.assertNotIn("unsubscribe", recipient.message_id.content["html"])
+
     def test_the_same_key_sends_once(self):
         key = {"Idempotency-Key": "order-7"}
         first = self._post(**PLAIN, headers=key)
