@@ -31,6 +31,7 @@ class WebhookDeliveryMixin(models.AbstractModel):
     attempts = fields.Integer(readonly=True)
     next_try_at = fields.Datetime(readonly=True, default=fields.Datetime.now)
     answer = fields.Char(readonly=True)
+    answer_body = fields.Text("Answer's Text", readonly=True, help="Its beginning, with secrets masked.")
 
     @api.model
     def _add(self, target, payload, **values):
@@ -81,8 +82,10 @@ class WebhookDeliveryMixin(models.AbstractModel):
         for delivery in self:
             delivery.attempts += 1
             try:
-                status = delivery.target_id._get_client__().deliver(delivery.message_id, delivery.body.encode())
+                client = delivery.target_id._get_client__()
+                status, delivery.answer_body = client.deliver(delivery.message_id, delivery.body.encode())
             except DeliveryFailed as error:
+                delivery.answer_body = error.text
                 delivery._try_later(str(error))
             except BadSecret as error:
                 delivery._set_failed(str(error))

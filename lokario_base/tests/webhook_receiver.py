@@ -1,6 +1,8 @@
 """Somebody's server that takes webhooks."""
 
+import contextlib
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -12,15 +14,23 @@ class Receiver(BaseHTTPRequestHandler):
         self.server.received.append((dict(self.headers.items()), body))
         self.send_response(self.server.answers.pop(0) if self.server.answers else 204)
         self.end_headers()
+        with contextlib.suppress(OSError):  # the sender has read enough
+            for byte in self.server.text if self.server.pause else ():
+                self.wfile.write(bytes([byte]))
+                time.sleep(self.server.pause)
+            self.wfile.write(b"" if self.server.pause else self.server.text)
 
     def log_message(self, *_args):
         """Stay silent."""
 
 
 def start_receiver(test):
-    """Return a server with ``received``, ``answers`` (204 when there is none left) and ``url``; ends with the test."""
+    """Return a server with ``received``, ``answers`` (204 when none is left), ``text`` and ``url``; ends with the test.
+
+    ``pause``: seconds between two bytes of the text.
+    """
     server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
-    server.received, server.answers = [], []
+    server.received, server.answers, server.text, server.pause = [], [], b"", 0
     server.url = f"http://127.0.0.1:{server.server_port}/hook"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -114,6 +114,32 @@ class TestWebhooks(SaasCase, MailCommon):
         self.deliver()
         self.assertEqual((delivery.state, self.events()[-1]), ("sent", "test"))
 
+    def test_the_log_keeps_the_beginning_of_the_answer_without_what_looks_secret(self):
+        self.receiver.answers, self.receiver.text = (
+            [500, 200],
+            b'{"token": "abcdefgh12345678", "no": "\x00<b>disk full"}' * 999,
+        )
+        self.target.action_test()
+        delivery = self.target.delivery_ids
+        self.deliver()
+        self.assertIn("disk full", delivery.answer_body)
+        self.assertLessEqual(len(delivery.answer_body), 2000)
+        for gone in ("abcdefgh12345678", "\x00"):
+            self.assertNotIn(gone, delivery.answer_body)
+        self.receiver.text = b"thanks"
+        delivery.next_try_at = fields.Datetime.now()
+        self.deliver()
+        self.assertEqual((delivery.answer, delivery.answer_body), ("HTTP 200", "thanks"))
+
+    @patch("odoo.addons.lokario_base.tools.webhook_client.MAX_READING", 0.1)
+    def test_a_receiver_that_talks_slowly_is_not_listened_to_for_long(self):
+        self.receiver.answers, self.receiver.text, self.receiver.pause = [200], b"x" * 1000, 0.01
+        self.target.action_test()
+        self.deliver()
+        delivery = self.target.delivery_ids
+        self.assertEqual((delivery.state, delivery.answer), ("sent", "HTTP 200"))
+        self.assertRegex(delivery.answer_body, "^x{1,999}$")
+
     def test_a_client_hears_of_his_own_instances_only(self):
         other = self.partner.copy({"email": "b@other.test"})
         self.target.partner_id = other
