@@ -1,6 +1,7 @@
-"""What a visitor without an instance sees: one self-contained page, or JSON for programs; French or English."""
+"""What a visitor without an instance sees: one self-contained page, or JSON for programs; in the visitor's language."""
 
 import json
+import re
 from html import escape
 
 from werkzeug.wrappers import Response
@@ -11,22 +12,31 @@ TEXTS = {
     "unknown": {
         "en": ("There is nothing here", "No instance answers at this address. Please check how it is spelled."),
         "fr": ("Il n’y a rien ici", "Aucune instance ne répond à cette adresse. Vérifiez son orthographe."),
+        "es": ("Aquí no hay nada", "Ninguna instancia responde en esta dirección. Compruebe cómo está escrita."),
+        "de": ("Hier ist nichts", "Unter dieser Adresse antwortet keine Instanz. Bitte prüfen Sie die Schreibweise."),
     },
     "starting": {
         "en": ("This instance is starting", "Please try again in a moment."),
         "fr": ("Cette instance démarre", "Veuillez réessayer dans un instant."),
+        "es": ("Esta instancia se está iniciando", "Vuelva a intentarlo dentro de un momento."),
+        "de": ("Diese Instanz startet", "Bitte versuchen Sie es gleich noch einmal."),
     },
     "suspended": {
         "en": ("This instance is suspended", "Your data is safe. Please contact us to have the access restored."),
         "fr": ("Cette instance est suspendue", "Vos données sont en sécurité. Contactez-nous pour rétablir l’accès."),
+        "es": ("Esta instancia está suspendida", "Sus datos están a salvo. Contáctenos para restablecer el acceso."),
+        "de": ("Diese Instanz ist gesperrt", "Ihre Daten sind sicher. Für die Freigabe wenden Sie sich bitte an uns."),
     },
     "away": {
         "en": ("The database cannot be reached", "Please try again in a minute. You stay logged in."),
         "fr": ("La base de données est inaccessible", "Réessayez dans une minute. Vous restez connecté."),
+        "es": ("No se puede acceder a la base de datos", "Vuelva a intentarlo en un minuto. Su sesión sigue abierta."),
+        "de": ("Die Datenbank ist nicht erreichbar", "Versuchen Sie es in einer Minute. Sie bleiben angemeldet."),
     },
 }
 RETRY_SOON = 30  # seconds; PostgreSQL is being restarted
-CONTACT = {"en": "Contact", "fr": "Contact"}
+CONTACT = {"en": "Contact", "fr": "Contact", "es": "Contacto", "de": "Kontakt"}
+LANGUAGES = re.compile(r"\b(en|fr|es|de)\b")
 PAGE = """<!DOCTYPE html>
 <html lang="{language}">
 <head>
@@ -55,10 +65,9 @@ PAGE = """<!DOCTYPE html>
 
 
 def language(environ: dict) -> str:
-    """fr when the visitor prefers French over English, else en."""
-    accepted = environ.get("HTTP_ACCEPT_LANGUAGE", "").lower()
-    french, english = accepted.find("fr"), accepted.find("en")
-    return "fr" if french >= 0 and (english < 0 or french < english) else "en"
+    """The first of the visitor's languages that the pages speak; else English."""
+    found = LANGUAGES.search(environ.get("HTTP_ACCEPT_LANGUAGE", "").lower())
+    return found[1] if found else "en"
 
 
 def wants_json(environ: dict) -> bool:
@@ -106,7 +115,7 @@ def _answer(environ: dict, status: int, title: str, message: str, contact: str, 
         language=tongue,
         title=escape(title),
         message=escape(message),
-        contact=f"<p>{CONTACT[tongue]} : {_link(contact)}</p>" if contact else "",
+        contact=f"<p>{CONTACT[tongue]}{' :' if tongue == 'fr' else ':'} {_link(contact)}</p>" if contact else "",
         host=escape(host),
     )
     return Response(page, status, headers, mimetype="text/html")

@@ -1,6 +1,6 @@
 {
     "name": "SaaS Manager",
-    "version": "19.0.1.3.0",
+    "version": "19.0.1.4.0",
     "summary": "Gives every client an Odoo of its own in seconds: provision, suspend, reactivate, delete",
     "author": "Lokario",
     "website": "https://www.lokario.fr",
@@ -15,6 +15,7 @@
         "data/mail_template_data.xml",
         "data/ir_cron_data.xml",
         "wizards/saas_instance_wizard_views.xml",
+        "wizards/saas_message_preview_views.xml",
         "views/saas_instance_views.xml",
         "views/saas_instance_mail_views.xml",
         "views/saas_server_views.xml",

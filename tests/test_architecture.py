@@ -23,6 +23,8 @@ ARROWS = {
     "saas_manager": {"lokario_base"},
     "saas_manager_webhook": {"lokario_base", "saas_manager"},
     "saas_notification": {"lokario_base", "saas_manager"},
+    "saas_notification_account": {"lokario_base", "saas_manager", "saas_notification"},
+    "saas_notification_sms": {"lokario_base", "saas_manager", "saas_notification"},
     "email_engine_bridge": {"lokario_base"},
     "email_engine_campaign": {"email_engine_bridge", "lokario_base"},
     "lokario_mailbox": {"lokario_base"},

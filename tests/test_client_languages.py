@@ -4,6 +4,7 @@ import polib
 import pytest
 
 from lokario_cli.paths import ROOT
+from lokario_gate import pages
 
 LANGUAGES = ("fr", "es", "de")
 # Where clients read: parts of the places that a term comes from.
@@ -16,10 +17,16 @@ READ_BY_CLIENTS = {
     "saas_notification": (
         "model:mail.template,subject",
         "model:mail.template,body_html",
-        "saas_notification.preferences_page",
+        "saas_notification.preferences_",
+        "saas_notification.portal_",
         "selection__saas_preference__",
         "models/saas_preference.py",
         "models/saas_instance_mail.py",
+    ),
+    "saas_notification_sms": (
+        "model:sms.template,body",
+        "selection__saas_preference__",
+        "models/saas_preference.py",
     ),
 }
 
@@ -40,3 +47,19 @@ def test_clients_read_their_language(addon, language):
     values = [(msgid, text) for msgid, text in translated.items() if msgid in shown]
     assert [text for msgid, text in values if text.count("{{") != msgid.count("{{")] == [], "a value is lost"
     assert [text for msgid, text in values if text.count("t-out=") != msgid.count("t-out=")] == [], "a value is lost"
+
+
+def test_the_gate_speaks_its_visitors_language():
+    spoken = {language for texts in pages.TEXTS.values() for language in texts} | pages.CONTACT.keys()
+    assert spoken == {"en", *LANGUAGES}
+    assert all(texts.keys() == spoken for texts in pages.TEXTS.values())
+    for accepted, expected in (
+        ("de-AT,de;q=0.9,en;q=0.5", "de"),
+        ("es", "es"),
+        ("fr-CH, en;q=0.9", "fr"),
+        ("en-US,fr;q=0.5", "en"),
+        ("it,de;q=0.5", "de"),
+        ("nl-desktop", "en"),
+        ("", "en"),
+    ):
+        assert pages.language({"HTTP_ACCEPT_LANGUAGE": accepted}) == expected, accepted

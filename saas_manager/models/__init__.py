@@ -2,8 +2,10 @@ from . import deletion_plan
 from . import ir_module_module
 from . import lokario_gate_route
 from . import mail_mail
+from . import mail_template
 from . import res_config_settings
 from . import saas_transaction_mixin
+from . import saas_monitor
 from . import saas_operation_mixin
 from . import saas_guarded_mixin
 from . import saas_server

@@ -61,6 +61,8 @@ class SaasInstance(models.Model):
             *("state", "is_deployed", "uuid", "template_version", "pending_password", "credentials_email", "operation"),
             *("operation_reason", "next_plan_id", "neutralized_changes", "expiry_notified_on"),
             *("tenant_role", "tenant_password"),
+            *("database_size", "user_count", "last_login_at", "measured_at"),
+            *("certificate_until", "unreachable_since", "unreachable_reason"),
         )
     )
 
@@ -143,6 +145,14 @@ class SaasInstance(models.Model):
     next_plan_id = fields.Many2one("saas.plan", readonly=True, copy=False, help="To which it is being converted.")
     neutralized_changes = fields.Json(readonly=True, copy=False, groups="base.group_system")
     provision_seconds = fields.Float("Provisioning Time (s)", readonly=True, copy=False, aggregator="avg")
+
+    database_size = fields.Float("Database (MB)", digits=(12, 1), readonly=True, copy=False)
+    user_count = fields.Integer("Users", readonly=True, copy=False, help="People who have a login, without portal.")
+    last_login_at = fields.Datetime("Last Login", readonly=True, copy=False, help="Of its administrator.")
+    measured_at = fields.Datetime("Looked at", readonly=True, copy=False)
+    certificate_until = fields.Date("Certificate Valid Until", readonly=True, copy=False)
+    unreachable_since = fields.Datetime("Not Reachable Since", readonly=True, copy=False)
+    unreachable_reason = fields.Char("Why It Is not Reachable", readonly=True, copy=False)
 
     plan_purpose = fields.Selection(related="plan_id.purpose")
     credential_mode = fields.Selection(related="plan_id.credential_mode")
@@ -792,6 +802,16 @@ class SaasInstance(models.Model):
     def _cron_expiry(self):
         """Warn clients of instances that expire within a week; suspend those that have expired."""
         self.env["saas.expiry"]._run()
+
+    def _cron_monitor(self):
+        """Look at what is in running instances, and whether their address leads there."""
+        self.env["saas.monitor"]._run()
+
+    def action_measure(self):
+        """Look now."""
+        self.check_access("write")
+        for instance in self.filtered(lambda one: one.state == "active"):
+            self.env["saas.monitor"]._measure(instance)
 
     def _cron_resume(self):
         """Queue again what was begun and has no job any more; one that is still there is not doubled."""

@@ -1,5 +1,7 @@
 import logging
 from datetime import timedelta
+from functools import cache
+from smtplib import SMTPServerDisconnected
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
@@ -15,6 +17,7 @@ from ..tools.admin_credentials import MailCredentials
 _logger = logging.getLogger(__name__)
 
 LEFT = ("sending", "sent", "unknown", "refused")  # states of a mail that is not sent again for the same occasion
+RETRIABLE = {"failed", "skipped", "unknown"}
 GC_LIMIT = 10_000
 INTERRUPTED_AFTER = timedelta(hours=1)  # far longer than a worker lives that sends one mail
 
@@ -59,6 +62,13 @@ class SaasInstanceMail(models.Model):
         "This mail has left already.",
     )
 
+    @api.depends("subject", "kind")
+    @api.depends_context("lang")
+    def _compute_display_name(self):
+        labels = dict(self._fields["kind"]._description_selection(self.env))
+        for mail in self:
+            mail.display_name = mail.subject or labels.get(mail.kind)
+
     # === QUEUE === #
 
     def _queue(self, instance, kind, detail=""):
@@ -70,6 +80,7 @@ class SaasInstanceMail(models.Model):
     def _queue_sending(self):
         self.with_delay(
             channel="root.mail",
+            eta=self._not_before(),
             identity_key=f"saas.instance.mail:{self.id}",
             description=f"Mail {self.kind} of {self.instance_id.database_name}",
         )._job_send()
@@ -185,22 +196,35 @@ class SaasInstanceMail(models.Model):
 
     def _try(self):
         """Render and send, if nobody else has; the rendered mail exists only inside this transaction."""
-        if self.state == "queued" and self._is_sendable() and getattr(self, f"_send_by_{self.channel}")():
+        waits = self.state != "queued" or self._not_before()
+        if not waits and self._is_sendable() and getattr(self, f"_send_by_{self.channel}")():
             self._log()
         return self.state == "sent"
+
+    def _not_before(self):
+        """Hook: return when it may leave, None for now."""
+        return
 
     def _is_sendable(self):
         """Whether there are a template and an address, and it is wanted; what is missing is written down."""
         if refusal := self._refusal():
             self._set_refused(refusal)
-        elif self.template_id and self.email_to:
-            return True
-        elif self.template_id:
-            self._set_skipped(self.env._("The client has no e-mail address."))
+        elif not self._template():
+            self._set_failed(self.env._("The template is missing."))
+        elif not self.email_to:
+            self._set_skipped(self._no_address())
         else:
-            self._set_failed(self.env._("The mail template is missing."))
+            return True
         self._log()
         return False
+
+    def _template(self):
+        """Hook: return the template of a message of this channel."""
+        return self.template_id
+
+    def _no_address(self):
+        """Hook: say that the recipient cannot be reached by this channel."""
+        return self.env._("The client has no e-mail address.")
 
     def _refusal(self):
         """Hook: return why the recipient gets no such message, None when he does."""
@@ -209,29 +233,38 @@ class SaasInstanceMail(models.Model):
     def _send_by_email(self):
         """Return whether it was this worker that tried.
 
-        It is claimed when it is about to leave: a worker that dies before leaves it queued.
+        It is claimed when the mail server is there, see `mail.mail._send`: a worker that dies before leaves it queued.
         """
+        claim = cache(self._claim)  # asked for once
         try:
             with self.env.cr.savepoint():  # a template that somebody broke must not undo the record of it
                 mail_sudo = self._render()
-            if not self._claim():
-                mail_sudo.unlink()
-                return False
-            mail_sudo.send(raise_exception=False)
+            mail_sudo.with_context(saas_claim=claim).send(raise_exception=False)
+        except SMTPServerDisconnected:
+            self._keep_text(mail_sudo)
+            self._set_unknown(self.env._("The mail server ended the connection without an answer."))
+            return True
         except (SaasError, UserError, ValueError) as err:
             self._set_failed(str(err).strip().splitlines()[0])
             return True
+        if is_mine := claim():
+            self._record(mail_sudo)
+        mail_sudo.unlink()
+        return is_mine
+
+    def _record(self, mail_sudo):
+        """Write down what the mail server said."""
         self._keep_text(mail_sudo)
         if mail_sudo.state == "sent":
             self._set_sent()
         else:
             self._set_failed(mail_sudo.failure_reason or mail_sudo.failure_type or mail_sudo.state)
-        mail_sudo.unlink()
-        return True
 
     def _render(self):
         """The mail as it leaves, with stand-ins for credentials; see `mail.mail._prepare_outgoing_body`."""
-        context = {"template_preview_lang": self._language(), **self._context_of_template()}
+        lang = self._language()
+        context = {"template_preview_lang": lang, "saas_reader": (lang, self._timezone())}
+        context |= self._context_of_template()
         template_sudo = self.template_id.sudo().with_context(**context)
         mail_id = template_sudo.send_mail(self.instance_id.id, email_values=self._values())
         return template_sudo.env["mail.mail"].browse(mail_id)
@@ -240,6 +273,11 @@ class SaasInstanceMail(models.Model):
         """The reader's, else the client's, else the company's."""
         client, company = self.instance_id.partner_id, self.instance_id.company_id
         return self.contact_id.lang or client.lang or company.partner_id.lang or self.env.lang
+
+    def _timezone(self):
+        """The reader's, else the client's, else the company's."""
+        client, company = self.instance_id.partner_id, self.instance_id.company_id
+        return self.contact_id.tz or client.tz or company.partner_id.tz or "UTC"
 
     def _keep_text(self, mail_sudo):
         """Write down what was said, without what only its reader may know."""
@@ -307,7 +345,7 @@ class SaasInstanceMail(models.Model):
         instance.message_post(
             body=self.env._(
                 "Mail “%(mail)s” to %(to)s: %(outcome)s%(reason)s",
-                mail=self.template_id.name or self.kind,
+                mail=self._template().name or self.kind,
                 to=self.email_to or "?",
                 outcome=outcome,
                 reason=reason,
@@ -319,7 +357,7 @@ class SaasInstanceMail(models.Model):
         last = self._last_attempts(instance)
         if "provisioned" in last.mapped("kind"):
             self.env["saas.credentials"]._check_recipient(instance)
-        missed = last.filtered(lambda mail: mail.state in {"failed", "skipped", "unknown"})
+        missed = last.filtered(lambda mail: mail.state in RETRIABLE)
         if not missed:
             raise UserError(self.env._("The last mail has not failed."))
         missed.filtered(lambda mail: mail.state == "unknown").sudo()._set_failed(
@@ -327,6 +365,25 @@ class SaasInstanceMail(models.Model):
         )
         missed.flush_recordset()  # its place among what may have left is free for the next attempt
         self._queue(instance, missed[:1].kind, missed[:1].detail)
+
+    def action_send_again(self):
+        """Send these messages again, whatever became of them, because a person says so; the others stay."""
+        self.instance_id.check_access("write")
+        if self.filtered(lambda mail: mail.state not in RETRIABLE):
+            raise UserError(
+                self.env._("Only what has failed, or of which it is unknown whether it left, is sent again.")
+            )
+        for mail in self:
+            if mail.kind == "provisioned":
+                self.env["saas.credentials"]._check_recipient(mail.instance_id)
+            mail.sudo()._set_failed(self.env._("Sent again by hand."))
+            mail.flush_recordset()  # its place among what may have left is free for the next attempt
+            self._queue(mail.instance_id, mail.kind, mail.detail)
+
+    def action_mark_sent(self):
+        """The recipient has it, or the server's log says so: a person knows what was unknown."""
+        self.instance_id.check_access("write")
+        self.filtered(lambda mail: mail.state == "unknown").sudo()._set_sent()
 
     def _retry_failed(self):
         """Try failed mails again, a few times; queue again what has lost its job."""

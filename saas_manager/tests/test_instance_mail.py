@@ -1,9 +1,10 @@
 import logging
+from smtplib import SMTPServerDisconnected
 from types import SimpleNamespace
 from unittest.mock import patch
 
-from odoo.exceptions import AccessError
-from odoo.tests import new_test_user, tagged
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import Form, new_test_user, tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.mail.tests.common import MailCommon
@@ -190,6 +191,41 @@ class TestInstanceMail(SaasCase, MailCommon):
             run_mail_jobs(self.env)
         self.assertEqual((self._mails, self.instance.mail_state), ([], "unknown"))
 
+    def test_a_server_that_goes_away_without_an_answer_is_not_asked_again(self):
+        gone = SMTPServerDisconnected("Connection unexpectedly closed")
+        with self.mock_mail_gateway(), mute_logger("odoo.addons.mail.models.mail_mail"):
+            self.suspend()
+            with patch.object(self.registry["ir.mail_server"], "send_email", side_effect=gone):
+                run_mail_jobs(self.env)
+        self.env.invalidate_all()
+        self.assertEqual(self.instance.mail_state, "unknown")
+        self.assertIn("is suspended", self.instance.mail_ids.subject)
+
+    def test_a_person_knows_what_was_unknown(self):
+        with self.mock_mail_gateway():
+            self.suspend()
+            self.instance.mail_ids._claim()
+            run_mail_jobs(self.env)
+        self.env.invalidate_all()  # a click is another request
+        message = self.instance.mail_ids
+        message.action_mark_sent()
+        self.assertEqual(message.state, "sent")
+        with self.assertRaisesRegex(UserError, "is sent again"):
+            message.action_send_again()
+        message._set_unknown("?")
+        with self.mock_mail_gateway():
+            message.action_send_again()
+            run_mail_jobs(self.env)
+        self.assertEqual(len(self._mails), 1)
+
+    def test_a_worker_that_died_before_the_server_was_there_leaves_it_queued(self):
+        with self.mock_mail_gateway(mail_unlink_sent=True):
+            self.suspend()
+            with patch.object(self.registry["ir.mail_server"], "_connect__", side_effect=KeyboardInterrupt):
+                with self.assertRaises(KeyboardInterrupt), self.env.cr.savepoint():
+                    self.instance.mail_ids._job_send()
+            self.assertEqual(self.instance.mail_ids.state, "queued")
+
     def test_mails_leave_in_the_order_of_what_happened(self):
         with self.mock_mail_gateway(mail_unlink_sent=True):
             self.suspend()
@@ -300,3 +336,39 @@ class TestHistory(SaasCase, MailCommon):
                 pass
         self.assertFalse(own.exists())
         self.assertEqual(len(self.env["saas.instance.mail"].concat(*others).exists()), 5)
+
+
+@tagged("post_install", "-at_install")
+class TestPreview(SaasCase):
+    """A text as its reader would see it, of a real instance; nothing leaves and no credential is shown."""
+
+    def preview(self, user, **values):
+        with Form(self.env["saas.message.preview"].with_user(user)) as form:
+            form.instance_id = self.instance
+            for name, value in values.items():
+                setattr(form, name, value)
+            return form.subject, form.body
+
+    def test_each_language_and_device(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.env["ir.module.module"].search([("name", "=", "saas_manager")])._update_translations(["fr_FR"])
+        user = new_test_user(self.env, "saas-user", "saas_manager.group_saas_manager_user", lang="en_US")
+        self.instance = self.new_instance()
+        self.instance._set_guarded(pending_password="Sesame123Sesame123")
+        subject, body = self.preview(user)
+        self.assertEqual(subject, "Your Odoo Martin is ready")
+        self.assertIn("••••••••", body)
+        self.assertNotIn("Sesame", body)
+        self.assertEqual(self.preview(user, lang="fr_FR", kind="suspended")[0], "Votre Odoo Martin est suspendu")
+        self.assertIn("360px", self.preview(user, device="phone")[1])
+        self.assertIn("invert", self.preview(user, device="dark")[1])
+        self.assertFalse(self.instance.mail_ids)
+
+    def test_a_broken_text_says_what_is_wrong(self):
+        self.instance = self.new_instance()
+        template = self.env.ref("saas_manager.mail_template_instance_provisioned")
+        template.body_html = '<p t-out="int(object.admin_password or 0)"/>'
+        with mute_logger("odoo.addons.mail.models.mail_render_mixin"):
+            subject, body = self.preview(self.env.user)
+        self.assertFalse(subject)
+        self.assertIn("int(object", body)

@@ -189,6 +189,15 @@ def last_login(connection):
         return cursor.fetchone()[0]
 
 
+def size_and_users(connection):
+    """Bytes of the database, and how many people have a login inside."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_database_size(current_database()), count(*) FROM res_users WHERE active AND share IS NOT TRUE"
+        )
+        return cursor.fetchone()
+
+
 def reset_token(connection, hours):
     """A token for ``/web/reset_password``, valid ``hours`` or until the first login.
 

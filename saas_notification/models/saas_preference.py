@@ -4,7 +4,7 @@ from odoo.tools import hash_sign, verify_hash_signed
 
 from odoo.addons.saas_manager.const import MAIL_KINDS
 
-from ..const import REQUIRED
+from ..const import REMINDERS, REQUIRED
 
 SCOPE = "saas_notification.preferences"
 VALIDITY = 24 * 400  # hours: longer than from one yearly message to the next
@@ -22,7 +22,7 @@ class SaasPreference(models.Model):
 
     company_id = fields.Many2one("res.company", required=True, default=lambda self: self.env.company)
     partner_id = fields.Many2one("res.partner", "Person", required=True, check_company=True, ondelete="cascade")
-    kind = fields.Selection([*MAIL_KINDS, ("credentials_unused", "Credentials not used")], required=True)
+    kind = fields.Selection([*MAIL_KINDS, *REMINDERS], required=True)
     channel = fields.Selection([("email", "E-mail"), ("none", "Nothing")], required=True, default="email")
 
     _once = models.UniqueIndex("(company_id, partner_id, kind)", "This person has a preference for it already.")
@@ -32,6 +32,8 @@ class SaasPreference(models.Model):
         for preference in self:
             if preference.kind in REQUIRED and preference.channel == "none":
                 raise ValidationError(self.env._("“%s” cannot be refused.", dict(self._kinds())[preference.kind]))
+            if preference.channel not in self._channels_of(preference.kind, preference.partner_id):
+                raise ValidationError(self._not_offered(preference.kind, preference.partner_id))
 
     @api.model
     def _kinds(self):
@@ -61,10 +63,43 @@ class SaasPreference(models.Model):
         return company_sudo, self.env["res.partner"].sudo().browse(partner_id).exists()
 
     @api.model
-    def _rows(self, company, partner):
-        """Return what the page shows of each kind: (kind, its name, channel, why it cannot be refused)."""
-        chosen, why = self._of(company, partner), self._reasons()
-        return [(kind, name, chosen.get(kind, "email"), why.get(kind)) for kind, name in self._kinds()]
+    def _channels_of(self, kind, person):
+        """Hook: return by which channels the person may get messages of a kind."""
+        return ["email"] if kind in REQUIRED else ["email", "none"]
+
+    @api.model
+    def _not_offered(self, kind, person):
+        """Hook: say why a channel that exists is not one of `_channels_of`."""
+        return self.env._("“%s” is not sent by this channel.", dict(self._kinds())[kind])
+
+    @api.model
+    def _page(self, company, person):
+        """Return what the page of a person shows."""
+        receipts = bool(self.env["saas.read.consent"]._of(company, person))
+        return {"company": company, "rows": self._rows(company, person), "receipts": receipts}
+
+    @api.model
+    def _companies_of(self, person):
+        """Return the companies (as superuser) that write to the person about instances."""
+        instances_sudo = self.env["saas.instance"].sudo().search([("partner_id", "=", person.id)])
+        contacts_sudo = self.env["saas.contact"].sudo().search([("partner_id", "=", person.id)])
+        return instances_sudo.company_id | contacts_sudo.company_id
+
+    @api.model
+    def _rows(self, company, person):
+        """Return what the page shows: (kind, its name, {channel: its name}, the chosen channel, why it must come)."""
+        chosen, why = self._of(company, person), self._reasons()
+        names = dict(self._fields["channel"]._description_selection(self.env))
+        return [
+            (
+                kind,
+                name,
+                {channel: names[channel] for channel in self._channels_of(kind, person)},
+                chosen.get(kind, "email"),
+                why.get(kind),
+            )
+            for kind, name in self._kinds()
+        ]
 
     @api.model
     def _reasons(self):
@@ -76,12 +111,12 @@ class SaasPreference(models.Model):
 
     @api.model
     def _choose(self, company, partner, chosen):
-        """Store what the person chose on the page, a dict {kind: channel}; what is no choice is left out."""
-        channels = dict(self._fields["channel"]._description_selection(self.env))
+        """Store what the person chose on the page, {kind: channel, "receipts": any}; what is no choice is left out."""
+        self.env["saas.read.consent"]._give(company, partner, bool(chosen.get("receipts")))
         mine_sudo = self.sudo().search([("company_id", "=", company.id), ("partner_id", "=", partner.id)])
         for kind, _name in self._kinds():
             channel = chosen.get(kind)
-            if channel not in channels or (kind in REQUIRED and channel == "none"):
+            if channel not in self._channels_of(kind, partner):
                 continue
             if existing := mine_sudo.filtered(lambda one, kind=kind: one.kind == kind):
                 existing.channel = channel

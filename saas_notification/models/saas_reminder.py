@@ -1,11 +1,13 @@
 import logging
 from datetime import timedelta
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from odoo.addons.saas_manager.exceptions import TECHNICAL
 from odoo.addons.saas_manager.tools import admin_credentials
+
+from ..const import REMINDERS
 
 _logger = logging.getLogger(__name__)
 
@@ -26,12 +28,13 @@ class SaasReminder(models.Model):
     company_id = fields.Many2one("res.company", required=True, default=lambda self: self.env.company)
     active = fields.Boolean(default=True)
     kind = fields.Selection(
-        [("credentials_unused", "Credentials not used"), ("expiring", "Instance expires soon")],
-        required=True,
-        default="credentials_unused",
+        [("expiring", "Instance expires soon"), *REMINDERS], required=True, default="credentials_unused"
     )
     days = fields.Integer(
-        required=True, default=3, help="After the credentials were sent; before the instance expires."
+        required=True,
+        default=3,
+        help="Before the instance expires or is suspended, or its certificate expires; "
+        "after the credentials were sent, the address was lost or the invoice was due.",
     )
     every = fields.Integer("Again Every (Days)", required=True, default=7)
     times = fields.Integer("At Most", required=True, default=2)
@@ -83,6 +86,36 @@ class SaasReminder(models.Model):
             return None, self.env._("It has expired.")
         return expires - timedelta(days=self.days), None
 
+    def _facts_suspending(self, instance):
+        """Due some days before an expired instance is suspended, until then."""
+        start, obstacle = self._facts_expiring(instance)
+        return start and start + timedelta(days=1), obstacle
+
+    def _facts_certificate(self, instance):
+        """Due some days before the certificate of the address expires, until there is a newer one."""
+        until = instance.certificate_until
+        if not until:
+            return None, self.env._("No certificate is known.")
+        return until - timedelta(days=self.days), None
+
+    def _facts_unreachable(self, instance):
+        """Due some days after the address led nowhere, until it leads there again."""
+        since = instance.unreachable_since
+        if not since:
+            return None, self.env._("Its address is reachable.")
+        return since.date() + timedelta(days=self.days), None
+
+    def _facts_unpaid(self, instance):
+        """Due some days after an invoice was due, until it is paid."""
+        since = self._unpaid_since(instance)
+        if not since:
+            return None, self.env._("No unpaid invoice is known.")
+        return since + timedelta(days=self.days), None
+
+    def _unpaid_since(self, instance):
+        """Hook: return since when the client owes something for his instance, None when he does not."""
+        return
+
     def _last_login(self, instance):
         with instance._database().session() as connection:
             return admin_credentials.last_login(connection)
@@ -92,6 +125,22 @@ class SaasReminder(models.Model):
         series = [("instance_id", "=", instance.id), ("detail", "=like", f"{self.id}/{start}/%")]
         details = self.env["saas.instance.mail"].sudo().search(series).mapped("detail")
         return max((int(detail.rpartition("/")[2]) for detail in details), default=0)
+
+    @api.model
+    def _next_of(self, instance):
+        """Return (kind, day) of the reminder about ``instance`` that comes first, None when none is planned."""
+        rules, today = (
+            self.sudo().search([("company_id", "=", instance.company_id.id)]),
+            fields.Date.context_today(self),
+        )
+        planned = [(rule, *rule._verdict(instance)) for rule in rules]
+        days = [
+            (today if number else start, rule.kind)
+            for rule, start, number, _why in planned
+            if number or (start and start > today)
+        ]
+        day, kind = min(days, default=(None, None))
+        return (kind, day) if day else None
 
     # === SEND AND PREVIEW === #
 

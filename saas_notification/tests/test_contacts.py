@@ -1,5 +1,6 @@
 from odoo.exceptions import ValidationError
 from odoo.tests import new_test_user, tagged
+from odoo.tools.misc import format_datetime
 
 from odoo.addons.mail.tests.common import MailCommon
 from odoo.addons.saas_manager.tests.common import SaasCase
@@ -51,6 +52,17 @@ class TestContacts(SaasCase, MailCommon):
         subjects = {mail.email_to.partition("@")[0]: mail.subject for mail in self.instance.mail_ids}
         self.assertIn("suspendu", subjects["technical"])
         self.assertIn("suspended", subjects["billing"])
+
+    def test_dates_are_the_readers(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.people["technical"].write({"lang": "fr_FR", "tz": "Asia/Tokyo"})
+        self.partner.tz = "Europe/Paris"
+        self.instance._set_guarded(reactivation_date="2026-03-04 20:00:00")
+        self.send("_send_reactivation_email")
+        bodies = {mail.email_to.partition("@")[0]: mail.body for mail in self.instance.mail_ids}
+        moment = self.instance.reactivation_date
+        for role, lang, tz in (("technical", "fr_FR", "Asia/Tokyo"), ("billing", "en_US", "Europe/Paris")):
+            self.assertIn(format_datetime(self.env, moment, tz, False, lang), bodies[role])
 
     def test_who_had_no_address_gets_it_later_alone(self):
         self.people["billing"].email = False

@@ -1,6 +1,8 @@
 import re
 
-from odoo.tests import HttpCase, tagged
+from odoo.tests import HttpCase, new_test_user, tagged
+
+from odoo.addons.saas_manager.tests.common import SaasCase
 
 
 @tagged("post_install", "-at_install")
@@ -58,3 +60,54 @@ class TestPreferencesPage(HttpCase):
         path = theirs[theirs.index("/saas/preferences/") :]
         self.url_open(path, data={"form_token": token, "expiring": "none"})
         self.assertEqual(self.env["saas.preference"]._of(self.env.company, other), {})
+
+    def test_read_receipts_are_off_until_the_reader_agrees(self):
+        consents = self.env["saas.read.consent"]
+        page = self.url_open(self.path)
+        self.assertFalse(re.search(r"<input[^>]*receipts[^>]*checked", page.text))
+        saved = self.url_open(self.path, data={"form_token": self.form_token(page), "receipts": "1"})
+        self.assertTrue(re.search(r"<input[^>]*receipts[^>]*checked", saved.text))
+        self.assertTrue(consents._of(self.env.company, self.person))
+        self.url_open(self.path, data={"form_token": self.form_token(saved)})
+        self.assertFalse(consents._of(self.env.company, self.person))
+
+
+@tagged("post_install", "-at_install")
+class TestPortal(HttpCase, SaasCase):
+    """The same choices where the client has a login."""
+
+    registry_test_mode = False  # SaasCase enters it
+
+    def setUp(self):
+        super().setUp()
+        self.new_instance()
+        self.user = new_test_user(self.env, "marie", "base.group_portal", partner_id=self.partner.id)
+        self.authenticate("marie", "marie")
+        self.opener.headers["Accept-Language"] = "en-US"
+
+    def post(self, **form):
+        token = re.search(r'name="csrf_token" value="([^"]+)"', self.url_open("/my/messages").text)[1]
+        return self.url_open("/my/messages", data={"csrf_token": token, **form})
+
+    def test_a_client_with_a_login_chooses(self):
+        self.assertIn("/my/messages", self.url_open("/my/home").text)
+        page = self.url_open("/my/messages").text
+        self.assertIn('name="expiring"', page)
+        saved = self.post(company=self.env.company.id, expiring="none", suspended="none", receipts="1")
+        self.assertIn("alert-success", saved.text)
+        self.env.invalidate_all()
+        self.assertEqual(self.env["saas.preference"]._of(self.env.company, self.partner), {"expiring": "none"})
+        self.assertTrue(self.env["saas.read.consent"]._of(self.env.company, self.partner))
+
+    def test_another_company_is_not_found(self):
+        other = self.env["res.company"].create({"name": "Other"})
+        for company in (other.id, "x", ""):
+            self.assertEqual(self.post(company=company, expiring="none").status_code, 404)
+        self.assertFalse(self.env["saas.preference"]._of(other, self.partner))
+
+    def test_who_has_no_instance_has_no_choice(self):
+        new_test_user(self.env, "paul", "base.group_portal")
+        self.authenticate("paul", "paul")
+        page = self.url_open("/my/messages")
+        self.assertEqual(page.status_code, 200)
+        self.assertNotIn('name="expiring"', page.text)

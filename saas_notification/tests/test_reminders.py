@@ -3,6 +3,7 @@ from unittest.mock import patch
 
 from odoo import fields
 from odoo.tests import tagged
+from odoo.tools.misc import format_date
 
 from odoo.addons.mail.tests.common import MailCommon
 from odoo.addons.saas_manager.exceptions import ServerUnreachable
@@ -69,6 +70,59 @@ class TestReminders(SaasCase, MailCommon):
             found.append(self.remind())
         self.assertEqual([len(mails) for mails in found], [0, 1, 1], "another date is another series")
         self.assertEqual(self.remind(), [])
+
+    def test_what_was_seen_of_the_address(self):
+        """The certificate, the address and the suspension: each has its day, and what ends it."""
+        today = fields.Date.context_today(self.rule)
+        kinds = ("certificate", "unreachable", "suspending")
+        rules = {kind: self.rule.copy({"kind": kind, "days": 1}) for kind in kinds}
+        self.rule.active = False
+        self.assertEqual(self.remind(), [])
+        self.instance._set_guarded(
+            certificate_until=today + timedelta(days=1),
+            unreachable_since=fields.Datetime.now() - timedelta(days=1),
+            expiration_date=today,
+        )
+        self.assertEqual(
+            sorted(self.remind()),
+            [
+                "Access to your Odoo Martin will be suspended",
+                "The address of your Odoo Martin is not reachable",
+                "The certificate of your Odoo Martin expires soon",
+            ],
+        )
+        self.assertEqual(self.remind(), [])
+        why = {kind: rule._verdict(self.new_instance(kind))[2] for kind, rule in rules.items()}
+        self.assertEqual(set(why.values()), {"The instance is not active."})
+        self.instance._set_guarded(certificate_until=today + timedelta(days=90), unreachable_since=False)
+        for rule in rules.values():
+            rule.write({"days": 20, "times": 5})
+        self.assertIn("reachable", rules["unreachable"]._verdict(self.instance)[2])
+        self.assertIn("The first one is due", rules["certificate"]._verdict(self.instance)[2])
+
+    def test_what_the_client_owes(self):
+        self.rule.kind = "unpaid"
+        self.assertEqual(self.rule._verdict(self.instance)[2], "No unpaid invoice is known.")
+        since = fields.Date.context_today(self.rule) - timedelta(days=3)
+        with patch.object(self.registry["saas.reminder"], "_unpaid_since", lambda _rule, _instance: since):
+            self.assertEqual(self.remind(), ["An invoice for your Odoo Martin is not paid"])
+
+    def test_the_form_says_what_comes_next(self):
+        today = fields.Date.context_today(self.rule)
+        self.assertEqual(self.instance.next_reminder, f"Credentials not used: {self.day(today + timedelta(days=3))}")
+        self.instance.expiration_date = today + timedelta(days=2)
+        self.rule.copy({"kind": "expiring", "days": 1})
+        self.env.invalidate_all()
+        self.assertEqual(self.instance.next_reminder, f"Instance expires soon: {self.day(today + timedelta(days=1))}")
+        self.instance.expiration_date = today + timedelta(days=1)
+        self.env.invalidate_all()
+        self.assertEqual(self.instance.next_reminder, f"Instance expires soon: {self.day(today)}")
+        self.env["saas.reminder"].search([]).active = False
+        self.env.invalidate_all()
+        self.assertFalse(self.instance.next_reminder)
+
+    def day(self, date):
+        return format_date(self.env, date)
 
     def test_who_does_not_want_it_gets_none(self):
         values = {"partner_id": self.partner.id, "kind": "credentials_unused", "channel": "none"}

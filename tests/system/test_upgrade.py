@@ -72,7 +72,7 @@ CRON = """SELECT json_object_agg(d.name, interval_number || ' ' || interval_type
             FROM ir_cron c JOIN ir_model_data d ON d.model = 'ir.cron' AND d.res_id = c.id
            WHERE d.module IN {ours}"""
 # Addons that are new: an upgrade installs none of them.
-CHOICES = {"saas_manager_webhook", "saas_notification"}
+CHOICES = {"saas_manager_webhook", "saas_notification", "saas_notification_account", "saas_notification_sms"}
 # Groups that an addon brings for what other groups allowed before.
 NEW_GROUPS = {"group_lokario_reminder_manager"}
 

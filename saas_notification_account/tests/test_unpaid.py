@@ -1,0 +1,44 @@
+from datetime import timedelta
+
+from odoo import fields
+from odoo.tests import tagged
+
+from odoo.addons.account.tests.common import AccountTestInvoicingCommon
+from odoo.addons.saas_manager.tests.common import make_offer
+
+
+@tagged("post_install", "-at_install")
+class TestUnpaid(AccountTestInvoicingCommon):
+    """An invoice that is overdue is a reason to remind its client, until it is paid."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        program = cls.env(su=True)  # an accountant's rights are not enough for instances
+        _server, _template, plan, cls.client = make_offer(program)
+        values = {"name": "Martin", "subdomain": "martin", "partner_id": cls.client.id, "plan_id": plan.id}
+        cls.instance = program["saas.instance"].create(values)
+        cls.rule = program["saas.reminder"].create({"kind": "unpaid", "days": 1})
+        cls.today = fields.Date.context_today(cls.rule)
+
+    def invoice(self, days_late, partner=None):
+        due = self.today - timedelta(days=days_late)
+        move = self.init_invoice("out_invoice", partner or self.client, due, amounts=[120], post=False)
+        move.write({"invoice_payment_term_id": False, "invoice_date_due": due})
+        move.action_post()
+        return move
+
+    def since(self):
+        return self.rule._unpaid_since(self.instance)
+
+    def test_the_oldest_that_is_overdue(self):
+        self.assertIsNone(self.since())
+        self.invoice(30, self.partner_b)
+        self.invoice(-5)
+        self.assertIsNone(self.since(), "another client's, and one that is not due yet")
+        self.invoice(2)
+        oldest = self.invoice(9)
+        self.assertEqual(self.since(), self.today - timedelta(days=9))
+        payment = self.env["account.payment.register"].with_context(active_model="account.move", active_ids=oldest.ids)
+        payment.create({})._create_payments()
+        self.assertEqual(self.since(), self.today - timedelta(days=2))
