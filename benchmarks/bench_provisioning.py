@@ -127,6 +127,18 @@ def _buttons(manager):
         Result(f"button to active with verification, p95 of {BUTTONS}", p95(waits), None, "ours <= 3"),
         Result("suspend, slowest", max(suspensions), None, "ours <= 1"),
         Result("reactivate, slowest", max(returns), None, "ours <= 1"),
+        *_with_a_mail_server_that_hangs(manager),
+    ]
+
+
+def _with_a_mail_server_that_hangs(manager):
+    found = manager.call("saas.instance", "search", [["state", "=", "active"]], limit=ROUNDS)
+    with manager.mail_server_that_hangs():
+        off = [seconds(lambda one=one: manager.call("saas.instance", "action_suspend", [one])) for one in found]
+        on = [seconds(lambda one=one: manager.call("saas.instance", "action_reactivate", [one])) for one in found]
+    return [
+        Result("suspend while the mail server hangs, slowest", max(off), None, "ours <= 1"),
+        Result("reactivate while the mail server hangs, slowest", max(on), None, "ours <= 1"),
     ]
 
 

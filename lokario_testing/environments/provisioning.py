@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -252,6 +253,17 @@ class ProvisioningEnvironment:
             assert time.monotonic() < deadline, f"{len(self.mails.received)} mails instead of {count}"
             time.sleep(0.02)
         return [raw.decode() for _sender, _to, raw, _login in self.mails.received]
+
+    @contextlib.contextmanager
+    def mail_server_that_hangs(self):
+        """Meanwhile the mail server accepts connections and never says a word."""
+        servers = self.call("ir.mail_server", "search", [])
+        with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
+            self.call("ir.mail_server", "write", servers, {"smtp_port": silent.getsockname()[1]})
+            try:
+                yield
+            finally:
+                self.call("ir.mail_server", "write", servers, {"smtp_port": self.mails.port})
 
     def database(self, subdomain: str) -> str:
         return f"{self.prefix}{subdomain}"

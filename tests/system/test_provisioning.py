@@ -190,6 +190,20 @@ def test_suspending_cuts_everything_within_a_second(provisioning, mails, isolate
     assert time.monotonic() - start <= BUSY, "a process of its own has to start first"
 
 
+def test_a_mail_server_that_hangs_holds_up_no_action(provisioning, mails):
+    """The answer is there while it has not said a word; how fast it is, `bench provisioning` says."""
+    instance = provisioning.provision(name())
+    mails(1)
+    with provisioning.mail_server_that_hangs():
+        for action, state in (("action_suspend", "suspended"), ("action_reactivate", "active")):
+            begun = time.monotonic()
+            answer = provisioning.call("saas.instance", action, [instance])
+            print(f"{action}: {time.monotonic() - begun:.2f} s")
+            assert "is queued" in answer["params"]["message"]
+            assert provisioning.read("saas.instance", instance, "state") == state
+        assert len(mails(1)) == 1
+
+
 @pytest.mark.parametrize("isolated", ["shared"], indirect=True)
 def test_the_jobs_of_a_suspended_instance_do_not_run(provisioning, mails, isolated):
     """In the shared process: not by a cron worker that looks, not by one that had listed its database before.
