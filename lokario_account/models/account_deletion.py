@@ -344,7 +344,8 @@ class AccountDeletion(models.Model):
             hold_until=max((hold.until for hold in holds), default=False),
             certificate={"holds": [vars(hold) for hold in holds]},
         )
-        self.user_id._set_deletion_suspended(fields.Datetime.now())
+        if not self.user_id.deletion_suspended_at:  # each change makes the server read its settings anew
+            self.user_id._set_deletion_suspended(fields.Datetime.now())
 
     def _remember_identifiers(self):
         """Keep, until the certificate, by what the person is recognised: the steps remove it everywhere."""

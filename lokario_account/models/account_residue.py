@@ -6,6 +6,7 @@ from odoo.tools import SQL, mute_logger
 from odoo.addons.base.models.res_users import check_identity
 from odoo.addons.lokario_base.audit import audit
 
+from ..tools.catalogue import KEY_TYPES
 from ..tools.identity import Identity
 
 INDEX = "tsvector"  # the type of a column that PostgreSQL searches in
@@ -70,29 +71,30 @@ class AccountResidue(models.Model):
         """Change the rows that still name the person, as the rows are now; whether that was possible."""
         self.env.flush_all()
         identity = Identity.of(self.deletion_id.identifiers)
-        table, column, key = (SQL.identifier(name) for name in (self.table, self.column, self.key))
+        table, column = SQL.identifier(self.table), SQL.identifier(self.column)
         rows = self.env.execute_query(
             SQL(
                 """SELECT %(key)s::text, %(column)s::text, pg_typeof(%(column)s)::text
-                     FROM %(table)s WHERE %(key)s::text = ANY(%(keys)s) FOR UPDATE""",
-                key=key,
+                     FROM %(table)s WHERE %(these)s FOR UPDATE""",
+                key=SQL.identifier(self.key),
                 column=column,
                 table=table,
-                keys=self.row_keys,
+                these=self._is_one_of(self.row_keys),
             )
         )
         for row, text, kind in rows:
             if delete:
-                self.env.cr.execute(SQL("DELETE FROM %s WHERE %s::text = %s", table, key, row))
+                self.env.cr.execute(SQL("DELETE FROM %s WHERE %s", table, self._is_one_of([row])))
             elif kind != INDEX and (without := identity.redacted(text or "")) != text:
-                self.env.cr.execute(SQL("UPDATE %s SET %s = %s WHERE %s::text = %s", table, column, without, key, row))
+                self.env.cr.execute(
+                    SQL("UPDATE %s SET %s = %s WHERE %s", table, column, without, self._is_one_of([row]))
+                )
         self._forget_index([row for row, _text, _kind in rows])
         self.env.invalidate_all(flush=False)
         return delete or not any(kind == "bytea" for _row, _text, kind in rows)
 
     def _forget_index(self, rows):
         """What PostgreSQL searches in repeats the texts; who keeps such an index makes it anew where it is empty."""
-        table, key = SQL.identifier(self.table), SQL.identifier(self.key)
         indexes = self.env.execute_query(
             SQL(
                 """SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0
@@ -102,8 +104,11 @@ class AccountResidue(models.Model):
             )
         )
         for (name,) in indexes:
-            column = SQL.identifier(name)
-            self.env.cr.execute(SQL("UPDATE %s SET %s = NULL WHERE %s::text = ANY(%s)", table, column, key, rows))
+            table, column = SQL.identifier(self.table), SQL.identifier(name)
+            self.env.cr.execute(SQL("UPDATE %s SET %s = NULL WHERE %s", table, column, self._is_one_of(rows)))
+
+    def _is_one_of(self, rows: list[str]) -> SQL:
+        return SQL("%s = ANY(%s::%s[])", SQL.identifier(self.key), rows, SQL(KEY_TYPES[self.key]))
 
     # === BY A PERSON === #
 

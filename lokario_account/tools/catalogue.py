@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from odoo.tools import SQL
 
 UNIT = "\x1f"  # between two columns of a row; no text contains it
+KEY_TYPES = {"id": "bigint", "ctid": "tid"}  # a row's key as PostgreSQL finds it without reading the table
+NUMBERED = {("id", "int4"), ("id", "int8")}
 PEOPLE = {"res_partner": "p", "res_users": "u"}  # how a reference to one is written: p12, u5
 
 COLUMNS = """
@@ -69,7 +71,7 @@ def text_tables(cr, without: tuple[str, ...] = ()) -> list[TextTable]:
     return [
         TextTable(
             table,
-            "id" if any(name == "id" for name, _kind, _is_text in all_of_it) else "ctid",
+            "id" if any((name, kind) in NUMBERED for name, kind, _is_text in all_of_it) else "ctid",
             tuple(name for name, _kind, is_text in all_of_it if is_text),
             tuple(kind for _name, kind, is_text in all_of_it if is_text),
             tuple(references.get(table, ())),

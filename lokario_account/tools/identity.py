@@ -9,7 +9,6 @@ import phonenumbers
 
 ERASED = "***"
 SEPARATORS = " .-/()\u00a0\u202f"  # people write them into telephone and account numbers
-SQUEEZED = str.maketrans("", "", SEPARATORS)
 ESCAPED = re.compile(r"\\+[nrtbfv]")  # line ends as COPY and JSON write them
 MIN_DIGITS = 9  # what is shorter stands in other numbers by chance
 START = r"(?:(?<![\w.+-])|(?<=\\[nrtbfv]))"  # joann@x.test does not contain ann@x.test,
@@ -43,20 +42,27 @@ def digits(text: str) -> str:
     return re.sub(r"\D", "", text)
 
 
+def squeezed(text: str) -> str:
+    """Return the text without separators; ten times as fast as `str.translate` where it has accents."""
+    for separator in SEPARATORS:
+        text = text.replace(separator, "")
+    return text
+
+
 def number_spellings(text: str) -> set[str]:
     """Return how a telephone or account number may be written, without separators: from abroad and as at home.
 
     >>> sorted(number_spellings("+33 1 23 45 67 89"))
     ['0033123456789', '0123456789', '330123456789', '33123456789']
     """
-    plain = text.translate(SQUEEZED).lower().lstrip("+")
+    plain = squeezed(text).lower().lstrip("+")
     if len(plain) < MIN_DIGITS:
         return set()
     try:
         number = phonenumbers.parse(text, None)
     except phonenumbers.NumberParseException:  # an account's, or one without its country
         return {plain}
-    home = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL).translate(SQUEEZED)
+    home = squeezed(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL))
     return {plain, f"00{plain}", home, f"{number.country_code}{home}"}
 
 
@@ -88,7 +94,7 @@ class Scanner:
         strong, weak = set(), set()
         for owner, is_enough in _matches(self._words, text, True):
             (strong if is_enough else weak).add(owner)
-        strong.update(owner for owner, _is_enough in _matches(self._numbers, text.translate(SQUEEZED), False))
+        strong.update(owner for owner, _is_enough in _matches(self._numbers, squeezed(text), False))
         return strong, weak
 
 
