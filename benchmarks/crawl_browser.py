@@ -68,7 +68,7 @@ def broken_screens(odoo: LoadedOdoo, records, points: int, seed: int, role: str 
                 for visit, path in (place for place in places if place[0].user == user):
                     screens.press_all(visit, path)
                 broken |= screens.broken
-                say(f"      {screens.login}: {screens.pressed} buttons")
+                say("\n".join([f"      {screens.login}: {screens.pressed} buttons", *sorted(screens.broken)]))
     return sorted(broken)
 
 

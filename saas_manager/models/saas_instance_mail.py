@@ -7,7 +7,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools.mail import email_normalize_all
 
-from odoo.addons.lokario_base.tools.transaction import own_transaction
+from odoo.addons.lokario_base.tools.transaction import own_transaction, session_lock
 
 from ..const import MAIL_ATTEMPTS, MAIL_KINDS, MAIL_STATES, MAIL_TEMPLATES
 from ..exceptions import SaasError
@@ -113,8 +113,16 @@ class SaasInstanceMail(models.Model):
         return bool(outcomes) and all(outcomes)
 
     def _send_now(self):
-        with own_transaction(self) as own:
-            return own._try()
+        """Send it, unless another worker is at it: each recipient's job looks after the elder mails of its instance."""
+        with session_lock(self.env, self._lock_name()) as is_mine:
+            if not is_mine:
+                return False
+            with own_transaction(self) as own:
+                return own._try()
+
+    def _lock_name(self):
+        self.ensure_one()
+        return f"{self._name} {self.id}"
 
     def _open(self, instance, kind, detail=""):
         """Write down what is to be sent; without what may have left already."""
@@ -158,12 +166,18 @@ class SaasInstanceMail(models.Model):
 
     def _interrupted(self):
         """Those whose worker was killed while it sent them: they may have left, and are not repeated."""
-        interrupted = self.filtered(lambda mail: mail.state == "sending")
+        interrupted = self.filtered(lambda mail: mail.state == "sending" and mail._is_abandoned())
         if interrupted:
             problem = self.env._("Interrupted: the mail may have been sent. Send it again if the client has none.")
             interrupted._set_unknown(problem)
             interrupted[:1]._log()
         return interrupted
+
+    def _is_abandoned(self):
+        """Whether its worker is dead: who sends a mail holds its lock until the outcome is written down."""
+        with session_lock(self.env, self._lock_name()) as is_free:
+            self.invalidate_recordset(["state"])
+            return bool(is_free) and self.state == "sending"
 
     # === SEND === #
 

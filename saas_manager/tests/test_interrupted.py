@@ -5,6 +5,7 @@ import psycopg2
 from odoo.tools import mute_logger
 
 from odoo.addons.lokario_base.tests.committed import CommittedCase
+from odoo.addons.lokario_base.tools.transaction import session_lock
 from odoo.addons.queue_job.exception import RetryableJobError
 
 from ..const import PROVISIONING_STEPS
@@ -140,3 +141,16 @@ class TestInterrupted(CommittedCase):
             self.assertTrue(first)
             with self.now(instance)._alone() as second:
                 self.assertIsNone(second)
+
+    def test_a_mail_that_another_worker_is_sending_is_not_interrupted(self):
+        """Several recipients of one event have a job each: the younger one finds the elder mail under way."""
+        instance = self.new_instance("active", "two-jobs", activation_date="2026-01-02 03:04:05")
+        values = {"instance_id": instance.id, "kind": "suspended", "email_to": "two@jobs.test", "state": "sending"}
+        mail = self.env["saas.instance.mail"].create({**values, "occasion": "two jobs"})
+        self.env.cr.commit()
+        with session_lock(self.connect(), mail._lock_name()) as living:
+            self.assertTrue(living)
+            self.now(mail)._job_send()
+            self.assertEqual((self.now(mail).state, self.now(mail)._send_now()), ("sending", False))
+        self.now(mail)._job_send()
+        self.assertEqual(self.now(mail).state, "unknown", "its worker is dead")
