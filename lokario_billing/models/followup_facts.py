@@ -1,6 +1,6 @@
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 
 from odoo import api, fields, models
 
@@ -18,6 +18,7 @@ class Batch:
     """What was read together for the follow-ups of one company."""
 
     company: models.Model
+    today: date
     assume_enabled: bool
     instalments: dict
     paying: dict
@@ -64,11 +65,12 @@ class FollowupFacts(models.AbstractModel):
     def _read_batch(self, followups, aside, assume_enabled):
         company = followups.company_id
         company.ensure_one()
-        moves, money = followups.move_id, self.env["lokario.followup.money"]
+        moves, money, today = followups.move_id, self.env["lokario.followup.money"], company._followup_today()
         return Batch(
             company=company,
+            today=today,
             assume_enabled=assume_enabled,
-            instalments=self._instalments(moves, company._followup_today()),
+            instalments=self._instalments(moves, today),
             paying=money._under_way(moves, followups.order_id),
             bank_money=money._on_bank_statement(company),
             covered=money._covered(followups.customer_id, company),
@@ -136,16 +138,15 @@ class FollowupFacts(models.AbstractModel):
         """A promise that was kept in part waits some days more; too many broken ones move the next reminder one level
         up, until a reminder has followed the last of them.
         """
-        today = batch.company._followup_today()
-        past = followup.promise_ids.filtered(lambda each: not each.withdrawn and each.promised_for < today)
+        past = followup.promise_ids.filtered(lambda each: not each.withdrawn and each.promised_for < batch.today)
         days = {"partly": [], "broken": [], "kept": []}
         for promise in past:
-            days[promise._outcome_on(today)].append(promise.promised_for)
+            days[promise._outcome_on(batch.today)].append(promise.promised_for)
         patience = timedelta(days=self._policy(followup, batch).spacing_days)
         return {
             "promised_until": followup.promised_until or None,
             "partly_kept_until": max(days["partly"]) + patience if days["partly"] else None,
-            "plan_until": followup.plan_ids._held_until(today),
+            "plan_until": followup.plan_ids._held_until(batch.today),
             "promise_broken": bool(days["broken"]) and not self._is_followed(max(days["broken"]), followup, batch),
             "broken_on": self._broken_on(followup, days["broken"], batch),
         }

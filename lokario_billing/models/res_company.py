@@ -1,6 +1,6 @@
 from datetime import date
 
-from odoo import api, fields, models
+from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 
 from odoo.addons.lokario_base.tools.send_window import MONDAY_TO_FRIDAY, ONE_DAY, SendWindow, clock, local_time
@@ -123,7 +123,7 @@ class ResCompany(models.Model):
         self.ensure_one()
         days = {"week": MONDAY_TO_FRIDAY, "saturday": frozenset(range(6)), "all": frozenset(range(7))}
         country = self.country_id.code if self.followup_holidays else ""
-        timezone = self.partner_id.tz or self.env.ref("base.user_root").tz or "Europe/Paris"
+        timezone = self.partner_id.tz or self.env["res.users"].browse(SUPERUSER_ID).tz or "Europe/Paris"
         return SendWindow(
             timezone=timezone,
             opens=clock(self.followup_opens),
