@@ -156,12 +156,13 @@ def test_each_log_of_our_servers_is_read_once(tmp_path, monkeypatch):
     assert odoo_world.unexpected_in_logs() == []
 
 
-def test_the_longest_runs_first_and_what_was_measured_counts(tmp_path, monkeypatch):
+def test_what_needs_no_template_runs_first_then_the_longest_and_what_was_measured_counts(tmp_path, monkeypatch):
     monkeypatch.setattr(tests, "SECONDS", tmp_path / "seconds.json")
-    tasks = [tests.Task("short", Outcome, 1), tests.Task("long", Outcome, 9), tests.Task("guessed", Outcome, 5)]
-    assert [task.name for task in tests.longest_first(tasks)] == ["long", "guessed", "short"]
+    seconds = {"short": 1, "long": 9, "guessed": 5, "test_gate": 2}  # the last needs no template
+    tasks = [tests.Task(name, Outcome, guess) for name, guess in seconds.items()]
+    assert [task.name for task in tests.in_order(tasks)] == ["test_gate", "long", "guessed", "short"]
     (tmp_path / "seconds.json").write_text('{"short": 60}')
-    assert [task.name for task in tests.longest_first(tasks)] == ["short", "long", "guessed"]
+    assert [task.name for task in tests.in_order(tasks)] == ["test_gate", "short", "long", "guessed"]
 
 
 def test_every_test_file_belongs_to_exactly_one_task():
