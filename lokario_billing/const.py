@@ -41,6 +41,7 @@ WHY_NOT = [
     ("promised", "Payment promised"),
     ("partly_kept", "A promise was kept in part: some days more"),
     ("plan", "A payment plan is being kept"),
+    ("direct_debit", "A direct debit is under way"),
     ("payment_pending", "A payment was announced or is under way"),
     ("bank_money", "Money on the bank statement fits: match it"),
     ("undelivered", "The last reminder did not arrive: correct the address or send it by hand"),

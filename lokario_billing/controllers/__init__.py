@@ -1,3 +1,4 @@
 from . import pay_all
+from . import portal
 from . import scheduled
 from . import statement

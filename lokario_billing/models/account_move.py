@@ -16,8 +16,20 @@ class AccountMove(models.Model):
     followup_why = fields.Selection(related="followup_ids.why", string="Follow-up: on hold because")
     followup_next_at = fields.Datetime(related="followup_ids.next_at", string="Next reminder")
 
+    followup_seen_at = fields.Datetime(
+        string="Opened by the customer on",
+        readonly=True,
+        copy=False,
+        help="By one of his portal users, logged in: whoever has the link may be a program.",
+    )
+
     def write(self, vals):
-        """An invoice that the receiver's platform took over has arrived, whatever became of the mail beside it."""
+        """An invoice that the receiver's platform took over has arrived, whatever became of the mail beside it.
+
+        What is corrected is another paper than the one that was seen.
+        """
+        if vals.get("state") == "draft":
+            vals = {**vals, "followup_seen_at": False}
         result = super().write(vals)
         if vals.get("peppol_move_state") in (ARRIVED, REFUSED):
             self._record_electronic_deliveries(vals["peppol_move_state"])
@@ -48,6 +60,12 @@ class AccountMove(models.Model):
                 for move in self
             ]
         )
+
+    def _set_seen_by(self, user):
+        """Note that a portal user of the customer opened the invoice (sudo) on the portal: it has arrived."""
+        his = user.share and not user._is_public() and user.commercial_partner_id == self.commercial_partner_id
+        if his and self.state == "posted" and not self.followup_seen_at:
+            self.with_context(tracking_disable=True).followup_seen_at = fields.Datetime.now()
 
     def _followup_values(self):
         self.ensure_one()
@@ -94,8 +112,8 @@ class AccountMove(models.Model):
         """French invoices to professionals carry the penalties and the indemnity (C. com. L441-9, L441-10, D441-5)."""
         self.ensure_one()
         company = self.company_id
-        french = company.followup_print_mentions and company._has_french_law()
-        return french and self.move_type == "out_invoice" and self.partner_id._is_business_customer()
+        printed = company.followup_print_mentions and self.move_type == "out_invoice"
+        return printed and self.partner_id._owes_french_penalties(company)
 
     def action_view_followup(self):
         self.ensure_one()

@@ -105,7 +105,7 @@ class Followup(models.Model):
     due_date = fields.Date(default=lambda self: fields.Date.context_today(self) + timedelta(days=DEFAULT_DELAY))
     sent_date = fields.Date(string="Document sent on")
     amount = fields.Monetary(
-        string="Amount overdue", help="Overdue instalments, less partial payments, in company currency"
+        help="Of an invoice what is overdue, less partial payments; of a quote its total. In the company's currency"
     )
     claim_amount = fields.Monetary(
         string="Amount of the document", currency_field="claim_currency_id", readonly=True, copy=False
@@ -136,6 +136,7 @@ class Followup(models.Model):
     step_ids = fields.One2many("lokario.followup.step", "followup_id", string="History", readonly=True)
     promise_ids = fields.One2many("lokario.followup.promise", "followup_id", string="Promises")
     dispute_ids = fields.One2many("lokario.followup.dispute", "followup_id", string="Disputes")
+    answer_by = fields.Date(string="To be answered by", compute="_compute_answer_by")
     step_count = fields.Integer(compute="_compute_step_count", compute_sudo=True)
     can_open_document = fields.Boolean(compute="_compute_can_open_document")
     days_late = fields.Integer(compute="_compute_days_late", search="_search_days_late")
@@ -221,6 +222,13 @@ class Followup(models.Model):
         for followup in self:
             followup.step_count = counts.get(followup, 0)
 
+    @api.depends("dispute_ids.state", "dispute_ids.answer_by")
+    def _compute_answer_by(self):
+        """The first day on which a customer waits for an answer to what he disputes."""
+        for followup in self:
+            waiting = followup.dispute_ids.filtered(lambda dispute: dispute.state == "open")
+            followup.answer_by = min(waiting.mapped("answer_by"), default=False)
+
     @api.depends_context("uid")
     @api.depends("move_id", "order_id")
     def _compute_can_open_document(self):
@@ -291,10 +299,10 @@ class Followup(models.Model):
         followups_sudo = self._acting()
         if not followups_sudo.move_id:
             raise UserError(self.env._("Choose invoices: only these are handed over."))
-        url = self.env["lokario.followup.evidence"]._download(followups_sudo, followups_sudo.company_id[:1].name)
+        file = self.env["lokario.followup.evidence"]._download(followups_sudo, followups_sudo.company_id[:1].name)
         followups_sudo.handed_over_on = fields.Date.context_today(self)
         followups_sudo._refresh_plan()
-        return url
+        return {**file, "target": "new"}  # the form is shown as it is now
 
     def action_refused(self):
         """The customer said no."""
@@ -476,7 +484,7 @@ class Followup(models.Model):
         return {
             "amount": self.currency_id.round(document.amount),
             "claim_amount": self.claim_currency_id.round(document.claim),
-            "due_date": document.due or False,
+            "due_date": document.owed_since or False,
         }
 
     # === STATE === #
@@ -520,10 +528,14 @@ class Followup(models.Model):
             self._ask_responsible("plan")
         if self.why in ASKING and self.days_late > 0:
             self._ask_responsible(self.why)
-        if self.why == "payment_pending":
+        if self.why in ("payment_pending", "direct_debit"):
             spoken = self.with_context(lang=self.company_id.sudo().partner_id.lang).env
             self._message_log(body=spoken._("A payment was announced or is under way: reminders wait for some days."))
 
-    def _ask_responsible(self, question, detail=None, attachment=False):
+    def _ask_responsible(self, question, detail=None, **values):
+        """Ask for something (see lokario.followup.task).
+
+        :param values: of the activity: `attachment_ids`, `date_deadline`
+        """
         self.ensure_one()
-        self.env["lokario.followup.task"]._schedule(self, question, detail, attachment)
+        self.env["lokario.followup.task"]._schedule(self, question, detail, values)

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from odoo import api, fields, models
 
 
@@ -12,6 +14,15 @@ class FollowupDispute(models.Model):
     company_id = fields.Many2one(related="followup_id.company_id", store=True)
     reason = fields.Text(required=True)
     move_line_id = fields.Many2one("account.move.line", string="Disputed line", ondelete="set null")
+    answer_by = fields.Date(
+        string="To be answered by",
+        compute="_compute_answer_by",
+        store=True,
+        readonly=False,
+        precompute=True,
+        required=True,
+    )
+    answered_on = fields.Date(readonly=True)
     by_customer = fields.Boolean(readonly=True, help="Raised by the customer on the statement page")
     state = fields.Selection(
         [("open", "Open"), ("accepted", "Accepted"), ("rejected", "Rejected")],
@@ -19,6 +30,13 @@ class FollowupDispute(models.Model):
         default="open",
         readonly=True,
     )
+
+    @api.depends("followup_id")
+    def _compute_answer_by(self):
+        for dispute in self:
+            company = dispute.company_id
+            raised_on = fields.Date.to_date(dispute.create_date) or company._followup_today()
+            dispute.answer_by = raised_on + timedelta(days=company.followup_dispute_days)
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -40,12 +58,14 @@ class FollowupDispute(models.Model):
     def _set_state(self, state):
         """An open dispute is decided once."""
         self.check_access("write")
-        self.filtered(lambda dispute: dispute.state == "open").sudo().write({"state": state})
+        self.filtered(lambda dispute: dispute.state == "open").sudo().write(
+            {"state": state, "answered_on": fields.Date.context_today(self)}
+        )
 
     def _update_followups(self):
         for followup_sudo in self.followup_id.sudo():
-            disputed = any(dispute.state == "open" for dispute in followup_sudo.dispute_ids)
-            followup_sudo.disputed = disputed
+            waiting = followup_sudo.dispute_ids.filtered(lambda dispute: dispute.state == "open")
+            followup_sudo.disputed = bool(waiting)
             followup_sudo._refresh_plan()
-            if disputed:
-                followup_sudo._ask_responsible("disputed")
+            if waiting:
+                followup_sudo._ask_responsible("disputed", date_deadline=min(waiting.mapped("answer_by")))

@@ -104,6 +104,7 @@ class FollowupEvidence(models.AbstractModel):
             *map(_reminder, followup.step_ids),
             *map(_promise, followup.promise_ids),
             *map(_dispute, followup.dispute_ids),
+            *map(_opened, followup.move_id.filtered("followup_seen_at")),
         ]
         return sorted(events, key=lambda event: event["at"])
 
@@ -157,3 +158,7 @@ def _promise(promise):
 
 def _dispute(dispute):
     return {"kind": "dispute", "at": str(dispute.create_date), "reason": dispute.reason, "state": dispute.state}
+
+
+def _opened(move):
+    return {"kind": "opened", "at": str(move.followup_seen_at), "document": move.name}

@@ -108,7 +108,7 @@ class FollowupFacts(models.AbstractModel):
             "in_flight": followup.id in batch.in_flight,
             "no_phone": not recipient._reminder_address("sms"),
             "undelivered": self._has_failed_at(followup, recipient, batch),
-            "payment_until": batch.paying.get(followup.move_id or followup.order_id),
+            **batch.paying.get(followup.move_id or followup.order_id, {}),
         }
         facts = common | self._promise_facts(followup, batch) | self._claim_facts(followup, batch)
         return followup_plan.Document(followup.id, customer.id, self._policy(followup, batch), **facts)
@@ -194,11 +194,12 @@ class FollowupFacts(models.AbstractModel):
     def _invoice_facts(self, followup, batch):
         move = followup.move_id
         instalment = batch.instalments.get(move.id)
-        due, amount, claim, excluded = instalment or (move.invoice_date_due, 0.0, 0.0, False)
+        (due, *later), amount, claim, excluded = instalment or ((move.invoice_date_due,), 0.0, 0.0, False)
         names = (move.name, move.payment_reference)
         return {
             "cycle": str(due),
             "due": due or None,
+            "later": tuple(later),
             "sent": move.invoice_date or None,
             "amount": amount,
             "claim": claim,
@@ -234,6 +235,8 @@ class FollowupFacts(models.AbstractModel):
     def _has_arrived(self, followup, batch):
         """Whether the customer has the invoice, as far as it can be known."""
         move = followup.move_id
+        if move.followup_seen_at:
+            return True
         latest = batch.deliveries.get(move.id, self.env["lokario.delivery"]).filtered(
             lambda each: each.state != "cancelled"
         )
@@ -260,8 +263,8 @@ class FollowupFacts(models.AbstractModel):
 
     @api.model
     def _instalments(self, moves, today):
-        """Return {move id: (due date of the oldest unpaid instalment, overdue, the same in the invoice's currency,
-        excluded from follow-ups)}: what has fallen due by `today` or, before that, the first instalment.
+        """Return {move id: (due dates of the unpaid instalments, overdue, the same in the invoice's currency, excluded
+        from follow-ups)}: what has fallen due by `today` or, before that, the first instalment.
         """
         domain = [
             ("move_id", "in", moves.ids),
@@ -307,4 +310,4 @@ def _oldest_claim(parts, today):
     parts = sorted(parts)
     fallen_due = [part for part in parts if part[0] < today] or parts[:1]
     amount, claim = (sum(part[position] for part in fallen_due) for position in (1, 2))
-    return parts[0][0], amount, claim, any(excluded for *_sums, excluded in parts)
+    return tuple(part[0] for part in parts), amount, claim, any(excluded for *_sums, excluded in parts)

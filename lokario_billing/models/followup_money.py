@@ -16,7 +16,7 @@ class FollowupMoney(models.AbstractModel):
 
     @api.model
     def _under_way(self, moves, orders):
-        """Return {invoice or quote: last day on which its online payments hold its reminders}."""
+        """Return {invoice or quote: the facts that its online payments make (see payment.transaction)}."""
         paid = fields.Domain("state", "=", "done") & fields.Domain("payment_id", "=", False)
         under_way = fields.Domain("state", "in", ("pending", "authorized")) | paid
         documents = fields.Domain("invoice_ids", "in", moves.ids) | fields.Domain("sale_order_ids", "in", orders.ids)
@@ -25,7 +25,7 @@ class FollowupMoney(models.AbstractModel):
         for transaction in transactions:
             for document in (*transaction.invoice_ids, *transaction.sale_order_ids):
                 per_document[document] |= transaction
-        return {document: group._last_day_of_waiting() for document, group in per_document.items()}
+        return {document: group._last_days_of_waiting() for document, group in per_document.items()}
 
     @api.model
     def _on_bank_statement(self, company):

@@ -66,13 +66,13 @@ class FollowupPolicy(models.Model):
         other = self._get_for(company, self.kind)
         if not other:
             return self.env._(
-                "%(policy)s: %(count)s open follow-ups of %(company)s have no level any more and wait for a policy.",
+                "%(policy)s: the open follow-ups of %(company)s (%(count)s) have no level left and wait for a policy.",
                 policy=self.name,
                 count=count,
                 company=company.name,
             )
         return self.env._(
-            "%(policy)s: %(count)s open follow-ups of %(company)s go on with the policy %(other)s.",
+            "%(policy)s: the open follow-ups of %(company)s (%(count)s) go on with the policy %(other)s.",
             policy=self.name,
             count=count,
             company=company.name,

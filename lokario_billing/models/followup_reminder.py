@@ -118,7 +118,7 @@ class FollowupReminder(models.Model):
         decision = followup_plan.Decision(document, level, send=True)
         reminder = self._prepare([[(followup, decision)]], note)
         reminder.by_hand = True
-        reminder.mail_id.sudo().send_after_commit()
+        reminder._outgoing_mails().send_after_commit()
         followup._refresh_plan()
         return reminder
 
@@ -134,7 +134,7 @@ class FollowupReminder(models.Model):
                 "sequence": decision.level.sequence,
                 "level_id": level.id,
                 "channel": level.channel,
-                "due_date": decision.document.due,
+                "due_date": decision.document.owed_since,
                 "amount": decision.document.amount,
                 "claim_amount": decision.document.claim,
                 "credit_amount": decision.document.credit_claim,
@@ -156,7 +156,7 @@ class FollowupReminder(models.Model):
     def _prepare_penalties(self):
         """Claims of the formal notices to French professionals."""
         for reminder in self.filtered("level_id.formal_notice"):
-            if reminder.company_id._has_french_law() and reminder.customer_id._is_business_customer():
+            if reminder.customer_id._owes_french_penalties(reminder.company_id):
                 reminder._compute_claims(reminder.company_id._penalty_rates())
 
     def _compute_claims(self, rates):
@@ -199,14 +199,27 @@ class FollowupReminder(models.Model):
                 documents = [pdfs[move.id] for move in reminder.step_ids.followup_id.move_id if move.id in pdfs]
                 if level.attach_documents and documents:
                     mail.attachment_ids = [fields.Command.link(document.id) for document in documents]
+                reminder._copy_for_further_recipients()
+
+    def _copy_for_further_recipients(self):
+        """Who else is reminded gets a mail of his own, with a delivery of its own."""
+        readers = self.customer_id.with_company(self.company_id).followup_to_ids - self.partner_id
+        for reader in readers.filtered(lambda partner: partner._is_reachable()):
+            self.mail_id.copy({"recipient_ids": [fields.Command.set(reader.ids)], "email_cc": False})
+
+    def _outgoing_mails(self):
+        """Return what is to leave, to the recipients and to further ones (sudo)."""
+        mine = [("model", "=", self._name), ("res_id", "in", self.ids), ("state", "=", "outgoing")]
+        return self.env["mail.mail"].sudo().search(mine)
 
     def _schedule_activities(self):
         """A call or a letter is work for a person: an activity, done when he says so."""
         for reminder in self:
             reminder._set_state("todo")
             letter = reminder._print_letter() if reminder.channel in LETTERS else False
+            files = {"attachment_ids": [fields.Command.set(letter.ids)]} if letter else {}
             for followup in reminder.step_ids.followup_id:
-                followup._ask_responsible("level", reminder.level_id, letter)
+                followup._ask_responsible("level", reminder.level_id, **files)
 
     def _print_letter(self):
         """Return the letter as a PDF; False where this machine cannot print."""
@@ -228,7 +241,7 @@ class FollowupReminder(models.Model):
 
     def _send_claimed(self):
         """Hand the mails to their mailboxes and return the companies whose mailbox did not take them."""
-        self.mail_id.sudo().send(auto_commit=True)
+        self._outgoing_mails().send(auto_commit=True)
         self._log_on_documents()
         self.step_ids.followup_id._refresh_plan()
         return self.filtered(lambda each: each.mail_id and each.state in ("prepared", "retry")).company_id
@@ -252,7 +265,8 @@ class FollowupReminder(models.Model):
         states = {"queued": "prepared", "waiting": "retry", "verifying": "uncertain", "bounced": "failed"}
         for delivery in deliveries:
             reminder = self.browse(delivery.res_id)
-            if delivery._concerns(reminder.address):
+            other_mail = delivery.mail_id and delivery.mail_id != reminder.mail_id  # of a further recipient
+            if not other_mail and delivery._concerns(reminder.address):
                 state = (
                     "failed" if delivery._is_refused(reminder.address) else states.get(delivery.state, delivery.state)
                 )

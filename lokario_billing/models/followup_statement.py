@@ -42,7 +42,7 @@ class FollowupStatement(models.AbstractModel):
             "company": reminder.company_id,
             "rows": rows,
             "open_lines": self.env["account.move.line"].concat(*(row["lines"] for row in rows if row["open"])),
-            "totals": self._totals(row for row in rows if row["open"] and row["followup"].move_id),
+            "totals": self._totals(reminder, [row for row in rows if row["open"] and row["followup"].move_id]),
             "token": reminder.access_token,
             "earliest": today,
             "latest": today + timedelta(days=LONGEST_PROMISE),
@@ -54,7 +54,7 @@ class FollowupStatement(models.AbstractModel):
         return {
             "followup": followup,
             "open": not decision.is_final,
-            "due": document.due,
+            "due": document.owed_since,
             "claim": document.claim,
             "credit": document.credit_claim,
             "currency": followup.claim_currency_id,
@@ -62,15 +62,27 @@ class FollowupStatement(models.AbstractModel):
         }
 
     @api.model
-    def _totals(self, rows):
-        """Return [(claims, the customer's credit, currency)]."""
+    def _totals(self, reminder, rows):
+        """Return [(claims, the customer's credit, currency, whether all of it can be paid online)]."""
         totals = {}
         for row in rows:
             claim, credit = totals.get(row["currency"], (0.0, 0.0))
             totals[row["currency"]] = (claim + row["claim"], credit + row["credit"])
-        return [(claim, credit, currency) for currency, (claim, credit) in totals.items()]
+        return [
+            (claim, credit, currency, claim > credit and self._can_be_paid(reminder, claim - credit, currency))
+            for currency, (claim, credit) in totals.items()
+        ]
 
     # === PAY ALL === #
+
+    @api.model
+    def _can_be_paid(self, reminder, amount, currency):
+        """Whether the company has a payment provider for this sum."""
+        providers = self.env["payment.provider"].sudo()
+        customer = reminder.customer_id
+        return bool(
+            providers._get_compatible_providers(reminder.company_id.id, customer.id, amount, currency_id=currency.id)
+        )
 
     @api.model
     def _payable(self, reminder, currency):

@@ -103,8 +103,10 @@ class FollowupStep(models.Model):
 
     def _is_decided_by(self, decision, level):
         """Whether a decision is the one that this step was made by."""
-        if not decision or not decision.send or decision.level.sequence != level.sequence:
+        if not decision or not decision.send:
             return False
         document, currency = decision.document, self.claim_currency_id
+        if (document.cycle, decision.level.sequence) != (self.cycle, level.sequence):
+            return False
         same_claim = not currency.compare_amounts(document.claim, self.claim_amount)
         return same_claim and not currency.compare_amounts(document.credit_claim, self.credit_amount)

@@ -11,15 +11,14 @@ class FollowupTask(models.AbstractModel):
     _description = "Activity that a follow-up asks for"
 
     @api.model
-    def _schedule(self, followup, question, detail=None, attachment=False):
+    def _schedule(self, followup, question, detail, values):
         user = followup.company_id._person_for(followup, followup.user_id)
         if not user:
             return
         summary = self.with_context(lang=user.lang)._text(followup, question, detail)
         known = followup.activity_search([ACTIVITY], user_id=user.id)
         if summary not in known.mapped("summary"):
-            activity = followup.activity_schedule(ACTIVITY, summary=summary, user_id=user.id)
-            activity.attachment_ids = attachment
+            followup.activity_schedule(ACTIVITY, summary=summary, user_id=user.id, **values)
 
     @api.model
     def _finish(self, followup, question, detail=None):
@@ -42,7 +41,7 @@ class FollowupTask(models.AbstractModel):
             "no_recipient": self.env._("No contact can be written to: archived, blocked or without an address."),
             "do_not_contact": self.env._("This customer must not be contacted: decide what becomes of the claim."),
             "plan": self.env._("An instalment of the payment plan was not paid: reminders go on."),
-            "promises": self.env._("The customer promised %(count)s times: nothing waits any more.", count=detail),
+            "promises": self.env._("Promises of the customer so far: %(count)s. Nothing waits any more.", count=detail),
             "broken": self.env._("The customer did not pay on the day he promised: %(day)s.", day=promised),
             "disputed": self.env._("The customer disputes this document."),
             "answered": self.env._("The customer has answered: read it before reminders go on."),

@@ -47,6 +47,8 @@ class FollowupTimeline(models.AbstractModel):
         for promise in followup.promise_ids:
             day = self.env._("promised for %s", format_date(self.env, promise.promised_for))
             yield promise.create_date, "fa-calendar-check-o", name, f"{day} ({outcomes[promise.outcome]})"
+        if seen_at := followup.move_id.followup_seen_at:
+            yield seen_at, "fa-eye", name, self.env._("Opened by the customer on the portal")
         for dispute in followup.dispute_ids:
             yield dispute.create_date, "fa-exclamation-circle", name, dispute.reason
 

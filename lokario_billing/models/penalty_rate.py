@@ -20,7 +20,7 @@ class PenaltyRate(models.Model):
     legal_rate = fields.Float(
         string="Legal interest rate (%)", digits=(6, 3), help="For professionals; three times this is the floor"
     )
-    source = fields.Char(required=True)
+    source = fields.Char(required=True, translate=True)
 
     _starts_on_uniq = models.Constraint("UNIQUE(starts_on)", "This half-year already has its rates.")
 

@@ -41,6 +41,28 @@ RECOVERED = """
     WHERE part.max_date >= reminded.sent_at::date AND payment.move_type != 'out_refund'
     GROUP BY line.id
 """
+# what was paid late, until when, and what still is late
+LATE = """
+    SELECT line.id, line.company_id, line.date_maturity AS due, line.amount_residual AS amount, current_date AS until
+    FROM receivable line WHERE line.amount_residual > 0 AND line.date_maturity < current_date
+    UNION ALL
+    SELECT line.id, line.company_id, line.date_maturity, part.amount, part.max_date
+    FROM account_partial_reconcile part
+    JOIN receivable line ON line.id = part.debit_move_id
+    JOIN account_move_line credit ON credit.id = part.credit_move_id
+    JOIN account_move payment ON payment.id = credit.move_id
+    WHERE part.max_date > line.date_maturity AND payment.move_type != 'out_refund'
+"""
+# its price: the late-payment rate of each half-year, for the days after the due date
+COST = """
+    SELECT late.id, sum(late.amount
+               * (least(late.until, rate.ends_on) - greatest(late.due, rate.starts_on - 1))
+               * coalesce(nullif(company.followup_penalty_rate, 0), rate.refinancing_rate + 10) / 36500) AS amount
+    FROM late JOIN res_company company ON company.id = late.company_id
+    JOIN (SELECT starts_on, (starts_on + interval '6 months')::date - 1 AS ends_on, refinancing_rate
+            FROM lokario_penalty_rate) rate ON rate.starts_on <= late.until AND rate.ends_on > late.due
+    GROUP BY late.id
+"""
 # one row per instalment
 ROWS = """
 SELECT line.id, line.move_id, line.partner_id, line.company_id, move.invoice_date,
@@ -55,6 +77,7 @@ SELECT line.id, line.move_id, line.partner_id, line.company_id, move.invoice_dat
             WHEN line.date_maturity >= current_date - 90 THEN '3' ELSE '4' END AS age,
        reminded.level_id, line.amount_residual AS open_amount,
        coalesce(recovered.amount, 0) AS recovered_amount,
+       coalesce(cost.amount, 0) AS late_cost,
        CASE WHEN line.amount_residual > 0 THEN current_date ELSE coalesce(paid.day, current_date)
             END - move.invoice_date AS days_outstanding
   FROM receivable line
@@ -63,9 +86,18 @@ SELECT line.id, line.move_id, line.partner_id, line.company_id, move.invoice_dat
   LEFT JOIN habit ON habit.partner_id = line.partner_id
   LEFT JOIN reminded ON reminded.move_id = line.move_id
   LEFT JOIN recovered ON recovered.id = line.id
+  LEFT JOIN cost ON cost.id = line.id
   LEFT JOIN lokario_followup followup ON followup.move_id = line.move_id
 """
-PARTS = {"receivable": RECEIVABLE, "paid": PAID, "habit": HABIT, "reminded": REMINDED, "recovered": RECOVERED}
+PARTS = {
+    "receivable": RECEIVABLE,
+    "paid": PAID,
+    "habit": HABIT,
+    "reminded": REMINDED,
+    "recovered": RECOVERED,
+    "late": LATE,
+    "cost": COST,
+}
 
 
 class ReceivableReport(models.Model):
@@ -103,6 +135,12 @@ class ReceivableReport(models.Model):
     level_id = fields.Many2one("lokario.followup.level", string="Last level", readonly=True)
     open_amount = fields.Monetary(string="To be paid", readonly=True)
     recovered_amount = fields.Monetary(string="Recovered", readonly=True, help="Paid after a reminder had been sent")
+    late_cost = fields.Monetary(
+        string="Cost of late payment",
+        readonly=True,
+        help="What was paid late and what still is late, at the company's late-payment rate (else ECB + 10 points) for "
+        "the days after the due date. Half-years without a recorded rate do not count.",
+    )
     days_outstanding = fields.Float(
         string="Days sales outstanding",
         readonly=True,

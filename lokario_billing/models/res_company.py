@@ -70,6 +70,13 @@ class ResCompany(models.Model):
         help="The next reminder leaves on the day after the promise, one level further than its turn. 0 = never.",
         groups="base.group_user",
     )
+    followup_dispute_days = fields.Integer(
+        string="Days to answer a dispute",
+        default=10,
+        required=True,
+        help="The activity of the responsible person ends then, and the desk shows the day.",
+        groups="base.group_user",
+    )
     followup_hold_credit = fields.Boolean(
         string="Deduct unmatched payments and credit notes",
         default=True,
@@ -172,11 +179,14 @@ class ResCompany(models.Model):
         return self.env["lokario.penalty.rate"].sudo().search([("starts_on", "!=", False)])._as_half_years()
 
     def action_approve_followups(self):
-        """Let the automatic run begin; until then it only plans."""
+        """Let the automatic run begin, which switches it on; until then it only plans."""
         if not self.env.user.has_group("lokario_billing.group_lokario_billing_manager"):
             raise UserError(self.env._("Only a billing manager may approve the first automatic run."))
         self._check_own()
-        self.sudo().followup_approved_at = fields.Datetime.now()
+        for company_sudo in self.sudo():
+            company_sudo.followup_approved_at = fields.Datetime.now()
+            if not company_sudo._followup_switch():
+                company_sudo.followup_enabled = True
 
 
 def _local_day(instant, timezone):

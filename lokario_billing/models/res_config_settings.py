@@ -18,6 +18,7 @@ class ResConfigSettings(models.TransientModel):
     followup_tolerance = fields.Monetary(
         related="company_id.followup_tolerance", readonly=False, currency_field="company_currency_id"
     )
+    followup_dispute_days = fields.Integer(related="company_id.followup_dispute_days", readonly=False)
     followup_unsent = fields.Boolean(related="company_id.followup_unsent", readonly=False)
     followup_transfer_days = fields.Integer(related="company_id.followup_transfer_days", readonly=False)
     followup_promises = fields.Integer(related="company_id.followup_promises", readonly=False)

@@ -33,6 +33,13 @@ class ResPartner(models.Model):
         help="This customer is never sent a reminder by this company.",
         groups="base.group_user",
     )
+    followup_other_law = fields.Boolean(
+        string="Invoices under another law",
+        company_dependent=True,
+        help="Contracts with this customer are not under the law of the company's country: no mentions, penalties and "
+        "indemnity of French law.",
+        groups="base.group_user",
+    )
     followup_contact_id = fields.Many2one(
         "res.partner",
         string="Reminder contact",
@@ -41,10 +48,18 @@ class ResPartner(models.Model):
         "invoice address, then the customer.",
         groups="base.group_user",
     )
+    followup_to_ids = fields.Many2many(
+        "res.partner",
+        string="Also remind",
+        compute="_compute_followup_readers",
+        inverse="_inverse_followup_to_ids",
+        help="Each of them gets every reminder of this customer as a mail of his own, delivered or not on its own.",
+        groups="base.group_user",
+    )
     followup_cc_ids = fields.Many2many(
         "res.partner",
         string="Copy of reminders to",
-        compute="_compute_followup_cc_ids",
+        compute="_compute_followup_readers",
         inverse="_inverse_followup_cc_ids",
         groups="base.group_user",
     )
@@ -56,21 +71,33 @@ class ResPartner(models.Model):
             partner.followup_timeline = self.env["lokario.followup.timeline"]._customer_html(customer)
 
     @api.depends_context("company")
-    def _compute_followup_cc_ids(self):
-        copies = self.env["lokario.followup.copy"].sudo()._of(self, self.env.company).grouped("customer_id")
-        for partner in self:
-            known = copies.get(partner._origin)
-            partner.followup_cc_ids = known.partner_id if known else False
+    def _compute_followup_readers(self):
+        for kind in ("to", "cc"):
+            copies = self.env["lokario.followup.copy"].sudo()._of(self, self.env.company, kind).grouped("customer_id")
+            for partner in self:
+                known = copies.get(partner._origin)
+                partner[f"followup_{kind}_ids"] = known.partner_id if known else False
+
+    def _inverse_followup_to_ids(self):
+        self._keep_readers("to")
 
     def _inverse_followup_cc_ids(self):
-        copies_sudo = self.env["lokario.followup.copy"].sudo()
-        wanted = [
-            {"customer_id": partner.id, "company_id": self.env.company.id, "partner_id": reader.id}
-            for partner in self
-            for reader in partner.followup_cc_ids
-        ]
-        copies_sudo._of(self, self.env.company).unlink()
-        copies_sudo.create(wanted)
+        self._keep_readers("cc")
+
+    def _keep_readers(self, kind):
+        """Whoever is chosen is of this kind from now on, whatever he was before."""
+        copies_sudo, company = self.env["lokario.followup.copy"].sudo(), self.env.company
+        wanted = [(partner, reader) for partner in self for reader in partner[f"followup_{kind}_ids"]]
+        moved = copies_sudo.search(
+            [("customer_id", "in", self.ids), ("company_id", "=", company.id), ("kind", "!=", kind)]
+        ).filtered(lambda copy: (copy.customer_id, copy.partner_id) in wanted)
+        (copies_sudo._of(self, company, kind) | moved).unlink()
+        copies_sudo.create(
+            [
+                {"customer_id": partner.id, "company_id": company.id, "partner_id": reader.id, "kind": kind}
+                for partner, reader in wanted
+            ]
+        )
 
     def _followup_contact(self, orderers):
         """Return who is reminded of an invoice to this contact, the first one who can be reached; else the contact.
@@ -116,6 +143,15 @@ class ResPartner(models.Model):
         zones = country_timezones.get(code, [])
         timezone = self.tz or self.commercial_partner_id.tz or (zones[0] if len(zones) == 1 else "")
         return code, timezone
+
+    def _owes_french_penalties(self, company):
+        """Whether French law gives the company penalties and the indemnity for late invoices of this customer.
+
+        The law of an invoice is that of its issuer's country (Rome I, art. 4), wherever the customer is, unless the
+        contract names another one.
+        """
+        customer = self.commercial_partner_id.with_company(company)
+        return company._has_french_law() and not customer.followup_other_law and self._is_business_customer()
 
     def _is_business_customer(self):
         """French law protects consumers from recovery costs: only a company or a VAT number makes a professional."""

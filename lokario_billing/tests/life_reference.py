@@ -122,6 +122,9 @@ class Reference:
         cycle = self._cycle(paper)
         paper.reminders.append(Reminder(cycle, level, self.today, self.people[self.reader(paper)].email))
 
+    def holds_bank_money(self):
+        return self.bank.get(self.people[self.invoice.partner].firm, date.min) >= self.today
+
     def reader(self, paper):
         """The document's own contact; for an invoice whose contact cannot be reached, his firm."""
         firm = self.people[paper.partner].firm
@@ -130,7 +133,19 @@ class Reference:
         return paper.partner
 
     def _cycle(self, paper):
-        return paper.anchors()["due" if paper is self.invoice else "sent"]
+        """The day that names what is asked for: the oldest unpaid part, then the next one once all was said of it."""
+        if paper is self.quote:
+            return paper.sent
+        cycle, *others = [due for due, _left in paper.open_parts()]
+        for due in others:
+            said = self._said(paper, cycle)
+            if due >= self.today or not (len(said) >= MOST or max(paper.levels) in said):
+                break
+            cycle = due
+        return cycle
+
+    def _said(self, paper, cycle):
+        return [reminder.level for reminder in paper.counted() if reminder.cycle == cycle]
 
     def _due(self, paper):
         anchors = paper.anchors()
@@ -155,7 +170,7 @@ class Reference:
         if paper is self.quote:
             last = paper.validity or paper.sent + timedelta(days=QUOTE_LIFE)
             return paper.total if self.today <= last else None
-        if not paper.arrived or self.bank.get(firm, date.min) >= self.today:
+        if not paper.arrived or self.holds_bank_money():
             return None
         overdue = sum(left for due, left in paper.open_parts() if due < self.today)
         credit = self.credit[firm] if self.credit[firm] > TOLERANCE else 0.0
@@ -187,7 +202,9 @@ class Reference:
     def _step(self, paper, anchors):
         """Return (level, first day) of the next reminder."""
         cycle, broken = self._cycle(paper), self._broken_on(paper)
-        done = [reminder.level for reminder in paper.counted() if reminder.cycle == cycle]
+        done = self._said(paper, cycle)
+        if paper is self.invoice:
+            anchors = {"due": cycle}
         left = [
             level
             for level, (anchor, _days) in sorted(paper.levels.items())

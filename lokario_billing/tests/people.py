@@ -19,9 +19,11 @@ NAMES = ("ann", "bea", "cid")
 class PeopleCase(BillingCase):
     """A French company with a branch of a branch, a Belgian one in another currency, and people who work there.
 
-    `people[role]` are three users of the French company; `belgians[role]` one of the Belgian company only. Nobody is an
-    administrator. `documents[user]` are two invoices and two quotes of each salesperson.
+    `people[role]` are users of the French company, one of each name; `belgians[role]` one of the Belgian company only.
+    Nobody is an administrator.
     """
+
+    names = NAMES
 
     @classmethod
     def setUpClass(cls):
@@ -44,7 +46,7 @@ class PeopleCase(BillingCase):
         cls.belgian.partner_id.lang = "en_US"
         cls.branch = cls.env["res.company"].create({"name": "Branch", "parent_id": cls.french.id})
         cls.twig = cls.env["res.company"].create({"name": "Branch of the branch", "parent_id": cls.branch.id})
-        cls.people = cls.colleagues(NAMES, cls.french)
+        cls.people = cls.colleagues(cls.names, cls.french)
         cls.belgians = {role: users[0] for role, users in cls.colleagues(["jef"], cls.belgian).items()}
         cls.buyer, cls.boss = cls.env["res.partner"].create(
             [
@@ -52,9 +54,6 @@ class PeopleCase(BillingCase):
                 for name in ("Buyer", "Boss")
             ]
         )
-        cls.documents = {
-            user: {"invoices": cls.invoices_of(user), "quotes": cls.quotes_of(user)} for user in cls.people["seller"]
-        }
 
     @classmethod
     def colleagues(cls, names, company):
@@ -130,3 +129,14 @@ class PeopleCase(BillingCase):
             followups.env["lokario.followup.run"].with_company(company)._create_missing(company)
             followups.search([("company_id", "=", company.id)])._refresh_plan()
         self.env.flush_all()
+
+
+class DocumentsCase(PeopleCase):
+    """`documents[user]` are two invoices and two quotes of each salesperson."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.documents = {
+            user: {"invoices": cls.invoices_of(user), "quotes": cls.quotes_of(user)} for user in cls.people["seller"]
+        }

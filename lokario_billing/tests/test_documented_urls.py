@@ -9,14 +9,14 @@ from odoo.tools import mute_logger
 
 from odoo.addons.lokario_base.tools import single_flight
 
-from .people import PeopleCase
+from .people import DocumentsCase
 
 SECRET = "0123456789abcdef0123456789abcdef-Aa"
 FOLLOWUPS = "/followups/process-automatic"
 
 
 @tagged("post_install", "-at_install")
-class TestDocumentedUrls(PeopleCase, HttpCase):
+class TestDocumentedUrls(DocumentsCase, HttpCase):
     def setUp(self):
         super().setUp()
         self.startPatcher(patch.dict(os.environ, CRON_SECRET=SECRET))

@@ -26,8 +26,10 @@ class TestDryRun(BillingCase):
             followups |= self._portfolio(rng, number)
         forecast = followups._forecast(DAYS)
         foretold = sorted((d.at, d.document.key, d.level.sequence) for d in forecast.sent)
-        for instant in sorted({at for at, _key, _level in foretold} | self._quiet_instants(rng)):
-            with freeze_time(instant):
+        instants = sorted({at for at, _key, _level in foretold} | self._quiet_instants(rng))
+        with freeze_time(instants[0]) as clock:  # one clock: each new one goes through all modules
+            for instant in instants:
+                clock.move_to(instant)
                 self.run_cron()
         steps = followups.step_ids.filtered(lambda step: step.state == "sent")
         happened = sorted((next_tick(step.sent_at), step.followup_id.id, step.sequence) for step in steps)

@@ -9,18 +9,17 @@ from odoo.exceptions import UserError
 from odoo.fields import Command
 from odoo.tests import tagged
 
-from .people import PeopleCase
+from .people import NAMES, PeopleCase
 
 
 class DebtorCase(PeopleCase):
-    """Only the documents of the test are left to be reminded."""
+    """Only the documents of the test are there to be reminded."""
+
+    names = NAMES[:1]
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        for documents in cls.documents.values():
-            documents["invoices"].followup_auto = "off"
-            documents["quotes"].followup_auto = "off"
         cls.seller = cls.people["seller"][0]
 
     @classmethod
@@ -203,10 +202,11 @@ class TestDebtors(DebtorCase):
         self.smtp.received.clear()
         self.assertEqual(len(self.written_to()), 1)
 
-    def transfer(self, document, days_ago=0):
-        """The customer chooses to pay by wire; nothing has arrived."""
+    def transfer(self, document, days_ago=0, code="custom", method=None):
+        """The customer chooses to pay by wire (or by another method); nothing has arrived."""
         provider = self.env["payment.provider"].sudo().search([], limit=1)
-        self.env.cr.execute("UPDATE payment_provider SET code = 'custom' WHERE id = %s", [provider.id])  # wire transfer
+        self.env.cr.execute("UPDATE payment_provider SET code = %s WHERE id = %s", [code, provider.id])
+        method = method or self.env["payment.method"].with_context(active_test=False).search([], limit=1)
         link = "invoice_ids" if document._name == "account.move" else "sale_order_ids"
         transaction = (
             self.env["payment.transaction"]
@@ -214,10 +214,7 @@ class TestDebtors(DebtorCase):
             .create(
                 {
                     "provider_id": provider.id,
-                    "payment_method_id": self.env["payment.method"]
-                    .with_context(active_test=False)
-                    .search([], limit=1)
-                    .id,
+                    "payment_method_id": method.id,
                     "reference": f"wire-{document.name}-{days_ago}",
                     "amount": 100,
                     "currency_id": document.currency_id.id,
@@ -234,6 +231,40 @@ class TestDebtors(DebtorCase):
         )
         self.env.invalidate_all()
         return transaction
+
+    def test_a_direct_debit_under_way_waits_until_its_bank_has_answered(self):
+        move = self.invoice()
+        debit = self.env.ref("payment.payment_method_sepa_direct_debit")
+        transaction = self.transfer(move, days_ago=10, code="none", method=debit)
+        self.assertEqual(self.reason(move), "direct_debit")
+        self.assertEqual(len(move.followup_ids.message_ids.filtered(lambda each: "under way" in each.body)), 1)
+        transaction.state = "cancel"  # the bank refused
+        self.assertEqual(self.written_to(), {"compta@beta.test": {move.name}})
+        other = self.invoice(partner=self.person("Third"))
+        self.transfer(other, days_ago=15, code="none", method=debit)
+        self.assertEqual(self.written_to(), {"third@beta.test": {other.name}})
+
+    def test_each_further_recipient_has_a_mail_and_a_delivery_of_his_own(self):
+        first, second, gone = (self.person(name) for name in ("First", "Second", "Gone"))
+        gone.active = False
+        self.customer.with_company(self.french).followup_to_ids = first | second | gone
+        self.customer.with_company(self.french).followup_cc_ids = second  # whoever is chosen is a copy from now on
+        move = self.invoice()
+        self.run_cron()
+        reminder = move.followup_ids.step_ids.reminder_id.sudo()
+        to, copies = (
+            [address for mail in self.mails() for address in re.findall(r"[\w.]+@[\w.]+", mail[header] or "")]
+            for header in ("To", "Cc")
+        )
+        self.assertEqual((sorted(to), copies), (["compta@beta.test", "first@beta.test"], ["second@beta.test"]))
+        ours = [("res_model", "=", reminder._name), ("res_id", "=", reminder.id)]
+        deliveries = self.env["lokario.delivery"].sudo().search(ours)
+        self.assertEqual(deliveries.mapped("state"), ["sent", "sent"])
+        mine = deliveries.filtered(lambda each: each.mail_id == reminder.mail_id)
+        (deliveries - mine)._set_bounced("No such user")
+        self.assertEqual(reminder.state, "sent")
+        mine._set_bounced("No such user")
+        self.assertEqual(reminder.state, "failed")
 
     def test_an_announced_transfer_waits_for_some_days_and_never_for_ever(self):
         move, order = self.invoice(), self.quote(self.buyer)
@@ -325,7 +356,7 @@ class TestDebtors(DebtorCase):
             Command.create({"promised_for": fields.Date.today() + timedelta(days=50), "by_customer": True})
         ]
         self.assertEqual(followup.promised_until, fields.Date.today() + timedelta(days=20))
-        self.assertTrue([task for task in self.tasks(move) if "promised 3 times" in task])
+        self.assertTrue([task for task in self.tasks(move) if "so far: 3" in task])
         with freeze_time(fields.Datetime.now() + timedelta(days=21)):
             self.assertEqual(len(self.written_to()), 1)
         self.assertTrue([task for task in self.tasks(move) if "day he promised" in task])
@@ -381,6 +412,19 @@ class TestDebtors(DebtorCase):
         self.assertIn("7", reminder.penalty_without)
         letter = str(reminder._letter_body())
         self.assertIn(reminder.penalty_without, letter)
+
+    def test_an_invoice_is_under_its_issuers_law_unless_the_contract_names_another(self):
+        firms = self.env["res.partner"].create(
+            [
+                {"name": name, "is_company": True, "email": f"{name}@abroad.test", "country_id": self.env.ref(code).id}
+                for name, code in (("boston", "base.us"), ("austin", "base.us"), ("quebec", "base.ca"))
+            ]
+        )
+        firms[1].with_company(self.french).followup_other_law = True
+        moves = self.env["account.move"].concat(*(self.invoice(30, partner=firm) for firm in firms))
+        notices = {notice.partner_id: notice.indemnity_amount for notice in self.formal_notice(moves)}
+        self.assertEqual([notices[firm] for firm in firms], [40, 0, 40])
+        self.assertEqual([move._prints_late_payment_mentions() for move in moves], [True, False, True])
 
     def instalments(self, first, second):
         """Return an invoice of 10,000 in two halves."""

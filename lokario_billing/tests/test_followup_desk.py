@@ -31,7 +31,7 @@ class TestDesk(DebtorCase):
 
     def switch_on(self):
         """Play the dry run of four late invoices that were never followed up."""
-        self.french.followup_approved_at = False
+        self.french.write({"followup_enabled": False, "followup_approved_at": False})
         self.manager = self.people["manager"][0]
         customers = [self.customer.copy({"email": f"c{number}@beta.test"}) for number in range(4)]
         self.ancient, self.old, self.recent, self.chosen = (
@@ -61,6 +61,7 @@ class TestDesk(DebtorCase):
         self.preview.action_run()
         self.assertEqual(self.foretold(self.chosen), [2, 3])
         self.preview.action_approve()
+        self.assertTrue(self.french.followup_enabled, "a manager needs no administrator")
         self.assertEqual(
             self.written_to(),
             {self.recent.partner_id.email: {self.recent.name}, self.chosen.partner_id.email: {self.chosen.name}},
@@ -98,6 +99,18 @@ class TestDesk(DebtorCase):
             self.run_cron()
             work = [each.followup_ids.work for each in (answered, disputed, unsent, broken, quiet)]
         self.assertEqual(work, ["answer", "dispute", "send", "promise", False])
+
+    def test_a_dispute_has_a_day_by_which_it_is_answered(self):
+        self.french.followup_dispute_days = 4
+        move = self.invoice()
+        self.plan(self.french)
+        mine = self.env["lokario.followup.dispute"].with_user(self.people["collector"][0])
+        dispute = mine.create({"followup_id": move.followup_ids.id, "reason": "Price"})
+        day = fields.Date.today() + timedelta(days=4)
+        self.assertEqual((dispute.answer_by, move.followup_ids.answer_by), (day, day))
+        self.assertEqual(move.followup_ids.activity_ids.mapped("date_deadline"), [day])
+        dispute.action_reject()
+        self.assertEqual((dispute.answered_on, move.followup_ids.answer_by), (fields.Date.today(), False))
 
     def test_the_file_for_the_agency_ends_the_reminders(self):
         moves = self.invoice() | self.invoice(20, partner=self.person("Third"))
@@ -220,11 +233,13 @@ class TestPayAll(BillingCase, HttpCase):
 
     def test_one_payment_for_all_that_is_due(self):
         """Through Odoo's own form."""
+        self.assertNotIn("/pay/", self.url_open(self.page).text, "nobody takes payments for this company yet")
+        params = self.offer(self.company)
+        self.assertIn(self.path, self.url_open(self.page).text)
         page = self.url_open(self.path)
         self.assertEqual(page.status_code, 200)
         for move in self.moves:
             self.assertIn(move.name, page.text)
-        params = self.offer(self.company)
         foreign = self.offer(self.env["res.company"].create({"name": "Other SARL"}))
         elsewhere = {"provider_id": foreign["provider_id"]}
         for wrong in ({"amount": 1}, {"amount": [1]}, elsewhere, {"provider_id": None}, {"payment_method_id": 1 << 40}):

@@ -67,6 +67,36 @@ class TestRunsOfDebtors(DebtorCase):
         self.run_cron()
         self.assertEqual(len(self.mails()), 5)
 
+    # === WHERE THE RECIPIENT IS === #
+
+    def due_at(self, country, instant, closes=18, **values):
+        """Return the invoice of a customer in a country, overdue at an instant at which the job runs."""
+        self.french.write({"followup_holidays": True, "followup_opens": 8, "followup_closes": closes})
+        self.french.partner_id.tz = "Europe/Paris"
+        with freeze_time(instant):
+            place = {"parent_id": False, "country_id": self.env.ref(f"base.{country}").id, **values}
+            move = self.invoice(10, partner=self.person(f"Of {country}".replace(" ", ""), **place))
+            self.run_cron()
+        return move
+
+    def test_no_reminder_on_the_recipients_holiday(self):
+        holiday = "2026-10-26 10:00:00"  # Austria's national day; an ordinary Monday in France
+        austrian, french = self.due_at("at", holiday), self.due_at("fr", holiday)
+        self.assertEqual(austrian.followup_ids.why, "window")
+        self.assertEqual(str(austrian.followup_ids.next_at), "2026-10-27 07:00:00")
+        self.assertEqual(french.followup_ids.step_ids.state, "sent")
+
+    def test_no_reminder_in_the_recipients_night(self):
+        morning = "2026-06-30 07:00:00"  # nine in Paris
+        asleep, awake = self.due_at("us", morning, tz="America/New_York"), self.due_at("jp", morning)
+        self.assertEqual(asleep.followup_ids.why, "window")
+        self.assertEqual(str(asleep.followup_ids.next_at), "2026-06-30 11:00:00")
+        self.assertEqual(awake.followup_ids.step_ids.state, "sent")
+
+    def test_who_lives_on_the_other_side_gets_it_in_the_companys_hours(self):
+        move = self.due_at("nz", "2026-06-30 08:00:00", closes=12, tz="Pacific/Honolulu")
+        self.assertEqual(move.followup_ids.step_ids.state, "sent")
+
 
 @tagged("post_install", "-at_install")
 class TestBranches(DebtorCase):
@@ -114,39 +144,3 @@ class TestBranches(DebtorCase):
         move = self.branch_invoice(self.twig)
         self.plan(self.twig)
         self.assertEqual(move.followup_ids.policy_id, nearer)
-
-
-@tagged("post_install", "-at_install")
-class TestRecipientsPlace(DebtorCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.french.write({"followup_holidays": True, "followup_opens": 8, "followup_closes": 18})
-        cls.french.partner_id.tz = "Europe/Paris"
-
-    def due_at(self, country, instant, **values):
-        """Return the invoice of a customer in a country, overdue at an instant at which the job runs."""
-        with freeze_time(instant):
-            place = {"parent_id": False, "country_id": self.env.ref(f"base.{country}").id, **values}
-            move = self.invoice(10, partner=self.person(f"Of {country}".replace(" ", ""), **place))
-            self.run_cron()
-        return move
-
-    def test_no_reminder_on_the_recipients_holiday(self):
-        holiday = "2026-10-26 10:00:00"  # Austria's national day; an ordinary Monday in France
-        austrian, french = self.due_at("at", holiday), self.due_at("fr", holiday)
-        self.assertEqual(austrian.followup_ids.why, "window")
-        self.assertEqual(str(austrian.followup_ids.next_at), "2026-10-27 07:00:00")
-        self.assertEqual(french.followup_ids.step_ids.state, "sent")
-
-    def test_no_reminder_in_the_recipients_night(self):
-        morning = "2026-06-30 07:00:00"  # nine in Paris
-        asleep, awake = self.due_at("us", morning, tz="America/New_York"), self.due_at("jp", morning)
-        self.assertEqual(asleep.followup_ids.why, "window")
-        self.assertEqual(str(asleep.followup_ids.next_at), "2026-06-30 11:00:00")
-        self.assertEqual(awake.followup_ids.step_ids.state, "sent")
-
-    def test_who_lives_on_the_other_side_gets_it_in_the_companys_hours(self):
-        self.french.followup_closes = 12
-        move = self.due_at("nz", "2026-06-30 08:00:00", tz="Pacific/Honolulu")
-        self.assertEqual(move.followup_ids.step_ids.state, "sent")

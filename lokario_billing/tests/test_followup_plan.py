@@ -62,7 +62,7 @@ class TestFollowupProperties(BaseCase):
         ]
         begin = datetime.combine(start, time())
         down = [(first, first + length - 1) for first, length in down]
-        sent = run_hourly(portfolio, window, begin, 330, down, clock_back and begin + clock_back * TICK)
+        sent = run_hourly(portfolio, window, begin, 200, down, clock_back and begin + clock_back * TICK)
         self._check_levels(portfolio, sent, window)
         self._check_customer_day(portfolio, sent, window, grouped)
         for step in sent:
@@ -99,8 +99,9 @@ class TestFollowupProperties(BaseCase):
                 key,
                 key % 2,
                 policy,
-                "c",
+                str(start + timedelta(days=days)),
                 due=start + timedelta(days=days),
+                later=tuple(start + timedelta(days=days + 20 * part) for part in range(1, key % 3 + 1)),
                 amount=10,
                 promised_until=promise and start + timedelta(days=promise),
             )
@@ -130,6 +131,20 @@ class TestFollowupReasons(BaseCase):
         decision = self._decide()
         self.assertTrue(decision.send)
         self.assertEqual(decision.level.sequence, 1)
+
+    def test_an_instalment_has_its_own_reminders_once_those_before_it_are_all_sent(self):
+        days = [datetime(2026, 4, 8) + timedelta(days=7 * number) for number in range(3)]
+        said = [Step(1, 1, "2026-04-01", number, at) for number, at in enumerate(days, 1)]
+        parts = {"cycle": "2026-04-01", "due": date(2026, 4, 1), "later": (date(2026, 6, 15), date(2026, 7, 15))}
+        self.assertEqual(self._decide(said[:2], **parts).level.sequence, 3)
+        decision = self._decide(said, **parts)
+        self.assertEqual((decision.send, decision.document.cycle), (True, "2026-06-15"))
+        self.assertEqual(decision.level.sequence, 1)
+        self.assertEqual(decision.document.owed_since, date(2026, 4, 1))
+        first = Step(1, 1, "2026-06-15", 1, self.NOW - timedelta(days=1))
+        self.assertEqual(self._decide([*said, first], **parts).level.sequence, 2)
+        waiting = self._decide(said, **{**parts, "later": (date(2026, 7, 15),)})
+        self.assertEqual((waiting.why, WINDOW.local_day(waiting.at)), (Why.EXHAUSTED, date(2026, 7, 22)))
 
     def test_every_stop_ends_the_follow_up(self):
         for why, facts in {
@@ -163,6 +178,7 @@ class TestFollowupReasons(BaseCase):
             Why.NOT_ARRIVED: {"not_arrived": True},
             Why.UNDELIVERED: {"undelivered": True},
             Why.PAYMENT_PENDING: {"payment_until": date(2026, 6, 30)},
+            Why.DIRECT_DEBIT: {"debit_until": date(2026, 6, 30)},
             Why.BANK_MONEY: {"bank_money_until": date(2026, 6, 30)},
             Why.OTHER_FOLLOWUP: {"other_followup": True},
             Why.IN_FLIGHT: {"in_flight": True},

@@ -3,7 +3,7 @@
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
 
-from .people import PeopleCase
+from .people import DocumentsCase
 
 WRITTEN = {
     "lokario.followup": {
@@ -24,7 +24,7 @@ WRITTEN = {
 
 
 @tagged("post_install", "-at_install")
-class TestMachineFields(PeopleCase):
+class TestMachineFields(DocumentsCase):
     def setUp(self):
         super().setUp()
         self.plan()

@@ -55,6 +55,24 @@ class TestReceivables(BillingCase):
         lines.filtered(lambda line: not line.reconciled).reconcile()
         self.assertEqual((self.row(move).recovered_amount, self.row(move).open_amount), (20, 20))
 
+    def test_what_late_payment_costs(self):
+        """36,500 for a day at p per cent is 100 times p; what is paid in time costs nothing."""
+        self.env["lokario.penalty.rate"].search([]).unlink()
+        year = fields.Date.today().year
+        known = [(f"{year}-01-01", 2), (f"{year}-07-01", 3)]
+        rates = [{"starts_on": day, "refinancing_rate": rate, "source": "test"} for day, rate in known]
+        self.env["lokario.penalty.rate"].create(rates)
+        with freeze_time(f"{year}-06-20 10:00:00"):
+            move = self.invoice(0, 36_500)
+            punctual = self.invoice(-60, 36_500)
+        with freeze_time(f"{year}-07-10 10:00:00"):
+            self.pay(move)
+            self.pay(punctual)
+        self.assertAlmostEqual(self.row(move).late_cost, 10 * 12 + 10 * 13, 2)
+        self.assertEqual(self.row(punctual).late_cost, 0)
+        self.company.followup_penalty_rate = 15
+        self.assertAlmostEqual(self.row(move).late_cost, 20 * 15, 2)
+
     def test_a_promise_moves_the_forecast(self):
         move = self.invoice(3, 90)
         move.action_view_followup()

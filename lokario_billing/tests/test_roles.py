@@ -3,11 +3,11 @@
 from odoo.exceptions import AccessError
 from odoo.tests import Form, tagged
 
-from .people import PeopleCase
+from .people import DocumentsCase
 
 
 @tagged("post_install", "-at_install")
-class TestRoles(PeopleCase):
+class TestRoles(DocumentsCase):
     def setUp(self):
         super().setUp()
         self.plan()

@@ -9,7 +9,7 @@ from odoo.exceptions import AccessError
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
-from lokario_testing.routing_matrix import GLOBAL_FILTERS, RoutingMatrix
+from lokario_testing.routing_matrix import GLOBAL_FILTERS, SYSTEM, RoutingMatrix
 from odoo.addons.base.models.ir_mail_server import IrMail_Server
 
 from .common import BillingCase
@@ -32,7 +32,7 @@ class TestRoutingIsolation(BillingCase):
 
     def test_matrix(self):
         """At least 300 mails: no misroute, no leak, business mail aligned on the wire, system mail ours."""
-        seen = [self.play(*case) for case in self.matrix.cases()]
+        seen = [self.play(*case) for case in self.matrix.cases() if not self.is_told_twice(*case)]
         self.assertGreaterEqual(len(seen), 300)
         for wrong in (
             [each for each in seen if each.is_misrouted()],
@@ -40,6 +40,10 @@ class TestRoutingIsolation(BillingCase):
             [each for each in seen if not each.is_aligned()],
         ):
             self.assertFalse(wrong, f"{len(wrong)} of {len(seen)}: {wrong[:3]}")
+
+    def is_told_twice(self, _filter, _company, method, kind):
+        """System mails have no dialog: their "composer" is "direct" again."""
+        return method == "composer" and kind in SYSTEM
 
     # === SINGLE FACTS === #
 

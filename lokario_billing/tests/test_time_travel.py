@@ -35,18 +35,19 @@ class TestTimeTravel(BillingCase):
     def _play(self, due, outage, down_from, clock_back):
         """Let the job run from the due date on, but not during the outage; return the reminders' local times."""
         customer = self.customer.copy({"email": f"c{outage}@beta.test"})
-        with freeze_time(datetime.combine(due, datetime.min.time())):
+        start = datetime.combine(due, datetime.min.time())
+        down = start + timedelta(days=down_from)
+        now, end = start, down + timedelta(days=outage + 60)
+        with freeze_time(start) as clock:
             moves = self.invoice(0, partner=customer) | self.invoice(-3, partner=customer)
-        down = datetime.combine(due, datetime.min.time()) + timedelta(days=down_from)
-        now, end = down - timedelta(days=down_from), down + timedelta(days=outage + 60)
-        while now < end and set(moves.followup_ids.mapped("state")) != {"done"}:
-            for instant in (now, now - HOUR) if clock_back else (now,):
-                with freeze_time(instant):
+            while now < end and set(moves.followup_ids.mapped("state")) != {"done"}:
+                for instant in (now, now - HOUR) if clock_back else (now,):
+                    clock.move_to(instant)
                     self.run_cron()
-            coming = [at for at in moves.followup_ids.mapped("next_at") if at and at > now]
-            now = min(coming, default=now + 12 * HOUR)
-            if down <= now < down + timedelta(days=outage):
-                now = down + timedelta(days=outage)
+                coming = [at for at in moves.followup_ids.mapped("next_at") if at and at > now]
+                now = min(coming, default=now + 12 * HOUR)
+                if down <= now < down + timedelta(days=outage):
+                    now = down + timedelta(days=outage)
         self.assertEqual(set(moves.followup_ids.mapped("state")), {"done"})
         return [
             [_local(step.sent_at) for step in followup.step_ids.sorted("sequence")] for followup in moves.followup_ids

@@ -40,6 +40,7 @@ class Why(StrEnum):
     UNDELIVERED = "undelivered"
     NOT_ARRIVED = "not_arrived"
     PAYMENT_PENDING = "payment_pending"
+    DIRECT_DEBIT = "direct_debit"
     BANK_MONEY = "bank_money"
     ANSWER_PENDING = "answer_pending"
     BELOW_MINIMUM = "below_minimum"
@@ -106,15 +107,15 @@ class Policy:
 class Document:
     """What is known about one document at this moment.
 
-    `customer` is the debtor, `recipient` who is written to: a reminder never goes to two of them.
-    `cycle` names the claim that is followed up (due date of the oldest unpaid instalment, day a quote was sent): a new
-    cycle starts the levels again. `amount` is what is overdue in the company's currency, `claim` the same in the
-    document's own, for its customer; `credit` is the part of `amount` that the customer's unmatched payments and credit
-    notes cover. After the day it `closes` it is not followed up any more; `payment_until` and `bank_money_until` are
-    the last days on which money that is on its way holds the reminders. `broken_on` is the day of a broken promise that
-    moves the next reminder one level up. An old document begins at `first_level`, or counts from the day `start_on`;
-    `approved` names the level that a person let go (see `approval_key`). `window` holds where the recipient is, None as
-    the company's.
+    `customer` is the debtor, `recipient` who is written to: a reminder never goes to two of them. `cycle` names the
+    claim that is followed up (due date of the oldest unpaid instalment, day a quote was sent): a new cycle starts the
+    levels again. `later` are the due dates of the other unpaid instalments (see `in_turn`). `amount` is what is overdue
+    in the company's currency, `claim` the same in the document's own, for its customer; `credit` is the part of
+    `amount` that the customer's unmatched payments and credit notes cover. After the day it `closes` it is not followed
+    up any more; `payment_until`, `debit_until` and `bank_money_until` are the last days on which money that is on its
+    way holds the reminders. `broken_on` is the day of a broken promise that moves the next reminder one level up. An
+    old document begins at `first_level`, or counts from the day `start_on`; `approved` names the level that a person
+    let go (see `approval_key`). `window` holds where the recipient is, None as the company's.
     """
 
     key: int
@@ -123,6 +124,8 @@ class Document:
     cycle: str
     recipient: int = 0
     due: date | None = None
+    later: tuple[date, ...] = ()
+    oldest: date | None = None  # the due date from which on something is owed, when it is another instalment's turn
     sent: date | None = None
     answer: date | None = None
     expiry: date | None = None
@@ -154,6 +157,7 @@ class Document:
     last_on: date | None = None
     waiting_channel: str = ""
     payment_until: date | None = None
+    debit_until: date | None = None
     bank_money_until: date | None = None
     bank_stale: bool = False
     no_recipient: bool = False
@@ -163,6 +167,11 @@ class Document:
     not_arrived: bool = False
     other_followup: bool = False
     in_flight: bool = False
+
+    @property
+    def owed_since(self) -> date | None:
+        """The due date of the oldest unpaid instalment."""
+        return self.oldest or self.due
 
     @property
     def credit_claim(self) -> float:
@@ -279,6 +288,7 @@ def hold_reason(document: Document, today: date) -> tuple[Why, date | None] | No
                 (Why.PROMISED, *_through(document.promised_until, today)),
                 (Why.PARTLY_KEPT, *_through(document.partly_kept_until, today)),
                 (Why.PLAN, *_through(document.plan_until, today)),
+                (Why.DIRECT_DEBIT, *_through(document.debit_until, today)),
                 (Why.PAYMENT_PENDING, *_through(document.payment_until, today)),
                 (Why.BANK_MONEY, *_through(document.bank_money_until, today)),
                 (Why.UNRECONCILED_CREDIT, covered, None),
@@ -297,7 +307,24 @@ def refusal_by_hand(document: Document, history: Sequence[Step], today: date) ->
     hold = hold_reason(document, today)
     if stop or (hold and hold[0] not in OVERRULED_BY_HAND):
         return stop or hold[0]
+    document = in_turn(document, history, today)
     return None if next_level(document, history) else no_level_reason(document, history)
+
+
+def in_turn(document: Document, history: Sequence[Step], today: date) -> Document:
+    """The document with the instalment whose turn it is: the oldest unpaid one; when its reminders are all sent, the
+    next one that has fallen due has its own.
+    """
+    while document.later and document.later[0] < today and _is_exhausted(document, history):
+        due, *later = document.later
+        document = replace(
+            document, cycle=str(due), due=due, later=tuple(later), oldest=document.oldest or document.due
+        )
+    return document
+
+
+def _is_exhausted(document: Document, history: Sequence[Step]) -> bool:
+    return not next_level(document, history) and no_level_reason(document, history) is Why.EXHAUSTED
 
 
 def _is_small(amount: float, policy: Policy) -> bool:
@@ -363,9 +390,10 @@ def _decide_alone(document: Document, history: Sequence[Step], window: SendWindo
     stop = stop_reason(document, today)
     if stop:
         return Decision(document, why=stop)
+    document = in_turn(document, history, today)
     level = next_level(document, history)
     if level is None:
-        return Decision(document, why=no_level_reason(document, history))
+        return Decision(document, at=_next_turn(document, history, window), why=no_level_reason(document, history))
     day = eligible_day(document, level, history, window)
     hold = hold_reason(document, today)
     if hold:
@@ -378,6 +406,13 @@ def _decide_alone(document: Document, history: Sequence[Step], window: SendWindo
     if not window.is_open(now):
         return Decision(document, level, at=window.next_open(now), why=Why.WINDOW)
     return Decision(document, level, send=True, at=window.opening(day))
+
+
+def _next_turn(document: Document, history: Sequence[Step], window: SendWindow) -> datetime | None:
+    """When the next instalment gets its first reminder, after those of this one have all been sent."""
+    after = in_turn(document, history, date.max)
+    level = next_level(after, history) if after is not document else None
+    return window.opening(max(after.due + ONE_DAY, eligible_day(after, level, history, window))) if level else None
 
 
 def _one_a_day(due: list[Decision], history: Sequence[Step], window: SendWindow, now: datetime) -> Iterator[Decision]:

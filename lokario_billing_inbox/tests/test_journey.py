@@ -10,7 +10,7 @@ from unittest.mock import patch
 from freezegun import freeze_time
 from odoo import fields
 from odoo.fields import Command
-from odoo.tests import tagged
+from odoo.tests import new_test_user, tagged
 from odoo.tests.common import ChromeBrowser
 
 from lokario_testing.environments.browser import fonts_file
@@ -86,15 +86,21 @@ class TestJourney(MailboxCase, BrowserCase):
         cls.company.write({"name": "Alpha Menuiserie", "external_report_layout_id": layout.id, "currency_id": euro.id})
         cls.env["product.pricelist"].search([]).currency_id = euro
         cls.company.partner_id.lang = "fr_FR"
-        cls.env.user.lang = "fr_FR"  # the salesperson: activities come in his language
+        cls.env.user.write({"lang": "fr_FR", "name": "Camille Martin"})  # the salesperson reads activities in French
         if IMAGES:
             fonts = fonts_file(cls.enterClassContext(tempfile.TemporaryDirectory()))
             cls.enterClassContext(patch.dict(os.environ, {"FONTCONFIG_FILE": fonts}))
         cls.customer.write({"lang": "fr_FR", "name": "Bêta SARL"})
 
-    def look(self, url, words, name=None, login="admin", press=(), gone="", drawn=""):
+    def look(self, url, words, name=None, login="admin", press=(), gone="", drawn="", phone=False):
         """Open a page, press its buttons, wait for what must have gone, what the user must read and the chart drawn."""
-        original = ChromeBrowser._wait_code_ok
+        original, navigate = ChromeBrowser._wait_code_ok, ChromeBrowser.navigate_to
+        width, height = (390, 844) if phone else map(int, self.browser_size.split(","))
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone}
+
+        def sized(browser, *args, **kwargs):
+            browser._websocket_request("Emulation.setDeviceMetricsOverride", params=size)
+            navigate(browser, *args, **kwargs)
 
         def then_picture(browser, *args, **kwargs):
             original(browser, *args, **kwargs)
@@ -108,7 +114,10 @@ class TestJourney(MailboxCase, BrowserCase):
         chart = f"await drawn({drawn!r});" if drawn else ""
         steps = f"{WAIT} {presses} {closed} {waits} {chart} console.log('test successful');"
         code = f"(async () => {{ {steps} }})().catch((error) => console.error(error.message));"
-        with patch.object(ChromeBrowser, "_wait_code_ok", then_picture):
+        with (
+            patch.object(ChromeBrowser, "_wait_code_ok", then_picture),
+            patch.object(ChromeBrowser, "navigate_to", sized),
+        ):
             ready = "odoo.isReady === true" if login else "document.readyState === 'complete'"
             self.browser_js(url, code, ready, login=login, timeout=240)
 
@@ -211,3 +220,111 @@ class TestJourney(MailboxCase, BrowserCase):
             self.run_cron()
         self.assertEqual(len(self.sink.deliveries()), count)
         self.assertEqual(move.followup_ids.state, "done")
+
+    # === WHO COLLECTS === #
+
+    def colleague(self, login, name, *groups):
+        return new_test_user(
+            self.env,
+            login,
+            ",".join(("base.group_user", *groups)),
+            name=name,
+            lang="fr_FR",
+            company_id=self.company.id,
+            company_ids=[Command.set(self.company.ids)],
+        )
+
+    def debts(self):
+        """Return late invoices of five firms, sent before follow-ups were switched on, and a salesperson's quote."""
+        self.company.write({"followup_enabled": False, "followup_approved_at": False})
+        names = ("Menuiserie Côté", "Toits du Nord", "Atelier Lune", "Garage Petit", "Café Rivage")
+        firms = [self.customer.copy({"name": name, "email": f"compta{n}@beta.test"}) for n, name in enumerate(names)]
+        days = zip((12, 40, 9, 70, 15), (480, 1250, 640, 2100, 890), firms, strict=True)
+        moves = [self.invoice(late, amount, partner=firm) for late, amount, firm in days]
+        line = Command.create({"product_id": self.product_a.id, "name": "Porte vitrée", "price_unit": 760})
+        values = {"partner_id": self.customer.id, "company_id": self.company.id, "user_id": self.paul.id}
+        quote = self.env["sale.order"].create({**values, "order_line": [line]})
+        quote.with_context(tracking_disable=True).action_quotation_sent()
+        return moves, quote
+
+    def level(self, move, **values):
+        """Give an invoice a policy of one level."""
+        policy = self.env.ref("lokario_billing.policy_invoice").copy(
+            {"company_id": self.company.id, "name": values["name"], "level_ids": [Command.clear()]}
+        )
+        policy.level_ids = [Command.create({"sequence": 1, "days": 7, **values})]
+        move.followup_ids.policy_id = policy
+
+    def what_happens(self, moves):
+        """A dispute, an answer, a letter to post, a debt whose reminders are all sent."""
+        disputed, exhausted, answered, lettered, _quiet = moves
+        dispute = {"reason": "Le prix convenu était de 400 €.", "by_customer": True}
+        self.env["lokario.followup.dispute"].sudo().create({**dispute, "followup_id": disputed.followup_ids.id})
+        answered.followup_ids._reply_received()
+        self.level(lettered, name="Lettre recommandée", channel="registered")
+        self.level(exhausted, name="Dernier rappel")
+        exhausted.followup_ids.start_on = lettered.followup_ids.start_on = False
+        with freeze_time(fields.Datetime.subtract(fields.Datetime.now(), days=8)):
+            self.run_cron()
+        self.run_cron()
+
+    def test_an_accountant_and_a_salesperson_work_with_follow_ups(self):
+        """Nobody is an administrator: accounting rights and the role of the addon, or a salesperson's alone."""
+        anne = self.colleague(
+            "anne", "Anne Moreau", "account.group_account_invoice", "lokario_billing.group_lokario_billing_manager"
+        )
+        self.paul = self.colleague("paul", "Paul Girard", "sales_team.group_sale_salesman")
+        moves, quote = self.debts()
+        confirm = ".o-overlay-item:last-child .modal-footer .btn-primary"
+        preview = "/odoo/action-lokario_billing.followup_preview_action"
+        run = ["button[name=action_run]"]
+        foretold = ["Menuiserie Côté", "Documents anciens"]
+        self.look(preview, foretold, "relances-essai", "anne", run, gone=".o_blockUI")
+        self.look(preview, [], None, "anne", [*run, "button[name=action_approve]", confirm], gone=".modal")
+        self.env.invalidate_all()
+        self.assertTrue(self.company.followup_enabled and self.company.followup_approved_at)
+        self.what_happens(moves)
+        disputed, exhausted, answered, lettered, quiet = (move.followup_ids for move in moves)
+        work = [each.work for each in (disputed, exhausted, answered, lettered, quiet)]
+        self.assertEqual(work, ["dispute", "handover", "answer", "letter", False])
+
+        desk = ["Contestations", "Réponses à traiter", "Courriers à poster", "Toutes les relances envoyées"]
+        self.look("/odoo/collection", desk, "relances-bureau", "anne")
+        if IMAGES:
+            self.look("/odoo/collection", desk[:1], "relances-bureau-telephone", "anne", phone=True)
+
+        page = f"/odoo/followups/{disputed.id}"
+        why = ["Contesté par le client", "Le prix convenu était de 400 €.", "Le client conteste ce document."]
+        self.look(page, why, "relances-contestation", "anne", ["a[name=promises]"])
+        if IMAGES:
+            self.look(page, why[:1], "relances-contestation-telephone", "anne", phone=True)
+        reject = ["a[name=promises]", "button[name=action_reject]"]
+        self.look(page, ["Rejetée"], None, "anne", reject, gone="button[name=action_reject]")
+        off = ["La relance automatique est désactivée"]
+        self.look(f"/odoo/followups/{quiet.id}", off, "relances-arret", "anne", ["button[name=action_toggle_auto]"])
+
+        letter = lettered.step_ids.reminder_id
+        page = f"/odoo/action-lokario_billing.followup_reminder_action/{letter.id}"
+        self.look(page, ["Imprimer la lettre", "Garage Petit"], "relances-lettre", "anne")
+        report = self.env["ir.actions.report"].with_user(anne).with_context(force_report_rendering=True)
+        pdf, _kind = report._render_qweb_pdf("lokario_billing.report_reminder_letter", letter.ids)
+        self.assertEqual(pdf[:4], b"%PDF")
+        over = ["button[name=action_hand_over]", confirm]
+        self.look(f"/odoo/followups/{exhausted.id}", [], None, "anne", over, gone="button[name=action_hand_over]")
+        self.env.invalidate_all()
+        self.assertEqual((disputed.disputed, quiet.auto_enabled, exhausted.why), (False, False, "handed_over"))
+
+        page = f"/odoo/sales/{quote.id}"
+        his = ["button[name=action_view_followup]"]
+        self.look(page, ["Chronologie", quote.name], "relances-vendeur", "paul", his, gone=".o_sale_order")
+        if IMAGES:
+            self.look(
+                f"/odoo/followups/{quote.followup_ids.id}",
+                [quote.name],
+                "relances-vendeur-telephone",
+                "paul",
+                phone=True,
+            )
+        quote.with_user(self.paul).followup_auto = "off"
+        self.assertFalse(quote.followup_ids.auto_enabled)
+        self.assertTrue(anne.has_group("account.group_account_invoice") and not anne.has_group("base.group_system"))
