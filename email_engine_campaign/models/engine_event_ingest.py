@@ -23,7 +23,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS engine_event_stage (
     rcpt text, provider text, kind text, reason text, fault text, is_final bool, diagnostic text, is_own bool
 ) ON COMMIT DROP;
 CREATE TEMPORARY TABLE IF NOT EXISTS engine_event_fresh (
-    id int, type text, time timestamp, tenant_id int, campaign_id int, recipient_id int, ip_id int,
+    key text, id int, type text, time timestamp, tenant_id int, campaign_id int, recipient_id int, ip_id int,
     rcpt text, provider text, kind text, diagnostic text, is_own bool
 ) ON COMMIT DROP;
 TRUNCATE engine_event_stage, engine_event_fresh
@@ -33,7 +33,7 @@ TRUNCATE engine_event_stage, engine_event_fresh
 STORE = """
 WITH known AS (
     SELECT DISTINCT ON (s.key) s.key, s.type, s.time, s.rcpt, s.provider, s.kind, s.reason, s.fault, s.is_final,
-           s.diagnostic, s.ip_id, s.is_own, coalesce(s.tenant_id, v.tenant_id) AS tenant_id,
+           s.diagnostic, s.ip_id, coalesce(s.tenant_id, v.tenant_id) AS tenant_id,
            coalesce(s.campaign_id, v.campaign_id) AS campaign_id, coalesce(r.id, v.id) AS recipient_id
       FROM engine_event_stage s
       LEFT JOIN engine_campaign_recipient r ON r.campaign_id = s.campaign_id AND r.email = s.rcpt
@@ -49,13 +49,15 @@ WITH known AS (
       FROM known ON CONFLICT (key) DO NOTHING
  RETURNING key, id, type, time, tenant_id, campaign_id, recipient_id, ip_id, rcpt, provider, kind, diagnostic
 ), kept AS (
-    INSERT INTO engine_event_fresh
-    SELECT f.id, f.type, f.time, f.tenant_id, f.campaign_id, f.recipient_id, f.ip_id, f.rcpt, f.provider, f.kind,
-           f.diagnostic, known.is_own
-      FROM fresh f JOIN known USING (key)
- RETURNING 1
+    INSERT INTO engine_event_fresh (key, id, type, time, tenant_id, campaign_id, recipient_id, ip_id, rcpt, provider,
+                                    kind, diagnostic)
+    SELECT * FROM fresh RETURNING 1
 )
 SELECT (SELECT count(*) FROM known), (SELECT count(*) FROM kept)
+"""
+# Not by a join in STORE: PostgreSQL takes what passes its conditions for one row, and compares each row with each.
+MARK_OWN = """
+UPDATE engine_event_fresh f SET is_own = true FROM engine_event_stage s WHERE s.key = f.key AND s.is_own
 """
 IP_OF_RECIPIENT = """
 UPDATE engine_event_fresh f SET ip_id = k.ip_id
@@ -139,7 +141,7 @@ SELECT DISTINCT ON (f.rcpt, f.tenant_id) f.rcpt, f.tenant_id, t.company_id,
            HAVING count(*) >= t.dead_after AND max(e.time) - min(e.time) >= t.dead_days * interval '1 day'))))
 {ON_CONFLICT}
 """  # noqa: S608 constants
-STEPS = (IP_OF_RECIPIENT, COUNT_DAYS, COUNT_IPS, ADVANCE, SUPPRESS)
+STEPS = (MARK_OWN, IP_OF_RECIPIENT, COUNT_DAYS, COUNT_IPS, ADVANCE, SUPPRESS)
 
 
 class EngineEventIngest(models.AbstractModel):
