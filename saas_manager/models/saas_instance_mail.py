@@ -397,7 +397,8 @@ class SaasInstanceMail(models.Model):
     def action_mark_sent(self):
         """The recipient has it, or the server's log says so: a person knows what was unknown."""
         self.instance_id.check_access("write")
-        self.filtered(lambda mail: mail.state == "unknown").sudo()._set_sent()
+        for mail in self.filtered(lambda mail: mail.state == "unknown"):
+            mail.sudo()._set_sent()
 
     def _retry_failed(self):
         """Try failed mails again, a few times; queue again what has lost its job."""

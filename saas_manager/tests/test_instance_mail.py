@@ -208,8 +208,9 @@ class TestInstanceMail(SaasCase, MailCommon):
             run_mail_jobs(self.env)
         self.env.invalidate_all()  # a click is another request
         message = self.instance.mail_ids
-        message.action_mark_sent()
-        self.assertEqual(message.state, "sent")
+        earlier = message.copy({"occasion": "earlier", "state": "unknown"})
+        (message | earlier).action_mark_sent()
+        self.assertEqual((message | earlier).mapped("state"), ["sent", "sent"])
         with self.assertRaisesRegex(UserError, "is sent again"):
             message.action_send_again()
         message._set_unknown("?")
