@@ -416,7 +416,14 @@ class AccountDeletion(models.Model):
         _logger.info("legal hold of deletion %s finished", self.name)
 
     def _partners(self):
-        """The person's own contact and its addresses; the people below it are others."""
+        """The person's own contact and its addresses; the steps are asked for them often, so they are remembered."""
+        if not self.identifiers or not self.partner_id:
+            return self._find_partners()
+        known = [int(person[1:]) for person in self.identifiers["people"] if person.startswith("p")]
+        return self.partner_id.with_context(active_test=False).browse(known)
+
+    def _find_partners(self):
+        """The same as they are now; the people below the contact are others."""
         partner = self.partner_id.with_context(active_test=False)
         return partner | partner.search([("parent_id", "in", partner.ids), ("type", "!=", "contact")])
 

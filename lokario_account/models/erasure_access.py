@@ -49,4 +49,3 @@ class ErasureAccess(models.AbstractModel):
         cleared = SQL(", ").join(SQL("%s = NULL", SQL.identifier(column)) for (column,) in columns)
         self.env.cr.execute(SQL("UPDATE res_users SET %s WHERE id = %s", cleared, user.id))
         user.invalidate_recordset(flush=False)
-        self.env.registry.clear_cache()

@@ -73,7 +73,7 @@ class ErasureContact(models.AbstractModel):
     @api.model
     def _erase_user(self, deletion):
         """Remove the user, then those of the contacts that nothing holds; anonymise what cannot go."""
-        user, partners = deletion.user_id, deletion._partners()
+        user, partners = deletion.user_id, deletion._find_partners()
         held = partners.filtered(self.env["lokario.deletion.plan"]._held_partner_reason)
         erased, kept = {"res.users": self._unlink_each(user)}, {}
         if user.exists():

@@ -9,7 +9,7 @@ import zlib
 from odoo.tools import SQL
 
 TARGETS = ["res_users", "res_partner", "mail_message", "ir_attachment"]
-LARGE = 8 * 1024 * 1024  # bytes of a table; a smaller one is read in a moment
+LARGE = 512 * 1024  # bytes of a table; a smaller one is read in a moment
 PREFIX = "lokario_erasure_"
 PATIENCE = "5s"  # of waiting for a table that others use; it then stays as it is
 
