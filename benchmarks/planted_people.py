@@ -1,0 +1,120 @@
+"""People whose e-mail, telephone, login and account numbers stand in every text of every model that takes them.
+
+Each record is one person's: its texts, its references to contacts and users. Beside it stands somebody who stays.
+"""
+
+from dataclasses import dataclass
+
+import psycopg2
+
+from .generated_records import EXACT, MAGIC, TEXT_TYPES, GeneratedRecords, nothing_leaves
+
+# What the program computes with, not what people write.
+PLATFORM = (
+    "ir.", "base.", "report.", "res.groups", "res.lang", "res.country", "res.currency", "res.company",
+    "res.users", "res.config", "bus.", "web_", "fastapi.", "queue.", "lokario.account.", "lokario.erasure.",
+    "onboarding.", "digest.", "res.device", "discuss.voice", "payment.provider", "payment.method", "account.chart",
+    "account.account", "account.tax", "account.report", "account.journal", "account.fiscal",
+    "account.reconcile", "decimal.", "uom.", "lokario.lease", "lokario.gate", "lokario.scheduled",
+)  # fmt: skip
+FOR_PROGRAMS = (  # ends of columns' names
+    "model", "lang", "tz", "code", "path", "key", "token", "hash", "uuid", "domain", "host", "url", "prefix",
+    "identifier",
+)  # fmt: skip
+NOT_SHARED = "res.partner.phone"  # a number that two contacts have is searched for nobody
+
+
+@dataclass(frozen=True)
+class Person:
+    name: str
+    user: int
+    partner: int
+
+    @property
+    def email(self) -> str:
+        return f"{self.name}@canari.example"
+
+    @property
+    def phone(self) -> str:
+        return f"+336{self.name[-4:]}{self.name[-4:]}"
+
+
+class PlantedPeople(GeneratedRecords):
+    """One record of each model, the next person's each time; a person's name is the zone of what is made for it."""
+
+    def __init__(self, env, people: list[Person]):
+        super().__init__(env)
+        self.people = {person.name: person for person in people}
+        self.models = [name for name in sorted(env.registry) if self._stores_people(name)]
+
+    def _stores_people(self, name) -> bool:
+        model = self.env.registry[name]
+        if model._abstract or model._transient or not model._auto or name.startswith(PLATFORM):
+            return False
+        return any(field.store and field.type in TEXT_TYPES for field in model._fields.values())
+
+    def fill(self):
+        self._make_companies()
+        names = list(self.people)
+        with nothing_leaves():
+            for number, model in enumerate(self.models):
+                self.one(model, names[number % len(names)])
+                self.env.cr.postcommit.clear()  # mails of what could not be made
+                self.env.cr.commit()
+        neighbours = dict(zip(names, [*names[1:], names[0]], strict=True))
+        for (model, name), ids in self.made.items():
+            self._plant(self.env[model], ids, self.people[name], self.people[neighbours[name]])
+        return self
+
+    def _make_companies(self):
+        """The company that is there will do: people work in it."""
+        self.company = dict.fromkeys(self.people, self.env.company.id)
+        self.owner = {person.name: person.user for person in self.people.values()}
+
+    # === ONE RECORD === #
+
+    def _is_given(self, field, complete):
+        if super()._is_given(field, complete):
+            return True
+        free = (
+            field.store and not field.related and not field.readonly and not field.compute and field.name not in MAGIC
+        )
+        return bool(
+            complete and free and (field.type in TEXT_TYPES or field.comodel_name in ("res.partner", "res.users"))
+        )
+
+    def _exact(self, field, zone):
+        value = EXACT[str(field)]
+        if not isinstance(value, dict):
+            return super()._exact(field, zone)
+        return list(value.values())[list(self.people).index(zone) % len(value)]
+
+    def _text(self, field, zone):
+        if str(field) == NOT_SHARED:
+            return "01"
+        words, person = set(field.name.split("_")), self.people[zone]
+        if words & {"email", "login", "address"}:
+            return person.email
+        return person.phone if words & {"phone", "mobile"} else super()._text(field, zone)
+
+    def _linked(self, field, zone):
+        own = {"res.partner": self.people[zone].partner, "res.users": self.people[zone].user}
+        return own.get(field.comodel_name) or super()._linked(field, zone)
+
+    # === TEXTS, PAST ALL CHECKS === #
+
+    def _plant(self, model, ids, person, neighbour):
+        """Write two people into every text column that takes any text: whose the record is, and another one."""
+        text = f"{person.email} {neighbour.email} {person.phone}"
+        for name, field in model._fields.items():
+            plain = field.store and field.type in TEXT_TYPES and field.column_type and not field.translate
+            if plain and not name.endswith(FOR_PROGRAMS) and str(field) != NOT_SHARED:
+                self._write(model._table, name, text, ids)
+        self.env.invalidate_all(flush=False)
+
+    def _write(self, table, column, text, ids):
+        try:
+            with self.env.cr.savepoint(flush=False):
+                self.env.cr.execute(f'UPDATE "{table}" SET "{column}" = %s WHERE id = ANY(%s)', [text, ids])
+        except psycopg2.Error:  # a unique or a short column
+            self.refused[table, column] = "takes no other text"
