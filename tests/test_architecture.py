@@ -20,6 +20,8 @@ ARROWS = {
     "report_chromium": set(),
     "lokario_account": {"lokario_base"},
     "lokario_contact": {"lokario_base"},
+    "lokario_contact_crm": {"lokario_base", "lokario_contact"},
+    "lokario_contact_project": {"lokario_base", "lokario_contact"},
     "saas_manager": {"lokario_base"},
     "saas_manager_webhook": {"lokario_base", "saas_manager"},
     "saas_notification": {"lokario_base", "saas_manager"},

@@ -33,7 +33,7 @@ TOGETHER = (
 ADDONS_TOGETHER = (
     {"lokario_billing_ai", "lokario_billing_calendar", "lokario_billing_inbox", "lokario_billing_project"},
     {"lokario_reminder_account", "lokario_reminder_calendar", "lokario_reminder_project"},
-    {"lokario_contact", "report_chromium"},
+    {"lokario_contact", "lokario_contact_crm", "lokario_contact_project", "report_chromium"},
     {"saas_manager_webhook", "saas_notification", "saas_notification_account", "saas_notification_sms"},
 )
 # What is installed beside an addon, because some of its tests are about how both work together.

@@ -1,0 +1,15 @@
+{
+    "name": "Lokario Contact Form: Tickets",
+    "version": "19.0.1.0.0",
+    "summary": "Each message of the contact form is a task of the project that answers requests",
+    "author": "Lokario",
+    "website": "https://www.lokario.fr",
+    "license": "LGPL-3",
+    "category": "Lokario",
+    "depends": ["lokario_contact", "project"],
+    "data": [
+        "views/res_config_settings_views.xml",
+    ],
+    "auto_install": True,
+    "installable": True,
+}
