@@ -147,6 +147,8 @@ def recoverable(environment) -> list[str]:
     for folder in (data_folder() / "filestore" / environment.database, data_folder() / "sessions"):
         for path in filter(os.path.isfile, folder.rglob("*")):
             content = path.read_bytes()
+            if folder.name == "sessions" and environment.database.encode() not in content:
+                continue  # another database's
             if (name := re.search(rb"p\d+-\d+canari", content)) and not content.startswith(HELD_FILE):
                 found.add(f"{name[0].decode()} can be read in {path}")
     return sorted(found)
