@@ -74,8 +74,11 @@ def run(points: int, seed: int) -> list[str]:
             odoo.close()
 
 
-def play(odoo, points: int, seed: int, restart) -> list[str]:
-    """Return the broken promises; ``restart()`` takes every connection to the database away."""
+def play(odoo, points: int, seed: int, restart, changes: int = CHANGES) -> list[str]:
+    """Return the broken promises; ``restart()`` takes every connection to the database away.
+
+    :param changes: at each point, of as many instances
+    """
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         sink = stack.enter_context(SmtpSink(Path(folder) / "journal", slowness=0.05, choose=_slow_now_and_then))
         receiver = stack.enter_context(Receiver())
@@ -84,7 +87,7 @@ def play(odoo, points: int, seed: int, restart) -> list[str]:
         life.prepare()
         for point in range(points):
             receiver.is_down = point in DOWN
-            life.disturbed_hour(restart if point % RESTART_EACH == RESTART_EACH - 1 else None)
+            life.disturbed_hour(changes, restart if point % RESTART_EACH == RESTART_EACH - 1 else None)
             if point % 10 == 9:
                 say(f"  {point + 1} points: {sum(life.changes.values())} changes, {len(sink.deliveries())} mails")
         receiver.is_down = False
@@ -304,8 +307,8 @@ class Life:
 
     # === ONE HOUR === #
 
-    def disturbed_hour(self, restart):
-        chosen = self.dice.sample(sorted(self.instances), CHANGES)
+    def disturbed_hour(self, changes, restart):
+        chosen = self.dice.sample(sorted(self.instances), changes)
         wishes = {one: "suspended" if self.state[one] == "active" else "active" for one in chosen}
         fork = self.odoo.fork
         workers = {fork(_act, self.odoo, wishes, quiet=True), fork(_run_jobs, self.odoo, True, quiet=True)}
