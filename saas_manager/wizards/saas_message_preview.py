@@ -72,6 +72,7 @@ class SaasMessagePreview(models.TransientModel):
 
     def action_edit(self):
         """Open the text in Odoo's editor."""
+        self.ensure_one()
         return {
             "type": "ir.actions.act_window",
             "res_model": "mail.template",
