@@ -418,7 +418,8 @@ class Followup(models.Model):
         documents, history = facts._documents(self, without), facts._history(self, without)
         window, now = self.company_id._followup_window(), fields.Datetime.now()
         decisions = followup_plan.decide(documents.values(), history, window, now)
-        return {self.browse(decision.document.key): decision for decision in decisions}
+        known = {followup.id: followup for followup in self}  # these are read together
+        return {known[decision.document.key]: decision for decision in decisions}
 
     def _decide_all(self):
         """Yield (follow-up, decision) of follow-ups of several companies."""
