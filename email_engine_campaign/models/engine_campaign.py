@@ -183,6 +183,12 @@ class EngineCampaign(models.Model):
                     self.env._("Template, lists, tags and segments must be those of the campaign's tenant.")
                 )
 
+    @api.onchange("winner_by")
+    def _onchange_winner_by(self):
+        """What decides is counted; the person sees it ticked."""
+        if self.winner_by:
+            self["track_clicks" if self.winner_by == "clicked" else "track_opens"] = True
+
     @api.constrains("winner_by", "subject_b", "transport", "track_opens", "track_clicks")
     def _check_winner(self):
         for campaign in self.filtered("winner_by"):

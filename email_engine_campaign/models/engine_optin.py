@@ -61,8 +61,9 @@ class EngineOptin(models.Model):
         template = values.pop("template_id", None)
         optin = self._find_or_create(tenant, values)
         if not optin.asked_at or optin.asked_at < fields.Datetime.now() - PAUSE:
-            optin.message_id = self.env["engine.message"].sudo()._submit(tenant, optin._write_message(template))
-            optin.asked_at = fields.Datetime.now()
+            message = self.env["engine.message"].sudo()._submit(tenant, optin._write_message(template))
+            # The proof is the form whose mail is confirmed, not one that was filled in while that mail was on its way.
+            optin.write({"message_id": message.id, "asked_at": fields.Datetime.now(), "source": values["source"]})
         return optin.sudo(self.env.su)
 
     def _find_or_create(self, tenant, values):
@@ -70,7 +71,7 @@ class EngineOptin(models.Model):
         optin = self.sudo().search(pending)
         lists = [fields.Command.link(list_id) for list_id in values.get("list_ids", ())]
         if optin:
-            optin.write({"list_ids": lists, "source": values["source"]})
+            optin.list_ids = lists
             return optin
         return self.sudo().create({**values, "list_ids": lists, "tenant_id": tenant.id})
 

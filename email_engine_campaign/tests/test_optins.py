@@ -70,9 +70,11 @@ class TestOptins(CampaignCommon, EngineHttpCase):
         self._read(optin, token=self.token_b, status=404)
 
     def test_one_mail_a_day_however_often_it_is_asked(self):
-        first, second = self._ask(), self._ask()
+        first, second = self._ask(), self._ask(source="Order page")
         self.assertEqual((first["id"], len(self.mta.messages)), (second["id"], 1))
-        self.env["engine.optin"].browse(first["id"]).sudo().asked_at -= timedelta(days=2)
+        optin = self.env["engine.optin"].browse(first["id"]).sudo()
+        self.assertEqual(optin.source, "Footer form", "whose mail it is that is confirmed")
+        optin.asked_at -= timedelta(days=2)
         self._ask()
         self.assertEqual(len(self.mta.messages), 2)
 
