@@ -1,7 +1,9 @@
 """How /api/v2 answers: OCA's FastAPI dispatcher with problem documents and request ids."""
 
+import contextlib
 import logging
 import re
+import threading
 import time
 import uuid
 from io import BytesIO
@@ -24,6 +26,7 @@ _logger = logging.getLogger(__name__)
 
 MAX_IDEMPOTENCY_KEY = 200
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_making = threading.Lock()  # FastAPI silences warnings of the whole process while it makes an app: one at a time
 
 
 class EngineApiDispatcher(FastApiDispatcher):
@@ -41,8 +44,10 @@ class EngineApiDispatcher(FastApiDispatcher):
         root = self.request.httprequest.path.removesuffix(path).rstrip("/")
         try:
             admit(f"/{path}")
-            with fastapi_app_pool.get_app(env=request.env, root_path=root) as app:
-                self._check_method(app, f"/{path}")
+            with contextlib.ExitStack() as stack:
+                with _making:
+                    app = stack.enter_context(fastapi_app_pool.get_app(env=request.env, root_path=root))
+                    self._check_method(app, f"/{path}")  # its description makes what is left of it
                 response = self._answer(lambda: self._call(app, root))
         except (HTTPException, RequestValidationError, UserError) as error:
             error.loglevel = logging.INFO  # the caller's mistake, not a server error
