@@ -14,6 +14,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from lokario_cli.console import Failure
 from lokario_cli.odoo_process import MailWatcher, Server
 from lokario_testing.environments.bus import Bus
 from lokario_testing.environments.client import OdooClient
@@ -26,6 +27,7 @@ LINES = 2_000
 SESSIONS = 500
 DELIVERIES = 200
 PATIENCE = 300  # seconds
+INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 KNOWN_INBOX = """
     UPDATE inbox_integrations SET state = 'connected', next_sync_at = now() + interval '1 day';
     INSERT INTO inbox_folder (integration_id, name, path, special_use, sync_enabled, is_selectable, sequence,
@@ -35,6 +37,12 @@ KNOWN_INBOX = """
 
 
 def run():
+    told_at_once = int(INOTIFY.read_text())
+    if told_at_once < 1.1 * SESSIONS:
+        raise Failure(
+            f"Dovecot looks every 30 s where the kernel tells it nothing, here from the {told_at_once}th session on:"
+            f" sysctl fs.inotify.max_user_instances={2 * SESSIONS}"
+        )
     with inbox_environment(driver="maildir", name="lokario_bench_idle") as environment:
         return [*memory(environment), *latency(environment)]
 
