@@ -29,4 +29,6 @@ export class MailPreview extends Component {
     }
 }
 
-registry.category("fields").add("engine_mail_preview", { component: MailPreview, supportedTypes: ["text"] });
+registry
+    .category("fields")
+    .add("engine_mail_preview", { component: MailPreview, supportedTypes: ["text"] });

@@ -40,7 +40,8 @@
         for (let i = 0; i < 64; i++) {
             const mixed = turn(e, 6) ^ turn(e, 11) ^ turn(e, 25);
             const one = (h + mixed + ((e & f) ^ (~e & g)) + ROUNDS[i] + words[i]) | 0;
-            const two = ((turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) + ((a & b) ^ (a & c) ^ (b & c))) | 0;
+            const two =
+                ((turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) + ((a & b) ^ (a & c) ^ (b & c))) | 0;
             [h, g, f, e, d, c, b, a] = [g, f, e, (d + one) | 0, c, b, a, (one + two) | 0];
         }
         return [a, b, c, d, e, f, g, h].map((word, i) => (word + state[i]) | 0);
@@ -85,7 +86,9 @@
         }
         const form = answer.form;
         const say = (name) => {
-            form.querySelector("[role=status]").textContent = form.querySelector(`[data-say=${name}]`).textContent;
+            form.querySelector("[role=status]").textContent = form.querySelector(
+                `[data-say=${name}]`
+            ).textContent;
         };
         let isWanted = false;
         form.addEventListener("submit", (event) => {

@@ -24,4 +24,6 @@ export class Weekdays extends Component {
     }
 }
 
-registry.category("fields").add("lokario_weekdays", { component: Weekdays, supportedTypes: ["char"] });
+registry
+    .category("fields")
+    .add("lokario_weekdays", { component: Weekdays, supportedTypes: ["char"] });
