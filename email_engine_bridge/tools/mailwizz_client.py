@@ -3,8 +3,6 @@
 Bodies are form data, answers JSON with `status: success|error`; the key travels in X-Api-Key.
 """
 
-# pylint: disable=prefer-env-translation  # tools only mark their texts; the screen translates them
-
 import base64
 
 import requests

@@ -4,8 +4,6 @@
 Every file lives in /etc/pmta.
 """
 
-# pylint: disable=prefer-env-translation  # tools only mark their texts; the screen translates them
-
 import requests
 
 from odoo.addons.lokario_base.tools.pinned_http import DestinationRefused, pin_public, pinned_session

@@ -5,8 +5,6 @@ answer is never assumed: a message whose end was sent and whose answer did not c
 records can decide.
 """
 
-# pylint: disable=prefer-env-translation  # tools only mark their texts; the screen translates them
-
 import socket
 import ssl
 import time

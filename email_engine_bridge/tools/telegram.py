@@ -1,7 +1,5 @@
 """A client of Telegram's bot API: one method, sendMessage (core.telegram.org/bots/api)."""
 
-# pylint: disable=prefer-env-translation  # tools only mark their texts; the screen translates them
-
 import requests
 
 from odoo.addons.lokario_base.tools.pinned_http import DestinationRefused, pin_public, pinned_session

@@ -47,7 +47,7 @@ class EngineDeliverability(models.Model):
     def _compute_advice(self):
         for row in self:
             advice = ADVICE.get(row.fault)
-            row.advice = self.env._(advice) if advice else False  # pylint: disable=prefer-env-translation
+            row.advice = self.env._(advice) if advice else False
 
     @property
     def _table_query(self):

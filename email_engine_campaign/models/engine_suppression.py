@@ -44,7 +44,7 @@ class EngineSuppression(models.Model):
     reason = fields.Selection(REASONS, required=True, default="manual")
     source = fields.Selection(SOURCES, required=True, default="screen", readonly=True)
     note = fields.Char("Evidence", help="Diagnostic, campaign, or who asked")
-    until = fields.Date("Until", help="The last day; empty: until it is lifted")
+    until = fields.Date(help="The last day; empty: until it is lifted")
     lifted_at = fields.Datetime(readonly=True, copy=False)
     lifted_uid = fields.Many2one("res.users", "Lifted by", readonly=True, copy=False)
     lifted_because = fields.Char(readonly=True, copy=False)

@@ -270,7 +270,7 @@ class AccountDeletion(models.Model):
     @api.model
     def _schedule_restored(self):
         """Delete again what a restored backup has brought back: accounts whose deletion it does not know."""
-        references = set(self.search([]).mapped("name"))
+        references = {name for [name] in self._read_group([], ["name"])}
         tombstones = unknown(self._database_uuid(), references)
         if not tombstones:
             return

@@ -100,7 +100,7 @@ class _Rows:
         self.count = 0
         self._handle = handle
 
-    def write(self, line: bytes):
+    def write(self, line: bytes):  # pylint: disable=method-required-super
         key, people, texts = line.decode(errors="replace").rstrip("\n").split("\t")
         self.count += 1
         self._handle(key, set(people.split(",")), texts.split(UNIT))

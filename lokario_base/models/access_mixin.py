@@ -143,7 +143,8 @@ class AccessMixin(models.AbstractModel):
         machine = {f"default_{name}" for name in self._context_defaults() if self._is_machine_field(self._fields[name])}
         if not machine:
             return self
-        return self.with_context({key: value for key, value in self.env.context.items() if key not in machine})
+        kept = {key: value for key, value in self.env.context.items() if key not in machine}
+        return self.with_context(kept)  # pylint: disable=context-overridden  # keys are taken out
 
     def _concerned_names(self, vals):
         """Return the references that a write concerns: all of them when the record moves to another scope."""

@@ -12,9 +12,12 @@ from odoo import SUPERUSER_ID, api
 from odoo.modules.registry import Registry
 from odoo.tests import tagged
 from odoo.tests.common import BaseCase, get_db_name
-from odoo.tools import config
+from odoo.tools import SQL, config
 
 PRISTINE = "_pristine"  # suffix of the copy that classes clone; nothing ever connects to it
+END_SESSIONS = """
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'
+"""
 
 
 @tagged("-at_install", "post_install")
@@ -58,7 +61,7 @@ def clone_database(target: str) -> str:
 def drop_database(name: str) -> None:
     odoo.sql_db.close_db(name)
     with _maintenance() as cr:
-        cr.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        cr.execute(SQL("DROP DATABASE IF EXISTS %s WITH (FORCE)", SQL.identifier(name)))
     shutil.rmtree(config.filestore(name), ignore_errors=True)
 
 
@@ -68,7 +71,7 @@ def _copy(source: str, target: str) -> None:
         if cr.fetchone():
             return
         with _closed(cr, source):
-            cr.execute(f'CREATE DATABASE "{target}" TEMPLATE "{source}"')
+            cr.execute(SQL("CREATE DATABASE %s TEMPLATE %s", SQL.identifier(target), SQL.identifier(source)))
     if Path(config.filestore(source)).exists():
         shutil.copytree(config.filestore(source), config.filestore(target), copy_function=os.link)
 
@@ -77,13 +80,13 @@ def _copy(source: str, target: str) -> None:
 def _closed(cr, name: str):
     """Nobody is connected while PostgreSQL copies; who listens there (the gate) connects again by itself."""
     odoo.sql_db.close_db(name)
-    cr.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+    database = SQL.identifier(name)
+    cr.execute(SQL("ALTER DATABASE %s ALLOW_CONNECTIONS false", database))
     try:
-        sessions = "FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'"
-        cr.execute(f"SELECT pg_terminate_backend(pid, 5000) {sessions}", [name])
+        cr.execute(END_SESSIONS, [name])
         yield
     finally:
-        cr.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+        cr.execute(SQL("ALTER DATABASE %s ALLOW_CONNECTIONS true", database))
 
 
 @contextlib.contextmanager

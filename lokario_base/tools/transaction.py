@@ -150,7 +150,7 @@ def session_lock(env, name: str):
     with session(env) as cr:
         cr.execute("SELECT pg_try_advisory_lock(%s)", [_key(name)])
         acquired = cr.fetchone()[0]
-        cr.commit()
+        cr.commit()  # pylint: disable=invalid-commit  # a session of the lock's own
         try:
             yield cr if acquired else None
         finally:
@@ -182,7 +182,7 @@ class Lease:
         try:
             self.cr.execute(RENEW, {"name": self.name, "token": self.token, "seconds": self.seconds}, False)
             renewed = self.cr.fetchone()
-            self.cr.commit()
+            self.cr.commit()  # pylint: disable=invalid-commit  # a session of the lock's own
         except psycopg2.Error as error:
             raise LeaseLost(self.name) from error
         if not renewed:
@@ -217,7 +217,7 @@ def _acquire(cr, name: str, seconds: float) -> int | None:
     token = (cr.fetchone() or (None,))[0]
     if token:  # not visible to others before this session holds its lock
         cr.execute("SELECT pg_advisory_lock(%s)", [_key(name, token)])
-    cr.commit()
+    cr.commit()  # pylint: disable=invalid-commit  # a session of the lock's own
     return token
 
 
@@ -244,7 +244,7 @@ def _unlock(cr, key: int) -> None:
     try:
         cr.rollback()
         cr.execute("SELECT pg_advisory_unlock(%s)", [key], log_exceptions=False)
-        cr.commit()
+        cr.commit()  # pylint: disable=invalid-commit  # a session of the lock's own
     except psycopg2.Error:
         _logger.info("The session of a lock has ended before its worker, and the lock with it")
 

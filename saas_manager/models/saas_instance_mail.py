@@ -37,7 +37,7 @@ class SaasInstanceMail(models.Model):
     instance_id = fields.Many2one("saas.instance", required=True, ondelete="cascade", index=True)
     company_id = fields.Many2one(related="instance_id.company_id", store=True)
     partner_id = fields.Many2one("res.partner", "Client", index=True, ondelete="set null")
-    contact_id = fields.Many2one("res.partner", "Contact", ondelete="set null", help="Empty: the client.")
+    contact_id = fields.Many2one("res.partner", ondelete="set null", help="Empty: the client.")
     channel = fields.Selection([("email", "E-mail")], required=True, default="email")
     kind = fields.Selection(MAIL_KINDS, "Message", required=True)
     template_id = fields.Many2one("mail.template", ondelete="set null")

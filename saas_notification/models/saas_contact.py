@@ -14,9 +14,7 @@ class SaasContact(models.Model):
     _rec_name = "partner_id"
 
     company_id = fields.Many2one("res.company", required=True, default=lambda self: self.env.company)
-    client_id = fields.Many2one(
-        "res.partner", "Client", required=True, index=True, check_company=True, ondelete="cascade"
-    )
+    client_id = fields.Many2one("res.partner", required=True, index=True, check_company=True, ondelete="cascade")
     partner_id = fields.Many2one("res.partner", "Contact", required=True, check_company=True, ondelete="cascade")
     email = fields.Char(related="partner_id.email")
     role = fields.Selection(ROLES, required=True, default="technical")

@@ -1,7 +1,5 @@
 """What the linter says about a line: in English, ready to be said in another language."""
 
-# pylint: disable=prefer-env-translation  # tools only mark their texts; the screen translates them
-
 from dataclasses import dataclass
 
 

@@ -1,7 +1,5 @@
 """From text to a tree of blocks and directives (User's Guide, chapter on the configuration file)."""
 
-# pylint: disable=prefer-env-translation  # tools only mark their texts; the screen translates them
-
 import json
 import re
 from dataclasses import dataclass, field

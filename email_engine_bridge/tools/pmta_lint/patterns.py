@@ -1,7 +1,5 @@
 """Lines that start with a pattern or hold actions: E13, E15 and the shape of pattern lists."""
 
-# pylint: disable=prefer-env-translation  # tools only mark their texts; the screen translates them
-
 import re
 
 from .findings import _, error

@@ -1,7 +1,5 @@
 """The rules that need more than one line: names, references, scopes, dangers."""
 
-# pylint: disable=prefer-env-translation  # tools only mark their texts; the screen translates them
-
 import re
 from collections import defaultdict
 

@@ -1,7 +1,5 @@
 """Whether a directive's value has the kind the guide gives it: E7-E10, E17, E18."""
 
-# pylint: disable=prefer-env-translation  # tools only mark their texts; the screen translates them
-
 import ipaddress
 import re
 from urllib.parse import urlsplit
