@@ -15,6 +15,7 @@ import uuid
 from http.client import HTTPException
 
 import psutil
+import psycopg2
 
 from lokario_cli.console import Failure, say
 from lokario_cli.paths import ROOT
@@ -33,6 +34,7 @@ ASKED = 200  # requests for each figure of the greedy client
 SLOWER = 2.0  # times the neighbour's own p99 without the greedy client
 PASSWORD = re.compile(r"(?:Password|Mot de passe)\s*(\S{20})\b")
 BUSY = "end = time.time() + 60\nwhile time.time() < end:\n    n = 1\n"
+COMPUTE = "SELECT count(*) FROM generate_series(1, 100000) a, generate_series(1, 100000) b"
 SLEEP = "env.cr.execute('SELECT pg_sleep(60)')"
 FORKS = "len([subprocess.Popen(['timeout', '60', 'sh', '-c', 'while :; do :; done']) for _ in range(20)])"
 
@@ -133,7 +135,9 @@ def _p99(manager, host: str, asked: int) -> float:
 
 @contextlib.contextmanager
 def _greed(neighbours: attacks.Neighbours):
-    """20 busy processes, a busy loop, 50 sleeping requests, 500 sockets, all connections that his role may have."""
+    """20 busy processes, a busy loop, 50 sleeping requests, 500 sockets, all connections that his role may have, and
+    PostgreSQL computing in four of them.
+    """
     import socket
 
     assert neighbours.post("/run", {"expression": FORKS})["value"] == "20"
@@ -156,17 +160,25 @@ def _greed(neighbours: attacks.Neighbours):
     for _number in range(20):
         with contextlib.suppress(Exception):
             cursors.append(neighbours.connect(neighbours.own))
+    computing = [threading.Thread(target=_compute, args=[cursor], daemon=True) for cursor in cursors[:4]]
+    for thread in computing:
+        thread.start()
     time.sleep(3)
     try:
         yield
     finally:
         for one in sockets:
             one.close()
+        _suspend_for_a_moment(neighbours)
+        for thread in threads + computing:
+            thread.join(40)
         for one in cursors:
             one.connection.close()
-        _suspend_for_a_moment(neighbours)
-        for thread in threads:
-            thread.join(40)
+
+
+def _compute(cursor) -> None:
+    with contextlib.suppress(psycopg2.Error):
+        cursor.execute(COMPUTE)
 
 
 def _suspend_for_a_moment(neighbours) -> None:

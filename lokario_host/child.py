@@ -19,7 +19,6 @@ import setproctitle
 
 FIRST_INHERITED = 3  # systemd's protocol, which Odoo speaks: the first descriptor that is handed over
 PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG = 4, 38, 1
-IDLE_TICK = 1.0  # seconds between two looks whether anybody is there
 LAST_SECONDS = 30.0  # for who came in while the process, being idle, had begun to end
 JOBS_ONLY_SECONDS = 2.0  # a process that only ran its due jobs stays that long
 _logger = logging.getLogger(__name__)
@@ -159,7 +158,7 @@ class Activity:
         self._stay = idle_seconds if jobs_only_seconds is None else min(jobs_only_seconds, idle_seconds)
         self._on_answer = on_answer
         self._has_answered = False
-        self._lock = threading.Lock()
+        self._left = threading.Condition()  # notified when nobody is there any more
         self._present = 0
         self._last_seen = time.monotonic()
 
@@ -194,22 +193,23 @@ class Activity:
             self._on_answer()
 
     def _count(self, more: int) -> None:
-        with self._lock:
+        with self._left:
             self._present += more
+            if not self._present:
+                self._left.notify_all()
 
     def is_idle(self) -> bool:
-        with self._lock:
-            return not self._present and time.monotonic() - self._last_seen > self._stay
+        return not self._present and time.monotonic() - self._last_seen > self._stay
 
-    def wait_for_the_last(self, seconds: float) -> None:
+    def wait_for_the_last(self, seconds: float | None = None) -> None:
         """Until nobody is there; who suspends the instance kills the process long before."""
-        deadline = time.monotonic() + seconds
-        while self._present and time.monotonic() < deadline:
-            time.sleep(0.02)
+        with self._left:
+            self._left.wait_for(lambda: not self._present, seconds)
 
     def end_when_idle(self) -> None:
         while not self.is_idle():
-            time.sleep(IDLE_TICK)
+            self.wait_for_the_last()
+            time.sleep(max(0.0, self._last_seen + self._stay - time.monotonic()) + 0.001)
         _logger.info("Idle for %s s: the process ends", self._stay)
         sys.stdout.flush()
         os.kill(os.getpid(), signal.SIGTERM)

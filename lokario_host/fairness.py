@@ -1,42 +1,121 @@
-"""Where no control groups share the processors among instances, nice values do: the greedy wait for the others."""
+"""Where nothing else shares the processors among instances, the scheduler is told: the greedy wait for the others.
+
+Control groups, where systemd has given them to us, do this among the instances' processes; what an instance lets
+PostgreSQL do for it runs outside of them, so this looks at both.
+"""
 
 import contextlib
+import logging
 import os
 import time
-from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
-INTERVAL = 1.0  # seconds between two looks
+INTERVAL = 0.5  # seconds between two looks
 BUSY = 80.0  # percent of all processors; below nobody has to wait for anybody
-GREEDY = 0.5  # of one processor
-WAITS = 19  # nice value
+SHARE = 0.5  # of one processor, which an instance may use all the time
+ALLOWANCE = 2.0  # seconds of a processor that it may use beyond: to start, to print, to import a file
+SESSION_NICE = 15  # of PostgreSQL's sessions: who waits for a lock of theirs must not wait for ever
+AUTOGROUP_NICE = 19  # where the kernel shares the processors among login sessions first (sched_autogroup_enabled)
+PROC = Path("/proc")
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A process that works for the instance of the operating-system user ``uid``: its own, or PostgreSQL's."""
+
+    pid: int
+    uid: int
+    is_session: bool
+    seconds: float  # of processors, used up to now; its ended children's, too
+
+    def wait(self, must_wait: bool) -> bool:
+        """Let it run only when nobody else wants to, or as all others again; returns whether it wants to run itself."""
+        if self.is_session:
+            usual = os.getpriority(os.PRIO_PROCESS, 0)
+            os.setpriority(os.PRIO_PROCESS, self.pid, SESSION_NICE if must_wait else usual)
+            return _wants_to_run(PROC / str(self.pid))
+        policy = os.SCHED_IDLE if must_wait else os.SCHED_OTHER
+        wants = False
+        for thread in (PROC / str(self.pid) / "task").iterdir():
+            with contextlib.suppress(ProcessLookupError, FileNotFoundError):  # a thread that has just ended
+                os.sched_setscheduler(int(thread.name), policy, os.sched_param(0))
+                wants = wants or _wants_to_run(thread)
+        with contextlib.suppress(FileNotFoundError):  # a kernel without them
+            (PROC / str(self.pid) / "autogroup").write_text(str(AUTOGROUP_NICE if must_wait else 0))
+        return wants
+
+
+def _wants_to_run(task: Path) -> bool:
+    return (task / "stat").read_text().rpartition(") ")[2].startswith("R")
 
 
 class Fairness:
-    """Looks at what the users of instances have spent since the last look. Of use to root alone."""
+    """Looks at what instances have used since the last look. Of use to root alone."""
 
     def __init__(self):
         self._looked_at = time.monotonic()
-        self._spent: Counter[int] = Counter()
+        self._before: dict[int, float] = {}
+        self._left: dict[int, float] = {}  # of their allowances; who is not here has used nothing of it
         self._waiting: set[int] = set()
+        self._is_refused = False
 
-    def balance(self, uids: set[int]) -> None:
-        """Let those of these users wait who are greedy while the machine is busy, the others no longer."""
+    def balance(self, roles: dict[int, str], sessions_of) -> None:
+        """Let those of these users wait who have used up their allowance while the machine is busy.
+
+        :param roles: the PostgreSQL role of each user
+        :param sessions_of: callable that returns ``{process: role}`` of these roles' sessions on this machine
+        """
         now = time.monotonic()
-        if now - self._looked_at < INTERVAL:
+        if (elapsed := now - self._looked_at) < INTERVAL:
             return
-        elapsed, self._looked_at = now - self._looked_at, now
-        greedy = self._greedy(uids, elapsed) if psutil.cpu_percent() > BUSY else set()
-        for uid in self._waiting ^ greedy:
-            with contextlib.suppress(ProcessLookupError):
-                os.setpriority(os.PRIO_USER, uid, WAITS if uid in greedy else 0)
-        self._waiting = greedy
+        self._looked_at, is_busy = now, psutil.cpu_percent() > BUSY
+        if not is_busy and not self._waiting:
+            self._before, self._left = {}, {}
+            return
+        workers = _workers(roles, sessions_of(set(roles.values())))
+        self._count(workers, elapsed, is_busy)
+        used_up = {uid for uid, left in self._left.items() if left <= 0}
+        recovered = {uid for uid in self._waiting if self._left.get(uid, ALLOWANCE) >= ALLOWANCE}
+        self._let_wait(workers, (self._waiting | used_up) - recovered, is_busy)
 
-    def _greedy(self, uids: set[int], elapsed: float) -> set[int]:
-        spent = Counter()
-        for process in psutil.process_iter(["uids", "cpu_times"]):
-            if process.info["uids"] and process.info["uids"].real in uids:
-                spent[process.info["uids"].real] += sum(process.info["cpu_times"][:4])  # its own, its children's
-        before, self._spent = self._spent, spent
-        return {uid for uid, seconds in spent.items() if seconds - before.get(uid, seconds) > GREEDY * elapsed}
+    def _count(self, workers: list[Worker], elapsed: float, is_busy: bool) -> None:
+        used = dict.fromkeys({worker.uid for worker in workers} | self._left.keys(), 0.0)
+        if is_busy and self._before:
+            for worker in workers:
+                used[worker.uid] += worker.seconds - self._before.get(worker.pid, 0.0)
+        for uid, seconds in used.items():
+            left = self._left.get(uid, ALLOWANCE) + SHARE * elapsed - seconds
+            self._left[uid] = max(0.0, min(ALLOWANCE, left))
+        self._before = {worker.pid: worker.seconds for worker in workers}
+
+    def _let_wait(self, workers: list[Worker], waiting: set[int], is_busy: bool) -> None:
+        for worker in workers:
+            if worker.uid not in waiting | self._waiting:
+                continue
+            try:
+                with contextlib.suppress(ProcessLookupError, FileNotFoundError):  # it has just ended
+                    if worker.wait(worker.uid in waiting) and is_busy:
+                        self._left[worker.uid] = 0.0  # it would take more, were it not waiting
+            except PermissionError as error:
+                self._refuse(error)
+        self._waiting = waiting
+
+    def _refuse(self, error: PermissionError) -> None:
+        if not self._is_refused:
+            _logger.warning("Greedy instances cannot be slowed down (the host needs CAP_SYS_NICE): %s", error)
+        self._is_refused = True
+
+
+def _workers(roles: dict[int, str], sessions: dict[int, str]) -> list[Worker]:
+    users, found = {role: uid for uid, role in roles.items()}, []
+    for process in psutil.process_iter(["uids", "cpu_times"]):
+        times, owner = process.info["cpu_times"], process.info["uids"] and process.info["uids"].real
+        is_session = owner not in roles
+        uid = users.get(sessions.get(process.pid)) if is_session else owner
+        if uid is not None and times:
+            found.append(Worker(process.pid, uid, is_session, sum(times[:4])))
+    return found

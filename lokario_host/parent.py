@@ -31,6 +31,7 @@ class Parent:
         self._wake_up, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(self._wake)
         signal.signal(signal.SIGCHLD, lambda *_arguments: None)
+        messages.send(self.channel, {"ready": True})
         while True:
             ready, _none, _none = select.select([self.channel, self._wake_up], [], [])
             if self._wake_up in ready:
@@ -55,7 +56,12 @@ class Parent:
         return True
 
     def _fork(self, database: str, uid: int, descriptors: list[int]) -> None:
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError:  # too many processes, no memory: the others live on
+            traceback.print_exc()
+            messages.send(self.channel, {"ended": database})
+            pid = None
         if pid == 0:
             try:
                 self.channel.close()
@@ -67,7 +73,8 @@ class Parent:
                 traceback.print_exc()
             finally:
                 os._exit(1)
-        self.children[pid] = (database, uid)
+        if pid:
+            self.children[pid] = (database, uid)
         for descriptor in descriptors:
             os.close(descriptor)
 

@@ -81,6 +81,15 @@ class Manager:
         with self.connection.cursor() as cursor:
             cursor.execute("SELECT pg_notify(%s, %s)", [ANSWERS, f"{state} {database}"])
 
+    def sessions(self, roles: set[str]) -> dict[int, str]:
+        """``{process: role}`` of these roles' sessions, where PostgreSQL runs on this machine."""
+        host = self.connection.info.host if self.connection else "elsewhere"
+        if not host.startswith(("/", "127.")) and host not in ("", "localhost", "::1"):
+            return {}
+        with self.connection.cursor() as cursor:
+            cursor.execute("SELECT pid, usename FROM pg_stat_activity WHERE usename = ANY(%s)", [list(roles)])
+            return dict(cursor.fetchall())
+
     def forget(self) -> None:
         """The connection is lost; the next question opens another one."""
         if self.connection:

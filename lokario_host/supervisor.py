@@ -89,8 +89,7 @@ class Supervisor:
                 self._remember()
             self._answer_questions()
         except psycopg2.Error as error:
-            _logger.info("The manager cannot be asked, instances go on: %s", str(error).strip())
-            self.manager.forget()
+            self._lose_manager(error)
 
     def _adopt(self, wanted: dict[str, Instance]) -> None:
         active = {name: instance for name, instance in wanted.items() if instance.state == "active"}
@@ -208,15 +207,17 @@ class Supervisor:
         if not reports.read():
             self._unregister(reports.channel)
 
-    def _ended(self, database: str) -> None:
-        """A process ended, or its parent did: what it has reported says when its next job is due."""
+    def _ended(self, database: str, is_orphan: bool) -> None:
+        """A process ended: what it has reported says when its next job is due. An orphan has died of its parent's end:
+        who asks for it need not wait.
+        """
         slot = self.stopping.pop(database, None) or self.slots[database]
         self._unregister(slot.reports.channel)
         in_order = slot.ended()
         self.settings.groups.end(database)
         if self.slots.get(database) is not slot:
             return
-        if not in_order and time.monotonic() - slot.started < MIN_UPTIME:
+        if not in_order and not is_orphan and time.monotonic() - slot.started < MIN_UPTIME:
             _logger.warning("%s died early; started again in %s s", database, slot.back_off())
             return
         slot.failures = 0
@@ -251,9 +252,24 @@ class Supervisor:
                 slot.nursery.signal(slot.instance.database, signal.SIGKILL)
         self._wake_for_jobs()
         self._resume_logs(now)
-        if os.getuid() == 0 and not self.settings.groups.folder:
-            self.fairness.balance({slot.instance.uid for slot in self.slots.values() if slot.is_running})
+        self._balance()
         self._watch_sessions(now)
+
+    def _balance(self) -> None:
+        if os.getuid() == 0:
+            running = [slot.instance for slot in self.slots.values() if slot.is_running]
+            self.fairness.balance({instance.uid: instance.role for instance in running}, self._sessions)
+
+    def _sessions(self, roles: set[str]) -> dict[int, str]:
+        try:
+            return self.manager.sessions(roles)
+        except psycopg2.Error as error:
+            self._lose_manager(error)
+            return {}
+
+    def _lose_manager(self, error: psycopg2.Error) -> None:
+        _logger.info("The manager cannot be asked, instances go on: %s", str(error).strip())
+        self.manager.forget()
 
     def _wake_for_jobs(self) -> None:
         """Start those whose jobs are due, the most overdue first and few at a time."""
@@ -277,8 +293,7 @@ class Supervisor:
         try:
             watcher.end_overdue(self.manager.connection)
         except psycopg2.Error as error:
-            _logger.info("Sessions are not watched: %s", str(error).strip())
-            self.manager.forget()
+            self._lose_manager(error)
 
 
 def notify_ready() -> None:

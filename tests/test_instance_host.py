@@ -1,8 +1,12 @@
 """What `lokario_host` grants and believes, without a server."""
 
+import contextlib
 import json
 import os
+import selectors
 import socket
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -10,8 +14,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from lokario_host import messages
 from lokario_host.child import Activity
-from lokario_host.fairness import Fairness
+from lokario_host.fairness import SESSION_NICE, Fairness
 from lokario_host.limits import DEFAULTS, Groups, for_processes, of_plan
 from lokario_host.messages import MAX_REPORT, LogPipe, Reports
 from lokario_host.nursery import Nursery
@@ -203,23 +208,109 @@ def test_who_cannot_live_waits_longer_each_time_and_who_was_killed_does_not(tmp_
     assert [die() for _death in range(8)][-1] == 60
 
 
-def test_the_greedy_wait_while_the_machine_is_busy(monkeypatch):
-    fairness, niced, spent = Fairness(), {}, {7: 0.0, 8: 0.0}
-    monkeypatch.setattr("os.setpriority", lambda _which, uid, nice: niced.update({uid: nice}))
-    monkeypatch.setattr("psutil.cpu_percent", lambda: 99.0)
-    processes = lambda _names: [  # noqa: E731
-        SimpleNamespace(info={"uids": SimpleNamespace(real=uid), "cpu_times": (seconds, 0, 0, 0)})
-        for uid, seconds in spent.items()
-    ]
-    monkeypatch.setattr("psutil.process_iter", processes)
-    for seconds in (0.0, 2.0):
-        spent[7] = seconds
-        fairness._looked_at -= 2
-        fairness.balance({7, 8})
-    assert niced == {7: 19}
-    fairness._looked_at -= 2
-    fairness.balance({7, 8})
-    assert niced == {7: 0}, "it has calmed down"
+@pytest.fixture
+def machine(monkeypatch):
+    """Two instances' processes and a session of PostgreSQL's for one of them, as a busy machine shows them."""
+    with contextlib.ExitStack() as stack:
+        processes = [stack.enter_context(subprocess.Popen(["sleep", "600"])) for _number in range(3)]
+        for process in processes:
+            stack.callback(process.kill)
+        pids = [process.pid for process in processes]
+        users, shown = dict(zip(pids, (7, 8, 9), strict=True)), SimpleNamespace(pids=pids, percent=99.0)
+        shown.used = dict.fromkeys(pids, 100.0)
+        shown.sessions = lambda roles: {pids[2]: "seven"} if "seven" in roles else {}
+
+        def of(pid):
+            info = {"uids": SimpleNamespace(real=users[pid]), "cpu_times": (shown.used[pid], 0, 0, 0)}
+            return SimpleNamespace(pid=pid, info=info)
+
+        monkeypatch.setattr("psutil.cpu_percent", lambda: shown.percent)
+        monkeypatch.setattr("psutil.process_iter", lambda _names: [of(pid) for pid in pids])
+        yield shown
+
+
+def look(fairness, machine, **seconds):
+    """A look after one second, in which the processes have used these."""
+    for name, used in seconds.items():
+        machine.used[machine.pids[["own", "other", "session"].index(name)]] += used
+    fairness._looked_at -= 1
+    fairness.balance({7: "seven", 8: "eight"}, machine.sessions)
+    own, other, session = machine.pids
+    policies = [os.sched_getscheduler(pid) for pid in (own, other)]
+    return [policy == os.SCHED_IDLE for policy in policies], os.getpriority(os.PRIO_PROCESS, session) == SESSION_NICE
+
+
+ALL_RUN, ONE_WAITS = ([False, False], False), ([True, False], True)
+
+
+def test_who_has_used_up_his_allowance_waits_while_the_machine_is_busy(machine):
+    fairness = Fairness()
+    machine.percent = 50.0
+    for _turn in range(3):
+        assert look(fairness, machine, own=2.0) == ALL_RUN, "nobody has to wait for anybody"
+    machine.percent = 99.0
+    assert look(fairness, machine) == ALL_RUN, "what was used before does not count"
+    assert look(fairness, machine, own=1.0, other=0.5) == ALL_RUN, "a start costs that much"
+    assert look(fairness, machine, own=1.0, other=0.5) == ALL_RUN
+    assert look(fairness, machine, own=2.0, other=0.5) == ONE_WAITS
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may take it back")
+def test_who_waits_runs_again_when_he_has_wanted_nothing_for_a_while(machine, monkeypatch):
+    fairness, wanting = Fairness(), {machine.pids[0]}
+    monkeypatch.setattr("lokario_host.fairness._wants_to_run", lambda task: int(task.name) in wanting)
+    look(fairness, machine)
+    for _turn in range(6):
+        assert look(fairness, machine, own=3.0) == ONE_WAITS
+    for _turn in range(6):
+        assert look(fairness, machine) == ONE_WAITS, "it got nothing, and would have taken it"
+    wanting.clear()
+    turns = [look(fairness, machine) for _turn in range(5)]
+    assert turns[0] == ONE_WAITS and turns[-1] == ALL_RUN
+
+
+def test_what_postgresql_does_for_an_instance_counts(machine):
+    fairness = Fairness()
+    look(fairness, machine)
+    look(fairness, machine, own=1.0, session=1.0)
+    assert look(fairness, machine, own=1.0, session=1.0) == ONE_WAITS
+
+
+def test_a_machine_on_which_nobody_may_be_slowed_down_goes_on(machine, monkeypatch, caplog):
+    def refuse(*_arguments):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.sched_setscheduler", refuse)
+    fairness = Fairness()
+    for _turn in range(4):
+        look(fairness, machine, own=3.0)
+    assert caplog.text.count("CAP_SYS_NICE") == 1
+
+
+DIES = "import socket, sys; channel = socket.socket(fileno={}); {}"
+READY = "channel.send(b'{\"ready\": true}'); "
+
+
+@pytest.mark.parametrize(("life", "is_ready"), [("channel.recv(9)", False), (READY + "channel.recv(9)", True)])
+def test_a_parent_that_could_serve_is_back_at_once(life, is_ready):
+    """What died with it may be started without a pause; not so where every parent would die before it is ready."""
+    settings = SimpleNamespace(
+        parent_command=lambda descriptor, _modules: [sys.executable, "-c", DIES.format(descriptor, life)],
+        parent_environment=dict,
+    )
+    with selectors.DefaultSelector() as selector:
+        ended = []
+        nursery = Nursery(settings, [], selector, lambda *told: ended.append(told))
+        nursery.start()
+        first = nursery._process
+        nursery.running.add("t-x")
+        messages.send(nursery._control, {})  # what it reads last
+        while not ended:
+            for key, _events in selector.select(120):
+                key.data()
+        assert ended == [("t-x", is_ready)]
+        assert bool(nursery._control) == is_ready and (nursery._process is not first) == is_ready
+        nursery.end()
 
 
 def test_a_supervisor_that_ends_leaves_no_socket(tmp_path):
