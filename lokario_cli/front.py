@@ -63,7 +63,7 @@ class Front:
         self.url = f"http://{self.address}:{port}"
         self._folder = STATE / "nginx" / str(port)
         self._options = options
-        self._process: subprocess.Popen | None = None
+        self.process: subprocess.Popen | None = None
 
     def __enter__(self):
         self.start()
@@ -75,28 +75,28 @@ class Front:
     def start(self, timeout: float = 20) -> None:
         conf = self._write_configuration()
         command = [nginx.program(), "-c", conf, "-p", self._folder]
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + timeout
         while not self._listens():
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if self.process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
                 raise Failure(f"nginx did not start: {tail(self._folder / 'error.log', 600)}")
             time.sleep(0.02)
 
     def stop(self) -> None:
-        if self._process:
-            self._process.terminate()
-            self._process.wait()
+        if self.process:
+            self.process.terminate()
+            self.process.wait()
 
     @property
     def is_running(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+        return self.process is not None and self.process.poll() is None
 
     def kill(self) -> None:
         """SIGKILL to nginx and its workers."""
-        for process in [*psutil.Process(self._process.pid).children(), self._process]:
+        for process in [*psutil.Process(self.process.pid).children(), self.process]:
             process.kill()
-        self._process.wait()
+        self.process.wait()
 
     def _listens(self) -> bool:
         with socket.socket() as probe:

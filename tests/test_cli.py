@@ -14,6 +14,8 @@ from lokario_cli.console import Failure
 from lokario_cli.odoo_log import Outcome, read_outcome, unexpected_lines
 from lokario_cli.odoo_process import Server
 from lokario_cli.setup.ensure import make_writable
+from lokario_cli.verbs import doctor
+from lokario_cli.verbs.serve import keep
 from lokario_testing.demo.stage import binding, refuse_taken_port
 from lokario_testing.results import Result, p95
 from lokario_testing.verbs import test as tests
@@ -58,6 +60,30 @@ def test_a_taken_port_is_said():
     assert "Address already in use. Choose another --port" in done.stderr
 
 
+class Kept:
+    """What `serve` keeps running: its first process ends, the second one is another command."""
+
+    def __init__(self, *commands):
+        self.commands = list(commands)
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(["sh", "-c", self.commands.pop(0)])
+
+
+def test_what_is_killed_beside_the_server_is_started_again(tmp_path):
+    marker, pid_file = tmp_path / "marker", tmp_path / "pid"
+    beside = Kept("exit 1", f"touch {marker}; exec sleep 600")
+    server = Kept("kill -9 $$", f"while [ ! -e {marker} ]; do sleep 0.05; done; exit 3")
+    try:
+        assert keep(server, [beside], pid_file) == 3
+        assert pid_file.read_text() == str(server.process.pid)
+        assert beside.process.poll() is None
+    finally:
+        beside.process.kill()
+        beside.process.wait()
+
+
 def test_an_answer_of_somebody_else_is_not_ours(tmp_path):
     """Another program took the port while the suite was installed: the demo must not log in there."""
     with ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as other:
@@ -84,6 +110,25 @@ def test_another_odoo_is_refused(tmp_path, monkeypatch):
     assert done.returncode == 1
     assert "holds Odoo 18.0. Name a folder of Odoo 19.0" in done.stderr
     assert "holds Odoo 18.0" in lokario("doctor").stdout
+
+
+@pytest.mark.parametrize(
+    ("version", "chromium", "fine", "says"),
+    [
+        ("0.12.6 (with patched qt)", "", True, "wkhtmltopdf"),
+        ("0.12.6", "/usr/bin/chromium", True, "name it in clients' templates"),
+        ("0.12.6", "", False, "apt-get install chromium"),
+    ],
+)
+def test_the_doctor_says_what_prints(tmp_path, monkeypatch, version, chromium, fine, says):
+    program = tmp_path / "wkhtmltopdf"
+    program.write_text(f"#!/bin/sh\necho 'wkhtmltopdf {version}'\n")
+    program.chmod(0o755)
+    found = {"wkhtmltopdf": str(program), "chromium": chromium}
+    monkeypatch.setattr("lokario_cli.setup.apt.find_command", found.get)
+    what, is_fine, text = doctor.printing()
+    assert (what, is_fine) == ("PDF", fine)
+    assert says in text
 
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path):

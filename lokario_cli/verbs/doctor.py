@@ -32,6 +32,7 @@ def findings():
     yield postgresql(ready)
     if ready:
         yield instances()
+    yield printing()
     yield "nginx", bool(nginx.program()), str(nginx.program() or "`./lokario serve` fetches it")
     for need, commands in SYSTEM_PACKAGES.items():
         for command, package in commands.items():
@@ -78,6 +79,22 @@ def instances():
     apart = "apart by process, database role, user"
     views = {"True": f"{apart} and view of the machine", "False": f"{apart}; no view of their own (CAP_SYS_ADMIN)"}
     return "instances", said in views, views.get(said, said)
+
+
+def printing():
+    """What makes PDFs, also in clients' instances; Debian's wkhtmltopdf loses headers and page numbers."""
+    from ..setup.apt import find_command
+
+    if (own := find_command("wkhtmltopdf")) and _is_patched(own):
+        return "PDF", True, own
+    if chromium := find_command("chromium"):
+        return "PDF", True, f"{chromium}, where report_chromium is installed: name it in clients' templates"
+    return "PDF", False, "apt-get install chromium, for report_chromium; or wkhtmltopdf with patched Qt"
+
+
+def _is_patched(wkhtmltopdf: str) -> bool:
+    done = subprocess.run([wkhtmltopdf, "--version"], capture_output=True, text=True)
+    return "with patched qt" in done.stdout
 
 
 def setting(name: str) -> str:
