@@ -33,7 +33,7 @@ class Worker:
     seconds: float  # of processors, used up to now; its ended children's, too
 
     def wait(self, must_wait: bool) -> bool:
-        """Let it run only when nobody else wants to, or as all others again; returns whether it wants to run itself."""
+        """Let it run only when no other wants to, or as all others again; returns whether it wants to run itself."""
         if self.is_session:
             usual = os.getpriority(os.PRIO_PROCESS, 0)
             os.setpriority(os.PRIO_PROCESS, self.pid, SESSION_NICE if must_wait else usual)
@@ -106,7 +106,7 @@ class Fairness:
 
     def _refuse(self, error: PermissionError) -> None:
         if not self._is_refused:
-            _logger.warning("Greedy instances cannot be slowed down (the host needs CAP_SYS_NICE): %s", error)
+            _logger.info("Greedy instances cannot be slowed down (the host needs CAP_SYS_NICE): %s", error)
         self._is_refused = True
 
 
