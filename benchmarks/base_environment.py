@@ -67,7 +67,8 @@ class BaseEnvironment(LoadedOdoo):
     def _live(self, env, users):
         """What an account leaves behind while it is used."""
         for user in users:
-            user.partner_id.write({"street": f"1 rue {user.name}", "comment": f"<p>{user.name}</p>"})
+            own = {"street": f"1 rue {user.name}", "comment": f"<p>{user.name}</p>", "phone": f"+336{user.id:08}"}
+            user.partner_id.write(own)
         env["ir.attachment"].create(
             [
                 {

@@ -3,6 +3,8 @@
 Nothing comparable exists: Odoo deletes none of the data.
 """
 
+import threading
+
 from lokario_testing.results import Result, seconds
 
 from .base_environment import base_environment, resident_bytes
@@ -36,7 +38,7 @@ def run() -> list[Result]:
         size = _fill(environment)
         ids = environment.due_deletions(ACCOUNTS, "due")
         before = resident_bytes()
-        elapsed = seconds(environment.process)
+        elapsed = seconds(lambda: _night(environment))
         grown = (resident_bytes() - before) / MEGABYTE
         with environment.env() as env:
             done = env["lokario.account.deletion"].search_count([("id", "in", ids), ("state", "=", "done")])
@@ -46,6 +48,16 @@ def run() -> list[Result]:
         Result("deletion: done", done, None, f"ours >= {ACCOUNTS}", "accounts"),
         Result("deletion: size of the database", size / MEGABYTE, None, f"ours >= {SIZE // MEGABYTE}", "MB"),
     ]
+
+
+def _night(environment):
+    """Run the job as Odoo's scheduler and the URL do: for ten seconds at a time, until nothing is left."""
+    from odoo.addons.lokario_base.models.ir_cron import _run_job_until_done
+
+    with environment.env() as env:
+        job = env.ref("lokario_account.ir_cron_account_deletions")
+        job.active = True
+    _run_job_until_done(environment.database, job.id, threading.Event())
 
 
 def _fill(environment) -> int:

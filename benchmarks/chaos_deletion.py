@@ -20,6 +20,7 @@ from .base_environment import full_environment
 
 POINTS = 60
 ACCOUNTS = 3  # per point
+GROUP = "odoo.addons.lokario_account.models.account_deletion.GROUP"
 LONGEST_LIFE = 1.5  # seconds before a worker is killed at a random instant
 NIGHTS, PAUSE = 20, 0.25  # runs until everything must be done, seconds between them
 STEPS = (
@@ -34,7 +35,7 @@ def run(points: int, seed: int) -> list[str]:
     rng = random.Random(seed)
     planned = list(product(STEPS, MOMENTS))
     broken = []
-    with full_environment("lokario_chaos_deletion") as environment:
+    with full_environment("lokario_chaos_deletion") as environment, patch(GROUP, ACCOUNTS - 1):  # two groups a point
         for point in range(points):
             ids = environment.due_deletions(ACCOUNTS, f"p{point}-")
             with environment.env() as env:
@@ -66,20 +67,20 @@ def _kill_worker(environment, kill) -> bool:
 
 
 def _suicide(environment, step_name, moment):
-    """Die at this moment of the step's first run."""
+    """Die at this moment of the step's first run, which is that of the first group."""
     plan = environment.registry["lokario.deletion.plan"]
     run_step = plan._run_step
     done = []
 
-    def dying(self, step, deletion):
+    def dying(self, step, deletions):
         if done or (step.name == step_name and moment == "before"):
             os.kill(os.getpid(), signal.SIGKILL)
-        outcome = run_step(self, step, deletion)
+        outcomes = run_step(self, step, deletions)
         if step.name == step_name:
             if moment == "worked":
                 os.kill(os.getpid(), signal.SIGKILL)
             done.append(step_name)
-        return outcome
+        return outcomes
 
     return patch.object(plan, "_run_step", dying)
 

@@ -122,7 +122,7 @@ class AccountDeletion(CustomerPortal):
         values.update(
             self._prepare_portal_layout_values(),
             page_name="account_deletion",
-            scheduled_at=user_sudo.deletion_scheduled_at,
+            last_day=user_sudo.deletion_ids.filtered(lambda deletion: deletion.state == "scheduled")[:1]._last_day(),
             consequences=plan_sudo._consequences(user_sudo),
             obstacles=plan_sudo._obstacles(user_sudo),
             has_password=user_sudo._has_password(),

@@ -1,10 +1,12 @@
 import logging
 import secrets
+from datetime import UTC
+from zoneinfo import ZoneInfo
 
 from dateutil.relativedelta import relativedelta
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
-from odoo.tools import SQL, email_normalize, hash_sign, verify_hash_signed
+from odoo.tools import SQL, email_normalize, hash_sign, split_every, verify_hash_signed
 
 from odoo.addons.base.models.res_users import check_identity
 from odoo.addons.lokario_base.audit import audit
@@ -23,6 +25,8 @@ JOB = "lokario_account.ir_cron_account_deletions"
 UNDO_SCOPE = "lokario_base.deletion.undo"  # of the links in mails that were sent already
 OPEN_STATES = ("waiting", "scheduled", "erasing")
 DUE_STATES = ("scheduled", "erasing")
+GROUP = 25  # accounts whose steps are done together, in one transaction
+SEARCH = 80  # the sequence of the step that settles what the search has found
 
 
 class AccountDeletion(models.Model):
@@ -108,6 +112,13 @@ class AccountDeletion(models.Model):
         for deletion in self:
             at = deletion.deletion_scheduled_at
             deletion.due_at = at and first_night(at, deletion.company_id._lokario_time_zone())
+
+    def _last_day(self):
+        """Return the last whole day of the account: it is deleted in the night after it. False without a date."""
+        if not self.due_at:
+            return False
+        zone = ZoneInfo(self.company_id._lokario_time_zone())
+        return self.due_at.replace(tzinfo=UTC).astimezone(zone).date() - relativedelta(days=1)
 
     # === REQUEST AND UNDO === #
 
@@ -258,14 +269,16 @@ class AccountDeletion(models.Model):
     def _cron_process(self):
         """Send the notices that are due, finish the deletions that are due, and those whose legal hold has ended."""
         self._schedule_restored()
-        self._process_each(self._to_notify(), lambda deletion: deletion._send_due_notice())
+        if not self._process(self._to_notify(), lambda deletions: deletions._send_due_notices()):
+            return  # the next run is a moment away
         erasure, due = self.env["lokario.erasure"], self._to_erase()
         erasure._index_references(len(due))
-        self._process_each(due, erasure._erase)
+        if not self._process(due - due._ready(), erasure._erase):
+            return  # there is one search for all
         erasure._search_database(due)
-        self._process_each(due, erasure._finish)
-        erasure._drop_indexes()
-        self._process_each(self._to_release(), self.env["lokario.erasure"]._release)
+        if self._process(due._ready(), erasure._finish):
+            erasure._drop_indexes()
+            self._process(self._to_release(), erasure._release)
 
     @api.model
     def _schedule_restored(self):
@@ -276,7 +289,8 @@ class AccountDeletion(models.Model):
             return
         for user in self.env["res.users"].with_context(active_test=False).search([("deletion_ids", "=", False)]):
             for tombstone in tombstones:
-                if is_of(tombstone, self._account_key(user)):
+                former = f"{user.id}|{user.login}|{user.create_date}"  # as tombstones had it before 19.0.1.3.0
+                if is_of(tombstone, self._account_key(user)) or is_of(tombstone, former):
                     _logger.warning("account #%s came back with a backup and is deleted again", user.id)
                     self.create(
                         {
@@ -299,7 +313,8 @@ class AccountDeletion(models.Model):
 
     @api.model
     def _account_key(self, user) -> str:
-        return f"{user.id}|{user.login}|{user.create_date}"
+        """Return what names an account for good: steps change its login."""
+        return f"{user.id}|{user.create_date}"
 
     def _to_notify(self):
         horizon = fields.Datetime.now() + relativedelta(days=max(NOTICE_DAYS))
@@ -308,31 +323,62 @@ class AccountDeletion(models.Model):
         return self.search(domain).filtered(lambda deletion: deletion._due_notice(now))
 
     def _to_erase(self):
-        return self.search([("state", "in", DUE_STATES), ("due_at", "<=", fields.Datetime.now())], order="due_at, id")
+        """The deletions of this night; those that wait for somebody never keep the others waiting."""
+        due = self.search([("state", "in", DUE_STATES), ("due_at", "<=", fields.Datetime.now())], order="due_at, id")
+        return due.sorted(lambda deletion: bool(deletion.error_message))
+
+    def _ready(self):
+        """Those for which every step before the search is done."""
+        before = [step.name for step in self.env["lokario.deletion.plan"]._steps() if step.sequence < SEARCH]
+        finished = self.env["lokario.account.deletion.checkpoint"]._read_group(
+            [("deletion_id", "in", self.ids), ("step", "in", before), ("finished", "=", True)],
+            ["deletion_id"],
+            ["__count"],
+        )
+        ready = {deletion.id for deletion, count in finished if count == len(before)}
+        return self.filtered(lambda deletion: deletion.id in ready and deletion.state == "erasing")
+
+    def _unfinished(self, step):
+        return self.filtered(lambda deletion: not deletion.checkpoint_ids._is_finished(step))
 
     def _to_release(self):
         today = fields.Date.context_today(self)
         return self.search([("state", "=", "done"), ("hold_until", "<", today), ("released_at", "=", False)])
 
-    def _process_each(self, deletions, act):
+    def _process(self, deletions, act) -> bool:
+        """Do this for a group at a time, and for each alone where the group fails: one never stops the others.
+
+        :return: whether all had their turn before the time of this run was over
+        """
         commit_progress = self.env["ir.cron"]._commit_progress
         commit_progress(remaining=len(deletions))
-        for deletion_id in deletions.ids:
-            deletion = self.browse(deletion_id)
-            try:
-                deletion.invalidate_recordset()
-                if deletion.try_lock_for_update():
-                    act(deletion)
-            except Exception as err:
-                self.env.cr.rollback()
-                _logger.exception("deletion #%s stopped and goes on next time", deletion_id)
-                deletion.error_message = f"{type(err).__name__}"
-            if not commit_progress(1):
-                break
+        groups = [self.browse(ids) for ids in split_every(GROUP, deletions.ids)]
+        for group in groups:
+            if not self._attempt(group, act):
+                for deletion in group:
+                    self._attempt(deletion, act)
+            if not commit_progress(len(group)) and group != groups[-1]:
+                return False
+        return True
 
-    def _send_due_notice(self):
-        if kind := self._due_notice(fields.Datetime.now()):
-            self._send_notice(kind)
+    def _attempt(self, deletions, act) -> bool:
+        """Do it for those that nobody else has locked; whether that went well."""
+        try:
+            deletions.invalidate_recordset()
+            act(deletions.try_lock_for_update())
+        except Exception as err:
+            self.env.cr.rollback()
+            if len(deletions) > 1:
+                _logger.info("a group of %s deletions stopped: each goes on alone", len(deletions))
+                return False
+            _logger.exception("deletion #%s stopped and goes on next time", deletions.id)
+            deletions.error_message = f"{type(err).__name__}"
+        return True
+
+    def _send_due_notices(self):
+        for deletion in self:
+            if kind := deletion._due_notice(fields.Datetime.now()):
+                deletion._send_notice(kind)
 
     # === ERASURE === #
 
@@ -348,31 +394,40 @@ class AccountDeletion(models.Model):
             self.user_id._set_deletion_suspended(fields.Datetime.now())
 
     def _remember_identifiers(self):
-        """Keep, until the certificate, by what the person is recognised: the steps remove it everywhere."""
-        partners, user = self._partners(), self.user_id
-        plain = user.login if user.login and not email_normalize(user.login) else ""
-        self.identifiers = {
-            "strong": [*self._addresses(), *filter(None, partners.mapped("vat"))],
-            "numbers": [*self._own_phones(partners), *filter(None, partners.bank_ids.mapped("acc_number"))],
-            "weak": [plain, *filter(None, partners.mapped("street")), *_names(user, *partners)],
-            "people": [*(f"p{id_}" for id_ in partners.ids), *(f"u{id_}" for id_ in user.ids)],
-        }
+        """Keep, until the certificate, by what each person is recognised: the steps remove it everywhere."""
+        partners_of = {deletion: deletion._find_partners() for deletion in self}
+        everybody = self.env["res.partner"].union(*partners_of.values())
+        lines = self._who_has_line(everybody.mapped("phone"))
+        for deletion, partners in partners_of.items():
+            user = deletion.user_id
+            plain = user.login if user.login and not email_normalize(user.login) else ""
+            phones = [phone for phone in partners.mapped("phone") if phone and lines[_line(phone)] <= {*partners.ids}]
+            deletion.identifiers = {
+                "strong": [*deletion._addresses(), *filter(None, partners.mapped("vat"))],
+                "numbers": [*phones, *filter(None, partners.bank_ids.mapped("acc_number"))],
+                "weak": [plain, *filter(None, partners.mapped("street")), *_names(user, *partners)],
+                "people": [*(f"p{id_}" for id_ in partners.ids), *(f"u{id_}" for id_ in user.ids)],
+            }
 
-    def _own_phones(self, partners) -> list[str]:
-        """The telephone numbers that no other contact has: a switchboard's or a family's is nobody's in particular."""
-        phones = [phone for phone in partners.mapped("phone") if phone]
-        if not phones:
-            return []
-        shared = self.env.execute_query(
-            SQL(
-                r"""SELECT DISTINCT n.end_of_number
-                      FROM res_partner p, right(regexp_replace(p.phone, '\D', '', 'g'), 9) AS n (end_of_number)
-                     WHERE p.phone IS NOT NULL AND p.id != ALL(%s) AND n.end_of_number = ANY(%s)""",
-                partners.ids,
-                [_line(phone) for phone in phones],
-            )
-        )
-        return [phone for phone in phones if (_line(phone),) not in shared]
+    @api.model
+    def _who_has_line(self, phones) -> dict[str, set[int]]:
+        """Return whose each telephone number is: a switchboard's or a family's is nobody's in particular."""
+        lines = sorted({_line(phone) for phone in phones if phone})
+        found = {line: set() for line in lines}
+        if lines:
+            self.env.flush_all()
+            found |= {
+                line: set(ids)
+                for line, ids in self.env.execute_query(
+                    SQL(
+                        r"""SELECT n.end_of_number, array_agg(p.id)
+                              FROM res_partner p, right(regexp_replace(p.phone, '\D', '', 'g'), 9) AS n (end_of_number)
+                             WHERE p.phone IS NOT NULL AND n.end_of_number = ANY(%s) GROUP BY 1""",
+                        lines,
+                    )
+                )
+            }
+        return found
 
     def _ask_about_residues(self):
         """Say what is left to decide, and to whom: the managers of the account's company."""
@@ -416,20 +471,21 @@ class AccountDeletion(models.Model):
         _logger.info("legal hold of deletion %s finished", self.name)
 
     def _partners(self):
-        """The person's own contact and its addresses; the steps are asked for them often, so they are remembered."""
-        if not self.identifiers or not self.partner_id:
-            return self._find_partners()
-        known = [int(person[1:]) for person in self.identifiers["people"] if person.startswith("p")]
-        return self.partner_id.with_context(active_test=False).browse(known)
+        """The persons' own contacts and their addresses; the steps are asked for them often, so they are remembered."""
+        remembered = self.filtered(lambda deletion: deletion.identifiers and deletion.partner_id)
+        people = [person for deletion in remembered for person in deletion.identifiers["people"]]
+        known = [int(person[1:]) for person in people if person.startswith("p")]
+        return (self - remembered)._find_partners() | self.partner_id.with_context(active_test=False).browse(known)
 
     def _find_partners(self):
-        """The same as they are now; the people below the contact are others."""
+        """The same as they are now; the people below a contact are others."""
         partner = self.partner_id.with_context(active_test=False)
         return partner | partner.search([("parent_id", "in", partner.ids), ("type", "!=", "contact")])
 
     def _addresses(self) -> set[str]:
-        """The person's e-mail addresses, normalized."""
-        texts = [*self._partners().mapped("email_normalized"), self.user_id.email, self.user_id.login]
+        """The persons' e-mail addresses, normalized."""
+        users = self.user_id
+        texts = [*self._partners().mapped("email_normalized"), *users.mapped("email"), *users.mapped("login")]
         return set(filter(None, (email_normalize(text or "") for text in texts)))
 
     def _anonymous_name(self) -> str:

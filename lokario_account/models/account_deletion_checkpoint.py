@@ -3,7 +3,7 @@ import json
 
 from odoo import api, fields, models
 
-from odoo.addons.lokario_base.tools.deletion import DeletionStep, StepOutcome
+from odoo.addons.lokario_base.tools.deletion import DeletionStep
 
 from ..tools.erasure import added, chain
 
@@ -45,21 +45,24 @@ class AccountDeletionCheckpoint(models.Model):
         return any(point.step == step.name and point.finished for point in self)
 
     @api.model
-    def _record(self, deletion, step: DeletionStep, outcome: StepOutcome):
-        """Add what a call of the step did to its checkpoint."""
-        points = deletion.checkpoint_ids
-        point = points.filtered(lambda point: point.step == step.name)
-        if not point:
-            point = self.create({"deletion_id": deletion.id, "step": step.name})
-        previous = point.seal or points.filtered("finished")[-1:].seal or ""
-        point.write(
-            {
+    def _record(self, step: DeletionStep, outcomes: dict):
+        """Add what a call of the step did for each of these deletions to its checkpoint."""
+        first = []
+        for deletion, outcome in outcomes.items():
+            points = deletion.checkpoint_ids
+            point = points.filtered(lambda point: point.step == step.name)
+            previous = point.seal or points.filtered("finished")[-1:].seal or ""
+            values = {
                 "finished": not outcome.remaining,
                 "erased": added(point.erased, {model: len(ids) for model, ids in outcome.erased.items()}),
                 "kept": added(point.kept, outcome.kept),
                 "seal": chain(previous, step.name, outcome.erased),
             }
-        )
+            if point:
+                point.write(values)
+            else:
+                first.append({"deletion_id": deletion.id, "step": step.name, **values})
+        self.create(first)
 
     @api.model
     def _certificate(self, deletion) -> dict:
@@ -89,6 +92,7 @@ class AccountDeletionCheckpoint(models.Model):
                 ],
             },
             "holds": (deletion.certificate or {}).get("holds", []),
+            "keeps_correspondence": deletion.company_id.deletion_keeps_correspondence,
         }
 
     @api.model

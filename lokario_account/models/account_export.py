@@ -9,6 +9,7 @@ PEOPLE = {"res.partner", "res.users"}
 AUTHORSHIP = {"create_uid", "write_uid"}  # who touched a record, not whom it is about
 LEFT_OUT = {"binary", "image", "one2many", "properties", "properties_definition"}
 MOST_ROWS = 10_000  # of one model
+MOST_BYTES = 200 * 1024 * 1024  # of files
 
 
 class AccountExport(models.AbstractModel):
@@ -19,7 +20,8 @@ class AccountExport(models.AbstractModel):
 
     @api.model
     def _zip(self, user) -> bytes:
-        """Return a ZIP with a JSON file for each model: the records about the person, as far as he may read them.
+        """Return a ZIP with a JSON file for each model: the records about the person, as far as he may read them; and
+        the files that he uploaded.
 
         They are read in the person's own name: rights and rules decide, model by model and field by field.
         """
@@ -30,7 +32,22 @@ class AccountExport(models.AbstractModel):
                     if rows := self._rows(own.env[name], user):
                         text = json.dumps(rows, indent=1, ensure_ascii=False, default=str)
                         archive.writestr(f"{name}.json", text)
+                for file in self._files(own.env["ir.attachment"], user):
+                    archive.writestr(f"files/{file.id}-{file.name.replace('/', '_')}", file.raw or b"")
             return buffer.getvalue()
+
+    @api.model
+    def _files(self, attachments, user):
+        """Return the files that the person has uploaded, the latest first, up to a size.
+
+        Who works here gets those that he may still read; a customer, whom no rule lets read files, his own.
+        """
+        size, attachments = 0, attachments if attachments.has_access("read") else attachments.sudo()
+        for file in attachments.search([("create_uid", "=", user.id), ("type", "=", "binary")], order="id desc"):
+            size += file.file_size
+            if size > MOST_BYTES:
+                return
+            yield file
 
     @api.model
     def _rows(self, model, user) -> list[dict]:

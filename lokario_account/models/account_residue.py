@@ -48,7 +48,7 @@ class AccountResidue(models.Model):
 
     def _apply_rules(self):
         """Do what the plan's first fitting rule says; what no rule fits stays open."""
-        rules = self.env["lokario.deletion.plan"]._residue_rules()
+        rules = self.env["lokario.deletion.plan"]._residue_rules() if self else []
         for residue in self:
             rule = next((rule for rule in rules if rule.fits(residue.table, residue.column)), None)
             if rule and rule.action == "hold":

@@ -3,12 +3,12 @@ from odoo.fields import Domain
 
 from odoo.addons.lokario_base.tools.deletion import DeletionStep, ResidueRule, StepOutcome
 
-from .account_deletion import OPEN_STATES
-from .erasure import SEARCH
+from .account_deletion import OPEN_STATES, SEARCH
 
 TECHNICAL_USERS = ("base.public_user", "base.template_portal_user_id", "base.default_user")
 
 TRANSIENT_TABLES = ("bus_bus", "ir_logging", "res_device_log", "mail_push*")
+FILE_COLUMNS = ("index_content", "db_datas")  # what a file says, and the file where the database keeps it
 OTHERS_TABLES = (  # what others wrote or own
     "mail_*", "discuss_*", "ir_attachment", "queue_job*", "crm_*", "event_*", "mailing_*", "calendar_*", "project_*",
     "helpdesk_*", "survey_*", "website_*", "im_livechat*", "rating_*", "link_tracker*", "sms_*", "lokario_*", "inbox_*",
@@ -24,36 +24,37 @@ class DeletionPlan(models.AbstractModel):
     @api.model
     def _steps(self):
         return [
-            DeletionStep("access", 10, self.env._("Sessions, API keys and tokens")),
-            DeletionStep("files", 40, self.env._("Personal files")),
-            DeletionStep("messages", 50, self.env._("Messages and activities")),
-            DeletionStep("partner", 60, self.env._("Contact data")),
+            DeletionStep("access", 10, self.env._("Sessions, API keys and tokens"), together=True),
+            DeletionStep("files", 40, self.env._("Personal files"), together=True),
+            DeletionStep("messages", 50, self.env._("Messages and activities"), together=True),
+            DeletionStep("partner", 60, self.env._("Contact data"), together=True),
             DeletionStep("residues", SEARCH, self.env._("Search of the whole database")),
-            DeletionStep("user", 90, self.env._("User")),
+            DeletionStep("user", 90, self.env._("User"), together=True),
             *super()._steps(),
         ]
 
     @api.model
-    def _run_step(self, step: DeletionStep, deletion) -> StepOutcome:
-        if not deletion.identifiers:
-            deletion._remember_identifiers()
-        return getattr(self, f"_step_{step.name}")(deletion)
+    def _run_step(self, step: DeletionStep, deletions) -> dict:
+        """Return {deletion: what the step did}."""
+        deletions.filtered(lambda deletion: not deletion.identifiers)._remember_identifiers()
+        do = getattr(self, f"_step_{step.name}")
+        return do(deletions) if step.together else {deletion: do(deletion) for deletion in deletions}
 
     @api.model
-    def _step_access(self, deletion):
-        return self.env["lokario.erasure.access"]._erase(deletion)
+    def _step_access(self, deletions):
+        return self.env["lokario.erasure.access"]._erase(deletions)
 
     @api.model
-    def _step_files(self, deletion):
-        return self.env["lokario.erasure.messages"]._erase_files(deletion)
+    def _step_files(self, deletions):
+        return self.env["lokario.erasure.messages"]._erase_files(deletions)
 
     @api.model
-    def _step_messages(self, deletion):
-        return self.env["lokario.erasure.messages"]._erase_messages(deletion)
+    def _step_messages(self, deletions):
+        return self.env["lokario.erasure.messages"]._erase_messages(deletions)
 
     @api.model
-    def _step_partner(self, deletion):
-        return self.env["lokario.erasure.contact"]._erase_data(deletion)
+    def _step_partner(self, deletions):
+        return self.env["lokario.erasure.contact"]._erase_data(deletions)
 
     @api.model
     def _step_residues(self, deletion):
@@ -65,8 +66,8 @@ class DeletionPlan(models.AbstractModel):
         return StepOutcome(kept={residue.table: residue.row_count for residue in held})
 
     @api.model
-    def _step_user(self, deletion):
-        return self.env["lokario.erasure.contact"]._erase_user(deletion)
+    def _step_user(self, deletions):
+        return self.env["lokario.erasure.contact"]._erase_users(deletions)
 
     @api.model
     def _consequences(self, user):
@@ -106,12 +107,14 @@ class DeletionPlan(models.AbstractModel):
         """For Odoo's own tables: texts of others lose the identifiers, notifications and log lines go."""
         held_staff = self.env._("Staff register: five years after the person left (Code du travail, R1221-26)")
         held_books = self.env._("Accounting: ten years from the end of the fiscal year (Code de commerce, L123-22)")
+        held_files = self.env._("Files of others stay as they were sent or received (GDPR, article 17(3))")
         return [
             *super()._residue_rules(),
             *(ResidueRule(table, "delete") for table in TRANSIENT_TABLES),
             ResidueRule("mail_blacklist*", "hold", reason=self.env._("The person wished never to be contacted again.")),
             ResidueRule("hr_*", "hold", reason=held_staff),
             ResidueRule("account_*", "hold", reason=held_books),
+            *(ResidueRule("ir_attachment", "hold", column, held_files) for column in FILE_COLUMNS),
             ResidueRule("payment_*", "redact"),
             ResidueRule("sale_order*", "redact"),
             ResidueRule("mailing_contact", "delete"),

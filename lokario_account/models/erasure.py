@@ -8,44 +8,48 @@ from odoo.addons.lokario_base.tools.deletion import DeletionStep
 from odoo.addons.lokario_base.tools.transaction import transaction
 
 from ..tools import reference_indexes
-from .account_deletion import DUE_STATES
+from .account_deletion import SEARCH
 
 _logger = logging.getLogger(__name__)
 
 MANY = 5  # accounts in one night: then indexes pay
 STEP_ATTEMPTS = 3  # of a step that meets a concurrent change
-SEARCH = 80  # the sequence of the step that settles what the search has found
 
 
 class Erasure(models.AbstractModel):
-    """Carries out a deletion that is due: the plan's steps, each in its own transaction with its checkpoint.
+    """Carries out deletions that are due: the plan's steps, each in its own transaction with its checkpoints.
 
-    The steps up to the search run for each account, one search of the database for all of them, then the rest.
+    The steps up to the search run for a group of accounts at a time, then one search of the database for all of them,
+    then the rest, again for groups.
     """
 
     _name = "lokario.erasure"
     _description = "Erasure of an Account"
 
     @api.model
-    def _erase(self, deletion):
+    def _erase(self, deletions):
         """Do the steps before the search that no checkpoint remembers."""
-        if deletion.state not in DUE_STATES:
-            return  # undone since the search
+        for deletion in deletions.filtered(lambda deletion: deletion.state == "scheduled"):
+            self._begin(deletion)
+        self.env["ir.cron"]._commit_progress()
+        steps = [step for step in self.env["lokario.deletion.plan"]._steps() if step.sequence < SEARCH]
+        self._run_steps(deletions.filtered(lambda deletion: deletion.state == "erasing"), steps)
+
+    @api.model
+    def _begin(self, deletion):
+        """Carry out what was chosen, unless something stands in the way by now."""
         plan = self.env["lokario.deletion.plan"]
-        if deletion.state == "scheduled":
-            undecided = self.env["lokario.account.belonging"]._update(deletion, {})
-            if obstacles := [*plan._obstacles(deletion.user_id), *undecided]:
-                deletion._ask_about_obstacles(obstacles)
-                return
-            deletion._set_erasing(plan._legal_holds(deletion))
-            deletion.belonging_ids._carry_out()
-            self.env["ir.cron"]._commit_progress()
-        self._run_steps(deletion, [step for step in plan._steps() if step.sequence < SEARCH])
+        undecided = self.env["lokario.account.belonging"]._update(deletion, {})
+        if obstacles := [*plan._obstacles(deletion.user_id), *undecided]:
+            deletion._ask_about_obstacles(obstacles)
+            return
+        deletion._set_erasing(plan._legal_holds(deletion))
+        deletion.belonging_ids._carry_out()
 
     @api.model
     def _search_database(self, deletions):
         """Search once for all accounts whose steps before are done; after a failure each is searched for alone."""
-        ready = deletions.exists().filtered(self._is_ready_for_search)
+        ready = deletions.exists()._ready().filtered(lambda deletion: deletion.identifiers and not deletion.searched_at)
         if not ready:
             return
         try:
@@ -56,33 +60,26 @@ class Erasure(models.AbstractModel):
         self.env["ir.cron"]._commit_progress()
 
     @api.model
-    def _is_ready_for_search(self, deletion):
-        if deletion.state != "erasing" or deletion.searched_at or not deletion.identifiers:
-            return False
-        before = [step for step in self.env["lokario.deletion.plan"]._steps() if step.sequence < SEARCH]
-        return all(deletion.checkpoint_ids._is_finished(step) for step in before)
-
-    @api.model
-    def _finish(self, deletion):
-        """Do the remaining steps, unless a person has to decide about what was found, and seal the certificate."""
+    def _finish(self, deletions):
+        """Do the remaining steps, unless a person has to decide about what was found, and seal the certificates."""
         steps = self.env["lokario.deletion.plan"]._steps()
-        before = [step for step in steps if step.sequence < SEARCH]
-        if deletion.state != "erasing" or not all(deletion.checkpoint_ids._is_finished(step) for step in before):
-            return
-        if deletion.user_id:
+        ready = deletions._ready()
+        for deletion in ready.filtered("user_id"):
             deletion._bury()
-        self._run_steps(deletion, [step for step in steps if step.sequence <= SEARCH])
-        if deletion.residue_ids.filtered(lambda residue: residue.outcome == "open"):
+        self._run_steps(ready, [step for step in steps if step.sequence <= SEARCH])
+        undecided = ready.filtered(lambda deletion: "open" in deletion.residue_ids.mapped("outcome"))
+        for deletion in undecided:
             deletion._ask_about_residues()
-            return
-        self._run_steps(deletion, steps)
-        deletion._set_done()
+        self._run_steps(ready - undecided, steps)
+        for deletion in ready - undecided:
+            deletion._set_done()
 
     @api.model
-    def _release(self, deletion):
+    def _release(self, deletions):
         """Finish what the law kept until now."""
-        self._run_steps(deletion, self.env["lokario.deletion.plan"]._release_steps())
-        deletion._set_released()
+        self._run_steps(deletions, self.env["lokario.deletion.plan"]._release_steps())
+        for deletion in deletions:
+            deletion._set_released()
 
     # === INDEXES OF THE NIGHT === #
 
@@ -110,19 +107,19 @@ class Erasure(models.AbstractModel):
     # === STEPS === #
 
     @api.model
-    def _run_steps(self, deletion, steps: list[DeletionStep]):
+    def _run_steps(self, deletions, steps: list[DeletionStep]):
         for step in sorted(steps, key=lambda step: (step.sequence, step.name)):
-            while not deletion.checkpoint_ids._is_finished(step):
-                deletion.lock_for_update()
-                self._run_step_with_retries(deletion, step)
+            while left := deletions._unfinished(step):
+                left.lock_for_update()
+                self._run_step_with_retries(left, step)
                 self.env["ir.cron"]._commit_progress()
 
     @api.model
-    def _run_step_with_retries(self, deletion, step: DeletionStep):
+    def _run_step_with_retries(self, deletions, step: DeletionStep):
         for attempt in range(1, STEP_ATTEMPTS + 1):
             try:
-                outcome = self.env["lokario.deletion.plan"]._run_step(step, deletion)
-                deletion.checkpoint_ids._record(deletion, step, outcome)
+                outcomes = self.env["lokario.deletion.plan"]._run_step(step, deletions)
+                self.env["lokario.account.deletion.checkpoint"]._record(step, outcomes)
                 self.env.flush_all()
                 return
             except (psycopg2.errors.SerializationFailure, psycopg2.errors.DeadlockDetected):

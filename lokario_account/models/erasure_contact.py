@@ -21,40 +21,60 @@ class ErasureContact(models.AbstractModel):
     _description = "Erasure of an Account's Contact"
 
     @api.model
-    def _erase_data(self, deletion):
-        """Remove the personal data of the contacts now; whether their rows may go is known once the user is gone."""
-        partners = deletion._partners()
-        kept = self._finish_portal(deletion)
-        banks = (
-            self.env["res.partner.bank"].with_context(active_test=False).search([("partner_id", "in", partners.ids)])
-        )
-        erased = {"res.partner.bank": self._unlink_each(banks)}
-        for bank in banks.exists():  # Odoo archives what documents may name
-            bank.write({**self._blank_values(bank, {"acc_number"}), "acc_number": f"{deletion.name}-{bank.id}"})
-        kept["res.partner.bank"] = len(banks.exists())
-        quiet = partners.with_context(tracking_disable=True, mail_notrack=True, no_vat_validation=True)
-        values = self._blank_values(partners, KEPT_PARTNER_FIELDS)
-        quiet.write(
+    def _erase_data(self, deletions):
+        """Remove the personal data of the contacts now; whether their rows may go is known once the users are gone."""
+        blocked = self._finish_portal(deletions)
+        partners = deletions._partners()
+        Bank = self.env["res.partner.bank"].with_context(active_test=False)
+        banks = Bank.search([("partner_id", "in", partners.ids)])
+        owner = {bank.id: bank.partner_id for bank in banks}
+        gone = self._unlink_each(banks)
+        quiet = {"tracking_disable": True, "mail_notrack": True, "no_vat_validation": True}
+        partners.with_context(**quiet).write(
             {
-                **values,
-                "name": deletion._anonymous_name(),
+                **self._blank_values(partners, KEPT_PARTNER_FIELDS),
                 "category_id": [(5,)],
                 "partner_latitude": 0,
                 "partner_longitude": 0,
             }
         )
-        return StepOutcome(erased, kept)
+        outcomes = {}
+        for deletion in deletions:
+            own = deletion._partners()
+            own.with_context(**quiet).name = deletion._anonymous_name()
+            kept = [bank for bank in (banks - banks.browse(gone)) if owner[bank.id] in own]
+            for bank in kept:  # Odoo archives what documents may name
+                bank.write({**self._blank_values(bank, {"acc_number"}), "acc_number": f"{deletion.name}-{bank.id}"})
+            outcomes[deletion] = StepOutcome(
+                {"res.partner.bank": [bank for bank in gone if owner[bank] in own]},
+                {"res.partner.bank": len(kept), "mail.blacklist": blocked[deletion]},
+            )
+        return outcomes
 
     @api.model
-    def _finish_portal(self, deletion) -> dict[str, int]:
-        """Apply the rules of Odoo's own deletion, the wish never to be contacted again among them."""
-        user, addresses = deletion.user_id, deletion._addresses()
-        if not user._is_portal():
-            return {}
-        user._finish_portal_deletion(request_blacklist=deletion.request_blacklist)
-        blocked = self.env["mail.blacklist"].search([("email", "in", list(addresses))])
+    def _finish_portal(self, deletions) -> dict:
+        """Apply the rules of Odoo's own deletion, and return how often each wished never to be contacted again."""
+        addresses = {deletion: list(deletion._addresses()) for deletion in deletions}
+        portal = deletions.filtered(lambda deletion: deletion.user_id._is_portal())
+        self._hide_logins(portal)
+        for wish, wishing in portal.grouped("request_blacklist").items():
+            wishing.user_id._finish_portal_deletion(request_blacklist=wish)
+        everything = [address for deletion in portal for address in addresses[deletion]]
+        blocked = self.env["mail.blacklist"].search([("email", "in", everything)])
         blocked.message_ids.unlink()  # they name the person; the address stays, as was wished
-        return {"mail.blacklist": len(blocked)}
+        emails = set(blocked.mapped("email"))
+        return {deletion: len(emails & {*addresses[deletion]}) if deletion in portal else 0 for deletion in deletions}
+
+    @api.model
+    def _hide_logins(self, deletions):
+        """Odoo writes the login of whom it deletes into the server's log."""
+        self.env.flush_all()
+        self.env.cr.execute(
+            """UPDATE res_users u SET login = d.name FROM lokario_account_deletion d
+                WHERE d.user_id = u.id AND d.id = ANY(%s)""",
+            [deletions.ids],
+        )
+        deletions.user_id.invalidate_recordset(["login"])
 
     @api.model
     def _blank_values(self, records, kept) -> dict:
@@ -71,20 +91,25 @@ class ErasureContact(models.AbstractModel):
         }
 
     @api.model
-    def _erase_user(self, deletion):
-        """Remove the user, then those of the contacts that nothing holds; anonymise what cannot go."""
-        user, partners = deletion.user_id, deletion._find_partners()
-        held = partners.filtered(self.env["lokario.deletion.plan"]._held_partner_reason)
-        erased, kept = {"res.users": self._unlink_each(user)}, {}
-        if user.exists():
-            self._anonymise_user(user, deletion)
-            kept["res.users"] = len(user)
-            held |= user.partner_id
-        erased["res.partner"] = self._unlink_each(partners - held)
-        remaining = partners.exists()
-        remaining.with_context(active_test=True, tracking_disable=True).write({"active": False})
-        kept["res.partner"] = len(remaining)
-        return StepOutcome(erased, kept)
+    def _erase_users(self, deletions):
+        """Remove the users, then those of the contacts that nothing holds; anonymise what cannot go."""
+        people = {deletion: (deletion.user_id, deletion._find_partners()) for deletion in deletions}
+        everybody = self.env["res.partner"].union(*(partners for _user, partners in people.values()))
+        held = everybody.filtered(self.env["lokario.deletion.plan"]._held_partner_reason)
+        erased = {"res.users": self._unlink_each(deletions.user_id)}
+        for deletion, (user, _partners) in people.items():
+            if left := user.exists():
+                self._anonymise_user(left, deletion)
+                held |= left.partner_id
+        erased["res.partner"] = self._unlink_each(everybody - held)
+        everybody.exists().with_context(active_test=True, tracking_disable=True).write({"active": False})
+        return {deletion: self._outcome(erased, *people[deletion]) for deletion in deletions}
+
+    @api.model
+    def _outcome(self, erased: dict[str, list[int]], *people) -> StepOutcome:
+        """Return what became of one person's records."""
+        gone = {records._name: [id_ for id_ in records.ids if id_ in erased[records._name]] for records in people}
+        return StepOutcome(gone, {records._name: len(records) - len(gone[records._name]) for records in people})
 
     @api.model
     def _anonymise_user(self, user, deletion):
@@ -94,13 +119,19 @@ class ErasureContact(models.AbstractModel):
     @api.model
     def _unlink_each(self, records) -> list[int]:
         """Delete the records that nothing refers to and return their ids; the others stay."""
-        gone = []
-        for record in records.with_context(active_test=True):
-            try:
-                with mute_logger("odoo.sql_db"), self.env.cr.savepoint():
-                    record.unlink()
-            except (UserError, RedirectWarning, psycopg2.IntegrityError) as err:
-                _logger.info("%s #%s stays, anonymised: %s", record._name, record.id, type(err).__name__)
-            if not record.exists():
-                gone.append(record.id)
-        return gone
+        records = records.with_context(active_test=True)
+        if not self._try_to_unlink(records) and len(records) > 1:
+            for record in records:
+                self._try_to_unlink(record)
+        return (records - records.exists()).ids
+
+    @api.model
+    def _try_to_unlink(self, records) -> bool:
+        try:
+            with mute_logger("odoo.sql_db"), self.env.cr.savepoint():
+                records.unlink()
+        except (UserError, RedirectWarning, psycopg2.IntegrityError) as err:
+            if len(records) == 1:
+                _logger.info("%s #%s stays, anonymised: %s", records._name, records.id, type(err).__name__)
+            return False
+        return True

@@ -17,7 +17,17 @@ class ErasureMessages(models.AbstractModel):
     _description = "Erasure of an Account's Messages"
 
     @api.model
-    def _erase_files(self, deletion):
+    def _erase_files(self, deletions):
+        found = {deletion: self._files_of(deletion) for deletion in deletions}
+        outcomes = {
+            deletion: StepOutcome({"ir.attachment": files.ids}, remaining=len(files) == BATCH)
+            for deletion, files in found.items()
+        }
+        self.env["ir.attachment"].union(*found.values()).unlink()
+        return outcomes
+
+    @api.model
+    def _files_of(self, deletion):
         user, partners = deletion.user_id, deletion._partners()
         domain = Domain.OR(
             [
@@ -26,56 +36,88 @@ class ErasureMessages(models.AbstractModel):
                 Domain("create_uid", "=", user.id) & Domain("res_id", "in", [0, False]),
             ]
         )
-        files = self.env["ir.attachment"].with_context(skip_res_field_check=True).search(domain, limit=BATCH)
-        ids = files.ids
-        files.unlink()
-        return StepOutcome({"ir.attachment": ids}, remaining=len(ids) == BATCH)
+        return self.env["ir.attachment"].with_context(skip_res_field_check=True).search(domain, limit=BATCH)
 
     @api.model
-    def _erase_messages(self, deletion):
-        erased = {}
+    def _erase_messages(self, deletions):
+        outcomes = {deletion: StepOutcome({}) for deletion in deletions}
         for find in self._personal_rows():
-            rows = find(deletion)
-            erased[rows._name] = rows.ids
-            rows.unlink()
-        self._leave_mails_to_others(deletion)
-        messages = self._messages_of(deletion)
-        about = self._messages_about(deletion)
-        held = (messages - about).filtered(self.env["lokario.deletion.plan"]._is_message_held)
-        free = messages - held
-        erased["mail.message"] = free[:BATCH].ids
-        free[:BATCH].unlink()
-        if len(free) > BATCH:
-            return StepOutcome(erased, remaining=True)
-        self._leave_private_channels(deletion)
+            self._erase_rows(self._each(find, deletions), outcomes)
+        for deletion in self._each(self._mails_to, deletions):
+            self._erase_rows({deletion: self._queued_mails_of(deletion)}, outcomes)
+            self._leave_mails_to_others(deletion)
+        return self._erase_correspondence(outcomes)
+
+    @api.model
+    def _each(self, find, deletions) -> dict:
+        """Return {deletion: the rows found for it}. A look for all of them spares those for each: most have none."""
+        found = find(deletions)
+        if len(deletions) == 1 or not found:
+            return {deletion: found for deletion in deletions if found}
+        return {deletion: rows for deletion in deletions if (rows := find(deletion))}
+
+    @api.model
+    def _erase_rows(self, found: dict, outcomes: dict):
+        for deletion, rows in found.items():
+            outcomes[deletion].erased[rows._name] = rows.ids
+        for rows in found.values():
+            rows.exists().unlink()
+
+    @api.model
+    def _erase_correspondence(self, outcomes: dict) -> dict:
+        """Delete what the persons wrote and what is about them, a batch each; what must stay loses its author."""
+        deletions = self.env["lokario.account.deletion"].union(*outcomes)
+        written, about = self._written_by(deletions), self._messages_about(deletions)
+        none = self.env["mail.message"]
+        held = none.union(*written.values()) - none.union(*about.values())
+        held = held.filtered(self.env["lokario.deletion.plan"]._is_message_held)
+        free = {deletion: (written[deletion] | about[deletion]) - held for deletion in deletions}
+        finished = {}
+        for deletion, outcome in outcomes.items():
+            gone = free[deletion][:BATCH]
+            outcome.erased["mail.message"] = gone.ids
+            outcome.erased["ir.attachment"] = self._files_in_chats(gone).ids
+            kept = {"mail.message": len(written[deletion] & held)}
+            left = len(free[deletion]) > BATCH
+            finished[deletion] = StepOutcome(outcome.erased, {} if left else kept, remaining=left)
+        gone = none.union(*(messages[:BATCH] for messages in free.values()))
+        self._files_in_chats(gone).unlink()
+        gone.unlink()
+        for deletion in self._each(self._private_channels, deletions):
+            self._leave_private_channels(deletion)
         self._forget_sender(held)
-        return StepOutcome(erased, {"mail.message": len(held)})
+        return finished
+
+    @api.model
+    def _files_in_chats(self, messages):
+        """What was sent in private conversations goes with them."""
+        return messages.attachment_ids.filtered(lambda file: file.res_model == "discuss.channel")
 
     @api.model
     def _personal_rows(self):
         """The methods that find what goes whole; not every database has to-dos and a calendar."""
         optional = {"project.task": self._todos_of, "calendar.event": self._events_of}
         found = [find for model, find in optional.items() if model in self.env]
-        return [self._activities_of, self._queued_mails_of, self._blacklist_of, *found, self._chats_of]
+        return [self._activities_of, self._blacklist_of, *found, self._chats_of]
 
     @api.model
     def _activities_of(self, deletion):
         partners = deletion._partners()
         own = Domain("res_model", "=", "res.partner") & Domain("res_id", "in", partners.ids)
-        return self.env["mail.activity"].search(Domain("user_id", "=", deletion.user_id.id) | own)
+        return self.env["mail.activity"].search(Domain("user_id", "in", deletion.user_id.ids) | own)
 
     @api.model
     def _todos_of(self, deletion):
         """The tasks that belong to no project and to no other user."""
         own = [("project_id", "=", False), ("user_ids", "in", deletion.user_id.ids)]
         tasks = self.env["project.task"].with_context(active_test=False).search(own)
-        return tasks.filtered(lambda task: task.user_ids == deletion.user_id)
+        return tasks.filtered(lambda task: task.user_ids <= deletion.user_id)
 
     @api.model
     def _events_of(self, deletion):
         """The meetings without other attendees."""
         events = self.env["calendar.event"].with_context(active_test=False)
-        return events.search([("user_id", "=", deletion.user_id.id)]).filtered(
+        return events.search([("user_id", "in", deletion.user_id.ids)]).filtered(
             lambda event: event.partner_ids <= deletion._partners()
         )
 
@@ -129,17 +171,30 @@ class ErasureMessages(models.AbstractModel):
         return self.env["mail.blacklist"].with_context(active_test=False).search([("email", "in", emails)])
 
     @api.model
-    def _messages_of(self, deletion):
-        written = self.env["mail.message"].search([("author_id", "in", deletion._partners().ids)])
-        return written | self._messages_about(deletion)
+    def _written_by(self, deletions) -> dict:
+        """Return {deletion: the messages that the person wrote}."""
+        partners = {deletion: deletion._partners() for deletion in deletions}
+        everybody = self.env["res.partner"].union(*partners.values())
+        by_author = self.env["mail.message"].search([("author_id", "in", everybody.ids)]).grouped("author_id")
+        none = self.env["mail.message"]
+        return {
+            deletion: none.union(*(by_author.get(partner, none) for partner in own))
+            for deletion, own in partners.items()
+        }
 
     @api.model
-    def _messages_about(self, deletion):
-        """What hangs on the person's own contact and user, whoever wrote it."""
-        return self.env["mail.message"].search(
-            Domain("model", "=", "res.partner") & Domain("res_id", "in", deletion._partners().ids)
-            | Domain("model", "=", "res.users") & Domain("res_id", "=", deletion.user_id.id)
+    def _messages_about(self, deletions) -> dict:
+        """Return {deletion: what hangs on the person's own contact and user, whoever wrote it}."""
+        owner = {("res.users", deletion.user_id.id): deletion for deletion in deletions}
+        owner |= {("res.partner", id_): deletion for deletion in deletions for id_ in deletion._partners().ids}
+        found = self.env["mail.message"].search(
+            Domain.OR(
+                Domain("model", "=", model) & Domain("res_id", "in", [id_ for name, id_ in owner if name == model])
+                for model in ("res.users", "res.partner")
+            )
         )
+        about = found.grouped(lambda message: owner[message.model, message.res_id])
+        return {deletion: about.get(deletion, found.browse()) for deletion in deletions}
 
     @api.model
     def _forget_sender(self, messages):

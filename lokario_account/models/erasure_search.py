@@ -1,7 +1,9 @@
 from collections import defaultdict
 
 from odoo import api, fields, models
+from odoo.http import root
 
+from ..tools import session_files
 from ..tools.catalogue import TextTable, read_texts, text_tables
 from ..tools.identity import Identity, Scanner
 
@@ -38,8 +40,20 @@ class ErasureSearch(models.AbstractModel):
                 ]
             )
         columns = sum(len(table.columns) for table in tables)
-        searched = {"tables": len(tables), "columns": columns, "rows": rows}
+        sessions = self._end_sessions(scanner, set().union(*people.values()))
+        searched = {"tables": len(tables), "columns": columns, "rows": rows, "sessions": sessions}
         deletions.write({"searched_at": fields.Datetime.now(), "searched": searched})
+
+    @api.model
+    def _end_sessions(self, scanner: Scanner, people: set[str]) -> int:
+        """Delete the sessions of these people and those that name them; return how many there were in all."""
+        count, ended = 0, set()
+        for identifier, user, text in session_files.sessions(root.session_store.path, self.env.cr.dbname):
+            count += 1
+            if user in people or scanner.found(text)[0]:
+                ended.add(identifier)
+        root.session_store.delete_from_identifiers(sorted(ended))
+        return count
 
     @api.model
     def _found_in(self, table: TextTable, scanner: Scanner, people: dict[int, set[str]]):

@@ -164,10 +164,18 @@ class ResUsers(models.Model):
             deletions = self.env["lokario.account.deletion"].with_user(user)
             deletions._request(user, request_blacklist=bool(post.get("request_blacklist")))
 
+    def _being_erased(self):
+        return self.filtered(lambda user: "erasing" in user.sudo().deletion_ids.mapped("state"))
+
     def _set_password(self):
         """Whose account is being erased gets no password any more: to encrypt an empty one takes half a second."""
-        erased = self.filtered(lambda user: "erasing" in user.sudo().deletion_ids.mapped("state"))
-        super(ResUsers, self - erased)._set_password()
+        super(ResUsers, self - self._being_erased())._set_password()
+
+    def _notify_security_setting_update(self, *args, **kwargs):
+        """Who asked for the erasure is not warned that the login changes in its course."""
+        if users := self - self._being_erased():
+            return super(ResUsers, users)._notify_security_setting_update(*args, **kwargs)
+        return self.env["mail.mail"]
 
     def _finish_portal_deletion(self, **post):
         """What Odoo and other addons do when a portal user deletes the account, now that the delay is over."""

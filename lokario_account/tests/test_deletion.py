@@ -8,7 +8,7 @@ from odoo import fields
 from odoo.exceptions import AccessDenied, AccessError, UserError
 from odoo.http import root
 from odoo.tests import TransactionCase, new_test_user, tagged
-from odoo.tools import mute_logger
+from odoo.tools import format_date, mute_logger
 
 from odoo.addons.lokario_base.tests.common import identity_confirmed
 from odoo.addons.lokario_base.tools.deletion import DeletionStep, LegalHold, StepOutcome
@@ -71,6 +71,19 @@ class TestDeletionRequest(DeletionCase):
     def login(self):
         user = self.user.with_user(self.user)
         return user._check_credentials({"type": "password", "password": "Secret-1234!"}, {"interactive": True})
+
+    def test_mails_and_pages_name_a_day(self):
+        """Not the second: the account goes in the night after this day, where the company is."""
+        self.user.company_id.partner_id.tz = "Europe/Paris"
+        with freeze_time("2026-05-04 22:30:00"):  # after midnight there, before the hour of the night's job
+            deletion = self.request()
+        self.assertEqual(str(deletion.due_at), "2026-06-04 00:00:00")
+        self.assertEqual(str(deletion._last_day()), "2026-06-03")
+        mail = self.env["mail.mail"].search([("model", "=", deletion._name), ("res_id", "=", deletion.id)])
+        day = format_date(self.env, deletion._last_day(), lang_code=self.user.lang)
+        self.assertIn(day, mail.subject)
+        self.assertIn(day, mail.body_html)
+        self.assertNotRegex(mail.body_html, r"\d:\d\d:\d\d")
 
     def test_access_stays_when_the_company_says_so(self):
         self.user.company_id.deletion_suspends_access = False
@@ -288,7 +301,10 @@ class TestErasure(DeletionCase):
     def test_everything_goes_and_the_lookup_finds_nothing(self):
         deletion, at = self.due()
         store = self.attachment._full_path(self.attachment.store_fname)
-        self.run_job(at)
+        with patch.object(self.env.registry["mail.mail"], "send") as send, self.assertLogs() as logs:
+            self.run_job(at)
+        self.assertNotIn(EMAIL, "".join(logs.output))
+        send.assert_not_called()  # as Odoo does when a login changes
         self.assertEqual(deletion.state, "done", deletion.error_message)
         for record in (self.user, self.partner, self.address, self.attachment):
             self.assertFalse(record.exists(), record)
@@ -429,10 +445,10 @@ class TestErasure(DeletionCase):
         second = self.request(self.make_user("b@example.org", "B", "b@example.org"))
         run_step = self.env.registry["lokario.deletion.plan"]._run_step
 
-        def fail_for_first(plan, step, deletion):
-            if deletion == first and step.name == "messages":
+        def fail_for_first(plan, step, deletions):
+            if first in deletions and step.name == "messages":
                 raise RuntimeError("broken")
-            return run_step(plan, step, deletion)
+            return run_step(plan, step, deletions)
 
         with (
             patch.object(self.env.registry["lokario.deletion.plan"], "_run_step", fail_for_first),
@@ -474,9 +490,9 @@ class TestErasure(DeletionCase):
         def steps(plan):
             return [DeletionStep("addon", 30, "Addon")]
 
-        def run(plan, step, deletion):
+        def run(plan, step, deletions):
             calls.append(step.name)
-            return StepOutcome({"x.model": [len(calls)]}, remaining=len(calls) < 3)
+            return {deletions: StepOutcome({"x.model": [len(calls)]}, remaining=len(calls) < 3)}
 
         hold = LegalHold("account.move", 2, "2036-12-31", "law")
         deletion, at = self.due()

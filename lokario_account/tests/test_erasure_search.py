@@ -13,7 +13,7 @@ from odoo.tools import mute_logger
 
 from odoo.addons.lokario_base.tests.common import identity_confirmed
 
-from ..models import erasure
+from ..models import account_deletion, erasure
 from ..tools import reference_indexes, tombstones
 from ..tools.identity import Identity, Scanner
 from .test_deletion import EMAIL, NAME, DeletionCase
@@ -107,6 +107,49 @@ class TestErasureSearch(DeletionCase):
         self.assertEqual(len(set(deletions.mapped("searched_at"))), 1)
         self.assertEqual(message.body.striptags(), "*** *** ***")
 
+    def test_a_run_whose_time_is_over_goes_on_and_searches_once(self):
+        """Odoo gives a job ten seconds at a time; here it has none left after each group."""
+        others = [self.make_user(f"z{n}@many.test", f"Zed Many{n}", f"z{n}@many.test") for n in range(2)]
+        deletions = self.deletion + self.env["lokario.account.deletion"].union(*map(self.request, others))
+        Search, looks = self.env.registry["lokario.erasure.search"], []
+        look_for = Search._look_for
+
+        def noting(search, found):
+            looks.append(len(found))
+            return look_for(search, found)
+
+        with (
+            patch("odoo.addons.base.models.ir_cron.MIN_TIME_PER_JOB", 0),
+            patch.object(account_deletion, "GROUP", 1),
+            patch.object(Search, "_look_for", noting),
+        ):
+            self.run_job(self.at + relativedelta(minutes=1))
+        self.assertEqual(set(deletions.mapped("state")), {"done"})
+        self.assertEqual(looks, [3])
+
+    def test_files_of_others_stay_and_those_in_chats_go(self):
+        ann = self.make_user("ann@alpha.test", "Ann Employee", "ann@alpha.test", "base.group_user")
+        files = self.env["ir.attachment"]
+        text = b"Ann Employee, ann@alpha.test"
+        contract = files.create({"name": "a.txt", "raw": text, "res_model": "res.partner", "res_id": self.colleague.id})
+        chat = (
+            self.env["discuss.channel"]
+            .with_user(ann)
+            ._get_or_create_chat(self.env.ref("base.user_admin").partner_id.ids)
+        )
+        sent = files.create({"name": "b.txt", "raw": text, "res_model": chat._name, "res_id": chat.id})
+        chat.sudo().message_post(body="x", author_id=ann.partner_id.id, attachment_ids=sent.ids)
+        deletion = self.request(ann)
+        self.run_job(deletion.due_at + relativedelta(minutes=1))
+        self.assertEqual(deletion.state, "done", deletion.error_message)
+        self.assertFalse(sent.exists())
+        self.assertEqual((contract.raw, contract.index_content), (text, text.decode()))
+        kept = [row for row in deletion.certificate["search"]["found"] if row["outcome"] == "held"]
+        self.assertEqual(
+            [(row["table"], row["column"], row["rows"]) for row in kept], [("ir_attachment", "index_content", 1)]
+        )
+        self.assertIn("17(3)", kept[0]["reason"])
+
     def test_many_accounts_index_what_refers_to_them(self):
         """Indexes are there while the accounts are deleted, and gone afterwards, those of a killed night included."""
         Erasure, seen = self.env.registry["lokario.erasure"], []
@@ -163,6 +206,17 @@ class TestErasureSearch(DeletionCase):
         self.run_job(self.at)
         self.assertEqual(self.deletion.state, "done", self.deletion.error_message)
         self.assertFalse(letter.exists())
+
+    def test_an_account_is_buried_as_a_backup_knows_it(self):
+        known, buried = self.deletion._account_key(self.user), []
+
+        def noting(deletion):
+            buried.append(deletion._account_key(deletion.user_id))
+
+        with patch.object(self.env.registry["lokario.account.deletion"], "_bury", noting):
+            self.run_job(self.at)
+        self.assertEqual(self.deletion.state, "done", self.deletion.error_message)
+        self.assertEqual(buried, [known])
 
     def test_a_restored_backup_is_erased_again(self):
         """The database does not know the deletion, the file beside it does."""
@@ -225,6 +279,7 @@ class TestExport(HttpCase):
         )
         new_test_user(self.env, "theirs@example.org", "base.group_portal", email="theirs@example.org", name="Their Own")
         mine.partner_id.comment = "what a colleague noted"
+        self.env["ir.attachment"].with_user(mine).sudo().create({"name": "a/b.txt", "raw": b"my own words"})
         self.assertTrue(self.url_open("/my/account/export").headers["Content-Type"].startswith("text/html"))
         self.authenticate("mine@example.org", "mine@example.org")
         for path in ("/my/account/export", "/my/deactivate_account"):  # where the login leads back to
@@ -235,6 +290,8 @@ class TestExport(HttpCase):
         archive = zipfile.ZipFile(io.BytesIO(answers[0].content))
         partner = json.loads(archive.read("res.partner.json"))
         self.assertEqual([row["email"] for row in partner], ["mine@example.org"])
+        files = [archive.read(name) for name in archive.namelist() if name.startswith("files/")]
+        self.assertEqual(files, [b"my own words"])
         whole = "".join(archive.read(name).decode() for name in archive.namelist())
         self.assertNotIn("theirs@example.org", whole)
         self.assertNotIn("password", whole)

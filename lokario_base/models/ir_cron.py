@@ -55,6 +55,9 @@ class IrCron(models.Model):
     )
     last_run_at = fields.Datetime("Last Run", compute="_compute_last_run")
     last_run_duration = fields.Float("Duration (s)", compute="_compute_last_run", digits=(16, 2))
+    last_run_left = fields.Integer(
+        "Left", compute="_compute_last_run", help="How much the run that goes on has still to do."
+    )
     is_late = fields.Boolean("Late?", compute="_compute_last_run")
 
     # === EVERY RUN IS ALONE AND RECORDED === #
@@ -211,6 +214,10 @@ class IrCron(models.Model):
             cron.last_run_state = "interrupted" if killed else last.state
             cron.last_run_at = last.started_at
             cron.last_run_duration = last.duration
+            progress_sudo = (
+                self.env["ir.cron.progress"].sudo().search([("cron_id", "=", cron.id)], order="id desc", limit=1)
+            )
+            cron.last_run_left = progress_sudo.remaining if cron.last_run_state in ("running", "partial") else 0
             good = cron.endpoint_run_ids.filtered(lambda run: run.state in ("done", "partial"))[:1]
             since = good.ended_at or cron.create_date
             period = timedelta(minutes=MINUTES[cron.interval_type] * cron.interval_number)

@@ -6,11 +6,15 @@ from fnmatch import fnmatchcase
 
 @dataclass(frozen=True)
 class DeletionStep:
-    """One named step; the plan's method ``_step_<name>(deletion)`` does the work."""
+    """One named step; the plan's method ``_step_<name>(deletion)`` does the work and returns a `StepOutcome`.
+
+    One that does it ``together`` gets several deletions and returns {deletion: outcome}.
+    """
 
     name: str  # stable and unique: it is what a checkpoint remembers
     sequence: int  # 10 access · 20-39 secrets and synchronised data · 40 files · 50 messages · 60 contacts · 90 user
     label: str
+    together: bool = False
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from lokario_testing.environments.mail import SmtpServer
 LOGIN, PASSWORD, NAME = "zoe.canari@example.org", "Long-Secret-42!", "Zoé Canari"
 EMPLOYEE = "paul.interne@example.org"
 SENDER = "noreply@lokario.test"
+DESKTOP, PHONE = (1280, 900), (390, 844)
 PARAMETERS = {
     "auth_signup.invitation_scope": "b2c",
     "auth_signup.reset_password": "True",
@@ -58,6 +59,17 @@ class Site:
         if folder := os.environ.get("LOKARIO_IMAGES"):
             self.browser.picture(Path(folder) / f"{name}.png")
 
+    def resize(self, width, height):
+        parameters = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        self.browser.send("Emulation.setDeviceMetricsOverride", **parameters)
+
+    def fits_a_phone(self, name):
+        """Show the page as a phone does: nothing is wider than it."""
+        self.resize(*PHONE)
+        self.browser.wait("document.documentElement.scrollWidth <= innerWidth")
+        self.picture(f"{name}-phone")
+        self.resize(*DESKTOP)
+
     def next_mail(self, timeout=120):
         """The next mail that left the server: (sender, recipients, message)."""
         deadline = time.monotonic() + timeout
@@ -86,7 +98,7 @@ def site(environment, suite_database):
     database = environment.clone(suite_database, "account_journeys")
     environment.cluster.psql(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true')
     options = environment.options(**{"lokario/manager_db": database, "db_name": database, "max_cron_threads": "1"})
-    with SmtpServer() as smtp, Browser(1280, 900) as browser:
+    with SmtpServer() as smtp, Browser(*DESKTOP) as browser:
         mail = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(smtp.port), "SMTP_ENCRYPTION": "none"}
         server = Server("account-journeys", options, {**mail, "SMTP_FROM_EMAIL": SENDER})
         site = Site(environment.cluster, database, server, smtp, browser)
@@ -113,6 +125,7 @@ def test_1_sign_up(site):
     browser.click("button[type=submit]")
     browser.see("h4", "Consultez votre messagerie")
     site.picture("signup-sent")
+    site.fits_a_phone("signup-sent")
     site.log_in()
     browser.see(".alert-danger", "Confirmez d'abord votre adresse e-mail")
     subject, link = site.mailed_link(r"http[^\"]*/auth/verify\?token=[\w-]+")
@@ -133,6 +146,7 @@ def test_2_contact_form(site):
     site.open("/contact")
     browser.see("h1", "Contactez-nous")
     site.picture("contact")
+    site.fits_a_phone("contact")
     browser.fill("#name", NAME)
     browser.fill("#email", "pas une adresse")
     browser.fill("#message", "Bonjour,\nun devis ?")
@@ -172,10 +186,11 @@ def test_3_request_and_undo(site):
     site.log_in()
     site.browser.see(".alert-danger", "Ce compte va être supprimé")
     subject, link = site.mailed_link(r"http[^\"]*/users/deletion/undo\?token=[\w-]+")
-    assert subject.startswith("Votre compte sera supprimé le")
+    assert subject.startswith("Votre compte sera supprimé la nuit qui suit le")
     site.browser.open(link)
     site.browser.see("h4", "Garder votre compte ?")
     site.picture("deletion-undo")
+    site.fits_a_phone("deletion-undo")
     site.browser.click("button", "Garder mon compte")
     site.browser.see("h4", "Votre compte est conservé")
     site.log_in()
@@ -190,6 +205,7 @@ def _request_deletion(site):
     site.open("/my/account/deletion")
     browser.see("h3", "Supprimer mon compte")
     site.picture("deletion-request")
+    site.fits_a_phone("deletion-request")
     browser.fill("#deletion_password", "wrong")
     browser.click("button", "Supprimer mon compte")
     browser.see(".alert-danger", "Le mot de passe n'est pas correct.")
@@ -287,8 +303,11 @@ def test_7_the_managers_action(site):
     browser.click(".o_cp_action_menus button")
     browser.click(".o-dropdown-item", "Supprimer le compte")
     browser.fill(".modal input[type=password]", "admin")
+    site.resize(*PHONE)
     browser.click(".modal button[name=run_check]")
     browser.see(".modal", "Paul Interne")
+    _choose_on_a_phone(site)
+    site.resize(*DESKTOP)
     site.picture("deletion-by-a-manager")
     browser.click(".modal button[name=action_confirm]", "Supprimer ce compte")
     browser.see(".o_notification", "La suppression est programmée")
@@ -299,6 +318,19 @@ def test_7_the_managers_action(site):
     browser.click(".modal button", "Ok")
     browser.see(".o_statusbar_status .o_arrow_button_current", "Annul")
     assert site.sql("SELECT state FROM lokario_account_deletion ORDER BY id DESC LIMIT 1") == "cancelled"
+
+
+def _choose_on_a_phone(site):
+    """What the account owns is a card a thing there, and a card opens its choices."""
+    browser = site.browser
+    browser.see(".modal .o_kanban_record", "Garder pour l'entreprise")
+    site.picture("deletion-by-a-manager-phone")
+    assert browser.evaluate("document.querySelector('.modal .o_kanban_record').getBoundingClientRect().right <= 390")
+    browser.click(".modal .o_kanban_record", "Garder pour l'entreprise")
+    browser.see(".modal .o_field_widget[name=choice] select, .modal .o_field_widget[name=choice] input")
+    site.picture("deletion-choice-phone")
+    browser.click(".modal .o_form_button_cancel")
+    browser.see(".modal .o_kanban_record", "Garder pour l'entreprise")
 
 
 def _undo_link(site):
