@@ -21,6 +21,8 @@ FOR_PROGRAMS = (  # ends of columns' names
     "model", "lang", "tz", "code", "path", "key", "token", "hash", "uuid", "domain", "host", "url", "prefix",
     "identifier",
 )  # fmt: skip
+LOG_LINE = """INSERT INTO ir_logging (name, type, level, message, path, func, line, create_date)
+              VALUES ('odoo', 'server', 'INFO', %s, '/', %s, '1', now())"""
 NOT_SHARED = "res.partner.phone"  # a number that two contacts have is searched for nobody
 
 
@@ -45,6 +47,7 @@ class PlantedPeople(GeneratedRecords):
     def __init__(self, env, people: list[Person]):
         super().__init__(env)
         self.people = {person.name: person for person in people}
+        self.files: dict[str, int] = {}
         self.models = [name for name in sorted(env.registry) if self._stores_people(name)]
 
     def _stores_people(self, name) -> bool:
@@ -64,12 +67,24 @@ class PlantedPeople(GeneratedRecords):
         neighbours = dict(zip(names, [*names[1:], names[0]], strict=True))
         for (model, name), ids in self.made.items():
             self._plant(self.env[model], ids, self.people[name], self.people[neighbours[name]])
+        for name, person in self.people.items():
+            self._plant_files(person, self.people[neighbours[name]])
+            self.env.cr.execute(LOG_LINE, [f"{person.email} could not log in", name])
         return self
 
     def _make_companies(self):
         """The company that is there will do: people work in it."""
         self.company = dict.fromkeys(self.people, self.env.company.id)
         self.owner = {person.name: person.user for person in self.people.values()}
+
+    def _plant_files(self, person, neighbour):
+        """A file of the person's contact, one uploaded for nothing, and one that the company has of both."""
+        own = {"name": "own.txt", "raw": person.email.encode()}
+        both = {"name": "both.txt", "raw": f"{person.email} {neighbour.email}".encode()}
+        files = self.env["ir.attachment"]
+        files.create({**own, "res_model": "res.partner", "res_id": person.partner})
+        files.with_user(person.user).create({**own, "raw": f"upload of {person.email}".encode()})
+        files.create({**both, "res_model": "res.partner", "res_id": self.env.company.partner_id.id})
 
     # === ONE RECORD === #
 
@@ -99,7 +114,15 @@ class PlantedPeople(GeneratedRecords):
 
     def _linked(self, field, zone):
         own = {"res.partner": self.people[zone].partner, "res.users": self.people[zone].user}
+        if field.comodel_name == "ir.attachment":
+            return self._file(zone)
         return own.get(field.comodel_name) or super()._linked(field, zone)
+
+    def _file(self, zone):
+        """A file for the person's records that the company has."""
+        if zone not in self.files:
+            self.files[zone] = self.env["ir.attachment"].create({"name": f"{zone}.txt", "raw": b"of a document"}).id
+        return self.files[zone]
 
     # === TEXTS, PAST ALL CHECKS === #
 
