@@ -19,7 +19,7 @@ PLATFORM = (
 )  # fmt: skip
 FOR_PROGRAMS = (  # ends of columns' names
     "model", "lang", "tz", "code", "path", "key", "token", "hash", "uuid", "domain", "host", "url", "prefix",
-    "identifier",
+    "identifier", "defaults",
 )  # fmt: skip
 LOG_LINE = """INSERT INTO ir_logging (name, type, level, message, path, func, line, create_date)
               VALUES ('odoo', 'server', 'INFO', %s, '/', %s, '1', now())"""
