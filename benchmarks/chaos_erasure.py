@@ -59,7 +59,7 @@ def run_on(odoo: LoadedOdoo, points: int, seed: int) -> list[str]:
         people = _make_people(env, points)
         planted = PlantedPeople(env, people).fill()
         places = sum(map(len, planted.made.values()))
-    say(f"      {places} records of {len(planted.models)} models name {points} people")
+    say(f"      {planted.summary()}")
     staying = random.Random(seed).sample(people, min(STAYING, points // 2))
     going = [person for person in people if person not in staying]
     before = Dump(odoo)

@@ -77,6 +77,15 @@ class PlantedPeople(GeneratedRecords):
         self.company = dict.fromkeys(self.people, self.env.company.id)
         self.owner = {person.name: person.user for person in self.people.values()}
 
+    def summary(self):
+        """How much names these people, and of which models no record can be made."""
+        with_records = {model for (model, _zone), ids in self.made.items() if ids}
+        none = sorted({model for model, _zone in self.refused if model in self.env.registry} - with_records)
+        total = sum(map(len, self.made.values()))
+        return (
+            f"{total} records of {len(with_records)} models name {len(self.people)} people; none of {', '.join(none)}"
+        )
+
     def _plant_files(self, person, neighbour):
         """A file of the person's contact, one uploaded for nothing, and one that the company has of both."""
         own = {"name": "own.txt", "raw": person.email.encode()}
