@@ -308,7 +308,6 @@ def test_7_the_managers_action(site):
     browser.see(".modal", "Paul Interne")
     _choose_on_a_phone(site)
     site.resize(*DESKTOP)
-    site.picture("deletion-by-a-manager")
     browser.click(".modal button[name=action_confirm]", "Supprimer ce compte")
     browser.see(".o_notification", "La suppression est programmée")
     assert _undo_link(site)
