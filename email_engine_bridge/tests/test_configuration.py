@@ -10,21 +10,18 @@ from odoo.tools import mute_logger
 
 from lokario_testing.environments import pmta_api, telegram
 
-from .common import EngineCase, EngineHttpCase
+from .common import EngineCommittedCase, EngineHttpCase
 
 
 @tagged("post_install", "-at_install")
-class TestConfiguration(EngineCase):
+class TestConfiguration(EngineCommittedCase):
     @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
+    def setUpData(cls):
         cls.server = cls.env["engine.powermta.server"].create({"name": "MTA 1", "api_key": "k" * 32})
         (cls.tenant_a | cls.tenant_b).server_id = cls.server
 
     def _run_cron(self, name):
-        with self.enter_registry_test_mode():
-            self.env.ref(f"email_engine_bridge.ir_cron_{name}").method_direct_trigger()
-        self.env.invalidate_all()
+        self.run_cron(f"email_engine_bridge.ir_cron_{name}")
 
     def test_changes_print_a_version_with_a_semantic_diff(self):
         self.env["res.lang"]._activate_lang("fr_FR")

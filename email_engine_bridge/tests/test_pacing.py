@@ -6,7 +6,7 @@ from odoo.tests import BaseCase, Form, freeze_time, tagged
 
 from ..quota_checker import QuotaChecker
 from ..tools import pacing
-from .common import EngineCase
+from .common import EngineCommittedCase
 
 NOON = datetime(2026, 2, 16, 12, 10)
 LAST_HOUR = datetime(2026, 2, 16, 23, 5)
@@ -36,10 +36,9 @@ class TestPacing(BaseCase):
 
 
 @tagged("post_install", "-at_install")
-class TestHourlyCaps(EngineCase):
+class TestHourlyCaps(EngineCommittedCase):
     @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
+    def setUpData(cls):
         cls.plan = cls.env.ref("email_engine_bridge.engine_warmup_plan_sendgrid")
 
     def test_hourly_caps_of_sendgrid_hold_whoever_asks(self):

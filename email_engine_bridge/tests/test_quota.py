@@ -13,11 +13,11 @@ from odoo.addons.email_engine_bridge import (
 )
 
 from ..tools.template_renderer import shared_sandbox
-from .common import EngineCase
+from .common import EngineCommittedCase
 
 
 @tagged("post_install", "-at_install")
-class TestQuota(EngineCase):
+class TestQuota(EngineCommittedCase):
     def _used(self, ip):
         row = self.quota._read_today(ip.tenant_id, ip)[ip.id]
         return row["sent"], row["reserved"]
@@ -82,8 +82,7 @@ class TestQuota(EngineCase):
         self.quota._reserve(self.tenant_a, 30, ips=self.ip_a1)
         lease = self.env["engine.lease"].search([("ip_id", "=", self.ip_a1.id)])
         lease.expires_at = fields.Datetime.now() - timedelta(seconds=1)
-        with self.enter_registry_test_mode():
-            self.env.ref("email_engine_bridge.ir_cron_return_leases").method_direct_trigger()
+        self.run_cron("email_engine_bridge.ir_cron_return_leases")
         self.assertEqual(self._used(self.ip_a1), (0, 0))
         lease.invalidate_recordset()
         self.assertEqual(lease.state, "returned")

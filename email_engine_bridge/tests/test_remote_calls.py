@@ -3,10 +3,10 @@ import xmlrpc.client
 from datetime import timedelta
 
 from odoo import fields
-from odoo.tests import new_test_user, tagged
+from odoo.tests import HttpCase, new_test_user, tagged
 from odoo.tools import mute_logger
 
-from .common import EngineHttpCase
+from .common import EngineCommon
 
 GROUP = "email_engine_bridge.group_email_engine_bridge_"
 
@@ -16,12 +16,13 @@ class Refused(Exception):
 
 
 @tagged("post_install", "-at_install")
-class TestRemoteCalls(EngineHttpCase):
+class TestRemoteCalls(EngineCommon, HttpCase):
     """The model through Odoo's own doors: each of them keeps the same rules."""
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.setUpEngine()
         cls.company = cls.env["res.company"].create({"name": "Theirs"})
         foreign = cls._create_tenant("Gamma", "gamma", company_id=cls.company.id)
         cls.foreign_ip = cls._create_ip(foreign, "mail1.gamma.test", "203.0.113.1")

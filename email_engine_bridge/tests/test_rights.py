@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from odoo import fields
 from odoo.exceptions import AccessError
-from odoo.tests import new_test_user, tagged
+from odoo.tests import Form, HttpCase, new_test_user, tagged
 
-from .common import EngineCase, EngineHttpCase
+from .common import EngineCase, EngineCommon
 
 KEYS = ("action_create_pull_token", "action_generate")
 
@@ -65,6 +65,25 @@ class TestRights(EngineCase):
         self.assertEqual([len(plan.stage_ids) for plan in copies], [len(plan.stage_ids) for plan in plans])
         self.assertFalse(plans.company_id)
 
+    def test_what_all_companies_use_is_shown_and_not_offered_for_a_change(self):
+        """The bin beside a stage, and every field, led to a refusal when the form was left."""
+        plans = self.env["engine.warmup.plan"].with_user(self.stranger)
+        shared = plans.search([("company_id", "=", False)], limit=1)
+        with Form(shared) as form:
+            with self.assertRaisesRegex(AssertionError, "readonly"):
+                form.name = "Mine"
+            with self.assertRaisesRegex(AssertionError, "not editable"):
+                form.stage_ids.remove(0)
+        with Form(shared.copy()) as form:
+            form.stage_ids.remove(0)
+        self.assertFalse([view for view in self._views_of(self.env.ref("base.user_admin")) if "not company_id" in view])
+        provider = self._views_of(self.stranger, "engine.provider")[0]
+        self.assertIn('readonly="True"', provider)
+
+    def _views_of(self, user, model="engine.warmup.plan"):
+        records = self.env[model].with_user(user)
+        return [records.get_view(view_type=kind)["arch"] for kind in ("form", "list")]
+
     def test_no_secret_is_written_past_its_button(self):
         """The buttons ask who presses them; a hash that is written would be a key of one's own without that."""
         administrator = new_test_user(self.env, "engine-admin", "base.group_system")
@@ -95,7 +114,8 @@ class TestRights(EngineCase):
 
     def test_a_machine_of_all_companies_is_an_administrators(self):
         self.server.company_id = False
-        version = self.server._generate("Test")
+        printed = {"server_id": self.server.id, "number": 1, "content": "log-file /x", "digest": "1"}
+        version = self.env["engine.config.version"].create(printed)
         for user in (self.users["manager"], self.stranger):
             server = self.server.with_user(user)
             self.assertTrue(server.has_access("read"))
@@ -121,7 +141,12 @@ class TestRights(EngineCase):
 
 
 @tagged("post_install", "-at_install")
-class TestIdentity(EngineHttpCase):
+class TestIdentity(EngineCommon, HttpCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.setUpEngine()
+
     def test_a_browser_confirms_its_identity_and_an_api_call_brings_it(self):
         manager = new_test_user(
             self.env,

@@ -3,13 +3,13 @@ from datetime import date, datetime, timedelta
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import freeze_time, new_test_user, tagged
 
-from .common import EngineCase
+from .common import EngineCommittedCase
 
 START = datetime(2026, 2, 16, 0, 30)
 
 
 @tagged("post_install", "-at_install")
-class TestWarmupEngine(EngineCase):
+class TestWarmupEngine(EngineCommittedCase):
     def _play(self, ip, days, share=1.0, bounced=0.0, complained=0.0, start=START):
         """Send `share` of each day's quota, then let the 00:30 job count the day; returns the day after."""
         for number in range(days):
@@ -27,9 +27,7 @@ class TestWarmupEngine(EngineCase):
         return start + timedelta(days=days)
 
     def _run_cron(self, name):
-        with self.enter_registry_test_mode():
-            self.env.ref(f"email_engine_bridge.ir_cron_{name}").method_direct_trigger()
-        self.env.invalidate_all()
+        self.run_cron(f"email_engine_bridge.ir_cron_{name}")
 
     def test_42_used_days_make_an_ip_active(self):
         quotas = []

@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 from lokario_testing.environments import pmta
+from odoo.addons.email_engine_bridge.tests.common import EngineCommittedCase, EngineHttpCase
 from odoo.addons.email_engine_bridge.tools.template_renderer import shared_sandbox
 
 
@@ -11,8 +12,12 @@ class CampaignCommon:
     """For classes that also derive from EngineCommon; every test has its own MTA."""
 
     @classmethod
-    def setUpCampaigns(cls):
+    def setUpClass(cls):
+        super().setUpClass()
         cls.addClassCleanup(lambda: shared_sandbox().close())
+
+    @classmethod
+    def setUpCampaigns(cls):
         cls.template = cls.env["engine.template"].create(
             {
                 "name": "Offer",
@@ -52,7 +57,7 @@ class CampaignCommon:
         """What the job runner does with the queued chunks."""
         for chunk in campaign.chunk_ids.filtered(lambda one: one.state == "pending"):
             chunk._job_send()
-        campaign.invalidate_recordset()
+        self.look_again()
 
     def _feed_back(self, tenants=None):
         """What PowerMTA's accounting pipe does with the rows written so far."""
@@ -60,5 +65,41 @@ class CampaignCommon:
             return self.env["engine.event.ingest"]._ingest(tenants or self.tenant_a, stream)
 
     def _states(self, campaign):
-        campaign.recipient_ids.invalidate_recordset()
+        self.look_again()
         return {one.email: one.state for one in campaign.recipient_ids}
+
+
+class CampaignCommittedCase(CampaignCommon, EngineCommittedCase):
+    DOORS = {
+        **EngineCommittedCase.DOORS,
+        "engine.campaign": (
+            "_continue",
+            "_send",
+            "_take_up",
+            "action_cancel",
+            "action_pause",
+            "action_resume",
+            "action_schedule",
+            "action_send",
+        ),
+        "engine.campaign.chunk": ("_job_send",),
+        "engine.campaign.recipient": ("_gc_journal", "_record_engagement", "_unsubscribe"),
+        "engine.campaign.trial": ("_send",),
+        "engine.campaign.try": ("action_send",),
+        "engine.contact.import": ("_job_import", "action_import"),
+        "engine.event.ingest": ("_ingest",),
+        "engine.message": ("_gc_contents", "_gc_messages", "_submit"),
+        "engine.suppression": ("_suppress",),
+        "engine.tenant": (*EngineCommittedCase.DOORS["engine.tenant"], "action_allow", "action_stop"),
+        "engine.transport.mailwizz": ("_job_hand_over", "_job_stop"),
+        "engine.transport.powermta": ("_reconcile",),
+    }
+
+    @classmethod
+    def setUpData(cls):
+        super().setUpData()
+        cls.setUpCampaigns()
+
+
+class CampaignHttpCase(CampaignCommittedCase, EngineHttpCase):
+    """Campaigns through the API and the pages."""

@@ -3,24 +3,17 @@ import socket
 import time
 
 from odoo.tests import tagged
-from odoo.tests.common import TEST_CURSOR_COOKIE_NAME
 
 from odoo.addons.email_engine_bridge.models.engine_api_admission import MAX_JSON_BODY
-from odoo.addons.email_engine_bridge.tests.common import EngineHttpCase
 from odoo.addons.lokario_base.tools import standard_webhooks
 
 from ..models.engine_api_admission import MAX_SIGNED_BODY
-from .common import CampaignCommon
+from .common import CampaignHttpCase
 
 
 @tagged("post_install", "-at_install")
-class TestApiAdmission(CampaignCommon, EngineHttpCase):
+class TestApiAdmission(CampaignHttpCase):
     """Who calls, how much and what is asked before the body is read."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.setUpCampaigns()
 
     def announce(self, path, token=None, size=60_000_000, **headers):
         """The status of an answer that has to come while nothing of the body was sent."""
@@ -28,12 +21,8 @@ class TestApiAdmission(CampaignCommon, EngineHttpCase):
         if token:
             fields["Authorization"] = f"Bearer {token}"
         head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-        self.env.flush_all()
-        with (
-            self.allow_requests(),
-            socket.create_connection(("127.0.0.1", self.http_port()), timeout=120) as connection,
-        ):
-            head += f"Cookie: {TEST_CURSOR_COOKIE_NAME}={self.http_request_key}\r\n"
+        self.look_again()
+        with socket.create_connection(("127.0.0.1", self.http_port()), timeout=120) as connection:
             connection.sendall(f"POST /api/v2{path} HTTP/1.1\r\n{head}\r\n".encode())
             return int(connection.recv(12).split()[1])
 

@@ -7,20 +7,14 @@ from odoo import fields
 from odoo.tests import tagged
 
 from odoo.addons.email_engine_bridge.routers import dependencies
-from odoo.addons.email_engine_bridge.tests.common import EngineHttpCase
 from odoo.addons.email_engine_bridge.tools import contact_rows
 
-from .common import CampaignCommon
+from .common import CampaignHttpCase
 
 
 @tagged("post_install", "-at_install")
-class TestApiRecords(CampaignCommon, EngineHttpCase):
+class TestApiRecords(CampaignHttpCase):
     """Create, change, delete; how calls and answers travel; whatever is not known is refused."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.setUpCampaigns()
 
     def call(self, path, values=None, method=None, status=200, **headers):
         headers.setdefault("Content-Type", "application/json")

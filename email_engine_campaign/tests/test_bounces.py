@@ -1,7 +1,7 @@
 from odoo import fields
 from odoo.tests import new_test_user, tagged
 
-from odoo.addons.email_engine_bridge.tests.common import EngineCase
+from .common import CampaignCommittedCase
 
 HEADER = "type,timeLogged,orig,rcpt,dsnAction,dsnStatus,dsnDiag,bounceCat,vmta,jobId"
 ANSWERS = {
@@ -13,7 +13,7 @@ ANSWERS = {
 
 
 @tagged("post_install", "-at_install")
-class TestBounces(EngineCase):
+class TestBounces(CampaignCommittedCase):
     """What PowerMTA reports of refused mails: who is at fault, for how long, and who is not written to any more."""
 
     def _report(self, rcpt, day, tenant=None, ip=None):

@@ -1,18 +1,11 @@
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
-from odoo.addons.email_engine_bridge.tests.common import EngineCase
-
-from .common import CampaignCommon
+from .common import CampaignCommittedCase
 
 
 @tagged("post_install", "-at_install")
-class TestButtons(CampaignCommon, EngineCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.setUpCampaigns()
-
+class TestButtons(CampaignCommittedCase):
     def test_a_secret_is_shown_for_one_record_only(self):
         """Called with none or two, a button changes nothing."""
         tenants = self.tenant_a + self.tenant_b
@@ -43,15 +36,15 @@ class TestButtons(CampaignCommon, EngineCase):
         self.env["res.lang"]._activate_lang("fr_FR")
         self.env["ir.module.module"]._load_module_terms(["email_engine_campaign"], ["fr_FR"])
         nobody, french = self._create_campaign(), {"lang": "fr_FR"}
-        with self.assertRaisesRegex(UserError, "Aucun destinataire"), self.env.cr.savepoint():
+        with self.assertRaisesRegex(UserError, "Aucun destinataire"):
             nobody.with_context(**french).action_send()
         self._add_contacts(["a@x.test"])
         (self.ip_a1 | self.ip_a2).status = "paused"
         for campaign in (nobody, self._create_campaign()):
-            with self.assertRaisesRegex(UserError, "Aucune adresse IP"), self.env.cr.savepoint():
+            with self.assertRaisesRegex(UserError, "Aucune adresse IP"):
                 campaign.with_context(**french).action_send()
         trial = self.env["engine.campaign.try"].create({"campaign_id": nobody.id, "addresses": "a@x.test"})
-        with self.assertRaisesRegex(UserError, "Aucune adresse IP"), self.env.cr.savepoint():
+        with self.assertRaisesRegex(UserError, "Aucune adresse IP"):
             trial.with_context(**french).action_send()
 
     def test_a_trial_without_addresses_says_what_is_missing(self):

@@ -8,23 +8,17 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.tests import freeze_time, tagged
 
 from odoo.addons.email_engine_bridge.exceptions import ApiProblem
-from odoo.addons.email_engine_bridge.tests.common import EngineCase
 from odoo.addons.email_engine_bridge.tools.campaign_sender import Addressee
 from odoo.addons.email_engine_bridge.tools.smtp_feeder import Outcome
 from odoo.addons.queue_job.exception import RetryableJobError
 from odoo.addons.queue_job.tests.common import trap_jobs
 
 from ..tools.chunk_journal import MAX_ATTEMPTS, ChunkJournal
-from .common import CampaignCommon
+from .common import CampaignCommittedCase
 
 
 @tagged("post_install", "-at_install")
-class TestCampaign(CampaignCommon, EngineCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.setUpCampaigns()
-
+class TestCampaign(CampaignCommittedCase):
     def test_from_list_to_figures(self):
         """Sent through the IP's VirtualMTA, accounted for, counted once, suppressed where due."""
         self._add_contacts(["a@x.test", "bounce-b@gmail.com", "spam-c@x.test", "info@x.test", "not an address"])
@@ -73,7 +67,7 @@ class TestCampaign(CampaignCommon, EngineCase):
         self._add_contacts(["a@x.test"])
         (self.ip_a1 | self.ip_a2).status = "paused"
         campaign = self._create_campaign()
-        with self.assertRaises(ApiProblem) as caught, self.env.cr.savepoint():
+        with self.assertRaises(ApiProblem) as caught:
             campaign._send()
         self.assertEqual(caught.exception.extra["error"], "No IPs with sufficient quota")
         self.env.invalidate_all()
@@ -309,8 +303,7 @@ class TestCampaign(CampaignCommon, EngineCase):
             campaign.action_schedule()
         campaign.scheduled_at = fields.Datetime.now() - timedelta(minutes=1)
         campaign.action_schedule()
-        with self.enter_registry_test_mode():
-            self.env.ref("email_engine_campaign.ir_cron_continue_campaigns").method_direct_trigger()
+        self.run_cron("email_engine_campaign.ir_cron_continue_campaigns")
         self.assertEqual(campaign.state, "sending")
 
     def test_broken_template_and_foreign_list_are_refused(self):

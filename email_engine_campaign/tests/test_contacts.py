@@ -17,6 +17,7 @@ from odoo.addons.email_engine_bridge.tools.contact_rows import read_contacts
 from odoo.addons.queue_job.tests.common import trap_jobs
 
 from ..models import engine_contact_import
+from .common import CampaignCommittedCase
 
 
 @tagged("post_install", "-at_install")
@@ -238,15 +239,6 @@ class TestContacts(EngineCase):
                 self.assertIn("no Excel file", self._check(body, "broken.xlsx").problem)
         self.assertEqual(self._check(stream.getvalue(), "good.xlsx").column_ids.name, "email")
 
-    def test_a_large_file_is_left_to_a_job_that_shows_its_progress(self):
-        upload = self._check(b"email\na@x.test\nb\n", "people.csv")
-        with patch.object(engine_contact_import, "IN_REQUEST", 1), trap_jobs() as trap:
-            upload.action_import()
-            self.assertEqual((upload.state, len(self._contacts())), ("waiting", 0))
-            trap.perform_enqueued_jobs()
-        upload.invalidate_recordset()
-        self.assertEqual((upload.state, upload.progress, len(self._contacts())), ("done", 2, 2))
-
     def test_nothing_of_a_file_is_stored_when_its_end_cannot_be_read(self):
         rows = "".join(f"a{n}@x.test,n\n" for n in range(5))
         upload = self._check(f'email,name\n{rows}z@x.test,"unclosed\n'.encode(), "people.csv")
@@ -339,3 +331,20 @@ class TestContacts(EngineCase):
                 forbidden()
         with self.assertRaises(AccessError), self.env.cr.savepoint():
             theirs.create({"email": "b@x.test", "everywhere": True})
+
+
+@tagged("post_install", "-at_install")
+class TestLargeImport(CampaignCommittedCase):
+    @classmethod
+    def setUpPeople(cls):
+        cls.user = new_test_user(cls.env, "importer", "email_engine_bridge.group_email_engine_bridge_user")
+
+    def test_a_large_file_is_left_to_a_job_that_shows_its_progress(self):
+        values = {"tenant_id": self.tenant_a.id, "file": base64.b64encode(b"email\na@x.test\nb\n")}
+        upload = self.env["engine.contact.import"].with_user(self.user).create({**values, "file_name": "people.csv"})
+        contacts = self.env["engine.contact"]
+        with patch.object(engine_contact_import, "IN_REQUEST", 1), trap_jobs() as trap:
+            upload.action_import()
+            self.assertEqual((upload.state, contacts.search_count([])), ("waiting", 0))
+            trap.perform_enqueued_jobs()
+        self.assertEqual((upload.state, upload.progress, contacts.search_count([])), ("done", 2, 2))

@@ -5,21 +5,14 @@ from datetime import timedelta
 from odoo import fields
 from odoo.tests import tagged
 
-from odoo.addons.email_engine_bridge.tests.common import EngineCase
-
-from .common import CampaignCommon
+from .common import CampaignCommittedCase
 
 MESSAGE = "X-Virtual-MTA: %s\r\nX-Job: %s\r\nMessage-ID: <%s@x.test>\r\n\r\nHi"
 
 
 @tagged("post_install", "-at_install")
-class TestCounting(CampaignCommon, EngineCase):
+class TestCounting(CampaignCommittedCase):
     """Whoever feeds an IP: what the stand-in for PowerMTA took for it is what its days count."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.setUpCampaigns()
 
     def setUp(self):
         super().setUp()

@@ -5,19 +5,13 @@ import re
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
-from odoo.addons.email_engine_bridge.tests.common import EngineHttpCase
 from odoo.addons.lokario_base.tools.private_page import HEADERS
 
-from .common import CampaignCommon
+from .common import CampaignHttpCase
 
 
 @tagged("post_install", "-at_install")
-class TestEngagement(CampaignCommon, EngineHttpCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.setUpCampaigns()
-
+class TestEngagement(CampaignHttpCase):
     def setUp(self):
         super().setUp()
         self._add_contacts(["jean@x.test"])

@@ -6,20 +6,14 @@ from odoo.tests import freeze_time, tagged
 
 from lokario_testing.environments import mailwizz
 from odoo.addons.email_engine_bridge.exceptions import ApiProblem
-from odoo.addons.email_engine_bridge.tests.common import EngineCase
 from odoo.addons.queue_job.exception import RetryableJobError
 from odoo.addons.queue_job.tests.common import trap_jobs
 
-from .common import CampaignCommon
+from .common import CampaignCommittedCase
 
 
 @tagged("post_install", "-at_install")
-class TestMailWizzCampaign(CampaignCommon, EngineCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.setUpCampaigns()
-
+class TestMailWizzCampaign(CampaignCommittedCase):
     def setUp(self):
         super().setUp()
         self.mailwizz = mailwizz.FakeMailWizz("key")
@@ -126,7 +120,7 @@ class TestMailWizzCampaign(CampaignCommon, EngineCase):
     def test_without_quota_mailwizz_gets_nothing(self):
         self._connect()
         (self.ip_a1 | self.ip_a2)._set_status("paused", "Test")
-        with self.assertRaisesRegex(ApiProblem, "No IPs with sufficient quota"), self.env.cr.savepoint():
+        with self.assertRaisesRegex(ApiProblem, "No IPs with sufficient quota"):
             self.campaign._send()
         self.assertFalse(self.mailwizz.lists)
 
@@ -229,9 +223,7 @@ class TestMailWizzCampaign(CampaignCommon, EngineCase):
         return self.mailwizz.campaigns[uid]
 
     def _follow(self):
-        with self.enter_registry_test_mode():
-            self.env.ref("email_engine_campaign.ir_cron_follow_mailwizz").method_direct_trigger()
-        self.env.invalidate_all()
+        self.run_cron("email_engine_campaign.ir_cron_follow_mailwizz")
 
     def test_buttons_reach_mailwizz(self):
         theirs = self._hand_over()
@@ -240,7 +232,7 @@ class TestMailWizzCampaign(CampaignCommon, EngineCase):
         self.campaign.action_resume()
         self.assertEqual((self.campaign.state, theirs["status"]), ("sending", "sending"))
         self.mailwizz.fail_next = [503]
-        with self.assertRaisesRegex(UserError, "503"), self.env.cr.savepoint():
+        with self.assertRaisesRegex(UserError, "503"):
             self.campaign.action_pause()
         self.env.invalidate_all()
         self.assertEqual((self.campaign.state, theirs["status"]), ("sending", "sending"))

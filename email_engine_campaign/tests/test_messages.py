@@ -2,22 +2,16 @@ import json
 
 from odoo.tests import tagged
 
-from odoo.addons.email_engine_bridge.tests.common import EngineCase, EngineHttpCase
 from odoo.addons.queue_job.tests.common import trap_jobs
 
 from ..tools.chunk_journal import ChunkJournal
-from .common import CampaignCommon
+from .common import CampaignCommittedCase, CampaignHttpCase
 
 PLAIN = {"subject": "Order {{ number }}", "text": "Thank you, {{ first_name }} <3", "data": {"number": "A<7"}}
 
 
 @tagged("post_install", "-at_install")
-class TestMessagesApi(CampaignCommon, EngineHttpCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.setUpCampaigns()
-
+class TestMessagesApi(CampaignHttpCase):
     def _post(self, status=202, headers=None, token=None, **body):
         body = {"tenant_id": self.tenant_a.id, "to": ["jean@x.test"], **body}
         response = self.api("/messages", data=json.dumps(body), headers=headers, token=token)
@@ -141,12 +135,7 @@ class TestMessagesApi(CampaignCommon, EngineHttpCase):
 
 
 @tagged("post_install", "-at_install")
-class TestMessages(CampaignCommon, EngineCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.setUpCampaigns()
-
+class TestMessages(CampaignCommittedCase):
     def _submit(self, *addresses, **values):
         values = {"to": addresses, "transport": "powermta", **PLAIN, **values}
         return self.env["engine.message"]._submit(self.tenant_a, values)

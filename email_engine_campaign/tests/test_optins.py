@@ -4,19 +4,13 @@ from datetime import timedelta
 
 from odoo.tests import tagged
 
-from odoo.addons.email_engine_bridge.tests.common import EngineHttpCase
 from odoo.addons.lokario_base.tools.private_page import HEADERS
 
-from .common import CampaignCommon
+from .common import CampaignHttpCase
 
 
 @tagged("post_install", "-at_install")
-class TestOptins(CampaignCommon, EngineHttpCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.setUpCampaigns()
-
+class TestOptins(CampaignHttpCase):
     def setUp(self):
         super().setUp()
         self.env["ir.config_parameter"].set_param("email_engine.public_url", self.base_url())

@@ -2,22 +2,16 @@ from datetime import datetime, timedelta
 
 from odoo.tests import freeze_time, tagged
 
-from odoo.addons.email_engine_bridge.tests.common import EngineCase
 from odoo.addons.queue_job.exception import RetryableJobError
 
-from .common import CampaignCommon
+from .common import CampaignCommittedCase
 
 NOON = datetime(2026, 2, 16, 12, 10)
 LAST_HOUR = datetime(2026, 2, 16, 23, 5)
 
 
 @tagged("post_install", "-at_install")
-class TestPacedSending(CampaignCommon, EngineCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.setUpCampaigns()
-
+class TestPacedSending(CampaignCommittedCase):
     def test_a_campaign_is_spread_over_the_hours(self):
         with freeze_time(NOON):
             self.ip_a1._set_quota_today(400, "Engaged list")

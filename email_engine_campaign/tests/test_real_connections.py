@@ -2,41 +2,42 @@ from odoo import Command
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 
-from odoo.addons.email_engine_bridge.tests.common import EngineCommittedCase
 from odoo.addons.queue_job.job import Job
 
-from .common import CampaignCommon
+from .common import CampaignCommittedCase
 
 USER = "email_engine_bridge.group_email_engine_bridge_user"
 MANAGER = "email_engine_bridge.group_email_engine_bridge_manager"
 
 
 @tagged("post_install", "-at_install")
-class TestRealConnections(CampaignCommon, EngineCommittedCase):
+class TestRealConnections(CampaignCommittedCase):
     """Two tenants of two companies, a manager and a user of each, real commits."""
 
     @classmethod
-    def setUpData(cls):
-        cls.setUpCampaigns()
+    def setUpPeople(cls):
         cls.belgium = cls.env["res.company"].create({"name": "Belgique SRL"})
-        cls.tenant_b.company_id = cls.belgium
-        cls.list_b = cls.env["engine.contact.list"].create({"name": "News", "tenant_id": cls.tenant_b.id})
-        cls.template_b = cls.env["engine.template"].create(
-            {"name": "Offre", "tenant_id": cls.tenant_b.id, "subject": "Bonjour", "html": "<p>{{ city }}</p>"}
-        )
         cls.api_user = cls.env.ref("email_engine_bridge.user_api")
         for company, suffix in ((cls.env.company, "fr"), (cls.belgium, "be")):
             companies = {"company_id": company.id, "company_ids": [Command.set(company.ids)]}
             setattr(cls, f"user_{suffix}", new_test_user(cls.env, f"user_{suffix}", USER, **companies))
             setattr(cls, f"manager_{suffix}", new_test_user(cls.env, f"manager_{suffix}", MANAGER, **companies))
 
+    @classmethod
+    def setUpData(cls):
+        super().setUpData()
+        cls.tenant_b.company_id = cls.belgium.id
+        cls.list_b = cls.env["engine.contact.list"].create({"name": "News", "tenant_id": cls.tenant_b.id})
+        cls.template_b = cls.env["engine.template"].create(
+            {"name": "Offre", "tenant_id": cls.tenant_b.id, "subject": "Bonjour", "html": "<p>{{ city }}</p>"}
+        )
+
     def setUp(self):
         super().setUp()
-        self.mta.messages = []
         self.tenant_b.write(
             {"delivery_host": self.tenant_a.delivery_host, "delivery_port": self.tenant_a.delivery_port}
         )
-        self.env.cr.commit()
+        self.look_again()
 
     def _campaigns(self, name):
         """One of each tenant, with two people each; committed."""

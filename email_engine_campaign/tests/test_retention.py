@@ -3,20 +3,13 @@ from unittest.mock import patch
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
-from odoo.addons.email_engine_bridge.tests.common import EngineCase
-
 from ..models import engine_campaign_recipient, engine_event
-from .common import CampaignCommon
+from .common import CampaignCommittedCase
 
 
 @tagged("post_install", "-at_install")
-class TestRetention(CampaignCommon, EngineCase):
+class TestRetention(CampaignCommittedCase):
     """What is old goes a batch at a time: a run that is cut short has done a part, the next one goes on."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.setUpCampaigns()
 
     def _count(self, table):
         self.env.cr.execute(f"SELECT count(*) FROM {table}")  # pylint: disable=sql-injection

@@ -5,7 +5,7 @@ from odoo.tests import new_test_user, tagged
 
 from odoo.addons.email_engine_bridge.tests.common import EngineCase
 
-from .common import CampaignCommon
+from .common import CampaignCommittedCase
 
 GROUP = "email_engine_bridge.group_email_engine_bridge_"
 
@@ -84,14 +84,14 @@ class TestReferences(EngineCase):
 
 
 @tagged("post_install", "-at_install")
-class TestMachineFields(CampaignCommon, EngineCase):
+class TestMachineFields(CampaignCommittedCase):
     """States, counters, moments and hashes are the program's: nobody who may write a record writes them."""
 
     @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.setUpCampaigns()
-        cls.users = [new_test_user(cls.env, f"engine-{role}", f"{GROUP}{role}") for role in ("user", "manager")]
+    def setUpPeople(cls):
+        cls.users = cls.env["res.users"]
+        for role in ("user", "manager"):
+            cls.users |= new_test_user(cls.env, f"engine-{role}", f"{GROUP}{role}")
 
     def _get_records(self):
         self._add_contacts(["a@x.test"])

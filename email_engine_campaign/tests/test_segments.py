@@ -6,22 +6,15 @@ from odoo import Command, fields
 from odoo.exceptions import ValidationError
 from odoo.tests import new_test_user, tagged
 
-from odoo.addons.email_engine_bridge.tests.common import EngineCase, EngineHttpCase
-
 from ..models.engine_segment_rule import OPERATORS, SUBJECTS
 from ..tools.segment_rules import Rule, compile_rules, find_problem
-from .common import CampaignCommon
+from .common import CampaignCommittedCase, CampaignHttpCase
 
 HOSTILE = ("'; DROP TABLE engine_contact; --", "%(rule_0_key)s", "%s%%", "{given}", '"', "\\", "é ' \" $1", "1e9", "-")
 
 
 @tagged("post_install", "-at_install")
-class TestSegments(CampaignCommon, EngineCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.setUpCampaigns()
-
+class TestSegments(CampaignCommittedCase):
     def setUp(self):
         super().setUp()
         contacts = [
@@ -161,12 +154,7 @@ class TestSegments(CampaignCommon, EngineCase):
 
 
 @tagged("post_install", "-at_install")
-class TestSegmentsApi(CampaignCommon, EngineHttpCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.setUpCampaigns()
-
+class TestSegmentsApi(CampaignHttpCase):
     def _call(self, path, body=None, status=200, **options):
         response = self.api(path, data=body and json.dumps(body), **options)
         self.assertEqual(response.status_code, status, response.text)

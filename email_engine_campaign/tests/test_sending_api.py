@@ -4,20 +4,14 @@ import time
 
 from odoo.tests import tagged
 
-from odoo.addons.email_engine_bridge.tests.common import EngineHttpCase
 from odoo.addons.lokario_base.tools import standard_webhooks
 from odoo.addons.queue_job.tests.common import trap_jobs
 
-from .common import CampaignCommon
+from .common import CampaignHttpCase
 
 
 @tagged("post_install", "-at_install")
-class TestSendingApi(CampaignCommon, EngineHttpCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.setUpCampaigns()
-
+class TestSendingApi(CampaignHttpCase):
     def call(self, path, body=None, status=200, **options):
         data = body if isinstance(body, str | bytes) or body is None else json.dumps(body)
         response = self.api(path, data=data, **options)

@@ -5,21 +5,14 @@ from odoo import fields
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
-from odoo.addons.email_engine_bridge.tests.common import EngineCase
-
 from ..tools.recurrence import next_moment
-from .common import CampaignCommon
+from .common import CampaignCommittedCase
 
 PARIS = ZoneInfo("Europe/Paris")
 
 
 @tagged("post_install", "-at_install")
-class TestWinner(CampaignCommon, EngineCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.setUpCampaigns()
-
+class TestWinner(CampaignCommittedCase):
     def _create_test(self, **values):
         self._add_contacts([f"p{number}@x.test" for number in range(60)])
         values = {"subject_b": "B", "winner_by": "opened", "test_share": 50, "track_opens": True, **values}
@@ -70,17 +63,12 @@ class TestWinner(CampaignCommon, EngineCase):
             {"winner_by": "clicked"},
             {"transport": "mailwizz"},
         ):
-            with self.subTest(wrong=wrong), self.assertRaises(ValidationError), self.env.cr.savepoint():
+            with self.subTest(wrong=wrong), self.assertRaises(ValidationError):
                 self._create_test(**wrong)
 
 
 @tagged("post_install", "-at_install")
-class TestSeries(CampaignCommon, EngineCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.setUpCampaigns()
-
+class TestSeries(CampaignCommittedCase):
     def test_when_the_next_is_due(self):
         for first, every, after, following in (
             (datetime(2026, 3, 28, 8), "day", datetime(2026, 3, 28, 8), datetime(2026, 3, 29, 7)),  # summer time begins

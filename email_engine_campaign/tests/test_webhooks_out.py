@@ -6,13 +6,14 @@ from odoo import fields
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
-from odoo.addons.email_engine_bridge.tests.common import EngineCase
 from odoo.addons.lokario_base.tests.webhook_receiver import start_receiver
 from odoo.addons.lokario_base.tools import standard_webhooks
 
+from .common import CampaignCommittedCase
+
 
 @tagged("post_install", "-at_install")
-class TestOutgoingWebhooks(EngineCase):
+class TestOutgoingWebhooks(CampaignCommittedCase):
     def setUp(self):
         super().setUp()
         self.server = start_receiver(self)
@@ -34,9 +35,7 @@ class TestOutgoingWebhooks(EngineCase):
         self.env.flush_all()
 
     def _run_cron(self):
-        with self.enter_registry_test_mode():
-            self.env.ref("email_engine_campaign.ir_cron_deliver_webhooks").method_direct_trigger()
-        self.env.invalidate_all()
+        self.run_cron("email_engine_campaign.ir_cron_deliver_webhooks")
 
     def test_signed_complete_and_once(self):
         """What the reference library verifies; every event once, none of another tenant, no receipts."""
