@@ -59,5 +59,9 @@ class EngineProvider(models.Model):
     def _shared_by_companies(self):
         return self
 
+    @api.model
+    def _shared_expression(self):
+        return "True"
+
     def _get_printing_servers(self):
         return self.env["engine.powermta.server"].sudo().search([])  # pylint: disable=no-search-all  # a handful

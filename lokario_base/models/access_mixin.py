@@ -5,6 +5,7 @@ from odoo.exceptions import AccessError, ValidationError
 from odoo.modules import Manifest
 
 from ..tools.caller import without_callers_defaults
+from ..tools.view_arch import show_only
 
 REFERENCES = {"many2one", "many2many", "many2one_reference", "reference"}
 
@@ -96,10 +97,33 @@ class AccessMixin(models.AbstractModel):
 
     def _shared_by_companies(self):
         """Hook: return those of the records that every company uses: the field for their company was left empty."""
-        company = self._fields.get("company_id")
-        if not company or company.required or not company.store or not self._is_checked(company):
+        if not self._company_may_be_empty():
             return self.browse()
         return self.filtered(lambda record: record.id and not record.sudo().company_id)
+
+    @api.model
+    def _shared_expression(self) -> str:
+        """Hook: the same of one record, as views say it."""
+        return "id and not company_id" if self._company_may_be_empty() else ""
+
+    @api.model
+    def _company_may_be_empty(self) -> bool:
+        company = self._fields.get("company_id")
+        return bool(company and company.store and not company.required and self._is_checked(company))
+
+    @api.model
+    def _get_view_cache_key(self, view_id=None, view_type="form", **options):
+        key = super()._get_view_cache_key(view_id, view_type, **options)
+        return (*key, self.env.user._works_for_all_companies()) if self._shared_expression() else key
+
+    @api.model
+    def _get_view(self, view_id=None, view_type="form", **options):
+        """What the caller may not change because all companies use it is not offered for a change."""
+        arch, view = super()._get_view(view_id, view_type, **options)
+        shared = self._shared_expression()
+        if shared and view_type in ("form", "list") and not self.env.user._works_for_all_companies():
+            show_only(arch, shared)
+        return arch, view
 
     # === THE WAYS IN === #
 

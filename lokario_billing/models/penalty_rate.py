@@ -27,6 +27,10 @@ class PenaltyRate(models.Model):
     def _shared_by_companies(self):
         return self
 
+    @api.model
+    def _shared_expression(self):
+        return "True"
+
     @api.constrains("starts_on", "source")
     def _check_half_year(self):
         for rate in self:
