@@ -24,7 +24,13 @@ SENTENCES = ("UserError", "ValidationError", "RedirectWarning", "MissingError", 
 FORM = "form"
 WALK_SECONDS = 600  # one application, all menus, views and filters
 WATCH = """(() => {
-    const walk = (window.lokarioWalk = { pending: 0, errors: [] });
+    const walk = (window.lokarioWalk = { pending: 0, errors: [], causes: [] });
+    for (const kind of ["error", "unhandledrejection"]) {
+        window.addEventListener(kind, (event) => {
+            const { cause } = event.error || event.reason || {};
+            if (cause) walk.causes.push(cause.stack || String(cause));
+        });
+    }
     const send = XMLHttpRequest.prototype.send;
     XMLHttpRequest.prototype.send = function () {
         walk.pending++;
@@ -43,6 +49,11 @@ QUIET = """(() => {
     const busy = !window.odoo?.isReady || lokarioWalk.pending || document.querySelector(".o_blockUI");
     lokarioWalk.quiet = busy ? 0 : (lokarioWalk.quiet || 0) + 1;
     return lokarioWalk.quiet > 3 && document.querySelector(".o_action_manager > *, .modal");
+})()"""
+JUDGED = """(() => {
+    const { errors, causes } = window.lokarioWalk ?? { errors: [], causes: [] };
+    const dialog = document.querySelector(".o_error_dialog")?.innerText;
+    return [errors.splice(0), causes.splice(0), dialog, document.body.innerText];
 })()"""
 BUTTONS = """[...document.querySelectorAll(".o_action_manager button[name], .o_action_manager a[name][type]")]
     .filter((button) => button.getClientRects().length && !button.disabled)"""
@@ -113,7 +124,7 @@ class Screens:
 
     def __init__(self, server: Server, odoo: LoadedOdoo, user: int):
         self.url, self.broken, self.pressed = server.url.replace("127.0.0.1", "localhost"), set(), 0
-        self._browser = Browser()
+        self._browser, self._sentences = Browser(), []  # of refusals, which may stay on the screen
         with odoo.env() as env:
             self.login = env["res.users"].browse(user).login
 
@@ -147,6 +158,10 @@ class Screens:
             self._press(f"{where}: {name}", name)
 
     def _open(self, where: str, path: str) -> None:
+        """A page that is left while it still loads a script says so: that is nobody's error."""
+        self._browser.open("about:blank")
+        self._browser.errors.clear()
+        self._sentences.clear()
         self._browser.open(f"{self.url}{path}")
         self._settle(where)
 
@@ -170,17 +185,15 @@ class Screens:
         self._judge(where)
 
     def _judge(self, where: str) -> None:
-        errors, shown = self._browser.evaluate(
-            "[window.lokarioWalk?.errors.splice(0) ?? [],"
-            " [document.querySelector('.o_error_dialog')?.innerText, document.body.innerText]]"
-        )
+        errors, causes, shown, text = self._browser.evaluate(JUDGED)
         for name, message in errors:
-            if name.rpartition(".")[2] not in SENTENCES:
+            if message and name.rpartition(".")[2] in SENTENCES:
+                self._sentences.append(message.strip())
+            else:
                 self.broken.add(f"{where}: {name}: {message[:300]}")
-        refused = errors and all(name.rpartition(".")[2] in SENTENCES for name, _message in errors)
-        if shown[0] and not refused:  # a refusal in a sentence is shown in the same window
-            self.broken.add(f"{where}: {shown[0][:300]}")
-        for line in {line.strip() for line in shown[1].splitlines()} & english().keys():
+        if shown and not any(sentence in shown for sentence in self._sentences):
+            self.broken.add(f"{where}: {shown[:300]}")  # the same window shows both
+        for line in {line.strip() for line in text.splitlines()} & english().keys():
             self.broken.add(f"{where}: in English: {line[:200]} ({english()[line]})")
-        self.broken |= {f"{where}: {error[:400]}" for error in self._browser.errors}
+        self.broken |= {f"{where}: {error[:400]}" for error in (*self._browser.errors, *causes)}
         self._browser.errors.clear()
