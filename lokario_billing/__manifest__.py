@@ -1,6 +1,6 @@
 {
     "name": "Lokario Billing",
-    "version": "19.0.2.2.0",
+    "version": "19.0.2.3.0",
     "summary": "Business mail from the company mailbox, follow-ups",
     "author": "Lokario",
     "website": "https://www.lokario.fr",

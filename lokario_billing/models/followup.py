@@ -240,7 +240,7 @@ class Followup(models.Model):
     def _compute_days_late(self):
         today = fields.Date.context_today(self)
         for followup in self:
-            followup.days_late = (today - followup.due_date).days if followup.due_date else 0
+            followup.days_late = max((today - followup.due_date).days, 0) if followup.due_date else 0
 
     def _search_days_late(self, operator, value):
         if operator not in (">", ">=", "<", "<="):

@@ -65,7 +65,7 @@ class FollowupReminder(models.Model):
     @api.depends("level_id", "customer_id")
     def _compute_subject(self):
         for reminder in self:
-            reminder.subject = f"{reminder.level_id.name}: {reminder.customer_id.display_name}"
+            reminder.subject = f"{reminder.level_id.name} – {reminder.customer_id.display_name}"
 
     @api.model
     def _of_token(self, token):

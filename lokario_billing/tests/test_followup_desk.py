@@ -150,6 +150,8 @@ class TestDesk(DebtorCase):
     def test_a_quote_is_no_claim(self):
         order = self.quote(self.buyer)
         self.plan(self.french)
+        self.assertGreater(order.followup_ids.due_date, fields.Date.today())
+        self.assertEqual(order.followup_ids.days_late, 0, "it is not late by -30 days")
         with self.assertRaisesRegex(UserError, "invoices"):
             order.followup_ids.with_user(self.people["collector"][0]).action_hand_over()
 
