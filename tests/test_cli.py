@@ -16,6 +16,7 @@ from lokario_cli.odoo_process import Server
 from lokario_cli.setup.ensure import make_writable
 from lokario_cli.verbs import doctor
 from lokario_cli.verbs.serve import keep
+from lokario_testing.demo.inbox import allow
 from lokario_testing.demo.stage import binding, refuse_taken_port
 from lokario_testing.results import Result, p95
 from lokario_testing.verbs import test as tests
@@ -225,3 +226,16 @@ def test_the_project_s_files_call_the_documented_commands():
     for command in ("./lokario demo --once", "./lokario test"):
         assert f"- run: {command}" in workflow
     assert "GNU LESSER GENERAL PUBLIC LICENSE" in (ROOT / "LICENSE").read_text()
+
+
+def test_the_demo_keeps_the_mail_hosts_that_people_have_allowed():
+    """Its own have another port each time."""
+    stored = {"lokario_mailbox.allowed_hosts": "10.0.0.0/8, mail.alpha.test 127.0.0.1:4711"}
+
+    class Client:
+        def call(self, _model, method, key, *value):
+            return stored.get(key) if method == "get_param" else stored.update({key: value[0]})
+
+    for port in (1143, 1144):
+        allow(Client(), [f"127.0.0.1:{port}"])
+    assert stored == {"lokario_mailbox.allowed_hosts": "10.0.0.0/8 mail.alpha.test 127.0.0.1:1144"}
