@@ -72,7 +72,7 @@ class Fairness:
         now = time.monotonic()
         if (elapsed := now - self._looked_at) < INTERVAL:
             return
-        self._looked_at, is_busy = now, psutil.cpu_percent() > BUSY
+        self._looked_at, is_busy = now, psutil.cpu_percent() > BUSY and bool(roles)
         if not is_busy and not self._waiting:
             self._before, self._left = {}, {}
             return

@@ -23,7 +23,19 @@ OWN_CRONS = """
 UPDATE ir_cron SET active = false
  WHERE active AND id IN (SELECT res_id FROM ir_model_data WHERE model = 'ir.cron' AND module = %s)
 """
+# Electronic invoicing whose own `neutralize.sql` changes the mode only where it has been chosen already.
+MORE = {
+    "l10n_dk_nemhandel": """
+        INSERT INTO ir_config_parameter (key, value) VALUES ('l10n_dk_nemhandel.edi.mode', 'test')
+            ON CONFLICT (key) DO NOTHING
+    """
+}
 _logger = logging.getLogger(__name__)
+
+
+def queries_of(module: str) -> list[str]:
+    """What neutralizes ``module``."""
+    return [*get_neutralization_queries([module]), *filter(None, [MORE.get(module)])]
 
 
 def keep_neutralized() -> None:
@@ -52,7 +64,7 @@ def _neutralize_module(connection, module: str) -> bool:
 
         def neutralize():
             cursor.execute(OWN_CRONS, [module])
-            for query in get_neutralization_queries([module]):
+            for query in queries_of(module):
                 cursor.execute(query)
 
         if changes := recorded(connection, neutralize):

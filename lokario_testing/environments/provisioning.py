@@ -195,7 +195,7 @@ class ProvisioningEnvironment:
 
     def _build(self, building: str) -> None:
         self.call("saas.template", "action_build", [self.template_id])
-        state = self.wait_for("saas.template", self.template_id, {"ready", "failed"}, 300)
+        state = self.wait_for("saas.template", self.template_id, {"ready", "failed"}, 900)
         assert state == "ready", self.read("saas.template", self.template_id, "build_error")
         self.environment.clone(self.read("saas.template", self.template_id, "template_db"), building)
 

@@ -14,9 +14,8 @@ import odoo.addons.web
 
 from ..const import BUS_TYPE
 from ..exceptions import TECHNICAL
-from ..tools import naming
+from ..tools import customizer, naming
 from ..tools.builder import Builder
-from ..tools.choice import only_one
 
 _logger = logging.getLogger(__name__)
 
@@ -42,9 +41,7 @@ class SaasTemplate(models.Model):
     sequence = fields.Integer(default=10)
     active = fields.Boolean(default=True)
     company_id = fields.Many2one("res.company", default=lambda self: self.env.company)
-    server_id = fields.Many2one(
-        "saas.server", required=True, ondelete="restrict", default=lambda self: only_one(self.env["saas.server"])
-    )
+    server_id = fields.Many2one("saas.server", required=True, ondelete="restrict")
     modules = fields.Text(
         required=True,
         default="web, mail, portal, auth_signup",
@@ -201,9 +198,13 @@ class SaasTemplate(models.Model):
         postgres.create_hidden(name, tag)
         self._set_build_step(self.env._("Installing modules"))
         languages = self.with_context(active_test=False).lang_ids.mapped("code")
+        if self.country_id:  # first: it decides what Odoo installs by itself, and the chart of accounts
+            builder.install(name, ["base"], languages)
+            with postgres.session(name) as connection:
+                customizer.write_country(connection, self.country_id.code)
         builder.install(name, self._module_list(), languages)
         self._set_build_step(self.env._("Generating assets"))
-        builder.prepare(name, self.country_id.code or "", self._strangers())
+        builder.prepare(name, self._strangers())
         self._set_build_step(self.env._("Freezing"))
         postgres.freeze(name)
         postgres.seal(name, tag)

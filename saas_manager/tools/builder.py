@@ -14,13 +14,11 @@ KEPT = {"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV",
 
 # Run by `odoo shell` in the new database. Everything slow that a client would otherwise wait for.
 PREPARATION = """
-country = {country!r}
-if country:
-    company = env.ref("base.main_company")
-    company.country_id = env["res.country"].search([("code", "=", country)], limit=1)
-    if "account.chart.template" in env:
-        charts = env["account.chart.template"]
-        charts.try_loading(charts._guess_chart_template(company.country_id), company)
+company = env.ref("base.main_company")
+if company.country_id and "account.chart.template" in env:
+    charts = env["account.chart.template"]
+    if company.chart_template != (chart := charts._guess_chart_template(company.country_id)):
+        charts.try_loading(chart, company)
 strangers = env["ir.module.module"].search([("name", "in", {strangers!r}), ("state", "!=", "installed")])
 strangers.write({{"state": "uninstalled"}})
 strangers.unlink()
@@ -51,12 +49,12 @@ class Builder:
         arguments = ["-i", ",".join(modules), f"--load-language={','.join(codes)}"]
         self._run(["-d", database, *arguments, "--stop-after-init", "--without-demo=all", *QUIET])
 
-    def prepare(self, database, country, strangers=()):
-        """Load the chart of accounts of ``country`` (a code or "") and generate the asset bundles of its pages.
+    def prepare(self, database, strangers=()):
+        """Load the chart of accounts of its country, if there is one, and generate the asset bundles of its pages.
 
         ``strangers`` are addons of this machine that instances will not have: they are taken out of Apps.
         """
-        script = PREPARATION.format(country=country, strangers=list(strangers))
+        script = PREPARATION.format(strangers=list(strangers))
         self._run(["shell", "-d", database, "--no-http", "--shell-interface=python"], script)
 
     def _run(self, arguments, script=""):

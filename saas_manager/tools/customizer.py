@@ -67,6 +67,16 @@ def write_company(connection, company):
     return missing
 
 
+def write_country(connection, code):
+    """Let ``base.main_company`` be in this country, as whoever sets up an Odoo of his own says at the start."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE res_partner SET country_id = (SELECT id FROM res_country WHERE code = %s)"
+            " WHERE id = (SELECT partner_id FROM res_company WHERE id = %s)",
+            [code, xmlid(cursor, "base", "main_company")],
+        )
+
+
 def _write_partner(cursor, company, partner_id):
     cursor.execute(
         """

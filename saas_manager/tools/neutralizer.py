@@ -8,7 +8,6 @@ import dataclasses
 import json
 
 import psycopg2
-from odoo.modules.neutralize import get_neutralization_queries
 from psycopg2 import sql
 
 from odoo.addons.lokario_host import neutralization
@@ -40,11 +39,11 @@ def installed_modules(connection):
 
 
 def neutralize(connection):
-    """Run the `neutralize.sql` of every installed module; return the list of :class:`Failure`."""
+    """Neutralize every installed module; return the list of :class:`Failure`."""
     failures = []
     with connection.cursor() as cursor:
         for module in installed_modules(connection):
-            for query in get_neutralization_queries([module]):
+            for query in neutralization.queries_of(module):
                 error = _run_alone(cursor, query)
                 if error:
                     failures.append(Failure(module, error))

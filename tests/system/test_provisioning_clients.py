@@ -119,7 +119,7 @@ def strict_france(provisioning):
         "saas.template", "create", [{**values, "country_id": country, "lang_ids": [[6, 0, french]]}]
     )[0]
     environment.call("saas.template", "action_build", [template])
-    assert environment.wait_for("saas.template", template, {"ready", "failed"}, 300) == "ready"
+    assert environment.wait_for("saas.template", template, {"ready", "failed"}, 900) == "ready"
     return template, country
 
 
@@ -134,14 +134,29 @@ def test_the_chart_of_accounts_and_the_languages_come_from_the_template(provisio
         """
         SELECT c.chart_template, cu.name, p.vat, p.lang, (SELECT count(*) > 300 FROM account_account),
                (SELECT count(*) > 20 FROM account_tax), (SELECT count(*) > 4 FROM account_journal),
-               (SELECT active FROM res_lang WHERE code = 'fr_FR')
+               (SELECT active FROM res_lang WHERE code = 'fr_FR'),
+               (SELECT state FROM ir_module_module WHERE name = 'account_peppol'),
+               (SELECT count(*) FROM ir_config_parameter WHERE key = 'account_peppol.edi.mode')
           FROM res_company c
           JOIN res_partner p ON p.id = c.partner_id
           JOIN res_currency cu ON cu.id = c.currency_id
         """,
         environment.database(subdomain),
     )
-    assert facts == "fr|EUR|FR23334175221|fr_FR|t|t|t|t"
+    assert facts == "fr|EUR|FR23334175221|fr_FR|t|t|t|t|installed|0", "electronic invoicing is in production"
+
+
+def test_electronic_invoicing_of_a_trial_is_in_test_mode_until_it_is_bought(provisioning, mails, strict_france):
+    environment, (template, country), subdomain = provisioning, strict_france, name()
+    mode = "SELECT value FROM ir_config_parameter WHERE key = 'account_peppol.edi.mode'"
+    values = {"name": "Trial", "code": name(), "purpose": "staging", "template_id": template}
+    trial = environment.call("saas.plan", "copy", [environment.plan_id], values)[0]
+    partner = environment.create_client(subdomain, country_id=country)
+    instance = environment.provision(subdomain, partner_id=partner, plan_id=trial)
+    assert environment.environment.cluster.psql(mode, environment.database(subdomain)) == "demo"
+    environment.call("saas.instance", "action_convert", [instance], environment.plan_id)
+    assert not environment.environment.cluster.psql(mode, environment.database(subdomain))
+    mails(2)
 
 
 def test_a_template_that_asks_for_a_second_factor_is_verified(provisioning, mails, strict_france):

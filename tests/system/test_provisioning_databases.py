@@ -248,6 +248,44 @@ def test_a_broken_neutralize_file_is_told_and_stops_nothing_else(tools, postgres
         tools.neutralizer.verify(connection)
 
 
+MODES = "SELECT key || '=' || value FROM ir_config_parameter WHERE key ~ 'edi.*mode$' ORDER BY key"
+INVOICING = ("account_edi_proxy_client", "account_peppol", "l10n_dk_nemhandel", "l10n_pl_edi")
+THEIR_TABLES = """
+CREATE TABLE account_edi_proxy_client_user (id serial PRIMARY KEY, proxy_type varchar, edi_mode varchar);
+INSERT INTO account_edi_proxy_client_user (proxy_type, edi_mode) VALUES ('peppol', 'prod');
+ALTER TABLE res_company ADD l10n_pl_edi_certificate int, ADD l10n_pl_edi_access_token varchar,
+  ADD l10n_pl_edi_refresh_token varchar, ADD l10n_pl_edi_session_id varchar, ADD l10n_pl_edi_session_key bytea,
+  ADD l10n_pl_edi_session_iv bytea
+"""
+
+
+def test_electronic_invoicing_that_is_installed_later_is_in_test_mode_until_production(tools, postgres, hidden):
+    """By Odoo's own files. In production nothing is touched: without a mode these modules are in production."""
+    from odoo.addons.lokario_host import neutralization
+
+    def modes():
+        cursor.execute(f"({MODES}) UNION ALL SELECT edi_mode FROM account_edi_proxy_client_user")
+        return [mode for (mode,) in cursor.fetchall()]
+
+    def install():
+        return [neutralization._neutralize_module(connection, module) for module in INVOICING]
+
+    with postgres.session(hidden) as connection, connection.cursor() as cursor:
+        cursor.execute(THEIR_TABLES)
+        assert install() == [False] * len(INVOICING)
+        assert modes() == ["prod"]
+        cursor.execute("INSERT INTO ir_config_parameter (key, value) VALUES ('database.is_neutralized', 'true')")
+        assert install() == [True] * len(INVOICING)
+        assert modes() == [
+            "account_peppol.edi.mode=demo",
+            "l10n_dk_nemhandel.edi.mode=test",
+            "l10n_pl_edi_ksef.mode=test",
+            "demo",
+        ]
+        tools.neutralizer.restore(connection, tools.neutralizer.changed_later(connection))
+        assert modes() == ["prod"]
+
+
 def test_what_is_left_is_found(tools, postgres, hidden):
     from odoo.addons.saas_manager.exceptions import NotClean
 
