@@ -16,6 +16,6 @@ class MailTemplate(models.Model):
             return format_date(date, date_format, lang)
 
         def moment_of_reader(dt, tz=False, dt_format=False, lang_code=False):
-            return format_datetime(dt, clock, dt_format, lang)
+            return format_datetime(dt, clock, dt_format or "short", lang)
 
         return values | {"format_date": date_of_reader, "format_datetime": moment_of_reader}

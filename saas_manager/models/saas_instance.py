@@ -28,6 +28,7 @@ from ..const import (
 from ..exceptions import TECHNICAL, Busy, DatabaseExists, NotClean
 from ..tools import admin_credentials, customizer, naming, neutralizer, sanitizer
 from ..tools.admin_credentials import Administrator
+from ..tools.choice import only_one
 from ..tools.customizer import Company
 from ..tools.instance_database import InstanceDatabase, Tenant
 
@@ -76,7 +77,14 @@ class SaasInstance(models.Model):
         "res.partner", "Client", required=True, tracking=True, ondelete="restrict", check_company=True
     )
     partner_email = fields.Char(related="partner_id.email")
-    plan_id = fields.Many2one("saas.plan", required=True, tracking=True, ondelete="restrict", check_company=True)
+    plan_id = fields.Many2one(
+        "saas.plan",
+        required=True,
+        tracking=True,
+        ondelete="restrict",
+        check_company=True,
+        default=lambda self: only_one(self.env["saas.plan"]),
+    )
     template_id = fields.Many2one(
         "saas.template",
         required=True,

@@ -186,11 +186,19 @@ class SaasInstanceMail(models.Model):
         if not instance.activation_date:
             return self.env._("The client was never notified of it, and is not now.")
         if instance.mail_state in {"queued", "sending"}:
-            return self.env._("The e-mail to %s is queued; its outcome appears here.", instance.partner_id.email)
+            last = instance.mail_ids._last_attempts(instance)
+            waiting = last.filtered(lambda mail: mail.state in {"queued", "sending"})
+            if len(waiting) > 1:
+                return self.env._("%s messages are queued; their outcome appears here.", len(waiting))
+            return self.env._(
+                "The e-mail to %s is queued; its outcome appears here.", waiting.email_to or instance.partner_id.email
+            )
         if instance.mail_state == "refused":
             return self.env._("No e-mail: %s", instance.mail_ids[:1].reason)
         if instance.mail_state == "sent":
             return self.env._("The e-mail to %s has been sent.", instance.partner_id.email)
+        if instance.mail_state == "unknown":
+            return self.env._("An e-mail may have been sent: %s", instance.mail_problem)
         return self.env._("No e-mail could be sent (%s).", instance.mail_problem or self.env._("unknown reason"))
 
     def _recipient(self, instance, kind):

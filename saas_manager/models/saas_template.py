@@ -16,6 +16,7 @@ from ..const import BUS_TYPE
 from ..exceptions import TECHNICAL
 from ..tools import customizer, naming
 from ..tools.builder import Builder
+from ..tools.choice import only_one
 
 _logger = logging.getLogger(__name__)
 
@@ -41,7 +42,9 @@ class SaasTemplate(models.Model):
     sequence = fields.Integer(default=10)
     active = fields.Boolean(default=True)
     company_id = fields.Many2one("res.company", default=lambda self: self.env.company)
-    server_id = fields.Many2one("saas.server", required=True, ondelete="restrict")
+    server_id = fields.Many2one(
+        "saas.server", required=True, ondelete="restrict", default=lambda self: only_one(self.env["saas.server"])
+    )
     modules = fields.Text(
         required=True,
         default="web, mail, portal, auth_signup",

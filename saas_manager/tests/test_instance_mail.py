@@ -166,6 +166,14 @@ class TestInstanceMail(SaasCase, MailCommon):
         self.assertEqual([mail["email_to"] for mail in self._mails], [["marie@martin.test"]])
         self.assertEqual(self.instance.mail_state, "sent")
 
+    def test_the_sentence_names_what_there_is(self):
+        self.suspend()
+        mail = self.instance.sudo().mail_ids
+        mail.copy({"contact_id": self.partner.copy().id})
+        self.assertEqual(mail._sentence(self.instance)[:10], "2 messages")
+        mail.search([("instance_id", "=", self.instance.id)]).write({"state": "unknown", "reason": "interrupted"})
+        self.assertEqual(mail._sentence(self.instance), "An e-mail may have been sent: interrupted")
+
     def test_it_is_queued_once_and_sent_once(self):
         with self.mock_mail_gateway(mail_unlink_sent=True):
             self.suspend()

@@ -33,7 +33,8 @@ class TestInstanceRequests(SaasCase, MailCommon):
         self.assertEqual(instance.url, "https://martin.example.test:8069")
         self.assertEqual(instance.database_name, "t-martin")
         self.assertEqual(instance.admin_login, "marie@martin.test")
-        unfinished = self.env["saas.instance"].new({"subdomain": "martin"})  # no template, so no server yet
+        values = {"subdomain": "martin", "plan_id": False}
+        unfinished = self.env["saas.instance"].new(values)  # no template, so no server yet
         self.assertEqual([unfinished.host, unfinished.url, unfinished.database_name], [False] * 3)
 
     def test_the_form_follows_client_and_plan_until_something_exists(self):
@@ -57,6 +58,12 @@ class TestInstanceRequests(SaasCase, MailCommon):
         self.force_state(instance, "active")
         instance.write({"partner_id": other.id, "plan_id": large.id})
         self.assertEqual((instance.admin_login, instance.template_id), ("new@martin.test", self.template))
+
+    def test_the_only_plan_is_proposed(self):
+        form = Form(self.env["saas.instance"])
+        self.assertEqual((form.plan_id, form.template_id, form.server_id), (self.plan, self.template, self.server))
+        self.plan.copy({"code": "other"})
+        self.assertFalse(Form(self.env["saas.instance"]).plan_id)
 
     def test_who_changes_what_exists_is_told_what_will_happen(self):
         other = self.env["res.partner"].create({"name": "Alpha", "email": "info@alpha.test"})
