@@ -70,11 +70,11 @@ def make_neighbours(manager) -> attacks.Neighbours:
     for subdomain in subdomains:
         state, problem = manager.read("saas.instance", manager.provision(subdomain), "state", "error_message")
         assert state == "active", problem
-    passwords = {re.search(r"(\w+)@client\.test", mail)[1]: _password(mail) for mail in manager.wait_for_mails(2)}
+    passwords = {re.search(r"(\w+)@client\.test", mail)[1]: password_in(mail) for mail in manager.wait_for_mails(2)}
     return attacks.Neighbours(manager, subdomains, [passwords[subdomain] for subdomain in subdomains])
 
 
-def _password(raw: str) -> str:
+def password_in(raw: str) -> str:
     import email.policy
 
     body = email.message_from_string(raw, policy=email.policy.default).get_body(("plain",)).get_content()
