@@ -300,6 +300,19 @@ class TestText(BaseCase):
         ):
             found = read_invitation(frame % (summary, start))
             self.assertEqual((found.summary, found.start.hour, found.is_floating), (expected, hour, False), start)
+        for zone, hour, is_floating in (
+            (b"Europe/Paris", 7, False),
+            (b"Romance Standard Time", 7, False),
+            (b"nowhere", 9, True),
+            (b"x" * 400, 9, True),
+        ):
+            named = frame.replace(b"METHOD", b"X-WR-TIMEZONE:" + zone + b"\r\nMETHOD")
+            ends = b"\r\nDTEND:20260710T110000"
+            found = read_invitation(named % (b"x", summer + ends))
+            self.assertEqual((found.start.hour, found.end.hour, found.is_floating), (hour, hour + 2, is_floating), zone)
+            self.assertEqual(read_invitation(named % (b"x", summer + b"Z" + ends + b"Z")).start.hour, 9, zone)
+            day = read_invitation(named % (b"x", b";VALUE=DATE:20260710"))
+            self.assertEqual((day.start.day, day.is_all_day), (10, True))
         self.assertEqual(read_invitation(b"\xef\xbb\xbf" + frame % (b"x", winter + b"Z")).summary, "x")
         for odd in (
             b"ORGANIZER",

@@ -34,6 +34,29 @@ class TestOurs(ConversationCase):
             (mail,) = self.store(values, mailbox=mailbox)
             self.assertEqual((mail.direction, mail.is_own), ("out", True))
 
+    def test_our_mail_in_an_archive_is_ours_unless_a_server_received_it(self):
+        for mailbox in (self.mailbox, self.second):
+            folders = {"archive": "archive", "Clients/2026": False}
+            for path, use in folders.items():
+                values = {"path": path, "name": path, "special_use": use, "integration_id": mailbox.id}
+                self.env["inbox.folder"].create(values)
+            values = self._forged(sender=mailbox.email_address, email_to=VICTIM)
+            for folder in (*folders.values(), "inbox", "junk"):
+                for number, (headers, ours) in enumerate(
+                    (
+                        ("Subject: x\nX-Received-By: y", folder not in ("inbox", "junk")),
+                        (
+                            "Subject: x\nReceived: from evil.example by mx.atelier.fr; Sun, 1 Nov 2026 10:00:00 +0100",
+                            False,
+                        ),
+                        ("Return-Path: <x@evil.example>\nSubject: x", False),
+                        ("Delivered-To : contact@atelier.fr\nSubject: x", False),
+                    )
+                ):
+                    mid = f"<a{number}-{folder}-{mailbox.id}@x>"
+                    (mail,) = self.store({**values, "folder": folder, "headers": headers, "mid": mid}, mailbox=mailbox)
+                    self.assertEqual((mail.direction, mail.is_own), ("out" if ours else "in", ours), (folder, headers))
+
     def test_a_forged_author_joins_no_conversation(self):
         question, other = self.store(
             {"mid": "<q1@client.com>", "sender": VICTIM},

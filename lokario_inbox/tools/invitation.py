@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from icalendar import Calendar, Event, vCalAddress
+from icalendar.timezone import tzp
 
 from .charsets import decode
 
@@ -16,7 +17,7 @@ _KNOWN_LINE = re.compile(
     r"(?:BEGIN|END|METHOD|UID|SUMMARY|DTSTART|DTEND|DURATION|LOCATION|ORGANIZER|ATTENDEE|RECURRENCE-ID|SEQUENCE)[;:]",
     re.IGNORECASE,
 )
-_TEXT = 500  # characters kept of a field
+_TEXT, _ZONE_MAX = 500, 100  # characters kept of a field
 _MAILTO = re.compile(r"^mailto:", re.IGNORECASE)
 ANSWERS = ("accepted", "tentative", "declined")
 _REPEATED = ("UID", "SEQUENCE", "RECURRENCE-ID", "DTSTART", "DTEND", "DURATION", "SUMMARY", "LOCATION", "ORGANIZER")
@@ -100,8 +101,10 @@ def _reply(calendar, event, own, answer, moment):
 
 
 def _invitation(calendar, event):
+    zone = tzp.timezone(_text(calendar, "X-WR-TIMEZONE")[:_ZONE_MAX])
     start = _moment(event["DTSTART"].dt)
-    end = _end(event, start)
+    end = _in_zone(_end(event, start), zone)
+    start = _in_zone(start, zone)
     is_all_day = not isinstance(start, datetime)
     method = _text(calendar, "METHOD").lower() or "publish"
     return Invitation(
@@ -116,6 +119,12 @@ def _invitation(calendar, event):
         attendees=tuple(filter(None, map(_person, _attendees(event)))),
         answer_to=_address(event.get("ORGANIZER")) if method == "request" and _text(event, "UID") else "",
     )
+
+
+def _in_zone(moment, zone):
+    """A moment without a zone is meant in that of its calendar, where the program that wrote it names one."""
+    is_floating = isinstance(moment, datetime) and moment.tzinfo is None
+    return moment.replace(tzinfo=zone) if is_floating and zone else moment
 
 
 def _attendees(event):

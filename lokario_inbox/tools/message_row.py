@@ -1,5 +1,6 @@
 """The columns of a stored mail, as far as the mail and its location say them: computed once, written once."""
 
+import re
 from dataclasses import dataclass
 
 from .authentication import authentication_verdict
@@ -8,6 +9,9 @@ from .mail_traits import is_newsletter
 from .message_ids import parse_ids
 from .threading import subject_key
 
+_TRACE = re.compile(
+    r"^(?:received|return-path|delivered-to|envelope-to|x-original-to|authentication-results|received-spf)[ \t]*:", re.M
+)  # what a server that receives a mail writes into it
 _THREAD_KEY = 200  # characters; an index takes no endless subject
 
 
@@ -81,14 +85,19 @@ def _is_verified_own(mail, place):
     """Did the mailbox itself write it? By evidence, never by From alone: anybody writes what he likes there.
 
     A mail in Sent or Drafts was put there by a person with the password; a Bcc self-copy is expected by its Message-ID.
-    Gmail shows one folder, "All Mail": there what was received carries the verdict of Gmail, what was sent none.
+    So was one that people file elsewhere without any trace of a server that received it, which every one leaves (RFC
+    5321 4.4); in the inbox no such thing is believed. Gmail shows one folder, "All Mail": there what was received
+    carries the verdict of Gmail, what was sent none.
     """
     names_us = mail.from_address in place.own_addresses
     if place.special_use in ("sent", "drafts") or (names_us and mail.message_id in place.expected):
         return True
+    if not names_us or place.special_use in ("inbox", "junk", "trash"):
+        return False
     headers = mail.headers.lower()
-    received = "authentication-results:" in headers or "received-spf:" in headers
-    return place.special_use == "all" and names_us and not received
+    if place.special_use == "all":
+        return "authentication-results:" not in headers and "received-spf:" not in headers
+    return not _TRACE.search(headers)
 
 
 def _kind(mail, is_own):
