@@ -14,3 +14,4 @@ from . import test_access
 from . import test_send_window
 from . import test_state
 from . import test_standard_webhooks
+from . import test_copying

@@ -1,5 +1,6 @@
 from odoo import api, fields, models
-from odoo.tools import SQL
+
+from odoo.addons.lokario_base.tools.copying import copy_rows
 
 from ..tools.authentication import trusted_authserv
 from ..tools.message_row import Place, content_columns, derived_columns
@@ -112,12 +113,7 @@ class InboxStore(models.AbstractModel):
 
     @api.model
     def _insert(self, rows):
-        columns = SQL(", ").join(map(SQL.identifier, rows[0]))
-        self.env.cr.execute_values(
-            SQL("INSERT INTO inbox_message (%s) VALUES %%s", columns).code.replace("%%", "%"),
-            [tuple(row.values()) for row in rows],
-            page_size=len(rows),
-        )
+        copy_rows(self.env.cr, "inbox_message", rows[0], (tuple(row.values()) for row in rows))
         messages = self.env["inbox.message"].browse([row["id"] for row in rows])
         for name in rows[0].keys() & messages._fields.keys() - {"id"}:  # what was just written is not read again
             messages._fields[name]._insert_cache(messages, [row[name] for row in rows])

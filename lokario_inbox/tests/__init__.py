@@ -6,6 +6,7 @@ from . import test_threading
 from . import test_conversation
 from . import test_mime_builder
 from . import test_sync
+from . import test_sync_runner
 from . import test_gmail
 from . import test_outgoing
 from . import test_outgoing_workers

@@ -9,7 +9,7 @@ from odoo.tests import BaseCase, tagged
 from ..exceptions import UnreadableMail
 from ..tools import mime_html
 from ..tools.fenced_child import PROCESSOR
-from ..tools.fenced_reader import SMALL, FencedReader
+from ..tools.fenced_reader import FRAME, SMALL, FencedReader
 from ..tools.mail_addresses import addresses
 from ..tools.mime_message import parse_mail, parse_partial
 from ..tools.mime_parts import Part
@@ -75,6 +75,27 @@ class TestReadingBudgets(BaseCase):
         self.assertEqual(
             self.reader.parse_partial(HEADER, 9, bodies, waiting), parse_partial(HEADER, 9, bodies, waiting)
         )
+
+    def test_mails_that_travel_together_are_read_as_each_alone(self):
+        attached = HEADER.replace(b"text/html", b"multipart/mixed; boundary=b") + b"--b\r\n\r\nhi\r\n--b\r\n"
+        attached += b"Content-Type: application/pdf; name=%d.pdf\r\n\r\n\xff\0data\r\n--b--\r\n"
+        mails = [*(attached % n for n in range(40)), *map(ordinary, range(5)), b"", HEADER + b"x" * FRAME, b"\xff"]
+        mails += [HEADER + b"<p>%d</p>" % n * 3000 for n in range(20)]
+        self.assertGreater(sum(map(len, mails)), 2 * FRAME)
+        self.assertEqual(self.reader.parse_mails(mails), list(map(parse_mail, mails)))
+        self.assertEqual(self.reader.parse_mails(mails[:3]), list(map(parse_mail, mails[:3])))
+        self.assertEqual(self.reader.parse_mails([]), [])
+
+    def test_a_mail_beyond_its_budget_takes_none_of_its_companions_along(self):
+        bad = HEADER + b"<div>" * 100_000
+        deep = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(90))
+        good = [HEADER + b"<p>%d</p>" % n for n in range(30)]
+        found = self.reader.parse_mails([*good[:10], bad, *good[10:20], deep, *good[20:]])
+        unreadable = [place for place, mail in enumerate(found) if isinstance(mail, UnreadableMail)]
+        self.assertEqual(unreadable, [10, 21])
+        self.assertIn("more time", str(found[10]))
+        self.assertIn("nested", str(found[21]))
+        self.assertEqual([mail for mail in found if not isinstance(mail, UnreadableMail)], list(map(parse_mail, good)))
 
     def test_quadratic_html_goes_to_quarantine_and_the_next_mail_is_read(self):
         for markup in ("<div>" * 100_000, "".join(f"<font color=c{n}><p>" for n in range(90_000))):

@@ -9,6 +9,7 @@ through a campaign service or from Odoo has such marks).
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cached_property
 
 from .automatic_words import ABSENCE, BOUNCE, DELAY, NO_REPLY_NAME, RECEIPT, VACATION, folded, says
 from .delivery_report import LIST, NOTIFICATION, READ_RECEIPT, VACATION_REPLY, Automatic, read_report
@@ -68,8 +69,8 @@ def read_message(message: MailPart, text: str) -> Automatic:
     found = _read_values(values)
     if not _may_report(values):
         return found
-    is_absence = found.kind == VACATION_REPLY and not says(BOUNCE, _subject(values)) and not _is_by_mailer(values)
-    report = read_report(message, text, is_mailer=_is_mailer(values) and not is_absence, subject=_subject(values))
+    is_absence = found.kind == VACATION_REPLY and not says(BOUNCE, values.subject) and not _is_by_mailer(values)
+    report = read_report(message, text, is_mailer=_is_mailer(values) and not is_absence, subject=values.subject)
     return replace(report, mark=found.mark or "report") if report else found
 
 
@@ -95,7 +96,7 @@ def _is_by_mailer(values, *names):
 
 
 def _sounds_returned(values):
-    subject = _subject(values)
+    subject = values.subject
     return says(BOUNCE, subject) or says(DELAY, subject)
 
 
@@ -103,8 +104,16 @@ def _has_no_return(values):
     return any(value.replace(" ", "") in ("<>", "") for value in values.get("return-path", ()))
 
 
+class _Values(dict):
+    """{lower case name: values as they were written} of one mail."""
+
+    @cached_property
+    def subject(self):
+        return folded(" ".join(map(decode_field, self.get("subject", ())[:1])))
+
+
 def _by_name(headers):
-    values: dict[str, list[str]] = {}
+    values = _Values()
     for name, value in headers:
         values.setdefault(name.strip().lower(), []).append(str(value or "").strip())
     return values
@@ -137,7 +146,7 @@ def _marked(values):
 
 def _is_vacation(values):
     precedence = {value.lower() for value in _precedence(values)}
-    return bool(_VACATION_HEADERS & values.keys() or precedence & _AUTO_REPLY or says(VACATION, _subject(values)))
+    return bool(_VACATION_HEADERS & values.keys() or precedence & _AUTO_REPLY or says(VACATION, values.subject))
 
 
 def _list(values):
@@ -151,9 +160,9 @@ def _list(values):
 
 def _robot(values):
     delivered = (value.lower() for value in values.get("delivered-to", ()))
-    if _VACATION_HEADERS & _switched_on(values) or any(value.startswith("autoresponder") for value in delivered):
+    if _is_on(_VACATION_HEADERS, values) or any(value.startswith("autoresponder") for value in delivered):
         return VACATION_REPLY, "robot_header"
-    if _ROBOT_HEADERS & _switched_on(values):
+    if _is_on(_ROBOT_HEADERS, values):
         return NOTIFICATION, "robot_header"
     people = pairs(*values.get("from", ()))
     locals_ = {_local(address) for address in _addresses(*values.get("from", ()))}
@@ -161,7 +170,7 @@ def _robot(values):
         return NOTIFICATION, "robot_address"
     if any(says(NO_REPLY_NAME, folded(name)) for name, _address in people):
         return NOTIFICATION, "robot_address"
-    if says(VACATION, _subject(values)):
+    if says(VACATION, values.subject):
         return VACATION_REPLY, "automatic_subject"
     return None
 
@@ -174,7 +183,7 @@ def _weak_mark(values):
         return "spam"
     if _CAMPAIGN_HEADERS & values.keys():
         return "mailing_list"
-    subject = without_prefixes(_subject(values))[0]
+    subject = without_prefixes(values.subject)[0]
     if any(says(table, subject) for table in (VACATION, ABSENCE, RECEIPT, BOUNCE, DELAY)):
         return "automatic_subject"
     authors = {_local(address) for address in _addresses(*values.get("from", ()))}
@@ -184,17 +193,13 @@ def _weak_mark(values):
     return "robot_address" if doubtful or is_sent_by_robot else ""
 
 
-def _switched_on(values):
-    """The names of the headers that do not say no: some programs write ``X-Autoreply: no``."""
-    return {name for name, found in values.items() if any(value.lower() not in ("no", "false", "0") for value in found)}
+def _is_on(names, values):
+    """Whether one of these headers is there and does not say no: some programs write ``X-Autoreply: no``."""
+    return any(value.lower() not in ("no", "false", "0") for name in names & values.keys() for value in values[name])
 
 
 def _precedence(values):
     return [*values.get("precedence", ()), *values.get("x-precedence", ())]
-
-
-def _subject(values):
-    return folded(" ".join(map(decode_field, values.get("subject", ())[:1])))
 
 
 def _unfolded(values):

@@ -14,8 +14,10 @@ SUBJECT_MAX = 500  # characters of a subject that are read
 
 def folded(text: str) -> str:
     """Return text as the patterns below are written."""
-    plain = unicodedata.normalize("NFKD", text[:SUBJECT_MAX].casefold().translate(_LETTERS))
-    return " ".join("".join(char for char in plain if not unicodedata.combining(char)).split())
+    plain = text[:SUBJECT_MAX].casefold().translate(_LETTERS)
+    if not plain.isascii():
+        plain = "".join(char for char in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(char))
+    return " ".join(plain.split())
 
 
 def says(table: re.Pattern, subject: str) -> bool:

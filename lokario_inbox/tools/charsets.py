@@ -6,6 +6,7 @@ mailers mean when they write the name of a smaller set.
 
 import codecs
 import re
+from functools import lru_cache
 
 import webencodings
 
@@ -25,6 +26,7 @@ _JIS_DESIGNATED = re.compile(rb"\x1b\$[@B]")
 _CESU = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf]")
 _META = re.compile(rb"<meta[^<>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{1,40})", re.IGNORECASE)
 _META_WITHIN = 4096  # bytes
+_LABEL_MAX = 100  # characters
 _ESCAPED = "iso-2022-jp"
 
 
@@ -33,7 +35,7 @@ def decode(data: bytes, label: str | None = None) -> str:
     for mark, name in _BOMS:
         if data.startswith(mark):
             return _decode(data[len(mark) :], name)
-    codec = _codec(label)
+    codec = _codec((label or "")[:_LABEL_MAX])
     if codec in (None, "utf-8") and _JIS_DESIGNATED.search(data):
         codec = _ESCAPED
     for name in dict.fromkeys(filter(None, (codec, "utf-8"))):
@@ -50,9 +52,10 @@ def label_of_html(data: bytes) -> str | None:
     return "utf-8" if label and label.startswith("utf-16") else label  # it could not have been read, then
 
 
+@lru_cache(maxsize=512)
 def _codec(label):
     """The Python codec for a label, None when nothing is known by that name."""
-    label = re.split(r"[\s;/]", (label or "").strip().strip("\"'").lower())[0]
+    label = re.split(r"[\s;/]", label.strip().strip("\"'").lower())[0]
     label = _LABELS.get(label, label)
     encoding = webencodings.lookup(label) if label else None
     if encoding is None:

@@ -1,4 +1,4 @@
-"""The fenced child: reads one mail a frame from stdin, answers on stdout, ends when one goes beyond its budget."""
+"""The fenced child: reads frames of mails from stdin, answers on stdout, ends when one mail goes beyond its budget."""
 
 import os
 import signal
@@ -22,9 +22,26 @@ def main():
 
 
 def _answer(request, blob):
+    if request["operation"] == "mails":
+        return _several(request["sizes"], blob)
+    return _within_budget(_OPERATIONS[request["operation"]], request, blob)
+
+
+def _several(sizes, blob):
+    """Each mail with a budget of its own."""
+    answers, contents, start = [], [], 0
+    for size in sizes:
+        answer, content = _within_budget(_whole, {}, blob[start : start + size])
+        answers.append({**answer, "length": len(content)})
+        contents.append(content)
+        start += size
+    return {"mails": answers}, b"".join(contents)
+
+
+def _within_budget(operation, request, blob):
     signal.setitimer(signal.ITIMER_PROF, PROCESSOR)  # nothing handles SIGPROF: it ends the process, in C code too
     try:
-        return _OPERATIONS[request["operation"]](request, blob)
+        return operation(request, blob)
     except UnreadableMail as err:
         return {"problem": str(err)}, b""
     except MemoryError:
@@ -55,4 +72,4 @@ def _framed(mail):
     return {"mail": values}, contents
 
 
-_OPERATIONS = {"whole": _whole, "partial": _partial, "visible": _visible}
+_OPERATIONS = {"partial": _partial, "visible": _visible}

@@ -1,7 +1,10 @@
 """Reading a stranger's mail in a child process with budgets of time and memory.
 
-What goes beyond its budget goes to quarantine; see `FencedProcess` of lokario_base.
+What goes beyond its budget goes to quarantine; see `FencedProcess` of lokario_base. The mails of a batch travel
+together: the child reads them while this process writes what was read before.
 """
+
+import logging
 
 from odoo.addons.lokario_base.tools.fenced_process import BeyondBudget, FencedProcess
 
@@ -10,27 +13,40 @@ from .mail_frames import mail_from_frame, parts_to_frame
 from .mime_message import Mail, parse_mail
 from .visible_text import visible_text
 
-SMALL = 8 * 1024  # bytes; nothing written in so few takes long, and most mails are read here
-WALL = 60.0  # seconds for one mail on a busy machine; its processor time is limited by the child itself
-ANSWER_ROOM = 16 * 1024 * 1024  # bytes an answer may have beyond four times its mail
+_logger = logging.getLogger(__name__)
+
+SMALL = 8 * 1024  # bytes; nothing written in so few takes long, and a mail that comes alone is read here
+FRAME = 256 * 1024  # bytes of mails that travel together
+WALL = 60.0  # seconds for one frame on a busy machine; processor time is limited by the child itself, mail by mail
+ANSWER_ROOM = 16 * 1024 * 1024  # bytes an answer may have beyond four times its mails
 
 
 class FencedReader:
-    """Thread-safe: mails follow each other. A forked process starts a child of its own."""
+    """Thread-safe: requests follow each other. A forked process starts a child of its own."""
 
     def __init__(self):
         self._child = FencedProcess(f"{__package__}.fenced_child")
 
     def parse_mail(self, raw: bytes) -> Mail:
         """As `mime_message.parse_mail`; raises UnreadableMail also for what goes beyond the budget."""
-        return parse_mail(raw) if len(raw) <= SMALL else self._read({"operation": "whole"}, raw)
+        (found,) = self.parse_mails([raw])
+        if isinstance(found, UnreadableMail):
+            raise found
+        return found
+
+    def parse_mails(self, raws: list[bytes]) -> list[Mail | UnreadableMail]:
+        """Return each mail, or why it cannot be read."""
+        if sum(map(len, raws)) <= SMALL:
+            return list(map(_read_here, raws))
+        return [found for frame in _frames(raws) for found in self._read_frame(frame)]
 
     def parse_partial(self, header: bytes, size: int, bodies: tuple, attachments) -> Mail:
         """As `mime_message.parse_partial`."""
         texts = [text.encode("utf-8", "replace") for text in bodies]
         parts, _contents = parts_to_frame(attachments)
         request = {"operation": "partial", "size": size, "plain": len(texts[0]), "html": len(texts[1]), "parts": parts}
-        return self._read(request, texts[0] + texts[1] + header)
+        answer, contents = self._ask(request, texts[0] + texts[1] + header)
+        return mail_from_frame(answer["mail"], contents)
 
     def visible_text(self, markup: str) -> str:
         """As `visible_text.visible_text`; what goes beyond the budget has no visible text."""
@@ -44,9 +60,17 @@ class FencedReader:
     def close(self):
         self._child.close()
 
-    def _read(self, request, blob):
-        answer, contents = self._ask(request, blob)
-        return mail_from_frame(answer["mail"], contents)
+    def _read_frame(self, raws):
+        try:
+            answer, contents = self._ask({"operation": "mails", "sizes": [len(raw) for raw in raws]}, b"".join(raws))
+        except UnreadableMail as err:  # which of them it was is seen when they come one by one
+            return [err] if len(raws) == 1 else [found for raw in raws for found in self._read_frame([raw])]
+        found, start = [], 0
+        for mail in answer["mails"]:
+            end = start + mail["length"]
+            found.append(_opened(mail, contents[start:end]))
+            start = end
+        return found
 
     def _ask(self, request, blob):
         try:
@@ -56,6 +80,32 @@ class FencedReader:
         if "problem" in answer:
             raise UnreadableMail(answer["problem"])
         return answer, contents
+
+
+def _frames(raws):
+    frame, size = [], 0
+    for raw in raws:
+        if frame and size + len(raw) > FRAME:
+            yield frame
+            frame, size = [], 0
+        frame.append(raw)
+        size += len(raw)
+    if frame:
+        yield frame
+
+
+def _read_here(raw):
+    try:
+        return parse_mail(raw)
+    except UnreadableMail as err:
+        return err
+    except Exception as err:
+        _logger.warning("A mail cannot be parsed", exc_info=True)
+        return UnreadableMail(f"{type(err).__name__}: {err}")
+
+
+def _opened(answer, contents):
+    return UnreadableMail(answer["problem"]) if "problem" in answer else mail_from_frame(answer["mail"], contents)
 
 
 reader = FencedReader()

@@ -6,11 +6,13 @@ what is written in a name or a comment. One pass over the text, whatever it is.
 """
 
 import re
+from functools import lru_cache
 
 from .mime_text import decode_field, unescape_bytes
 
 HEADER_MAX = 100_000  # characters of one header that are read
 _NAME_MAX, _ADDRESS_MAX = 300, 320
+_OFTEN_MAX = 500  # characters of a header that is remembered
 _QUOTED = r'"((?:[^"\\]|\\.)*+)"?'
 _TOKEN = re.compile(
     rf"(?P<quoted>{_QUOTED})|(?P<angle><((?:\"(?:[^\"\\]|\\.)*+\"|[^\">,;]|,(?=[^<>]*>))*+)>?)"
@@ -46,6 +48,10 @@ def pairs(*headers: str | None) -> list[tuple[str, str]]:
 
 def mailboxes(header: str) -> list[tuple[str, str]]:
     """The same for one header, with what is no address as its writer wrote it: ``("", "somebody")``."""
+    return list((_mailboxes_again if len(header) <= _OFTEN_MAX else _mailboxes)(header))
+
+
+def _mailboxes(header):
     people, item = [], _Item()
     text = _CONTROL.sub("", unescape_bytes(header)[:HEADER_MAX])
     position = 0
@@ -69,6 +75,9 @@ def mailboxes(header: str) -> list[tuple[str, str]]:
             item.words.append(token[0])
             item.bare.append(token[0])
     return people + item.people()
+
+
+_mailboxes_again = lru_cache(maxsize=1024)(_mailboxes)  # who reads a mail asks for its author several times
 
 
 def addresses(*headers: str | None) -> list[str]:

@@ -78,7 +78,10 @@ class MailPart(email.message.Message):
 
     def raw_field(self, name: str) -> str:
         """The first field of that name as it was written, 8-bit bytes as surrogates."""
-        return next((str(value) for key, value in self.raw_items() if key.lower() == name), "")
+        for key, value in self.raw_items():
+            if key.lower() == name:
+                return str(value)
+        return ""
 
     @property
     def media_type(self):

@@ -3,7 +3,7 @@
 import email.utils
 import hashlib
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC
 
 from ..exceptions import UnreadableMail
@@ -66,13 +66,7 @@ def parse_mail(raw):
         bodies, attachments = collect(message)
     except RecursionError as err:
         raise UnreadableMail("The parts of this mail are nested too deeply.") from err
-    mail = parse_headers(message, raw_header(raw))
-    return replace(
-        _with_kind(_with_body(mail, *bodies), message),
-        identity=hashlib.sha256(raw).hexdigest(),
-        size=len(raw),
-        attachments=tuple(attachments),
-    )
+    return _mail(hashlib.sha256(raw).hexdigest(), len(raw), message, raw_header(raw), bodies, attachments)
 
 
 def parse_structure(raw):
@@ -105,13 +99,23 @@ def raw_header(raw):
 def parse_partial(header, size, bodies, attachments):
     """A mail too big to be downloaded whole: header bytes, decoded (plain, html) and parts."""
     message = read_mail(without_odd_fields(header))
-    mail = _with_kind(_with_body(parse_headers(message, header), *bodies), message)
     digest = hashlib.sha256(b"partial\0%d\0" % size + header).hexdigest()
-    return replace(mail, identity=digest, size=size, attachments=tuple(attachments))
+    return _mail(digest, size, message, header, bodies, attachments)
 
 
-def parse_headers(message, header):
-    """The header fields of a mail as a Mail without body."""
+def _mail(identity, size, message, header, bodies, attachments):
+    body = _body_values(*bodies)
+    return Mail(
+        identity=identity,
+        size=size,
+        attachments=tuple(attachments),
+        **_header_values(message, header),
+        **body,
+        **_kind_values(message, body["body_text"]),
+    )
+
+
+def _header_values(message, header):
     fields = {}
     for name, value in message.raw_items():  # message[...] would replace 8-bit characters
         fields.setdefault(name.lower(), []).append(value)
@@ -130,8 +134,7 @@ def parse_headers(message, header):
     sender, email_from = people("From")
     if not email_from:
         sender, email_from = people("Sender")
-    return Mail(
-        identity="",
+    return dict(
         message_id=message_ids(get("Message-ID"), first=True),
         in_reply_to=" ".join(_MESSAGE_ID.findall(get("In-Reply-To"))[:20])[:20_000]
         or message_ids(get("In-Reply-To"), first=True),
@@ -187,19 +190,18 @@ def parse_date(text):
     return date if 1970 <= date.year <= 2200 else None
 
 
-def _with_body(mail, plain, markup):
+def _body_values(plain, markup):
     plain = plain[:BODY_MAX]
     safe = sanitise(markup) if markup else ""
     text = plain if plain.strip() or not markup else to_text(markup)[:BODY_MAX]
     preview = " ".join(_without_quotes(text)[:4000].split())[:PREVIEW_LENGTH]
-    return replace(mail, body_text=text, body_html=safe, preview=preview)
+    return dict(body_text=text, body_html=safe, preview=preview)
 
 
-def _with_kind(mail, message):
+def _kind_values(message, text):
     """Who wrote it, a person or a machine, and what a delivery report says."""
-    found = read_message(message, mail.body_text)
-    return replace(
-        mail,
+    found = read_message(message, text)
+    return dict(
         automatic_kind=found.kind,
         report_address=clean(found.address)[:320],
         report_reason=clean(found.reason)[:500],

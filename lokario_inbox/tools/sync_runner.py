@@ -88,42 +88,74 @@ class SyncRunner:
         self._tasks[plan.id] = self._loop.create_task(self._account(plan))
 
     async def _account(self, plan):
-        finished = False
-
-        async def emit(event):
-            nonlocal finished
-            weight = getattr(event, "weight", 0)
-            await self._backlog.acquire(weight)
-            if weight:
-                event = await self._parse(event, weight)
-            finished |= isinstance(event, Finished)
-            self._events.put(event)
-
+        outlet = _Outlet(self._loop, self._parser, self._backlog, self._events)
         try:
             async with self._gate:
                 if self._stopping:
-                    await emit(Finished(plan.id, error_class="stopped"))
+                    await outlet.emit(Finished(plan.id, error_class="stopped"))
                 else:
-                    await sync_account(plan, emit)
+                    await sync_account(plan, outlet.emit)
         except asyncio.CancelledError:
-            if not finished:
-                self._events.put(Finished(plan.id, error_class="stopped"))
+            outlet.put(Finished(plan.id, error_class="stopped"))
         except Exception:  # the loop must go on, the account gets the blame
             _logger.exception("Mailbox %s: unexpected fault while synchronising", plan.id)
-            if not finished:
-                fault = Finished(plan.id, error_class="server", error="Unexpected fault, see the log.")
-                self._events.put(fault)
-
-    async def _parse(self, event, weight):
-        """Parse in a thread; what that adds to the memory counts, too."""
-        done = await self._loop.run_in_executor(self._parser, parsed, event)
-        self._backlog.release(weight - done.weight)
-        return done
+            outlet.put(Finished(plan.id, error_class="server", error="Unexpected fault, see the log."))
 
     def _cancel_all(self):
         for task in asyncio.all_tasks(self._loop):
             task.cancel()
         self._loop.call_soon(self._loop.call_later, 0.05, self._loop.stop)
+
+
+class _Outlet:
+    """The events of one account on their way to the writer, in order: its mails are parsed while more are read.
+
+    Nothing follows what could not be parsed, and nothing follows the Finished: the cursor would pass over it.
+    """
+
+    def __init__(self, loop, parser, backlog, events):
+        self._loop, self._parser, self._backlog, self._events = loop, parser, backlog, events
+        self._last = self._fault = None  # what the parser's one thread still has of this account, what went wrong there
+        self._is_finished = False
+        self._lock = threading.Lock()
+
+    async def emit(self, event):
+        """Raises what went wrong with an earlier event."""
+        weight = getattr(event, "weight", 0)
+        await self._backlog.acquire(weight)
+        if self._last and isinstance(event, Finished) and event.error_class != "stopped":
+            await asyncio.wrap_future(self._last)
+        if self._fault:
+            self._backlog.release(weight)
+            raise self._fault
+        if weight or (self._last and not (self._last.done() or isinstance(event, Finished))):
+            self._last = self._parser.submit(self._parse, event, weight)
+        else:
+            self.put(event)
+
+    def put(self, event):
+        """Hand the writer an event, unless there was a Finished; returns whether it has it."""
+        with self._lock:
+            if self._is_finished:
+                return False
+            self._is_finished = isinstance(event, Finished)
+            self._events.put(event)
+            return True
+
+    def _parse(self, event, weight):
+        """In the parser's thread; what parsing adds to the memory counts, too."""
+        kept = 0
+        try:
+            if self._fault:
+                raise self._fault
+            done = parsed(event) if weight else event
+            kept = getattr(done, "weight", 0) if self.put(done) else 0
+        except BaseException as err:
+            self._fault = err
+            raise
+        finally:
+            if weight != kept:
+                self._loop.call_soon_threadsafe(self._backlog.release, weight - kept)
 
 
 class _Backlog:
