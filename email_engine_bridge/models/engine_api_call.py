@@ -6,6 +6,7 @@ from odoo import api, fields, models
 from ..exceptions import ApiProblem
 
 KEPT_HOURS = 24
+MOST_KEPT = 64 * 1024  # bytes of an answer; a longer one is the caller's own text given back, or a long list of errors
 BEGIN = """
 INSERT INTO engine_api_call (key_id, name, fingerprint, create_date)
 VALUES (%s, %s, %s, clock_timestamp() AT TIME ZONE 'UTC') ON CONFLICT DO NOTHING RETURNING id
@@ -30,7 +31,7 @@ class EngineApiCall(models.Model):
     create_date = fields.Datetime(required=True, index=True, default=fields.Datetime.now)
     status = fields.Integer()
     content_type = fields.Char()
-    body = fields.Text()
+    body = fields.Text(help="Empty: it was too long to be kept.")
 
     _name_uniq = models.UniqueIndex("(key_id, name)")
 
@@ -48,10 +49,17 @@ class EngineApiCall(models.Model):
         return call
 
     def _remember(self, status, content_type, body):
-        self.write({"status": status, "content_type": content_type, "body": body.decode()})
+        kept = body.decode() if len(body) <= MOST_KEPT else False
+        self.write({"status": status, "content_type": content_type, "body": kept})
 
     def _answer(self):
-        """(body, content type, status) of the answer that was given."""
+        """(body, content type, status) of the answer that was given; raises 409 when it was too long to be kept."""
+        if self.body is False:
+            raise ApiProblem(
+                409,
+                f"This call was done and answered with {self.status}; the answer was too long to be kept: read what it"
+                " has stored.",
+            )
         return self.body.encode(), self.content_type, self.status
 
     @api.autovacuum

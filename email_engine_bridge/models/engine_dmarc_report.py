@@ -75,6 +75,7 @@ class EngineDmarcReport(models.Model):
 
     @api.autovacuum
     def _gc_reports(self):
-        old = self.search([("begin", "<", f"-{KEPT_DAYS}d")], limit=1000)
+        outside = ["|", ("begin", "<", f"-{KEPT_DAYS}d"), ("begin", ">", f"+{KEPT_DAYS}d")]  # or nobody's clock
+        old = self.search(outside, limit=1000)
         old.unlink()
         return len(old), len(old) == 1000

@@ -6,6 +6,7 @@ from . import test_configuration
 from . import test_dmarc_reports
 from . import test_dns_rules
 from . import test_findings
+from . import test_hostile_texts
 from . import test_html_links
 from . import test_install
 from . import test_message_checks

@@ -24,6 +24,7 @@ MAX_RATIO = 100  # times; accounting shrinks ten to twenty times
 RATIO_FROM = 4 * 1024 * 1024  # bytes from which the ratio is checked
 READ = 256 * 1024  # bytes read at a time
 MAX_FIELD = 64 * 1024  # characters of one CSV field
+MAX_TRIES = 50  # ends of objects within one object of JSON that stands on several lines
 MAX_LINE = 1024 * 1024  # bytes
 MAX_COLUMNS = 1000
 MAX_JSON_VALUES = 1_000_000  # of one array, which is read in one piece
@@ -231,18 +232,21 @@ def _from_json(chunks):
 
 def _from_json_lines(chunks):
     """Objects one a line, or a single object over several lines."""
-    pending = b""
-    for line in _lines(chunks):
-        if not line.strip():
+    pending, tries = b"", 0
+    for line in filter(bytes.strip, _lines(chunks)):
+        pending += line + b"\n"
+        if not line.rstrip().endswith(b"}"):
+            if len(pending) > MAX_FIELD * 4:
+                raise Unreadable("The JSON cannot be read")
             continue
         try:
-            yield _row_of(json.loads(pending + line))
-            pending = b""
+            yield _row_of(json.loads(pending))
+            pending, tries = b"", 0
         except RecursionError as error:
             raise Unreadable("The JSON is nested too deeply") from error
         except json.JSONDecodeError:
-            pending += line + b"\n"
-            if len(pending) > MAX_FIELD * 4:
+            tries += 1  # each reads all of it again
+            if tries > MAX_TRIES or len(pending) > MAX_FIELD * 4:
                 raise Unreadable("The JSON cannot be read") from None
     if pending.strip():
         raise Unreadable("The JSON is cut short")

@@ -28,18 +28,12 @@ def prepare(subjects, html, text, *, track_opens, track_clicks, is_list=True):
     if is_list and not _UNSUBSCRIBE.search(html):
         html = before_body_end(html, FOOTER)
     text = text or derive_text(html)
-    links = []
+    links = {}  # address: its position
     if track_clicks:
-        html = replace_links(html, lambda target: _counted(target, links))
+        html = replace_links(html, lambda target: f"{{{{ click_url }}}}{links.setdefault(target, len(links))}")
     if track_opens:
         html = before_body_end(html, PIXEL)
-    return Content(tuple(subjects), html, text, links)
-
-
-def _counted(target, links):
-    if target not in links:
-        links.append(target)
-    return f"{{{{ click_url }}}}{links.index(target)}"
+    return Content(tuple(subjects), html, text, list(links))
 
 
 def before_body_end(html, addition):

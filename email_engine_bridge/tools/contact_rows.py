@@ -21,6 +21,7 @@ from .storable_json import find_unstorable
 __all__ = [
     "RefusedRow",
     "Row",
+    "beyond_values",
     "inspect_address",
     "normalise_address",
     "open_contacts",
@@ -63,6 +64,8 @@ class Row(NamedTuple):
     tags: tuple
     consent_at: str = ""
     """UTC, `YYYY-MM-DD HH:MM:SS`; empty: now"""
+    cells: object = ()
+    """What stood in the row."""
 
 
 def target_of(name):
@@ -99,9 +102,15 @@ def read_rows(opened, targets=None):
     for number, row in enumerate(opened.rows, 1):
         try:
             pairs = _cells(mapped, row) if is_table else _members(row, targets)
-            yield _row(number, _merged(pairs))
+            yield _row(number, _merged(pairs))._replace(cells=row)
         except BadRow as error:
             yield RefusedRow(number, error, row)
+
+
+def beyond_values(row):
+    """The `RefusedRow` of a `Row` whose values, with those the contact has, are too many."""
+    text = _("with those that this contact has, longer than %(most)s characters")
+    return RefusedRow(row.number, BadRow("attributes", text, most=MAX_ATTRIBUTES), row.cells)
 
 
 def _cells(mapped, row):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from lxml import html as lxml_html
 
 from .finding import _
-from .text_part import derive_text, hold_jinja
+from .text_part import derive_text, hold_jinja, read_html
 
 CLIPPED = 102 * 1024  # bytes of HTML from which Gmail shows no more
 LONG_SUBJECT = 78  # characters; phones show half of it
@@ -23,7 +23,7 @@ class Remark(NamedTuple):
 def check_message(subject, html, text):
     """Return the `Remark`s about a template's parts, the gravest first."""
     held, _restore = hold_jinja(html)
-    tree = lxml_html.document_fromstring(held) if held.strip() else lxml_html.document_fromstring("<p></p>")
+    tree = read_html(held)
     words = len(re.findall(r"\w{2,}", derive_text(html)))
     remarks = [*_size(html), *_links(tree), *_pictures(tree, words), *_subject(subject), *_reading(tree, words, text)]
     return [Remark(message, values) for message, values in remarks]

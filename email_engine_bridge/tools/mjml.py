@@ -1,115 +1,28 @@
 """MJML, the second form of a template: its structure is checked with line and column, mrml makes HTML of it.
 
 mrml (`mjml-python`) ends its process on some hostile inputs and names no line, so it runs in a fenced child, behind our
-own check. Jinja2 and merge tags are kept: only marks of them reach the compiler.
+own check, which a hostile document can keep busy, too. Jinja2 and merge tags are kept: only marks of them reach mrml.
 """
-
-import re
-import uuid
-from html.parser import HTMLParser
 
 from odoo.addons.lokario_base.tools.fenced_process import BeyondBudget, FencedProcess
 
 from ..exceptions import TemplateRejected
 from .finding import _
-from .text_part import JINJA
 
 WALL = 30.0  # seconds on a busy machine; the processor time is limited by the child itself
 ROOM = 8 * 1024 * 1024  # bytes of HTML
-MAX_DEPTH = 60
-COMPONENTS = {
-    "mjml", "mj-accordion", "mj-accordion-element", "mj-accordion-text", "mj-accordion-title", "mj-all",
-    "mj-attributes", "mj-body", "mj-breakpoint", "mj-button", "mj-carousel", "mj-carousel-image", "mj-class",
-    "mj-column", "mj-divider", "mj-font", "mj-group", "mj-head", "mj-hero", "mj-html-attribute",
-    "mj-html-attributes", "mj-image", "mj-navbar", "mj-navbar-link", "mj-preview", "mj-raw", "mj-section",
-    "mj-selector", "mj-social", "mj-social-element", "mj-spacer", "mj-style", "mj-table", "mj-text", "mj-title",
-    "mj-wrapper",
-}  # fmt: skip
-_VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 
 _compiler = FencedProcess(f"{__package__}.mjml_child")
 
 
 def compile_mjml(source):
     """Return the HTML of an MJML document; raises `TemplateRejected`, with line and column where they are known."""
-    _Structure(source)
-    mark = f"j{uuid.uuid4().hex}j"
-    held = []
-
-    def hold(found):
-        held.append(found[0])
-        return f"{mark}{len(held) - 1}j"
-
     try:
-        answer, html = _compiler.ask({}, JINJA.sub(hold, source).encode(), seconds=WALL, room=ROOM)
+        answer, html = _compiler.ask({}, source.encode(), seconds=WALL, room=ROOM)
     except BeyondBudget as error:
         raise TemplateRejected(_("This MJML cannot be made into HTML: try it with fewer parts")) from error
+    if "text" in answer:
+        raise TemplateRejected(answer["text"], **answer["values"])
     if "problem" in answer:
         raise TemplateRejected(_("This MJML cannot be made into HTML: %(why)s"), why=answer["problem"])
-    return re.sub(rf"{mark}(\d+)j", lambda found: held[int(found[1])], html.decode())
-
-
-class _Structure(HTMLParser):
-    """Refuses what the compiler would refuse without a line, or take silently."""
-
-    def __init__(self, source):
-        super().__init__(convert_charrefs=False)
-        self._open = []  # (tag, line, column)
-        self._roots = 0
-        self.feed(JINJA.sub(lambda found: re.sub(r"[^\n]", "x", found[0]), source))
-        self.close()
-        if self._open:
-            tag, *position = self._open[-1]
-            self._refuse(_("line %(line)s, column %(column)s: <%(tag)s> is not closed"), position, tag=tag)
-        if not self._roots:
-            self._refuse(_("line %(line)s, column %(column)s: MJML begins with <mjml>"), (1, 1))
-
-    def handle_starttag(self, tag, attrs):
-        self._begin(tag, dict(attrs))
-        if tag not in _VOID:
-            self._open.append((tag, *self._position()))
-            if len(self._open) > MAX_DEPTH:
-                self._refuse(_("line %(line)s, column %(column)s: <%(tag)s> is nested too deeply"), tag=tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self._begin(tag, dict(attrs))
-
-    def handle_endtag(self, tag):
-        if tag in _VOID:
-            return
-        if not self._open or self._open[-1][0] != tag:
-            self._refuse_end(tag)
-        self._open.pop()
-
-    def _begin(self, tag, attributes):
-        if not self._open and (tag != "mjml" or self._roots):
-            self._refuse(_("line %(line)s, column %(column)s: everything stands within one <mjml>"))
-        self._roots += tag == "mjml"
-        if tag == "mj-include":
-            self._refuse(_("line %(line)s, column %(column)s: <mj-include> reads files, which a template cannot"))
-        if tag.startswith("mj") and tag not in COMPONENTS:
-            self._refuse(_("line %(line)s, column %(column)s: MJML has no <%(tag)s>"), tag=tag)
-        if tag == "mj-social-element" and not attributes.get("src"):
-            self._refuse(
-                _(
-                    "line %(line)s, column %(column)s: give the picture's address (src); without one each reader's"
-                    " mail program would load it from a stranger"
-                )
-            )
-
-    def _refuse_end(self, tag):
-        if not self._open:
-            self._refuse(_("line %(line)s, column %(column)s: </%(tag)s> closes nothing"), tag=tag)
-        opened, line, _column = self._open[-1]
-        text = _(
-            "line %(line)s, column %(column)s: </%(tag)s> stands where <%(opened)s> of line %(begun)s must be closed"
-        )
-        self._refuse(text, tag=tag, opened=opened, begun=line)
-
-    def _position(self):
-        line, column = self.getpos()
-        return line, column + 1
-
-    def _refuse(self, text, position=None, **values):
-        line, column = position or self._position()
-        raise TemplateRejected(text, line=line, column=column, **values)
+    return html.decode()

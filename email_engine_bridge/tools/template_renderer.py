@@ -4,7 +4,7 @@ import functools
 
 from ..exceptions import TemplateRejected
 from .template_sandbox import TemplateSandbox
-from .text_part import derive_text
+from .template_text import derive_text
 
 SAMPLE = {
     "first_name": "Jean",

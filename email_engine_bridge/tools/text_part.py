@@ -3,11 +3,14 @@
 import re
 
 from lxml import html as lxml_html
+from lxml.etree import ParserError
 
 from .sandbox.style_blocks import keep_braces
 
-JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
-_DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>", re.IGNORECASE)
+_OPENING = re.compile(r"\{[{%#]")
+_CLOSINGS = {"{{": "}}", "{%": "%}", "{#": "#}"}
+_MARK = re.compile("\ue000(\\d{1,9})\ue001")  # which a hostile text may hold, too
+_DECLARATIONS = re.compile(r"\A(?:\s*<\?xml[^>]*\?>)+", re.IGNORECASE)
 _UNSEEN = {"style", "script", "head", "title", "template", "noscript", "object", "svg", "select", "textarea"}
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|mso-hide\s*:\s*all", re.IGNORECASE)
 # What is shown apart from its neighbours (HTML, 15.3): with an empty line, or on a line of its own.
@@ -25,14 +28,19 @@ _SPACE = re.compile(r"[ \t\r\n\f]+")  # HTML's: a non-breaking space is none
 def derive_text(html):
     """Readable text of an HTML template: links as `text (url)`, paragraphs apart."""
     held, restore = hold_jinja(html)
-    held = _DECLARATION.sub("", held)
-    if not held.strip():
-        return "\n"
-    text = re.sub(r" {2,}", " ", "".join(_text_of(lxml_html.document_fromstring(held))))
+    text = re.sub(r" {2,}", " ", "".join(_text_of(read_html(held))))
     text = re.sub(rf"[ \t\n{LINE}]*{PARAGRAPH}[ \t\n{LINE}{PARAGRAPH}]*", "\n\n", text)
     text = re.sub(rf"[ \t]*(?:\n[ \t]*)?{LINE}[ \t{LINE}]*", "\n", text)
     text = re.sub(r"[ \t]*\n[ \t]*", "\n", re.sub(r"^- ?\s+", "- ", text, flags=re.MULTILINE))
     return restore(re.sub(r"\n{3,}", "\n\n", text).strip() + "\n")
+
+
+def read_html(html):
+    """The tree of a page; one without elements, such as a comment alone, is an empty one."""
+    try:
+        return lxml_html.document_fromstring(_DECLARATIONS.sub("", html))
+    except ParserError:
+        return lxml_html.document_fromstring("<p></p>")
 
 
 def _text_of(element):
@@ -60,11 +68,29 @@ def hold_jinja(html):
     """(html with a mark in place of each Jinja2 expression, function that puts them back)."""
     held = []
 
-    def hold(found):
-        held.append(found[0])
+    def hold(expression):
+        held.append(expression)
         return f"\ue000{len(held) - 1}\ue001"
 
     def restore(text):
-        return re.sub("\ue000(\\d+)\ue001", lambda found: held[int(found[1])], text)
+        return _MARK.sub(lambda found: held[int(found[1])] if int(found[1]) < len(held) else found[0], text)
 
-    return JINJA.sub(hold, keep_braces(html)), restore
+    return replace_jinja(keep_braces(html), hold), restore
+
+
+def replace_jinja(source, replacement):
+    """The source with each `{{ … }}`, `{% … %}` and `{# … #}` replaced by `replacement(of it)`; one look at each end.
+
+    An opening that nothing closes is text, and so is each later one of its kind.
+    """
+    pieces, kept, position, unclosed = [], 0, 0, set()
+    while found := _OPENING.search(source, position):
+        opening, start = found[0], found.start()
+        end = -1 if opening in unclosed else source.find(_CLOSINGS[opening], start + 2)
+        if end < 0:
+            unclosed.add(opening)
+            position = start + 1
+            continue
+        kept, position, before = end + 2, end + 2, source[kept:start]
+        pieces += [before, replacement(source[start:kept])]
+    return "".join((*pieces, source[kept:]))

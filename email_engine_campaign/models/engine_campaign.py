@@ -10,7 +10,6 @@ from odoo.tools import formatLang
 from psycopg2.errors import UniqueViolation
 
 from odoo.addons.email_engine_bridge.exceptions import ApiProblem
-from odoo.addons.email_engine_bridge.tools.campaign_content import prepare
 from odoo.addons.email_engine_bridge.tools.campaign_message import CampaignHeaders, MessageBuilder
 from odoo.addons.email_engine_bridge.tools.campaign_sender import CampaignSender
 from odoo.addons.email_engine_bridge.tools.template_renderer import TemplateRenderer
@@ -311,7 +310,7 @@ class EngineCampaign(models.Model):
         subjects = [template.subject] + ([self.subject_b] if self.subject_b else [])
         counted = self._get_transport()._counts_engagement
         tracked = {"track_opens": counted and self.track_opens, "track_clicks": counted and self.track_clicks}
-        content = prepare(subjects, template.html, template.text, **tracked)
+        content = template._prepare(subjects, **tracked)
         links = [{"position": position, "url": url} for position, url in enumerate(content.links)]
         self.sudo().write(
             {

@@ -5,7 +5,6 @@ from odoo.exceptions import UserError
 
 from odoo.addons.email_engine_bridge.exceptions import EngineError
 from odoo.addons.email_engine_bridge.tools import verp
-from odoo.addons.email_engine_bridge.tools.campaign_content import prepare
 from odoo.addons.email_engine_bridge.tools.campaign_sender import Addressee
 from odoo.addons.email_engine_bridge.tools.contact_rows import inspect_address, normalise_address
 from odoo.addons.email_engine_bridge.tools.template_renderer import SAMPLE
@@ -59,6 +58,6 @@ class EngineCampaignTrial(models.AbstractModel):
 
     def _get_sender(self, campaign, ip, feeder):
         template = campaign.template_id
-        content = prepare([template.subject], template.html, template.text, track_opens=False, track_clicks=False)
+        content = template._prepare([template.subject], track_opens=False, track_clicks=False)
         job = verp.trial_name(campaign.tenant_id.id, campaign.id, uuid.uuid4().hex[:8])
         return campaign._get_sender(feeder, ip, job=job, kind="trial", content=content)

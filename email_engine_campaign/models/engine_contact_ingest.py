@@ -3,7 +3,13 @@ from itertools import islice
 
 from odoo import api, models
 
-from odoo.addons.email_engine_bridge.tools.contact_rows import Row, open_contacts, read_rows
+from odoo.addons.email_engine_bridge.tools.contact_rows import (
+    MAX_ATTRIBUTES,
+    Row,
+    beyond_values,
+    open_contacts,
+    read_rows,
+)
 
 BATCH = 10_000  # rows copied at a time
 ERRORS_SHOWN = 1000
@@ -16,7 +22,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS engine_contact_stage (
 TRUNCATE engine_contact_stage
 """
 # The last row of an address wins inside one body; empty values keep what is known; a consent that was
-# withdrawn is only given again with its source; (xmax = 0) is true for rows that were inserted.
+# withdrawn is only given again with its source; (xmax = 0) is true for rows that were inserted. Values are added to a
+# contact's others up to the limit of them all: a row beyond it changes nothing, and is not returned.
 UPSERT = """
 INSERT INTO engine_contact AS c
        (tenant_id, company_id, email, first_name, last_name, attributes, flag, consent, consent_at, consent_source,
@@ -35,7 +42,9 @@ SELECT DISTINCT ON (email) %(tenant_id)s, %(company_id)s, email, nullif(first_na
        consent_source = CASE WHEN EXCLUDED.consent IN ('unknown', c.consent) THEN c.consent_source
                              ELSE EXCLUDED.consent_source END,
        write_uid = EXCLUDED.write_uid, write_date = EXCLUDED.write_date
-RETURNING (xmax = 0) AS inserted
+ WHERE EXCLUDED.attributes IS NULL OR length((coalesce(c.attributes, '{}') || EXCLUDED.attributes)::text)
+                                      <= greatest(%(most)s, length(c.attributes::text))
+RETURNING email, (xmax = 0) AS inserted
 """
 LINK = """
 INSERT INTO {table} (contact_id, {column})
@@ -72,12 +81,13 @@ class EngineContactIngest(models.AbstractModel):
         while batch := list(islice(rows, BATCH)):
             good = [row for row in batch if isinstance(row, Row)]
             refused = [row for row in batch if not isinstance(row, Row)]
+            if good:
+                good, beyond = self._store(tenant, good, summary)
+                refused += beyond
+                self._link(tenant, good, groups, lists, tags)
             self._count(summary, good, refused)
             if on_batch:
                 on_batch(summary["received"], refused)
-            if good:
-                self._store(tenant, good, summary)
-                self._link(tenant, good, groups, lists, tags)
         self.env["engine.contact"].invalidate_model()
         return summary
 
@@ -91,16 +101,19 @@ class EngineContactIngest(models.AbstractModel):
                 summary[row.flag] += 1
 
     def _store(self, tenant, rows, summary):
+        """(rows that were stored, those that would give a contact too many values)."""
         cr = self.env.cr
         cr.execute(STAGE)
         columns = [(*row[:8], row.consent_at) for row in rows]
         copied = "".join("\t".join(_escaped(value) for value in row) + "\n" for row in columns)
         cr._obj.copy_expert("COPY engine_contact_stage FROM STDIN", io.StringIO(copied))
         values = {"tenant_id": tenant.id, "company_id": tenant.company_id.id, "uid": self.env.uid}
-        cr.execute(UPSERT, {**values, "now": self.env.cr.now()})
-        inserted = [flag for (flag,) in cr.fetchall()]
-        summary["created"] += sum(inserted)
-        summary["updated"] += len(rows) - sum(inserted)
+        cr.execute(UPSERT, {**values, "now": self.env.cr.now(), "most": MAX_ATTRIBUTES})
+        inserted = dict(cr.fetchall())
+        stored = [row for row in rows if row.email in inserted]
+        summary["created"] += sum(inserted.values())
+        summary["updated"] += len(stored) - sum(inserted.values())
+        return stored, [beyond_values(row) for row in rows if row.email not in inserted]
 
     def _link(self, tenant, rows, groups, lists, tags):
         """Add the contacts to the lists and tags named by the call and by their rows."""

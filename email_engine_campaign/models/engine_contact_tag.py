@@ -5,7 +5,7 @@ class EngineContactTag(models.Model):
     """A word to choose contacts by."""
 
     _name = "engine.contact.tag"
-    _inherit = ["lokario.access.mixin"]
+    _inherit = ["engine.limited.mixin", "lokario.access.mixin"]
     _description = "Contact tag"
     _order = "name, id"
 

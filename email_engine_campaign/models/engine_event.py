@@ -97,13 +97,17 @@ class EngineEvent(models.Model):
 
     @api.autovacuum
     def _gc_events(self):
-        """Delete, a batch a call, what is older than the policy (`email_engine.event_days`); the day figures stay."""
+        """Delete, a batch a call, what is older than the policy (`email_engine.event_days`); the day figures stay.
+
+        So is what a clock that runs ahead has dated as far into the future: it would stay for ever.
+        """
         days = int(self.env["ir.config_parameter"].sudo().get_param("email_engine.event_days", EVENT_DAYS))
         self.env.cr.execute(
             """DELETE FROM engine_event WHERE id IN (
                    SELECT id FROM engine_event
-                    WHERE time < now() AT TIME ZONE 'UTC' - %s * interval '1 day' LIMIT %s)""",
-            (days, PURGE_BATCH),
+                    WHERE time < now() AT TIME ZONE 'UTC' - %(days)s * interval '1 day'
+                       OR time > now() AT TIME ZONE 'UTC' + %(days)s * interval '1 day' LIMIT %(most)s)""",
+            {"days": days, "most": PURGE_BATCH},
         )
         deleted = self.env.cr.rowcount
         return deleted, deleted == PURGE_BATCH

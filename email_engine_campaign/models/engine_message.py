@@ -4,7 +4,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from odoo.addons.email_engine_bridge.exceptions import ApiProblem
-from odoo.addons.email_engine_bridge.tools.campaign_content import Content, prepare
+from odoo.addons.email_engine_bridge.tools.campaign_content import Content
 from odoo.addons.email_engine_bridge.tools.contact_rows import inspect_address, normalise_address
 from odoo.addons.email_engine_bridge.tools.template_renderer import TemplateRenderer
 from odoo.addons.email_engine_bridge.tools.text_part import hold_jinja
@@ -111,7 +111,7 @@ class EngineMessage(models.Model):
         author = {name: values.get(name) or tenant[name] for name in ("from_name", "from_email", "reply_to")}
         tenant._check_author(author["from_email"], author["reply_to"])
         tracked = {name: bool(values.get(name)) for name in ("track_opens", "track_clicks")}
-        content = prepare((template.subject,), template.html, template.text, is_list=False, **tracked)
+        content = template._prepare((template.subject,), is_list=False, **tracked)
         return {
             "campaign_id": self.env["engine.campaign"].sudo()._get_stream(tenant, values["transport"]).id,
             "template_id": template._origin.id,

@@ -7,7 +7,7 @@ class EngineNamed(models.AbstractModel):
     """What a tenant has once by name: templates, lists, segments. Each says so by an index of its own words."""
 
     _name = "engine.named"
-    _inherit = ["lokario.access.mixin"]
+    _inherit = ["engine.limited.mixin", "lokario.access.mixin"]
     _description = "Thing of a tenant"
 
     name = fields.Char(required=True)

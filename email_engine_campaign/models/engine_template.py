@@ -4,9 +4,9 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
 from odoo.addons.email_engine_bridge.exceptions import TemplateRejected
-from odoo.addons.email_engine_bridge.tools.message_checks import check_message
 from odoo.addons.email_engine_bridge.tools.mjml import compile_mjml
 from odoo.addons.email_engine_bridge.tools.template_renderer import SAMPLE, TemplateRenderer
+from odoo.addons.email_engine_bridge.tools.template_text import check_message, prepare
 
 EXAMPLE = """<p>Bonjour {{ first_name }},</p>
 <p>…</p>
@@ -80,9 +80,12 @@ class EngineTemplate(models.Model):
     def _compute_check(self):
         renderer = TemplateRenderer()
         for template in self:
-            template.error = template._find_error(renderer)
+            template.error, template.remarks = template._find_error(renderer), False
             source = "\n".join((template.subject or "", template.html or "", template.text or ""))
-            template.remarks = False if template.error else template._get_remarks()
+            try:
+                template.remarks = not template.error and template._get_remarks()
+            except TemplateRejected as error:
+                template.error = self.env["engine.finding"]._say_error(error)
             template.variables = "" if template.error else ", ".join(renderer.get_template_variables(source))
 
     @api.depends(*CONTENT, "sample", "preview_contact_id")
@@ -116,6 +119,13 @@ class EngineTemplate(models.Model):
         say = self.env["engine.finding"]._say_error
         remarks = check_message(self.subject or "", self.html or "", self.text or "")
         return "\n".join(map(say, remarks)) or False
+
+    def _prepare(self, subjects, **options):
+        """The `Content` of a message of this template; options: of `campaign_content.prepare`."""
+        try:
+            return prepare(subjects, self.html, self.text, **options)
+        except TemplateRejected as error:
+            raise UserError(self.env["engine.finding"]._say_error(error)) from error
 
     def _find_error(self, renderer):
         """What is wrong, at the line of what a person wrote: of the MJML, not of the HTML that is made of it."""

@@ -13,8 +13,8 @@ from odoo.addons.email_engine_bridge.routers.dependencies import (
     of_path,
 )
 from odoo.addons.email_engine_bridge.schemas.problem import problem_responses
-from odoo.addons.email_engine_bridge.tools.message_checks import check_message
 from odoo.addons.email_engine_bridge.tools.template_renderer import TemplateRenderer
+from odoo.addons.email_engine_bridge.tools.template_text import check_message
 
 from ..schemas.templates import Preview, Template, TemplateChange, TemplateCreate, TemplatePage, TemplatePreview
 
@@ -68,11 +68,13 @@ def preview_template(body: TemplatePreview, env: WriteEnv) -> Preview:
     renderer = TemplateRenderer()
     try:
         subject, html, text = renderer.preview(body.subject, body.html, body.text, body.sample)
+        remarks = check_message(body.subject, body.html, body.text)
     except TemplateRejected as error:
         raise ApiProblem(422, str(error)) from error
     say = env["engine.finding"]._say_error
-    remarks = [say(remark) for remark in check_message(body.subject, body.html, body.text)]
-    return Preview(subject=subject, html=html, text=text, missing=renderer.missing, remarks=remarks)
+    return Preview(
+        subject=subject, html=html, text=text, missing=renderer.missing, remarks=[say(remark) for remark in remarks]
+    )
 
 
 def _check_name(env, tenant, name):

@@ -6,6 +6,7 @@ from unittest.mock import patch
 from odoo import fields
 from odoo.tests import tagged
 
+from odoo.addons.email_engine_bridge.models import engine_api_call
 from odoo.addons.email_engine_bridge.routers import dependencies
 from odoo.addons.email_engine_bridge.tools import contact_rows
 
@@ -135,6 +136,14 @@ class TestApiRecords(CampaignHttpCase):
             ).status_code,
             201,
         )
+
+    def test_an_answer_too_long_to_be_kept_is_not_given_twice_and_nothing_is_done_twice(self):
+        values = {"tenant_id": self.tenant_a.id, "name": "Once"}
+        with patch.object(engine_api_call, "MOST_KEPT", 20):
+            self.call("/lists", values, status=201, **{"Idempotency-Key": "k-1"})
+        answer = self.call("/lists", values, status=409, **{"Idempotency-Key": "k-1"})
+        self.assertIn("was done and answered with 201", answer.json()["detail"])
+        self.assertEqual(self.env["engine.contact.list"].search_count([("name", "=", "Once")]), 1)
 
     def test_gzip_head_and_etag(self):
         self._add_contacts([f"p{number}@x.test" for number in range(40)])

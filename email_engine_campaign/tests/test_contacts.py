@@ -16,7 +16,7 @@ from odoo.addons.email_engine_bridge.tools import contact_file
 from odoo.addons.email_engine_bridge.tools.contact_rows import read_contacts
 from odoo.addons.queue_job.tests.common import trap_jobs
 
-from ..models import engine_contact_import
+from ..models import engine_contact_import, engine_limited_mixin
 from .common import CampaignCommittedCase
 
 
@@ -284,6 +284,33 @@ class TestContacts(EngineCase):
         }
         self._ingest(json.dumps([row]))
         self.assertEqual(str(self._contacts().consent_at), "2024-05-01 08:00:00")
+
+    def test_values_of_one_contact_are_no_heap(self):
+        """Each call adds values: without a limit of them all, one contact would grow for ever."""
+        body = '{"email": "a@x.test", "%s": "%s"}'
+        for name in "pq":
+            self.assertFalse(self._ingest(body % (name, name * 8000))["error_count"])
+        rows = [{"email": "a@x.test", "r": "r" * 8000}, {"email": "b@x.test", "lists": ["New"]}]
+        summary = self._ingest(json.dumps(rows), lists=["News"])
+        self.assertEqual((summary["received"], summary["created"], summary["updated"]), (2, 1, 0))
+        [error] = summary["errors"]
+        self.assertEqual((error["row"], error["column"]), (1, "attributes"))
+        self.assertIn("with those that this contact has, longer than 16384 characters", error["error"])
+        first, second = self._contacts()
+        self.assertEqual((set(first.attributes), first.list_ids.ids), ({"p", "q"}, []))
+        self.assertEqual(second.list_ids.mapped("name"), ["New", "News"])
+        self.assertFalse(self._ingest(body % ("p", "short"))["error_count"], "what makes it smaller is taken")
+        self.assertFalse(self._ingest('{"email": "a@x.test", "last_name": "A"}')["error_count"])
+        self.assertEqual((first.attributes["p"], first.last_name), ("short", "A"))
+
+    def test_a_tenant_has_some_lists_and_tags(self):
+        """A program that makes one for each of its calls is stopped."""
+        with patch.object(engine_limited_mixin, "MOST", 2):
+            self._ingest('{"email": "a@x.test", "lists": ["1", "2"], "tags": ["1", "2"]}')
+            for names in ('"lists": ["3"]', '"tags": ["3"]'):
+                with self.assertRaisesRegex(UserError, "has 2 of these already"), self.env.cr.savepoint():
+                    self._ingest(f'{{"email": "a@x.test", {names}}}')
+            self.env["engine.contact.list"].create({"name": "1", "tenant_id": self.tenant_b.id})
 
     def test_consent_is_never_forgotten(self):
         self._ingest('{"email": "a@x.test", "consent": "withdrawn"}')

@@ -29,6 +29,8 @@ class TestRetention(CampaignCommittedCase):
                SELECT 'old' || n, 'd', now() AT TIME ZONE 'UTC' - interval '91 days', %(tenant)s, 'a@x.test'
                  FROM generate_series(1, 250) n
                 UNION ALL
+               SELECT 'ahead', 'd', now() AT TIME ZONE 'UTC' + interval '91 days', %(tenant)s, 'a@x.test'
+                UNION ALL
                SELECT 'new' || n, 'd', now() AT TIME ZONE 'UTC' - interval '89 days', %(tenant)s, 'a@x.test'
                  FROM generate_series(1, 30) n""",
             {"tenant": self.tenant_a.id},
@@ -38,7 +40,7 @@ class TestRetention(CampaignCommittedCase):
         )
         purge = self.env["engine.event"]._gc_events
         with patch.object(engine_event, "PURGE_BATCH", 100):
-            self.assertEqual([purge() for _call in range(4)], [(100, True), (100, True), (50, False), (0, False)])
+            self.assertEqual([purge() for _call in range(4)], [(100, True), (100, True), (51, False), (0, False)])
         self.assertEqual(self._count("engine_event"), 30)
         self.assertEqual(self.env["engine.stat.day"]._totals([("tenant_id", "=", self.tenant_a.id)])["delivered"], 250)
         self.env["ir.config_parameter"].set_param("email_engine.event_days", "10")

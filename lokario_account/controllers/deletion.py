@@ -12,6 +12,7 @@ from odoo.addons.portal.controllers.portal import CustomerPortal
 from ..tools.belongings import chosen
 
 EXPORTS, HOUR = 3, timedelta(hours=1)  # of one person's data
+REQUESTS, DAY = 5, timedelta(days=1)  # each is a row that stays, and a mail
 
 
 class AccountDeletion(CustomerPortal):
@@ -64,6 +65,8 @@ class AccountDeletion(CustomerPortal):
 
     def _schedule(self, request_blacklist, params):
         deletions, user = request.env["lokario.account.deletion"], request.env.user
+        if not request.env["lokario.rate.limit"].sudo()._take("account-deletion", str(user.id), REQUESTS, DAY):
+            raise UserError(request.env._("You asked for the deletion several times today. Try again tomorrow."))
         deletion_sudo = deletions._request(user, bool(request_blacklist), chosen(params)).sudo()
         if deletion_sudo.suspended:
             request.session.logout()

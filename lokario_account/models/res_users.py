@@ -1,10 +1,12 @@
 import secrets
+from contextlib import suppress
 from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessDenied, AccessError, UserError
 from odoo.tools import SQL, hash_sign, verify_hash_signed
 from odoo.tools.sql import escape_psql
+from psycopg2 import IntegrityError
 
 from odoo.addons.base.models.res_users import check_identity
 from odoo.addons.lokario_base.tools.email_address import is_address
@@ -16,6 +18,8 @@ VERIFY_HOURS = 24
 CONFIRM_SCOPE, CONFIRM_HOURS = "lokario_account.deletion.confirm", 1
 RESENDS = 3  # verification mails an hour to one address, the first included
 SIGNUPS = 10  # new accounts an hour from one network
+UNCONFIRMED_DAYS = 7  # after which an account that nobody confirmed is gone: strangers make them
+GC_LIMIT = 1000
 HOUR = timedelta(hours=1)
 
 
@@ -263,3 +267,16 @@ class ResUsers(models.Model):
         if self.env["lokario.rate.limit"].sudo()._take("signup", user_sudo.login.lower(), RESENDS, HOUR):
             self.env.ref("lokario_account.mail_template_signup_verification").sudo().send_mail(user_sudo.id)
             self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()
+
+    @api.autovacuum
+    def _gc_unconfirmed(self):
+        """Forget who signed up and never confirmed the address: nobody can have logged in."""
+        everybody = self.sudo().with_context(active_test=False)
+        old = [("signup_nonce", "!=", False), ("create_date", "<", f"-{UNCONFIRMED_DAYS}d")]
+        forgotten = 0
+        for user in everybody.search(old, limit=GC_LIMIT):
+            for record in (user, user.partner_id):
+                with suppress(UserError, IntegrityError), self.env.cr.savepoint():  # what somebody uses stays
+                    record.unlink()
+                    forgotten += record == user
+        return forgotten, forgotten == GC_LIMIT

@@ -1,7 +1,11 @@
+from unittest.mock import patch
+
 from odoo import http
 from odoo.tests import HttpCase, new_test_user, tagged
 
 from odoo.addons.lokario_base.models.res_users import TRIES
+
+from ..controllers import deletion
 
 PASSWORD = "Right-Password-1"
 
@@ -32,6 +36,16 @@ class TestPasswordAskedAgain(HttpCase):
         self.authenticate(self.other.login, PASSWORD)
         self.assertIn("is scheduled", self.delete(PASSWORD, request_blacklist="1"))
         self.assertTrue(self.other.deletion_ids.request_blacklist)
+
+    def test_deletions_have_a_few_tries_a_day(self):
+        """Each one that is undone is a row that stays, and a mail."""
+        with patch.object(deletion, "REQUESTS", 1):
+            self.authenticate(self.user.login, PASSWORD)
+            self.assertIn("is scheduled", self.delete(PASSWORD))
+            self.user.deletion_ids._set_cancelled()
+            self.authenticate(self.user.login, PASSWORD)
+            self.assertIn("several times today", self.delete(PASSWORD))
+        self.assertEqual(len(self.user.deletion_ids), 1)
 
     def test_a_right_password_begins_anew(self):
         self.authenticate(self.user.login, PASSWORD)

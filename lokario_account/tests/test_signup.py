@@ -5,7 +5,7 @@ from unittest.mock import patch
 from freezegun import freeze_time
 from odoo import fields, http
 from odoo.exceptions import AccessDenied
-from odoo.tests import HttpCase, tagged
+from odoo.tests import HttpCase, new_test_user, tagged
 from odoo.tools import mute_logger
 
 from lokario_testing.environments.mail import SmtpServer
@@ -156,6 +156,23 @@ class TestSignup(HttpCase):
         user = self.user.with_user(self.user)
         user._check_credentials({"type": "password", "password": "Other-Secret-43"}, {"interactive": True})
         self.assertFalse(self.can_log_in(), "the old password")
+
+    def test_who_never_confirms_is_forgotten(self):
+        """Strangers make these accounts: each would stay for ever."""
+        self.sign_up()
+        partner = self.user.partner_id
+        other = new_test_user(self.env, "confirmed", "base.group_portal")
+        self.env.cr.execute(
+            "UPDATE res_users SET create_date = create_date - interval '8 days' WHERE id IN %s",
+            [(self.user.id, other.id)],
+        )
+        self.env.invalidate_all()
+        self.assertEqual(self.env["res.users"]._gc_unconfirmed(), (1, False))
+        self.assertFalse(self.user.exists() or partner.exists())
+        self.assertTrue(other.exists())
+        self.sign_up()
+        self.assertEqual(self.env["res.users"]._gc_unconfirmed(), (0, False), "the link is good for a while")
+        self.assertTrue(self.user.exists())
 
     def test_short_paths(self):
         self.assertTrue(self.url_open("/auth/signup").url.endswith("/web/signup"))

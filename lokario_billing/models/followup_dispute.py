@@ -2,6 +2,8 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 
+BY_CUSTOMER = 20  # of one document, decided ones included: whoever has the page's link may write them
+
 
 class FollowupDispute(models.Model):
     _name = "lokario.followup.dispute"
@@ -61,6 +63,11 @@ class FollowupDispute(models.Model):
         self.filtered(lambda dispute: dispute.state == "open").sudo().write(
             {"state": state, "answered_on": fields.Date.context_today(self)}
         )
+
+    @api.model
+    def _may_be_raised(self, followup):
+        """Whether the customer may dispute this document once more on the statement page."""
+        return len(followup.dispute_ids.filtered("by_customer")) < BY_CUSTOMER
 
     def _update_followups(self):
         for followup_sudo in self.followup_id.sudo():

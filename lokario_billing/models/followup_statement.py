@@ -128,12 +128,14 @@ class FollowupStatement(models.AbstractModel):
     @api.model
     def _dispute(self, reminder, followup_ids, reason, line_id=None):
         """Record the customer's dispute of a document, or of one line of it."""
-        followups = self._chosen(reminder, followup_ids)
+        followups, disputes = self._chosen(reminder, followup_ids), self.env["lokario.followup.dispute"].sudo()
         if not (reason or "").strip():
             raise UserError(self.env._("Say in a few words what is wrong."))
+        if not all(disputes._may_be_raised(followup) for followup in followups):
+            raise UserError(self.env._("You have disputed it several times already. Please write to us."))
         line = followups.move_id.invoice_line_ids.filtered(lambda line: line.id == line_id)
         values = {"reason": reason[:2000], "move_line_id": line.id, "by_customer": True}
-        self.env["lokario.followup.dispute"].sudo().create([{**values, "followup_id": each.id} for each in followups])
+        disputes.create([{**values, "followup_id": each.id} for each in followups])
 
     @api.model
     def _chosen(self, reminder, followup_ids):

@@ -8,6 +8,7 @@ from odoo.tests import HttpCase, new_test_user, tagged
 from odoo.addons.lokario_base.tools.private_page import HEADERS
 
 from ..controllers import statement
+from ..models import followup_dispute
 from .common import BillingCase
 
 
@@ -116,6 +117,14 @@ class TestStatement(BillingCase, HttpCase):
         self.assertEqual((dispute.move_line_id, dispute.state), (line, "open"))
         self.assertEqual(self.move.followup_ids.why, "disputed")
         self.assertTrue(self.move.followup_ids.activity_ids)
+
+    def test_disputes_of_a_document_have_an_end(self):
+        followup = self.move.followup_ids
+        with patch.object(followup_dispute, "BY_CUSTOMER", 2):
+            answers = [self.post("dispute", followup=followup.id, reason=f"wrong {n}") for n in range(3)]
+        self.assertEqual(["done=dispute" in answer.url for answer in answers], [True, True, False])
+        self.assertIn("alert-danger", answers[2].text)
+        self.assertEqual(len(followup.dispute_ids), 2)
 
     def test_foreign_documents_and_wrong_tokens_are_refused(self):
         stranger = self.invoice(partner=self.partner_a)

@@ -18,6 +18,8 @@ HOUR = timedelta(hours=1)
 PER_ADDRESS = 5  # messages an hour from one e-mail address
 PER_NETWORK = 20  # messages an hour from one network; more of them cost the sender's browser a calculation each
 PER_NETWORK_ANSWERED = 80  # of those
+ALTOGETHER = 200  # messages an hour from all networks: somebody may have many; from then on everybody calculates
+ALTOGETHER_ANSWERED = 1000  # of those: each message is a mail, a contact, a lead or a ticket
 CHALLENGE_SCOPE, CHALLENGE_HOURS, DAY = "lokario_contact.challenge", 1, timedelta(days=1)
 
 
@@ -48,18 +50,21 @@ class Contact(models.AbstractModel):
 
     @api.model
     def _may_send(self, message: ContactMessage, network: str, answer: Answer) -> bool:
-        """Whether neither the visitor's address nor the network has sent too much this hour."""
+        """Whether neither the visitor's address nor the network, nor all of them together, sent too much this hour."""
         limits = self.env["lokario.rate.limit"].sudo()
-        if not limits._take("contact-network", network, PER_NETWORK, HOUR):
+        of_network = limits._take("contact-network", network, PER_NETWORK, HOUR)
+        if not of_network or not limits._take("contact-all", "", ALTOGETHER, HOUR):
             if not self._is_answered(answer, network):
                 raise CaptchaNeeded(
                     429,
                     self.env._(
-                        "Many messages came from your network. Your browser now does a short calculation that keeps "
-                        "programs out. Then send your message again."
+                        "Many messages are arriving. Your browser now does a short calculation that keeps programs "
+                        "out. Then send your message again."
                     ),
                 )
             if not limits._take("contact-answered", network, PER_NETWORK_ANSWERED, HOUR):
+                return False
+            if not limits._take("contact-all-answered", "", ALTOGETHER_ANSWERED, HOUR):
                 return False
         return limits._take("contact-address", message.email.lower(), PER_ADDRESS, HOUR)
 

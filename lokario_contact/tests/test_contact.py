@@ -1,6 +1,7 @@
 import random
 import re
 from datetime import timedelta
+from pathlib import Path
 from unittest.mock import patch
 
 from odoo import http
@@ -11,6 +12,7 @@ from odoo.tools import config, mute_logger
 from lokario_testing.environments.databases import VISITED_HOST
 from odoo.addons.lokario_base.tools.client_address import client_network, network_of
 
+from ..models import contact as contact_model
 from ..tools import captcha, contact
 
 GOOD = {"name": "Zoé Client", "email": "zoe@example.org", "company": "SARL Été", "message": "Bonjour,\nun devis ?"}
@@ -196,6 +198,28 @@ class TestContactForm(HttpCase):
         self.assertIn("Your message has been sent", self.post({**GOOD, **proof}).text)
         self.assertEqual(self.post({**GOOD, **proof}).status_code, 429)
         self.assertEqual(len(self.mails()), 1)
+
+    def test_many_networks_together_are_a_crowd(self):
+        """Who has thousands of networks makes no millions of leads."""
+        limits, hour = self.env["lokario.rate.limit"], timedelta(hours=1)
+        with patch.object(contact_model, "ALTOGETHER", 1), patch.object(contact_model, "ALTOGETHER_ANSWERED", 1):
+            self.assertIn("Your message has been sent", self.post(GOOD).text)
+            page = self.post(GOOD)
+            self.assertEqual(page.status_code, 429)
+            challenge = re.search(r'name="challenge" value="([^"]+)"', page.text)[1]
+            proof = {"challenge": challenge, "challenge_answer": captcha.solution(challenge)}
+            self.assertIn("Your message has been sent", self.post({**GOOD, **proof}).text)
+        self.assertFalse(limits._take("contact-all-answered", "", 1, hour), "the next one is told to wait")
+        self.assertEqual(len(self.mails()), 2)
+
+    def test_a_visitor_leaves_no_file_of_a_session(self):
+        sessions = Path(http.root.session_store.path)
+        before = set(sessions.rglob("*"))
+        page = self.opener.get(self.base_url() + "/contact", timeout=120)
+        made = {path.name for path in set(sessions.rglob("*")) - before}
+        self.assertNotIn(self.opener.cookies["session_id"], made)
+        token = re.search(r'name="csrf_token" value="([^"]+)"', page.text)[1]
+        self.assertIn("Your message has been sent", self.post({**GOOD, "csrf_token": token}, token=False).text)
 
     def test_the_settings_say_when_everybody_counts_as_one(self):
         settings = self.env["res.config.settings"]
