@@ -456,13 +456,8 @@ class InboxConversation(models.Model):
     # === LIVE === #
 
     def _announce_change(self, new_mail=False):
-        """Notify open inboxes that conversations changed: ids only, the content is fetched with rights."""
         for integration, conversations in self.grouped("integration_id").items():
-            self.env["bus.bus"]._sendone(
-                (integration, "inbox"),
-                "lokario_inbox/changed",
-                {"integration_id": integration.id, "ids": conversations.ids[:100], "new_mail": new_mail},
-            )
+            integration._announce(conversations, new_mail)
 
     # === WHAT THE PANES SHOW === #
 

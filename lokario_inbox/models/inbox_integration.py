@@ -360,9 +360,21 @@ class InboxIntegration(models.Model):
             rows.append((integration.id, token, *integration._outcome_values(outcome, started_at)))
             if integration._is_alert_due(outcome.error_class):
                 alerts.append((integration.id, outcome.error_class))
+        turned = self.browse(
+            [account_id for account_id, _token, state, *_rest in rows if state != before[account_id].state]
+        )
         self.env.cr.execute_values(STORE_OUTCOMES, rows, page_size=len(rows) or 1)
         self.browse(list(before)).invalidate_recordset()
+        for integration in turned:  # nothing is all done where mail may be missing
+            integration._announce()
         return alerts
+
+    def _announce(self, conversations=None, new_mail=False):
+        """Notify open inboxes of a change: ids only, the content is fetched with rights."""
+        self.ensure_one()
+        ids = conversations.ids[:100] if conversations else []
+        change = {"integration_id": self.id, "ids": ids, "new_mail": new_mail}
+        self.env["bus.bus"]._sendone((self, "inbox"), "lokario_inbox/changed", change)
 
     def _alert(self, error_class):
         """Notify the owner of a failure, or that nothing is to be done any more."""
