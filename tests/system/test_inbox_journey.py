@@ -142,6 +142,7 @@ def test_first_day(journey):
     _type_an_answer(journey)
     _new_mail_by_itself(journey)
     _on_the_phone(journey)
+    _a_mailbox_that_cannot_be_read_is_not_all_done(journey)
     assert not browser.errors, browser.errors
 
 
@@ -318,3 +319,15 @@ def _on_the_phone(journey):
     journey.picture("phone-reader")
     browser.click(".lokario_back")
     browser.see(".lokario_row .lokario_subject", "Facture")
+
+
+def _a_mailbox_that_cannot_be_read_is_not_all_done(journey):
+    """Somebody has changed the password at the provider: the open page says so by itself."""
+    browser = journey.browser
+    browser.send("Emulation.clearDeviceMetricsOverride")
+    (journey.mail.folder / "users").write_text(f"{ADDRESS}:{{PLAIN}}changed::::::\n")
+    browser.open(f"{journey.server.url}/odoo/inbox")
+    browser.click(".lokario_nav[data-view=spam]")
+    browser.see(".lokario_empty", "Tout est traité ici")
+    browser.evaluate("document.querySelector('.lokario_sync').click()")
+    browser.see(".lokario_empty", "manquent peut-être : Contact", timeout=120)
