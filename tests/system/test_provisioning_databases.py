@@ -1,6 +1,7 @@
 """What is done to databases, against a real PostgreSQL and without a server: secrets, races, drops."""
 
 import contextlib
+import functools
 import subprocess
 import threading
 import time
@@ -47,6 +48,17 @@ def test_a_dark_copy_is_invisible_until_published(postgres, tag, hidden):
     postgres.publish(hidden, tag)
     database = postgres.find(hidden)
     assert (database.is_template, database.allow_connections) == (False, True)
+
+
+def test_the_sequences_of_a_frozen_template_are_safe_in_its_copies(environment, postgres, hidden):
+    """A copy of values logged ahead would give out its first numbers again after a crash of PostgreSQL."""
+    state = "SELECT last_value, is_called, log_cnt > 0 FROM"
+    states = f"{state} used UNION ALL {state} new"
+    psql = functools.partial(environment.cluster.psql, database=hidden, role="odoo")
+    psql("CREATE SEQUENCE new; CREATE SEQUENCE used; SELECT nextval('used')")
+    assert psql(states).split() == ["1|t|t", "1|f|f"]
+    postgres.freeze(hidden)
+    assert psql(states).split() == ["1|t|f", "1|f|f"]
 
 
 def test_another_managers_database_is_refused(postgres, tools, tag, hidden):
