@@ -5,6 +5,7 @@ An expectation is a dict of checks: ``text`` (contained in the body's text), ``n
 """
 
 import base64
+import binascii
 import random
 from email.message import EmailMessage
 from functools import reduce
@@ -443,6 +444,12 @@ def mutations(count, seed=1):
             else:
                 raw[start:end] = bytes(reversed(raw[start:end]))
         yield number, bytes(raw)
+
+
+def uu_file(name, content):
+    """A file as old programs write it into the text of a mail."""
+    lines = [binascii.b2a_uu(content[start : start + 45]).strip(b"\n") for start in range(0, len(content), 45)]
+    return b"\r\n".join([b"begin 644 " + name.encode(), *lines, b"`", b"end"])
 
 
 def ordinary(number):

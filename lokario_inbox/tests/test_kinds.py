@@ -27,7 +27,7 @@ from ..tools.mime_message import parse_mail
 from ..tools.mime_parts import body_kind, leaves
 from ..tools.mime_text import decode_field
 from ..tools.protection import protection
-from .mime_corpus import CASES
+from .mime_corpus import CASES, uu_file
 
 NAMES = st.text(
     alphabet=st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp"), exclude_characters="\u0085\ufffe\uffff"),
@@ -267,6 +267,25 @@ class TestText(BaseCase):
         )
         found = parse_mail(part.encode()).attachments
         self.assertEqual([(file.name, file.is_inline) for file in found], [("logo.png", True), ("devisfdp.exe", False)])
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.lists(st.binary(min_size=1, max_size=200), min_size=1, max_size=3))
+    def test_files_written_into_a_text(self, contents):
+        pieces = [uu_file(f"plan {number}.bin", content) for number, content in enumerate(contents)]
+        mail = parse_mail(b"Subject: x\r\n\r\nVoici :\r\n" + b"\r\nbegin\r\n".join(pieces) + b"\r\nfin")
+        self.assertEqual(mail.body_text.split(), ["Voici", ":", *["begin"] * (len(contents) - 1), "fin"])
+        self.assertEqual([part.content for part in mail.attachments], contents)
+        self.assertEqual(mail.attachments[0].name, "plan 0.bin")
+        cut = pieces[0][: -len(b"end")].decode()
+        for text in (
+            cut,
+            "begin 644 x\nbonjour\nend",
+            "begin 644 mardi\nend",
+            "begin 644 x\nM12\n`\nend",
+            "we begin 644 x\nend",
+        ):
+            found = parse_mail(f"Subject: x\n\n{text}".encode())
+            self.assertEqual((found.body_text.split(), found.attachments), (text.split(), ()), "words are never taken")
 
     def test_words_inside_an_opaque_signature_are_shown(self):
         inner = b"Content-Type: text/plain; charset=utf-8\r\n\r\n" + "C'est signé.".encode()

@@ -11,6 +11,7 @@ from odoo.addons.lokario_mailbox.tests.mailbox_common import make_mail
 from odoo.addons.queue_job.tests.common import trap_jobs
 
 from .mailbox_common import MailboxCase
+from .mime_corpus import uu_file
 
 EXCHANGE_LACKS = ("CONDSTORE", "QRESYNC", "ESEARCH", "MOVE", "SPECIAL-USE", "LIST-EXTENDED", "LIST-STATUS")
 _logger = logging.getLogger(__name__)
@@ -260,6 +261,21 @@ class TestSync(MailboxCase):
         self.assertEqual(files.mapped("name"), ["winmail.dat", "plan.pdf", "note.txt"])
         self.assertEqual((files.mapped("content"), files[1].size), ([False] * 3, len(content)))
         for attachment, expected in zip(files, (winmail, content, b"deux"), strict=True):
+            attachment.action_download()
+            self.assertEqual(attachment.attachment_id.raw, expected, attachment.name)
+
+    def test_files_written_into_a_text_come_on_demand(self):
+        """As old programs send them: those of a big mail wait at the server, inside its text."""
+        contents = [bytes(range(256)) * 5_000, b"deux"]
+        written = [uu_file(f"plan{number}.bin", content) for number, content in enumerate(contents)]
+        mail = b"Subject: Plans\r\n\r\nVoici\r\n%b\r\net\r\n%b\r\nBien \xe0 vous" % tuple(written)
+        box = self.box()
+        self.append(self.imap(), [mail])
+        self.sync(box)
+        message = self.messages(box)
+        self.assertEqual(message.body_text.split(), ["Voici", "et", "Bien", "à", "vous"])
+        self.assertEqual(message.attachment_ids.mapped("name"), ["plan0.bin", "plan1.bin"])
+        for attachment, expected in zip(message.attachment_ids, contents, strict=True):
             attachment.action_download()
             self.assertEqual(attachment.attachment_id.raw, expected, attachment.name)
 

@@ -13,6 +13,7 @@ from .flowed_text import unflowed
 from .mail_part import MailPart, read_mail
 from .mime_text import clean, decode_bytes, decode_field, decode_transfer
 from .tnef import Tnef, is_tnef, read_tnef
+from .uu_files import without_uu_files
 
 _CID = re.compile(r"cid:([^\"'\s<>)]+)", re.IGNORECASE)
 _HIDING = re.compile(
@@ -53,7 +54,9 @@ def collect(message):
             continue
         kind = body_kind(part)
         if kind == "plain":
-            plain.append(_part_text(part))
+            text, files = without_uu_files(_part_text(part))
+            plain.append(text)
+            attachments += _uu_attachments(files, number, len(attachments))
         elif kind == "html":
             if not is_alternative and not markup and "".join(plain).strip():
                 markup.append(_as_html("\n".join(plain)))  # text, then HTML: the reader shows both
@@ -67,6 +70,20 @@ def collect(message):
     if not "".join(bodies).strip():
         bodies = unpacked.text, unpacked.html
     return bodies, shown_inline(attachments, bodies[1])
+
+
+def _uu_attachments(files, number, index):
+    """Files written into a text as attachments; ``part`` is the number of the text, “#u” and their own."""
+    return [
+        Part(
+            name=attachment_name(name, "application/octet-stream", index + place),
+            mimetype="application/octet-stream",
+            size=len(content),
+            content=content,
+            part=f"{number}#u{place}",
+        )
+        for place, (name, content) in enumerate(files)
+    ]
 
 
 def _says_it_again(part, has_words):

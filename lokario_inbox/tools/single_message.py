@@ -7,9 +7,10 @@ from .body_structure import tree
 from .fetch_batches import download_part
 from .folder_sync import examine
 from .mime_parts import leaves
-from .mime_text import decode_transfer
+from .mime_text import decode_bytes, decode_transfer
 from .sync_plan import FolderState
 from .tnef import read_tnef
+from .uu_files import without_uu_files
 
 
 async def download_attachment(plan, emit, path, uidvalidity, uid, number):
@@ -29,8 +30,16 @@ async def download_attachment(plan, emit, path, uidvalidity, uid, number):
         data = bytearray()
         await download_part(session, uid, number, data.extend)
         content = decode_transfer(bytes(data), found[number].encoding)
-        return read_tnef(content).files[int(inside)].content if inside else content
+        return _file_inside(found[number], content, inside) if inside else content
     except (ValueError, IndexError) as err:
         raise ServerFault("The server describes this mail wrongly.") from err
     finally:
         session.abort()
+
+
+def _file_inside(part, content, inside):
+    """Of a winmail.dat, or of a text: “u1”."""
+    if not inside.startswith("u"):
+        return read_tnef(content).files[int(inside)].content
+    _text, files = without_uu_files(decode_bytes(content, part.parameter("charset")))
+    return files[int(inside[1:])][1]
