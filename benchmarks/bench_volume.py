@@ -1,7 +1,8 @@
 """The engine full: 500,000 contacts, 50 IPs, 1,000,000 events. The API, a campaign of 200,000 people, the dashboards.
 
 The API and the dashboards are asked over HTTP, one call after the other. While the campaign is prepared, other people
-work on what it reads and writes; how long one of them waits for its locks is what PostgreSQL says.
+work on what it reads and writes, its own contacts included; how long one of them waits for its locks is what
+PostgreSQL says.
 """
 
 import http.client
@@ -128,16 +129,23 @@ def _ask_api(server, tenant_id, token):
 
 def _prepare(environment, tenant_id, campaign_id):
     with environment.env() as env:
-        others = [("tenant_id", "=", tenant_id), ("list_ids.name", "=", "Others")]
-        contacts = env["engine.contact"].search(others, limit=2000).ids
+        contacts = [
+            contact_id
+            for name in ("Others", "Audience")
+            for contact_id in env["engine.contact"]
+            .search([("list_ids.name", "=", name)], limit=2000, order="id desc")
+            .ids
+        ]
         day = env["engine.ip.day"].search([("tenant_id", "=", tenant_id)], limit=1).id
     values = {"contacts": contacts, "day": day, "campaign": campaign_id}
     watch = environment.fork_and_report_later(lambda report: _watch(environment.database, report))
     neighbours = environment.fork_and_report_later(lambda report: _work_beside(environment.database, values, report))
     start = time.perf_counter()
     with environment.env() as env:
-        campaign = env["engine.campaign"].browse(campaign_id)
-        answer = campaign._send()
+        answer = env["engine.campaign"].browse(campaign_id)._send()
+    answered = time.perf_counter() - start
+    with environment.env() as env:
+        env["engine.campaign"].browse(campaign_id)._job_prepare()
     spent = time.perf_counter() - start
     environment.environment.cluster.psql("CREATE TABLE bench_is_over ()", environment.database)
     waits, made = watch(), neighbours()
@@ -146,6 +154,7 @@ def _prepare(environment, tenant_id, campaign_id):
     longest = max((waited for name, waited in waits.items() if name != AGAIN), default=0)
     return [
         Result(f"campaign of {AUDIENCE:,} people prepared", spent, None, "ours <= 20"),
+        Result("of it until `send` is answered", answered, None, "ours <= 20"),
         Result("longest wait of others for a lock", longest, None, "ours <= 100", "ms"),
         Result("changes of others meanwhile", sum(made.values()), None, "ours >= 50", ""),
     ]

@@ -1,6 +1,6 @@
 {
     "name": "Email Engine: Campaigns",
-    "version": "19.0.1.3.0",
+    "version": "19.0.1.4.0",
     "summary": "Templates, contacts, campaigns, events and statistics of the e-mail engine",
     "author": "Lokario",
     "website": "https://www.lokario.fr",
@@ -22,6 +22,7 @@
         "views/engine_tenant_views.xml",
         "wizards/engine_campaign_try_views.xml",
         "wizards/engine_suppression_lift_views.xml",
+        "views/engine_seed_views.xml",
         "views/engine_campaign_views.xml",
         "views/engine_message_views.xml",
         "views/engine_segment_views.xml",

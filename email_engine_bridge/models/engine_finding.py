@@ -137,6 +137,7 @@ OWNERS = {
     "provider": "engine.provider",
     "server": "engine.powermta.server",
     "tenant": "engine.tenant",
+    "throttle": "engine.throttle",
 }
 
 

@@ -84,6 +84,7 @@ class EngineIp(models.Model):
     health_reason = fields.Char(compute="_compute_reasons")
     daily_quota = fields.Integer("Quota a day now", compute="_compute_daily_quota", store=True)
     day_ids = fields.One2many("engine.ip.day", "ip_id", "Days")
+    throttle_ids = fields.One2many("engine.throttle", "ip_id", "Throttled providers")
     quota_today = fields.Integer(compute="_compute_today")
     sent_today = fields.Integer("Sent and reserved today", compute="_compute_today")
     remaining_today = fields.Integer(compute="_compute_today")
@@ -114,8 +115,9 @@ class EngineIp(models.Model):
 
     @api.depends("stage", "plan_id.stage_ids.quota", "plan_id.active_quota")
     def _compute_phase(self):
+        plans = {plan: plan._get_plan() for plan in self.plan_id}
         for ip in self:
-            plan, progress = ip.plan_id._get_plan(), ip._get_progress()
+            plan, progress = plans[ip.plan_id], ip._get_progress()
             ip.phase = warmup.phase_of(plan, progress)
             ip.plan_quota = warmup.quota_of(plan, progress)
 
@@ -340,16 +342,23 @@ class EngineIp(models.Model):
         self.ensure_one()
         return self.plan_id.stage_ids[self.stage : self.stage + 1].hourly
 
+    def _has_hourly_cap(self):
+        """Return whether less than a day's quota may leave within an hour."""
+        self.ensure_one()
+        return self.tenant_id.spread_over_day or bool(self._get_plan_hourly() or self.throttle_ids._in_force())
+
     def _get_hourly_cap(self):
         """Return how many mails may leave this IP within the hour that runs."""
         self.ensure_one()
         tenant = self.tenant_id
-        return pacing.hourly_cap(
+        cap = pacing.hourly_cap(
             self.env["engine.quota"]._read_today(tenant, self)[self.id]["quota"],
             self._get_plan_hourly(),
             spread=tenant.spread_over_day,
             left_of_day=tenant._get_end_of_today() - fields.Datetime.now(),
         )
+        throttles = self.throttle_ids._in_force()
+        return min(cap, throttles._get_cap()) if throttles else cap
 
     def _describe_today(self, row):
         """Return this IP's day as the API shows it; `sent_today` includes what is reserved."""

@@ -115,7 +115,15 @@ class EnginePowermtaServer(models.Model):
         for tenant in tenants:
             keys = self._get_keys(tenant)
             vmtas = tuple(
-                pmta_config.VirtualMta(ip.vmta_name, ip.address, ip.hostname, quota, keys, ip._get_plan_hourly())
+                pmta_config.VirtualMta(
+                    ip.vmta_name,
+                    ip.address,
+                    ip.hostname,
+                    quota,
+                    keys,
+                    ip._get_plan_hourly(),
+                    tuple((one.provider_id.name, one.rate) for one in ip.throttle_ids._in_force()),
+                )
                 for ip in tenant.ip_ids
                 if ip.is_sending and (quota := days[ip.id]["quota"])
             )

@@ -7,7 +7,9 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.addons.base.models.res_partner import _tz_get
 from odoo.addons.lokario_base.fields import Secret
 
-from ..tools import health, pmta_values, warmup
+from ..tools import health, pmta_values, postmaster_client, snds_client, warmup
+from ..tools.postmaster_client import PostmasterClient
+from ..tools.snds_client import SndsClient
 from ..tools.telegram import DEFAULT_URL, TelegramClient
 
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -62,6 +64,12 @@ class EngineTenant(models.Model):
     alert_email = fields.Char("Alerts by mail to")
     telegram_chat = fields.Char("Telegram chat")
     telegram_token = Secret("Telegram bot token")
+    google_account = Secret(
+        "Google service account", help="Its JSON file. Add the account as a user of the domains in Postmaster Tools."
+    )
+    snds_key = Secret("SNDS key", help="Of “Automated Data Access” in Microsoft's SNDS")
+    reputation_at = fields.Datetime("Reputation asked on", readonly=True, copy=False)
+    reputation_problem = fields.Text(readonly=True, copy=False)
     domain_ids = fields.One2many("engine.domain", "tenant_id", "Domains")
     ip_ids = fields.One2many("engine.ip", "tenant_id", "IP addresses")
 
@@ -240,6 +248,32 @@ class EngineTenant(models.Model):
     def _touch_configuration(self):
         """Note that the configuration of these tenants' servers is no longer that of the data."""
         self._get_printing_servers()._request_generation()
+
+    def action_fetch_reputation(self):
+        """Ask Google and Microsoft now, and show what they say."""
+        self.ensure_one()
+        self.check_access("write")
+        self.env["engine.reputation"].sudo()._fetch(self)
+        action = self.env["ir.actions.act_window"]._for_xml_id("email_engine_bridge.engine_reputation_action")
+        return {**action, "context": {"search_default_tenant_id": self.id}}
+
+    def _get_postmaster_client__(self):
+        """Return the client of Gmail's Postmaster Tools; the seam for tests."""
+        self.ensure_one()
+        get_param = self.env["ir.config_parameter"].sudo().get_param
+        return PostmasterClient(
+            self.sudo()._reveal_secret__("google_account"),
+            get_param("email_engine_bridge.postmaster_url", postmaster_client.DEFAULT_URL),
+            get_param("email_engine_bridge.google_token_url", postmaster_client.TOKEN_URL),
+            self.env["engine.destination"]._get_pin(),
+        )
+
+    def _get_snds_client__(self):
+        """Return the client of Microsoft's SNDS; the seam for tests."""
+        self.ensure_one()
+        url = self.env["ir.config_parameter"].sudo().get_param("email_engine_bridge.snds_url", snds_client.DEFAULT_URL)
+        pin = self.env["engine.destination"]._get_pin()
+        return SndsClient(self.sudo()._reveal_secret__("snds_key"), url, pin)
 
     def _get_telegram_client__(self):
         """Return the client of this tenant's bot; the seam for tests."""

@@ -15,6 +15,7 @@ from . import test_pacing
 from . import test_pmta_config
 from . import test_pmta_lint
 from . import test_quota
+from . import test_reputation
 from . import test_remote_calls
 from . import test_rights
 from . import test_template_renderer

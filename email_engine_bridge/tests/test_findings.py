@@ -11,6 +11,7 @@ from ..tools import dns_board, dns_lookup, health, pmta_config, pmta_values, spf
 from ..tools.dns_board import Check
 from ..tools.finding import finding
 from ..tools.pmta_lint import lint
+from ..tools.template_renderer import TemplateRenderer
 from .common import EngineCase
 from .test_pmta_lint import GOOD, MUTATIONS
 
@@ -90,3 +91,22 @@ class TestFindings(EngineCase):
             "400 rebonds sur 1000 e-mails en 7 jours (40 %)", text.replace("\u202f", " ").replace("\xa0", " ")
         )
         self.assertIn("400 bounces in 1000 mails of 7 days (40%)", self.ip_a1.status_reason)
+
+    def test_mistakes_in_templates_are_said_in_the_readers_language(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        say, renderer = self.env(context={"lang": "fr_FR"})["engine.template.error"]._say, TemplateRenderer()
+        self.assertEqual(
+            say(renderer.validate_template("{{ a|uper }}")[1]),
+            "ligne 1, colonne 6 : filtre inconnu ou interdit : uper (upper ?)",
+        )
+        for source in (
+            "{{ a b }}", "{{ nom", "{% if a %}x", "{% foo %}", "{{ f() }}", "{{ }}", "{{ a. }}", "{# x", "{{ _a }}",
+            "{{ [FNAME] }}", "[REMOTE_CONTENT url='x']", "{% include 'x' %}", "{{ a is foo }}", "{{ a $ }}",
+            "{{ a|default( }}", "{% for x in y %}{% set z = x %}{% endfor %}",
+        ):  # fmt: skip
+            valid, english = renderer.validate_template(source)
+            french = say(english)
+            self.assertFalse(valid, source)
+            self.assertRegex(french, r"ligne 1, colonne \d+ : ")
+            self.assertNotIn(english.partition(": ")[2].rstrip("."), french)
+        self.assertEqual(say("said otherwise"), "said otherwise")

@@ -34,6 +34,13 @@ class TestPacing(BaseCase):
                 self.assertLessEqual(emails, max(50, -(-quota // 8)))
         self.assertEqual(left, 0)
 
+    def test_a_provider_that_puts_off_much_gets_half(self):
+        self.assertEqual(pacing.throttled_rate(100, 30), 50)
+        self.assertEqual(pacing.throttled_rate(100, 30, current=50), 25)
+        self.assertEqual(pacing.throttled_rate(0, 30), pacing.LEAST)
+        self.assertIsNone(pacing.throttled_rate(0, pacing.PUT_OFF - 1), "an accident")
+        self.assertIsNone(pacing.throttled_rate(1000, 30), "few of many")
+
 
 @tagged("post_install", "-at_install")
 class TestHourlyCaps(EngineCommittedCase):

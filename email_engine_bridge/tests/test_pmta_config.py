@@ -55,6 +55,12 @@ def server(**values):
     return config.Server(**{"postmaster": "postmaster@mta.example.com", "host_name": "mta.example.com", **values})
 
 
+def throttled(*throttles):
+    vmta = config.VirtualMta("a-1", "192.0.2.1", "mail1.a.test", 400, throttles=throttles)
+    providers = [config.Provider("gmail", ("gmail.com",)), config.Provider("free", ("free.fr",))]
+    return config.print_tree(config.build(server(), [config.Pool("a-pool", (vmta,))], providers))
+
+
 @st.composite
 def data_sets(draw):
     """Random tenants with random IPs, hosts, keys and quotas; addresses are unique."""
@@ -169,6 +175,16 @@ class TestPmtaConfig(BaseCase):
         self.assertEqual(re.findall(r" max-msg-rate (\S+)", text), ["7/h"])
         with self.assertRaises(pmta_values.ConfigValueError):
             config.VirtualMta("a", "192.0.2.1", "m.a.com", 0)
+
+    def test_a_throttled_provider_gets_less_from_this_ip_alone(self):
+        text = throttled(("gmail", 20))
+        self.assertEqual(lint(text), [])
+        mta = text[text.index("<virtual-mta a-1>") : text.index("</virtual-mta>")]
+        self.assertRegex(mta, r"<domain \*>\s+max-msg-rate 50/h\s+</domain>\s+<domain \$gmail>\s+max-msg-rate 20/h")
+        self.assertNotIn("$free", mta)
+        self.assertIn("max-msg-rate 50/h", throttled(("gmail", 10_000)).split("<domain $gmail>")[2])
+        with self.assertRaises(pmta_values.ConfigValueError):
+            throttled(("gmail", 0))
 
     def test_open_relay_cannot_be_written(self):
         for everybody in ("0/0", "0.0.0.0/0", "::/0"):

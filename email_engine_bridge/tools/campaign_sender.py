@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import re
 import time
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from .smtp_feeder import Outcome, Outgoing, SmtpFeeder
 from .template_renderer import TemplateRenderer
 
 BATCH = 60
+_WEB_VERSION = re.compile(r"web_version_url|\[(?:WEB_VERSION_(?:URL|LINK)|CAMPAIGN_URL)\b")
 FAILED = "failed"  # the message of this recipient cannot be rendered
 
 
@@ -53,13 +55,15 @@ class Addresses:
         token = self.token("bounce", record_id)
         return verp.envelope_sender(token, self.bounce_domain), f"{token}@{self.bounce_domain}"
 
-    def links(self, record_id, tracked=True):
+    def links(self, record_id, tracked=True, on_web=True):
         """URLs that the templates may use for one recipient."""
         person = self.token("unsubscribe", record_id)
         links = {
             "unsubscribe_url": f"{self.base_url}/engine/u/{person}",
             "preferences_url": f"{self.base_url}/engine/p/{person}",
         }
+        if on_web:
+            links["web_version_url"] = f"{self.base_url}/engine/w/{self.token('web', record_id)}"
         if tracked:
             links["open_url"] = f"{self.base_url}/engine/o/{self.token('open', record_id)}.gif"
             links["click_url"] = f"{self.base_url}/engine/c/{self.token('click', record_id)}/"
@@ -76,6 +80,7 @@ class CampaignSender:
         self._addresses = addresses
         self._common = {**common, **_dates(today)}
         self._tracked = "open_url" in content.html or "click_url" in content.html
+        self._on_web = bool(_WEB_VERSION.search(content.html) or _WEB_VERSION.search(content.text or ""))
         self._feeder: SmtpFeeder = parts["feeder"]
         self._renderer = parts.get("renderer") or TemplateRenderer()
 
@@ -105,6 +110,11 @@ class CampaignSender:
         """The messages themselves, unsent; those that cannot be rendered are left out."""
         [rendered] = self._render(0, [addressees])
         return list(self._build(*rendered))
+
+    def render(self, addressee):
+        """[subject, HTML, text] of a recipient's message, or None when it cannot be rendered."""
+        [(_batch, _rows, rendered)] = self._render(addressee.variant, [[addressee]])
+        return rendered.texts[0]
 
     def _render(self, variant, batches):
         """Yield (addressees, their values, `Rendered`) of each batch."""
@@ -143,7 +153,7 @@ class CampaignSender:
         person = {"email": one.email, "first_name": one.first_name or "", "last_name": one.last_name or ""}
         person["subscriber_uid"] = f"s{one.id}"
         person["to_name"] = f"{person['first_name']} {person['last_name']}".strip()
-        links = self._addresses.links(one.id, self._tracked)
+        links = self._addresses.links(one.id, self._tracked, self._on_web)
         return {**(one.attributes or {}), **person, **links}
 
 

@@ -46,7 +46,17 @@ def shaping_toml(pools, providers):
             if provider.max_msg_per_connection:  # 0 is PowerMTA's word for no limit
                 lines.append(f"max_deliveries_per_connection = {provider.max_msg_per_connection}")
             lines.append("")
+            for vmta, rate in _throttled(pools, provider.name):
+                lines += [f"[{_key(domain)}.sources.{_key(vmta)}]", f"max_message_rate = {_text(f'{rate}/hour')}", ""]
     return "\n".join(lines)
+
+
+def _throttled(pools, provider):
+    """Yield (source, mails an hour) of those that send less to the provider for now."""
+    for vmta in sorted((vmta for pool in pools for vmta in pool.vmtas), key=lambda vmta: vmta.name):
+        for name, rate in vmta.throttles:
+            if name == provider:
+                yield vmta.name, rate
 
 
 def dkim_toml(pools):

@@ -4,6 +4,7 @@ Bodies are form data, answers JSON with `status: success|error`; the key travels
 """
 
 import base64
+from itertools import islice
 
 import requests
 
@@ -18,6 +19,8 @@ CONFLICT = 409
 NOT_FOUND = 404
 PERSONAL = (400, CONFLICT, 422)  # refusals of a subscriber that are about the address
 PAGE = 100  # records a call asks for
+LONG_PAGE = 10  # where each has its whole body
+SEARCHED = 1000  # transactional emails among which one that a crash left is looked for, the newest first
 
 
 class MailWizzClient:
@@ -102,11 +105,35 @@ class MailWizzClient:
         """uid of the template of this name, or None."""
         return next((one["template_uid"] for one in self._records("/templates") if one["name"] == name), None)
 
-    def _records(self, path, **filters):
+    def create_email(self, values, html, text):
+        """uid of a new transactional email; raises `SubscriberRejected` when MailWizz does not take it.
+
+        values: to_email, to_name, from_name, from_email, reply_to_email, subject, send_at (UTC, `YYYY-MM-DD HH:MM:SS`).
+        """
+        data = _form("email", {**values, "body": _base64(html), "plain_text": _base64(text)})
+        try:
+            return self._call("POST", "/transactional-emails", data)["email_uid"]
+        except _Refused as error:
+            if error.status in PERSONAL:
+                raise SubscriberRejected(str(error)) from error
+            raise
+
+    def find_email(self, address, mark):
+        """uid of the transactional email to this address whose body has the mark, or None: as `find_campaign`."""
+        emails = islice(self._records("/transactional-emails", per_page=LONG_PAGE), SEARCHED)
+        return next(
+            (one["email_uid"] for one in emails if one["to_email"] == address and mark in _unpacked(one["body"])), None
+        )
+
+    def email_status(self, email_uid):
+        """MailWizz's word: unsent, sent, failed."""
+        return self._call("GET", f"/transactional-emails/{email_uid}", {})["data"]["record"]["status"]
+
+    def _records(self, path, per_page=PAGE, **filters):
         """Yield the records of all pages."""
         page = 1
         while page:
-            data = self._call("GET", path, {**filters, "page": page, "per_page": PAGE})["data"]
+            data = self._call("GET", path, {**filters, "page": page, "per_page": per_page})["data"]
             yield from data["records"]
             page = int(data.get("next_page") or 0)
 
@@ -151,6 +178,14 @@ class _Refused(EngineRejected):
 
 def _form(prefix, values):
     return {f"{prefix}][{name}]".replace("][", "[", 1): value for name, value in values.items()}
+
+
+def _unpacked(body):
+    """A body as MailWizz lists it: in base64, or as it is."""
+    try:
+        return base64.b64decode(body, validate=True).decode()
+    except ValueError:
+        return body
 
 
 def _base64(text):

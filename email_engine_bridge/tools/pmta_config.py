@@ -32,7 +32,8 @@ class DkimKey:
 class VirtualMta:
     """One IP of a tenant; `quota` is its number of mails of today, above 0.
 
-    `hourly` is the warm-up plan's own cap an hour, 0 when it has none.
+    `hourly` is the warm-up plan's own cap an hour, 0 when it has none. `throttles`: (name of a `Provider`, the
+    mails an hour that it gets from this IP for now).
     """
 
     name: str
@@ -41,9 +42,12 @@ class VirtualMta:
     quota: int
     keys: tuple = ()
     hourly: int = 0
+    throttles: tuple = ()
 
     def __post_init__(self):
         values.name("ip.vmta_name", self.name)
+        for _provider, rate in self.throttles:
+            values.number("throttle.rate", rate, low=1)
         values.number("ip.hourly", self.hourly)
         object.__setattr__(self, "address", values.address("ip.address", self.address))
         values.hostname("ip.hostname", self.hostname)
@@ -241,6 +245,8 @@ def _provider(provider):
 def _virtual_mta(vmta):
     keys = sorted(vmta.keys, key=lambda key: (key.domain, key.selector))
     hourly = math.ceil(vmta.quota / MIN_HOURS_OF_A_DAY)
+    hourly = min(hourly, vmta.hourly or hourly)
+    signed = keys and ("dkim-sign", "yes")
     return block(
         "virtual-mta",
         vmta.name,
@@ -248,11 +254,10 @@ def _virtual_mta(vmta):
         *(("domain-key", f"{key.selector}, {key.domain}, {key.path}") for key in keys),
         ("max-smtp-out", str(MAX_SMTP_OUT_PER_IP)),
         ("max-smtp-msg-rate", f"{vmta.quota}/d"),
-        block(
-            "domain",
-            "*",
-            keys and ("dkim-sign", "yes"),
-            ("max-msg-rate", f"{min(hourly, vmta.hourly or hourly)}/h"),
+        block("domain", "*", signed, ("max-msg-rate", f"{hourly}/h")),
+        *(
+            block("domain", f"${provider}", signed, ("max-msg-rate", f"{min(rate, hourly)}/h"))
+            for provider, rate in sorted(vmta.throttles)
         ),
     )
 

@@ -13,6 +13,7 @@ SAMPLE = {
     "email": "jean.dupont@example.com",
     "company": "Exemple SARL",
     "unsubscribe_url": "https://example.com/unsubscribe",
+    "web_version_url": "https://example.com/web-version",
 }
 
 

@@ -5,6 +5,11 @@ from odoo.http import request
 
 # The smallest transparent GIF
 PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+# Of a page that somebody else wrote: its pictures and styles, no script, and an origin of its own without any cookie
+MESSAGE_POLICY = (
+    "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; img-src https: http: data:;"
+    " style-src 'unsafe-inline' https:; font-src https: data:"
+)
 # private_page: headers of pages behind a link, small bodies. No cookie is set, so no CSRF token can be asked for.
 PUBLIC = {"type": "http", "auth": "public", "csrf": False, "save_session": False, "private_page": True}
 
@@ -24,8 +29,8 @@ class Engagement(http.Controller):
     def ask_unsubscribe(self, token):
         """A page with a button: following the link alone changes nothing (RFC 8058, section 3.2)."""
         recipient_sudo = self._recipient("unsubscribe", token)
-        values = {"recipient": recipient_sudo, "token": token}
-        return request.render("email_engine_campaign.unsubscribe_page", values)
+        page = "unsubscribed_page" if recipient_sudo._has_left() else "unsubscribe_page"
+        return request.render(f"email_engine_campaign.{page}", {"recipient": recipient_sudo, "token": token})
 
     @http.route("/engine/u/<string:token>", methods=["POST"], **PUBLIC)
     def unsubscribe(self, token, **form):
@@ -60,6 +65,15 @@ class Engagement(http.Controller):
             return request.redirect(f"/engine/d/{token}", code=303)  # read again what is stored now
         values = {"recipient": optin_sudo, "token": token, "is_expired": optin_sudo._is_expired()}
         return request.render("email_engine_campaign.optin_page", values)
+
+    @http.route("/engine/w/<string:token>", methods=["GET"], **PUBLIC)
+    def web_version(self, token):
+        """A message as a browser shows it. The tenant wrote it: it runs nothing, and is no page of this site."""
+        texts = self._recipient("web", token)._render_texts()
+        if not texts:
+            raise request.not_found()
+        headers = [("Content-Type", "text/html; charset=utf-8"), ("Content-Security-Policy", MESSAGE_POLICY)]
+        return request.make_response(texts[1], headers)
 
     @http.route("/engine/o/<string:token>.gif", methods=["GET"], **PUBLIC)
     def opened(self, token):

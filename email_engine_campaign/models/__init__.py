@@ -9,6 +9,8 @@ from . import engine_contact_import
 from . import engine_contact_import_column
 from . import engine_contact_ingest
 from . import engine_suppression
+from . import engine_seed
+from . import engine_seed_placement
 from . import engine_segment
 from . import engine_segment_rule
 from . import engine_campaign
@@ -19,6 +21,7 @@ from . import engine_campaign_chunk
 from . import engine_campaign_recipient
 from . import engine_message
 from . import engine_optin
+from . import engine_throttle
 from . import engine_transport
 from . import engine_transport_powermta
 from . import engine_transport_mailwizz

@@ -8,4 +8,4 @@ class EngineApiKey(models.Model):
 
     @api.model
     def _known_areas(self):
-        return super()._known_areas() | {"campaigns", "contacts", "messages", "templates", "stats"}
+        return super()._known_areas() | {"campaigns", "contacts", "messages", "templates", "stats", "webhooks"}

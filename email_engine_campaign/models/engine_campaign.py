@@ -10,10 +10,11 @@ from odoo.tools import formatLang
 from psycopg2.errors import UniqueViolation
 
 from odoo.addons.email_engine_bridge.exceptions import ApiProblem
+from odoo.addons.email_engine_bridge.tools.campaign_content import Content
 from odoo.addons.email_engine_bridge.tools.campaign_message import CampaignHeaders, MessageBuilder
 from odoo.addons.email_engine_bridge.tools.campaign_sender import CampaignSender
 from odoo.addons.email_engine_bridge.tools.template_renderer import TemplateRenderer
-from odoo.addons.lokario_base.tools.transaction import LOST_RACES, own_transaction, transaction
+from odoo.addons.lokario_base.tools.transaction import LOST_RACES, lease, own_transaction, transaction
 
 from ..tools.recurrence import local_date, next_moment
 
@@ -28,6 +29,8 @@ STATES = [
     ("cancelled", "Cancelled"),
 ]
 PERIODS = [("day", "Every day"), ("week", "Every week"), ("month", "Every month")]
+PLACED = ("chunk_id:count", "mailwizz_part_id:count")  # who has a place in what leaves today
+PREPARE_SECONDS = 120  # how long a worker that hangs keeps the others from writing the journal
 LEFT = ("sent", "delivered", "bounced", "complained")  # states of recipients whose message left
 
 
@@ -99,13 +102,18 @@ class EngineCampaign(models.Model):
     fully_sent_on = fields.Date(readonly=True, copy=False, help="Forecast from the quotas of the coming days")
     content = fields.Json(readonly=True, copy=False, help="What is sent: fixed when the campaign starts")
     idempotency_key = fields.Char(readonly=True, copy=False)
+    is_preparing = fields.Boolean(readonly=True, copy=False, help="The list of the recipients is still being written.")
     send_answer = fields.Json(readonly=True, copy=False, help="What the first call to send was answered")
     recipient_ids = fields.One2many("engine.campaign.recipient", "campaign_id", "Recipients")
     chunk_ids = fields.One2many("engine.campaign.chunk", "campaign_id", "Chunks")
     mailwizz_part_ids = fields.One2many("engine.mailwizz.part", "campaign_id", "At MailWizz", copy=False)
+    placement_ids = fields.One2many("engine.seed.placement", "campaign_id", "Seed tests", copy=False)
     link_ids = fields.One2many("engine.campaign.link", "campaign_id", "Links")
     recipient_count = fields.Integer("People", compute="_compute_counts")
     waiting_count = fields.Integer("Waiting", compute="_compute_counts")
+    held_count = fields.Integer("Waiting for the winner", compute="_compute_counts")
+    later_count = fields.Integer("Waiting for quota", compute="_compute_counts")
+    winner_due_at = fields.Datetime("Winner decided on", compute="_compute_winner_due_at")
     sent_count = fields.Integer("Sent", compute="_compute_counts")
     delivered_count = fields.Integer("Delivered", compute="_compute_counts")
     bounced_count = fields.Integer("Bounced", compute="_compute_counts")
@@ -132,13 +140,15 @@ class EngineCampaign(models.Model):
         counted = self.env["engine.campaign.recipient"]._read_group(
             [("campaign_id", "in", self.ids)],
             ["campaign_id", "state"],
-            ["__count", "opened_at:count", "clicked_at:count", "unsubscribed_at:count"],
+            ["__count", "opened_at:count", "clicked_at:count", "unsubscribed_at:count", *PLACED],
         )
         for campaign in self:
             rows = [row[1:] for row in counted if row[0] == campaign]
             states = {row[0]: row[1] for row in rows}
             campaign.recipient_count = sum(states.values())
             campaign.waiting_count = sum(states.get(state, 0) for state in ("queued", "held", "handing"))
+            campaign.held_count = states.get("held", 0)
+            campaign.later_count = sum(row[1] - sum(row[5:]) for row in rows if row[0] == "queued")
             campaign.delivered_count = states.get("delivered", 0)
             campaign.bounced_count = states.get("bounced", 0) + states.get("refused", 0)
             campaign.unknown_count = states.get("unknown", 0)
@@ -147,6 +157,12 @@ class EngineCampaign(models.Model):
             campaign.opened_count = sum(row[2] for row in rows)
             campaign.clicked_count = sum(row[3] for row in rows)
             campaign.unsubscribed_count = sum(row[4] for row in rows)
+
+    @api.depends("started_at", "winner_by", "winner_after")
+    def _compute_winner_due_at(self):
+        for campaign in self:
+            decided = campaign.winner_by and campaign.started_at
+            campaign.winner_due_at = decided and campaign.started_at + timedelta(hours=campaign.winner_after)
 
     @api.depends("state")
     @api.depends_context("lang")
@@ -255,6 +271,24 @@ class EngineCampaign(models.Model):
             except ApiProblem as problem:
                 raise UserError(problem.detail) from problem
 
+    def action_test_seeds(self):
+        """Send the message to the tenant's seed mailboxes; where it arrives is recorded on the page “Seed test”."""
+        self.ensure_one()
+        self.check_access("write")
+        seeds = self.env["engine.seed"].search([("tenant_id", "=", self.tenant_id.id)])
+        if not seeds:
+            raise UserError(self.env._("%s has no seed mailbox yet: add some first.", self.tenant_id.name))
+        try:
+            self.env["engine.campaign.trial"]._send(self, seeds.mapped("email"), {})
+        except ApiProblem as problem:
+            raise UserError(problem.detail) from problem
+        self.env["engine.seed.placement"].sudo().create(
+            [
+                {"campaign_id": self.id, "seed_id": seed.id, "email": seed.email, "provider": seed.provider}
+                for seed in seeds
+            ]
+        )
+
     def action_pause(self):
         self._set_paused()
         for campaign in self:
@@ -300,7 +334,8 @@ class EngineCampaign(models.Model):
         if self.subject_b:
             valid, message = TemplateRenderer().validate_template(self.subject_b, "header")
             if not valid:
-                raise UserError(self.env._("Subject B: %(why)s", why=message))
+                why = self.env["engine.template.error"]._say(message)
+                raise UserError(self.env._("Subject B: %(why)s", why=why))
         self.tenant_id._check_sending()
         self._get_transport()._check_ready(self)
 
@@ -319,6 +354,11 @@ class EngineCampaign(models.Model):
                 "link_ids": [fields.Command.clear(), *map(fields.Command.create, links)],
             }
         )
+
+    def _get_content_sender(self, feeder, ip, job):
+        """The sender of what was fixed when the campaign started."""
+        content = Content(tuple(self.content["subjects"]), self.content["html"], self.content["text"])
+        return self._get_sender(feeder, ip, job=job, kind="campaign", content=content)
 
     def _get_sender(self, feeder, ip, *, job, kind, content):
         """The sender of this campaign's messages through one IP; kind: the mail type of Gmail's Feedback-ID."""
@@ -430,10 +470,10 @@ class EngineCampaign(models.Model):
             return self._repeat_answer(idempotency_key)
         self._check_ready()
         self._freeze_content()
-        waiting = self._count_audience()
+        counted = self._count_audience()
         self._set_sending(started_at=fields.Datetime.now(), idempotency_key=idempotency_key)
         self._plan_next()
-        self.sudo().send_answer = self._get_transport()._start(self, waiting)
+        self.sudo().send_answer = self._get_transport()._start(self, counted)
         return self.send_answer
 
     def _wait_for_lock(self):
@@ -449,12 +489,37 @@ class EngineCampaign(models.Model):
         return self.send_answer
 
     def _count_audience(self):
-        """How many people will be written to; raises 409 when there is no recipient."""
-        waiting = self.env["engine.campaign.audience"]._count(self)
-        if not waiting:
+        """The `Counted` people this is for; raises 409 when nobody may be written to."""
+        counted = self.env["engine.campaign.audience"]._count(self)
+        if not counted.waiting:
             sentence = self.env._("No recipient of these lists, tags and segments may be written to.")
             raise NoRecipient(409, sentence, extra={"success": False})
-        return waiting
+        return counted
+
+    def _prepare_later(self):
+        """Have the journal written by a job, in short transactions: nobody waits for a long list."""
+        self.sudo().is_preparing = True
+        campaign_sudo = self.sudo()._in_company_language()
+        key = f"email_engine_campaign.prepare.{self.id}"
+        campaign_sudo.with_delay(channel="root.email_engine", identity_key=key)._job_prepare()
+
+    def _job_prepare(self):
+        """Write what is missing of the journal, then let the transport begin."""
+        with lease(self.env, f"email_engine_campaign.prepare.{self.id}", PREPARE_SECONDS) as held:
+            if not held:
+                return "Another worker writes the list of the recipients."
+            if self.is_preparing and self.state != "cancelled":
+                chunks = self.chunk_ids.sorted("id")
+                self.env["engine.campaign.audience"]._populate_by_pieces(self, chunks, held.renew)
+            with own_transaction(self) as mine:  # it sees what was written
+                mine._set_prepared()
+        return "The list of the recipients is written."
+
+    def _set_prepared(self):
+        if self.is_preparing:
+            self.sudo().is_preparing = False
+            if self.state != "cancelled":
+                self._get_transport()._begin(self)
 
     # === SERIES === #
 
@@ -481,8 +546,8 @@ class EngineCampaign(models.Model):
 
     def _decide_winner(self):
         """After the time of the test, give those who wait the subject that did better; a tie is subject A's."""
-        due = self.winner_by and not self.winner and self.started_at + timedelta(hours=self.winner_after)
-        if not due or due > fields.Datetime.now():
+        is_due = self.winner_due_at and self.winner_due_at <= fields.Datetime.now()
+        if not is_due or self.winner or self.is_preparing:
             return
         with own_transaction(self) as mine:
             rates = mine._read_rates()
@@ -502,6 +567,10 @@ class EngineCampaign(models.Model):
         )
         return {variant: engaged / sent for variant, sent, engaged in counted}
 
+    def _in_company_language(self):
+        """The campaign with the language of the people who read what a job writes on it."""
+        return self.with_context(lang=self.company_id.sudo().partner_id.lang)
+
     def _is_sending(self):
         """Whether the campaign may still hand over, as it is committed now."""
         with transaction(self.env) as cr:
@@ -515,7 +584,10 @@ class EngineCampaign(models.Model):
     def _continue(self):
         """Queue what may leave now, after a pause, a stop or a day without quota."""
         for campaign in self.filtered(lambda one: one.state == "sending" and not one.tenant_id.is_stopped):
-            campaign._get_transport()._continue(campaign)
+            if campaign.is_preparing:
+                campaign._prepare_later()
+            else:
+                campaign._get_transport()._continue(campaign)
 
     def _job_continue(self):
         self._continue()
@@ -528,7 +600,7 @@ class EngineCampaign(models.Model):
         commit_progress = self.env["ir.cron"]._commit_progress
         commit_progress(remaining=len(due) + len(sending))
         for campaign in due + sending:
-            campaign._take_up()
+            campaign._in_company_language()._take_up()
             if not commit_progress(1):
                 break
 
@@ -538,6 +610,8 @@ class EngineCampaign(models.Model):
             with self.env.cr.savepoint():
                 if self.state == "scheduled":
                     self._send()
+                elif self.is_preparing:  # its job was lost, or waits for its turn
+                    self._prepare_later()
                 else:
                     self._decide_winner()
                     self._get_transport()._advance(self)

@@ -1,6 +1,13 @@
+from typing import NamedTuple
+
 from odoo import api, models
 
+from odoo.addons.lokario_base.tools.transaction import retrying, transaction
+
 from ..tools.refusal import refusal_of
+
+IN_REQUEST = 5000  # people of a journal that is written before the call is answered; a longer one is a job's
+PIECE = 2000  # people written in one transaction of that job: nobody waits for it longer than a moment
 
 SEGMENTS = "/* segments */"  # the place of a condition that segments compile
 # Everybody the lists and tags name is in the journal, those who must not be written to included.
@@ -18,7 +25,11 @@ SELECT c.tenant_id, c.company_id, c.id AS contact_id, c.email, refusal.reason AS
                                    WHERE t.contact_id = c.id AND t.tag_id = ANY(%(tag_ids)s)))
    AND ({SEGMENTS})
 """  # noqa: S608 constants
-COUNT = f"SELECT count(*) FROM ({AUDIENCE}) audience WHERE state = 'queued'"  # noqa: S608 constants
+COUNT = f"""
+SELECT count(*) FILTER (WHERE state = 'queued'), count(*) FILTER (WHERE state = 'held'),
+       count(*) FILTER (WHERE state NOT IN ('queued', 'held'))
+  FROM ({AUDIENCE}) audience
+"""  # noqa: S608 constants
 COUNT_SEGMENT = f"SELECT count(*), count(*) FILTER (WHERE state = 'queued') FROM ({AUDIENCE}) audience"  # noqa: S608
 # The chunk of the 1st, 2nd, 3rd… who waits.
 PLACES = """
@@ -26,16 +37,28 @@ SELECT row_number() OVER (ORDER BY chunk.number) AS place, chunk.id AS chunk_id
   FROM unnest(%(chunk_ids)s::int[], %(sizes)s::int[]) WITH ORDINALITY AS chunk (id, size, number),
        generate_series(1, chunk.size)
 """
-# A line is in its chunk from the beginning: a second version of it would take the room of the one to come.
+# Contact by contact: PostgreSQL would read a whole list anew for each piece.
+ONE_BY_ONE = AUDIENCE.replace("EXISTS (SELECT FROM", "(SELECT count(*) > 0 FROM")
+# A line is in its chunk from the beginning: a second version of it would take the room of the one to come. KEY SHARE: a
+# contact that is deleted meanwhile is left out.
 POPULATE = f"""
-INSERT INTO engine_campaign_recipient
-       (campaign_id, tenant_id, company_id, contact_id, email, variant, state, answer, chunk_id, attempts)
-SELECT %(campaign_id)s, tenant_id, company_id, contact_id, email, variant, state, answer, places.chunk_id, 0
-  FROM (SELECT *, row_number() OVER (PARTITION BY state ORDER BY contact_id) AS place FROM ({AUDIENCE}) one) audience
-  LEFT JOIN ({PLACES}) places ON places.place = audience.place AND state = 'queued'
- ORDER BY contact_id
-    ON CONFLICT DO NOTHING
+WITH piece AS MATERIALIZED (
+    SELECT *, row_number() OVER (PARTITION BY state ORDER BY contact_id) + %(placed)s AS place
+      FROM ({ONE_BY_ONE} AND c.id > %(after)s ORDER BY c.id LIMIT %(size)s FOR KEY SHARE OF c) audience
+), written AS (
+    INSERT INTO engine_campaign_recipient
+           (campaign_id, tenant_id, company_id, contact_id, email, variant, state, answer, chunk_id, attempts)
+    SELECT %(campaign_id)s, tenant_id, company_id, contact_id, email, variant, state, answer, places.chunk_id, 0
+      FROM piece LEFT JOIN ({PLACES}) places ON places.place = piece.place AND state = 'queued'
+     ORDER BY contact_id
+        ON CONFLICT DO NOTHING
+)
+SELECT max(contact_id), count(*) FILTER (WHERE state = 'queued') FROM piece
 """  # noqa: S608 constants
+WRITTEN = """
+SELECT coalesce(max(contact_id), 0), count(*) FILTER (WHERE state <> 'held' AND chunk_id IS NOT NULL)
+  FROM engine_campaign_recipient WHERE campaign_id = %(campaign_id)s
+"""
 ASSIGN = f"""
 UPDATE engine_campaign_recipient r SET chunk_id = places.chunk_id
   FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM engine_campaign_recipient
@@ -77,6 +100,17 @@ UPDATE engine_campaign_recipient r SET mailwizz_part_id = part.id
 """  # noqa: S608 constants
 
 
+class Counted(NamedTuple):
+    """People of an audience."""
+
+    waiting: int
+    """Who may be written to now."""
+    held: int
+    """Who waits for the winner of a test."""
+    refused: int
+    """Who must not be written to."""
+
+
 class EngineCampaignAudience(models.AbstractModel):
     """Whom a campaign is for: counted, written into its journal, given to its chunks."""
 
@@ -85,10 +119,10 @@ class EngineCampaignAudience(models.AbstractModel):
 
     @api.model
     def _count(self, campaign):
-        """Return how many people will be written to."""
+        """Return the `Counted` people of a campaign that is about to start."""
         self.env.flush_all()
         self.env.cr.execute(*self._with_segments(COUNT, campaign.segment_ids, self._get_values(campaign)))
-        return self.env.cr.fetchone()[0]
+        return Counted(*self.env.cr.fetchone())
 
     @api.model
     def _count_segment(self, segment):
@@ -106,8 +140,41 @@ class EngineCampaignAudience(models.AbstractModel):
     @api.model
     def _populate(self, campaign, chunks=None):
         """Write the journal's lines, those who wait into the chunks as far as these reach."""
-        self._fill(*self._with_segments(POPULATE, campaign.segment_ids, self._get_values(campaign)), chunks)
+        chunks = chunks or self.env["engine.campaign.chunk"]
+        self.env.flush_all()
+        self._write_piece(self.env.cr, campaign, chunks, after=0, placed=0, size=None)
         campaign.invalidate_recordset()
+        self.env["engine.campaign.recipient"].invalidate_model()
+
+    @api.model
+    def _populate_by_pieces(self, campaign, chunks, renew):
+        """Write the journal's lines that are missing, each piece in a short transaction of its own.
+
+        :param renew: called before each piece
+        """
+        with transaction(self.env) as cr:
+            cr.execute(WRITTEN, {"campaign_id": campaign.id})
+            after, placed = cr.fetchone()
+        while after is not None:
+            renew()
+            after, waiting = retrying(
+                lambda after=after, placed=placed: self._write_next(campaign, chunks, after, placed)
+            )
+            placed += waiting
+        self.env.invalidate_all()
+
+    def _write_next(self, campaign, chunks, after, placed):
+        with transaction(self.env) as cr:
+            return self._write_piece(cr, campaign, chunks, after=after, placed=placed, size=PIECE)
+
+    def _write_piece(self, cr, campaign, chunks, **place):
+        """(the last contact of the piece, None where nobody is left; how many of it wait).
+
+        :param place: after (a contact), placed (people who wait before it), size (None: all)
+        """
+        values = {**self._get_values(campaign), **place, "chunk_ids": chunks.ids, "sizes": chunks.mapped("size")}
+        cr.execute(*self._with_segments(POPULATE, campaign.segment_ids, values))
+        return cr.fetchone()
 
     @api.model
     def _assign(self, campaign, chunks, message=None):

@@ -6,7 +6,6 @@ from odoo.exceptions import UserError
 
 from odoo.addons.email_engine_bridge.exceptions import EngineError, EngineRejected, EngineUnavailable
 from odoo.addons.email_engine_bridge.tools import verp
-from odoo.addons.email_engine_bridge.tools.campaign_content import Content
 from odoo.addons.email_engine_bridge.tools.smtp_feeder import Outcome
 from odoo.addons.lokario_base.tools.transaction import LeaseLost, lease
 from odoo.addons.queue_job.exception import RetryableJobError
@@ -55,7 +54,9 @@ class EngineCampaignChunk(models.Model):
 
     def _enqueue(self):
         for chunk in self:
-            chunk.sudo().with_delay(  # the job's rights are its own: it sends this chunk and nothing else
+            # The job's rights are its own, it sends this chunk and nothing else; its language is that of its readers.
+            chunk_sudo = chunk.sudo().with_context(lang=chunk.company_id.sudo().partner_id.lang)
+            chunk_sudo.with_delay(
                 channel="root.email_engine",
                 description=f"{chunk.campaign_id.name}: {chunk.size} / {chunk.ip_id.address}",
                 identity_key=f"email_engine_campaign.chunk.{chunk.id}",
@@ -64,6 +65,8 @@ class EngineCampaignChunk(models.Model):
     def _job_send(self):
         """Send what this chunk still has to send; returns a sentence for the job's log."""
         self.ensure_one()
+        if self.campaign_id.is_preparing:
+            return "The list of the recipients is still being written."
         with self._hold() as held:
             if not held:
                 return "Another worker is sending this chunk."
@@ -149,7 +152,7 @@ class EngineCampaignChunk(models.Model):
 
     def _consume_hourly_cap(self, emails):
         """How many of them may leave within this hour; a tenant in a hurry has no such limit."""
-        if not self.tenant_id.spread_over_day and not self.ip_id._get_plan_hourly():
+        if not self.ip_id._has_hourly_cap():
             return emails
         room = self.env["engine.quota"]._consume_hourly_cap(self.ip_id, self.lease, emails)
         if not room and emails > 0:
@@ -180,12 +183,9 @@ class EngineCampaignChunk(models.Model):
 
     def _get_sender(self, feeder, message_id=None):
         """The sender of the campaign's messages, or of the one message of a stream."""
-        campaign = self.campaign_id
-        job = verp.job_name(self.tenant_id.id, campaign.id, self.id)
-        if message_id:
-            return self.env["engine.message"].browse(message_id)._get_sender(feeder, self.ip_id, job)
-        content = Content(tuple(campaign.content["subjects"]), campaign.content["html"], campaign.content["text"])
-        return campaign._get_sender(feeder, self.ip_id, job=job, kind="campaign", content=content)
+        job = verp.job_name(self.tenant_id.id, self.campaign_id.id, self.id)
+        source = self.env["engine.message"].browse(message_id) if message_id else self.campaign_id
+        return source._get_content_sender(feeder, self.ip_id, job)
 
     @api.model
     def _cron_recover(self):

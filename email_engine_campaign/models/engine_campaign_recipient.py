@@ -3,9 +3,14 @@ import hmac
 
 from odoo import api, fields, models
 
+from odoo.addons.email_engine_bridge.exceptions import SubscriberRejected
 from odoo.addons.email_engine_bridge.tools import verp
 from odoo.addons.email_engine_bridge.tools.bounce import provider_of
+from odoo.addons.email_engine_bridge.tools.campaign_content import before_body_end
+from odoo.addons.email_engine_bridge.tools.campaign_sender import Addressee
 from odoo.addons.lokario_base.tools.transaction import own_transaction, transaction
+
+from ..tools.chunk_journal import ADDRESSEE
 
 STATES = [
     ("queued", "Waiting"),
@@ -24,6 +29,13 @@ STATES = [
 
 JOURNAL_DAYS = 400  # unsubscribe links of older messages end with their lines
 PURGE_BATCH = 50_000
+INTEND_MAILWIZZ = "UPDATE engine_campaign_recipient SET attempts = attempts + 1 WHERE id = %s RETURNING attempts"
+NOTE_MAILWIZZ = """
+UPDATE engine_campaign_recipient
+   SET state = %(state)s, mailwizz_uid = %(uid)s, answer = %(answer)s,
+       handed_at = coalesce(handed_at, clock_timestamp() AT TIME ZONE 'UTC')
+ WHERE id = %(id)s AND state IN ('queued', 'handing')
+"""
 COUNT_CLICK = "UPDATE engine_campaign_link SET clicks = clicks + 1 WHERE campaign_id = %s AND position = %s"
 
 
@@ -58,6 +70,7 @@ class EngineCampaignRecipient(models.Model):
     handed_at = fields.Datetime("Handed over on")
     doubt_since = fields.Datetime("In doubt since", help="Handed over then, without an answer")
     answer = fields.Char(help="What the delivery server, or the recipient's, said")
+    mailwizz_uid = fields.Char("MailWizz email")
     opened_at = fields.Datetime("First opened on")
     clicked_at = fields.Datetime("First click on")
     unsubscribed_at = fields.Datetime("Unsubscribed on")
@@ -85,6 +98,50 @@ class EngineCampaignRecipient(models.Model):
             "clicked_at": self.clicked_at or None,
         }
 
+    def _render_texts(self):
+        """[subject, HTML, text] of this person's message as it is sent, None when it cannot be told any more."""
+        self.ensure_one()
+        source = self.message_id or self.campaign_id
+        if not source.content:
+            return None
+        self.env.flush_all()
+        self.env.cr.execute(f"{ADDRESSEE} WHERE q.id = %s", (self.id,))
+        addressee = Addressee(*self.env.cr.fetchone())
+        return source._get_content_sender(None, self.chunk_id.ip_id, "web").render(addressee)
+
+    # === AT MAILWIZZ === #
+
+    def _hand_to_mailwizz(self, client):
+        """Have MailWizz write to this person; one that a crash left there already is found by its mark."""
+        texts = self._render_texts()
+        if not texts:
+            return self._note_mailwizz("failed", answer="The message cannot be rendered")
+        subject, html, text = texts
+        mark = f"<!-- {verp.token(self.env['engine.tenant']._get_token_secret(), 'mailwizz', self.id)} -->"
+        with transaction(self.env) as cr:
+            cr.execute(INTEND_MAILWIZZ, (self.id,))
+            [attempts] = cr.fetchone()
+        try:
+            uid = client.find_email(self.email, mark) if attempts > 1 else None
+            values = self.message_id._get_mailwizz_values(self.email, subject)
+            uid = uid or client.create_email(values, before_body_end(html, mark), text)
+        except SubscriberRejected as error:
+            return self._note_mailwizz("refused", answer=str(error))
+        return self._note_mailwizz("handing", uid=uid)
+
+    def _follow_at_mailwizz(self, client):
+        status = client.email_status(self.mailwizz_uid)
+        if status == "sent":
+            self._note_mailwizz("sent", uid=self.mailwizz_uid)
+        elif status == "failed":
+            self._note_mailwizz("refused", uid=self.mailwizz_uid, answer="MailWizz could not send it")
+
+    def _note_mailwizz(self, state, uid=None, answer=None):
+        """What became of it, on a short transaction: a record of PowerMTA that came first is not overwritten."""
+        with transaction(self.env) as cr:
+            cr.execute(NOTE_MAILWIZZ, {"id": self.id, "state": state, "uid": uid, "answer": answer})
+        self.env.invalidate_all(flush=False)
+
     # === WHAT A RECIPIENT DOES === #
 
     @api.model
@@ -111,6 +168,13 @@ class EngineCampaignRecipient(models.Model):
         if not self.unsubscribed_at:
             self.unsubscribed_at = fields.Datetime.now()
             self._record_event_on(self.env.cr, "unsubscribe")
+
+    def _has_left(self):
+        """Whether the person has unsubscribed, by whatever way, and is not written to."""
+        left = [("email", "=", self.email), ("reason", "=", "unsubscribe"), ("lifted_at", "=", False)]
+        return bool(
+            self.env["engine.suppression"].search_count([*left, ("tenant_id", "=", self.tenant_id.id)], limit=1)
+        )
 
     def _get_offered_lists(self):
         """The lists of the preferences page: those the person is in, and those the tenant offers to everybody."""

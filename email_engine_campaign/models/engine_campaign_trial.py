@@ -9,6 +9,8 @@ from odoo.addons.email_engine_bridge.tools.campaign_sender import Addressee
 from odoo.addons.email_engine_bridge.tools.contact_rows import inspect_address, normalise_address
 from odoo.addons.email_engine_bridge.tools.template_renderer import SAMPLE
 
+FIRST = 2**40  # ids of a trial's people, above those of all recipients: their tokens name nobody
+
 
 class EngineCampaignTrial(models.AbstractModel):
     """Trying a campaign's message out, through PowerMTA, before many people get it."""
@@ -33,8 +35,9 @@ class EngineCampaignTrial(models.AbstractModel):
         quota._release_on_rollback(grants)
         ip = self.env["engine.ip"].browse(grants[0]["ip_id"])
         tokens = [grant["reservation"] for grant in grants]
-        job = self.sudo().with_delay(channel="root.email_engine")
-        job._job_send(campaign.sudo(), addresses, sample, ip.sudo(), tokens)
+        campaign_sudo = campaign.sudo()._in_company_language()
+        job = self.sudo().with_env(campaign_sudo.env).with_delay(channel="root.email_engine")
+        job._job_send(campaign_sudo, addresses, sample, ip.sudo(), tokens)
         return {"queued": addresses, "ip_used": ip.address}
 
     @api.model
@@ -46,7 +49,7 @@ class EngineCampaignTrial(models.AbstractModel):
         except (EngineError, UserError) as error:
             campaign.message_post(body=self.env._("Trial not sent: %(why)s", why=error))
         else:
-            results = ", ".join(f"{addresses[one.id]}: {one.outcome} ({one.answer})" for one in deliveries)
+            results = ", ".join(f"{addresses[one.id - FIRST]}: {one.outcome} ({one.answer})" for one in deliveries)
             campaign.message_post(body=self.env._("Trial sent: %(results)s", results=results))
         for reservation in self.env["engine.lease"].search([("token", "in", tokens)]):
             self.env["engine.quota"]._settle(reservation.token, reservation.quantity)
@@ -54,7 +57,7 @@ class EngineCampaignTrial(models.AbstractModel):
     def _get_addressees(self, addresses, sample):
         values = {**SAMPLE, **sample}
         names = [str(values.get(name) or "") for name in ("first_name", "last_name")]
-        return [Addressee(index, address, *names, values, 0) for index, address in enumerate(addresses)]
+        return [Addressee(FIRST + index, address, *names, values, 0) for index, address in enumerate(addresses)]
 
     def _get_sender(self, campaign, ip, feeder):
         template = campaign.template_id

@@ -2,11 +2,14 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 from odoo.tools.translate import LazyTranslate
 
+from odoo.addons.email_engine_bridge.tools.bounce import provider_of
+
 from .engine_event import FAULTS
 
 _lt = LazyTranslate(__name__)
 
 DAYS = 7
+FEEDS = {"google": "gmail", "microsoft": "microsoft"}  # source of a reputation -> mailbox provider
 # What to do about it, by who is at fault for most of what did not arrive
 ADVICE = {
     "recipient": _lt("Clean the lists: these addresses are dead or full. Ask where they come from."),
@@ -42,12 +45,57 @@ class EngineDeliverability(models.Model):
     fault = fields.Selection(FAULTS, "Mostly at fault", readonly=True)
     reason = fields.Char("Most frequent reason", readonly=True)
     advice = fields.Char("What to do next", compute="_compute_advice")
+    placement = fields.Char("Seed tests", compute="_compute_placement", help="Of the last seven days")
+    reputation = fields.Char(compute="_compute_reputation", help="By Gmail's Postmaster Tools and Microsoft's SNDS")
+    throttled = fields.Char(compute="_compute_throttled", help="IPs that send less to this provider for some hours")
 
     @api.depends("fault")
     def _compute_advice(self):
         for row in self:
             advice = ADVICE.get(row.fault)
             row.advice = self.env._(advice) if advice else False
+
+    @api.depends("provider")
+    def _compute_placement(self):
+        seen = [("tenant_id", "in", self.tenant_id.ids), ("sent_at", ">=", f"-{DAYS}d"), ("place", "!=", "waiting")]
+        counted = self.env["engine.seed.placement"]._read_group(seen, ["tenant_id", "provider", "place"], ["__count"])
+        for row in self:
+            places = {
+                place: count
+                for tenant, provider, place, count in counted
+                if (tenant, provider) == (row.tenant_id, row.provider)
+            }
+            good, total = places.get("inbox", 0), sum(places.values())
+            row.placement = total and self.env._("%(good)s of %(total)s in the inbox", good=good, total=total)
+
+    @api.depends("provider")
+    def _compute_reputation(self):
+        """What Gmail and Outlook.com themselves said last of the tenant: the worst of its domains and IPs."""
+        since = [("tenant_id", "in", self.tenant_id.ids), ("day", ">=", f"-{DAYS}d")]
+        known = self.env["engine.reputation"].search(since, order="day desc, id desc")
+        labels = dict(known._fields["level"]._description_selection(self.env))
+        for row in self:
+            of_row = known.filtered(
+                lambda one, row=row: one.tenant_id == row.tenant_id and FEEDS[one.source] == row.provider
+            )
+            levels = of_row.filtered(lambda one, of_row=of_row: one.day == of_row[0].day).mapped("level")
+            worst = max(levels, key=list(labels).index, default=False)
+            row.reputation = worst and labels[worst]
+
+    @api.depends("provider")
+    def _compute_throttled(self):
+        """What was learned from deferrals, in a sentence an IP."""
+        standing = self.env["engine.throttle"].search([("tenant_id", "in", self.tenant_id.ids)])._in_force()
+        for row in self:
+            concerned = standing.filtered(
+                lambda one, row=row: (
+                    one.tenant_id == row.tenant_id
+                    and provider_of(one.provider_id._get_provider().domains[0]) == row.provider
+                )
+            )
+            row.throttled = ", ".join(
+                self.env._("%(ip)s: %(rate)s an hour", ip=one.ip_id.address, rate=one.rate) for one in concerned
+            )
 
     @property
     def _table_query(self):

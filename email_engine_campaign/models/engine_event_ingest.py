@@ -257,7 +257,8 @@ def _stage_row(record, context):
             return None
     kind = reason = fault = is_final = None
     if record.type in FAILURES:
-        failure = (record.status, record.diagnostic, record.category, record.action)
+        action = record.action if record.type in ("b", "rb") else ""  # that of a deferral says that it is one
+        failure = (record.status, record.diagnostic, record.category, action)
         kind, reason, fault, is_final = classify(*failure, context["phrases"])
     elif record.type == "rs":
         kind, reason = "ignored", record.action

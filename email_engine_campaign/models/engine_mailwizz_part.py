@@ -15,7 +15,7 @@ ON_ITS_WAY = ("pending-sending", "processing", "sending")  # MailWizz's words
 BATCH = 200  # subscribers sent between two checks of the pause
 # Variables of a person, and those MailWizz demands as tags, are left to MailWizz.
 TAGS = {"first_name": "FNAME", "last_name": "LNAME", "email": "EMAIL", "unsubscribe_url": "UNSUBSCRIBE_URL"}
-TAGS |= {"preferences_url": "UPDATE_PROFILE_URL", "to_name": "CAMPAIGN_TO_NAME"}
+TAGS |= {"preferences_url": "UPDATE_PROFILE_URL", "to_name": "CAMPAIGN_TO_NAME", "web_version_url": "WEB_VERSION_URL"}
 TAGS |= {"company_full_address": "COMPANY_FULL_ADDRESS"}
 HELD = re.compile("⟦([A-Z_]+)⟧")
 

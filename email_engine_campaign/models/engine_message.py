@@ -8,13 +8,19 @@ from odoo.addons.email_engine_bridge.tools.campaign_content import Content
 from odoo.addons.email_engine_bridge.tools.contact_rows import inspect_address, normalise_address
 from odoo.addons.email_engine_bridge.tools.template_renderer import TemplateRenderer
 from odoo.addons.email_engine_bridge.tools.text_part import hold_jinja
+from odoo.addons.lokario_base.tools.transaction import transaction
 
+from ..tools.chunk_journal import REFUSE
 from .engine_campaign_recipient import JOURNAL_DAYS, STATES
 from .engine_event import NAMES
 
 CONTENT_DAYS = 30  # for which what a message said is kept
 PURGE_BATCH = 10_000
 
+TAKEN = """
+SELECT id, state FROM engine_campaign_recipient
+ WHERE message_id = %(message_id)s AND state NOT IN ('suppressed', 'invalid', 'refused', 'failed') ORDER BY id
+"""
 FORGET_CONTENT = """
 UPDATE engine_message SET content = NULL, data = NULL WHERE id IN (
     SELECT m.id FROM engine_message m
@@ -48,7 +54,7 @@ class EngineMessage(models.Model):
     _inherit = ["lokario.access.mixin"]
     _description = "Message"
     _order = "id desc"
-    _rec_name = "subject"
+    _rec_name = "title"
 
     campaign_id = fields.Many2one(
         "engine.campaign", "Stream", required=True, readonly=True, index=True, ondelete="restrict"
@@ -56,7 +62,8 @@ class EngineMessage(models.Model):
     tenant_id = fields.Many2one(related="campaign_id.tenant_id", store=True, index=True)
     company_id = fields.Many2one(related="campaign_id.company_id", store=True, index=True)
     template_id = fields.Many2one("engine.template", readonly=True, ondelete="set null")
-    subject = fields.Char(required=True, readonly=True)
+    subject = fields.Char("Written subject", required=True, readonly=True, help="With the variables of the template")
+    title = fields.Char("Subject", readonly=True, help="As the first recipient reads it")
     from_name = fields.Char(readonly=True)
     from_email = fields.Char("From address", required=True, readonly=True)
     reply_to = fields.Char("Reply address", readonly=True)
@@ -81,8 +88,8 @@ class EngineMessage(models.Model):
     def _submit(self, tenant, values):
         """Take a message and return it: its quota is reserved and its hand-over queued.
 
-        :param values: to (addresses), data, transport; template_id (a record) or subject, html, text; from_name,
-            from_email, reply_to; track_opens, track_clicks. All but `to` and `transport` may be empty.
+        :param values: to (addresses), data; transport (else the tenant's); template_id (a record) or subject, html,
+            text; from_name, from_email, reply_to; track_opens, track_clicks. All but `to` may be empty.
         :raises ApiProblem: 409 when no recipient may be written to, or the quota of today is too small; 422
         """
         tenant._check_sending()
@@ -94,6 +101,7 @@ class EngineMessage(models.Model):
             reasons = {one.email: one.answer for one in message.recipient_ids}
             sentence = self.env._("No recipient may be written to.")
             raise ApiProblem(409, sentence, extra={"success": False, "refused": reasons})
+        message.title = message._render_title()
         message.campaign_id._get_transport()._start_message(message, waiting)
         return message.sudo(self.env.su)
 
@@ -111,9 +119,10 @@ class EngineMessage(models.Model):
         author = {name: values.get(name) or tenant[name] for name in ("from_name", "from_email", "reply_to")}
         tenant._check_author(author["from_email"], author["reply_to"])
         tracked = {name: bool(values.get(name)) for name in ("track_opens", "track_clicks")}
+        transport = values.get("transport") or tenant.message_transport
         content = template._prepare((template.subject,), is_list=False, **tracked)
         return {
-            "campaign_id": self.env["engine.campaign"].sudo()._get_stream(tenant, values["transport"]).id,
+            "campaign_id": self.env["engine.campaign"].sudo()._get_stream(tenant, transport).id,
             "template_id": template._origin.id,
             "subject": template.subject,
             "content": {"html": content.html, "text": content.text},
@@ -129,14 +138,46 @@ class EngineMessage(models.Model):
         own = {"subject": values.get("subject"), "html": html, "text": values.get("text")}
         return self.env["engine.template"].new({"tenant_id": tenant.id, **own})
 
+    def _render_title(self):
+        """The subject as the first recipient reads it; the written one where it cannot be rendered."""
+        texts = self.recipient_ids[:1]._render_texts()
+        return texts[0] if texts else self.subject
+
     # === HAND OVER === #
 
-    def _get_sender(self, feeder, ip, job):
+    def _get_content_sender(self, feeder, ip, job):
         """The sender of this message through one IP."""
         author = {name: self[name] or "" for name in ("from_name", "from_email", "reply_to")}
         content = Content((self.subject,), self.content["html"], self.content["text"])
         common = {**self.campaign_id._get_common_values(), **author}
         return self.campaign_id._make_sender(feeder, ip, content, common, job=job, kind="transactional", **author)
+
+    def _get_mailwizz_values(self, address, subject):
+        """What MailWizz asks for of a transactional email, beside its bodies; it leaves at once."""
+        return {
+            "to_email": address,
+            "to_name": address,
+            "from_name": self.from_name,
+            "from_email": self.from_email,
+            "reply_to_email": self.reply_to or self.from_email,
+            "subject": subject,
+            "send_at": fields.Datetime.to_string(fields.Datetime.now()),
+        }
+
+    def _take_waiting(self):
+        """(the recipients who wait, how many of all are written to); who must not be written to any more is refused."""
+        with transaction(self.env) as cr:
+            cr.execute(REFUSE, {"ids": self.recipient_ids.ids})
+            cr.execute(TAKEN, {"message_id": self.id})
+            rows = cr.fetchall()
+        self.env.invalidate_all(flush=False)
+        waiting = [recipient_id for recipient_id, state in rows if state == "queued"]
+        return self.env["engine.campaign.recipient"].browse(waiting), len(rows)
+
+    @api.model
+    def _find_waiting(self, stream):
+        """The messages of a stream of which somebody waits."""
+        return self.search([("campaign_id", "=", stream.id), ("recipient_ids.state", "=", "queued")], order="id")
 
     def _get_link(self, position):
         """The address whose clicks are counted at this position, if any."""

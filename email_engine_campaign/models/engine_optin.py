@@ -79,7 +79,7 @@ class EngineOptin(models.Model):
         """What `engine.message._submit` takes: the template, or a text in the language of the tenant's company."""
         url = f"{self.tenant_id._get_addresses().base_url}/engine/d/{self._get_token()}"
         data = {"first_name": self.first_name or "", "last_name": self.last_name or "", "confirm_url": url}
-        message = {"to": [self.email], "transport": "powermta", "data": data}
+        message = {"to": [self.email], "data": data}
         if template:
             return {**message, "template_id": template}
         env = self.with_context(lang=self.company_id.partner_id.lang).env

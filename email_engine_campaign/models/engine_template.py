@@ -104,7 +104,8 @@ class EngineTemplate(models.Model):
     def _get_preview_values(self):
         """(values of the person it is shown for, values of what that person does not have)."""
         if contact := self.preview_contact_id.filtered(lambda one: one.tenant_id == self.tenant_id):
-            return contact._get_template_values(), {"unsubscribe_url": SAMPLE["unsubscribe_url"]}
+            ours = ("unsubscribe_url", "web_version_url")
+            return contact._get_template_values(), {name: SAMPLE[name] for name in ours}
         return self._read_sample(), SAMPLE
 
     def _find_mjml_error(self):
@@ -140,7 +141,7 @@ class EngineTemplate(models.Model):
         ):
             valid, message = renderer.validate_template(source or "", kind)
             if not valid:
-                return f"{label}: {message}"
+                return self.env._("%(part)s: %(why)s", part=label, why=self.env["engine.template.error"]._say(message))
         return False
 
     def _read_sample(self):

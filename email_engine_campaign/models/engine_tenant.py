@@ -49,6 +49,13 @@ class EngineTenant(models.Model):
         "CHECK(dead_after >= 1 AND dead_days >= 0)", "One answer at least must suppress an address."
     )
 
+    message_transport = fields.Selection(
+        [("powermta", "PowerMTA (SMTP)"), ("mailwizz", "MailWizz (REST API)")],
+        "Single messages leave by",
+        required=True,
+        default="powermta",
+        help="Order confirmations and the like, where the program that sends one names no way.",
+    )
     mailwizz_url = fields.Char("MailWizz address", help="The API of this tenant's own MailWizz")
     mailwizz_key = Secret("MailWizz API key", destination=("mailwizz_url",))
 

@@ -25,11 +25,17 @@ class EngineTransport(models.AbstractModel):
         """Raise UserError, saying what to fill in, when the campaign cannot leave this way."""
 
     @api.model
-    def _start(self, campaign, waiting):
-        """Write the journal, begin to hand over to `waiting` people, and return the documented answer of `send`.
+    def _start(self, campaign, counted):
+        """Reserve today's part of the `Counted` people, write the journal or have it written, and return the documented
+        answer of `send`.
 
         Raises ApiProblem 409 when nothing may leave today.
         """
+        raise NotImplementedError
+
+    @api.model
+    def _begin(self, campaign):
+        """The journal is written: hand over what was reserved for it."""
         raise NotImplementedError
 
     @api.model
@@ -91,13 +97,11 @@ class EngineTransport(models.AbstractModel):
         free = grant["remaining"] + grant["granted"]
         return self.env._("%(ip)s had %(free)s of %(quota)s left today", ip=ip.address, free=free, quota=grant["quota"])
 
-    def _build_answer(self, campaign, grants):
-        self.env.flush_all()
-        campaign.invalidate_recordset()
+    def _build_answer(self, campaign, counted, grants):
         allocations = [self._describe_grant(grant) for grant in grants]
         largest = allocations[0]
         reserved = sum(grant["granted"] for grant in grants)
-        total = campaign.waiting_count
+        total = counted.waiting + counted.held
         return {
             "success": True,
             "campaign_id": campaign.id,
@@ -108,7 +112,7 @@ class EngineTransport(models.AbstractModel):
             "allocations": allocations,
             "sent_today": reserved,
             "sent_later": total - reserved,
-            "suppressed": campaign.suppressed_count,
+            "suppressed": counted.refused,
             "fully_sent_on": fields.Date.to_string(campaign.fully_sent_on) or None,
         }
 

@@ -4,14 +4,18 @@ from odoo import api, models
 from odoo.exceptions import UserError
 
 from odoo.addons.email_engine_bridge.exceptions import EngineError, EngineRejected, EngineUnavailable
+from odoo.addons.lokario_base.tools.transaction import lease
 from odoo.addons.queue_job.exception import RetryableJobError
 
+from .engine_campaign_audience import IN_REQUEST
 from .engine_mailwizz_part import ON_ITS_WAY
 from .engine_transport import NO_QUOTA
 
 _logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 120
+HOLD_SECONDS = 300  # how long a worker that hangs keeps a message
+FOLLOWED_EMAILS = 500  # of transactional emails, at each turn
 FOLLOWED_DAYS = 60  # after its start: how long MailWizz is asked who left a campaign's list
 
 
@@ -27,18 +31,34 @@ class EngineTransportMailwizz(models.AbstractModel):
         campaign.tenant_id._get_mailwizz_client__()
 
     @api.model
-    def _start(self, campaign, waiting):
+    def _start(self, campaign, counted):
         """Reserve today's part here and now, and queue its hand-over."""
-        self.env["engine.campaign.audience"]._populate(campaign)
-        grants = self._release(campaign)
+        grants = self._reserve(campaign, 0, counted.waiting)
         self._check_granted(grants)
+        if sum(counted) > IN_REQUEST:
+            campaign._prepare_later()
+        else:
+            self.env["engine.campaign.audience"]._populate(campaign)
+            self._create_parts(campaign, 0, sum(grant["granted"] for grant in grants))
+            self._enqueue(campaign)
+        return self._build_answer(campaign, counted, grants)
+
+    @api.model
+    def _begin(self, campaign):
+        """Give the first day's people to its parts: as many as are still reserved."""
+        purpose = [("purpose", "=", self._get_purpose(campaign, 0)), ("state", "=", "open")]
+        granted = sum(self.env["engine.lease"].sudo().search(purpose).mapped("quantity"))
+        if granted:
+            self._create_parts(campaign, 0, granted)
         self._enqueue(campaign)
-        return self._build_answer(campaign, grants)
 
     @api.model
     def _continue(self, campaign):
         """Hand over what is released, also when its job was lost; else release what fits today."""
-        if not all(campaign.mailwizz_part_ids.mapped("is_handed_over")) or self._release(campaign):
+        if campaign.kind == "transactional":
+            for message in self.env["engine.message"]._find_waiting(campaign):
+                self._enqueue_message(message)
+        elif not all(campaign.mailwizz_part_ids.mapped("is_handed_over")) or self._release(campaign):
             self._enqueue(campaign)
 
     @api.model
@@ -48,7 +68,9 @@ class EngineTransportMailwizz(models.AbstractModel):
 
     def _enqueue(self, campaign):
         key = f"email_engine_campaign.mailwizz.{campaign.id}"
-        self.sudo().with_delay(channel="root.email_engine", identity_key=key)._job_hand_over(campaign.sudo())
+        campaign_sudo = campaign.sudo()._in_company_language()
+        job = self.with_env(campaign_sudo.env).with_delay(channel="root.email_engine", identity_key=key)
+        job._job_hand_over(campaign_sudo)
 
     @api.model
     def _pause(self, campaign):
@@ -81,43 +103,92 @@ class EngineTransportMailwizz(models.AbstractModel):
 
     def _release(self, campaign):
         """Reserve what fits today of those who wait and give them to new parts; returns the grants."""
-        audience, quota = self.env["engine.campaign.audience"], self.env["engine.quota"]
-        if not (waiting := audience._count_waiting(campaign)):
+        if not (waiting := self.env["engine.campaign.audience"]._count_waiting(campaign)):
             return []
         number = max(campaign.mailwizz_part_ids.mapped("number"), default=-1) + 1
-        purpose = self._get_purpose(campaign, number)
+        grants = self._reserve(campaign, number, waiting)
+        if granted := sum(grant["granted"] for grant in grants):
+            self._create_parts(campaign, number, granted)
+        return grants
+
+    def _reserve(self, campaign, number, waiting):
+        """Reserve what fits today of those who wait for the parts of this number; returns the grants."""
+        quota, purpose = self.env["engine.quota"], self._get_purpose(campaign, number)
         grants = quota._reserve(campaign.tenant_id, waiting, partial=True, purpose=purpose)
         quota._release_on_rollback(grants)
         self._note_forecast(campaign, waiting, grants)
-        granted = sum(grant["granted"] for grant in grants)
-        variants = audience._find_variants(campaign, granted) if granted else []
+        return grants
+
+    def _create_parts(self, campaign, number, granted):
+        """Give so many of those who wait to new parts, one a subject."""
+        audience = self.env["engine.campaign.audience"]
+        variants = audience._find_variants(campaign, granted)
         values = [{"campaign_id": campaign.id, "number": number, "variant": variant} for variant in variants]
         parts = self.env["engine.mailwizz.part"].sudo().create(values)
         audience._assign_parts(campaign, parts, granted)
-        return grants
 
     def _get_purpose(self, campaign, number):
         """What the reservations of a day's parts are found by."""
         return f"campaign/{campaign.id}/mailwizz/{number}"
 
-    def _report(self, campaign, number, handed):
+    def _report(self, tenant, purpose, handed):
         """Report, before MailWizz may send, what it was handed; what a lapsed reservation lost is reserved again.
 
         MailWizz's mails come back in PowerMTA's records: the larger of the two numbers counts, as for scripts. What was
         reported before a crash is not reported twice.
         """
-        quota, purpose = self.env["engine.quota"], self._get_purpose(campaign, number)
+        quota = self.env["engine.quota"]
         for reservation in self.env["engine.lease"].search([("purpose", "=", purpose)], order="quantity desc, id"):
             if reservation.state == "settled":
                 handed -= reservation.sent
             elif quota._settle(reservation.token, min(handed, reservation.quantity)):
                 handed -= min(handed, reservation.quantity)
         if handed > 0:
-            grants = quota._reserve(campaign.tenant_id, handed, purpose=purpose)
+            grants = quota._reserve(tenant, handed, purpose=purpose)
             if not grants:
                 raise EngineUnavailable(NO_QUOTA)
             for grant in grants:
                 quota._settle(grant["reservation"], grant["granted"])
+
+    # === MESSAGES === #
+
+    @api.model
+    def _start_message(self, message, waiting):
+        """Reserve what it needs and queue its hand-over: one transactional email of MailWizz's a person."""
+        message.tenant_id._get_mailwizz_client__()
+        self._reserve_message(message, waiting)
+        self._enqueue_message(message)
+
+    def _enqueue_message(self, message):
+        message_sudo = message.sudo().with_env(message.campaign_id.sudo()._in_company_language().env)
+        key = f"email_engine_campaign.message.{message.id}"
+        job = self.with_env(message_sudo.env).with_delay(channel="root.email_engine", identity_key=key)
+        job._job_hand_over_message(message_sudo)
+
+    @api.model
+    def _job_hand_over_message(self, message):
+        """Hand a message over; before a try is repeated, MailWizz is asked whether the last one arrived."""
+        with lease(self.env, f"email_engine_campaign.message.{message.id}", HOLD_SECONDS) as held:
+            if not held:
+                return "Another worker hands this message over."
+            try:
+                return self._hand_over_message(message, held)
+            except EngineUnavailable as error:
+                sentence = self.env["engine.finding"]._say_error(error)
+                raise RetryableJobError(sentence, seconds=RETRY_SECONDS, ignore_retry=True) from error
+            except EngineRejected as error:
+                return message.campaign_id._refuse_delivery(self.env["engine.finding"]._say_error(error))
+
+    def _hand_over_message(self, message, held):
+        client = message.tenant_id._get_mailwizz_client__()
+        waiting, taken = message._take_waiting()
+        self._report(message.tenant_id, f"message/{message.id}", taken)
+        for recipient in waiting:
+            held.renew()
+            if not message.campaign_id._is_sending():
+                return "Paused"
+            recipient._hand_to_mailwizz(client)
+        return "Handed over to MailWizz."
 
     # === JOBS === #
 
@@ -140,7 +211,7 @@ class EngineTransportMailwizz(models.AbstractModel):
     def _hand_over(self, campaign, number, parts, client):
         """The lists and people of a day, then, within the quota, the campaigns that send to them."""
         if parts and parts._push_people(client):
-            self._report(campaign, number, parts._count_handed())
+            self._report(campaign.tenant_id, self._get_purpose(campaign, number), parts._count_handed())
             for part in parts:
                 part._push_campaign(client)
 
@@ -176,6 +247,19 @@ class EngineTransportMailwizz(models.AbstractModel):
                 _logger.info("MailWizz cannot be asked about campaign %s: %s", campaign.id, error)
             if not self.env["ir.cron"]._commit_progress(1):
                 break
+        self._follow_messages()
+
+    def _follow_messages(self):
+        """Learn which transactional emails have left; those of a MailWizz that does not answer are asked for later."""
+        handed = [("state", "=", "handing"), ("mailwizz_uid", "!=", False)]
+        recipients = self.env["engine.campaign.recipient"].search(handed, order="id", limit=FOLLOWED_EMAILS)
+        for tenant, of_tenant in recipients.grouped("tenant_id").items():
+            try:
+                client = tenant._get_mailwizz_client__()
+                for recipient in of_tenant:
+                    recipient._follow_at_mailwizz(client)
+            except (EngineError, UserError) as error:
+                _logger.info("MailWizz cannot be asked about messages of tenant %s: %s", tenant.id, error)
 
     def _keep_within_quota(self, campaign, client):
         """Whoever else used it up, whatever IP was paused: MailWizz waits, and goes on when quota is free again."""
@@ -191,5 +275,5 @@ class EngineTransportMailwizz(models.AbstractModel):
             self._keep_within_quota(campaign, client)
         is_sent = all([part._is_sent(client) for part in campaign.mailwizz_part_ids])
         waiting = self.env["engine.campaign.audience"]._count_waiting(campaign)
-        if campaign.state == "sending" and is_sent and not waiting:
+        if campaign.state == "sending" and is_sent and not waiting and not campaign.is_preparing:
             campaign._set_sent()

@@ -3,6 +3,8 @@ from odoo.tools import SQL
 
 from odoo.addons.lokario_base.tools.transaction import own_transaction, transaction
 
+from .engine_campaign_audience import IN_REQUEST
+
 CHUNK = 2000  # recipients of one job
 
 OPEN_RESERVATIONS = """
@@ -20,7 +22,7 @@ SELECT FROM engine_campaign_chunk WHERE campaign_id = %(campaign_id)s AND state 
 # The journal is written by other connections: what is left is asked on one of its own, with the campaign locked.
 NOTHING_LEFT = """
 SELECT FROM engine_campaign c
- WHERE id = %(campaign_id)s AND state = 'sending'
+ WHERE id = %(campaign_id)s AND state = 'sending' AND is_preparing IS NOT TRUE
    AND NOT EXISTS (SELECT FROM engine_campaign_chunk k WHERE k.campaign_id = c.id AND k.state IN ('pending', 'running'))
    AND NOT EXISTS (SELECT FROM engine_campaign_recipient r
                     WHERE r.campaign_id = c.id AND r.chunk_id IS NULL
@@ -43,13 +45,20 @@ class EngineTransportPowermta(models.AbstractModel):
         campaign.tenant_id._get_addresses()
 
     @api.model
-    def _start(self, campaign, waiting):
+    def _start(self, campaign, counted):
         """Reserve today's part here and now, and queue its chunks."""
-        grants, chunks = self._allocate(campaign, waiting)
+        grants, chunks = self._allocate(campaign, counted.waiting)
         self._check_granted(grants)
-        self.env["engine.campaign.audience"]._populate(campaign, chunks)
-        chunks._enqueue()
-        return self._build_answer(campaign, grants)
+        if sum(counted) > IN_REQUEST:
+            campaign._prepare_later()
+        else:
+            self.env["engine.campaign.audience"]._populate(campaign, chunks)
+            chunks._enqueue()
+        return self._build_answer(campaign, counted, grants)
+
+    @api.model
+    def _begin(self, campaign):
+        campaign.chunk_ids._enqueue()
 
     @api.model
     def _start_message(self, message, waiting):
@@ -79,7 +88,8 @@ class EngineTransportPowermta(models.AbstractModel):
                 mine._set_sent()
         if not is_finished:
             key = f"email_engine_campaign.campaign.{campaign.id}"
-            campaign.sudo().with_delay(channel="root.email_engine", identity_key=key)._job_continue()
+            campaign_sudo = campaign.sudo()._in_company_language()
+            campaign_sudo.with_delay(channel="root.email_engine", identity_key=key)._job_continue()
 
     @api.model
     def _after_chunk(self, campaign):

@@ -1,3 +1,5 @@
+import json
+
 from odoo import api, fields, models
 
 from odoo.addons.lokario_base.models.webhook_delivery_mixin import STATES
@@ -20,6 +22,21 @@ class EngineWebhookDelivery(models.Model):
 
     _message_uniq = models.UniqueIndex("(message_id)")
     _due_idx = models.Index("(next_try_at) WHERE state = 'pending'")
+
+    def _describe(self):
+        """Return the delivery as the API gives it."""
+        self.ensure_one()
+        return {
+            "id": self.id,
+            "message_id": self.message_id,
+            "state": self.state,
+            "attempts": self.attempts,
+            "answer": self.answer or "",
+            "answer_body": self.answer_body or "",
+            "created_at": self.create_date,
+            "next_try_at": self.next_try_at if self.state == "pending" else None,
+            "payload": json.loads(self.body),
+        }
 
     @api.model
     def _cron_deliver(self):

@@ -1,5 +1,7 @@
 from odoo import api, fields, models
 
+from odoo.addons.lokario_base.models.webhook_target_mixin import OVERLAP
+
 from .engine_event import NAMES
 
 EVENTS_IN_DELIVERY = 500
@@ -10,7 +12,7 @@ class EngineWebhookTarget(models.Model):
 
     _name = "engine.webhook.target"
     _description = "Outgoing webhook"
-    _inherit = ["lokario.webhook.target.mixin"]
+    _inherit = ["engine.limited.mixin", "lokario.webhook.target.mixin"]
     _destination = "engine.destination"
     _shown_by = "engine.secret.shown"
     _machine_writes_as_sudo = True
@@ -28,6 +30,31 @@ class EngineWebhookTarget(models.Model):
         self.env.cr.execute("SELECT coalesce(max(id), 0) FROM engine_event")
         return self.env.cr.fetchone()[0]
 
+    def _add_test(self):
+        payload = {"type": "test", "tenant_id": self.tenant_id.id, "data": []}
+        self.env["engine.webhook.delivery"].sudo()._add(self, payload)
+
+    @api.model
+    def _deliver_soon(self):
+        self.env.ref("email_engine_campaign.ir_cron_deliver_webhooks").sudo()._trigger()
+
+    def _rotate(self, secret):
+        """Sign with another secret; for a day the former one signs, too."""
+        former = self._reveal_secret__("signing_secret")
+        self.write({"former_secret": former, "signing_secret": secret})
+        self.sudo().former_until = fields.Datetime.now() + OVERLAP
+
+    def _describe(self):
+        """Return the target as the API gives it; a secret never leaves."""
+        self.ensure_one()
+        return {
+            "id": self.id,
+            "tenant_id": self.tenant_id.id,
+            "url": self.url,
+            "active": self.active,
+            "former_secret_until": self.former_until or None,
+        }
+
     def _collect(self):
         """Put the events since the last time into deliveries.
 
@@ -39,7 +66,7 @@ class EngineWebhookTarget(models.Model):
             payload = {
                 "type": "email.events",
                 "tenant_id": self.tenant_id.id,
-                "data": [self._describe(row) for row in rows],
+                "data": [self._describe_event(row) for row in rows],
             }
             self.env["engine.webhook.delivery"]._add(self, payload)
             self.last_event_id = rows[-1]["id"]
@@ -55,7 +82,7 @@ class EngineWebhookTarget(models.Model):
         )
         return self.env.cr.dictfetchall()
 
-    def _describe(self, row):
+    def _describe_event(self, row):
         return {
             "id": row["id"],
             "event": NAMES[row["type"]],

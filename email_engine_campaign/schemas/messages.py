@@ -26,7 +26,7 @@ class MessageCreate(Strict):
     from_name: StorableText | None = Field(default=None, max_length=200)
     from_email: StorableText | None = Field(default=None, max_length=254)
     reply_to: StorableText | None = Field(default=None, max_length=254)
-    transport: Literal["powermta"] = "powermta"
+    transport: Literal["powermta", "mailwizz"] | None = Field(default=None, description="Left out: the tenant's")
     track_opens: bool = False
     track_clicks: bool = False
 

@@ -14,6 +14,7 @@ from . import test_pacing
 from . import test_real_connections
 from . import test_retention
 from . import test_rights
+from . import test_seeds
 from . import test_segments
 from . import test_sending_api
 from . import test_templates

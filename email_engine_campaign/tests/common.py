@@ -74,6 +74,7 @@ class CampaignCommittedCase(CampaignCommon, EngineCommittedCase):
         **EngineCommittedCase.DOORS,
         "engine.campaign": (
             "_continue",
+            "_job_prepare",
             "_send",
             "_take_up",
             "action_cancel",
@@ -81,6 +82,7 @@ class CampaignCommittedCase(CampaignCommon, EngineCommittedCase):
             "action_resume",
             "action_schedule",
             "action_send",
+            "action_test_seeds",
         ),
         "engine.campaign.chunk": ("_job_send",),
         "engine.campaign.recipient": ("_gc_journal", "_record_engagement", "_unsubscribe"),
@@ -91,7 +93,8 @@ class CampaignCommittedCase(CampaignCommon, EngineCommittedCase):
         "engine.message": ("_gc_contents", "_gc_messages", "_submit"),
         "engine.suppression": ("_suppress",),
         "engine.tenant": (*EngineCommittedCase.DOORS["engine.tenant"], "action_allow", "action_stop"),
-        "engine.transport.mailwizz": ("_job_hand_over", "_job_stop"),
+        "engine.throttle": ("_cron_learn", "action_lift"),
+        "engine.transport.mailwizz": ("_job_hand_over", "_job_hand_over_message", "_job_stop"),
         "engine.transport.powermta": ("_reconcile",),
     }
 

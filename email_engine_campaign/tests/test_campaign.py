@@ -1,5 +1,6 @@
 import os
 import time
+from contextlib import suppress
 from datetime import timedelta
 from unittest.mock import patch
 
@@ -13,6 +14,7 @@ from odoo.addons.email_engine_bridge.tools.smtp_feeder import Outcome
 from odoo.addons.queue_job.exception import RetryableJobError
 from odoo.addons.queue_job.tests.common import trap_jobs
 
+from ..models import engine_campaign_audience, engine_transport_powermta
 from ..tools.chunk_journal import MAX_ATTEMPTS, ChunkJournal
 from .common import CampaignCommittedCase
 
@@ -60,6 +62,7 @@ class TestCampaign(CampaignCommittedCase):
         self.assertTrue(all("50" in one["reason"] for one in answer["allocations"]))
         self._run_chunks(campaign)
         self.assertEqual((campaign.state, campaign.sent_count, campaign.waiting_count), ("sending", 100, 20))
+        self.assertEqual(campaign.later_count, 20)
         campaign._continue()
         self.assertEqual(self.env["engine.campaign.audience"]._count_waiting(campaign), 20)
 
@@ -260,6 +263,47 @@ class TestCampaign(CampaignCommittedCase):
         self.assertEqual((len(rows), refusal), (1, None))
         self._run_chunks(campaign)
         self.assertEqual(sorted(self._states(campaign).values()), ["sent", "unknown"])
+
+    def test_a_long_list_is_written_by_a_job_piece_by_piece(self):
+        """The answer is counted; a worker that dies, or a contact that goes meanwhile, loses and doubles nobody."""
+        self._add_contacts([f"p{number}@x.test" for number in range(9)])
+        self.env["engine.suppression"]._suppress(self.tenant_a, ["p1@x.test"], "manual")
+        self.ip_a1._set_quota_today(4, "Test")
+        self.ip_a2._set_quota_today(2, "Test")
+        campaign, audience = self._create_campaign(), self.env["engine.campaign.audience"]
+        self.startPatcher(patch.object(engine_transport_powermta, "IN_REQUEST", 8))
+        self.startPatcher(patch.object(engine_campaign_audience, "PIECE", 2))
+        with trap_jobs() as trap:
+            answer = campaign._send()
+            trap.assert_enqueued_job(campaign._job_prepare)
+        names = ("total_recipients", "sent_today", "sent_later", "suppressed")
+        self.assertEqual([answer[name] for name in names], [8, 6, 2, 1])
+        self.assertTrue(campaign.is_preparing)
+        self._run_chunks(campaign)
+        campaign._take_up()
+        self.assertEqual((campaign.state, set(campaign.chunk_ids.mapped("state"))), ("sending", {"pending"}))
+        write, turns = type(audience)._write_next, []
+
+        def die(model, *args):
+            turns.append(args)
+            if len(turns) == 3:
+                raise OSError("killed")
+            return write(model, *args)
+
+        with patch.object(type(audience), "_write_next", die), suppress(OSError):
+            campaign._job_prepare()
+        campaign.invalidate_recordset()
+        self.assertEqual(campaign.recipient_count, 4)
+        self.env["engine.contact"].search([("email", "=", "p7@x.test")]).unlink()
+        campaign._job_prepare()
+        campaign._job_prepare()
+        campaign.invalidate_recordset()
+        self.assertFalse(campaign.is_preparing)
+        self.assertEqual((campaign.recipient_count, campaign.later_count), (8, 1))
+        self._run_chunks(campaign)
+        states = {f"p{number}@x.test": "sent" for number in (0, 2, 3, 4, 5, 6)}
+        self.assertEqual(self._states(campaign), {**states, "p1@x.test": "suppressed", "p8@x.test": "queued"})
+        self.assertEqual(len(self.mta.received), 6)
 
     def test_trial_goes_to_its_addresses_only_and_counts_in_the_quota(self):
         self._add_contacts(["a@x.test"])

@@ -151,3 +151,42 @@ class TestEngagement(CampaignHttpCase):
         contact.invalidate_recordset()
         self.assertEqual(contact.list_ids, self.list | offered)
         self.assertEqual((contact.consent, contact.consent_source), ("given", "Chosen on the preferences page"))
+
+    def test_the_message_as_a_page(self):
+        """What this person got, in an origin of its own: a template's script reaches nothing of this site."""
+        self.template.html = "<p>Hi {{ first_name }}</p><a href='{{ web_version_url }}'>web</a><script>x()</script>"
+        self.template.subject = "Second"
+        self._add_contacts(["zoe@x.test"])
+        campaign = self._create_campaign(name="Web")
+        self.mta.messages = []
+        campaign._send()
+        self._run_chunks(campaign)
+        raw = (
+            next(one for one in self.mta.messages if b"zoe@x.test" in one).replace(b"=\r\n", b"").replace(b"=3D", b"=")
+        )
+        url = re.search(r"http\S+/engine/w/[0-9a-f]{32}", raw.decode())[0]
+        self.template.html = "<p>changed later</p>"
+        page = self._get(url)
+        self.assertIn("<p>Hi N0</p>", page.text)
+        policies = page.headers["Content-Security-Policy"]
+        self.assertIn("sandbox allow-popups", policies)
+        self.assertNotIn("allow-scripts", policies)
+        self.assertNotIn("allow-same-origin", policies)
+        for name, value in HEADERS.items():
+            self.assertIn(value, page.headers[name])
+        self.assertEqual(self._get(url[:-32] + "0" * 32).status_code, 404)
+        campaign.sudo().content = False
+        self.assertEqual(self._get(url).status_code, 404)
+
+    def test_who_has_left_is_told_so(self):
+        [url] = re.findall(r"<(https?://[^>]+)>", self.message["List-Unsubscribe"])
+        self.opener.post(url, timeout=120)
+        again = self._get(url)
+        self.assertIn("You are unsubscribed", again.text)
+        self.assertNotIn("<form", again.text)
+        preferences = self._get(url.replace("/engine/u/", "/engine/p/"))
+        self.assertIn("You are unsubscribed", preferences.text)
+        self.assertNotIn("Unsubscribe from everything", preferences.text)
+        self.env["engine.suppression"].search([("email", "=", "jean@x.test")])._lift("asked for it")
+        self.env.flush_all()
+        self.assertIn("<form", self._get(url).text)

@@ -1,4 +1,6 @@
+from contextlib import suppress
 from datetime import timedelta
+from unittest.mock import patch
 
 from odoo import fields
 from odoo.exceptions import UserError
@@ -9,6 +11,7 @@ from odoo.addons.email_engine_bridge.exceptions import ApiProblem
 from odoo.addons.queue_job.exception import RetryableJobError
 from odoo.addons.queue_job.tests.common import trap_jobs
 
+from ..models import engine_campaign_audience, engine_transport_mailwizz
 from .common import CampaignCommittedCase
 
 
@@ -53,6 +56,20 @@ class TestMailWizzCampaign(CampaignCommittedCase):
         self.mailwizz.campaigns[uid]["status"] = "sent"
         self._follow()
         self.assertEqual(set(self._states(self.campaign).values()), {"sent", "suppressed"})
+
+    def test_a_long_list_is_written_by_a_job(self):
+        self._add_contacts([f"p{number}@x.test" for number in range(9)])
+        self._connect()
+        self.startPatcher(patch.object(engine_transport_mailwizz, "IN_REQUEST", 5))
+        self.startPatcher(patch.object(engine_campaign_audience, "PIECE", 5))
+        campaign = self._create_campaign(transport="mailwizz", name="Long", subject_b="Autre")
+        self.assertEqual(campaign._send()["total_recipients"], 12)
+        self.assertFalse(campaign.mailwizz_part_ids)
+        campaign._job_prepare()
+        campaign.invalidate_recordset()
+        self.assertEqual((len(campaign.mailwizz_part_ids), campaign.later_count), (2, 0))
+        self.transport._job_hand_over(campaign)
+        self.assertEqual(len(self.mailwizz.subscribers), 12)
 
     def test_it_gets_as_many_people_a_day_as_the_quotas_allow(self):
         """117 more people, two IPs of 50 a day: 100 today, 20 tomorrow, in a campaign of their own."""
@@ -282,3 +299,79 @@ class TestMailWizzCampaign(CampaignCommittedCase):
         self.env.flush_all()
         self.transport._job_hand_over(self.campaign)
         self.assertEqual((self.mailwizz.subscribers, self.mailwizz.campaigns), ({}, {}))
+
+
+@tagged("post_install", "-at_install")
+class TestMailWizzMessages(CampaignCommittedCase):
+    """Single messages of a tenant whose mail MailWizz sends: one transactional email a person, whatever breaks."""
+
+    def setUp(self):
+        super().setUp()
+        self.mailwizz = mailwizz.FakeMailWizz("key")
+        url = self.enterContext(mailwizz.serving(self.mailwizz))
+        values = {"mailwizz_url": url, "mailwizz_key": "key", "message_transport": "mailwizz"}
+        self.tenant_a.write(values)
+        self.env["ir.config_parameter"].set_param("email_engine.public_url", "https://engine.example.com")
+        self.transport = self.env["engine.transport.mailwizz"]
+
+    def _submit(self, *addresses):
+        values = {"to": list(addresses), "subject": "Order {{ number }}", "html": "<p>{{ number }}</p>"}
+        return self.env["engine.message"]._submit(self.tenant_a, {**values, "data": {"number": 7}})
+
+    def _emails(self):
+        return sorted(one["to_email"] for one in self.mailwizz.emails.values())
+
+    def _states(self, message):
+        message.invalidate_recordset()
+        message.recipient_ids.invalidate_recordset()
+        return {one.email: one.state for one in message.recipient_ids}
+
+    def test_from_the_call_to_what_mailwizz_says(self):
+        with trap_jobs() as trap:
+            message = self._submit("a@x.test", "b@x.test", "gone@x.test", "blocked-c@x.test")
+            trap.assert_enqueued_job(self.transport._job_hand_over_message, args=(message,))
+        self.assertEqual((message.title, message.subject), ("Order 7", "Order {{ number }}"))
+        self.env["engine.suppression"]._suppress(self.tenant_a, ["gone@x.test"], "manual")
+        self.transport._job_hand_over_message(message)
+        self.transport._job_hand_over_message(message)
+        self.assertEqual(self._emails(), ["a@x.test", "b@x.test"])
+        states = {"a@x.test": "handing", "b@x.test": "handing", "gone@x.test": "suppressed"}
+        self.assertEqual(self._states(message), {**states, "blocked-c@x.test": "refused"})
+        first, second = self.mailwizz.emails.values()
+        self.assertEqual((first["subject"], first["from_email"]), ("Order 7", "no-reply@alpha.test"))
+        self.assertIn("<p>7</p>", first["body"])
+        days = self.env["engine.ip.day"].search([("tenant_id", "=", self.tenant_a.id)])
+        self.assertEqual((sum(days.mapped("sent")), sum(days.mapped("reserved"))), (3, 0))
+        first["status"], second["status"] = "sent", "failed"
+        self.run_cron("email_engine_campaign.ir_cron_follow_mailwizz")
+        self.assertEqual(sorted(self._states(message).values()), ["refused", "refused", "sent", "suppressed"])
+
+    def test_an_answer_that_was_lost_sends_nothing_twice(self):
+        message, post = self._submit("a@x.test", "b@x.test"), self.mailwizz.post_emails
+
+        def lose(mailwizz_, form):
+            post(form)
+            return 503, {"status": "error"}
+
+        routes = [("POST", r"/transactional-emails", lose), *mailwizz.ROUTES]
+        with patch.object(mailwizz, "ROUTES", routes), suppress(RetryableJobError):
+            self.transport._job_hand_over_message(message)  # what it has written stays, as in a worker
+            self.fail("it is to be run again")
+        self.assertEqual(self._states(message), {"a@x.test": "queued", "b@x.test": "queued"})
+        self.transport._job_hand_over_message(message)
+        self.assertEqual(self._emails(), ["a@x.test", "b@x.test"])
+        self.assertEqual(set(self._states(message).values()), {"handing"})
+
+    def test_a_pause_holds_it_and_the_scheduled_action_takes_it_up(self):
+        message = self._submit("a@x.test")
+        stream = message.campaign_id
+        stream.action_pause()
+        self.assertEqual(self.transport._job_hand_over_message(message), "Paused")
+        with trap_jobs() as trap:
+            stream.action_resume()
+            stream._take_up()
+            trap.assert_enqueued_job(self.transport._job_hand_over_message, args=(message,))
+        self.assertFalse(self.mailwizz.campaigns)
+        self.tenant_a.mailwizz_key = False
+        with self.assertRaisesRegex(UserError, "MailWizz"):
+            self._submit("c@x.test")

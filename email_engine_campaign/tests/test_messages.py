@@ -1,5 +1,7 @@
 import json
+from pathlib import Path
 
+from odoo.modules.module import load_script
 from odoo.tests import tagged
 
 from odoo.addons.queue_job.tests.common import trap_jobs
@@ -211,3 +213,12 @@ class TestMessages(CampaignCommittedCase):
         with trap_jobs() as trap:
             message = self._submit("a@x.test")
             trap.assert_enqueued_job(message.campaign_id.chunk_ids._job_send)
+
+    def test_earlier_messages_are_called_by_their_written_subject(self):
+        message = self._submit("a@x.test")
+        self.env.flush_all()
+        self.env.cr.execute("UPDATE engine_message SET title = NULL")
+        path = Path(__file__).parents[1] / "migrations" / "19.0.1.4.0" / "post-messages.py"
+        load_script(str(path), "post_messages").migrate(self.env.cr, "19.0.1.3.0")
+        message.invalidate_recordset()
+        self.assertEqual(message.display_name, message.subject)

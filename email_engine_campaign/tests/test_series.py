@@ -36,6 +36,8 @@ class TestWinner(CampaignCommittedCase):
         self.assertEqual(
             (states.count("held"), campaign.state, campaign.waiting_count), (60 - tested, "sending", 60 - tested)
         )
+        self.assertEqual((campaign.held_count, campaign.later_count), (60 - tested, 0), "no quota is waited for")
+        self.assertEqual(campaign.winner_due_at, campaign.started_at + timedelta(hours=4))
         self._engage(campaign, 1)
         campaign._take_up()
         self.assertFalse(campaign.winner)  # the time of the test is not over
@@ -48,6 +50,16 @@ class TestWinner(CampaignCommittedCase):
         self.assertEqual(len(late), 60 - tested)
         self.assertEqual(campaign.state, "sent")
         self.assertEqual(sorted(set(self._states(campaign).values())), ["sent"])
+
+    def test_the_note_is_in_the_companys_language(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.env.company.partner_id.lang = "fr_FR"
+        campaign = self._create_test()
+        campaign._send()
+        self._run_chunks(campaign)
+        self._let_time_pass(campaign)
+        self.run_cron("email_engine_campaign.ir_cron_continue_campaigns")
+        self.assertIn("Le test est terminé", campaign.message_ids[0].body)
 
     def test_a_tie_is_subject_a(self):
         campaign = self._create_test()

@@ -9,7 +9,7 @@ from odoo.tests import tagged
 from odoo.addons.lokario_base.tests.webhook_receiver import start_receiver
 from odoo.addons.lokario_base.tools import standard_webhooks
 
-from .common import CampaignCommittedCase
+from .common import CampaignCommittedCase, CampaignHttpCase
 
 
 @tagged("post_install", "-at_install")
@@ -95,3 +95,57 @@ class TestOutgoingWebhooks(CampaignCommittedCase):
             self.assertTrue(standardwebhooks.Webhook(secret).verify(body, headers))
         self.target.sudo().former_until = fields.Datetime.now() - timedelta(seconds=1)
         self.assertEqual(self.target._get_client__()._secrets, [fresh])
+
+    def test_the_button_sends_a_test(self):
+        self.target.action_test()
+        self._run_cron()
+        [(headers, body)] = self.server.received
+        payload = standardwebhooks.Webhook(self.secret).verify(body, {k.lower(): v for k, v in headers.items()})
+        self.assertEqual((payload["type"], payload["data"]), ("test", []))
+
+
+@tagged("post_install", "-at_install")
+class TestWebhookTargetsApi(CampaignHttpCase):
+    """A program keeps its own webhooks: the secret is the program's, and no answer tells it."""
+
+    def call(self, path, body=None, status=200, **options):
+        data = json.dumps(body) if body is not None else None
+        response = self.api(f"/webhook-targets{path}", data=data, **options)
+        self.assertEqual(response.status_code, status, response.text)
+        self.assertNotIn("whsec_", response.text.replace("give whsec_", "").replace("`whsec_`", ""))
+        return response.json() if response.content else None
+
+    def test_its_whole_life(self):
+        server, secret = start_receiver(self), standard_webhooks.new_secret()
+        tenant = self.tenant_a.id
+        body = {"tenant_id": tenant, "url": server.url, "signing_secret": secret}
+        self.call("", {**body, "signing_secret": "whsec_c2hvcnQ="}, status=422)
+        self.call("", {**body, "url": "http://shop.example/hook"}, status=422)
+        self.call("", {**body, "tenant_id": self.tenant_b.id}, status=404)
+        made = self.call("", body, status=201)
+        path = f"/{tenant}/{made['id']}"
+        self.assertEqual(self.call(f"/{tenant}")["items"], [made])
+        self.call(f"{path}/test", status=202, method="POST")
+        fresh = standard_webhooks.new_secret()
+        self.assertTrue(self.call(f"{path}/rotate", {"signing_secret": fresh})["former_secret_until"])
+        server.answers = [500]
+        self._deliver()
+        [sent] = self.call(f"{path}/deliveries")["items"]
+        self.assertEqual((sent["state"], sent["answer"], sent["payload"]["type"]), ("pending", "HTTP 500", "test"))
+        again = self.call(f"{path}/deliveries/{sent['id']}/resend", status=200, method="POST")
+        self.assertEqual((again["state"], again["attempts"]), ("pending", 0))
+        self._deliver()
+        self.assertEqual(len({headers["webhook-id"] for headers, _body in server.received}), 1)
+        headers, body = server.received[-1]
+        headers = {name.lower(): value for name, value in headers.items()}
+        for one in (secret, fresh):
+            self.assertTrue(standardwebhooks.Webhook(one).verify(body, headers))
+        self.call(path, {"url": server.url + "2"}, status=422, method="PATCH")
+        self.assertFalse(self.call(path, {"active": False}, method="PATCH")["active"])
+        self.call(path, status=404, method="DELETE", token=self.token_b)
+        self.call(f"/{self.tenant_b.id}/{made['id']}", status=404, method="DELETE", token=self.token_b)
+        self.call(path, status=204, method="DELETE")
+        self.assertEqual(self.call(f"/{tenant}")["total"], 0)
+
+    def _deliver(self):
+        self.run_cron("email_engine_campaign.ir_cron_deliver_webhooks")

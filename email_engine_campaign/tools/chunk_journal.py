@@ -30,17 +30,17 @@ REFUSE = f"""
 UPDATE engine_campaign_recipient r SET state = refusal.state, answer = refusal.reason
   FROM engine_campaign_recipient q LEFT JOIN engine_contact c ON c.id = q.contact_id
  CROSS JOIN LATERAL ({refusal_of("q", "c")}) refusal
- WHERE q.id = ANY(%(ids)s) AND r.id = q.id
+ WHERE q.id = ANY(%(ids)s) AND r.id = q.id AND r.state = 'queued'
 RETURNING r.id
 """  # noqa: S608 constants
-NEXT = """
+ADDRESSEE = """
 SELECT q.id, q.email, coalesce(m.data ->> 'first_name', c.first_name), coalesce(m.data ->> 'last_name', c.last_name),
        CASE WHEN m.id IS NULL THEN c.attributes ELSE coalesce(c.attributes, '{}') || coalesce(m.data, '{}') END,
        q.variant, q.message_id
   FROM engine_campaign_recipient q LEFT JOIN engine_contact c ON c.id = q.contact_id
   LEFT JOIN engine_message m ON m.id = q.message_id
- WHERE q.chunk_id = %(chunk_id)s AND q.state = 'queued' ORDER BY q.id LIMIT %(limit)s
 """
+NEXT = f"{ADDRESSEE} WHERE q.chunk_id = %(chunk_id)s AND q.state = 'queued' ORDER BY q.id LIMIT %(limit)s"
 # The intent is one line: everybody of the chunk who waits, up to this recipient, may be handed over from now on.
 INTEND = f"""
 UPDATE engine_campaign_chunk SET handing_to = %(last_id)s, handed_at = clock_timestamp() AT TIME ZONE 'UTC'

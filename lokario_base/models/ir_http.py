@@ -37,7 +37,10 @@ class IrHttp(models.AbstractModel):
             values = {"disable_database_manager": True}
             response = request.render("lokario_base.link_not_found", values, status=404)
             response.flatten()
+        own_policies = response.headers.getlist("Content-Security-Policy")
         response.headers.update(private_page.HEADERS)
+        for policy in own_policies:  # browsers apply all of them
+            response.headers.add("Content-Security-Policy", policy)
         return response
 
 

@@ -73,6 +73,22 @@ class WebhookTargetMixin(models.AbstractModel):
         _logger.info("webhook target %s: new secret shown to user #%s", self.id, self.env.uid)
         return self.env[self._shown_by]._show(self.env._("The receiver verifies deliveries with:"), secret)
 
+    def action_test(self):
+        """Have a delivery sent that says nothing, to see whether the receiver takes it."""
+        self.check_access("write")
+        for target in self:
+            target._add_test()
+        self._deliver_soon()
+
+    def _add_test(self):
+        """Hook: store the delivery of a test."""
+        raise NotImplementedError
+
+    @api.model
+    def _deliver_soon(self):
+        """Hook: have what waits delivered without waiting for the next turn of the scheduled action."""
+        raise NotImplementedError
+
     def _get_client__(self):
         self.ensure_one()
         self._give_secret()

@@ -24,6 +24,7 @@ class FakeMailWizz:
         self.members = defaultdict(dict)  # list uid -> {subscriber uid: record}
         self.templates = {}
         self.campaigns = {}
+        self.emails = {}  # transactional ones
         self.fail_next = []  # status codes to answer instead
 
     def send(self, now, limit):
@@ -132,6 +133,22 @@ class FakeMailWizz:
         counts = {"subscribers_count": people, "processed_count": campaign.get("processed", 0)}
         return 200, {"status": "success", "data": {"campaign_status": campaign["status"], **counts}}
 
+    def post_emails(self, form):
+        wanted = ("to_name", "to_email", "from_name", "subject", "body", "send_at")
+        missing = [name for name in wanted if not form.get(f"email[{name}]")]
+        if missing or form["email[to_email]"].startswith("blocked-"):
+            return 422, {"status": "error", "error": dict.fromkeys(missing or ["to_email"], "is not accepted")}
+        values = {name[6:-1]: value for name, value in form.items()}
+        values |= {"body": _decoded(values["body"]), "plain_text": _decoded(values["plain_text"]), "status": "unsent"}
+        return 201, {"status": "success", "email_uid": self._new(self.emails, values)}
+
+    def get_emails(self, _form):
+        records = [{"email_uid": uid, **one} for uid, one in reversed(self.emails.items())]
+        return 200, {"status": "success", "data": {"records": records, "next_page": None}}
+
+    def get_email(self, _form, uid):
+        return 200, {"status": "success", "data": {"record": {"email_uid": uid, **self.emails[uid]}}}
+
     def get_delivery_servers(self, _form):
         return 200, {"status": "success", "data": {"records": []}}
 
@@ -154,6 +171,9 @@ ROUTES = [
     ("PUT", r"/campaigns/(\w+)/pause-unpause", FakeMailWizz.put_pause),
     ("GET", r"/campaigns/(\w+)/stats", FakeMailWizz.get_stats),
     ("GET", r"/campaigns/(\w+)", FakeMailWizz.get_campaign),
+    ("POST", r"/transactional-emails", FakeMailWizz.post_emails),
+    ("GET", r"/transactional-emails", FakeMailWizz.get_emails),
+    ("GET", r"/transactional-emails/(\w+)", FakeMailWizz.get_email),
     ("GET", r"/delivery-servers", FakeMailWizz.get_delivery_servers),
 ]
 

@@ -28,12 +28,8 @@ class SaasWebhookTarget(models.Model):
     )
     delivery_ids = fields.One2many("saas.webhook.delivery", "target_id", "Deliveries")
 
-    def action_test(self):
-        """Have a delivery sent that says nothing, to see whether the receiver takes it."""
-        self.check_access("write")
-        for target in self:
-            target._add("test", {"target": target.id})
-        self._deliver_soon()
+    def _add_test(self):
+        self._add("test", {"target": self.id})
 
     @api.model
     def _notify(self, instance, event, **data):
