@@ -25,7 +25,7 @@ import psutil
 
 from lokario_cli.console import say
 from lokario_cli.odoo_process import Server
-from lokario_cli.paths import ADDONS
+from lokario_cli.paths import SUITE
 from lokario_cli.setup import odoo_source
 from lokario_testing.environments.client import OdooClient
 from lokario_testing.environments.loaded import LoadedOdoo, fresh_database
@@ -89,7 +89,7 @@ class Call:
 
 def run(points, seed):
     """The broken promises of `points` attacks on a server of its own, and of mails read in this process."""
-    with fresh_database("chaos_abuse", ",".join(ADDONS)) as (environment, database):
+    with fresh_database("chaos_abuse", ",".join(SUITE)) as (environment, database):
         broken = attack(environment, database, points, seed)
     return broken + read_mails(max(2, points // 100), seed)
 

@@ -5,7 +5,7 @@ The roles come by RPC first, then in a browser. All of it takes hours: `--part` 
 """
 
 from lokario_cli.console import say
-from lokario_cli.paths import ADDONS
+from lokario_cli.paths import SUITE
 from lokario_testing.environments.loaded import LoadedOdoo, fresh_database
 
 from .crawl_batches import broken_batches
@@ -18,7 +18,7 @@ PARTS = {"batches": broken_batches, "roles": broken_roles, "browser": broken_scr
 
 
 def run(points: int, seed: int, parts=tuple(PARTS)) -> list[str]:
-    with fresh_database("chaos_crawl", ",".join(ADDONS)) as (environment, database):
+    with fresh_database("chaos_crawl", ",".join(SUITE)) as (environment, database):
         odoo = LoadedOdoo(environment, database, log_level="critical")
         try:
             return crawl(odoo, points, seed, parts)

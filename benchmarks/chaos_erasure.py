@@ -11,7 +11,7 @@ from collections import Counter
 from unittest.mock import patch
 
 from lokario_cli.console import say
-from lokario_cli.paths import ADDONS
+from lokario_cli.paths import SUITE
 from lokario_cli.setup.postgres import Cluster
 from lokario_testing.environments.databases import Databases
 from lokario_testing.environments.loaded import LoadedOdoo
@@ -34,7 +34,7 @@ def run(points: int, seed: int) -> list[str]:
         database = environment.clone(platform, f"lokario_chaos_erasure_{os.getpid()}")
         cluster.psql(f"ALTER DATABASE \"{database}\" SET lock_timeout = '20s'")  # nothing waits for itself
         try:
-            environment.run_odoo(database, "-i", ",".join(ADDONS), "--stop-after-init")
+            environment.run_odoo(database, "-i", ",".join(SUITE), "--stop-after-init")
             odoo = LoadedOdoo(environment, database, log_level="critical")
             try:
                 return run_on(odoo, points, seed)
@@ -51,7 +51,7 @@ def _installable(environment) -> list[str]:
         names = environment.cluster.psql("SELECT name FROM ir_module_module WHERE state != 'uninstallable'", known)
     finally:
         environment.drop(known)
-    return sorted(name for name in names.split() if name not in ADDONS and not name.startswith(LEFT_OUT))
+    return sorted(name for name in names.split() if name not in SUITE and not name.startswith(LEFT_OUT))
 
 
 def run_on(odoo: LoadedOdoo, points: int, seed: int) -> list[str]:

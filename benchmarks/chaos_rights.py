@@ -17,7 +17,7 @@ from pathlib import Path
 from unittest import mock
 
 from lokario_cli.console import say
-from lokario_cli.paths import ADDONS
+from lokario_cli.paths import ADDONS, SUITE
 from lokario_testing.environments.loaded import LoadedOdoo, fresh_database
 
 from .generated_records import nothing_leaves
@@ -46,7 +46,7 @@ LEFT_OUT = {  # they wait for other machines or other databases, which this data
 
 
 def run(points, seed, roles=()):
-    with fresh_database("chaos_rights", ",".join(ADDONS)) as (environment, database):
+    with fresh_database("chaos_rights", ",".join(SUITE)) as (environment, database):
         odoo = LoadedOdoo(environment, database, log_level="critical")
         try:
             records = mark(odoo)

@@ -14,7 +14,7 @@ import urllib.parse
 import urllib.request
 
 from lokario_cli.odoo_process import Server
-from lokario_cli.paths import ADDONS
+from lokario_cli.paths import SUITE
 from lokario_cli.setup.postgres import Cluster
 from lokario_testing.environments.databases import Databases
 
@@ -29,7 +29,7 @@ def run(points: int, seed: int) -> list[str]:
         environment = Databases(cluster)
         database = environment.clone(environment.template(), f"secrets_{os.getpid()}")
         try:
-            environment.run_odoo(database, "-i", ",".join(ADDONS), "--stop-after-init")
+            environment.run_odoo(database, "-i", ",".join(SUITE), "--stop-after-init")
             return plant(environment, database, points, seed)
         finally:
             environment.drop(database)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .console import Failure
 from .odoo_log import unexpected_lines
-from .paths import ADDONS, ROOT, STATE
+from .paths import ROOT, STATE, SUITE
 from .setup import venv
 from .setup.postgres import Cluster
 
@@ -91,9 +91,9 @@ def manifest(addon: str) -> dict:
 
 
 def external_dependencies() -> list[str]:
-    """What our addons depend on outside of this repository."""
-    depends = {dependency for addon in ADDONS for dependency in manifest(addon)["depends"]}
-    return sorted(depends - set(ADDONS))
+    """What the suite's addons depend on outside of this repository."""
+    depends = {dependency for addon in SUITE for dependency in manifest(addon)["depends"]}
+    return sorted(depends - set(SUITE))
 
 
 def serving_options(cluster: Cluster, **more) -> dict[str, str]:

@@ -29,6 +29,7 @@ ARROWS = {
     "saas_notification_sms": {"lokario_base", "saas_manager", "saas_notification"},
     "email_engine_bridge": {"lokario_base"},
     "email_engine_campaign": {"email_engine_bridge", "lokario_base"},
+    "email_engine_mass_mailing": {"email_engine_campaign", "email_engine_bridge", "lokario_base"},
     "lokario_mailbox": {"lokario_base"},
     "lokario_inbox": {"lokario_base", "lokario_mailbox"},
     "lokario_inbox_ai": {"lokario_base", "lokario_mailbox", "lokario_inbox"},

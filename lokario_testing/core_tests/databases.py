@@ -4,7 +4,7 @@ import contextlib
 import os
 
 from lokario_cli.odoo_process import external_dependencies
-from lokario_cli.paths import ADDONS
+from lokario_cli.paths import SUITE
 
 from ..environments.databases import Databases
 from .comparison import MODULES
@@ -17,7 +17,7 @@ def both_databases(cluster):
     core = environment.cached_database([*external_dependencies(), *MODULES], languages="en_US")
     suite = environment.clone(core, f"core_tests_{os.getpid()}")
     try:
-        environment.run_odoo(suite, "-i", ",".join(ADDONS), "--stop-after-init")
+        environment.run_odoo(suite, "-i", ",".join(SUITE), "--stop-after-init")
         yield environment, core, suite
     finally:
         environment.drop(suite)

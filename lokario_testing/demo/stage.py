@@ -17,7 +17,7 @@ from lokario_cli.odoo_process import (
     serving_options,
     write_configuration,
 )
-from lokario_cli.paths import ADDONS, STATE
+from lokario_cli.paths import ADDONS, STATE, SUITE
 from lokario_cli.setup.postgres import Cluster
 
 from ..environments.client import OdooClient, RpcError
@@ -111,7 +111,7 @@ def install_manager(cluster: Cluster) -> bool:
     log = STATE / "logs" / "manager-install.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     conf = write_configuration(STATE / "conf" / "manager-install.conf", serving_options(cluster))
-    suite = ",".join(ADDONS)
+    suite = ",".join(SUITE)
     arguments = ["-c", conf, "-d", DATABASE, "-i", suite, "-u", suite, "--load-language", "fr_FR,en_US"]
     _run_to_the_end(command(*arguments, "--no-http", "--stop-after-init"), log)
     stamp.write_text(_code_stamp())

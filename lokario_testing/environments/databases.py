@@ -19,7 +19,7 @@ from lokario_cli.odoo_process import (
     tail,
     write_configuration,
 )
-from lokario_cli.paths import ADDONS, STATE, memory_folder
+from lokario_cli.paths import STATE, SUITE, memory_folder
 from lokario_cli.setup import odoo_source, venv
 from lokario_cli.setup.postgres import ODOO_ROLE, Cluster
 
@@ -59,7 +59,7 @@ class Databases:
 
         def build(building: str) -> None:
             self.clone(self.template(), building)
-            self.run_odoo(building, "-i", ",".join(ADDONS), "--stop-after-init")
+            self.run_odoo(building, "-i", ",".join(SUITE), "--stop-after-init")
             run_script(write_configuration(STATE / "conf" / f"{building}.conf", self.options()), building, BUNDLES)
 
         return self.shared("suite", build)

@@ -1,14 +1,17 @@
-"""The French translation is complete: every term the addons show has one, where it is shown."""
+"""The French translation is complete: every term the addons show has one, where it is shown.
+
+Optional addons look after theirs in their own tests.
+"""
 
 import polib
 import pytest
 
-from lokario_cli.paths import ADDONS, ROOT
+from lokario_cli.paths import ROOT, SUITE
 
 SHOWN = ("model:ir.ui.menu,", "model:ir.actions.", "model_terms:")  # Odoo translates these by record, not by term
 
 
-@pytest.mark.parametrize("addon", ADDONS)
+@pytest.mark.parametrize("addon", SUITE)
 def test_every_term_is_translated_into_french(environment, suite_copy, tmp_path, addon):
     terms = tmp_path / f"{addon}.pot"
     environment.export_terms(suite_copy, addon, terms)
@@ -25,7 +28,7 @@ def test_every_term_is_translated_into_french(environment, suite_copy, tmp_path,
 NOT_FRENCH = f"""
 SELECT f.model || '.' || f.name || ': ' || (s.name->>'en_US') FROM ir_model_fields_selection s
   JOIN ir_model_fields f ON f.id = s.field_id
-  JOIN ir_model_data d ON d.model = 'ir.model.fields.selection' AND d.res_id = s.id AND d.module IN {ADDONS}
+  JOIN ir_model_data d ON d.model = 'ir.model.fields.selection' AND d.res_id = s.id AND d.module IN {SUITE}
  WHERE s.name->>'fr_FR' IS NULL
 """
 

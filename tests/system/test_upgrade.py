@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lokario_cli.odoo_process import command, process_environment, tail, write_configuration
-from lokario_cli.paths import ADDONS, ROOT, SERVER_MODULES, STATE
+from lokario_cli.paths import ADDONS, OPTIONAL, ROOT, SERVER_MODULES, STATE
 
 HERE = Path(__file__).parent / "upgrade"
 RELEASE = (HERE / "last_release.txt").read_text().strip()
@@ -231,7 +231,7 @@ def test_screens_and_rights_that_moved_are_kept(before_and_after):
 
 
 def test_what_became_an_addon_of_its_own_is_installed(before_and_after):
-    assert set(before_and_after[1]["uninstalled"]) == CHOICES
+    assert set(before_and_after[1]["uninstalled"]) == {*CHOICES, *OPTIONAL}
 
 
 def test_what_the_gate_found_is_a_warning(before_and_after):
@@ -242,6 +242,17 @@ def test_what_the_gate_found_is_a_warning(before_and_after):
     assert {row_id: after[row_id]["warnings"] for row_id in found} == found
     assert before_and_after[1]["rows"]["inbox_answer_block"] == {}
     assert {row["mode"] for row in before_and_after[1]["rows"]["inbox_ai_policy"].values()} == {"auto"}
+
+
+def test_the_engine_sends_as_before(before_and_after):
+    """Templates stay what they were written in, campaigns have all their people, messages leave the way they did."""
+    before, after = (snapshot["rows"] for snapshot in before_and_after)
+    assert len(before["engine_template"]) > 1
+    assert {(row["form"], row["mjml"]) for row in after["engine_template"].values()} == {("html", None)}
+    assert {row["message_transport"] for row in after["engine_tenant"].values()} == {"powermta"}
+    assert not any(row["is_preparing"] for row in after["engine_campaign"].values())
+    sources = {row["source"] for row in after["engine_suppression"].values()}
+    assert sources == {"screen"}, "those of the seed were made by hand"
 
 
 def test_what_is_on_its_way_is_in_the_outbox_once(before_and_after):

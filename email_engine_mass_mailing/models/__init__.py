@@ -1,0 +1,2 @@
+from . import engine_template
+from . import mailing_mailing
