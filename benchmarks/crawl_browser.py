@@ -6,6 +6,7 @@ and a text of ours on the screen that stands there in English though it has a tr
 
 import json
 import re
+from dataclasses import dataclass
 from functools import cache
 
 import polib
@@ -76,8 +77,8 @@ def broken_screens(odoo: LoadedOdoo, records, points: int, seed: int, role: str 
             with Screens(server, odoo, user) as screens:
                 for _user, role, app in (walk for walk in walks if walk[0] == user):
                     screens.walk(role, app)
-                for visit, path in (place for place in places if place[0].user == user):
-                    screens.press_all(visit, path)
+                for place in (place for place in places if place.visit.user == user):
+                    screens.press_all(place)
                 broken |= screens.broken
                 say("\n".join([f"      {screens.login}: {screens.pressed} buttons", *sorted(screens.broken)]))
     return sorted(broken)
@@ -94,17 +95,36 @@ def _applications(odoo: LoadedOdoo, crawler: Crawler) -> list[tuple[int, str, st
     return found
 
 
-def _places(odoo: LoadedOdoo, visit: Visit) -> list[tuple[Visit, str]]:
+@dataclass(frozen=True)
+class Place:
+    """The action of a menu, or the form of a record that it shows."""
+
+    visit: Visit
+    path: str
+    model: str
+    record: int | None = None
+
+    def __str__(self):
+        return f"{self.visit} ({self.path})"
+
+    def is_there(self, odoo: LoadedOdoo) -> bool:
+        """Whether its reader still has the record: what somebody pressed before may have ended it."""
+        with odoo.env() as env:
+            records = env(user=self.visit.user)[self.model].with_context(active_test=False)
+            return not self.record or bool(records.search([("id", "=", self.record)], limit=1))
+
+
+def _places(odoo: LoadedOdoo, visit: Visit) -> list[Place]:
     """The action of a menu, and the form of the first record that it shows."""
     with odoo.env() as env:
         env = env(user=visit.user, context={"lang": FRENCH})
         action = env[WINDOW].sudo().browse(visit.action)._get_action_dict()
         Model = env[action["res_model"]].with_context(**evaluated(env, action.get("context") or {}))
         first = Model.search(evaluated(env, action.get("domain") or []), limit=1)
-    paths = [f"/odoo/action-{visit.action}"]
-    if first and FORM in action["view_mode"].split(",") and action["target"] != "new":
-        paths.append(f"{paths[0]}/{first.id}")
-    return [(visit, path) for path in paths]
+        places = [Place(visit, f"/odoo/action-{visit.action}", Model._name)]
+        if first and FORM in action["view_mode"].split(",") and action["target"] != "new":
+            places.append(Place(visit, f"{places[0].path}/{first.id}", Model._name, first.id))
+    return places
 
 
 @cache
@@ -124,7 +144,7 @@ class Screens:
 
     def __init__(self, server: Server, odoo: LoadedOdoo, user: int):
         self.url, self.broken, self.pressed = server.url.replace("127.0.0.1", "localhost"), set(), 0
-        self._browser, self._sentences = Browser(), []  # of refusals, which may stay on the screen
+        self._odoo, self._browser, self._sentences = odoo, Browser(), []  # of refusals, which may stay on the screen
         with odoo.env() as env:
             self.login = env["res.users"].browse(user).login
 
@@ -148,19 +168,19 @@ class Screens:
         self._browser.wait(f"!({WALKING})", timeout=WALK_SECONDS)
         self._judge(f"{role}: walk through {app}")
 
-    def press_all(self, visit: Visit, path: str) -> None:
-        where = f"{visit} ({path})"
-        self._open(where, path)
+    def press_all(self, place: Place) -> None:
+        if not place.is_there(self._odoo):
+            return
+        self._open(str(place), place.path)
         names = self._browser.evaluate(f"[...new Set({BUTTONS}.map((button) => button.name))]")
         for number, name in enumerate(names):
+            if number and not place.is_there(self._odoo):
+                return
             if number:
-                self._open(where, path)
-            self._press(f"{where}: {name}", name)
+                self._open(str(place), place.path)
+            self._press(f"{place}: {name}", name)
 
     def _open(self, where: str, path: str) -> None:
-        """A page that is left while it still loads a script says so: that is nobody's error."""
-        self._browser.open("about:blank")
-        self._browser.errors.clear()
         self._sentences.clear()
         self._browser.open(f"{self.url}{path}")
         self._settle(where)
