@@ -164,6 +164,8 @@ def _campaign_jobs(environment, port):
         campaign = env["engine.campaign"].create({**values, "list_ids": env["engine.contact.list"].search([]).ids})
         campaign._send()
         campaign_id, chunk_ids = campaign.id, campaign.chunk_ids.ids
+    with environment.env() as env:
+        env["engine.campaign"].browse(campaign_id)._job_prepare()
 
     ready = multiprocessing.Barrier(WORKERS + 1)
     pids = [environment.fork(_work, environment, chunk_ids[number::WORKERS], ready) for number in range(WORKERS)]

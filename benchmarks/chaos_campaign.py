@@ -56,7 +56,10 @@ def _prepare(environment, host, port, recipients):
             }
         )
         campaign._send()
-        return campaign.id, quota
+        campaign_id = campaign.id
+    with environment.env() as env:
+        env["engine.campaign"].browse(campaign_id)._job_prepare()
+    return campaign_id, quota
 
 
 def _work(environment, campaign_id):
