@@ -23,6 +23,15 @@ FOR_PROGRAMS = (  # ends of columns' names
 )  # fmt: skip
 LOG_LINE = """INSERT INTO ir_logging (name, type, level, message, path, func, line, create_date)
               VALUES ('odoo', 'server', 'INFO', %s, '/', %s, '1', now())"""
+# Name, type, whether a row needs it, and the table that it refers to.
+COLUMNS = """
+SELECT a.attname, format_type(a.atttypid, NULL), a.attnotnull, f.relname
+  FROM pg_attribute a
+  LEFT JOIN pg_constraint k ON k.contype = 'f' AND k.conrelid = a.attrelid AND a.attnum = k.conkey[1]
+  LEFT JOIN pg_class f ON f.oid = k.confrelid
+ WHERE a.attrelid = %s::regclass AND a.attnum > 0 AND NOT a.attisdropped AND NOT a.atthasdef
+   AND a.attname NOT IN ('create_uid', 'write_uid')
+"""
 NOT_SHARED = "res.partner.phone"  # a number that two contacts have is searched for nobody
 
 
@@ -64,6 +73,9 @@ class PlantedPeople(GeneratedRecords):
                 self.one(model, names[number % len(names)])
                 self.env.cr.postcommit.clear()  # mails of what could not be made
                 self.env.cr.commit()
+        for number, model in enumerate(self.models):
+            if not self.ids(model, names):
+                self.made[model, names[number % len(names)]] = self._insert(self.env[model], names[number % len(names)])
         neighbours = dict(zip(names, [*names[1:], names[0]], strict=True))
         for (model, name), ids in self.made.items():
             self._plant(self.env[model], ids, self.people[name], self.people[neighbours[name]])
@@ -133,7 +145,36 @@ class PlantedPeople(GeneratedRecords):
             self.files[zone] = self.env["ir.attachment"].create({"name": f"{zone}.txt", "raw": b"of a document"}).id
         return self.files[zone]
 
-    # === TEXTS, PAST ALL CHECKS === #
+    # === ROWS AND TEXTS, PAST ALL CHECKS === #
+
+    def _insert(self, model, zone) -> list[int]:
+        """Write a row into the table of a model that refuses everything, an order of a till without a till, say."""
+        own = {"res_partner": self.people[zone].partner, "res_users": self.people[zone].user}
+        self.env.cr.execute(COLUMNS, [model._table])
+        values = {}
+        for column, kind, is_needed, target in self.env.cr.fetchall():
+            if target and (is_needed or target in own):
+                values[column] = own.get(target) or self._any_of(target)
+            elif is_needed:
+                values[column] = self._plain(kind)
+        try:
+            with self.env.cr.savepoint(flush=False):
+                names, places = ", ".join(f'"{name}"' for name in values), ", ".join(["%s"] * len(values))
+                insert = f'INSERT INTO "{model._table}" ({names}) VALUES ({places}) RETURNING id'
+                self.env.cr.execute(insert, list(values.values()))
+                return [self.env.cr.fetchone()[0]]
+        except psycopg2.Error as error:
+            self.refused[model._name, zone] = str(error)
+            return []
+
+    def _any_of(self, table):
+        self.env.cr.execute(f'SELECT min(id) FROM "{table}"')
+        return self.env.cr.fetchone()[0]
+
+    def _plain(self, kind):
+        if kind.startswith(("timestamp", "date")):
+            return "2026-01-15"
+        return {"boolean": False, "jsonb": "{}", "json": "{}"}.get(kind, str(self.counter))
 
     def _plant(self, model, ids, person, neighbour):
         """Write two people into every text column that takes any text: whose the record is, and another one."""
