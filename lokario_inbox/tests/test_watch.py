@@ -3,13 +3,15 @@
 import asyncio
 import threading
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 from odoo.tests import BaseCase, tagged
 
 from odoo.addons.lokario_mailbox.tests.mailbox_common import make_mail
+from odoo.addons.lokario_mailbox.tools.imap_session import Reply
 from odoo.addons.lokario_mailbox.tools.worker_locks import WATCH, WorkerLocks
 
-from ..tools.mailbox_watch import Watchers, is_news
+from ..tools.mailbox_watch import Watchers, _look_first, is_news
 from .mailbox_common import MailboxCase
 
 DEADLINE = 120  # seconds
@@ -131,3 +133,21 @@ class TestNews(BaseCase):
             self.assertTrue(is_news([b"*", *row.split()]), row)
         for row in (b"OK Still here", b"0 RECENT", b"CAPABILITY IDLE", b"BYE", b"FLAGS"):
             self.assertFalse(is_news([b"*", *row.split()]), row)
+
+    def test_what_a_server_says_while_it_is_asked_to_notify_rings(self):
+        inbox, sent = (SimpleNamespace(path=path, uidvalidity="7", uidnext=3, message_count=2) for path in ("A", "B"))
+
+        class Server:
+            """Has the folder as it is stored; a mail may arrive before NOTIFY is answered."""
+
+            capabilities = {"NOTIFY"}
+            meanwhile = []
+
+            async def run(self, command):
+                rows = [b"* 2 EXISTS".split(), [b"*", b"OK", b"[UIDVALIDITY 7]"], [b"*", b"OK", b"[UIDNEXT 3]"]]
+                return Reply(b"OK", "", rows if command.startswith(b"EXAMINE") else self.meanwhile)
+
+        server, plan = Server(), SimpleNamespace(folders=(inbox, sent))
+        self.assertFalse(asyncio.run(_look_first(server, plan, inbox)))
+        server.meanwhile = [b"* 3 EXISTS".split()]
+        self.assertTrue(asyncio.run(_look_first(server, plan, inbox)))

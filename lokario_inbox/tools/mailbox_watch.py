@@ -186,13 +186,15 @@ async def _look_first(session, plan, folder):
     reply = await session.run(b"EXAMINE " + quote(folder.path))
     counts = [int(row[1]) for row in reply.data if len(row) > 2 and row[2:] == [b"EXISTS"] and row[1].isdigit()]
     found = (str(reply.code(b"UIDVALIDITY")), reply.code(b"UIDNEXT"), counts[-1] if counts else 0)
+    heard = []  # while NOTIFY was asked for, and not again when listening begins
     others = [quote(other.path) for other in plan.folders if other != folder]
     if "NOTIFY" in session.capabilities and others:
         names = b" ".join(others)
         command = b"NOTIFY SET (SELECTED %s) (MAILBOXES (%s) %s)" % (EVENTS, names, EVENTS)
         try:
-            await session.run(command)
+            heard = (await session.run(command)).data
         except ServerFault as err:  # the inbox is heard without it
             if err.ends_connection:
                 raise
-    return found != (folder.uidvalidity, folder.uidnext, folder.message_count)
+    is_as_stored = found == (folder.uidvalidity, folder.uidnext, folder.message_count)
+    return not is_as_stored or any(map(is_news, heard))
