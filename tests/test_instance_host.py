@@ -224,7 +224,8 @@ def machine(monkeypatch):
         pids = [process.pid for process in processes]
         users, shown = dict(zip(pids, (7, 8, 9), strict=True)), SimpleNamespace(pids=pids, percent=99.0)
         shown.used = dict.fromkeys(pids, 100.0)
-        shown.nice = {}
+        shown.nice, shown.now = {}, 0.0
+        monkeypatch.setattr("lokario_host.fairness.time", SimpleNamespace(monotonic=lambda: shown.now))
         monkeypatch.setattr("os.setpriority", lambda _which, pid, nice: shown.nice.update({pid: nice}))
         shown.sessions = lambda roles: {pids[2]: "seven"} if "seven" in roles else {}
 
@@ -241,7 +242,7 @@ def look(fairness, machine, **seconds):
     """A look after one second, in which the processes have used these."""
     for name, used in seconds.items():
         machine.used[machine.pids[["own", "other", "session"].index(name)]] += used
-    fairness._looked_at -= 1
+    machine.now += 1
     fairness.balance({7: "seven", 8: "eight"}, machine.sessions)
     own, other, session = machine.pids
     policies = [os.sched_getscheduler(pid) for pid in (own, other)]
@@ -289,7 +290,7 @@ def test_a_machine_on_which_nobody_may_be_slowed_down_goes_on(machine, monkeypat
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr("os.sched_setscheduler", refuse)
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", "lokario_host.fairness")
     fairness = Fairness()
     for _turn in range(4):
         look(fairness, machine, own=3.0)
