@@ -1,6 +1,6 @@
 from datetime import timedelta
 
-from odoo import http
+from odoo import fields, http
 from odoo.exceptions import AccessDenied, UserError
 from odoo.http import content_disposition, request
 
@@ -65,7 +65,8 @@ class AccountDeletion(CustomerPortal):
 
     def _schedule(self, request_blacklist, params):
         deletions, user = request.env["lokario.account.deletion"], request.env.user
-        if not request.env["lokario.rate.limit"].sudo()._take("account-deletion", str(user.id), REQUESTS, DAY):
+        recent = [("user_id", "=", user.id), ("create_date", ">", fields.Datetime.now() - DAY)]
+        if deletions.sudo().search_count(recent) >= REQUESTS:
             raise UserError(request.env._("You asked for the deletion several times today. Try again tomorrow."))
         deletion_sudo = deletions._request(user, bool(request_blacklist), chosen(params)).sudo()
         if deletion_sudo.suspended:
