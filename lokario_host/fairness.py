@@ -32,29 +32,25 @@ class Worker:
     is_session: bool
     seconds: float  # of processors, used up to now; its ended children's, too
 
-    def wait(self, must_wait: bool) -> bool:
-        """Let it run only when no other wants to, or as all others again; returns whether it wants to run itself."""
+    def wait(self, must_wait: bool) -> None:
+        """Let it run only when no other wants to, or as all others again."""
         if self.is_session:
             usual = os.getpriority(os.PRIO_PROCESS, 0)
             os.setpriority(os.PRIO_PROCESS, self.pid, SESSION_NICE if must_wait else usual)
-            return _wants_to_run(PROC / str(self.pid))
+            return
         policy = os.SCHED_IDLE if must_wait else os.SCHED_OTHER
-        wants = False
         for thread in (PROC / str(self.pid) / "task").iterdir():
             with contextlib.suppress(ProcessLookupError, FileNotFoundError):  # a thread that has just ended
                 os.sched_setscheduler(int(thread.name), policy, os.sched_param(0))
-                wants = wants or _wants_to_run(thread)
         with contextlib.suppress(FileNotFoundError):  # a kernel without them
             (PROC / str(self.pid) / "autogroup").write_text(str(AUTOGROUP_NICE if must_wait else 0))
-        return wants
-
-
-def _wants_to_run(task: Path) -> bool:
-    return (task / "stat").read_text().rpartition(") ")[2].startswith("R")
 
 
 class Fairness:
-    """Looks at what instances have used since the last look. Of use to root alone."""
+    """Looks at what instances have used since the last look. Of use to root alone.
+
+    While one waits, its allowance grows again by its share, and full it ends the waiting: nobody starves.
+    """
 
     def __init__(self):
         self._looked_at = time.monotonic()
@@ -80,7 +76,7 @@ class Fairness:
         self._count(workers, elapsed, is_busy)
         used_up = {uid for uid, left in self._left.items() if left <= 0}
         recovered = {uid for uid in self._waiting if self._left.get(uid, ALLOWANCE) >= ALLOWANCE}
-        self._let_wait(workers, (self._waiting | used_up) - recovered, is_busy)
+        self._let_wait(workers, (self._waiting | used_up) - recovered)
 
     def _count(self, workers: list[Worker], elapsed: float, is_busy: bool) -> None:
         used = dict.fromkeys({worker.uid for worker in workers} | self._left.keys(), 0.0)
@@ -92,14 +88,13 @@ class Fairness:
             self._left[uid] = max(0.0, min(ALLOWANCE, left))
         self._before = {worker.pid: worker.seconds for worker in workers}
 
-    def _let_wait(self, workers: list[Worker], waiting: set[int], is_busy: bool) -> None:
+    def _let_wait(self, workers: list[Worker], waiting: set[int]) -> None:
         for worker in workers:
             if worker.uid not in waiting | self._waiting:
                 continue
             try:
                 with contextlib.suppress(ProcessLookupError, FileNotFoundError):  # it has just ended
-                    if worker.wait(worker.uid in waiting) and is_busy:
-                        self._left[worker.uid] = 0.0  # it would take more, were it not waiting
+                    worker.wait(worker.uid in waiting)
             except PermissionError as error:
                 self._refuse(error)
         self._waiting = waiting

@@ -265,17 +265,13 @@ def test_who_has_used_up_his_allowance_waits_while_the_machine_is_busy(machine):
 
 
 @pytest.mark.skipif(not may_raise_priorities(), reason="only CAP_SYS_NICE may take it back")
-def test_who_waits_runs_again_when_he_has_wanted_nothing_for_a_while(machine, monkeypatch):
-    fairness, wanting = Fairness(), {machine.pids[0]}
-    monkeypatch.setattr("lokario_host.fairness._wants_to_run", lambda task: int(task.name) in wanting)
+def test_who_waits_runs_again_with_a_full_allowance(machine):
+    fairness = Fairness()
     look(fairness, machine)
-    for _turn in range(6):
-        assert look(fairness, machine, own=3.0) == ONE_WAITS
-    for _turn in range(6):
-        assert look(fairness, machine) == ONE_WAITS, "it got nothing, and would have taken it"
-    wanting.clear()
-    turns = [look(fairness, machine) for _turn in range(5)]
-    assert turns[0] == ONE_WAITS and turns[-1] == ALL_RUN
+    assert look(fairness, machine, own=3.0) == ONE_WAITS
+    assert look(fairness, machine, own=1.5) == ONE_WAITS, "it went on where nobody else wanted to run"
+    turns = [look(fairness, machine) for _turn in range(4)]
+    assert turns == [ONE_WAITS] * 3 + [ALL_RUN]
 
 
 def test_what_postgresql_does_for_an_instance_counts(machine):

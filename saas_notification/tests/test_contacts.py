@@ -62,7 +62,7 @@ class TestContacts(SaasCase, MailCommon):
         bodies = {mail.email_to.partition("@")[0]: mail.body for mail in self.instance.mail_ids}
         moment = self.instance.reactivation_date
         for role, lang, tz in (("technical", "fr_FR", "Asia/Tokyo"), ("billing", "en_US", "Europe/Paris")):
-            self.assertIn(format_datetime(self.env, moment, tz, False, lang), bodies[role])
+            self.assertIn(format_datetime(self.env, moment, tz, "short", lang), bodies[role])
 
     def test_who_had_no_address_gets_it_later_alone(self):
         self.people["billing"].email = False
