@@ -49,7 +49,7 @@ class Worker:
 class Fairness:
     """Looks at what instances have used since the last look. Of use to root alone.
 
-    While one waits, its allowance grows again by its share, and full it ends the waiting: nobody starves.
+    While one waits, its allowance grows again by its share, and full it ends the waiting.
     """
 
     def __init__(self):
