@@ -1,5 +1,6 @@
 from . import engine_tenant
 from . import engine_limited_mixin
+from . import engine_address_mixin
 from . import engine_named
 from . import engine_template
 from . import engine_contact_list

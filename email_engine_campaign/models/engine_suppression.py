@@ -2,7 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
-from odoo.addons.email_engine_bridge.tools.contact_rows import inspect_address, normalise_address
+from odoo.addons.email_engine_bridge.tools.contact_rows import normalise_address
 
 REASONS = [
     ("unsubscribe", "Unsubscribed"),
@@ -30,7 +30,7 @@ class EngineSuppression(models.Model):
     """An address that must not be written to: by one tenant, by all of a company, or by anybody."""
 
     _name = "engine.suppression"
-    _inherit = ["lokario.access.mixin"]
+    _inherit = ["engine.address.mixin", "lokario.access.mixin"]
     _description = "Suppression"
     _order = "id desc"
     _rec_name = "email"
@@ -66,20 +66,6 @@ class EngineSuppression(models.Model):
                 suppression.company_id = False
             else:
                 suppression.company_id = suppression.tenant_id.company_id or suppression.company_id or self.env.company
-
-    @api.model_create_multi
-    def create(self, vals_list):
-        return super().create([self._normalised(vals) for vals in vals_list])
-
-    def write(self, vals):
-        return super().write(self._normalised(vals) if "email" in vals else vals)
-
-    def _normalised(self, vals):
-        """Refuse what no mail is ever written to: its suppression would keep nobody from anything."""
-        email = normalise_address(vals.get("email") or "")
-        if inspect_address(email) == "invalid":
-            raise UserError(self.env._("This is no address: %(addresses)s", addresses=email))
-        return {**vals, "email": email}
 
     @api.model
     def _suppress(self, tenant, emails, reason, note="", source="screen", until=None):
