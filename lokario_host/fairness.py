@@ -42,7 +42,7 @@ class Worker:
         for thread in (PROC / str(self.pid) / "task").iterdir():
             with contextlib.suppress(ProcessLookupError, FileNotFoundError):  # a thread that has just ended
                 os.sched_setscheduler(int(thread.name), policy, os.sched_param(0))
-        with contextlib.suppress(FileNotFoundError):  # a kernel without them
+        with contextlib.suppress(OSError):  # a kernel without them, or a session that has none: it must do without
             (PROC / str(self.pid) / "autogroup").write_text(str(AUTOGROUP_NICE if must_wait else 0))
 
 
@@ -95,11 +95,11 @@ class Fairness:
             try:
                 with contextlib.suppress(ProcessLookupError, FileNotFoundError):  # it has just ended
                     worker.wait(worker.uid in waiting)
-            except PermissionError as error:
+            except OSError as error:
                 self._refuse(error)
         self._waiting = waiting
 
-    def _refuse(self, error: PermissionError) -> None:
+    def _refuse(self, error: OSError) -> None:
         if not self._is_refused:
             _logger.info("Greedy instances cannot be slowed down (the host needs CAP_SYS_NICE): %s", error)
         self._is_refused = True

@@ -281,6 +281,16 @@ def test_what_postgresql_does_for_an_instance_counts(machine):
     assert look(fairness, machine, own=1.0, session=1.0) == ONE_WAITS
 
 
+def test_who_has_no_share_of_its_own_waits_all_the_same(machine, monkeypatch, tmp_path):
+    for pid in machine.pids:
+        (tmp_path / str(pid) / "task" / str(pid)).mkdir(parents=True)
+        (tmp_path / str(pid) / "autogroup").symlink_to("/dev/full")  # takes no word, as the kernel's own group
+    monkeypatch.setattr("lokario_host.fairness.PROC", tmp_path)
+    fairness = Fairness()
+    look(fairness, machine)
+    assert look(fairness, machine, own=3.0) == ONE_WAITS
+
+
 def test_a_machine_on_which_nobody_may_be_slowed_down_goes_on(machine, monkeypatch):
     def refuse(*_arguments):
         raise PermissionError(1, "Operation not permitted")

@@ -5,6 +5,7 @@ from unittest.mock import patch
 from odoo.fields import Command
 from odoo.tests import tagged
 
+from lokario_testing.environments.clock import zone_at_noon
 from odoo.addons.lokario_billing.tests.common import BillingCase
 from odoo.addons.sms.tools.sms_api import SmsApi
 
@@ -14,7 +15,9 @@ class TestFollowupSms(BillingCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.customer.write({"phone": "+33 6 12 34 56 78", "email": False, "country_id": cls.env.ref("base.fr").id})
+        france = cls.env.ref("base.fr").id
+        values = {"phone": "+33 6 12 34 56 78", "email": False, "country_id": france, "tz": zone_at_noon()}
+        cls.customer.write(values)
         policy = cls.env.ref("lokario_billing.policy_invoice").copy(
             {"company_id": cls.company.id, "level_ids": [Command.clear()]}
         )

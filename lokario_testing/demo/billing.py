@@ -4,10 +4,11 @@ import email
 import email.policy
 import json
 import time
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from urllib.parse import urlencode
 
 from lokario_cli.console import Failure
+from lokario_testing.environments.clock import zone_at_noon
 
 from .inbox import MAILBOX
 from .stage import demo_keys
@@ -39,7 +40,7 @@ def send_quotation(stage) -> None:
 def remind(stage) -> None:
     """Two runs of the documented endpoint over a late invoice: one reminder."""
     client = stage.client
-    client.call("res.partner", "write", [_customer(client)], {"tz": _zone_at_noon()})  # nobody is reminded at night
+    client.call("res.partner", "write", [_customer(client)], {"tz": zone_at_noon()})  # nobody is reminded at night
     move = _late_invoice(client)
     approved = {"followup_enabled": True, "followup_approved_at": f"{date.today()} 00:00:00"}
     client.call("res.company", "write", [1], {**approved, **ALWAYS_OPEN})
@@ -61,12 +62,6 @@ def remind(stage) -> None:
 
 def _customer(client) -> int:
     return client.find("res.partner", [["email", "=", CUSTOMER["email"]]]) or client.create("res.partner", CUSTOMER)
-
-
-def _zone_at_noon() -> str:
-    """A time zone in which it is about twelve now: Etc/GMT-3 is three hours ahead of Greenwich."""
-    ahead = 12 - datetime.now(UTC).hour
-    return f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT"
 
 
 def _product(client) -> int:
