@@ -132,6 +132,14 @@ class TestBounce(BaseCase):
         self.assertEqual(bounce.classify("4.0.0", "smtp;450 user unknown", "bad-mailbox", "delayed").kind, "ignored")
         self.assertEqual(bounce.classify("4.1.1", "smtp;450 4.1.1 user unknown", "bad-mailbox").kind, "soft")
 
+    def test_an_address_in_an_answer_is_no_code(self):
+        """45.5.1.1 says nothing about a mailbox, wherever it stands."""
+        for ip in ("45.5.1.1", "5.1.1.45", "185.5.2.1", "4.5.1.6", "91.5.7.27"):
+            for text in ("Message refused for {}", "[{}] sends too much", "connect to mx1.x.test[{}]:25: no"):
+                verdict = bounce.classify("5.0.0 (undefined status)", f"smtp;554 {text.format(ip)}.", "other")
+                neutral = bounce.classify("5.0.0", f"smtp;554 {text.format('192.0.2.1')}.", "other")
+                self.assertEqual(verdict, neutral, text.format(ip))
+
     def test_our_own_faults_kill_no_address(self):
         """The receiver does not find our names, our sender or our patience; an address that is echoed says nothing."""
         for diagnostic, category in (

@@ -86,20 +86,27 @@ _WEAK_WORDS = _compiled(rules.WEAK_WORDS)
 
 _LONGEST = 1000  # characters of a diagnostic that are read
 _ADDRESS = re.compile(r"<?[^\s<>()\[\]:,;\"']+@[^\s<>()\[\]:,;\"']+>?")
+_IP = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?!\.?\w)")
 _URL = re.compile(r"\b(?:https?|ftp)://[^\s<>\"')\]]+|\bwww\.[^\s<>\"')\]]+", re.IGNORECASE)
 # Lower case: "exist.Please" is the end of a sentence. The last label is no number: 5.1.1 and 192.0.2.1 stay.
 _HOST = re.compile(r"(?<![\w.@-])(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.)+[a-z]{2,}\b\.?|<[\w.-]+>")
 # IronPort puts its own guess in front of the answer: "5.1.0 - Unknown address error 550-'5.7.1 …'".
 _WRAPPED = re.compile(r"\b[45]\.\d\.\d - [\w /()]{3,40} error (?=\d{3}[- ])", re.IGNORECASE)
-# The code that each line of a long answer repeats.
-_CONTINUED = re.compile(r"(?<=\S)\s+[45]\d\d-(?:[45]\.\d{1,3}\.\d{1,3} )?")
+# The code that each line of a long answer repeats; advice about the address, no word of time.
+_IDLE = re.compile(
+    r"(?<=\S)\s+[45]\d\d-(?:[45]\.\d{1,3}\.\d{1,3} )?|(?:check|verif|correct)[^.;]{0,60}(?:re)?try again", re.IGNORECASE
+)
 _NOT_FINAL = re.compile(
-    r"^4\.|(^|;|said:)\s*4\d\d[ -]|temporar|temporair|(try|retry) (again|later)|\blater\b|in progress|momentan"
-    r"|vor(ü|ue)bergehend|veuillez (essayer|r[ée]essayer)|gr[ea]y ?list",
+    r"^4\.|(^|;|said:)\s*4\d\d[ -]|temporar|temporair|(try|retry) (again|later)"
+    r"|\blater\b|in progress|momentan|vor(ü|ue)bergehend|sp[äa]e?ter|veuillez (essayer|r[ée]essayer)|plus tard"
+    r"|ult[ée]rieurement|m[áa]s tarde|pi[ùu] tardi|gr[ea]y ?list",
     re.IGNORECASE,
 )
-_BEFORE_RECIPIENT = re.compile(r"in reply to (mail from|helo|ehlo)|after mail from", re.IGNORECASE)
-_CODE = re.compile(r"\b([245])\.(\d{1,3}\.\d{1,3})\b")
+_BEFORE_RECIPIENT = re.compile(
+    r"in reply to (mail from|helo|ehlo)|after (pipelined )?(mail from|helo|ehlo|initial connection)", re.IGNORECASE
+)
+_STAGE_NAMED = re.compile(r"\(in reply to [^)]*\)", re.IGNORECASE)
+_CODE = re.compile(r"(?<![\w.])([245])\.(\d{1,3}\.\d{1,3})(?!\.?\w)")
 
 
 def classify(status="", diagnostic="", category="", action="", phrases=()):
@@ -109,12 +116,13 @@ def classify(status="", diagnostic="", category="", action="", phrases=()):
     """
     if action in ("delayed", "delivered", "relayed", "expanded"):
         return Verdict(Kind.IGNORED, action)
-    return _judge(f"{status};{_ADDRESS.sub('addr', diagnostic[:_LONGEST])}", category, phrases)
+    answer = _IP.sub("203.0.113.1", _ADDRESS.sub("addr", diagnostic[:_LONGEST]))  # 45.5.1.1 is no code
+    return _judge(f"{status.partition(' ')[0]};{answer}", category, phrases)
 
 
 @lru_cache(maxsize=20_000)
 def _judge(answer, category, phrases):
-    whole = _CONTINUED.sub(" ", _WRAPPED.sub("", answer))
+    whole = _IDLE.sub(" ", _WRAPPED.sub("", answer))
     is_final = not _NOT_FINAL.search(whole)
     for kind, reason, pattern in phrases:
         if re.search(pattern, whole, re.IGNORECASE):
@@ -127,7 +135,7 @@ def _judge(answer, category, phrases):
 
 
 def _find_cause(whole, category):
-    words = _HOST.sub("host", _URL.sub("link", whole)).lower()
+    words = _HOST.sub("host", _URL.sub("link", _STAGE_NAMED.sub("", whole))).lower()
     whole = whole.lower()
     code = _code_of(whole)
     return (
