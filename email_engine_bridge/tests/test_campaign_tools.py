@@ -86,11 +86,41 @@ class TestAccounting(BaseCase):
             "2019-02-08 21:54:05+0100": "2019-02-08 20:54:05",
             "2019-02-08T21:54:05Z": "2019-02-08 21:54:05",
             "02/08/2019 21:54:05": "2019-02-08 21:54:05",
+            "02/08/2019 21:54:05-0500": "2019-02-09 02:54:05",
             "1549662845": "2019-02-08 21:54:05",
         }
         for text, expected in cases.items():
             [record] = self._read(json.dumps({"type": "d", "timeLogged": text}).encode())
             self.assertEqual(record.time, expected)
+
+    def test_a_row_that_was_cut_is_reported_and_takes_no_other_with_it(self):
+        """Cut anywhere, within quotes too, by a file that was read while it was written or a machine that stopped."""
+        good = as_csv([ROWS[0]], list(ROWS[0])).split(b"\r\n")
+        header, row = good[0] + b"\r\n", good[1].replace(b'"d"', b"d") + b"\r\n"
+        objects = json.dumps(ROWS[0]).encode()
+        for size in range(2, row.rindex(b","), 3):
+            for body in (
+                header + row + row[:size] + b"\r\n" + row + header + row,
+                header + row + row[:size] + b"\r\n" + row[:size] + b"\r\n" + row + row,
+                header + row * 3 + row[:size],
+                header + row + row[:-4] + b"\r\n" + row * 2,
+                b"\n".join((objects, objects[:size], objects, objects)),
+            ):
+                errors = []
+                records = list(accounting.read_records([body], lambda number, reason, kept=errors: kept.append(reason)))
+                self.assertEqual(records, self._read(header + row) * 3, body)
+                self.assertTrue(errors, body)
+        long = row.replace(b"no", b"n" * 2 * accounting.MAX_FIELD)
+        errors = []
+        records = list(accounting.read_records([header + long + row], lambda *error: errors.append(error)))
+        self.assertEqual((len(records), len(errors)), (1, 1))
+
+    def test_columns_as_people_configure_them(self):
+        """`record-fields b timeQueued,…` and a header that stands again with another order."""
+        first = b"type,timeQueued,bounceCat,rcpt\nb,2016-08-01 14:06:01-0400,bad-mailbox,a@x.test\n"
+        again = b"rcpt,type,timeLogged\nb@x.test,d,1470074761\n"
+        found = [(record.type, record.time, record.rcpt) for record in self._read(first + again)]
+        self.assertEqual(found, [("b", "2016-08-01 18:06:01", "a@x.test"), ("d", "2016-08-01 18:06:01", "b@x.test")])
 
     def test_a_row_read_twice_has_one_key(self):
         keys = {record.key for record in self._read(json.dumps(ROWS + ROWS).encode())}

@@ -43,7 +43,7 @@ TYPES = {
 # Where each value may stand, the first column that is there and filled wins.
 COLUMNS = {
     "type": ("type",),
-    "time": ("timelogged",),
+    "time": ("timelogged", "timequeued"),
     "sender": ("orig", "header_return-path"),
     "rcpt": ("rcpt", "orcpt", "header_x-hmxmroriginalrecipient"),
     "status": ("dsnstatus",),
@@ -176,26 +176,65 @@ def _lines(chunks):
 
 
 def _from_csv(chunks):
-    csv.field_size_limit(MAX_FIELD)
-    lines = CsvLines(line.decode("utf-8", "replace") + "\n" for line in _lines(chunks))
-    rows = csv.reader(lines)
-    pick = None
-    try:
-        for row in rows:
-            lines.row_ended()
-            if not row:
-                continue
-            if row[0].lstrip("\ufeff").lower() == "type" or pick is None:
-                pick = _picker([name.lstrip("\ufeff").strip().lower() for name in row])
-                continue
+    pick = width = None
+    for row in _csv_rows(chunks):
+        if isinstance(row, str):
+            if pick is None:
+                raise Unreadable(row)
+            yield row
+        elif pick is None or (row[0] not in TYPES and _names_columns(row)):
+            pick, width = _picker(_names(row)), len(row)
+        elif len(row) == width:
             yield pick(row)
-    except csv.Error as error:
-        raise Unreadable(f"Line {rows.line_num}: {error}") from error
+        else:
+            yield "Not as many values as columns: this row was cut, or joined with another"
+
+
+def _csv_rows(chunks):
+    """Yield each row, or what is wrong with it."""
+    csv.field_size_limit(MAX_FIELD)
+    lines = _AccountingLines(line.decode("utf-8", "replace") + "\n" for line in _lines(chunks))
+    rows = csv.reader(lines)
+    while True:
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            row = f"Line {rows.line_num}: {error}"
+        lines.row_ended()
+        if row:
+            yield row
+
+
+class _AccountingLines(CsvLines):
+    """A row that was cut within quotes ends where the next one begins: it must not take the others with it."""
+
+    _next = ""
+
+    def __next__(self):
+        is_within, line, self._next = self._size, self._next, ""
+        if line:
+            self._size += len(line)
+            return line
+        line = super().__next__()
+        if is_within and _BEGINNING.match(line):
+            self._next, line = line, '"' + "," * MAX_COLUMNS + "\n"  # more values than any header has columns
+        return line
+
+
+def _names(row):
+    return [name.lstrip("\ufeff").strip().lower() for name in row]
+
+
+def _names_columns(row):
+    names = set(_names(row))
+    return "type" in names and not names.isdisjoint(COLUMNS["time"])
 
 
 def _picker(header):
     """Function from a row of this header to its values in the order of `COLUMNS`."""
-    if "type" not in header or "timelogged" not in header or len(header) > MAX_COLUMNS:
+    if not _names_columns(header) or len(header) > MAX_COLUMNS:
         raise Unreadable("The first line must name the columns, type and timeLogged among them")
     places = [[header.index(name) for name in names if name in header] for names in COLUMNS.values()]
     width, simple = len(header), all(len(place) <= 1 for place in places)
@@ -203,8 +242,6 @@ def _picker(header):
     alternatives = [(index, place[1:]) for index, place in enumerate(places) if len(place) > 1]
 
     def pick(row):
-        if len(row) != width:
-            row = (row + [""] * width)[:width]
         row.append("")
         values = take(row)
         if not simple:
@@ -231,9 +268,12 @@ def _from_json(chunks):
 
 
 def _from_json_lines(chunks):
-    """Objects one a line, or a single object over several lines."""
+    """Objects one a line, or a single object over several lines; one that was cut does not take the next with it."""
     pending, tries = b"", 0
     for line in filter(bytes.strip, _lines(chunks)):
+        if pending and _is_object(line):
+            yield "The JSON is cut short"
+            pending, tries = b"", 0
         pending += line + b"\n"
         if not line.rstrip().endswith(b"}"):
             if len(pending) > MAX_FIELD * 4:
@@ -252,6 +292,13 @@ def _from_json_lines(chunks):
         raise Unreadable("The JSON is cut short")
 
 
+def _is_object(line):
+    try:
+        return line.startswith(b'{"') and "type" in json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+
+
 def _row_of(row):
     """Values of a JSON object in the order of `COLUMNS`."""
     if not isinstance(row, dict):
@@ -266,26 +313,29 @@ def _storable(text):
 
 
 def _record(values):
+    if isinstance(values, str):  # what is wrong with the row
+        raise ValueError(values)
     kind = TYPES.get(values[0]) or TYPES.get(values[0].strip().lower())
     if kind is None:
         raise ValueError(f"unknown record type {values[0][:20]!r}")
     return Record(kind, _utc(values[1]), *values[2:])
 
 
+_BEGINNING = re.compile(rf"(?:{'|'.join(TYPES)}),\"?[0-9]|type,", re.IGNORECASE)
 _ISO = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)[ T](\d\d:\d\d:\d\d)(?:\.\d+)?\s*(Z|[+-]\d\d:?\d\d)?")
+_AMERICAN = re.compile(r"(\d\d)/(\d\d)/(\d{4})(?=\D)")
 
 
 def _utc(text):
-    """`2019-02-08 21:54:05+0000`, RFC 3339, `02/08/2019 21:54:05` or unix time -> naive UTC text."""
+    """`2019-02-08 21:54:05+0000`, RFC 3339, `02/08/2019 21:54:05-0500` or unix time -> naive UTC text."""
     if text[19:] == "+0000" and text[4:5] == "-" and text[:4].isdigit():
         return _valid(text[:19])
-    found = _ISO.fullmatch(text.strip())
-    if found:
+    if found := _ISO.fullmatch(_AMERICAN.sub(r"\3-\1-\2", text.strip(), count=1)):
         moment = datetime.fromisoformat(f"{found[1]}-{found[2]}-{found[3]}T{found[4]}{found[5] or '+00:00'}")
     elif re.fullmatch(r"\d{9,11}(\.\d+)?", text.strip()):
         moment = datetime.fromtimestamp(float(text), UTC)
     else:
-        moment = datetime.strptime(text.strip()[:19], "%m/%d/%Y %H:%M:%S").replace(tzinfo=UTC)
+        raise ValueError(f"no moment: {text[:40]!r}")
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
