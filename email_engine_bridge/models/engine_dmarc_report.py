@@ -2,7 +2,7 @@ from odoo import api, fields, models
 
 from ..exceptions import EngineRejected
 from ..tools.dmarc_report import read_reports
-from ..tools.finding import _
+from ..tools.finding import translatable as _
 
 KEPT_DAYS = 400
 

@@ -19,7 +19,7 @@ from odoo.addons.lokario_base.tools.fenced_process import BeyondBudget, FencedPr
 from ..exceptions import EngineRejected
 from . import contact_json
 from .csv_lines import MAX_ROW, CsvLines
-from .finding import _
+from .finding import translatable as _
 from .refused_row import BadRow
 
 UNREADABLE = _("The text is neither UTF-8 nor Windows-1252: save the file as UTF-8")

@@ -4,7 +4,7 @@ import json
 import re
 
 from ..exceptions import EngineRejected
-from .finding import _
+from .finding import translatable as _
 from .refused_row import BadRow
 
 _SPACE = re.compile(r"[\s,]*")

@@ -14,7 +14,7 @@ from ..exceptions import EngineRejected
 from .addresses import inspect_address, normalise_address
 from .contact_file import find_encoding, open_contacts
 from .contact_json import check_object, members
-from .finding import _
+from .finding import translatable as _
 from .refused_row import BadRow, RefusedRow
 from .storable_json import find_unstorable
 

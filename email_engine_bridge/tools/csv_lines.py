@@ -1,7 +1,7 @@
 """Lines for `csv.reader`, which would gather a row that never ends until the memory does."""
 
 from ..exceptions import EngineRejected
-from .finding import _
+from .finding import translatable as _
 
 MAX_ROW = 1024 * 1024  # characters of one row, its line breaks inside of quotes included
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from lxml import etree
 
 from ..exceptions import EngineRejected
-from .finding import _
+from .finding import translatable as _
 
 MAX_REPORT = 64 * 1024 * 1024  # bytes a report may inflate to
 MAX_ROWS = 100_000

@@ -1,8 +1,11 @@
 """What a tool found, without words: `engine.finding` says it in the reader's language."""
 
 
-def _(text):
-    """Mark a text for translation (gettext's N_): whoever shows it knows the reader's language."""
+def translatable(text):
+    """Mark a text for translation (gettext's N_): whoever shows it knows the reader's language.
+
+    Import it as `_`: Odoo collects what stands within that name.
+    """
     return text
 
 

@@ -11,7 +11,7 @@ import requests
 from odoo.addons.lokario_base.tools.pinned_http import DestinationRefused, pin_public, pinned_session
 
 from ..exceptions import EngineRejected, EngineUnavailable, SubscriberRejected
-from .finding import _
+from .finding import translatable as _
 
 TIMEOUT = 30  # seconds to connect and between two packets of the answer
 MAX_ANSWER = 8 * 1024 * 1024

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from lxml import html as lxml_html
 
-from .finding import _
+from .finding import translatable as _
 from .text_part import derive_text, hold_jinja, read_html
 
 CLIPPED = 102 * 1024  # bytes of HTML from which Gmail shows no more

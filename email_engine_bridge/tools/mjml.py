@@ -7,7 +7,7 @@ own check, which a hostile document can keep busy, too. Jinja2 and merge tags ar
 from odoo.addons.lokario_base.tools.fenced_process import BeyondBudget, FencedProcess
 
 from ..exceptions import TemplateRejected
-from .finding import _
+from .finding import translatable as _
 
 WALL = 30.0  # seconds on a busy machine; the processor time is limited by the child itself
 ROOM = 8 * 1024 * 1024  # bytes of HTML

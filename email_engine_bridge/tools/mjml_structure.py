@@ -4,7 +4,7 @@ import re
 from html.parser import HTMLParser
 
 from ..exceptions import TemplateRejected
-from .finding import _
+from .finding import translatable as _
 from .text_part import replace_jinja
 
 MAX_DEPTH = 60

@@ -9,7 +9,7 @@ import requests
 from odoo.addons.lokario_base.tools.pinned_http import DestinationRefused, pin_public, pinned_session
 
 from ..exceptions import EngineRejected, EngineUnavailable
-from .finding import _
+from .finding import translatable as _
 
 TIMEOUT = 30  # seconds to connect, and between two bytes
 CONFIG_FOLDER = "/etc/pmta"

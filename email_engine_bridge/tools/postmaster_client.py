@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from odoo.addons.lokario_base.tools.pinned_http import DestinationRefused, pin_public, pinned_session
 
 from ..exceptions import EngineRejected, EngineUnavailable
-from .finding import _
+from .finding import translatable as _
 
 DEFAULT_URL = "https://gmailpostmastertools.googleapis.com"
 TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105  an address

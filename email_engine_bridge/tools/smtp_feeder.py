@@ -14,7 +14,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from ..exceptions import EngineRejected, EngineUnavailable
-from .finding import _
+from .finding import translatable as _
 
 TIMEOUT = 60.0  # seconds for one answer
 FRESH = 240.0  # seconds after which a worker that was paused hands over nothing more: longer than three answers

@@ -11,7 +11,7 @@ import requests
 from odoo.addons.lokario_base.tools.pinned_http import DestinationRefused, pin_public, pinned_session
 
 from ..exceptions import EngineRejected, EngineUnavailable
-from .finding import _
+from .finding import translatable as _
 
 DEFAULT_URL = "https://sendersupport.olc.protection.outlook.com/snds"
 TIMEOUT = 20  # seconds to connect, and between two bytes

@@ -3,7 +3,7 @@
 import math
 import re
 
-from .finding import _
+from .finding import translatable as _
 from .json_shape import MAX_DEPTH
 
 _HALF_PAIR = re.compile("[\ud800-\udfff]")

@@ -5,7 +5,7 @@ import requests
 from odoo.addons.lokario_base.tools.pinned_http import DestinationRefused, pin_public, pinned_session
 
 from ..exceptions import EngineRejected, EngineUnavailable
-from .finding import _
+from .finding import translatable as _
 
 TIMEOUT = 10  # seconds to connect, and between two bytes
 DEFAULT_URL = "https://api.telegram.org"

@@ -9,7 +9,7 @@ from odoo.addons.lokario_base.tools.fenced_process import BeyondBudget, FencedPr
 
 from ..exceptions import TemplateRejected
 from .campaign_content import Content
-from .finding import _
+from .finding import translatable as _
 from .message_checks import Remark
 from .text_child import OPERATIONS
 

@@ -5,7 +5,8 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .findings import _, error
+from .findings import error
+from .findings import translatable as _
 
 FACTS = json.loads((Path(__file__).parent / "directives.json").read_text(encoding="utf-8"))
 NAMED_BLOCKS = frozenset(FACTS["blocks"]["named"])

@@ -2,7 +2,8 @@
 
 import re
 
-from .findings import _, error
+from .findings import error
+from .findings import translatable as _
 
 REGEX = r"/(?:[^/\\]|\\.)*/"
 PATTERN_LINE = re.compile(rf"(?:(?:mail-from|rcpt-to)\s+{REGEX}|header\s+\S+\s+{REGEX}|\*)(?:\s+(.+))?", re.I)

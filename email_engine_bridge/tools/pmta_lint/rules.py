@@ -3,7 +3,8 @@
 import re
 from collections import defaultdict
 
-from .findings import _, error, warning
+from .findings import error, warning
+from .findings import translatable as _
 from .grammar import FACTS, PATTERN_BLOCKS, parse
 from .patterns import check_mx, check_pattern_list, check_reply, pattern_targets
 from .values import check_value, check_webhook_url, is_any_network, is_ip

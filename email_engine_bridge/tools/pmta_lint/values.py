@@ -4,7 +4,8 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
-from .findings import _, error
+from .findings import error
+from .findings import translatable as _
 
 BOOLEAN = re.compile(r"yes|no|true|false", re.I)
 TIME = re.compile(r"0|(\d+[wdhms])+", re.I)
