@@ -3,6 +3,7 @@ from . import test_api_powermta
 from . import test_api_quotas
 from . import test_campaign_tools
 from . import test_configuration
+from . import test_contact_tools
 from . import test_dmarc_reports
 from . import test_dns_rules
 from . import test_findings

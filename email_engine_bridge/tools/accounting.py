@@ -193,7 +193,7 @@ def _from_csv(chunks):
 def _csv_rows(chunks):
     """Yield each row, or what is wrong with it."""
     csv.field_size_limit(MAX_FIELD)
-    lines = _AccountingLines(line.decode("utf-8", "replace") + "\n" for line in _lines(chunks))
+    lines = _AccountingLines(_storable(line.decode("utf-8", "replace")) + "\n" for line in _lines(chunks))
     rows = csv.reader(lines)
     while True:
         try:
@@ -308,7 +308,8 @@ def _row_of(row):
 
 
 def _storable(text):
-    """Half a surrogate pair, which JSON can spell, becomes "?": no reason to lose the row."""
+    """Half a surrogate pair, which JSON can spell, becomes "?", NUL nothing: no reason to lose the row."""
+    text = text.replace("\0", "")
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 

@@ -25,6 +25,7 @@ from .refused_row import BadRow
 UNREADABLE = _("The text is neither UTF-8 nor Windows-1252: save the file as UTF-8")
 PIECE = 1024 * 1024  # bytes whose encoding is detected together
 EXCEL_WALL = 600.0  # seconds for one file on a busy machine; its processor time is limited by the child itself
+EXCEL_COLUMNS = 500
 EXCEL_ROOM = 512 * 1024 * 1024  # bytes of rows
 SEPARATORS = ",;\t|"
 _HINT = re.compile(r'"?sep=([,;\t|])"?')
@@ -32,8 +33,16 @@ _UTF16_WITHOUT_MARK = re.compile(rb"(?:[\t\n\r -~]\0){4}")
 _UTF16_BE_WITHOUT_MARK = re.compile(rb"(?:\0[\t\n\r -~]){4}")
 _WESTERN = re.compile("[\x00-\x7fÀ-ÅÇ-ÏÑ-ÖØ-Üß-åç-ïñ-öø-üÿŒœŸ«»°€’‘“”…–—•™®©§·±²³\xa0ªº¿¡]")
 _TORN = re.compile(r"[^\x00-\x7f]{3}|[A-Za-z][“”…•™®©§±²³][a-z]")  # letters of another encoding
+# Windows-1252 has all of it, and € besides; browsers and mail programs read these labels so (WHATWG, Encoding, 4.2).
+_LABELS = dict.fromkeys(("iso-8859-1", "iso8859-1", "iso_8859-1", "latin1", "latin-1", "l1"), "cp1252")
 # What people's programs save in where it is neither UTF-8 nor Windows-1252.
 _OLD_ENCODINGS = ["cp1250", "cp1251", "cp1253", "cp1254", "mac_roman", "cp850"]
+
+_NO_EXCEL = _("This is no Excel file that can be read: save it as .xlsx or CSV")
+_EXCEL_PROBLEMS = {
+    "formula": _("The Excel file has formulas without a result: open it in Excel and save it again"),
+    "columns": _("The Excel file has more than %(most)s columns"),
+}
 
 _excel = FencedProcess(f"{__package__}.excel_child")
 
@@ -75,7 +84,7 @@ def find_encoding(body, content_type=""):
     """The encoding in which all of the body can be read; raises where it would be a guess."""
     header = Message()
     header["Content-Type"] = content_type or "text/plain"
-    declared = header.get_content_charset()
+    declared = _LABELS.get(header.get_content_charset(), header.get_content_charset())
     if declared not in (None, "utf-8", "utf8"):
         if _is_readable(body, declared):
             return declared
@@ -169,14 +178,15 @@ def _count_columns(line, delimiter):
 def _open_excel(body, most):
     """The first sheet that holds anything; values as Excel shows them, formulas by their last result."""
     try:
-        answer, blob = _excel.ask({"most": most and most + 1}, body, seconds=EXCEL_WALL, room=EXCEL_ROOM)
+        request = {"most": most and most + 1, "columns": EXCEL_COLUMNS}
+        answer, blob = _excel.ask(request, body, seconds=EXCEL_WALL, room=EXCEL_ROOM)
     except BeyondBudget as error:
         raise EngineRejected(_("The Excel file inflates beyond all measure")) from error
     finally:
         if len(body) > PIECE:  # its memory is given back
             _excel.close()
     if "problem" in answer:
-        raise EngineRejected(_("This is no Excel file that can be read: save it as .xlsx or CSV"))
+        raise EngineRejected(_EXCEL_PROBLEMS.get(answer["problem"], _NO_EXCEL), most=EXCEL_COLUMNS)
     rows = map(_excel_row, io.BytesIO(blob))
     header = [str(name).strip() for name in next(rows, [])]
     return ContactFile("xlsx", header=header, rows=rows, sheet=answer["sheet"])

@@ -4,6 +4,7 @@ Nothing is dropped and nothing is rewritten: a row that cannot be used is report
 address that is wrong or belongs to a role is kept with a flag.
 """
 
+import csv
 import json
 import re
 import unicodedata
@@ -23,6 +24,7 @@ __all__ = [
     "Row",
     "beyond_values",
     "inspect_address",
+    "merge_rows",
     "normalise_address",
     "open_contacts",
     "read_contacts",
@@ -38,7 +40,8 @@ ALIASES = {
         "e_mail", "mail", "courriel", "email_address", "e_mail_address", "mail_address", "adresse_email",
         "adresse_mail", "adresse_e_mail", "adresse_de_messagerie", "adresse_electronique", "primary_email", "email_1",
         "e_mail_1_value", "subscriber_email", "e_mail_adresse", "correo", "correo_electronico", "indirizzo_email",
-        "indirizzo_e_mail", "emailaddress", "work_email", "contact_email",
+        "indirizzo_e_mail", "emailaddress", "work_email", "contact_email", "adresse_courriel", "courrier_electronique",
+        "mailadresse", "e_mailadresse", "e_mailadres",
     ),
     "first_name": ("fname", "firstname", "given_name", "prenom", "vorname", "forename"),
     "last_name": ("lname", "lastname", "surname", "family_name", "nom", "nom_de_famille", "nachname"),
@@ -72,6 +75,7 @@ def target_of(name):
     """Where a column of this name goes: a known field, else a value for templates under its own name."""
     plain = unicodedata.normalize("NFC", str(name)).strip().lower()
     letters = unicodedata.normalize("NFD", re.sub(r"[\s_-]+", "_", plain)).encode("ascii", "ignore").decode()
+    letters = letters.strip("_*:.")  # "E-mail *:", as forms mark what must be filled in
     return letters if letters in KNOWN else _TARGETS.get(letters, plain.replace(" ", "_"))
 
 
@@ -102,6 +106,8 @@ def read_rows(opened, targets=None):
     for number, row in enumerate(opened.rows, 1):
         try:
             pairs = _cells(mapped, row) if is_table else _members(row, targets)
+            if is_table and row == opened.header:
+                raise BadRow("", _("the line that names the columns stands here again"))
             yield _row(number, _merged(pairs))._replace(cells=row)
         except BadRow as error:
             yield RefusedRow(number, error, row)
@@ -111,6 +117,32 @@ def beyond_values(row):
     """The `RefusedRow` of a `Row` whose values, with those the contact has, are too many."""
     text = _("with those that this contact has, longer than %(most)s characters")
     return RefusedRow(row.number, BadRow("attributes", text, most=MAX_ATTRIBUTES), row.cells)
+
+
+def merge_rows(rows):
+    """(rows of an address each, refused ones): a later row adds to a former one, as if it came in a later file."""
+    merged, refused = {}, []
+    for row in rows:
+        former = merged.get(row.email)
+        joined = _joined(former, row) if former else row
+        if former and len(joined.attributes) > max(MAX_ATTRIBUTES, len(former.attributes)):
+            refused.append(beyond_values(row))
+        else:
+            merged[row.email] = joined
+    return list(merged.values()), refused
+
+
+def _joined(former, row):
+    values = [json.loads(one.attributes or "{}") for one in (former, row)]
+    consent = former if row.consent in ("unknown", former.consent) else row
+    return row._replace(
+        first_name=row.first_name or former.first_name,
+        last_name=row.last_name or former.last_name,
+        attributes=json.dumps(values[0] | values[1], ensure_ascii=False) if any(values) else "",
+        consent=consent.consent,
+        consent_source=consent.consent_source,
+        consent_at=consent.consent_at,
+    )
 
 
 def _cells(mapped, row):
@@ -143,6 +175,8 @@ def _merged(pairs):
 def _row(number, values):
     if found := find_unstorable(values):
         raise BadRow(*found)
+    if damaged := next((name for name, value in values.items() if isinstance(value, str) and "\ufffd" in value), ""):
+        raise BadRow(damaged, _("a letter was lost when this file was saved: save it again as UTF-8"))
     email = normalise_address(_text(values, "email", most=1000))
     if not email:
         raise BadRow("email", _("missing"))
@@ -182,6 +216,8 @@ def _attributes(values):
     if further not in (None, "") and not isinstance(further, dict):
         raise BadRow("attributes", _("send an object"))
     attributes = dict(further or {})
+    if twice := next((name for name in attributes if values.get(name) not in (None, "", attributes[name])), ""):
+        raise BadRow(twice, _("two columns of this name differ"))
     attributes |= {name: value for name, value in values.items() if name not in KNOWN and name != "attributes"}
     encoded = json.dumps(attributes, ensure_ascii=False) if attributes else ""
     if len(encoded) > MAX_ATTRIBUTES:
@@ -199,9 +235,14 @@ def _text(values, name, most=MAX_NAME):
     return text
 
 
+def _split(text):
+    """The names in one cell: a|b, or "a","b" as Mailchimp writes its tags."""
+    return next(csv.reader([text])) if text.startswith('"') else text.split("|")
+
+
 def _names(values, name):
     value = values.get(name) or ()
-    parts = value.split("|") if isinstance(value, str) else value
+    parts = _split(value) if isinstance(value, str) else value
     if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
         raise BadRow(name, _("send a list of names"))
     parts = tuple(part.strip() for part in parts if part.strip())

@@ -36,9 +36,9 @@ def _read_event(data):
         event = data["event"]
         kind = TYPES[event["type"]]
         uid = str(data["campaign"]["attributes"]["campaign_uid"])
-        email = str(data["subscriber"]["attributes"]["email"]).strip().lower()
+        email = str(data["subscriber"]["attributes"]["email"]).replace("\0", "").strip().lower()
         time = _read_time(event.get("date_added") or data["timestamp"])
-        url = str(event.get("url") or "")[:2000]
+        url = str(event.get("url") or "").replace("\0", "")[:2000]
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise EngineRejected(f"This is no MailWizz campaign event: {error!r}") from error
     digest = blake2b("\0".join(("mailwizz", kind, time, uid, email, url)).encode(), digest_size=16).digest()

@@ -1,4 +1,3 @@
-import io
 from itertools import islice
 
 from odoo import api, models
@@ -7,32 +6,32 @@ from odoo.addons.email_engine_bridge.tools.contact_rows import (
     MAX_ATTRIBUTES,
     Row,
     beyond_values,
+    merge_rows,
     open_contacts,
     read_rows,
 )
+from odoo.addons.lokario_base.tools.copying import copy_rows
 
 BATCH = 10_000  # rows copied at a time
 ERRORS_SHOWN = 1000
 
-STAGE = """
-CREATE TEMPORARY TABLE IF NOT EXISTS engine_contact_stage (
-    number int, email text, first_name text, last_name text, attributes text, flag text,
-    consent text, consent_source text, consent_at text
-) ON COMMIT DROP;
+COLUMNS = ("email", "first_name", "last_name", "attributes", "flag", "consent", "consent_source", "consent_at")
+STAGE = f"""
+CREATE TEMPORARY TABLE IF NOT EXISTS engine_contact_stage ({" text, ".join(COLUMNS)} text) ON COMMIT DROP;
 TRUNCATE engine_contact_stage
 """
-# The last row of an address wins inside one body; empty values keep what is known; a consent that was
-# withdrawn is only given again with its source; (xmax = 0) is true for rows that were inserted. Values are added to a
-# contact's others up to the limit of them all: a row beyond it changes nothing, and is not returned.
+# Empty values keep what is known; a consent that was withdrawn is only given again with its source; (xmax = 0) is true
+# for rows that were inserted. Values are added to a contact's others up to the limit of them all: a row beyond it
+# changes nothing, and is not returned. One order for all, so that two imports cannot block each other.
 UPSERT = """
 INSERT INTO engine_contact AS c
        (tenant_id, company_id, email, first_name, last_name, attributes, flag, consent, consent_at, consent_source,
         create_uid, write_uid, create_date, write_date)
-SELECT DISTINCT ON (email) %(tenant_id)s, %(company_id)s, email, nullif(first_name, ''), nullif(last_name, ''),
+SELECT %(tenant_id)s, %(company_id)s, email, nullif(first_name, ''), nullif(last_name, ''),
        nullif(attributes, '')::jsonb, nullif(flag, ''), consent,
        CASE WHEN consent <> 'unknown' THEN coalesce(nullif(consent_at, '')::timestamp, %(now)s) END,
        nullif(consent_source, ''), %(uid)s, %(uid)s, %(now)s, %(now)s
-  FROM engine_contact_stage ORDER BY email, number DESC
+  FROM engine_contact_stage ORDER BY email
     ON CONFLICT (tenant_id, email) DO UPDATE
    SET first_name = coalesce(EXCLUDED.first_name, c.first_name),
        last_name = coalesce(EXCLUDED.last_name, c.last_name),
@@ -103,17 +102,18 @@ class EngineContactIngest(models.AbstractModel):
     def _store(self, tenant, rows, summary):
         """(rows that were stored, those that would give a contact too many values)."""
         cr = self.env.cr
+        merged, beyond = merge_rows(rows)
         cr.execute(STAGE)
-        columns = [(*row[:8], row.consent_at) for row in rows]
-        copied = "".join("\t".join(_escaped(value) for value in row) + "\n" for row in columns)
-        cr._obj.copy_expert("COPY engine_contact_stage FROM STDIN", io.StringIO(copied))
+        copy_rows(cr, "engine_contact_stage", COLUMNS, ([getattr(row, name) for name in COLUMNS] for row in merged))
         values = {"tenant_id": tenant.id, "company_id": tenant.company_id.id, "uid": self.env.uid}
         cr.execute(UPSERT, {**values, "now": self.env.cr.now(), "most": MAX_ATTRIBUTES})
         inserted = dict(cr.fetchall())
-        stored = [row for row in rows if row.email in inserted]
+        beyond += [beyond_values(row) for row in rows if row.email not in inserted]
+        refused = {row[0] for row in beyond}
+        stored = [row for row in rows if row.number not in refused]
         summary["created"] += sum(inserted.values())
         summary["updated"] += len(stored) - sum(inserted.values())
-        return stored, [beyond_values(row) for row in rows if row.email not in inserted]
+        return stored, beyond
 
     def _link(self, tenant, rows, groups, lists, tags):
         """Add the contacts to the lists and tags named by the call and by their rows."""
@@ -136,11 +136,3 @@ class EngineContactIngest(models.AbstractModel):
             known[name] = (group or self.env[model].create({"tenant_id": tenant.id, "name": name})).id
             self.env.flush_all()
         return known[name]
-
-
-def _escaped(value):
-    """One value in PostgreSQL's COPY text format."""
-    text = str(value)
-    if "\\" in text or "\t" in text or "\n" in text or "\r" in text:
-        text = text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
-    return text

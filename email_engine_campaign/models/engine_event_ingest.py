@@ -1,4 +1,3 @@
-import io
 from itertools import islice
 
 from odoo import api, models
@@ -8,6 +7,7 @@ from odoo.addons.email_engine_bridge.tools import verp
 from odoo.addons.email_engine_bridge.tools.accounting import read_records
 from odoo.addons.email_engine_bridge.tools.bounce import classify, provider_of
 from odoo.addons.email_engine_bridge.tools.mailwizz_events import read_mailwizz_events
+from odoo.addons.lokario_base.tools.copying import copy_rows
 from odoo.addons.lokario_base.tools.transaction import transaction
 
 from .engine_suppression import ON_CONFLICT
@@ -17,6 +17,10 @@ ERRORS_SHOWN = 100
 MAX_DIAGNOSTIC = 300
 FAILURES = ("b", "rb", "t", "tq")
 
+STAGED = (
+    *("key", "type", "time", "tenant_id", "campaign_id", "token_id", "ip_id", "rcpt", "provider", "kind", "reason"),
+    *("fault", "is_final", "diagnostic", "is_own"),
+)
 STAGE = """
 CREATE TEMPORARY TABLE IF NOT EXISTS engine_event_stage (
     key text, type text, time timestamp, tenant_id int, campaign_id int, token_id int, ip_id int,
@@ -229,9 +233,8 @@ class EngineEventIngest(models.AbstractModel):
     @api.model
     def _store_rows_on(self, cr, rows, tenant_ids):
         """(rows that are ours, rows that are new); rows: values of engine_event_stage."""
-        copied = "".join("\t".join(map(_copied, row)) + "\n" for row in rows)
         cr.execute(STAGE)
-        cr._obj.copy_expert("COPY engine_event_stage FROM STDIN", io.StringIO(copied))
+        copy_rows(cr, "engine_event_stage", STAGED, rows)
         cr.execute(STORE, {"tenant_ids": list(tenant_ids)})
         known, fresh = cr.fetchone()
         if fresh:
@@ -287,14 +290,3 @@ def _mailwizz_row(event, campaign):
     identity = (campaign.tenant_id.id, campaign.id, None, None)
     email = event.email if campaign.tenant_id.engagement_privacy == "person" else ""
     return (event.key, event.type, event.time, *identity, email, provider, *[None] * 4, event.url, True)
-
-
-def _copied(value):
-    """One value in PostgreSQL's COPY text format."""
-    if value is None:
-        return "\\N"
-    text = str(value)
-    if "\\" in text or "\t" in text or "\n" in text or "\r" in text or "\0" in text:
-        text = text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
-        text = text.replace("\0", "")
-    return text
