@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from .automatic_words import BOUNCE, DELAY, REFUSED, STILL_TRYING, VACATION, folded, says
 from .mail_addresses import addresses
 from .mail_part import MailPart
+from .mime_parts import parts_of
 from .mime_text import decode_bytes, decode_field, decode_transfer
 
 FAILURE, DELAYED, DELIVERED = "failure", "delayed", "delivered"
@@ -73,8 +74,8 @@ def _parts(message):
     while stack and seen < _PARTS_MAX:
         part, seen = stack.pop(), seen + 1
         yield part
-        if part.children and part.media_type not in (*_STATUS, *_RETURNED):
-            stack.extend(reversed(part.children))
+        if part.media_type not in (*_STATUS, *_RETURNED) and (inside := parts_of(part)):
+            stack.extend(reversed(inside))
 
 
 def _recipients(part):

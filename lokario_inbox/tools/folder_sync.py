@@ -19,7 +19,7 @@ from .fetch_batches import (
     parse_internaldate,
     server_ref_of,
 )
-from .mime_message import message_ids
+from .mime_message import first_id
 from .mime_text import decode_field
 from .sync_plan import (
     Audited,
@@ -273,7 +273,7 @@ def _identity(row):
     _name, _colon, value = header.partition(b":")
     return (
         number(row.get(b"UID")),
-        message_ids(decode_field(value.decode("utf-8", "surrogateescape")), first=True),
+        first_id(decode_field(value.decode("utf-8", "surrogateescape"))),
         number(row.get(b"RFC822.SIZE"), most=SIZE_MAX),
         parse_internaldate(row.get(b"INTERNALDATE")),
         flags_of(row),

@@ -13,9 +13,9 @@ from .mime_text import decode_field, unescape_bytes
 HEADER_MAX = 100_000  # characters of one header that are read
 _NAME_MAX, _ADDRESS_MAX = 300, 320
 _OFTEN_MAX = 500  # characters of a header that is remembered
-_QUOTED = r'"((?:[^"\\]|\\.)*+)"?'
+_QUOTED = r'"((?:[^"\\]|\\.)*+)"'
 _TOKEN = re.compile(
-    rf"(?P<quoted>{_QUOTED})|(?P<angle><((?:\"(?:[^\"\\]|\\.)*+\"|[^\">,;]|,(?=[^<>]*>))*+)>?)"
+    rf"(?P<quoted>{_QUOTED})|(?P<angle><((?:\"(?:[^\"\\]|\\.)*+\"|[^\">,;]|,(?=[^<>]*>))*+)>*+)"
     r"|(?P<open>\()|(?P<end>[,;])|(?P<colon>:)|(?P<text>(?:[^\"<(,;:\[\\]|\[[^\[\]\s]*+\]|\\.)++)|(?P<other>.)",
     re.DOTALL,
 )
@@ -54,13 +54,15 @@ def mailboxes(header: str) -> list[tuple[str, str]]:
 def _mailboxes(header):
     people, item = [], _Item()
     text = _CONTROL.sub("", unescape_bytes(header)[:HEADER_MAX])
-    position = 0
+    position, is_closed = 0, True
     while position < len(text):
         token = _TOKEN.match(text, position)
         position = token.end()
-        if token["open"]:
-            start, position = position, comment_end(text, position)
-            item.comments.append(text[start:position].removesuffix(")"))
+        if token["open"] and is_closed:
+            end, is_closed = comment_end(text, position)
+            if is_closed:  # what is not is a character of the name
+                item.comments.append(text[position : end - 1])
+                position = end
         elif token["end"]:
             people += item.people()
             item = _Item()
@@ -98,14 +100,14 @@ def _quoted_name(name):
     return '"' + re.sub(r'(["\\])', r"\\\1", name) + '"' if _SPECIAL.search(name) else name
 
 
-def comment_end(text: str, position: int) -> int:
-    """Return where a comment ends that was opened right before ``position``; comments nest."""
+def comment_end(text: str, position: int) -> tuple[int, bool]:
+    """Return where a comment that was opened right before ``position`` ends, and whether it is closed; they nest."""
     depth = 1
     while depth and position < len(text):
         part = _COMMENT_PART.match(text, position)
         position = part.end()
         depth += {"(": 1, ")": -1}.get(part[0], 0)
-    return position
+    return position, not depth
 
 
 def without_comments(text: str) -> tuple[str, list[str]]:
@@ -116,7 +118,7 @@ def without_comments(text: str) -> tuple[str, list[str]]:
         token = _STRING_OR_COMMENT.match(text, position)
         position = token.end()
         if token[0] == "(":
-            position = comment_end(text, position)
+            position, _is_closed = comment_end(text, position)
             kept.append(" ")
         elif token[1] is not None:
             kept.append(f"\0{len(strings)}\0")
@@ -143,9 +145,11 @@ class _Item:
         if self.angles:
             address = _tidy(self.angles[-1].strip("<"))
             address = address.rpartition(":")[2] if address.startswith("@") else address  # an old route
+            if address.count("@") > 1 and "," in address and '"' not in address:  # a list in one pair of brackets
+                return [(name, part) for part in address.split(",") if "@" in part]
             if "@" in address or not name:
                 return [(name, address)] if address else []
-        found = _ADDRESS.findall(re.sub(r"\s*@\s*", "@", "".join(self.bare)))
+        found = _ADDRESS.findall("@".join(map(str.strip, f" {''.join(self.bare)} ".split("@"))))
         if self.quoted and self.bare and self.bare[-1].startswith("@"):  # "anna b"@client.com
             return [("", self.quoted[-1] + self.bare[-1].strip())]
         if found:

@@ -16,7 +16,7 @@ from .mime_text import decode_bytes, decode_field
 
 _QUOTED = re.compile("\x00(\\d+)\x00")
 _TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+")
-_MORE = re.compile(r"[\s,]+(?=[\w*-]+\s*=)")  # between two parameters whose semicolon is missing
+_MORE = re.compile(r"(?<![\s,])[\s,]++(?=[\w*-]+\s*=)")  # between two parameters whose semicolon is missing
 _PIECE = re.compile(r"(\d+)(\*?)")
 _ENCODINGS = {"quotedprintable": "quoted-printable", "qp": "quoted-printable", "xbase64": "base64", "base64": "base64"}
 _TYPES = {"text": "text/plain", "plain": "text/plain", "html": "text/html", "text/htm": "text/html"}
@@ -86,9 +86,11 @@ class MailPart(email.message.Message):
     @property
     def media_type(self):
         """``text/html``; what it is where it stands when nothing readable is said."""
-        value = read_field(self.raw_field("content-type"))[0].lower().replace(" /", "/").replace("/ ", "/")
-        value = _TYPES.get(value, value)
-        found = _TYPE.match(value)
+        value, parameters = read_field(self.raw_field("content-type"))
+        value = value.lower().replace(" /", "/").replace("/ ", "/")
+        found = _TYPE.match(_TYPES.get(value, value))
+        if not (found or value) and "boundary" in parameters:
+            return "multipart/mixed"
         return found[0] if found else self.get_default_type()
 
     @property
@@ -117,7 +119,9 @@ class MailPart(email.message.Message):
         return self.media_type.partition("/")[2]
 
     def get_boundary(self, failobj=None):
-        return self.parameter("boundary").rstrip() or failobj
+        """As its bytes stand in the body, whatever they mean."""
+        raw = read_field(self.raw_field("content-type"))[1].get("boundary", "")
+        return (raw if raw and not raw.isascii() else self.parameter("boundary")).rstrip() or failobj
 
     @property
     def children(self):

@@ -5,7 +5,7 @@ import hmac
 import re
 import secrets
 
-_BRACKETED = re.compile(r"<[^<>\s]+>")
+_BRACKETED = re.compile(r"<([^<>]+)>")
 _OWN = re.compile(r"<lk\.([0-9a-z]+)\.([0-9a-z]+)\.([0-9a-f]{24})@([^<>@\s]+)>")
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _MAX_LENGTH = 400  # characters of one identifier
@@ -18,14 +18,24 @@ def parse_ids(*headers: str | None) -> tuple[str, ...]:
     Case is folded because gateways change it and it gives nothing away: a guessed identifier is
     refused by its MAC or its author, not by its case.
     """
-    found = []
-    for header in headers:
-        value = (header or "").casefold()
-        found += _BRACKETED.findall(value) or [f"<{word}>" for word in value.split() if "@" in word]
+    found = [message_id for header in headers for message_id in written_ids((header or "").casefold())]
     unique = tuple(dict.fromkeys(_bounded(message_id) for message_id in found))
     if len(unique) > MAX_REFERENCES:
         return unique[:8] + unique[8 - MAX_REFERENCES :]
     return unique
+
+
+def written_ids(text: str) -> list[str]:
+    """Return the identifiers in a header value as they are written, bare ones in brackets.
+
+    One that was folded in its middle is whole again.
+
+    >>> written_ids("<a@b.fr>,<cut- off@b.fr> (comment)")
+    ['<a@b.fr>', '<cut-off@b.fr>']
+    """
+    found = [(inside, "".join(inside.split())) for inside in _BRACKETED.findall(text)]
+    found = [f"<{bare}>" for inside, bare in found if bare and (bare == inside or "@" in bare)]
+    return found or [f"<{word}>" for word in re.split(r"[\s,;<>]+", text) if "@" in word]
 
 
 def _bounded(message_id):

@@ -4,18 +4,20 @@ import email.utils
 import hashlib
 import re
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
+from itertools import islice
 
 from ..exceptions import UnreadableMail
 from .automatic_mail import read_message
 from .mail_addresses import addresses, joined, pairs
 from .mail_part import MailPart, read_mail
-from .message_ids import parse_ids
+from .message_ids import parse_ids, written_ids
 from .mime_html import sanitise, to_text
 from .mime_parts import collect
-from .mime_text import clean, decode_bytes, decode_field
+from .mime_text import clean, decode_bytes, decode_field, unescape_bytes
 
 HEADERS_MAX = 64 * 1024
+ODD_LINES_MAX = 3  # more of them are the words of a mail without an empty line
 BODY_MAX = 1_000_000  # characters of plain text kept
 PREVIEW_LENGTH = 140
 REFERENCES_MAX = 20_000  # characters of identifiers kept
@@ -23,8 +25,18 @@ _ORDINARY_HEADER = re.compile(rb"((?:[!-9;-~]+:[^\r\n]*+\r?\n(?:[ \t][^\r\n]*+\r
 _HEADER_FIELD = re.compile(r"([!-9;-~]+):(.*(?:\r?\n[ \t].*)*)")
 _BLANK_BEFORE_COLON = re.compile(rb"(?m)^([!-9;-~]+)[ \t]+:")
 # marks of a file, and of a mailbox in one file
-_BEFORE_FIELDS = re.compile(rb"(?:\xef\xbb\xbf)?(?:>?From [^\s:][^\r\n]*\r?\n)?")
-_MESSAGE_ID = re.compile(r"<[^<>\s]+>")
+_KNOWN = (
+    rb"(?i:from|to|cc|subject|date|message-id|mime-version|content-[a-z-]+|received|return-path|reply-to|sender|in-reply-to"
+    rb"|references|delivered-to|dkim-signature|authentication-results|arc-[a-z-]+|list-[a-z-]+|x-[a-z-]+)[ \t]*:"
+)
+_KNOWN_FIELD = re.compile(_KNOWN)
+_BEFORE_FIELDS = re.compile(
+    rb"(?:\xef\xbb\xbf)?(?:(?:[ \t]*\r?\n){1,20}(?=" + _KNOWN + rb"))?(?:>?From [^\s:][^\r\n]*\r?\n)?"
+)
+_DOUBLED_END = re.compile(rb"[!-9;-~]+:[^\r\n]*\r\r\n")
+_NO_FIELD = re.compile(rb"(?m)^(?![!-9;-~]+:|[ \t]|\r?$)")
+_ODD_ZONE = re.compile(r"(?:\b(?:GMT|UTC))?(?<![\d:])([+-]\d\d):?(\d\d)\b")
+_ISO_DATE = re.compile(r"\s*\d{4}-\d\d-\d\d[T ]")
 _BARE_ADDRESS = re.compile(r"[^\s<>\"(),;:]+@[^\s<>\"(),;:]+")
 
 
@@ -83,11 +95,27 @@ def parse_structure(raw):
 
 
 def without_odd_fields(raw):
-    """The mail without what stands before its first field, and without blanks before colons (RFC 5322 4.5)."""
+    """The mail without what stands before its first field, without blanks before colons (RFC 5322 4.5), and without
+    lines among its fields that are none.
+    """
     raw = raw[_BEFORE_FIELDS.match(raw).end() :]
+    if _DOUBLED_END.match(raw):  # what a gateway makes of line ends that it does not know
+        raw = raw.replace(b"\r\r\n", b"\r\n")
     header = raw_header(raw)
     mended = _BLANK_BEFORE_COLON.sub(rb"\1:", header)
+    if _NO_FIELD.search(mended):
+        mended = _fields_alone(mended)
     return raw if mended == header else mended + raw[len(header) :]
+
+
+def _fields_alone(header):
+    """A header without the lines that are no fields, as far as well-known fields follow them: the rest is text."""
+    lines = header.split(b"\n")
+    end = max((place for place, line in enumerate(lines) if _KNOWN_FIELD.match(line)), default=-1) + 1
+    odd = [place for place, line in enumerate(lines[:end]) if _NO_FIELD.match(line)]
+    if 0 in odd or len(odd) > ODD_LINES_MAX:
+        return header
+    return b"\n".join(line for place, line in enumerate(lines) if place not in odd)
 
 
 def raw_header(raw):
@@ -116,9 +144,9 @@ def _mail(identity, size, message, header, bodies, attachments):
 
 
 def _header_values(message, header):
-    fields = {}
+    fields, label = {}, None if header.isascii() else _charset(message)
     for name, value in message.raw_items():  # message[...] would replace 8-bit characters
-        fields.setdefault(name.lower(), []).append(value)
+        fields.setdefault(name.lower(), []).append(unescape_bytes(value, label))
 
     def get(name):
         return decode_field(fields.get(name.lower(), [""])[0])
@@ -135,10 +163,9 @@ def _header_values(message, header):
     if not email_from:
         sender, email_from = people("Sender")
     return dict(
-        message_id=message_ids(get("Message-ID"), first=True),
-        in_reply_to=" ".join(_MESSAGE_ID.findall(get("In-Reply-To"))[:20])[:20_000]
-        or message_ids(get("In-Reply-To"), first=True),
-        references=" ".join(_newest(dict.fromkeys(_MESSAGE_ID.findall(all_of("References"))))),
+        message_id=first_id(get("Message-ID")),
+        in_reply_to=" ".join(written_ids(get("In-Reply-To"))[:20])[:20_000] or first_id(get("In-Reply-To")),
+        references=" ".join(_newest(dict.fromkeys(written_ids(all_of("References"))))),
         subject=get("Subject")[:2000],
         email_from=email_from[:1000],
         from_address=sender[0][1].lower() if sender else bare_address(email_from),
@@ -154,12 +181,16 @@ def _header_values(message, header):
     )
 
 
-def message_ids(text, first=False):
-    """Message-IDs of a header; a bare one without brackets gets them."""
-    found = _MESSAGE_ID.findall(text)
-    if not found and text.strip() and " " not in text.strip():
-        found = [f"<{text.strip().strip('<>')}>"]
-    return (found[0][:990] if found else "") if first else found
+def _charset(message):
+    """What the mail's parts name first: 8-bit bytes in its header are mostly of the same."""
+    return next(filter(None, (part.parameter("charset") for part in islice(message.walk(), 20))), None)
+
+
+def first_id(text):
+    """The Message-ID in a header; a bare one gets brackets, whatever it is."""
+    bare = text.strip().strip("<>")
+    found = written_ids(text) or ([f"<{bare}>"] if bare and " " not in bare else [])
+    return found[0][:990] if found else ""
 
 
 def _newest(ids):
@@ -181,8 +212,10 @@ def bare_address(text):
 
 def parse_date(text):
     """Date header as naive UTC, None when it is nonsense."""
+    text = _ODD_ZONE.sub(r"\1\2", text).replace(":60 ", ":59 ")
     try:
-        date = email.utils.parsedate_to_datetime(text)
+        is_iso = _ISO_DATE.match(text)
+        date = datetime.fromisoformat(text.strip()) if is_iso else email.utils.parsedate_to_datetime(text)
         if date.tzinfo:
             date = date.astimezone(UTC).replace(tzinfo=None)
     except (ValueError, TypeError, OverflowError, IndexError):

@@ -11,7 +11,7 @@ from ..exceptions import UnreadableMail
 from .charsets import label_of_html
 from .flowed_text import unflowed
 from .mail_part import MailPart, read_mail
-from .mime_text import clean, decode_bytes, decode_field, decode_transfer
+from .mime_text import clean, decode_bytes, decode_field, decode_transfer, is_base64
 from .tnef import Tnef, is_tnef, read_tnef
 from .uu_files import without_uu_files
 
@@ -20,12 +20,14 @@ _HIDING = re.compile(
     "[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
 )  # turn "exe.pdf" round, or have no shape
 _BOUNDARY = re.compile(rb"^--([^\s-][^\r\n]{0,70}?|-{1,20}[^\r\n]{1,70}?)[ \t]*\r?$", re.MULTILINE)
+_OPENING = re.compile(rb"^--([^\r\n]{1,200}?)[ \t]*\r?\n(?=Content-[A-Za-z-]{1,40}:)", re.MULTILINE | re.IGNORECASE)
 _MARKUP = re.compile(r"</?[A-Za-z-]{1,30}>")
 
 PLAIN = {"text/plain", "text/enriched", "text/richtext", "text/markdown", "text/x-markdown"}
 HTML = {"text/html", "application/xhtml+xml"}
 ALTERNATIVES = {"text/x-amp-html", "text/watch-html"}  # the same words for other programs
 SIGNED = {"application/pkcs7-mime", "application/x-pkcs7-mime"}
+NAME_MAX = 200  # characters of a file's name
 DEPTH_MAX = 60
 PARTS_MAX = 2000
 
@@ -48,28 +50,51 @@ def collect(message):
 
     The body of a winmail.dat is taken where the mail has no other.
     """
-    plain, markup, attachments, unpacked = [], [], [], Tnef()
+    words, attachments, unpacked = _Words(), [], Tnef()
     for part, number, is_alternative in leaves(message):
-        if is_alternative and _says_it_again(part, plain or markup):
+        if is_alternative and _says_it_again(part, words.plain or words.markup):
             continue
         kind = body_kind(part)
         if kind == "plain":
             text, files = without_uu_files(_part_text(part))
-            plain.append(text)
+            words.add_plain(text, is_alternative)
             attachments += _uu_attachments(files, number, len(attachments))
         elif kind == "html":
-            if not is_alternative and not markup and "".join(plain).strip():
-                markup.append(_as_html("\n".join(plain)))  # text, then HTML: the reader shows both
-            markup.append(_part_text(part))
+            words.add_html(_part_text(part), is_alternative)
         else:
             attachments.append(_attachment(part, number, len(attachments)))
             if is_tnef(attachments[-1].name, attachments[-1].mimetype) and attachments[-1].content:
                 unpacked = read_tnef(attachments[-1].content)
                 attachments += files_inside(unpacked, number)
-    bodies = "\n".join(plain), "\n".join(markup)
+    bodies = "\n".join(words.plain), "\n".join(words.markup)
     if not "".join(bodies).strip():
         bodies = unpacked.text, unpacked.html
     return bodies, shown_inline(attachments, bodies[1])
+
+
+class _Words:
+    """The two forms of what people read. Each holds everything, whichever form its parts came in; no plain text at all
+    where a part came in HTML alone: it is made of the HTML then.
+    """
+
+    def __init__(self):
+        self.plain, self.markup, self._is_html_alone = [], [], False
+
+    def add_plain(self, text, is_alternative):
+        is_more = not is_alternative and bool(self.markup) and bool(text.strip())
+        if is_more:
+            self.markup.append(_as_html(text))
+            self._is_html_alone |= not "".join(self.plain).strip()
+        if not (is_more and self._is_html_alone):
+            self.plain.append(text)
+
+    def add_html(self, markup, is_alternative):
+        is_more = not is_alternative and bool(markup.strip())
+        if is_more and not self.markup and "".join(self.plain).strip():
+            self.markup.append(_as_html("\n".join(self.plain)))
+        if is_more and self.markup:
+            self.plain, self._is_html_alone = [], True
+        self.markup.append(markup)
 
 
 def _uu_attachments(files, number, index):
@@ -122,7 +147,7 @@ def leaves(message):
         seen += 1
         if seen > PARTS_MAX or depth > DEPTH_MAX:
             raise UnreadableMail("This mail has too many or too deeply nested parts.")
-        inside = _parts_of(part)
+        inside = parts_of(part)
         if inside is None:
             yield part, number or "1", is_alternative
             if signed := _signed_content(part):  # the words are inside the signature
@@ -135,19 +160,19 @@ def leaves(message):
         )
 
 
-def _parts_of(part):
-    """The parts of a container, None for a leaf. One that was encoded, or does not name its boundary, is opened."""
+def parts_of(part):
+    """The parts of a container, None for a leaf. One that was encoded, or whose boundary is another one, is opened."""
     if not part.media_type.startswith("multipart/"):
         return None
     if part.children is not None:
         return part.children
     data = decode_transfer(part.payload_bytes, part.encoding)
-    found = _BOUNDARY.search(data) if part.waiting is None else None
-    if not found or (part.encoding not in ("base64", "quoted-printable") and part.get_boundary()):
+    is_named = part.encoding not in ("base64", "quoted-printable") and part.get_boundary()  # it stands nowhere, then
+    found = (_OPENING if is_named else _BOUNDARY).search(data) if part.waiting is None else None
+    if not found:
         return None
-    boundary = found[1].decode("latin-1").replace('"', "")
-    opened = read_mail(b'Content-Type: multipart/mixed; boundary="%s"\r\n\r\n' % boundary.encode("latin-1") + data)
-    return opened.children
+    boundary = found[1].replace(b'"', b"")
+    return read_mail(b'Content-Type: multipart/mixed; boundary="%s"\r\n\r\n' % boundary + data).children
 
 
 def _signed_content(part):
@@ -179,8 +204,10 @@ def body_kind(part):
 
 def _part_text(part):
     data, label = content_of(part), part.parameter("charset")
+    if part.encoding == "base64" and not is_base64(part.payload_bytes):
+        data = part.payload_bytes
     media_type = part.media_type
-    if not label and media_type in HTML:
+    if media_type in HTML and (label.lower() in ("", "us-ascii", "ascii")):
         label = label_of_html(data)
     text = decode_bytes(data, label)
     if media_type in ("text/enriched", "text/richtext"):
@@ -224,7 +251,8 @@ def attachment_name(name, content_type, index):
     """A file name without path or control characters; one is made up when there is none."""
     name = _HIDING.sub("", clean(name)).replace("\n", " ").replace("\\", "/").rsplit("/", 1)[-1].strip(" .")
     if name:
-        return name[:200]
+        ending = re.search(r"(?:\.\w{1,10})?$", name)[0]
+        return name if len(name) <= NAME_MAX else name[: NAME_MAX - len(ending)] + ending
     if content_type in _NAMES:
         return _NAMES[content_type]
     return f"part-{index + 1}.{re.sub(r'[^a-z0-9]', '', content_type.rsplit('/', 1)[-1])[:8] or 'bin'}"

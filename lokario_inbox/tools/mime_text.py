@@ -11,7 +11,8 @@ _ASCII_CONTROL = bytes({*range(32), 0x7F} - {*b"\t\n\r"})
 _RARE = (*map(chr, _ASCII_CONTROL), "\ufffe", "\uffff")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
 _NOT_BASE64 = re.sub(rb"[A-Za-z0-9+/=]", b"", bytes(range(256)))
-_ENCODED_WORD = re.compile(r"=\?([^?\s=]+)\?([bqBQ])\?([^?]*+)\?=")
+_ENCODED_WORD = re.compile(r"=\?([^?\s=]+)\?([bqBQ])\?((?:[^?=]|=(?!\?[^=])|\?(?!=))*+)\?=")  # up to another word
+_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")  # "exe.pdf" round: in a line nobody needs them
 _FOLD = re.compile(r"[\r\n]+[ \t]*")
 # a soft line break with the blanks that gateways put behind it (RFC 2045 6.7, transport padding)
 _PADDING = (b"= ", b"=\t", b"=\r ", b"=\r\t", b"=\r\r")
@@ -49,14 +50,19 @@ def decode_field(value):
         text = _FOLD.sub(" ", text)
     if "=?" in text:
         text = _decode_words(text)
-    return " ".join(clean(text).split("\n")).strip()
+    text = clean(text).replace("\n", " ")
+    return (text if text.isascii() else _TURNING.sub("", text)).strip()
 
 
-def unescape_bytes(value):
-    """The email package keeps raw 8-bit header bytes as surrogates: decode them."""
-    if value.isascii():
+def unescape_bytes(value, label=None):
+    """The email package keeps raw 8-bit header bytes as surrogates: decode them; ``label``: if they are no UTF-8."""
+    if value.isascii() and "\x1b" not in value:
         return value
-    return decode_bytes(value.encode("utf-8", "surrogateescape"))
+    data = value.encode("utf-8", "surrogateescape")
+    try:
+        return decode_bytes(data) if "\x1b" in value else clean(data.decode())
+    except UnicodeDecodeError:
+        return decode_bytes(data, label)
 
 
 def _decode_words(text):
@@ -81,12 +87,46 @@ def _decode_word(encoding, payload):
 
 
 def decode_base64(data):
-    """Base64 as mailers send it: foreign characters skipped, missing padding forgiven."""
-    data = data.translate(None, _NOT_BASE64)
-    data = data.split(b"=")[0] if b"=" in data.rstrip(b"=") else data.rstrip(b"=")
-    if len(data) % 4 == 1:
-        data = data[:-1]
-    return binascii.a2b_base64(data + b"=" * (-len(data) % 4))
+    """Base64 as mailers send it: foreign characters skipped, missing padding forgiven, blocks one after another."""
+    bare = data.translate(None, _NOT_BASE64).rstrip(b"=")
+    if b"=" not in bare:
+        return _decode_block(bare)
+    return b"".join(map(_decode_block, filter(None, _blocks(data))))
+
+
+def _decode_block(bare):
+    if len(bare) % 4 == 1:
+        bare = bare[:-1]
+    return binascii.a2b_base64(bare + b"=" * (-len(bare) % 4))
+
+
+def _blocks(data):
+    """Each up to its padding; behind the first one ends what is no base64: a list's footer in plain text."""
+    open_, is_first = [], True
+    for line in data.split(b"\n"):
+        line, footer, _words = line.strip().partition(b"= ")
+        bare = line.translate(None, _NOT_BASE64)
+        if not is_first and len(bare) < len(line):
+            break
+        *ended, rest = (bare + footer.strip()).split(b"=")
+        for piece in ended:
+            yield b"".join([*open_, piece])
+            open_, is_first = [], False
+        open_.append(rest)
+        if footer:
+            break
+    yield b"".join(open_)
+
+
+def is_base64(data):
+    """Whether a text that is said to be base64 may be: a line of words has blanks and marks, and does not decode."""
+    line = data[:2000].lstrip().partition(b"\n")[0].strip()
+    if (len(line) - len(line.translate(None, _NOT_BASE64))) * 10 <= len(line):
+        return True
+    try:
+        return decode_base64(line).decode().isprintable()
+    except UnicodeDecodeError:
+        return False
 
 
 def decode_transfer(data, encoding):

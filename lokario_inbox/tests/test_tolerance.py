@@ -1,0 +1,147 @@
+"""Mails that break a rule as their mailers do: what a person would read in them is read."""
+
+from datetime import datetime
+
+from odoo.tests import BaseCase, tagged
+
+from ..tools.mail_addresses import pairs
+from ..tools.mail_part import read_field
+from ..tools.message_ids import parse_ids
+from ..tools.mime_message import parse_date, parse_mail
+
+HEAD = b"From: Anna <anna@b.fr>\r\nSubject: devis\r\n"
+B64 = HEAD + b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+PARTS = b"--b\r\nContent-Type: text/plain\r\n\r\nbonjour\r\n"
+PARTS += b"--b\r\nContent-Type: application/pdf; name=a.pdf\r\n\r\nx\r\n--b--\r\n"
+HEADERS = {
+    "line ends that a gateway doubled": HEAD.replace(b"\r\n", b"\r\r\n") + b"\r\r\nbonjour",
+    "empty lines in front": b"\r\n\n" + HEAD + b"\r\nbonjour",
+    "a line that is no field": HEAD.replace(b"Subject", b"no field at all\r\nSubject") + b"\r\nbonjour",
+    "a mark of a mailbox among the fields": HEAD.replace(b"Subject", b">From a@b.fr Mon\r\nSubject") + b"\r\nbonjour",
+}
+CONTAINERS = {
+    "no type, but a boundary": b'Content-Type: ; boundary="b"\r\n\r\n' + PARTS,
+    "another boundary than named": b'Content-Type: multipart/mixed; boundary="other"\r\n\r\n' + PARTS,
+    "quotes with backslashes": b'Content-Type: multipart/mixed; boundary=\\"b\\"\r\n\r\n' + PARTS,
+    "named twice": b"Content-Type: multipart/mixed; boundary=x\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    + PARTS,
+    "8-bit boundary": b"Content-Type: multipart/mixed; boundary=\xe9b\r\n\r\n" + PARTS.replace(b"--b", b"--\xe9b"),
+}
+BASE64 = {
+    b"Qm9u\r\nam8=\r\ndXI=\r\n": "Bonjour",
+    b"Qm9uam91cg==\r\n\r\n-- \r\nUne liste de Lyon\r\n": "Bonjour",
+    b"Qm9uam91cg== vu par l'antivirus": "Bonjour",
+    b"Bonjour, voici le devis.\r\nAnna": "Bonjour, voici le devis.\nAnna",
+    b"Qm9u!!am91 cg==": "Bonjour",
+}
+PEOPLE = {
+    "Anna <<anna@b.fr>>": [("Anna", "anna@b.fr")],
+    '"Anna <anna@b.fr>': [('"Anna', "anna@b.fr")],
+    "Anna (compta <anna@b.fr>, (Paul) p@c.fr": [("Anna compta", "anna@b.fr"), ("", "p@c.fr")],
+    "<a@b.fr,c@d.fr>": [("", "a@b.fr"), ("", "c@d.fr")],
+    "=?utf-8?Q?Pr=C3=AAt?_oui?= <a@b.fr>": [("Prêt? oui", "a@b.fr")],
+    "=?utf-8?Q?Anna =?utf-8?Q?Paul?= <a@b.fr>": [("=?utf-8?Q?Anna Paul", "a@b.fr")],
+    "Anna \u202etxt.exe <a@b.fr>": [("Anna txt.exe", "a@b.fr")],
+}
+DATES = {
+    "Mon, 3 Mar 2025 10:02:11 GMT+0100": datetime(2025, 3, 3, 9, 2, 11),
+    "Mon, 3 Mar 2025 10:02:11 +01:00": datetime(2025, 3, 3, 9, 2, 11),
+    "Mon, 3 Mar 2025 10:02:60 +0000": datetime(2025, 3, 3, 10, 2, 59),
+    "2025-03-03T10:02:11+01:00": datetime(2025, 3, 3, 9, 2, 11),
+    "2025-03-03T10:02": datetime(2025, 3, 3, 10, 2),
+    "2025-03-99T10:02": None,
+}
+
+
+@tagged("post_install", "-at_install")
+class TestTolerance(BaseCase):
+    def test_headers(self):
+        for name, raw in HEADERS.items():
+            with self.subTest(name):
+                mail = parse_mail(raw)
+                self.assertEqual((mail.subject, mail.from_address), ("devis", "anna@b.fr"))
+                self.assertEqual(mail.body_text.strip(), "bonjour")
+
+    def test_words_are_not_taken_for_a_header(self):
+        for text in (
+            "\n\nBonjour\nhttp://x.fr\n\nsuite",
+            "a\nb\nFrom: Anna\nDate: hier\n\nsuite",
+            "\n  titre\n\nsuite",
+        ):
+            self.assertEqual(parse_mail(text.encode()).body_text.split(), text.split())
+        text = "Subject: x\nun\ndeux\ntrois\nquatre\nFrom: Anna\n\nsuite"
+        self.assertEqual(parse_mail(text.encode()).body_text.split()[:4], ["un", "deux", "trois", "quatre"])
+
+    def test_containers(self):
+        for name, rest in CONTAINERS.items():
+            with self.subTest(name):
+                mail = parse_mail(HEAD + rest)
+                self.assertEqual(mail.body_text.strip(), "bonjour")
+                self.assertEqual([part.name for part in mail.attachments], ["a.pdf"])
+
+    def test_each_form_holds_all_words(self):
+        """A text beside the HTML, not instead of it: footers of lists, words between files."""
+        html, plain = b"--b\r\nContent-Type: text/html\r\n\r\n<p>un</p>\r\n", b"--b\r\n\r\ndeux\r\n"
+        both = b"--b\r\nContent-Type: multipart/alternative; boundary=c\r\n\r\n"
+        both += b"--c\r\n\r\nun\r\n--c\r\nContent-Type: text/html\r\n\r\n<p>un</p>\r\n--c--\r\n"
+        for parts in (
+            html + plain,
+            both + plain,
+            plain + html,
+            both + html.replace(b"un", b"deux"),
+            html + plain + plain,
+        ):
+            mail = parse_mail(HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + parts + b"--b--\r\n")
+            for text in (mail.body_text, mail.body_html):
+                self.assertEqual([text.count(word) for word in ("un", "deux")], [1, parts.count(b"deux")], parts)
+
+    def test_base64(self):
+        for body, words in BASE64.items():
+            self.assertEqual(parse_mail(B64 + body).body_text.strip(), words)
+
+    def test_people(self):
+        for field, people in PEOPLE.items():
+            self.assertEqual(pairs(field), people)
+
+    def test_headers_in_the_charset_of_the_body(self):
+        for label in ("windows-1251", "koi8-r", "utf-8"):
+            head = "Subject: Привет\r\nFrom: Анна <a@b.ru>\r\n".encode(label)
+            for kind in (
+                "text/plain; charset=%s",
+                "multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/html; charset=%s",
+            ):
+                mail = parse_mail(head + b"Content-Type: " + (kind % label).encode() + b"\r\n\r\nx\r\n--b--")
+                self.assertEqual((mail.subject, mail.email_from), ("Привет", "Анна <a@b.ru>"))
+        self.assertEqual(parse_mail(b"Subject: \x1b$BF|K\\8l\x1b(B\r\n\r\nx").subject, "日本語")
+        self.assertEqual(parse_mail("Subject: facture \u202efdp\r\n\r\nx".encode()).subject, "facture fdp")
+
+    def test_identifiers(self):
+        raw = b"Message-ID: <cut- off@b.fr>\r\nIn-Reply-To: a@b.fr\r\nReferences: a@b.fr,c@b.fr\r\n\r\nx"
+        mail = parse_mail(raw)
+        self.assertEqual((mail.message_id, mail.in_reply_to), ("<cut-off@b.fr>", "<a@b.fr>"))
+        self.assertEqual(mail.references, "<a@b.fr> <c@b.fr>")
+        self.assertEqual(parse_ids("<A@b.fr> <c-\n d@b.fr> <Your mail of Monday>"), ("<a@b.fr>", "<c-d@b.fr>"))
+
+    def test_dates(self):
+        for text, moment in DATES.items():
+            self.assertEqual(parse_date(text), moment, text)
+
+    def test_a_long_name_keeps_its_ending(self):
+        head = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+        head += b'Content-Disposition: attachment; filename="%s"\r\n\r\nx'
+        for name, ending in (
+            (b"a" * 300 + b".pdf", "a.pdf"),
+            (b"a" * 300, "aaa"),
+            (b"a" * 99 + b"." + b"b" * 300, "bbb"),
+        ):
+            (part,) = parse_mail(HEAD + head % name).attachments
+            self.assertEqual((len(part.name), part.name[-len(ending) :]), (200, ending))
+
+    def test_a_charset_named_in_the_page(self):
+        raw = 'Content-Type: text/html; charset=us-ascii\r\n\r\n<meta charset="windows-1251"><p>Привет'
+        self.assertEqual(parse_mail(raw.encode("windows-1251")).body_text, "Привет")
+
+    def test_endless_blanks(self):
+        """Linear: a field of blanks took a minute."""
+        self.assertEqual(read_field("text/plain;" + "\n " * 50_000 + "x")[0], "text/plain")
+        self.assertEqual(pairs("\n " * 50_000), [])
