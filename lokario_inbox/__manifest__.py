@@ -6,7 +6,9 @@
     "website": "https://www.lokario.fr",
     "license": "LGPL-3",
     "category": "Lokario",
-    "external_dependencies": {"python": ["compressed_rtf", "icalendar", "nh3", "striprtf", "webencodings"]},
+    "external_dependencies": {
+        "python": ["compressed_rtf", "icalendar", "nh3", "publicsuffixlist", "striprtf", "webencodings"]
+    },
     "depends": ["lokario_base", "lokario_mailbox", "queue_job"],  # lokario_base: so that -u of it finds this addon
     "data": [
         "security/lokario_inbox_groups.xml",

@@ -4,10 +4,14 @@ from datetime import datetime
 
 from odoo.tests import BaseCase, tagged
 
+from ..tools.authentication import authentication_verdict, trusted_authserv
+from ..tools.automatic_mail import read_headers
+from ..tools.body_structure import tree
 from ..tools.mail_addresses import pairs
 from ..tools.mail_part import read_field
 from ..tools.message_ids import parse_ids
 from ..tools.mime_message import parse_date, parse_mail
+from ..tools.mime_parts import leaves
 
 HEAD = b"From: Anna <anna@b.fr>\r\nSubject: devis\r\n"
 B64 = HEAD + b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"
@@ -51,6 +55,34 @@ DATES = {
     "2025-03-03T10:02": datetime(2025, 3, 3, 10, 2),
     "2025-03-99T10:02": None,
 }
+VERDICTS = (  # of the server mx.ours.fr on a mail of anna@b.fr, then of others
+    ("pass", "mx.ours.fr; dmarc=pass header.from=b.fr", "mx.liste.fr; dmarc=fail header.from=b.fr"),
+    ("pass", "mx.ours.fr; dkim=pass header.d=b.fr", "x; spf=fail smtp.mailfrom=b.fr"),
+    ("fail", "mx.ours.fr; dmarc=pass header.from=b.fr", "mx.ours.fr; dmarc=fail header.from=b.fr"),
+    ("fail", "mx.liste.fr; dmarc=fail header.from=b.fr", "mx.ours.fr; dmarc=none"),
+    ("none", "mx.ours.fr; dkim=pass header.d=evil.example header.i=@b.fr"),
+    ("none", "mx.ours.fr; dkim=pass header.d=fr"),
+    ("none", "mx.ours.fr; dmarc=pass smtp.mailfrom=b.fr header.from=evil.example"),
+    ("pass", '"mx.ours.fr"; spf=pass smtp.mailfrom=anna@b.fr'),
+)
+MACHINES = {
+    "X-POST-MessageClass: 9; Autoresponder": ("vacation", "robot_header"),
+    "Preference: auto_reply": ("vacation", "bulk"),
+    "X-FreeScout-Mail-Type: auto.reply": ("vacation", "robot_header"),
+    "X-FreeScout-Mail-Type: user.notification": ("notification", "robot_header"),
+    "X-FreeScout-Mail-Type: customer.message": ("", ""),
+    "Auto-Submitted: =?utf-8?Q?auto-replied?=": ("vacation", "auto_submitted"),
+    "X-MS-Exchange-Generated-Message-Source: Mailbox Rules Agent": ("", "robot_header"),
+    "Subject: 自動返信: 見積": ("vacation", "automatic_subject"),
+    "Subject: 자동 회신: 견적": ("vacation", "automatic_subject"),
+    "Subject: Ticket Received - 286614": ("", "automatic_subject"),
+    "Subject: Nous avons bien reçu votre demande": ("", "automatic_subject"),
+    "Subject: Votre demande de devis": ("", ""),
+}
+STRUCTURES = (  # as servers describe parts that they do not know
+    ([[b"text", b"plain", None, None, None, b"7bit"], [b"RELATED", None, [b"ATTACHMENT", None], None], b"mixed"], 2),
+    ([b"text", b"plain"], 1),
+)
 
 
 @tagged("post_install", "-at_install")
@@ -145,3 +177,23 @@ class TestTolerance(BaseCase):
         """Linear: a field of blanks took a minute."""
         self.assertEqual(read_field("text/plain;" + "\n " * 50_000 + "x")[0], "text/plain")
         self.assertEqual(pairs("\n " * 50_000), [])
+
+    def test_verdicts_of_several_servers(self):
+        trusted = trusted_authserv("imap.ours.fr")
+        for verdict, *fields in VERDICTS:
+            headers = "".join(f"Authentication-Results: {field}\n" for field in fields)
+            self.assertEqual(authentication_verdict(headers, "anna@b.fr", trusted), verdict, fields)
+
+    def test_a_server_is_trusted_by_what_its_owner_registered(self):
+        self.assertEqual(trusted_authserv("mail.ours.co.uk"), ("ours.co.uk",))
+        for host in ("co.uk", "127.0.0.1", "::1", "localhost", ""):
+            self.assertEqual(trusted_authserv(host), (), host)
+
+    def test_marks_of_machines(self):
+        for field, (kind, mark) in MACHINES.items():
+            found = read_headers([("From", "Anna <anna@b.fr>"), tuple(field.split(": ", 1))])
+            self.assertEqual((found.kind, found.mark), (kind, mark), field)
+
+    def test_parts_that_a_server_does_not_know(self):
+        for structure, count in STRUCTURES:
+            self.assertEqual(len(list(leaves(tree(structure)))), count)

@@ -3,11 +3,16 @@
 import re
 from dataclasses import dataclass
 from email.parser import HeaderParser
+from functools import lru_cache
+
+from publicsuffixlist import PublicSuffixList
 
 from .mail_addresses import restored, without_comments
 
 _RESULT = re.compile(r"\s*([a-z0-9-]+)(?:\s*/\s*\d+)?\s*=\s*([a-z]+)(?![\w.=-])(.*)", re.IGNORECASE | re.DOTALL)
 _PROPERTY = re.compile(r"\b(header\.(?:d|i|from)|smtp\.mailfrom)\s*=\s*(\S+)", re.IGNORECASE)
+# what a method has judged, the first that is named: the domain of a signature, not whom it speaks for
+_JUDGED = {"dmarc": ("header.from",), "dkim": ("header.d", "header.i"), "spf": ("smtp.mailfrom",)}
 MICROSOFT = "protection.outlook.com"  # writes its results without naming itself
 # Receiving services whose authserv-id is not under the domain of their IMAP host.
 KNOWN_AUTHSERV = {
@@ -24,39 +29,56 @@ def trusted_authserv(imap_host: str | None) -> tuple[str, ...]:
     the identifier of the mailbox's own service says anything.
     """
     host = (imap_host or "").lower().rstrip(".")
-    own = ".".join(host.split(".")[-2:]) if host.count(".") else ""
+    own = "" if re.fullmatch(r"[\d.]*|.*:.*", host) else _registered(host)
     return KNOWN_AUTHSERV.get(host, ()) + ((own,) if own else ())
+
+
+@lru_cache(maxsize=1)
+def _suffixes():
+    return PublicSuffixList()
+
+
+@lru_cache(maxsize=4096)
+def _registered(domain: str) -> str:
+    """Return what somebody registered of a domain, "" for what nobody can: ``client.co.uk``, not ``co.uk``."""
+    return _suffixes().privatesuffix(domain) or ""
 
 
 def authentication_verdict(headers: str | None, sender: str, trusted: tuple[str, ...]) -> str:
     """Return "pass", "fail" or "none" for the author address of a mail.
 
     "pass" needs a trusted server and a domain aligned with the author; "fail" is believed from
-    anybody, since only the author of the mail is hurt by it.
+    anybody, since only the author of the mail is hurt by it, unless the trusted server says otherwise: a
+    list or a gateway on the way may have judged what it changed.
     """
     if not headers or "authentication-results" not in headers.lower():
         return "none"
-    domain, passed = sender.rpartition("@")[2], False
+    domain, passed, failed = sender.rpartition("@")[2], False, False
     for index, field in enumerate(map(str, HeaderParser().parsestr(headers).get_all("Authentication-Results", []))):
         server, results = parse_results(field)
-        verdicts = {(result.method, result.value) for result in results}
-        if ("dmarc", "fail") in verdicts:
-            return "fail"
-        has_dmarc = any(result.method == "dmarc" for result in results)
-        if not has_dmarc and ("spf", "fail") in verdicts and ("dkim", "pass") not in verdicts:
-            return "fail"
         is_own = MICROSOFT in trusted and index == 0 if not server else _is_trusted(server, trusted)
+        if _fails(results):
+            if is_own:
+                return "fail"
+            failed = True
         passed = passed or (is_own and any(_passes(result, domain) for result in results))
-    return "pass" if passed else "none"
+    return "pass" if passed else "fail" if failed else "none"
+
+
+def _fails(results):
+    verdicts = {(result.method, result.value) for result in results}
+    has_dmarc = any(result.method == "dmarc" for result in results)
+    is_spoilt = not has_dmarc and ("spf", "fail") in verdicts and ("dkim", "pass") not in verdicts
+    return ("dmarc", "fail") in verdicts or is_spoilt
 
 
 @dataclass(frozen=True)
 class Result:
-    """One ``method=value`` of a field; ``domains``: those it was found for."""
+    """One ``method=value`` of a field; ``domain``: the one it was found for."""
 
     method: str
     value: str
-    domains: tuple[str, ...]
+    domain: str
 
 
 def parse_results(field: str) -> tuple[str, list[Result]]:
@@ -66,13 +88,13 @@ def parse_results(field: str) -> tuple[str, list[Result]]:
     """
     text, strings = without_comments(field)
     first, *others = text.split(";")
-    server = "" if "=" in first else (first.split() or [""])[0].lower()
+    server = "" if "=" in first else restored((first.split() or [""])[0], strings).lower()
     results = []
     for part in others if server else [first, *others]:
         if found := _RESULT.match(part):
-            values = (restored(value, strings) for _name, value in _PROPERTY.findall(found[3]))
-            domains = tuple(value.rpartition("@")[2].lower().rstrip(".>") for value in values)
-            results.append(Result(found[1].lower(), found[2].lower(), domains))
+            values = {name.lower(): restored(value, strings) for name, value in _PROPERTY.findall(found[3])}
+            judged = next((values[name] for name in _JUDGED.get(found[1].lower(), ()) if name in values), "")
+            results.append(Result(found[1].lower(), found[2].lower(), judged.rpartition("@")[2].lower().rstrip(".>")))
     return server, results
 
 
@@ -82,8 +104,8 @@ def _is_trusted(server: str, trusted: tuple[str, ...]) -> bool:
 
 def _passes(result: Result, domain: str) -> bool:
     is_method = result.method in ("dmarc", "dkim", "spf") and result.value == "pass"
-    return is_method and any(_aligned(name, domain) for name in result.domains)
+    return is_method and _aligned(result.domain, domain)
 
 
 def _aligned(claimed: str, domain: str) -> bool:
-    return bool(claimed) and (claimed == domain or domain.endswith("." + claimed))
+    return bool(claimed) and (claimed == domain or (domain.endswith("." + claimed) and bool(_registered(claimed))))

@@ -17,6 +17,7 @@ def folded(text: str) -> str:
     plain = text[:SUBJECT_MAX].casefold().translate(_LETTERS)
     if not plain.isascii():
         plain = "".join(char for char in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(char))
+        plain = unicodedata.normalize("NFC", plain)  # Korean syllables
     return " ".join(plain.split())
 
 
@@ -39,6 +40,8 @@ VACATION = re.compile(
     + _ENDS
     + r"|(?:vacation|away|holiday) (?:reply|response|message|notice|auto)"
     r"|vacances? - reponse"
+    r"|自动(?:回复|答复)|自動(?:回覆|返信|応答)|자동 ?(?:회신|응답)|부재중|автоответ|автоматический ответ"
+    r"|automaattinen vastaus|automatisk svar|automaticka odpoved|automatikus valasz|raspuns automat|αυτοματη απαντηση"
     r")"
 )
 
@@ -63,7 +66,11 @@ RECEIPT = re.compile(
     r"\W*(?:(?:read|lu|gelesen|leido|letto|lida|gelezen|przeczytano|last|okundu) ?:|not read ?:|non lu ?:"
     r"|(?:read|return) receipt|accuse de (?:lecture|reception)|lesebestatigung|empfangsbestatigung|confirmacion de lectura"
     r"|acuse de recibo|conferma di lettura|ricevuta di ritorno|confirmacao de leitura|leesbevestiging|ontvangstbevestiging"
-    r"|potwierdzenie (?:przeczytania|odbioru)|laskvitto|okundu bilgisi)"
+    r"|potwierdzenie (?:przeczytania|odbioru)|laskvitto|okundu bilgisi"
+    # of a help desk that has got a question
+    r"|(?:your |votre )?(?:support )?ticket\b.{0,40} (?:received|created|opened|cree|enregistre|ouvert)\b|ticket received"
+    r"|we(?:'ve| have)? received your|nous avons (?:bien )?recu vot?re|votre demande .{0,40}(?:recue|enregistree|prise en compte)"
+    r"|wir haben ihre .{0,30} erhalten|ihre anfrage .{0,30}(?:erhalten|eingegangen))"
 )
 
 BOUNCE = re.compile(

@@ -41,9 +41,10 @@ def _describe_container(part, rest):
 
 
 def _describe_leaf(part, node):
-    if len(node) < 7:
-        raise ValueError("unreadable body structure")
-    part.set_raw("Content-Type", f"{_text(node[0])}/{_text(node[1])}{_parameters(node[2])}")
+    node = node + [None] * (7 - len(node))  # a server that does not know a part says less
+    subtype = _text(node[1])
+    kind = f"{_text(node[0])}/{subtype}" if subtype else "application/octet-stream"
+    part.set_raw("Content-Type", kind + _parameters(node[2]))
     part.set_raw("Content-ID", _text(node[3]))
     part.set_raw("Content-Transfer-Encoding", _text(node[5]))
     for item in node[7:]:

@@ -4,3 +4,4 @@ from . import test_outbox
 from . import test_sending_tools
 from . import test_dispatcher
 from . import test_imap_append
+from . import test_imap_answers

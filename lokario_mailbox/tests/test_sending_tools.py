@@ -102,6 +102,17 @@ PROVIDERS_TABLE = [
     (451, "Message rate limit exceeded, try again later", "mail", "retry", "busy"),
     (550, "5.7.0 From address is not one of your addresses", "sent", "refused", "sender"),
     (450, "4.7.1 Daily message limit exceeded", "rcpt", "hold", "limit"),
+    (550, "5.2.122 The recipient has exceeded their limit for the number of messages", "rcpt", "retry", "busy"),
+    (550, "5.7.705 Access denied, tenant has exceeded threshold", "sent", "hold", "limit"),
+    (550, "5.7.232 - Your message can't be sent because your trial tenant", "data", "hold", "limit"),
+    (550, "5.5.0 Service refuse. Veuillez essayer plus tard. LPN007_510", "mail", "retry", "busy"),
+    (550, "5.7.1 Try again later", "rcpt", "refused", "recipient"),
+    # hosts with cPanel, Gandi
+    (550, "Domain client.fr has exceeded the max emails per hour (150/150)", "rcpt", "hold", "limit"),
+    (550, "Domain client.fr has exceeded the max defers and failures per hour", "rcpt", "hold", "limit"),
+    (451, "4.7.1 Too many recipients in the last hour", "rcpt", "hold", "limit"),
+    (550, "5.7.1 Authentication required", "rcpt", "hold", "login"),
+    (550, "5.7.26 unauthenticated mail of this domain is not accepted", "data", "refused", "policy"),
     (550, "5.4.6 Unusual sending activity detected. Please try after sometime", "sent", "hold", "limit"),
     (553, "Relaying disallowed as a@b.fr", "rcpt", "refused", "sender"),
     # Postfix

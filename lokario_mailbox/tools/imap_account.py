@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,35 +24,26 @@ _SPECIAL = {
     b"\\FLAGGED": "flagged",
     b"\\IMPORTANT": "important",
 }
-# Servers without SPECIAL-USE (RFC 6154): names people and providers give these folders.
+# Servers without SPECIAL-USE (RFC 6154): names people and providers give these folders, in the languages of the suite.
 _USUAL_NAMES = {
-    "sent": "sent",
-    "sent items": "sent",
-    "sent messages": "sent",
-    "sent mail": "sent",
-    "envoyés": "sent",
-    "éléments envoyés": "sent",
-    "messages envoyés": "sent",
-    "gesendet": "sent",
-    "gesendete objekte": "sent",
-    "drafts": "drafts",
-    "brouillons": "drafts",
-    "entwürfe": "drafts",
-    "archive": "archive",
-    "archives": "archive",
-    "archiv": "archive",
-    "junk": "junk",
-    "junk e-mail": "junk",
-    "spam": "junk",
-    "courrier indésirable": "junk",
-    "indésirables": "junk",
-    "trash": "trash",
-    "deleted items": "trash",
-    "deleted messages": "trash",
-    "corbeille": "trash",
-    "éléments supprimés": "trash",
-    "papierkorb": "trash",
+    "sent": "sent|sent items|sent messages|sent mail|envoyes|elements envoyes|messages envoyes|objets envoyes"
+    "|courrier envoye|gesendet|gesendete objekte|gesendete elemente|enviados|elementos enviados|mensajes enviados"
+    "|inviati|inviata|posta inviata|elementi inviati|itens enviados|verzonden|verzonden items|verzonden berichten"
+    "|wyslane|elementy wyslane|skickat|skickade objekt|gonderilmis|gonderilmis ogeler|gonderilenler",
+    "drafts": "drafts|draft|brouillons|brouillon|entwurfe|borradores|bozze|rascunhos|concepten|kopie robocze"
+    "|wersje robocze|szkice|utkast|taslaklar",
+    "archive": "archive|archives|archiv|archivo|archivio|arquivo|archief|archiwum|arkiv|arsiv",
+    "junk": "junk|junk e mail|junk email|junk mail|spam|bulk mail|courrier indesirable|indesirable|indesirables"
+    "|pourriel|pourriels|spamverdacht|unerwunscht|unerwunschte werbung|correo no deseado|posta indesiderata"
+    "|lixo eletronico|lixo|ongewenste e mail|ongewenst|wiadomosci smieci|skrappost|onemsiz|gereksiz e posta|istenmeyen",
+    "trash": "trash|bin|deleted|deleted items|deleted messages|corbeille|elements supprimes|messages supprimes"
+    "|papierkorb|geloschte objekte|geloschte elemente|papelera|elementos eliminados|cestino|posta eliminata|lixeira"
+    "|itens excluidos|prullenbak|verwijderde items|kosz|elementy usuniete|papperskorgen|borttaget"
+    "|cop kutusu|silinmis ogeler",
 }
+_USE_OF_NAME = {name: use for use, names in _USUAL_NAMES.items() for name in names.split("|")}
+_ABOVE = {"", "inbox", "[gmail]", "[google mail]", "mail"}  # a folder "Sent" under another one is somebody's else
+_ALIKE = str.maketrans({"ł": "l", "ı": "i", "ø": "o", "-": " ", "_": " "})
 
 
 NAME_MAX = 1000  # bytes of a folder's name
@@ -126,6 +118,11 @@ def _special_use(flags, name, delimiter):
     for flag, use in _SPECIAL.items():
         if flag in flags:
             return use
-    last = name.rsplit(delimiter, 1)[-1].strip().lower()
-    top = name.count(delimiter) <= 1
-    return _USUAL_NAMES.get(last, "") if top else ""
+    above, _delimiter, last = name.rpartition(delimiter)
+    return _USE_OF_NAME.get(_alike(last), "") if above.lower() in _ABOVE else ""
+
+
+def _alike(name):
+    """A name without case and accents."""
+    plain = unicodedata.normalize("NFKD", name.strip().lower()).translate(_ALIKE)
+    return "".join(letter for letter in plain if not unicodedata.combining(letter))

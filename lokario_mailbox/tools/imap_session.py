@@ -398,6 +398,10 @@ _BY_CODE = {
 _CODE = re.compile(r"\[([A-Z-]+)[ \]]")
 _LIMIT_WORDS = re.compile(
     r"TOO MANY (?:\w+ ){0,2}(?:CONNECTIONS|SESSIONS|LOGINS)|RATE LIMIT|(?:BANDWIDTH|CONNECTION) LIMIT|THROTTL"
+    r"|MAXIMUM NUMBER OF CONNECTIONS"
+)
+_PASSING_WORDS = re.compile(
+    r"TEMPORAR|UNAVAILABLE|TRY (?:AGAIN )?LATER|INTERNAL (?:SERVER )?ERROR|NOT CONNECTED|SYS/TEMP"
 )
 
 
@@ -407,7 +411,10 @@ def _refusal(reply, default):
     code = _CODE.search(text.upper())
     if code and code[1] in _BY_CODE:
         return _BY_CODE[code[1]](text)
-    return (QuotaReached if _LIMIT_WORDS.search(text.upper()) else default)(text)
+    if _LIMIT_WORDS.search(text.upper()):
+        return QuotaReached(text)
+    is_passing = default is LoginRefused and _PASSING_WORDS.search(text.upper())  # it says nothing about the password
+    return (ServerFault if is_passing else default)(text)
 
 
 @contextlib.contextmanager

@@ -33,7 +33,9 @@ HOLD_LIMIT = 21600  # seconds: daily limits open again within a day
 
 _ENHANCED = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
 _SMTPLIB = re.compile(r"\((\d{3}), b['\"]([^'\"]*)")  # a code and its words in the text of smtplib's exceptions
-_LIMIT_CODES = {"5.4.5", "4.7.28", "5.1.90", "5.1.8", "5.7.501", "5.7.502", "5.7.503"}  # of the sender
+_LIMIT_CODES = {"5.4.5", "4.7.28", "5.1.90", "5.1.8"}  # of the sender
+_LIMIT_CODES |= {f"5.7.{detail}" for detail in (232, 233, 501, 502, 503, 705, 708)}
+_SPEED_CODES = {"5.2.121", "5.2.122"}  # how much a recipient takes in an hour
 _SENDER_CODES = {"5.7.60", "5.7.509", "5.2.252", "5.1.7"}
 # in words: how much this mailbox may send in a day or an hour, not how fast
 _QUOTA_WORDS = re.compile(
@@ -42,7 +44,8 @@ _QUOTA_WORDS = re.compile(
     r"|\b(?:limit\w*|quota|maximum)\b[\w '\-]{0,40}\b(?:daily|hourly|(?:per|par) (?:day|hour|jour|heure)|d'envois?"
     r"|(?:mails?|messages?) sent|24)\b"
     r"|sender address rejected[: ]+[\w ]{0,20}(?:quota|limit|rate)|unusual sending activity|bad outbound sender"
-    r"|too many (?:messages|mails)(?! per (?:connection|session))|trop (?:de messages|de mails|de courriels|d'envois)",
+    r"|too many (?:messages|mails)(?! per (?:connection|session))|trop (?:de messages|de mails|de courriels|d'envois)"
+    r"|exceeded the max(?:imum)? [\w ]{0,40}per (?:hour|day)|too many recipients (?:in|within) the last",
     re.IGNORECASE,
 )
 _SPEED_WORDS = re.compile(
@@ -50,6 +53,8 @@ _SPEED_WORDS = re.compile(
     r"|too many (?:connections|sessions)|submission rate",
     re.IGNORECASE,
 )
+_LATER_WORDS = re.compile(r"try (?:again )?later|(?:r[ée])?essayer plus tard", re.IGNORECASE)
+_LOGIN_WORDS = re.compile(r"authentication (?:is )?required|requires? authentication|authenticate first", re.IGNORECASE)
 _FULL_WORDS = re.compile(r"(quota|limit) exceeded|mailbox( is)? full|over ?quota|bo[iî]te .{0,40}pleine", re.IGNORECASE)
 _SENDER_WORDS = re.compile(
     r"(?:sender|from) (?:e-?mail )?address (?:rejected|is not|not)(?!: (?:greylist|domain))"
@@ -92,13 +97,14 @@ def classify(code: int | None, text: str = "", stage: str = "connect", attempt: 
         return Verdict(HOLD, HOLD_LOGIN, "tls")
     if code is None:
         return _later(attempt, "network")
-    if stage == "login" or code in (530, 534, 535, 538):
+    is_unknown = stage in ("mail", "rcpt") and bool(_LOGIN_WORDS.search(text or ""))
+    if stage == "login" or code in (530, 534, 535, 538) or is_unknown:
         return _login(code, attempt)
     if _is_our_limit(code, enhanced, text or "", stage):
         return Verdict(HOLD, HOLD_LIMIT, "limit")
     if _is_about_number(code, enhanced, text or "", stage):
         return _later(attempt, "too_many_recipients")
-    if code < 500 or _is_about_speed(enhanced, text or ""):
+    if code < 500 or _is_about_speed(enhanced, text or "", stage):
         return _later(attempt, "busy")
     return Verdict(REFUSED, 0, _refusal_cause(code, enhanced, text or "", stage))
 
@@ -138,8 +144,10 @@ def _is_about_number(code: int, enhanced: str, text: str, stage: str) -> bool:
     return enhanced[1:] == ".5.3" or is_old or (not enhanced and "too many recipients" in text.lower())
 
 
-def _is_about_speed(enhanced: str, text: str) -> bool:
+def _is_about_speed(enhanced: str, text: str, stage: str) -> bool:
     """Whether a 5xx only means: not so fast (Google's 5.2.1 of a recipient who gets too much immediately)."""
+    if enhanced in _SPEED_CODES or (stage in ("connect", "mail") and _LATER_WORDS.search(text)):
+        return True
     return enhanced in ("5.2.1", "5.7.0", "") and bool(
         re.search(r"receiving mail (?:at a rate|too quickly)", text, re.IGNORECASE)
     )
