@@ -4,8 +4,10 @@ What goes beyond its budget goes to quarantine; see `FencedProcess` of lokario_b
 together: the child reads them while this process writes what was read before.
 """
 
+import contextlib
 import logging
 
+from odoo.addons.lokario_base.tools.fenced_child import pack_frame
 from odoo.addons.lokario_base.tools.fenced_process import BeyondBudget, FencedProcess
 
 from ..exceptions import UnreadableMail
@@ -19,6 +21,7 @@ SMALL = 8 * 1024  # bytes; nothing written in so few takes long, and a mail that
 FRAME = 256 * 1024  # bytes of mails that travel together
 WALL = 60.0  # seconds for one frame on a busy machine; processor time is limited by the child itself, mail by mail
 ANSWER_ROOM = 16 * 1024 * 1024  # bytes an answer may have beyond four times its mails
+BEYOND = "This mail takes more time or memory to read than a mail may."
 
 
 class FencedReader:
@@ -38,7 +41,7 @@ class FencedReader:
         """Return each mail, or why it cannot be read."""
         if sum(map(len, raws)) <= SMALL:
             return list(map(_read_here, raws))
-        return [found for frame in _frames(raws) for found in self._read_frame(frame)]
+        return self._read(list(_frames(raws)))
 
     def parse_partial(self, header: bytes, size: int, bodies: tuple, attachments) -> Mail:
         """As `mime_message.parse_partial`."""
@@ -60,23 +63,38 @@ class FencedReader:
     def close(self):
         self._child.close()
 
-    def _read_frame(self, raws):
-        try:
-            answer, contents = self._ask({"operation": "mails", "sizes": [len(raw) for raw in raws]}, b"".join(raws))
-        except UnreadableMail as err:  # which of them it was is seen when they come one by one
-            return [err] if len(raws) == 1 else [found for raw in raws for found in self._read_frame([raw])]
-        found, start = [], 0
-        for mail in answer["mails"]:
-            end = start + mail["length"]
-            found.append(_opened(mail, contents[start:end]))
-            start = end
+    def _read(self, frames):
+        """The mails of all frames; which one of a frame is beyond the budget is seen when they come one by one."""
+        found = []
+        while frames:
+            for answer, contents in self._answers(frames):
+                found += _opened(answer, contents)
+                frames = frames[1:]
+            if frames:
+                raws, *frames = frames
+                found += [UnreadableMail(BEYOND)] if len(raws) == 1 else self._read([[raw] for raw in raws])
         return found
+
+    def _answers(self, frames):
+        """Yield the child's answers up to a frame beyond its budget; it reads one while the next is on its way."""
+        requests, is_sent = map(_request, frames), False
+        request = next(requests)
+        with contextlib.suppress(BeyondBudget), self._child.conversation():
+            while request:
+                if not is_sent:
+                    self._child.send(request)
+                following = next(requests, b"")
+                is_sent = 0 < len(following) <= self._child.pipe
+                if is_sent:
+                    self._child.send(following)
+                yield self._child.receive(WALL, room=4 * len(request) + ANSWER_ROOM)
+                request = following
 
     def _ask(self, request, blob):
         try:
             answer, contents = self._child.ask(request, blob, seconds=WALL, room=4 * len(blob) + ANSWER_ROOM)
         except BeyondBudget as err:
-            raise UnreadableMail("This mail takes more time or memory to read than a mail may.") from err
+            raise UnreadableMail(BEYOND) from err
         if "problem" in answer:
             raise UnreadableMail(answer["problem"])
         return answer, contents
@@ -104,8 +122,17 @@ def _read_here(raw):
         return UnreadableMail(f"{type(err).__name__}: {err}")
 
 
+def _request(raws):
+    return pack_frame({"operation": "mails", "sizes": list(map(len, raws))}, b"".join(raws))
+
+
 def _opened(answer, contents):
-    return UnreadableMail(answer["problem"]) if "problem" in answer else mail_from_frame(answer["mail"], contents)
+    start = 0
+    for mail in answer["mails"]:
+        end = start + mail["length"]
+        is_read = "problem" not in mail
+        yield mail_from_frame(mail["mail"], contents[start:end]) if is_read else UnreadableMail(mail["problem"])
+        start = end
 
 
 reader = FencedReader()

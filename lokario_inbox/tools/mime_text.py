@@ -15,7 +15,7 @@ _ENCODED_WORD = re.compile(r"=\?([^?\s=]+)\?([bqBQ])\?((?:[^?=]|=(?!\?[^=])|\?(?
 _TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")  # "exe.pdf" round: in a line nobody needs them
 _FOLD = re.compile(r"[\r\n]+[ \t]*")
 # a soft line break with the blanks that gateways put behind it (RFC 2045 6.7, transport padding)
-_PADDING = (b"= ", b"=\t", b"=\r ", b"=\r\t", b"=\r\r")
+_PADDING = re.compile(rb"=(?:[ \t]|\r[ \t\r])")
 _PADDED_BREAK = re.compile(rb"=(?!\r?\n)[ \t\r]*?(\r?)(?=\n|\Z)")
 
 
@@ -136,8 +136,7 @@ def decode_transfer(data, encoding):
     if encoding == "base64":
         return decode_base64(data)
     if encoding == "quoted-printable":
-        is_padded = any(map(data.__contains__, _PADDING))  # several times faster than the expression
-        return binascii.a2b_qp(_PADDED_BREAK.sub(rb"=\1", data) if is_padded else data)
+        return binascii.a2b_qp(_PADDED_BREAK.sub(rb"=\1", data) if _PADDING.search(data) else data)
     if encoding in ("x-uuencode", "uuencode", "x-uue", "uue"):
         return _decode_uu(data)
     return data

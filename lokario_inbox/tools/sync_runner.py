@@ -16,7 +16,7 @@ from .sync_plan import Finished
 
 _logger = logging.getLogger(__name__)
 
-BACKLOG_BYTES = 6 * 1024 * 1024
+BACKLOG_BYTES = 8 * 1024 * 1024  # a batch that is being written, parsed, and one that is being parsed meanwhile
 RESOLVERS = 32  # threads for DNS and token renewal, which may hang
 CONCURRENT = 250  # accounts looked at together
 
@@ -41,7 +41,7 @@ class SyncRunner:
         return self
 
     def __exit__(self, *_exc):
-        self._loop.call_soon_threadsafe(self._cancel_all)
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop)
         self._thread.join(10)
         self._parser.shutdown(wait=False, cancel_futures=True)
 
@@ -101,10 +101,13 @@ class SyncRunner:
             _logger.exception("Mailbox %s: unexpected fault while synchronising", plan.id)
             outlet.put(Finished(plan.id, error_class="server", error="Unexpected fault, see the log."))
 
-    def _cancel_all(self):
-        for task in asyncio.all_tasks(self._loop):
+    async def _end(self):
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
             task.cancel()
-        self._loop.call_soon(self._loop.call_later, 0.05, self._loop.stop)
+        if tasks:
+            await asyncio.wait(tasks, timeout=1)
+        self._loop.stop()
 
 
 class _Outlet:
