@@ -14,18 +14,22 @@ HEADER_MAX = 100_000  # characters of one header that are read
 _NAME_MAX, _ADDRESS_MAX = 300, 320
 _OFTEN_MAX = 500  # characters of a header that is remembered
 _QUOTED = r'"((?:[^"\\]|\\.)*+)"'
+_IN_ANGLE = r'"(?:[^"\\]|\\.)*+"|[^">,;]'
 _TOKEN = re.compile(
-    rf"(?P<quoted>{_QUOTED})|(?P<angle><((?:\"(?:[^\"\\]|\\.)*+\"|[^\">,;]|,(?=[^<>]*>))*+)>*+)"
+    rf"(?P<quoted>{_QUOTED})|(?P<angle><((?:{_IN_ANGLE})*+(?:,(?=[^<>]*+>)(?:{_IN_ANGLE}|,)*+)?)>*+)"
     r"|(?P<open>\()|(?P<end>[,;])|(?P<colon>:)|(?P<text>(?:[^\"<(,;:\[\\]|\[[^\[\]\s]*+\]|\\.)++)|(?P<other>.)",
     re.DOTALL,
 )
 _STRING_OR_COMMENT = re.compile(r"\"((?:[^\"\\]|\\.)*+)\"?|\(|[^\"(]++", re.DOTALL)
 _NUMBER = re.compile("\x00(\\d+)\x00")
 _COMMENT_PART = re.compile(r"[()]|(?:[^()\\]|\\.)++|\\", re.DOTALL)
-_ADDRESS = re.compile(r"(?<![^\s<>,;:\"()])[^\s<>,;:\"()@]++(?:@[^\s<>,;:\"()@]++)+")  # starts once a word: linear
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f]")
-_BLANKS = re.compile(r"(\"(?:[^\"\\]|\\.)*+\")|\s+", re.DOTALL)  # or a quoted string, which keeps its own
+_BLANKS = re.compile(r"(\"(?:[^\"\\]|\\.)*+\"?)|\s+", re.DOTALL)  # or a quoted string, which keeps its own
 _SPECIAL = re.compile(r"[()<>@,:;\".\\\[\]]")
+
+
+bare_addresses = re.compile(r"(?<![^\s<>,;:\"()])[^\s<>,;:\"()@]++(?:@[^\s<>,;:\"()@]++)+").findall  # linear
+"""Return what looks like an address in any text."""
 
 
 def pairs(*headers: str | None) -> list[tuple[str, str]]:
@@ -149,7 +153,7 @@ class _Item:
                 return [(name, part) for part in address.split(",") if "@" in part]
             if "@" in address or not name:
                 return [(name, address)] if address else []
-        found = _ADDRESS.findall("@".join(map(str.strip, f" {''.join(self.bare)} ".split("@"))))
+        found = bare_addresses("@".join(map(str.strip, f" {''.join(self.bare)} ".split("@"))))
         if self.quoted and self.bare and self.bare[-1].startswith("@"):  # "anna b"@client.com
             return [("", self.quoted[-1] + self.bare[-1].strip())]
         if found:

@@ -9,7 +9,7 @@ from itertools import islice
 
 from ..exceptions import UnreadableMail
 from .automatic_mail import read_message
-from .mail_addresses import addresses, joined, pairs
+from .mail_addresses import addresses, bare_addresses, joined, pairs
 from .mail_part import MailPart, read_mail
 from .message_ids import parse_ids, written_ids
 from .mime_html import sanitise, to_text
@@ -37,7 +37,6 @@ _DOUBLED_END = re.compile(rb"[!-9;-~]+:[^\r\n]*\r\r\n")
 _NO_FIELD = re.compile(rb"(?m)^(?![!-9;-~]+:|[ \t]|\r?$)")
 _ODD_ZONE = re.compile(r"(?:\b(?:GMT|UTC))?(?<![\d:])([+-]\d\d):?(\d\d)\b")
 _ISO_DATE = re.compile(r"\s*\d{4}-\d\d-\d\d[T ]")
-_BARE_ADDRESS = re.compile(r"[^\s<>\"(),;:]+@[^\s<>\"(),;:]+")
 
 
 @dataclass(frozen=True)
@@ -206,7 +205,7 @@ def _newest(ids):
 
 def bare_address(text):
     """The address in a From field, lower case; "" when there is none."""
-    found = addresses(text) or _BARE_ADDRESS.findall(text)[-1:]
+    found = addresses(text) or bare_addresses(text)[-1:]
     return found[0].lower()[:320] if found else ""
 
 
@@ -227,7 +226,8 @@ def _body_values(plain, markup):
     plain = plain[:BODY_MAX]
     safe = sanitise(markup) if markup else ""
     text = plain if plain.strip() or not markup else to_text(markup)[:BODY_MAX]
-    preview = " ".join(_without_quotes(text)[:4000].split())[:PREVIEW_LENGTH]
+    words = _without_quotes(text)[:4000].split(maxsplit=PREVIEW_LENGTH // 2 + 1)  # each takes two characters at least
+    preview = " ".join(words)[:PREVIEW_LENGTH]
     return dict(body_text=text, body_html=safe, preview=preview)
 
 

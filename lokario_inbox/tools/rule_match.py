@@ -4,10 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .mail_addresses import addresses
+from .mail_addresses import addresses, bare_addresses
 from .search_terms import fold
 
-_ADDRESS = r"[^\s<>,;\"]+@[^\s<>,;\"]+"
 _HEADER = r"(?im)^%s:[ \t]*(.*(?:\r?\n[ \t].*)*)"
 
 
@@ -69,7 +68,7 @@ def _compare(operator, text, value, people=None):
     if operator == "contains":
         return value in text
     if operator == "equals":
-        return text == value or value in (people if people is not None else re.findall(_ADDRESS, text))
+        return text == value or value in (people if people is not None else bare_addresses(text))
     if operator == "starts_with":
         return text.startswith(value)
     if operator == "ends_with":
