@@ -247,7 +247,7 @@ class InboxIntegration(models.Model):
 
     def _plan_sync__(self, purpose="sync", fetch_limit=TICK_LIMIT):
         """Yield the AccountPlan of each integration: scalars for the network side."""
-        folders, pushes = self._folder_states(purpose), self._pending_pushes(purpose)
+        folders, pushes = self._folder_states(), self._pending_pushes(purpose)
         now = fields.Datetime.now()
         for integration in self:
             listed = integration.folders_listed_at
@@ -262,7 +262,7 @@ class InboxIntegration(models.Model):
                 **integration._plan_values__(),
             )
 
-    def _folder_states(self, purpose):
+    def _folder_states(self):
         """{integration id: [FolderState]} in one query."""
         self.env.cr.execute(
             """SELECT integration_id, id, path, COALESCE(special_use, ''), COALESCE(uidvalidity, ''),
@@ -323,7 +323,7 @@ class InboxIntegration(models.Model):
     # === WHAT COMES BACK === #
 
     def _store_folders(self, event):
-        """Create what is new, mark what is gone; the user's choice of folders stays."""
+        """Create what is new, mark what is gone; the user's choice of folders stays. Returns the FolderStates."""
         known = {folder.path: folder for folder in self.folder_ids}
         rows = {path: rest for path, *rest in event.rows}
         has_all_mail = any(use == "all" for _name, use, _selectable in rows.values())
@@ -349,7 +349,8 @@ class InboxIntegration(models.Model):
                 "folders_listed_at": fields.Datetime.now(),
             }
         )
-        return False
+        self.env.flush_all()
+        return tuple(self._folder_states().get(self.id, ()))
 
     def _store_outcomes(self, outcomes, started_at, token):
         """Health and due time of all finished accounts, in one UPDATE; returns (account, error class) to alert of."""

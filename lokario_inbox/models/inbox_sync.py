@@ -10,6 +10,7 @@ from odoo.addons.lokario_base.tools.transaction import LOST_RACES, own_transacti
 from odoo.addons.lokario_mailbox.tools.mailbox_login import TokensRenewed
 
 from ..tools.sync_plan import (
+    Asked,
     Audited,
     Checked,
     Fetched,
@@ -101,12 +102,15 @@ class InboxSync(models.AbstractModel):
             integration = self.env["inbox.integration"].browse(event.account_id)
             if not integration._holds_lease(run.token):
                 raise _LeaseLost
-            if self._handle(integration, event):
-                run.again.add(event.account_id)
+            result = self._handle(integration, event)
             self.env["ir.cron"]._commit_progress()
         except BaseException:
             self._forget_transaction()
             raise
+        if isinstance(event, Asked):
+            event.answer(result)
+        elif result:
+            run.again.add(event.account_id)
 
     def _forget_transaction(self):
         self.env.cr.rollback()
@@ -117,16 +121,15 @@ class InboxSync(models.AbstractModel):
         runner.drop(event.account_id)
 
     def _handle(self, integration, event):
-        """Write one event; returns True when the account needs another pass immediately."""
-        if isinstance(event, FoldersListed):
-            return integration._store_folders(event)
-        if isinstance(event, TokensRenewed):
-            return integration._store_tokens(event)
-        if isinstance(event, StoredAsked):
-            event.answer(set(self.env["inbox.store"]._ids_by_server_ref(integration, event.sizes)))
-            return False
-        if isinstance(event, Pushed):
-            return self.env["inbox.message"]._store_pushed(event.push)
+        """Write one event; returns the answer to an Asked, else whether the account needs another pass immediately."""
+        handlers = {
+            FoldersListed: integration._store_folders,
+            TokensRenewed: integration._store_tokens,
+            StoredAsked: lambda asked: set(self.env["inbox.store"]._ids_by_server_ref(integration, asked.sizes)),
+            Pushed: lambda pushed: self.env["inbox.message"]._store_pushed(pushed.push),
+        }
+        if type(event) in handlers:
+            return handlers[type(event)](event)
         folder = self.env["inbox.folder"].browse(event.folder_id).exists()
         if not folder:
             return False

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from odoo.addons.lokario_mailbox.tools.imap_session import Credentials
 from odoo.addons.lokario_mailbox.tools.imap_wire import decode_mailbox, quote, wire_path
 
 from ..tools.fenced_reader import reader
-from ..tools.sync_plan import Fetched, FolderState
+from ..tools.sync_plan import Audited, Checked, Fetched, FlagsSeen, FolderState, Renumbered
 
 
 def mails(count):
@@ -58,8 +59,8 @@ class TestHostileServer(BaseCase):
         super().setUp()
         self.addCleanup(reader.close)  # its child reads what comes by its parts
 
-    def look(self, box, *folders):
-        return asyncio.run(look(box, folders or (folder(1, "INBOX"),)))
+    def look(self, box, *folders, **options):
+        return asyncio.run(look(box, folders or (folder(1, "INBOX"),), **options))
 
     @settings(max_examples=25, deadline=None)
     @given(st.sets(st.integers(1, 80), max_size=4), st.integers(0, 60))
@@ -127,6 +128,76 @@ class TestHostileServer(BaseCase):
         self.assertIn("Sent", events[-1].warning)
         gone = self.look(MemoryMailbox({"INBOX": mails(2)}), folder(1, "INBOX"), folder(2, "Sent"))
         self.assertEqual((gone[-1].error_class, gone[-1].warning), ("", ""), "it is no longer listed")
+
+    def test_a_first_look_waits_as_seldom_as_it_can(self):
+        """For login, capabilities, list, states, opening, search, what there is, the mails and the goodbye, on one
+        connection; what is empty is not opened."""
+        extensions = ("ENABLE", "CONDSTORE", "QRESYNC", "ESEARCH")
+        names = ("INBOX", "Sent", "Archive")
+        for capabilities in ((), extensions):
+            box = MemoryMailbox({"INBOX": mails(300), "Sent": {}, "Archive": {}}, capabilities=capabilities)
+            listed = tuple(FolderState(number, path) for number, path in enumerate(names, 1))
+            events = asyncio.run(look(box, listed=listed))
+            self.assertEqual([item.uid for item in fetched(events)], list(range(300, 0, -1)))
+            self.assertEqual({event.folder_id for event in events if isinstance(event, Checked)}, {1, 2, 3})
+            self.assertEqual(events[-1].error, "")
+            self.assertEqual((box.connections, box.round_trips), (1, 9))
+
+    def test_an_empty_folder_hides_no_mail_that_comes_later(self):
+        """Whatever STATUS said: a cursor above nothing stays at nothing."""
+        box = MemoryMailbox(
+            {"INBOX": mails(5)},
+            distort=lambda _command, lines: [line.replace(b"MESSAGES 5", b"MESSAGES 0") for line in lines],
+        )
+        events = asyncio.run(look(box, (FolderState(1, "INBOX"),)))
+        (cursor,) = {event.cursor_uid for event in events if isinstance(event, Fetched)}
+        events = self.look(box, folder(1, "INBOX", cursor))
+        self.assertEqual([item.uid for item in fetched(events)], [1, 2, 3, 4, 5])
+
+    def test_a_server_refuses_what_it_offers(self):
+        """No ENABLE, or no QRESYNC after all: the folder is read without, and its changes with it."""
+        known = FolderState(1, "INBOX", uidvalidity=str(UIDVALIDITY), cursor_uid=3, highestmodseq="5", message_count=3)
+        for refused in (b"ENABLE", b"(QRESYNC"):
+            box = MemoryMailbox(
+                {"INBOX": mails(5)},
+                distort=lambda command, lines, refused=refused: [b"BAD what?"] if refused in command else lines,
+                capabilities=("ENABLE", "CONDSTORE", "QRESYNC"),
+                flags=b"\\Seen",
+            )
+            events = self.look(box, known)
+            self.assertEqual([item.uid for item in fetched(events)], [4, 5])
+            self.assertEqual([event.flags.keys() for event in events if isinstance(event, FlagsSeen)], [{1, 2, 3}])
+            self.assertEqual((events[-1].error, events[-1].warning), ("", ""))
+
+    def test_flags_that_are_refused_keep_no_mail_away(self):
+        """What the server tells of the others is taken (RFC 2180 4.1.2); the rest is asked for again."""
+
+        def distort(command, lines):
+            return [*lines[:1], b"NO some of them"] if b"CHANGEDSINCE" in command else lines
+
+        known = FolderState(1, "INBOX", uidvalidity=str(UIDVALIDITY), cursor_uid=3, highestmodseq="5", message_count=3)
+        box = MemoryMailbox({"INBOX": mails(5)}, distort=distort, capabilities=("CONDSTORE",))
+        events = self.look(box, known)
+        self.assertEqual([item.uid for item in fetched(events)], [4, 5])
+        self.assertEqual([event.flags.keys() for event in events if isinstance(event, FlagsSeen)], [{1}])
+        self.assertEqual([event.highestmodseq for event in events if isinstance(event, Checked)], ["5"])
+
+    def test_a_renumbered_folder_with_a_mail_that_is_refused(self):
+        """All others are recognised; that one is asked for by its number. So does an audit go on."""
+
+        def distort(command, lines):
+            kept = [line for line in lines[:-1] if not line.startswith(b"* 3 FETCH")]
+            return [b"* 9 FETCH (UID 2 FLAGS ())", *kept, b"NO [SERVERBUG] what?"] if b"FETCH" in command else lines
+
+        box = MemoryMailbox({"INBOX": mails(5)}, distort=distort)
+        events = self.look(box, replace(folder(1, "INBOX"), uidvalidity="1"))
+        (rows,) = [event.rows for event in events if isinstance(event, Renumbered)]
+        self.assertEqual({row[0]: bool(row[2]) for row in rows}, {1: True, 2: True, 3: False, 4: True, 5: True})
+        events = self.look(box, replace(folder(1, "INBOX"), audit=True), purpose="audit")
+        (sizes,) = [event.sizes for event in events if isinstance(event, Audited)]
+        self.assertEqual(
+            {uid: bool(size) for uid, size in sizes.items()}, dict.fromkeys((1, 2, 4, 5), True) | {3: False}
+        )
 
     @settings(max_examples=200, deadline=None)
     @given(st.binary(min_size=1, max_size=30).filter(lambda name: not re.search(rb"[\r\n\0]", name)))

@@ -1,6 +1,7 @@
 import ssl
 import subprocess
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from odoo.exceptions import AccessError, UserError
@@ -47,12 +48,12 @@ class TestStoredMail(TransactionCase):
         """INBOX, Sent, Archive and people's own folders; of Gmail "All Mail" alone; a person's choice stays."""
         box = self._box("a@a.test")
         usual = [("INBOX", "inbox"), ("Sent", "sent"), ("Drafts", "drafts"), ("Junk", "junk"), ("Clients", "")]
-        box._store_folders(FoldersListed(box.id, tuple((p, p, use, True) for p, use in usual), frozenset()))
+        listed = partial(FoldersListed, box.id, None)
+        states = box._store_folders(listed(tuple((p, p, use, True) for p, use in usual), frozenset()))
+        self.assertEqual([state.path for state in states], ["INBOX", "Sent", "Clients"], "to be synchronised now")
         self.assertEqual(set(box.folder_ids.filtered("sync_enabled").mapped("path")), {"INBOX", "Sent", "Clients"})
         box.folder_ids.filtered(lambda f: f.path == "Junk").sync_enabled = True
-        box._store_folders(
-            FoldersListed(box.id, (("INBOX", "INBOX", "inbox", True), ("Junk", "Junk", "junk", True)), frozenset())
-        )
+        box._store_folders(listed((("INBOX", "INBOX", "inbox", True), ("Junk", "Junk", "junk", True)), frozenset()))
         self.assertEqual(set(box.folder_ids.filtered("is_selectable").mapped("path")), {"INBOX", "Junk"})
         self.assertTrue(box.folder_ids.filtered(lambda f: f.path == "Junk").sync_enabled)
         gmail = self._box("b@gmail.com")
@@ -62,7 +63,7 @@ class TestStoredMail(TransactionCase):
             ("[Gmail]/Messages envoyés", "sent"),
             ("Clients", ""),
         ]
-        gmail._store_folders(FoldersListed(gmail.id, tuple((p, p, use, True) for p, use in labels), frozenset()))
+        gmail._store_folders(FoldersListed(gmail.id, None, tuple((p, p, use, True) for p, use in labels), frozenset()))
         self.assertEqual(gmail.folder_ids.filtered("sync_enabled").mapped("special_use"), ["all"])
 
 

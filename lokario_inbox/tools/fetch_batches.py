@@ -209,10 +209,11 @@ def info_items(session, *more):
 
 def _infos(rows):
     """{uid: what RawItem says of it}; what other commands and other clients caused to be said is left out."""
-    return {uid: info for uid, info in map(_info, filter(_is_info, rows)) if 0 < uid <= UID_MAX}
+    return {uid: info for uid, info in map(_info, filter(is_info, rows)) if 0 < uid <= UID_MAX}
 
 
-def _is_info(row):
+def is_info(row):
+    """Whether FETCH data answer a question of ours: servers say flags of their own accord, too."""
     return b"RFC822.SIZE" in row
 
 
@@ -356,7 +357,8 @@ async def download_part(session, uid, number, write, piece=512 * 1024, most=PART
     while offset < most:
         reply = await session.run(f"UID FETCH {uid} (UID BODY.PEEK[{number}]<{offset}.{piece}>)")
         key = f"BODY[{number}]".encode()
-        data = next((v for row in reply.fetches() for k, v in row.items() if k.startswith(key)), None)
+        found = (v for row in reply.fetches() for k, v in row.items() if k.startswith(key) and isinstance(v, bytes))
+        data = next(found, None)
         if not data:
             if not offset and data is None:
                 raise ServerFault(_UNDELIVERED)

@@ -1,6 +1,5 @@
 """What changed in one folder, the cheapest way its server offers."""
 
-import asyncio
 import contextlib
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +15,7 @@ from .fetch_batches import (
     fetch_groups,
     flags_of,
     info_items,
+    is_info,
     parse_internaldate,
     server_ref_of,
 )
@@ -30,8 +30,10 @@ from .sync_plan import (
     Renumbered,
     StoredAsked,
     Vanished,
+    ask_writer,
 )
 
+ENABLE = b"ENABLE QRESYNC"  # together with the EXAMINE behind it: servers work in order where the order matters
 FLAG_WINDOW = 200  # newest messages whose flags are looked at when CONDSTORE is not offered
 SWEEP = 5000  # messages per command where something is asked of every message
 
@@ -44,24 +46,31 @@ class Result:
 
 @dataclass
 class Opened:
+    """What the server says of a folder; raises ServerFault when it cannot be synchronised."""
+
     uidvalidity: str
     uidnext: int
     exists: int
     highestmodseq: str
-    reply: object
+    reply: object = None
+
+    def __post_init__(self):
+        if not self.uidvalidity:
+            raise ServerFault("The server gives no UIDVALIDITY: this mailbox cannot be synchronised.")
+        if self.uidnext > UID_MAX:
+            raise ServerFault("The server numbers the mails of this folder higher than can be stored.")
 
 
-async def sync_folder(session, plan, folder, emit):
-    """Bring one folder up to date within the plan's limits; returns what is left to do."""
+async def sync_folder(session, plan, folder, status, emit):
+    """Bring one folder up to date within the plan's limits; returns what is left to do. ``status``: STATUS numbers."""
     quick = "QRESYNC" in session.capabilities and folder.highestmodseq and not folder.missing
-    if "QRESYNC" in session.capabilities and not session.has_qresync:
-        await session.run("ENABLE QRESYNC")
-        session.has_qresync = True
-    opened = await examine(session, folder, quick)
+    is_empty = not folder.uidvalidity and status.get("MESSAGES") == 0 and status.get("UIDVALIDITY")
+    opened = _unopened(status) if is_empty else await examine(session, folder, quick)
+    quick = quick and session.has_qresync
     if not folder.uidvalidity:
         return await _first_sync(session, plan, folder, opened, emit)
     if opened.uidvalidity != folder.uidvalidity:
-        rows = await _identities(session, opened.exists)
+        rows = await _identities(session, opened)
         await emit(Renumbered(plan.id, folder.id, opened.uidvalidity, rows))
         return Result(again=True)
     if folder.missing:
@@ -84,20 +93,35 @@ async def sync_folder(session, plan, folder, emit):
 
 
 async def examine(session, folder, quick=False):
-    """Open a folder read-only; ``quick`` asks for the changes since its modseq immediately (QRESYNC)."""
+    """Open a folder read-only; ``quick`` asks for the changes since its modseq immediately (QRESYNC).
+
+    A server that offers QRESYNC and refuses it is asked without; ``session.has_qresync`` says which it was.
+    """
+    try:
+        return await _examine(session, folder, quick)
+    except ServerFault as err:
+        if err.ends_connection or "QRESYNC" not in session.capabilities:
+            raise
+    session.capabilities -= {"QRESYNC"}
+    return await _examine(session, folder)
+
+
+async def _examine(session, folder, quick=False):
     command = b"EXAMINE " + quote(folder.path)
     if quick:
         command += b" (QRESYNC (%s %s))" % (folder.uidvalidity.encode(), folder.highestmodseq.encode())
     session.shows_labels = folder.special_use == "all" and "X-GM-EXT-1" in session.capabilities
-    reply = await session.run(command)
+    commands = [command] if session.has_qresync or "QRESYNC" not in session.capabilities else [ENABLE, command]
+    *_enabled, reply = await session.run_together(*commands)
+    session.has_qresync = "QRESYNC" in session.capabilities
     exists = next((number(row[1], most=SIZE_MAX) for row in reply.data if len(row) == 3 and row[2] == b"EXISTS"), 0)
-    uidvalidity = reply.code(b"UIDVALIDITY")
-    if not uidvalidity:
-        raise ServerFault("The server gives no UIDVALIDITY: this mailbox cannot be synchronised.")
-    modseq, uidnext = reply.code(b"HIGHESTMODSEQ"), reply.code(b"UIDNEXT")
-    if uidnext > UID_MAX:
-        raise ServerFault("The server numbers the mails of this folder higher than can be stored.")
-    return Opened(str(uidvalidity), uidnext, exists, str(modseq or ""), reply)
+    uidvalidity, uidnext, modseq = map(reply.code, (b"UIDVALIDITY", b"UIDNEXT", b"HIGHESTMODSEQ"))
+    return Opened(str(uidvalidity or ""), uidnext, exists, str(modseq or ""), reply)
+
+
+def _unopened(status):
+    """A folder that holds nothing, by its STATUS: it need not be opened."""
+    return Opened(str(status["UIDVALIDITY"]), status.get("UIDNEXT", 0), 0, str(status.get("HIGHESTMODSEQ") or ""))
 
 
 async def _emit_checked(plan, folder, opened, complete, emit):
@@ -138,16 +162,14 @@ def _text(value):
 async def _first_sync(session, plan, folder, opened, emit):
     """The newest messages now; the rest is the backfill's, so that it delays no other."""
     uids = sorted(await _search(session, "ALL", opened.exists), reverse=True)
-    top = uids[0] if uids else max(opened.uidnext - 1, 0)
-    limit = plan.fetch_limit
-    batch, rest = uids[:limit], uids[limit:]
+    batch, rest = uids[: plan.fetch_limit], uids[plan.fetch_limit :]
     await emit(
         Fetched(
             plan.id,
             folder.id,
             opened.uidvalidity,
             (),
-            cursor_uid=top,
+            cursor_uid=uids[0] if uids else 0,
             backfill_uid=(uids[0] + 1) if uids else 0,
         )
     )
@@ -180,7 +202,8 @@ async def _fetch_downwards(session, plan, folder, opened, uids, emit):
 
 
 def _fetch(session, plan, folder, uidvalidity, uids, emit):
-    return fetch_groups(session, uids, _ask_stored(plan, emit), partial(_reopen, session, folder, uidvalidity))
+    ask_stored = partial(ask_writer, emit, StoredAsked, plan.id)
+    return fetch_groups(session, uids, ask_stored, partial(_reopen, session, folder, uidvalidity))
 
 
 async def _reopen(session, folder, uidvalidity):
@@ -188,22 +211,6 @@ async def _reopen(session, folder, uidvalidity):
     await session.reopen()
     if (await examine(session, folder)).uidvalidity != uidvalidity:
         raise ServerFault("The folder was renumbered meanwhile.")
-
-
-def _ask_stored(plan, emit):
-    """An async function that asks the writer which contents it has: {server ref: size} -> set of server refs."""
-
-    async def ask(sizes):
-        loop = asyncio.get_running_loop()
-        found = loop.create_future()
-
-        def answer(stored):
-            loop.call_soon_threadsafe(lambda: found.done() or found.set_result(stored))
-
-        await emit(StoredAsked(plan.id, sizes, answer))
-        return await found
-
-    return ask
 
 
 async def _fetch_missing(session, plan, folder, emit):
@@ -219,21 +226,20 @@ async def _fetch_missing(session, plan, folder, emit):
 
 async def _changes(session, plan, folder, opened, quick, emit):
     """Flags that changed and, by QRESYNC, what vanished."""
+    has_modseq = "CONDSTORE" in session.capabilities and folder.highestmodseq
     if quick:
         rows, vanished = opened.reply.fetches(), _vanished(opened.reply)
         if vanished:
             await emit(Vanished(plan.id, folder.id, opened.uidvalidity, vanished))
-    elif "CONDSTORE" in session.capabilities and folder.highestmodseq:
-        if opened.highestmodseq == folder.highestmodseq:
-            return
-        reply = await session.run(
-            f"UID FETCH 1:{max(folder.cursor_uid, 1)} (UID {session.flag_items}) (CHANGEDSINCE {folder.highestmodseq})"
-        )
-        rows = reply.fetches()
+    elif has_modseq and opened.highestmodseq == folder.highestmodseq:
+        return
     else:
-        lowest = max(folder.cursor_uid - FLAG_WINDOW, 1)
-        reply = await session.run(f"UID FETCH {lowest}:{max(folder.cursor_uid, 1)} (UID {session.flag_items})")
-        rows = reply.fetches()
+        lowest = 1 if has_modseq else max(folder.cursor_uid - FLAG_WINDOW, 1)
+        since = f" (CHANGEDSINCE {folder.highestmodseq})" if has_modseq else ""
+        command = f"UID FETCH {lowest}:{max(folder.cursor_uid, 1)} (UID {session.flag_items}){since}"
+        rows, is_all = await session.ask_of_mails(command)
+        if not is_all:  # the rest is asked for again
+            opened.highestmodseq = folder.highestmodseq
     flags = {number(row.get(b"UID")): flags_of(row) for row in rows if isinstance(row.get(b"FLAGS"), list)}
     flags.pop(0, None)  # what came without a UID
     if flags:
@@ -259,13 +265,20 @@ async def _detect_absence(session, plan, folder, opened, new, complete, emit):
 # === UIDVALIDITY CHANGED === #
 
 
-async def _identities(session, exists):
-    """(uid, Message-ID, size, internaldate, flags, server ref) of every message, 100 to 200 bytes each."""
-    rows, items = [], info_items(session, "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]")
-    for low in range(1, exists + 1, SWEEP):
-        reply = await session.run(f"FETCH {low}:{min(low + SWEEP - 1, exists)} ({items})")
-        rows.extend(map(_identity, reply.fetches()))
-    return tuple(rows)
+async def _identities(session, opened):
+    """(uid, Message-ID, size, internaldate, flags, server ref) of every message, 100 to 200 bytes each.
+
+    One of which the server refuses to tell has its uid alone: it is recognised by its content.
+    """
+    rows, items = {}, info_items(session, "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]")
+    untold = set()
+    for low in range(1, opened.exists + 1, SWEEP):
+        found, is_all = await session.ask_of_mails(f"FETCH {low}:{min(low + SWEEP - 1, opened.exists)} ({items})")
+        rows |= {row[0]: row for row in map(_identity, filter(is_info, found)) if 0 < row[0] <= UID_MAX}
+        if not is_all:
+            untold = set(await _search(session, "ALL", opened.exists))
+    rows |= {uid: (uid, "", 0, None, "", "") for uid in untold - rows.keys()}
+    return tuple(rows.values())
 
 
 def _identity(row):
@@ -295,8 +308,9 @@ async def audit_folder(session, plan, folder, emit):
     if folder.missing:
         await _fetch_missing(session, plan, folder, emit)
     for start in range(0, len(uids), SWEEP):
-        reply = await session.run(f"UID FETCH {format_uids(uids[start : start + SWEEP])} (UID RFC822.SIZE)")
-        for row in reply.fetches():
+        named = format_uids(uids[start : start + SWEEP])
+        rows, _is_all = await session.ask_of_mails(f"UID FETCH {named} (UID RFC822.SIZE)")
+        for row in rows:
             if number(row.get(b"UID")) in sizes:
                 sizes[number(row[b"UID"])] = number(row.get(b"RFC822.SIZE"), most=SIZE_MAX)
     await emit(Audited(plan.id, folder.id, opened.uidvalidity, sizes))

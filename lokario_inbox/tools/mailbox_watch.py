@@ -16,7 +16,7 @@ import psycopg2
 
 from odoo.addons.lokario_mailbox.exceptions import MailboxError, NetworkFailure, ServerFault
 from odoo.addons.lokario_mailbox.tools.imap_account import connect, credentials_of
-from odoo.addons.lokario_mailbox.tools.imap_wire import quote
+from odoo.addons.lokario_mailbox.tools.imap_wire import number, quote
 
 _logger = logging.getLogger(__name__)
 
@@ -184,7 +184,7 @@ def _watched_folder(folders):
 async def _look_first(session, plan, folder):
     """Open the folder, and ask for news of the others where the server can; returns whether it is not as stored."""
     reply = await session.run(b"EXAMINE " + quote(folder.path))
-    counts = [int(row[1]) for row in reply.data if len(row) > 2 and row[2:] == [b"EXISTS"] and row[1].isdigit()]
+    counts = [number(row[1]) for row in reply.data if row[2:] == [b"EXISTS"]]
     found = (str(reply.code(b"UIDVALIDITY")), reply.code(b"UIDNEXT"), counts[-1] if counts else 0)
     heard = []  # while NOTIFY was asked for, and not again when listening begins
     others = [quote(other.path) for other in plan.folders if other != folder]

@@ -3,6 +3,7 @@
 from odoo.addons.lokario_mailbox.exceptions import ServerFault
 from odoo.addons.lokario_mailbox.tools.imap_account import connect, credentials_of
 
+from ..exceptions import UnreadableMail
 from .body_structure import tree
 from .fetch_batches import download_part
 from .folder_sync import examine
@@ -31,7 +32,7 @@ async def download_attachment(plan, emit, path, uidvalidity, uid, number):
         await download_part(session, uid, number, data.extend)
         content = decode_transfer(bytes(data), found[number].encoding)
         return _file_inside(found[number], content, inside) if inside else content
-    except (ValueError, IndexError) as err:
+    except (ValueError, IndexError, UnreadableMail) as err:
         raise ServerFault("The server describes this mail wrongly.") from err
     finally:
         session.abort()

@@ -5,6 +5,7 @@ Runs in the network loop. All it knows is in its AccountPlan, all it finds goes 
 
 import asyncio
 import logging
+from dataclasses import replace
 
 from odoo.addons.lokario_mailbox.exceptions import MailboxError, ServerFault
 from odoo.addons.lokario_mailbox.tools.imap_account import connect, credentials_of, list_folders
@@ -12,7 +13,7 @@ from odoo.addons.lokario_mailbox.tools.imap_wire import number, pairs, quote, wi
 
 from .folder_sync import audit_folder, sync_folder
 from .push_changes import push_changes
-from .sync_plan import Finished, FoldersListed
+from .sync_plan import Finished, FoldersListed, ask_writer
 
 _logger = logging.getLogger(__name__)
 
@@ -51,9 +52,13 @@ async def _log_in(session, plan, credentials):
     if not plan.list_folders and plan.purpose == "sync":
         session.capabilities = session.capabilities or plan.capabilities
     await session.ask_capabilities()
-    commands = [_status(folder, session.capabilities) for folder in plan.folders]
+    return await _statuses(session, plan.folders)
+
+
+async def _statuses(session, folders):
+    commands = [_status(folder, session.capabilities) for folder in folders]
     replies = await session.pipeline(*commands) if commands else []
-    return [_parse_status(reply, folder.path) for reply, folder in zip(replies, plan.folders, strict=True)]
+    return [_parse_status(reply, folder.path) for reply, folder in zip(replies, folders, strict=True)]
 
 
 def _status(folder, capabilities):
@@ -78,9 +83,10 @@ def _same_folder(found, path):
 async def _work(session, plan, statuses, emit):
     present = [(folder, status) for folder, status in zip(plan.folders, statuses, strict=True) if status is not None]
     absent = [folder for folder, status in zip(plan.folders, statuses, strict=True) if status is None]
-    listed = await _list(session, plan, emit) if plan.list_folders or absent else ()
-    if not plan.folders:
-        return {"again": True}
+    listed, found = await _list(session, plan, emit) if plan.list_folders or absent else ((), ())
+    if found and not plan.folders:  # the first look: go on with what was just listed
+        plan = replace(plan, folders=tuple(found), list_folders=False)
+        return await _work(session, plan, await _statuses(session, found), emit)
     await push_changes(session, plan, emit)
     silent = [folder.path for folder in absent if folder.path in listed]
     again, faults = False, [f"{path}: the server says nothing of this folder." for path in silent]
@@ -97,11 +103,12 @@ async def _work(session, plan, statuses, emit):
 
 
 async def _list(session, plan, emit):
-    """Tell the writer which folders there are; returns the names of those that can be opened."""
+    """Tell the writer which folders there are; returns the names of those that can be opened, and its answer."""
     skipped = session.skipped
     rows = await list_folders(session)
-    await emit(FoldersListed(plan.id, rows, session.capabilities, complete=session.skipped == skipped))
-    return {path for path, _name, _use, selectable in rows if selectable}
+    is_complete = session.skipped == skipped
+    found = await ask_writer(emit, FoldersListed, plan.id, rows, session.capabilities, is_complete)
+    return {path for path, _name, _use, selectable in rows if selectable}, found
 
 
 async def _work_on_folder(session, plan, folder, status, emit):
@@ -112,7 +119,7 @@ async def _work_on_folder(session, plan, folder, status, emit):
         return False
     if _is_unchanged(folder, status, plan):
         return False
-    result = await sync_folder(session, plan, folder, emit)
+    result = await sync_folder(session, plan, folder, status, emit)
     return result.again or (result.backfill and plan.purpose == "backfill")
 
 

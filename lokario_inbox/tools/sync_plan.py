@@ -3,8 +3,10 @@
 Scalars only: the network side never sees a record, the writing side never sees a socket.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from odoo.addons.lokario_mailbox.tools.imap_account import MailboxPlan
 
@@ -81,6 +83,18 @@ class RawItem:
 # === EVENTS === #
 
 
+async def ask_writer(emit, event, account_id, *values):
+    """Emit an Asked event; returns the writer's answer."""
+    loop = asyncio.get_running_loop()
+    found = loop.create_future()
+
+    def answer(value):
+        loop.call_soon_threadsafe(lambda: found.done() or found.set_result(value))
+
+    await emit(event(account_id, answer, *values))
+    return await found
+
+
 @dataclass(frozen=True)
 class Event:
     account_id: int
@@ -93,8 +107,15 @@ class FolderEvent(Event):
 
 
 @dataclass(frozen=True)
-class FoldersListed(Event):
-    """``rows``: (wire path, name, special use or "", selectable)."""
+class Asked(Event):
+    """The network side waits: the writer calls ``answer`` once its transaction stands."""
+
+    answer: Callable = field(repr=False)
+
+
+@dataclass(frozen=True)
+class FoldersListed(Asked):
+    """``rows``: (wire path, name, special use or "", selectable); the answer: FolderStates to synchronise."""
 
     rows: tuple
     capabilities: frozenset
@@ -102,11 +123,10 @@ class FoldersListed(Event):
 
 
 @dataclass(frozen=True)
-class StoredAsked(Event):
-    """Of which mails is the content stored? ``sizes`` maps server refs to sizes; ``answer`` takes a set of the ids."""
+class StoredAsked(Asked):
+    """Of which mails is the content stored? ``sizes`` maps server refs to sizes; the answer: a set of the refs."""
 
     sizes: dict
-    answer: Callable = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -119,7 +139,7 @@ class Fetched(FolderEvent):
     found_missing: bool = False
     missing_done: bool = False
 
-    @property
+    @cached_property
     def weight(self):
         return sum(item.weight for item in self.items)
 

@@ -67,7 +67,8 @@ class Reply:
     def code(self, name):
         """The number that a response code of the status lines gives: ``[UIDVALIDITY 7]``; 0 without."""
         pattern = re.compile(rb"\[%s (\d{1,19})\]" % name, re.IGNORECASE)
-        found = (pattern.match(row[2]) for row in self.data if len(row) == 3 and row[1] in _STATUSES)
+        rows = (row for row in self.data if len(row) == 3 and row[1] in _STATUSES and isinstance(row[2], bytes))
+        found = (pattern.match(row[2]) for row in rows)
         return next((int(match[1]) for match in found if match), 0)
 
     def fetches(self):
@@ -226,10 +227,24 @@ class ImapSession:
 
     async def run(self, command, timeout=None):
         """One command; raises ServerFault (or its kin) unless the server says OK."""
-        (reply,) = await self.pipeline(command, timeout=timeout)
-        if reply.status != b"OK":
-            raise _refusal(reply, ServerFault)
+        (reply,) = await self.run_together(command, timeout=timeout)
         return reply
+
+    async def run_together(self, *commands, timeout=None):
+        """The replies to commands written together; raises as `run` does for the first that is not OK."""
+        replies = await self.pipeline(*commands, timeout=timeout)
+        for reply in replies:
+            if reply.status != b"OK":
+                raise _refusal(reply, ServerFault)
+        return replies
+
+    async def ask_of_mails(self, command):
+        """(FETCH data, whether it is all): a server may refuse some mails and tell of the others (RFC 2180 4.1.2)."""
+        (reply,) = await self.pipeline(command)
+        refusal = None if reply.status == b"OK" else _refusal(reply, ServerFault)
+        if isinstance(refusal, QuotaReached):
+            raise refusal
+        return reply.fetches(), not refusal
 
     async def pipeline(self, *commands, timeout=None):
         """Write all commands together and return their replies in order."""

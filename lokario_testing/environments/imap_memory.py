@@ -24,7 +24,7 @@ class MemoryMailbox:
         self.mails, self.sizes, self.flags = mails, dict(sizes), flags
         self.distort = distort or (lambda _command, lines: lines)
         self.capabilities = ("IMAP4rev1", *capabilities)
-        self.connections = 0
+        self.connections = self.round_trips = 0
 
     async def connect(self):
         """Return an ImapSession on this mailbox that is not logged in."""
@@ -60,6 +60,8 @@ class MemoryMailbox:
         yield b"* %d EXISTS" % len(line.open)
         yield b"* OK [UIDVALIDITY %d] ids" % UIDVALIDITY
         yield b"* OK [UIDNEXT %d] next" % (max(line.open, default=0) + 1)
+        if "CONDSTORE" in self.capabilities:
+            yield b"* OK [HIGHESTMODSEQ 9] changes"
 
     def _search(self, line, rest):
         run = re.search(rb"UID ([\d:*,]+)", rest)
@@ -112,6 +114,7 @@ class _Line:
         self._is_cut = True
 
     def write(self, data):
+        self._mailbox.round_trips += not self._reader._buffer  # all that was answered has been read: the client waited
         self._rest += data
         while b"\r\n" in self._rest and not self._is_cut:
             line, _end, self._rest = self._rest.partition(b"\r\n")
@@ -136,10 +139,11 @@ class _Line:
         return None
 
 
-async def look(mailbox, folders=(), *, capabilities=(), fetch_limit=500):
+async def look(mailbox, folders=(), *, listed=(), capabilities=(), **options):
     """Synchronise the mailbox as the product does, without a writer; return the events in order.
 
-    folders: FolderState; without, its folders are listed and nothing else is done.
+    folders: FolderState; without, its folders are listed and those looked at that are ``listed`` (FolderState).
+    options: further fields of the AccountPlan.
     """
     from odoo.addons.lokario_inbox.tools import sync_account, sync_plan
 
@@ -149,8 +153,8 @@ async def look(mailbox, folders=(), *, capabilities=(), fetch_limit=500):
         return await mailbox.connect()
 
     async def emit(event):
-        if isinstance(event, sync_plan.StoredAsked):
-            event.answer(set())
+        if isinstance(event, sync_plan.Asked):
+            event.answer(set() if isinstance(event, sync_plan.StoredAsked) else listed)
         events.append(event)
 
     plan = sync_plan.AccountPlan(
@@ -158,7 +162,7 @@ async def look(mailbox, folders=(), *, capabilities=(), fetch_limit=500):
         folders=tuple(folders),
         list_folders=not folders,
         capabilities=frozenset(capabilities),
-        fetch_limit=fetch_limit,
+        **options,
     )
     with patch.object(sync_account, "connect", connect):
         await sync_account.sync_account(plan, emit)
