@@ -98,8 +98,9 @@ class RouteTable:
         cursor.execute(f"LISTEN {CHANNEL}")
         while True:
             self._load(cursor)
-            select.select([connection], [], [])
-            connection.poll()
+            if not connection.notifies:  # what came while the table was read is there, and wakes nobody any more
+                select.select([connection], [], [])
+                connection.poll()
             connection.notifies.clear()
 
     def _reload(self) -> None:

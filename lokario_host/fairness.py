@@ -68,7 +68,7 @@ class Fairness:
         now = time.monotonic()
         if (elapsed := now - self._looked_at) < INTERVAL:
             return
-        self._looked_at, is_busy = now, psutil.cpu_percent() > BUSY and bool(roles)
+        self._looked_at, is_busy = now, self._is_busy() and bool(roles)
         if not is_busy and not self._waiting:
             self._before, self._left = {}, {}
             return
@@ -77,6 +77,12 @@ class Fairness:
         used_up = {uid for uid, left in self._left.items() if left <= 0}
         recovered = {uid for uid in self._waiting if self._left.get(uid, ALLOWANCE) >= ALLOWANCE}
         self._let_wait(workers, (self._waiting | used_up) - recovered)
+
+    def _is_busy(self) -> bool:
+        """Who is nice makes room by himself, and keeps nobody waiting; but our own who wait are nice, too."""
+        times = psutil.cpu_times_percent()
+        unused = times.idle + times.iowait + (0.0 if self._waiting else times.nice)
+        return 100.0 - unused > BUSY
 
     def _count(self, workers: list[Worker], elapsed: float, is_busy: bool) -> None:
         used = dict.fromkeys({worker.uid for worker in workers} | self._left.keys(), 0.0)

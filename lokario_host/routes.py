@@ -69,6 +69,11 @@ class Manager:
             found = [Instance(*row) for row in cursor.fetchall()]
         return {instance.database: instance for instance in found}
 
+    @property
+    def has_unread_news(self) -> bool:
+        """Whether news came along with an answer: its descriptor tells nobody of them any more."""
+        return bool(self.connection and self.connection.notifies)
+
     def news(self) -> tuple[bool, set[str]]:
         """Whether the table may have changed, and the databases that the manager asks about."""
         self.connection.poll()

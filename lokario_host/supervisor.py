@@ -58,10 +58,15 @@ class Supervisor:
             self._adopt(self._remembered())
         notify_ready()
         while True:
-            for key, _events in self.selector.select(SHORT_TICK if self.stopping else TICK):
+            for key, _events in self.selector.select(self._pause()):
                 key.data()
             self._sync()
             self._run_timers()
+
+    def _pause(self) -> float:
+        if self.manager.has_unread_news:
+            return 0.0
+        return SHORT_TICK if self.stopping else TICK
 
     def _end(self, *_arguments) -> None:
         for slot in self.slots.values():

@@ -12,8 +12,10 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import psycopg2
 import pytest
 
+from lokario_gate.routes import RouteTable
 from lokario_host import messages
 from lokario_host.child import Activity
 from lokario_host.fairness import SESSION_NICE, Fairness
@@ -222,7 +224,7 @@ def machine(monkeypatch):
         for process in processes:
             stack.callback(process.kill)
         pids = [process.pid for process in processes]
-        users, shown = dict(zip(pids, (7, 8, 9), strict=True)), SimpleNamespace(pids=pids, percent=99.0)
+        users, shown = dict(zip(pids, (7, 8, 9), strict=True)), SimpleNamespace(pids=pids, percent=99.0, nicely=0.0)
         shown.used = dict.fromkeys(pids, 100.0)
         shown.nice, shown.now = {}, 0.0
         monkeypatch.setattr("lokario_host.fairness.time", SimpleNamespace(monotonic=lambda: shown.now))
@@ -233,7 +235,9 @@ def machine(monkeypatch):
             info = {"uids": SimpleNamespace(real=users[pid]), "cpu_times": (shown.used[pid], 0, 0, 0)}
             return SimpleNamespace(pid=pid, info=info)
 
-        monkeypatch.setattr("psutil.cpu_percent", lambda: shown.percent)
+        monkeypatch.setattr(
+            "psutil.cpu_times_percent", lambda: SimpleNamespace(nice=shown.nicely, idle=100 - shown.percent, iowait=0.0)
+        )
         monkeypatch.setattr("psutil.process_iter", lambda _names: [of(pid) for pid in pids])
         yield shown
 
@@ -262,6 +266,17 @@ def test_who_has_used_up_his_allowance_waits_while_the_machine_is_busy(machine):
     assert look(fairness, machine, own=1.0, other=0.5) == ALL_RUN, "a start costs that much"
     assert look(fairness, machine, own=1.0, other=0.5) == ALL_RUN
     assert look(fairness, machine, own=2.0, other=0.5) == ONE_WAITS
+
+
+def test_beside_work_that_is_nice_nobody_waits_but_who_waits_goes_on_waiting(machine):
+    fairness, machine.nicely = Fairness(), 50.0
+    for _turn in range(4):
+        assert look(fairness, machine, own=3.0) == ALL_RUN
+    machine.nicely = 0.0
+    look(fairness, machine, own=3.0)
+    assert look(fairness, machine, own=3.0) == ONE_WAITS
+    machine.nicely = 50.0
+    assert [look(fairness, machine, own=3.0) for _turn in range(6)] == [ONE_WAITS] * 6
 
 
 @pytest.mark.skipif(not may_raise_priorities(), reason="only CAP_SYS_NICE may take it back")
@@ -302,6 +317,24 @@ def test_a_machine_on_which_nobody_may_be_slowed_down_goes_on(machine, monkeypat
     for _turn in range(4):
         look(fairness, machine, own=3.0)
     assert str(said).count("CAP_SYS_NICE") == 1
+
+
+def test_a_change_that_came_while_the_routes_were_read_is_read():
+    """Its notice was received along with the answer: waiting for another one would keep the former routes in force."""
+    ours, its = socket.socketpair()
+    connection, loads = SimpleNamespace(fileno=ours.fileno, poll=lambda: None, notifies=["changed"]), []
+    connection.cursor = lambda: SimpleNamespace(execute=lambda _statement: None)
+    table = RouteTable("manager", lambda _databases: None)
+
+    def load(_cursor):
+        loads.append(bool(connection.notifies))
+        if len(loads) == 2:
+            raise psycopg2.OperationalError("the end of this test")
+
+    table._load = load
+    with ours, its, pytest.raises(psycopg2.OperationalError):
+        table._follow(connection)
+    assert loads == [True, False]
 
 
 DIES = "import socket, sys; channel = socket.socket(fileno={}); {}"

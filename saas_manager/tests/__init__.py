@@ -1,6 +1,7 @@
 from . import test_filestore
 from . import test_instance_guard
 from . import test_instance_mail
+from . import test_instance_process
 from . import test_instance_requests
 from . import test_interrupted
 from . import test_manager_copy

@@ -42,14 +42,16 @@ class InstanceProcess:
             return self._hear(connection, f"{wanted} {self._database}")
 
     def _hear(self, connection, wanted):
+        """What was heard while the question was sent is read before anything is waited for."""
         deadline = time.monotonic() + PATIENCE
-        while (left := deadline - time.monotonic()) > 0:
-            select.select([connection], [], [], left)
+        while True:
             connection.poll()
             if wanted in {notice.payload for notice in connection.notifies}:
                 return True
             connection.notifies.clear()
-        return False
+            if (left := deadline - time.monotonic()) <= 0:
+                return False
+            select.select([connection], [], [], left)
 
 
 def host_application(host_name):
