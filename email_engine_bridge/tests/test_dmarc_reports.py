@@ -83,6 +83,27 @@ class TestDmarcReports(EngineCase):
             with self.assertRaises(EngineRejected):
                 read_reports(body)
 
+    def test_reports_as_receivers_write_them(self):
+        """A Mac's zip, gzip in a zip, gzip of two members, XML that is none strictly, moments of other kinds."""
+        expected = read_reports(report())
+        text, stream = report(), io.BytesIO()
+        with zipfile.ZipFile(stream, "w") as archive:
+            archive.writestr("__MACOSX/reports/._1.xml", b"\0\5\x16\7")
+            archive.writestr("reports/1.xml.GZ", gzip.compress(text))
+        for body in (
+            stream.getvalue(),
+            gzip.compress(text[:99]) + gzip.compress(text[99:]),
+            b"\r\n " + text,
+            text.replace(b"<record>", b"<xs:schema></xs:schema><record>", 1),
+            text.replace(b"1767225600", b" 1767225600.0 ").replace(b"1767311999", b"1767311999000"),
+            text.replace(b"1767225600", b"2026-01-01T00:00:00Z"),
+            text.replace(b"<disposition>none", b"<disposition>None\x0b"),
+        ):
+            self.assertEqual(read_reports(body), expected)
+        odd = text.replace(b"google.com", b"A & B &amp; C&#xE9;").replace(b"192.0.2.1", b"2001:DB8:0::1\n")
+        [found] = read_reports(odd)
+        self.assertEqual((found.organisation, found.rows[0].address), ("A & B & Cé", "2001:db8::1"))
+
     def test_reading_a_file_deletes_no_other(self):
         """Whoever may read a file need not be allowed to delete it."""
         company = self.env["res.company"].create({"name": "Elsewhere"})

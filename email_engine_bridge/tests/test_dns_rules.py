@@ -74,11 +74,19 @@ class TestDnsRules(BaseCase):
             {"a.test": "v=spf1 +ALL"},
             {"a.test": "v=spf1 include:b.test -all", "b.test": "v=spf1 ip4:0.0.0.0/0 -all"},
             {"a.test": "v=spf1 redirect=b.test", "b.test": "v=spf1 all"},
+            {"a.test": "v=spf1 ip4:192.0.2.10 ip6:::/0 -all"},
         ):
             check = dns_board.check_domain_spf(Zone(records), "a.test", ["192.0.2.10"])
             self.assertEqual((check.verdict, check.finding["code"]), ("error", "spf_allows_all"))
-        check = dns_board.check_domain_spf(Zone({"a.test": "v=spf1 ip4:192.0.2.10 -all"}), "a.test", ["192.0.2.10"])
-        self.assertEqual(check.verdict, "ok")
+        for term, verdict in (
+            ("", "ok"),
+            ("include:ptr.test ", "ok"),
+            ("PTR ", "warning"),
+            ("?ptr:b.test ", "warning"),
+        ):
+            records = {"a.test": f"v=spf1 ip4:192.0.2.10 {term}-all", "ptr.test": "v=spf1 ip4:192.0.2.11 -all"}
+            check = dns_board.check_domain_spf(Zone(records), "a.test", ["192.0.2.10"])
+            self.assertEqual(check.verdict, verdict, term)
 
     def test_dkim_keys_that_receivers_may_not_use(self):
         record = dkim_keys.generate("rsa").record
@@ -92,10 +100,45 @@ class TestDnsRules(BaseCase):
             ("h=sha256; h=sha1; ", "error"),
             ("t=s; ", "ok"),
             ("t=y:s; ", "warning"),
+            ("x_1=later; ", "ok"),
         ):
             published = record.replace("k=rsa; ", f"{tag}k=rsa; ")
             zone = Zone({"s1._domainkey.a.test": published})
             self.assertEqual(dns_board.check_domain_dkim(zone, "a.test", "s1", record).verdict, verdict, published)
+
+    def test_which_dmarc_policy_applies(self):
+        """The domain's own record, else its organisation's, of which `sp` is about its subdomains."""
+        bimi = {"default._bimi.m.b.a.test": "v=BIMI1; l=https://a.test/logo.svg"}
+        for records, name, policy, bimi_code in (
+            ({"_dmarc.a.test": "v=DMARC1; p=reject"}, "_dmarc.a.test", "reject", "bimi_right"),
+            ({"_dmarc.a.test": "v=DMARC1; p=reject; sp=none"}, "_dmarc.a.test", "none", "bimi_needs_dmarc"),
+            ({"_dmarc.a.test": "v=DMARC1; p=none; sp=quarantine"}, "_dmarc.a.test", "quarantine", "bimi_right"),
+            (
+                {"_dmarc.a.test": "v=DMARC1; p=reject", "_dmarc.b.a.test": "v=DMARC1; p=none"},
+                "_dmarc.a.test",
+                "reject",
+                "bimi_right",
+            ),
+            (
+                {"_dmarc.a.test": "v=DMARC1; p=reject; psd=y", "_dmarc.b.a.test": "v=DMARC1; p=none"},
+                "_dmarc.b.a.test",
+                "none",
+                "bimi_needs_dmarc",
+            ),
+            (
+                {"_dmarc.a.test": "v=DMARC1; p=reject", "_dmarc.b.a.test": "v=DMARC1; p=none; psd=n"},
+                "_dmarc.b.a.test",
+                "none",
+                "bimi_needs_dmarc",
+            ),
+            ({"_dmarc.m.b.a.test": "v=DMARC1; p=reject; sp=none"}, "_dmarc.m.b.a.test", "reject", "bimi_right"),
+            ({"_dmarc.a.test": "v=DMARC1; p=reject; pct=50"}, "_dmarc.a.test", "reject", "bimi_needs_dmarc"),
+            ({"_dmarc.a.test": "v=DMARC1; p=reject; t=y"}, "_dmarc.a.test", "reject", "bimi_needs_dmarc"),
+        ):
+            zone = Zone({**records, **bimi})
+            found = dns_board.check_domain_dmarc(zone, "m.b.a.test", "m.b.a.test").finding
+            self.assertEqual((found["name"], found["policy"]), (name, policy), records)
+            self.assertEqual(dns_board.check_bimi(zone, "m.b.a.test").finding["code"], bimi_code, records)
 
     def test_dmarc_policies_of_subdomains_and_report_addresses(self):
         for record, verdict in (

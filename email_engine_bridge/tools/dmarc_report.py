@@ -1,6 +1,8 @@
 """Read DMARC aggregate reports (RFC 7489, appendix C): who sends in a domain's name, and what receivers made of it."""
 
 import io
+import ipaddress
+import re
 import zipfile
 import zlib
 from dataclasses import dataclass, field
@@ -16,6 +18,12 @@ MAX_ROWS = 100_000
 MAX_ELEMENTS = 10_000  # of one row, or beside the rows
 MAX_TAG = 64 * 1024  # bytes between two ends of tags
 RESULTS = ("pass", "fail")
+_GZIP = b"\x1f\x8b"
+_REPORT_FILE = re.compile(r"^(?!__MACOSX/)(?:.*/)?(?!\._)[^/]+\.xml(?:\.gz)?$", re.IGNORECASE)
+# What some receivers write though it is no XML: an ampersand alone, control characters, a prefix that is not declared.
+_BARE_AMPERSAND = re.compile(rb"&(?!#?\w{1,30};)")
+_SCHEMA_PREFIX = re.compile(rb"(</?)xsd?:")
+_CONTROLS = bytes(number for number in range(1, 32) if number not in b"\t\n\r")
 
 
 @dataclass
@@ -47,13 +55,13 @@ def read_reports(body):
     """Return the `Report`s in an XML file, its gzip, or a zip of several; raises EngineRejected with what is wrong."""
     if body[:4] == b"PK\x03\x04":
         return [_parse(text) for text in _unzipped(body)]
-    return [_parse(_inflated(body) if body[:2] == b"\x1f\x8b" else body)]
+    return [_parse(_inflated(body) if body[:2] == _GZIP else body)]
 
 
 def _unzipped(body):
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
-            names = [info for info in archive.infolist() if info.filename.lower().endswith(".xml")]
+            names = [info for info in archive.infolist() if _REPORT_FILE.search(info.filename)]
             if sum(info.file_size for info in names) > MAX_REPORT:
                 raise EngineRejected(_("The report inflates beyond all measure"))
             if any(info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for info in names):
@@ -63,19 +71,23 @@ def _unzipped(body):
         raise EngineRejected(_("The zip file cannot be read")) from error
     if not texts:
         raise EngineRejected(_("There is no XML file in the zip file"))
-    return texts
+    return [_inflated(text) if text[:2] == _GZIP else text for text in texts]
 
 
 def _inflated(body):
-    inflate = zlib.decompressobj(wbits=31)
-    try:
-        text = inflate.decompress(body, MAX_REPORT)
-    except zlib.error as error:
-        raise EngineRejected(_("The compressed report is damaged")) from error
-    if inflate.unconsumed_tail:
-        raise EngineRejected(_("The report inflates beyond all measure"))
-    if not inflate.eof:
-        raise EngineRejected(_("The compressed report is cut short"))
+    """All members of a gzip file (RFC 1952, 2.2)."""
+    text = b""
+    while body[:2] == _GZIP:
+        inflate = zlib.decompressobj(wbits=31)
+        try:
+            text += inflate.decompress(body, MAX_REPORT - len(text) or 1)
+        except zlib.error as error:
+            raise EngineRejected(_("The compressed report is damaged")) from error
+        if inflate.unconsumed_tail or len(text) > MAX_REPORT:
+            raise EngineRejected(_("The report inflates beyond all measure"))
+        if not inflate.eof:
+            raise EngineRejected(_("The compressed report is cut short"))
+        body = inflate.unused_data
     return text
 
 
@@ -91,12 +103,15 @@ def _parse(text):
 def _report(text):
     """Each row is let go once it is read: a report of any shape takes no more memory than its rows."""
     _check_shape(text)
+    text = _BARE_AMPERSAND.sub(b"&amp;", text.lstrip(b" \t\r\n").translate(None, _CONTROLS))
+    text = _SCHEMA_PREFIX.sub(rb"\1", text)
     rows, elements = [], 0
     parsing = etree.iterparse(
         io.BytesIO(text), remove_comments=True, remove_pis=True, resolve_entities=False, no_network=True
     )
     for _event, element in parsing:
-        element.tag = element.tag.rpartition("}")[2]  # reports come with and without a namespace
+        if "}" in element.tag:  # reports come with and without a namespace
+            element.tag = element.tag.rpartition("}")[2]
         elements += 1
         if elements > MAX_ELEMENTS:
             raise EngineRejected(_("This is no DMARC report: %(tag)s"), tag=element.tag)
@@ -131,9 +146,9 @@ def _check_shape(text):
 
 def _row(record):
     return Row(
-        _text(record, "row/source_ip"),
+        _address(_text(record, "row/source_ip")),
         max(0, int(_text(record, "row/count") or 0)),
-        _text(record, "row/policy_evaluated/disposition"),
+        _text(record, "row/policy_evaluated/disposition").lower(),
         _result(record, "row/policy_evaluated/dkim"),
         _result(record, "row/policy_evaluated/spf"),
         _text(record, "identifiers/header_from").lower(),
@@ -156,5 +171,19 @@ def _domains(record, path):
     return ", ".join(sorted(set(found)))[:300]
 
 
+def _address(text):
+    """One spelling for one address."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return text
+
+
 def _moment(root, path):
-    return datetime.fromtimestamp(int(_text(root, path)), UTC).replace(tzinfo=None)
+    """Seconds since 1970, as the standard has it; some write a moment, fractions or milliseconds."""
+    text = _text(root, path)
+    if "-" in text[1:]:
+        moment = datetime.fromisoformat(text)
+        return (moment.astimezone(UTC) if moment.tzinfo else moment).replace(tzinfo=None)
+    seconds = float(text)
+    return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC).replace(tzinfo=None)

@@ -14,7 +14,7 @@ from .finding import finding
 from .spf import check_spf
 
 REQUIRED = ("spf", "dkim", "dmarc", "ptr")  # what must be right before an IP may send
-TAG = re.compile(r"\s*([A-Za-z]+)\s*=\s*([^;]*)")
+TAG = re.compile(r"\s*([A-Za-z][A-Za-z0-9_]*)\s*=\s*([^;]*)")
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,8 @@ DMARC_VALUES = {
     "t": re.compile("[yn]", re.I),
     "psd": re.compile("[ynu]", re.I),
 }
-STRANGER = "203.0.113.254"  # of a network for documentation (RFC 5737): no mail comes from there
+STRANGERS = ("203.0.113.254", "2001:db8:ffff::fe")  # for documentation (RFC 5737, RFC 3849): no mail comes from there
+PTR = re.compile(r" [+?~-]?ptr(?:[ :/]|$)", re.I)
 REFUSED = "127.255.255."  # Spamhaus' answer to an open resolver, or to too many questions
 REPORT_ADDRESS = re.compile(r"mailto:[^\s@]+@[^\s@!]+\.[^\s@!]+(![0-9]+[kmgt]?)?|https://\S+", re.I)
 
@@ -95,9 +96,9 @@ def check_domain_spf(lookup, domain, addresses):
         return Check("spf", "error", found, finding("spf_broken", why=worst.wrong), wanted)
     if addresses and worst.result != "pass":
         return Check("spf", "error", found, finding("spf_not_passed", result=worst.result), wanted)
-    if check_spf(lookup, domain, STRANGER).result == "pass":  # by +all, 0.0.0.0/0, or whatever is included
+    if any(check_spf(lookup, domain, stranger).result == "pass" for stranger in STRANGERS):  # +all, ::/0, an include
         return Check("spf", "error", found, finding("spf_allows_all"), wanted)
-    if re.search(r"\bptr\b", found):
+    if PTR.search(found):
         return Check("spf", "warning", found, finding("spf_uses_ptr"), wanted)
     return Check("spf", "ok", found, finding("spf_passes", lookups=worst.lookups))
 
@@ -138,14 +139,25 @@ def _listed(text):
 
 
 def find_dmarc(lookup, domain):
-    """Return (name, record) of the DMARC record that applies: the domain's or a parent's."""
-    labels = domain.split(".")
+    """Return (name, records) of DMARC that apply: the domain's, else its organisation's (RFC 9989, 4.10).
+
+    That is the one with the fewest labels, unless a record says where the registry (`psd=y`) or it (`psd=n`) is.
+    """
+    labels, found = domain.split("."), ("", [])
     for start in range(max(1, len(labels) - 1)):
         name = "_dmarc." + ".".join(labels[start:])
         records = [text for text in lookup.txt(name) if DMARC.match(text)]
-        if records:
-            return name, records
-    return "", []
+        registry = (tags(records[0]) or {}).get("psd", "u").lower() if records else ""
+        if records and not (found[1] and registry == "y"):
+            found = name, records
+        if records and (not start or registry == "n"):
+            break
+    return found
+
+
+def _applied_policy(domain, name, policy):
+    """What is asked for the domain's own mail: `sp` where the record is a parent's."""
+    return policy.get("p", "") if name == f"_dmarc.{domain}" else policy.get("sp") or policy.get("p", "")
 
 
 @guarded("dmarc")
@@ -178,7 +190,9 @@ def check_domain_dmarc(lookup, domain, signing_domain, report_to=""):
         return Check("dmarc", "warning", records[0], finding("dmarc_no_report_address", address=wrong), wanted)
     if refused := next((part for part in reports if not _may_report(lookup, name, part)), None):
         return Check("dmarc", "warning", records[0], finding("dmarc_reports_refused", address=refused), wanted)
-    return Check("dmarc", "ok", records[0], finding("dmarc_right", name=name, policy=policy["p"]))
+    return Check(
+        "dmarc", "ok", records[0], finding("dmarc_right", name=name, policy=_applied_policy(domain, name, policy))
+    )
 
 
 def _may_report(lookup, record_name, address):
@@ -321,9 +335,10 @@ def check_bimi(lookup, domain):
     policy = tags(records[0])
     if len(records) > 1 or policy is None or not re.match(r"(https://\S+\.svg)?$", policy.get("l", "?"), re.I):
         return Check("bimi", "error", records[0], finding("bimi_wrong"), wanted)
-    dmarc = find_dmarc(lookup, domain)[1]
-    strict = dmarc and (tags(dmarc[0]) or {}).get("p", "").lower() in ("quarantine", "reject")
-    if not strict:
+    dmarc_name, dmarc = find_dmarc(lookup, domain)
+    asked = (tags(dmarc[0]) or {}) if dmarc else {}
+    is_strict = _applied_policy(domain, dmarc_name, asked).lower() in ("quarantine", "reject")
+    if not is_strict or asked.get("pct", "100") != "100" or asked.get("t", "n").lower() == "y":
         return Check("bimi", "warning", records[0], finding("bimi_needs_dmarc"), None)
     return Check("bimi", "ok", records[0], finding("bimi_right"))
 
