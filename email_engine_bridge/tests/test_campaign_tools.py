@@ -1,5 +1,6 @@
 import csv
 import email
+import email.header
 import email.policy
 import gzip
 import json
@@ -19,7 +20,7 @@ from odoo.addons.lokario_base.tools.host_policy import HostPolicy
 
 from ..exceptions import EngineRejected, EngineUnavailable, SubscriberRejected
 from ..tools import accounting, bounce, bounce_rules, verp
-from ..tools.campaign_message import CampaignHeaders, MessageBuilder, Recipient, encoded_words
+from ..tools.campaign_message import CampaignHeaders, MessageBuilder, Recipient, encoded_words, mailbox
 from ..tools.mailwizz_client import MailWizzClient
 from ..tools.smtp_feeder import Outcome, Outgoing, SmtpFeeder
 from ..tools.template_sandbox import Shape
@@ -334,6 +335,16 @@ class TestMessages(BaseCase):
             self.assertEqual(data.count(b"\r\n.\r\n"), 1)
             read = self._parse(data).get_body(("html",)).get_payload(decode=True).decode()
             self.assertEqual(read.replace("\r\n", "\n").removesuffix("\n"), shape.fill(values).removesuffix("\n"))
+
+    def test_what_a_header_cannot_hold_is_encoded(self):
+        """A word longer than a line, and a name that only looks encoded."""
+        for text in ("x" * 1200, "=?utf-8?B?QWRtaW4=?=", "Promo " + "y" * 950):
+            value = encoded_words(text)
+            self.assertLessEqual(max(map(len, value.split("\r\n"))), 76)
+            self.assertEqual(str(email.header.make_header(email.header.decode_header(value))), text)
+        written = mailbox("=?utf-8?B?QWRtaW4=?=", "a@x.test")
+        message = email.message_from_string(f"To: {written}\n\n", policy=email.policy.default)
+        self.assertEqual(message["To"].addresses[0].display_name, "=?utf-8?B?QWRtaW4=?=")
 
     def test_hostile_values_add_no_header(self):
         data = self._build(self._recipient(1, to_name="a\r\nBcc: x@y.test"))

@@ -28,6 +28,8 @@ class TestMessageChecks(BaseCase):
             ("x" * 80, GOOD, "", "characters"),
             ("GRANDE PROMOTION", GOOD, "", "capitals"),
             ("Vite !!", GOOD, "", "exclamation"),
+            ("Bonjour *|FNAME|*", GOOD, "", "another program"),
+            ("Bonjour", GOOD.replace("<p>", "<p>%FIRSTNAME% ", 1), "", "another program"),
         ):
             said = [remark.text for remark in check_message(subject, html, text)]
             self.assertEqual(len(said), 1, said)

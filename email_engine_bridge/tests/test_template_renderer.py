@@ -174,6 +174,35 @@ class TestTemplateRenderer(BaseCase):
         for source, expected in {"none": "x", "empty": "x", "blank": "x", "zero": "0"}.items():
             self.assertEqual(self.renderer.render(f"{{{{ {source}|default('x') }}}}", values), expected)
 
+    def test_null_is_no_value(self):
+        """JSON's null is what is missing, wherever it stands: nobody reads "None" in a mail."""
+        row = {"city": None, "shop": {"name": None}, "items": [None, "a"], "n": 0}
+        source = "<{{ city }}|{{ city|upper }}|{{ city|default('x') }}|{{ shop.name }}|{{ shop['name'] }}|{{ n }}"
+        source += "|{% for item in items %}-{{ item }}{% endfor %}|{% if city is none %}y{% endif %}>"
+        self.assertEqual(self.renderer.render(source, row), "<||x|||0|--a|y>")
+        self.assertIn("city", self.renderer.missing)
+
+    def test_numbers_that_came_as_text(self):
+        """What a CSV holds is text, and people compare and multiply it."""
+        source = "{% if age > 18 %}a{% endif %}{% if age == 40 %}b{% endif %}{% if 18 <= age < 41 %}c{% endif %}"
+        source += "{% if age != 40 %}d{% endif %} {{ price * 2 }} {{ age + 1 }} {{ age ~ 1 }}"
+        for age, price in (("40", "12,50"), (40, 12.5), (" 40.0 ", "12.5")):
+            text = self.renderer.render(source, {"age": age, "price": price})
+            self.assertEqual(text.replace(" ", ""), f"abc 25.0 41 {age}1".replace(" ", ""))
+        source = "{% if age > 18 %}a{% else %}n{% endif %}{% if age == 0 %}z{% endif %}"
+        for age in ("forty", "", None):
+            self.assertEqual(self.renderer.render(source, {"age": age}), "n")
+        with self.assertRaisesRegex(TemplateRejected, "two numbers"):
+            self.renderer.render("{{ age * 2 }}", {"age": "forty"})
+
+    def test_variables_named_as_tags(self):
+        """As MailWizz's templates with Twig name them; Jinja2's own name is none."""
+        row = {"first_name": "Ann", "city": "Lyon", "CODE": "x", "code": "y"}
+        source = "{{ FNAME }} {{ CITY }} {{ CODE }}{% if FNAME == 'Ann' %}!{% endif %}{{ NOPE }}"
+        self.assertEqual(self.renderer.render(source, row), "Ann Lyon x!")
+        self.assertEqual(self.renderer.missing, ["NOPE"])
+        self.assertIn("self is not allowed", self.renderer.validate_template("{{ self }}")[1])
+
     def test_css_is_no_comment(self):
         html = "<style>@media screen{#wrap{color:#}}</style><p>Text</p>{# gone #}<b style='color:#}'>{{ n }}</b>"
         self.assertEqual(
@@ -205,6 +234,22 @@ class TestTemplateRenderer(BaseCase):
             ("<!--[if mso]><p>o</p><![endif]--><blockquote>q</blockquote>z", "q\n\nz\n"),
         ):
             self.assertEqual(derive_text(html), text)
+
+    def test_text_part_says_nothing_twice_and_nothing_hidden(self):
+        for html, text in (
+            (
+                '<a href="https://x.test/a">https://x.test/a</a> <a href="https://x.test/">x.test</a>',
+                "https://x.test/a x.test",
+            ),
+            (
+                '<a href="mailto:a@x.test">a@x.test</a> <a href="https://x.test/b">x.test</a>',
+                "a@x.test x.test (https://x.test/b)",
+            ),
+            ('<a href="javascript:go()">j</a>', "j"),
+            ("<ol><li>one</li><li><p>two</p></li></ol>", "1. one\n2. two"),
+            ('<p hidden>h</p><p style="visibility: hidden">v</p><p>seen</p>', "seen"),
+        ):
+            self.assertEqual(derive_text(html).strip(), text)
 
     def test_text_part_is_derived(self):
         html = "<style>p{}</style><h1>Bonjour {{ n }}</h1><p>Lire <a href='{{ u }}'>ici</a></p><ul><li>un</li></ul>"

@@ -18,6 +18,7 @@ from typing import NamedTuple
 MAX_LINE = 70  # characters of a value that stays on one line; RFC 2045 allows 76 with the soft break
 SOFT_BREAK = "=\r\n"
 MAX_ENCODED_WORD = 45  # bytes of text in one RFC 2047 word, so that it stays below 75 characters
+_LONG_WORD = re.compile(r"[^ ]{900}")  # which no line has room for (RFC 5322, 2.1.1)
 _PLAIN = re.compile(r"[\x20-\x7e]*")
 _SPECIAL = re.compile(r'[()<>@,;:\\".\[\]]')
 
@@ -138,14 +139,14 @@ def mailbox(name: str, address: str) -> str:
 
 @lru_cache(maxsize=1000)
 def _phrase(name):
-    if not _PLAIN.fullmatch(name):
+    if not _PLAIN.fullmatch(name) or "=?" in name:
         return encoded_words(name)
     return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"' if _SPECIAL.search(name) else name
 
 
 def encoded_words(text: str) -> str:
     """RFC 2047: ASCII text as it is (folded when long), anything else in UTF-8 words."""
-    if _PLAIN.fullmatch(text) and "=?" not in text:
+    if _PLAIN.fullmatch(text) and "=?" not in text and not _LONG_WORD.search(text):
         return _folded(text) if len(text) > 70 else text
     words, current = [], b""
     for char in text:

@@ -152,6 +152,7 @@ class CampaignSender:
         """What the templates see of a person, beside what is common: attributes replace nothing else."""
         person = {"email": one.email, "first_name": one.first_name or "", "last_name": one.last_name or ""}
         person["subscriber_uid"] = f"s{one.id}"
+        person["email_name"], _at, person["email_domain"] = one.email.rpartition("@")
         person["to_name"] = f"{person['first_name']} {person['last_name']}".strip()
         links = self._addresses.links(one.id, self._tracked, self._on_web)
         return {**(one.attributes or {}), **person, **links}

@@ -6,9 +6,12 @@ from typing import NamedTuple
 from lxml import html as lxml_html
 
 from .finding import translatable as _
-from .text_part import derive_text, hold_jinja, read_html
+from .text_part import derive_text, hold_jinja, read_html, replace_jinja
 
 CLIPPED = 102 * 1024  # bytes of HTML from which Gmail shows no more
+_FOREIGN = re.compile(
+    r"\*\|[A-Z][A-Z0-9_:]*\|\*|%%[A-Za-z]\w*%%|%[A-Z][A-Z0-9_]{2,}%|\$\{\w+\}|<%="
+)  # Mailchimp's, others'
 LONG_SUBJECT = 78  # characters; phones show half of it
 FEW_WORDS = 20  # words below which a message with pictures is one picture
 
@@ -25,8 +28,21 @@ def check_message(subject, html, text):
     held, _restore = hold_jinja(html)
     tree = read_html(held)
     words = len(re.findall(r"\w{2,}", derive_text(html)))
-    remarks = [*_size(html), *_links(tree), *_pictures(tree, words), *_subject(subject), *_reading(tree, words, text)]
+    remarks = [
+        *_foreign(subject, html, text),
+        *_size(html),
+        *_links(tree),
+        *_pictures(tree, words),
+        *_subject(subject),
+        *_reading(tree, words, text),
+    ]
     return [Remark(message, values) for message, values in remarks]
+
+
+def _foreign(*parts):
+    tags = (_FOREIGN.search(replace_jinja(part or "", lambda _expression: "")) for part in parts)
+    if tag := next(filter(None, tags), None):
+        yield _("%(tag)s looks like a tag of another program: it is sent as it stands"), {"tag": tag[0]}
 
 
 def _size(html):

@@ -1,6 +1,7 @@
 """Derive the plain-text part of a message from the tree of its HTML template, Jinja2 and tags kept."""
 
 import re
+from itertools import count
 
 from lxml import html as lxml_html
 from lxml.etree import ParserError
@@ -12,7 +13,7 @@ _CLOSINGS = {"{{": "}}", "{%": "%}", "{#": "#}"}
 _MARK = re.compile("\ue000(\\d{1,9})\ue001")  # which a hostile text may hold, too
 _DECLARATIONS = re.compile(r"\A(?:\s*<\?xml[^>]*\?>)+", re.IGNORECASE)
 _UNSEEN = {"style", "script", "head", "title", "template", "noscript", "object", "svg", "select", "textarea"}
-_HIDDEN_STYLE = re.compile(r"display\s*:\s*none|mso-hide\s*:\s*all", re.IGNORECASE)
+_HIDDEN_STYLE = re.compile(r"display\s*:\s*none|mso-hide\s*:\s*all|visibility\s*:\s*hidden", re.IGNORECASE)
 # What is shown apart from its neighbours (HTML, 15.3): with an empty line, or on a line of its own.
 _PARAGRAPHS = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "dl", "figure", "ul", "ol", "table"}
 _LINES = {
@@ -22,6 +23,7 @@ _LINES = {
 }  # fmt: skip
 PARAGRAPH, LINE = "\x1f", "\x1e"  # breaks that count once, however many elements begin or end there
 _CELLS = {"td", "th"}
+_SCHEME = re.compile(r"(?:https?://|mailto:|tel:)", re.IGNORECASE)
 _SPACE = re.compile(r"[ \t\r\n\f]+")  # HTML's: a non-breaking space is none
 
 
@@ -31,7 +33,7 @@ def derive_text(html):
     text = re.sub(r" {2,}", " ", "".join(_text_of(read_html(held))))
     text = re.sub(rf"[ \t\n{LINE}]*{PARAGRAPH}[ \t\n{LINE}{PARAGRAPH}]*", "\n\n", text)
     text = re.sub(rf"[ \t]*(?:\n[ \t]*)?{LINE}[ \t{LINE}]*", "\n", text)
-    text = re.sub(r"[ \t]*\n[ \t]*", "\n", re.sub(r"^- ?\s+", "- ", text, flags=re.MULTILINE))
+    text = re.sub(r"[ \t]*\n[ \t]*", "\n", re.sub(r"^(-|\d+\.) ?\s+", r"\1 ", text, flags=re.MULTILINE))
     return restore(re.sub(r"\n{3,}", "\n\n", text).strip() + "\n")
 
 
@@ -43,25 +45,33 @@ def read_html(html):
         return lxml_html.document_fromstring("<p></p>")
 
 
-def _text_of(element):
-    """Yield the pieces of an element and of what follows it in its parent."""
+def _text_of(element, item="- "):
+    """Yield the pieces of an element and of what follows it in its parent; item: what a list puts before it."""
     tag = element.tag if isinstance(element.tag, str) else ""  # a comment has none, and shows nothing
-    if tag and tag not in _UNSEEN and not _HIDDEN_STYLE.search(element.get("style") or ""):
-        yield from _shown(element, tag)
+    is_hidden = element.get("hidden") is not None or _HIDDEN_STYLE.search(element.get("style") or "")
+    if tag and tag not in _UNSEEN and not is_hidden:
+        yield from _shown(element, tag, item)
     yield _SPACE.sub(" ", element.tail or "")
 
 
-def _shown(element, tag):
+def _shown(element, tag, item):
     apart = PARAGRAPH if tag in _PARAGRAPHS else LINE if tag in _LINES else ""
     yield apart
-    yield {"li": "- ", "br": "\n", "hr": f"{LINE}---{LINE}"}.get(tag, "")
+    yield {"li": item, "br": "\n", "hr": f"{LINE}---{LINE}"}.get(tag, "")
     yield element.get("alt") or "" if tag == "img" else ""
     yield _SPACE.sub(" ", element.text or "")
+    items = count(1)
     for child in element:
-        yield from _text_of(child)
+        yield from _text_of(child, f"{next(items)}. " if tag == "ol" and child.tag == "li" else "- ")
     target = (element.get("href") or "").strip() if tag in ("a", "area") else ""
-    yield f" ({target})" if target and not target.startswith("#") else ""
+    yield f" ({target})" if target and not _is_said(target, element) else ""
     yield " " if tag in _CELLS else apart
+
+
+def _is_said(target, link):
+    """Whether a link's address is no address, or its own words: `https://x.test (https://x.test)` says it twice."""
+    bare = _SCHEME.sub("", target).rstrip("/")
+    return target.startswith(("#", "javascript:")) or _SCHEME.sub("", (link.text or "").strip()).rstrip("/") == bare
 
 
 def hold_jinja(html):

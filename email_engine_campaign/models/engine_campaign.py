@@ -389,6 +389,7 @@ class EngineCampaign(models.Model):
         tenant = self.tenant_id
         return {
             "from_name": self.from_name or tenant.from_name,
+            "from_email": self.from_email or tenant.from_email,
             "reply_to": self.reply_to or tenant.reply_to or tenant.from_email,
             "company_name": tenant.name,
             "company_full_address": tenant.postal_address or tenant.name,

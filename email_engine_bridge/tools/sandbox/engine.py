@@ -8,10 +8,10 @@ from urllib.parse import quote
 
 import jinja2.debug  # noqa: F401 loaded now: the fenced worker cannot open files later
 from jinja2 import TemplateSyntaxError, Undefined, nodes
-from jinja2.runtime import LoopContext
+from jinja2.runtime import Context, LoopContext, missing
 from jinja2.sandbox import SandboxedEnvironment
 
-from . import merge_tags, policy
+from . import loose_numbers, merge_tags, policy
 from .shape import MARK, take_apart, whole
 from .style_blocks import keep_braces
 
@@ -28,11 +28,22 @@ class RenderError(Exception):
     """Rendering was stopped; the text says why."""
 
 
+class TagContext(Context):
+    """Finds a value under the name of its merge tag, too: MailWizz's own templates say `{{ FNAME }}`."""
+
+    def resolve_or_missing(self, key):
+        value = super().resolve_or_missing(key)
+        if value is missing and key.isupper():
+            value = super().resolve_or_missing(merge_tags.VARIABLES.get(key, key.lower()))
+        return value
+
+
 class Environment(SandboxedEnvironment):
     """Mapping look-ups and plain arithmetic only; names that are missing are noted."""
 
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%"})
     intercepted_unops = frozenset()
+    context_class = TagContext
 
     def __init__(self, *, autoescape, keep_tags):
         self.missing = set()
@@ -40,7 +51,7 @@ class Environment(SandboxedEnvironment):
         super().__init__(
             autoescape=autoescape,
             undefined=_noting_undefined(self),
-            finalize=_neutralised if keep_tags else None,
+            finalize=_neutralised if keep_tags else _shown,
             keep_trailing_newline=True,
             cache_size=0,
         )
@@ -48,15 +59,14 @@ class Environment(SandboxedEnvironment):
         self.filters = {name: _bounded(function) for name, function in self.filters.items() if name in policy.FILTERS}
         self.filters |= {"_merge_tag": merge_tags.merge_tag, "_rounds": self._count_rounds, "urlencode": _urlencode}
         self.filters |= {"replace": _replace, "number": _number, "truncate": _truncate, "join": _join}
-        self.filters |= {"default": _default, "d": _default}
+        self.filters |= {"default": _default, "d": _default, "_as_number": loose_numbers.as_number}
         self.tests = {name: test for name, test in self.tests.items() if name in policy.TESTS}
+        self.tests["none"] = _is_nothing
 
     def getattr(self, obj, attribute):
         if type(obj) is dict:
-            try:
-                return obj[attribute]
-            except KeyError:
-                return self._nothing(obj, attribute)
+            value = obj.get(attribute)
+            return self._nothing(obj, attribute) if value is None else value
         if isinstance(obj, LoopContext) and attribute in LOOP_ATTRIBUTES:
             return getattr(obj, attribute)
         return self._nothing(obj, attribute)
@@ -64,9 +74,11 @@ class Environment(SandboxedEnvironment):
     def getitem(self, obj, argument):
         if isinstance(obj, dict | list | tuple | str):
             try:
-                return obj[argument]
+                value = obj[argument]
             except (KeyError, IndexError, TypeError):
-                pass
+                value = None
+            if value is not None:
+                return value
         return self._nothing(obj, argument)
 
     def _nothing(self, obj, name):
@@ -75,6 +87,8 @@ class Environment(SandboxedEnvironment):
 
     def call_binop(self, context, operator, left, right):
         both_text = operator == "+" and isinstance(left, str) and isinstance(right, str)
+        if not both_text:
+            left, right = loose_numbers.as_number(left), loose_numbers.as_number(right)
         if both_text or (_is_number(left) and _is_number(right)):
             return _checked(super().call_binop(context, operator, left, right))
         if isinstance(left, Undefined) or isinstance(right, Undefined):
@@ -129,11 +143,19 @@ def _noting_undefined(environment):
 
 
 def _neutralised(value):
-    return merge_tags.neutralise(value) if isinstance(value, str) and "[" in value else value
+    return merge_tags.neutralise(value) if isinstance(value, str) and "[" in value else _shown(value)
+
+
+def _shown(value):
+    return "" if value is None else value
+
+
+def _is_nothing(value):
+    return value is None or isinstance(value, Undefined)
 
 
 def _is_number(value):
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15  # NaN is none
 
 
 def _checked(value):
@@ -244,6 +266,7 @@ class Engine:
         except RecursionError as error:
             raise policy.Refused("The expression is nested too deeply") from error
         policy.check(tree)
+        loose_numbers.compare_as_numbers(tree)
         if not keep_tags:
             merge_tags.translate(tree)
         for loop in tree.find_all(nodes.For):
@@ -275,16 +298,17 @@ class Engine:
 
     def render(self, parts, values):
         """(values of the parts' holes, names that were missing) of one message; parts: [(source, kind, keep_tags)]."""
-        missing, found = set(), []
+        values = {name: value for name, value in values.items() if value is not None}
+        absent, found = set(), []
         signal.setitimer(signal.ITIMER_VIRTUAL, MAX_CPU)
         try:
             for source, kind, keep_tags in parts:
                 part = self.compiled(source, kind, keep_tags)
                 found += part.render(values)
-                missing |= part.environment.missing
+                absent |= part.environment.missing
         finally:
             signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        return found, missing
+        return found, absent
 
     def shapes(self, parts):
         """[(literals, holes)] of the parts; holes are places in the values that `render` gives."""

@@ -24,6 +24,11 @@ _UNKNOWN = re.compile(
 # tag -> name of the variable that carries it
 VARIABLES = {
     "EMAIL": "email",
+    "EMAIL_NAME": "email_name",
+    "EMAIL_DOMAIN": "email_domain",
+    "LIST_FROM_EMAIL": "from_email",
+    "CAMPAIGN_FROM_EMAIL": "from_email",
+    "CAMPAIGN_TYPE": "campaign_type",
     "FNAME": "first_name",
     "LNAME": "last_name",
     "UNSUBSCRIBE_URL": "unsubscribe_url",

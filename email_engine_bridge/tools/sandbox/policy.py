@@ -109,6 +109,8 @@ def _check_output(node, _loops):
 def _check_name(node, _loops):
     if node.name.startswith("_"):
         raise Refused(f"Names that start with an underscore are reserved: {node.name}", node.lineno, node.name)
+    if node.name == "self":  # Jinja2's own
+        raise Refused("self is not allowed in a template", node.lineno, node.name)
 
 
 def _check_getattr(node, _loops):
