@@ -134,6 +134,13 @@ MUTATIONS = [
     ("E10", "max-size 50M", "max-size big", "big"),
     ("E10", "dkim-sign yes", "dkim-sign oui", "oui"),
     ("E10", "move-interval 5m", "move-interval", "    move-interval"),
+    ("E10", "http-access 127.0.0.1 admin", "http-mgmt-port 99999", "http-mgmt-port 99999"),
+    ("E10", "run-as-root no", "run-as-root no\nsmtp-listener 0.0.0.0:70000", "0.0.0.0:70000"),
+    ("E10", "<source 127.0.0.1>", "<source 300.1.1.1>", "<source 300.1.1.1>"),
+    ("E10", "    /spam/ spam-related", "    /(spam/ spam-related", "/(spam/"),
+    ("E10", "    mail-from /@a\\.example$/", "    mail-from /@[a.example$/", "/@[a"),
+    ("E10", "    /spam/ spam-related", "    /*spam/ spam-related", "/*spam/"),
+    ("E11", "    records d,b\n", "    records d,x\n", "records d,x"),
     ("E11", "    records d,b\n", "    records d,b\n    records f\n", "records f"),
     ("E12", "    pattern-list senders", "    pattern-list later", "later"),
     ("E13", "mode=backoff,backoff-to-normal-after=1h", "mode=backoff,mode=normal", "mode=normal"),
@@ -152,7 +159,9 @@ MUTATIONS = [
     ("W1", "    cold-virtual-mta a2\n", "", "max-cold-virtual-mta-msg"),
     ("W2", "    smtp-source-host 198.51.100.1 mail1.b.example\n", "", "<virtual-mta b1>"),
     ("W3", "<source 127.0.0.1>\n    always", "<source 0/0>\n    always", "always-allow-relaying"),
+    ("W3", "<source 127.0.0.1>\n    always", "<source 128.0.0.0/1>\n    always", "always-allow-relaying"),
     ("W4", "http-access 127.0.0.1 admin", "http-access 0/0 admin", "http-access 0/0"),
+    ("W4", "http-access 127.0.0.1 admin", "http-access 0.0.0.0/1 admin", "http-access 0.0.0.0/1"),
     ("W5", "<virtual-mta a1>", "<domain $gmail>\n</domain>  \n<virtual-mta a1>", "<domain $gmail>"),
     ("W6", "max-msg-rate 83/10m", "max-msg-per-hour 500", "max-msg-per-hour"),
     ("W7", "/etc/pmta/a.pem", "/root/a.pem", "/root/a.pem"),
@@ -199,6 +208,9 @@ class TestPmtaLint(BaseCase):
             "<suppression-list gone>\n domain a.test\n</suppression-list>\n<source 192.0.2.99>\n"
             " suppression-lists gone\n</source>",
             "<pattern-list late>\n rcpt-to /x@/ virtual-mta=b-pool, recipient-priority=60\n</pattern-list>",
+            "<virtual-mta relay>\n <domain *>\n  queue-to {sparkpost}\n </domain>\n</virtual-mta>",
+            "<pattern-list odd>\n rcpt-to /^[)(*+?\\]]+(a|b)?\\(x{2,3}$/ virtual-mta=b-pool\n</pattern-list>",
+            "<acct-file /a>\n records delivery, bounce\n record-fields delivery *,header_X\n</acct-file>",
             '<domain clear.test>\n smtp-pattern-list ""\n remove-header ""\n</domain>',
         ):
             self.assertEqual([found.render("c") for found in lint(f"{GOOD}\n{form}\n")], [], form)

@@ -267,14 +267,17 @@ def _pool(pool):
 
 
 def _routing(pools):
-    """Mail without X-Virtual-MTA goes to the pool of the tenant its sender's domain belongs to."""
+    """Mail without X-Virtual-MTA goes to the pool of the tenant its sender's domain belongs to.
+
+    The vendor says of addresses both that they end with the domain (User's Guide) and that brackets may surround them.
+    """
     routes = sorted((domain, pool.name) for pool in pools for domain in pool.domains)
     if not routes:
         return None
     return block(
         "pattern-list",
         "engine-senders",
-        *(("mail-from", f"/@{domain.replace('.', chr(92) + '.')}$/ virtual-mta={pool}") for domain, pool in routes),
+        *(("mail-from", f"/@{domain.replace('.', chr(92) + '.')}>?$/ virtual-mta={pool}") for domain, pool in routes),
     )
 
 

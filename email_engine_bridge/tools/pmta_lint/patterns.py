@@ -18,11 +18,38 @@ ACTION = re.compile(
 )
 
 
+NOTHING_TO_REPEAT = re.compile(r"(?:^|[(|])([*+])|(?:^|\|)(\?)")
+
+
+def _check_regex(line, text):
+    """E10: the first thing in a line's regular expressions that none of its dialects can read."""
+    for regex in re.findall(REGEX, text):
+        bare = re.sub(r"\[\^?\]?[^\]]*\]", "x", re.sub(r"\\.", "x", regex[1:-1]))
+        mark = "[" if "[" in bare else _unbalanced(bare)
+        if not mark and (found := NOTHING_TO_REPEAT.search(bare)):
+            mark = found[1] or found[2]
+        if mark:
+            return [
+                error(line, "E10", _("%(regex)s is no regular expression: look at %(mark)s"), regex=regex, mark=mark)
+            ]
+    return []
+
+
+def _unbalanced(bare):
+    depth = 0
+    for mark in re.findall(r"[()]", bare):
+        depth += 1 if mark == "(" else -1
+        if depth < 0:
+            return ")"
+    return "(" if depth else ""
+
+
 def check_pattern_list(block):
     """Check the lines of a pattern list or of the bounce categories."""
     findings = []
     for line in block.directives():
         text = f"{line.keyword} {line.value}".strip()
+        findings += _check_regex(line.line, text)
         if block.tag == "bounce-category-patterns":
             if not CATEGORY_LINE.fullmatch(text):
                 findings.append(error(line.line, "E10", _("/regex/ category on one line expected")))
@@ -46,6 +73,8 @@ def check_reply(directive):
     match = REPLY.fullmatch(directive.value)
     if not match:
         return [error(directive.line, "E10", _("reply /regex/ ACTION[,ACTION] expected"))]
+    if findings := _check_regex(directive.line, match[1]):
+        return findings
     actions = [action.strip().lower() for action in match[2].split(",")]
     unknown = [action for action in actions if not ACTION.fullmatch(action)]
     if unknown:

@@ -37,7 +37,18 @@ def lint(text):
     """Return the findings about a configuration file, in the order of its lines."""
     root, findings = parse(text)
     findings += _lines(root)
-    for rule in (_names, _references, _sources, _accounting, _macros, _relaying, _keys, _cold, _required):
+    for rule in (
+        _names,
+        _source_names,
+        _references,
+        _sources,
+        _accounting,
+        _macros,
+        _relaying,
+        _keys,
+        _cold,
+        _required,
+    ):
         findings += rule(root)
     return sorted(set(findings))
 
@@ -97,6 +108,16 @@ def _repeated_domains(block):
             text = _("<domain %(name)s> is already in line %(first)s")
             findings.append(warning(domain.line, "W5", text, name=domain.name, first=first))
     return findings
+
+
+def _source_names(root):
+    """E10: a source is an address, a network or a name of one's own."""
+    text = _("<source %(name)s> is no address or network")
+    return [
+        error(block.line, "E10", text, name=block.name)
+        for block in root.blocks("source")
+        if re.fullmatch(r"[0-9./]+", block.name) and not is_ip(block.name) and not is_any_network(block.name)
+    ]
 
 
 def _names(root):
@@ -180,7 +201,8 @@ def _sources(root):
     for address, uses in by_ip.items():
         findings += _shared_address(address, uses, pools)
     for vmta in root.blocks("virtual-mta"):
-        if not vmta.directives("smtp-source-host", "smtp-proxy-source-host", "include"):
+        sends = not any(domain.directives("queue-to") for domain in vmta.blocks("domain"))
+        if sends and not vmta.directives("smtp-source-host", "smtp-proxy-source-host", "include"):
             text = _("virtual-mta %(name)s has no smtp-source-host: it would use the IPs of all")
             findings.append(warning(vmta.line, "W2", text, name=vmta.name))
     return findings

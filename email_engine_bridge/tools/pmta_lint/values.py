@@ -21,6 +21,12 @@ HOST = re.compile(
 API_KEY = re.compile(r"[A-Za-z0-9_]{32,128}")
 HTTP_ACCESS = re.compile(r"none|monitor(,deny-logs)?|operator|admin", re.I)
 MAX_RETRIES = 30
+MAX_PORT = 65535
+PORT = _("%(directive)s: a port from 0 to 65535 expected, found %(found)s")
+RECORD_TYPES = (
+    *("d", "b", "t", "tq", "r", "f", "rb", "rs", "delivery", "bounce", "transient", "transient-queue", "receipt"),
+    *("feedback-loop", "remote-bounce", "remote-status"),
+)
 
 
 def check_value(directive, fact):
@@ -50,8 +56,15 @@ def is_ip(text):
 
 
 def is_any_network(text):
-    """Tell whether a source pattern covers every address: 0/0, 0.0.0.0/0, ::/0."""
-    return text in ("0/0", "0.0.0.0/0", "::/0", "0/0,::/0")
+    """Tell whether a source pattern covers every address, or more than any one network has: 0/0, ::/0, 128.0.0.0/1."""
+    text = text.partition(",")[0]
+    if text == "0/0":
+        return True
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return network.prefixlen < (8 if network.version == 4 else 16)
 
 
 def _refuse(directive, code, text):
@@ -94,6 +107,28 @@ def _times(directive):
     if all(TIME.fullmatch(part) for part in parts) and len(parts) <= MAX_RETRIES:
         return []
     return _refuse(directive, "E10", _("%(directive)s: at most 30 times such as 10m,1h expected"))
+
+
+def _port(directive):
+    if directive.value.isdigit() and int(directive.value) <= MAX_PORT:
+        return []
+    return _refuse(directive, "E10", PORT)
+
+
+def _listener(directive):
+    port = re.search(r":(\d+)$", (directive.args or [""])[0])
+    return _refuse(directive, "E10", PORT) if port and int(port[1]) > MAX_PORT else []
+
+
+def _records(directive):
+    unknown = [kind for kind in re.split(r"\s*,\s*", directive.value.strip()) if kind.lower() not in RECORD_TYPES]
+    return (
+        _refuse(directive, "E11", _("%(directive)s: d,b,t,tq,r,f,rb,rs expected, found %(found)s")) if unknown else []
+    )
+
+
+def _record_fields(directive):
+    return [] if directive.args[0].lower() in RECORD_TYPES else _records(directive)
 
 
 def _source_host(directive):
@@ -201,6 +236,10 @@ CHECKS = {
     "name+int": _name_and_number,
     "domain-pattern signals": _signals_rule,
     "int": _fits(INT, "E10", NUMBER),
+    "port": _port,
+    "cidr:port [source=name]": _listener,
+    "list of d,b,t,tq,r,f,rb,rs (or long names); once per acct-file": _records,
+    "record-type field-list (*, !field, header_X, arf_X)": _record_fields,
     "int|unlimited": _fits(INT, "E10", NUMBER),
     "rate": _rate,
     "volume-rate": _volume_rate,
