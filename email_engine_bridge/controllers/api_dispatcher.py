@@ -86,7 +86,9 @@ class EngineApiDispatcher(FastApiDispatcher):
     def _answer(self, dispatch):
         """The answer of a call, or the one it got before under the same Idempotency-Key."""
         httprequest = self.request.httprequest
-        name = httprequest.headers.get("Idempotency-Key", "")[:MAX_IDEMPOTENCY_KEY]
+        name = httprequest.headers.get("Idempotency-Key", "")
+        if len(name) > MAX_IDEMPOTENCY_KEY:
+            raise ApiProblem(422, f"Idempotency-Key: at most {MAX_IDEMPOTENCY_KEY} characters.")
         key_sudo = request.engine_api_key_sudo
         if not name or not key_sudo or httprequest.method in ("GET", "HEAD", "OPTIONS"):
             return dispatch()

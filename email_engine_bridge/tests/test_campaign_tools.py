@@ -119,7 +119,7 @@ class TestAccounting(BaseCase):
     def test_columns_as_people_configure_them(self):
         """`record-fields b timeQueued,…` and a header that stands again with another order."""
         first = b"type,timeQueued,bounceCat,rcpt\nb,2016-08-01 14:06:01-0400,bad-mailbox,a@x.test\n"
-        again = b"rcpt,type,timeLogged\nb@x.test,d,1470074761\n"
+        again = b"orcpt,type,timeLogged\nrfc822;b@x.test,d,1470074761\n"
         found = [(record.type, record.time, record.rcpt) for record in self._read(first + again)]
         self.assertEqual(found, [("b", "2016-08-01 18:06:01", "a@x.test"), ("d", "2016-08-01 18:06:01", "b@x.test")])
 

@@ -319,7 +319,8 @@ def _record(values):
     kind = TYPES.get(values[0]) or TYPES.get(values[0].strip().lower())
     if kind is None:
         raise ValueError(f"unknown record type {values[0][:20]!r}")
-    return Record(kind, _utc(values[1]), *values[2:])
+    rcpt = values[3][7:] if values[3][:7].lower() == "rfc822;" else values[3]  # of an ORCPT (RFC 3461)
+    return Record(kind, _utc(values[1]), values[2], rcpt, *values[4:])
 
 
 _BEGINNING = re.compile(rf"(?:{'|'.join(TYPES)}),\"?[0-9]|type,", re.IGNORECASE)

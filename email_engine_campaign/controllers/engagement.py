@@ -14,6 +14,11 @@ MESSAGE_POLICY = (
 PUBLIC = {"type": "http", "auth": "public", "csrf": False, "save_session": False, "private_page": True}
 
 
+def _is_read():
+    """Programs that only look where a link leads ask with HEAD: nobody has read anything."""
+    return request.httprequest.method == "GET"
+
+
 class Engagement(http.Controller):
     """What recipients of a campaign reach from its message. Tokens are all that is needed, and all that is shown."""
 
@@ -77,14 +82,16 @@ class Engagement(http.Controller):
 
     @http.route("/engine/o/<string:token>.gif", methods=["GET"], **PUBLIC)
     def opened(self, token):
-        self._recipient("open", token)._record_engagement("open")
+        recipient_sudo = self._recipient("open", token)
+        if _is_read():
+            recipient_sudo._record_engagement("open")
         headers = [("Content-Type", "image/gif"), ("Cache-Control", "no-store")]
         return request.make_response(PIXEL, headers)
 
     @http.route("/engine/c/<string:token>/<int:position>", methods=["GET"], **PUBLIC)
     def clicked(self, token, position):
         """To a link of this campaign or message, and nowhere else."""
-        url = self._recipient("click", token)._follow_link(position)
+        url = self._recipient("click", token)._follow_link(position, is_counted=_is_read())
         if not url:
             raise request.not_found()
         return request.redirect(url, code=302, local=False)

@@ -200,11 +200,11 @@ class EngineCampaignRecipient(models.Model):
             with transaction(self.env) as cr:
                 self._record_event_on(cr, kind)
 
-    def _follow_link(self, position):
+    def _follow_link(self, position, is_counted=True):
         """The address of the campaign's or message's link at this position, its click counted once a person."""
         source = self.message_id or self.campaign_id
         url = source._get_link(position)
-        if url and source.track_clicks:
+        if url and is_counted and source.track_clicks:
             with transaction(self.env) as cr:
                 if self._record_event_on(cr, "click", url, f"-{position}"):
                     cr.execute(COUNT_CLICK, (self.campaign_id.id, position))

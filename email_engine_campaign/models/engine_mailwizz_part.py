@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 from odoo import api, fields, models
 
 from odoo.addons.email_engine_bridge.exceptions import EngineRejected, SubscriberRejected
+from odoo.addons.email_engine_bridge.tools.addresses import normalise_address
 from odoo.addons.email_engine_bridge.tools.campaign_content import COMPANY_ADDRESS, before_body_end
 from odoo.addons.email_engine_bridge.tools.template_renderer import TemplateRenderer
 from odoo.addons.lokario_base.tools.transaction import transaction
@@ -219,7 +220,7 @@ class EngineMailwizzPart(models.Model):
     def _pull_unsubscribed(self, client):
         """Suppress for the tenant who left the lists."""
         for part in self.filtered("list_uid"):
-            emails = {email.strip().lower() for email in client.unsubscribed(part.list_uid)}
+            emails = {normalise_address(email) for email in client.unsubscribed(part.list_uid)}
             new = [("campaign_id", "=", part.campaign_id.id), ("unsubscribed_at", "=", False)]
             for recipient in self.env["engine.campaign.recipient"].search([*new, ("email", "in", list(emails))]):
                 recipient._unsubscribe()

@@ -16,7 +16,7 @@ from odoo.addons.email_engine_bridge.routers.dependencies import (
     of_path,
 )
 from odoo.addons.email_engine_bridge.schemas.problem import problem_responses
-from odoo.addons.email_engine_bridge.tools.contact_rows import read_envelope
+from odoo.addons.email_engine_bridge.tools.contact_rows import normalise_address, read_envelope
 
 from ..schemas.contacts import Contact, ContactChange, ContactPage, IngestSummary
 from .bodies import raw_body
@@ -73,7 +73,7 @@ def list_contacts(
     """The contacts of a tenant, or the one with this address."""
     domain = [("tenant_id", "=", tenant.id)]
     if email:
-        domain.append(("email", "=", email.strip().lower()))
+        domain.append(("email", "=", normalise_address(email)))
     return ContactPage(**list_page(env, "engine.contact", domain, paging))
 
 

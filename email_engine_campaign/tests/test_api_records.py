@@ -127,6 +127,7 @@ class TestApiRecords(CampaignHttpCase):
         self.assertEqual(self.env["engine.contact.list"].search_count([("name", "=", "Once")]), 1)
         self.call("/lists", {**values, "name": "Other"}, status=422, **{"Idempotency-Key": "k-1"})
         self.call("/lists", values, status=409, **{"Idempotency-Key": "k-2"})
+        self.call("/lists", values, status=422, **{"Idempotency-Key": "k" * 201})
         self.assertEqual(
             self.api(
                 "/lists",

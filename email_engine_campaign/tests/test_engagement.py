@@ -68,6 +68,10 @@ class TestEngagement(CampaignHttpCase):
         html = self.message.get_body(("html",)).get_content()
         click = re.search(r'href=[\'"]([^\'"]*/engine/c/[^\'"]+)', html)[1]
         pixel = re.search(r'src="([^"]*/engine/o/[^"]+)', html)[1]
+        for url in (pixel, click):  # where a link leads is asked without reading
+            self.opener.head(url, allow_redirects=False, timeout=120)
+        self.campaign.invalidate_recordset()
+        self.assertEqual((self.campaign.opened_count, self.campaign.clicked_count), (0, 0))
         for _time in range(2):
             self.assertEqual(self._get(pixel).headers["Content-Type"], "image/gif")
             answer = self._get(click)
