@@ -143,6 +143,7 @@ SELECT DISTINCT ON (f.rcpt, f.tenant_id) f.rcpt, f.tenant_id, t.company_id,
            SELECT 1 FROM engine_event e
             WHERE e.tenant_id = f.tenant_id AND e.rcpt = f.rcpt AND e.kind = 'hard' AND e.type IN ('b', 'rb')
            HAVING count(*) >= t.dead_after AND max(e.time) - min(e.time) >= t.dead_days * interval '1 day'))))
+ ORDER BY f.rcpt, f.tenant_id, f.type = 'f' DESC
 {ON_CONFLICT}
 """  # noqa: S608 constants
 STEPS = (MARK_OWN, IP_OF_RECIPIENT, COUNT_DAYS, COUNT_IPS, ADVANCE, SUPPRESS)

@@ -19,11 +19,13 @@ SOURCES = [
     ("api", "API"),
     ("screen", "Screen"),
 ]
-# One without an end takes the place of one with an end; what was lifted stays as it was.
+# One without an end takes the place of one with an end, a complaint, which is never lifted, that of any other; what was
+# lifted stays as it was.
 ON_CONFLICT = """ON CONFLICT (email, COALESCE(tenant_id, 0), COALESCE(company_id, 0)) WHERE lifted_at IS NULL DO UPDATE
    SET reason = EXCLUDED.reason, source = EXCLUDED.source, note = EXCLUDED.note, until = EXCLUDED.until,
        write_uid = EXCLUDED.write_uid, write_date = EXCLUDED.write_date
- WHERE s.until IS NOT NULL AND (EXCLUDED.until IS NULL OR EXCLUDED.until > s.until)"""
+ WHERE (s.until IS NOT NULL AND (EXCLUDED.until IS NULL OR EXCLUDED.until > s.until))
+    OR (EXCLUDED.reason = 'complaint' AND s.reason <> 'complaint')"""
 
 
 class EngineSuppression(models.Model):

@@ -321,6 +321,12 @@ class TestContacts(EngineCase):
     def test_global_and_tenant_suppression(self):
         suppression = self.env["engine.suppression"]
         suppression._suppress(self.tenant_b, ["a@x.test"], "unsubscribe")
+        suppression._suppress(self.tenant_b, ["a@x.test"], "complaint")
+        suppression._suppress(self.tenant_b, ["a@x.test"], "hard_bounce")
+        standing = suppression.search([("tenant_id", "=", self.tenant_b.id)])
+        self.assertEqual(standing.mapped("reason"), ["complaint"])
+        with self.assertRaisesRegex(UserError, "not lifted"):
+            standing._lift("by mistake")
         self._ingest('{"email": "a@x.test"}')
         self.assertFalse(self._contacts().suppression_id)
         suppression.create({"email": "A@x.test ", "reason": "manual"})
