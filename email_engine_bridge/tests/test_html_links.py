@@ -66,3 +66,20 @@ class TestHtmlLinks(BaseCase):
         self.assertEqual(_Addresses(content.html).found, expected)
         common = [url for _piece, url in pieces if url.startswith("https://shop.test/")]
         self.assertEqual(content.links, list(dict.fromkeys(common)))
+
+    def test_everybody_can_leave_a_list_from_either_part(self):
+        """A link within a comment is none; the author's own text part gets its own."""
+        link = "<a href='[UNSUBSCRIBE_URL]'>out</a>"
+        for html, text, in_html, in_text in (
+            (f"<p>x</p>{link}", "", False, False),
+            (f"<p>x</p><!-- {link} -->", "", True, False),
+            (f"<p>x</p><!--[if mso]>{link}<![endif]-->", "", True, False),
+            (f"<p>x</p>{link}", "Hello", False, True),
+            (f"<p>x</p>{link}", "Leave: {{ unsubscribe_url }}", False, False),
+        ):
+            content = prepare(["s"], html, text, track_opens=False, track_clicks=False)
+            self.assertEqual("Se désinscrire" in content.html, in_html, html)
+            self.assertIn("unsubscribe", content.text.lower())
+            self.assertEqual(content.text.startswith("Hello\n\nSe désinscrire"), in_text, text)
+        alone = prepare(["s"], "<p>x</p>", "Hello", track_opens=False, track_clicks=False, is_list=False)
+        self.assertEqual((alone.html, alone.text), ("<p>x</p>", "Hello"))

@@ -7,7 +7,9 @@ from .html_links import replace_links
 from .text_part import derive_text
 
 _UNSUBSCRIBE = re.compile(r"\[(?:DIRECT_)?UNSUBSCRIBE_(?:URL|LINK)\b|unsubscribe_url")
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _BODY_END = re.compile(r"</body\s*>", re.IGNORECASE)
+TEXT_FOOTER = "\n\nSe désinscrire / Unsubscribe: {{ unsubscribe_url }}\n"
 FOOTER = '<p style="font-size:12px;color:#777"><a href="{{ unsubscribe_url }}">Se désinscrire / Unsubscribe</a></p>'
 COMPANY_ADDRESS = '<p style="font-size:12px;color:#777">{{ company_full_address }}</p>'
 PIXEL = '<img src="{{ open_url }}" width="1" height="1" alt="" style="display:none">'
@@ -25,9 +27,11 @@ class Content:
 
 def prepare(subjects, html, text, *, track_opens, track_clicks, is_list=True):
     """`Content` of a campaign: one subject, or two for an A/B test. What goes to no list needs no link to leave it."""
-    if is_list and not _UNSUBSCRIBE.search(html):
+    if is_list and not _UNSUBSCRIBE.search(_COMMENT.sub("", html)):
         html = before_body_end(html, FOOTER)
     text = text or derive_text(html)
+    if is_list and not _UNSUBSCRIBE.search(text):
+        text = text.rstrip() + TEXT_FOOTER
     links = {}  # address: its position
     if track_clicks:
         html = replace_links(html, lambda target: f"{{{{ click_url }}}}{links.setdefault(target, len(links))}")
