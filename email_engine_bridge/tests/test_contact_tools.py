@@ -32,6 +32,13 @@ class TestContactTools(BaseCase):
         tagged = 'Email Address,TAGS\na@x.test,"""VIP"",""Paris, Lyon"""\nb@x.test,VIP|Paris\n'  # Mailchimp's own way
         self.assertEqual([row.tags for row in self._read(tagged)], [("VIP", "Paris, Lyon"), ("VIP", "Paris")])
 
+    def test_values_in_one_cell(self):
+        row = self._one('email,attributes,city\na@x.test,"{""age"": 40, ""a"": [1]}",Lyon\n')
+        self.assertEqual(json.loads(row.attributes), {"age": 40, "a": [1], "city": "Lyon"})
+        for cell in ('"{""age"": NaN}"', '"{""age"": "', "[1]", '"{""city"": ""Nice""}"', "{" + "[" * 60):
+            [row] = self._read(f"email,attributes,city\na@x.test,{cell},Lyon\n")
+            self.assertIsInstance(row, RefusedRow, cell)
+
     def test_what_browsers_call_latin_1_has_the_euro(self):
         for label in ("ISO-8859-1", "latin1", "windows-1252"):
             row = self._one("email;prix\na@x.test;10 €\n".encode("cp1252"), f"text/csv; charset={label}")

@@ -211,11 +211,22 @@ def _consent(values):
     return consent, source, moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _attributes(values):
-    further = values.get("attributes")
-    if further not in (None, "") and not isinstance(further, dict):
+def _further(value):
+    """An object, or its text in a cell, as listmonk exports it."""
+    if isinstance(value, str) and value.strip().startswith("{"):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            raise BadRow("attributes", _("send an object")) from None
+        if found := find_unstorable(value, "attributes"):
+            raise BadRow(*found)
+    if value not in (None, "") and not isinstance(value, dict):
         raise BadRow("attributes", _("send an object"))
-    attributes = dict(further or {})
+    return value or {}
+
+
+def _attributes(values):
+    attributes = dict(_further(values.get("attributes")))
     if twice := next((name for name in attributes if values.get(name) not in (None, "", attributes[name])), ""):
         raise BadRow(twice, _("two columns of this name differ"))
     attributes |= {name: value for name, value in values.items() if name not in KNOWN and name != "attributes"}
