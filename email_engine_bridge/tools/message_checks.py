@@ -42,7 +42,7 @@ def check_message(subject, html, text):
 def _foreign(*parts):
     tags = (_FOREIGN.search(replace_jinja(part or "", lambda _expression: "")) for part in parts)
     if tag := next(filter(None, tags), None):
-        yield _("%(tag)s looks like a tag of another program: it is sent as it stands"), {"tag": tag[0]}
+        yield _("%(tag)s seems to be a tag of another program: it is sent as it stands"), {"tag": tag[0]}
 
 
 def _size(html):

@@ -29,9 +29,7 @@ def _check_regex(line, text):
         if not mark and (found := NOTHING_TO_REPEAT.search(bare)):
             mark = found[1] or found[2]
         if mark:
-            return [
-                error(line, "E10", _("%(regex)s is no regular expression: look at %(mark)s"), regex=regex, mark=mark)
-            ]
+            return [error(line, "E10", _("%(regex)s is no regular expression: check %(mark)s"), regex=regex, mark=mark)]
     return []
 
 
