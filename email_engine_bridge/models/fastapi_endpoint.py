@@ -28,6 +28,12 @@ class FastapiEndpoint(models.Model):
             routing.update(type="engine_api", save_session=False, routes=routes)
         return routing
 
+    def _get_app_dependencies_overrides(self):
+        """None for our app: with any, FastAPI analyses all dependencies of a route anew at each call, a third of its
+        time. The company is that of the key.
+        """
+        return {} if self.app == "email_engine" else super()._get_app_dependencies_overrides()
+
     def _prepare_fastapi_app_params(self):
         params = super()._prepare_fastapi_app_params()
         if self.app == "email_engine":
