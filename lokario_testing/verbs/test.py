@@ -104,6 +104,9 @@ def timed(task: Task) -> Outcome:
     part = SECONDS.with_suffix(".part")
     part.write_text(json.dumps({**known, task.name: round(time.monotonic() - start, 1)}, indent=1))
     part.replace(SECONDS)
+    if not outcome.passed + outcome.failed + outcome.skipped:
+        say(f"{task.name}: no test was executed. That is a failure.")
+        outcome.failed = 1
     return outcome
 
 
@@ -149,9 +152,6 @@ def lines_of(files) -> int:
 def report(outcome: Outcome) -> int:
     for line in outcome.unexpected:
         say(f"unexpected: {line}")
-    if not outcome.passed + outcome.failed:
-        say("No test was executed: that is a failure.")
-        outcome.failed = 1
     say(f"Python {platform.python_version()}")
     say(str(Outcome(outcome.passed, outcome.failed + len(outcome.unexpected), outcome.skipped)))
     return 1 if outcome.failed or outcome.unexpected else 0
