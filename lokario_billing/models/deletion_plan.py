@@ -11,6 +11,8 @@ from odoo.addons.lokario_base.tools.deletion import (
     StepOutcome,
 )
 
+from .followup_run import OPEN_INVOICES
+
 NEGOTIATED = ("draft", "sent")  # states of a quote
 ORDER_CONTACTS = ("partner_id", "partner_invoice_id", "partner_shipping_id")
 HOLD = relativedelta(years=10)  # article L123-22 of the French Code de commerce, from the end of the fiscal year
@@ -32,7 +34,7 @@ class DeletionPlan(models.AbstractModel):
     @api.model
     def _obstacles(self, user):
         open_moves = self._moves_of(user.partner_id).filtered(
-            lambda move: move.state == "posted" and move.is_invoice() and move.payment_state in ("not_paid", "partial")
+            lambda move: move.state == "posted" and move.is_invoice() and move.payment_state in OPEN_INVOICES
         )
         reasons = [self.env._("The document %s is not paid yet. Settle it first.", move.name) for move in open_moves]
         return [*super()._obstacles(user), *reasons]

@@ -372,9 +372,16 @@ class Followup(models.Model):
         document = self.sudo().move_id or self.sudo().order_id
         return document.name if document else self.name
 
-    def _left_to_pay(self):
-        """What is open of the document in the company's currency, due or not."""
-        return abs(self.move_id.amount_residual_signed) if self.move_id else self.amount
+    def _left_to_pay(self, covered=None):
+        """What is open of the document in the company's currency, due or not, less the customer's unmatched money.
+
+        :param covered: what that money covers, where it is known already (see lokario.followup.money)
+        """
+        if not self.move_id:
+            return self.amount
+        if covered is None:
+            covered = self.env["lokario.followup.money"]._covered(self.customer_id, self.company_id)
+        return abs(self.move_id.amount_residual_signed) - covered.get(self.move_id.id, 0.0)
 
     def _portal_url(self):
         """Where the customer sees, pays or signs the document, without login."""

@@ -37,7 +37,7 @@ class FollowupDispute(models.Model):
     def _compute_answer_by(self):
         for dispute in self:
             company = dispute.company_id
-            raised_on = fields.Date.to_date(dispute.create_date) or company._followup_today()
+            raised_on = company._followup_window().local_day(dispute.create_date or fields.Datetime.now())
             dispute.answer_by = raised_on + timedelta(days=company.followup_dispute_days)
 
     @api.model_create_multi

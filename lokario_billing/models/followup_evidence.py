@@ -5,6 +5,7 @@ import io
 import json
 import re
 import zipfile
+from collections import Counter
 
 from odoo import api, fields, models
 from odoo.tools.pdf import merge_pdf
@@ -49,8 +50,10 @@ class FollowupEvidence(models.AbstractModel):
     def _bundle(self, followups):
         """Return the files of several documents, a folder each, with a list of the claims and all PDFs in one."""
         files = {"claims.csv": self._claims(followups)}
+        labels = Counter(followup._document_label() for followup in followups)
         for followup in followups:
-            folder = _file_name(followup._document_label())
+            label = followup._document_label()
+            folder = _file_name(label if labels[label] == 1 else f"{label} {followup.id}")
             files |= {f"{folder}/{name}": content for name, content in self._files(followup).items()}
         pdfs = [content for name, content in files.items() if name.endswith(".pdf") and content[:4] == b"%PDF"]
         return files | ({"documents.pdf": merge_pdf(pdfs)} if pdfs else {})

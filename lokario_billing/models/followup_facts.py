@@ -4,6 +4,8 @@ from datetime import date, timedelta
 
 from odoo import api, fields, models
 
+from odoo.addons.lokario_base.tools.send_window import SendWindow
+
 from ..tools import followup_plan
 from ..tools.bank_money import BankMoney
 
@@ -18,6 +20,7 @@ class Batch:
     """What was read together for the follow-ups of one company."""
 
     company: models.Model
+    window: SendWindow
     today: date
     assume_enabled: bool
     instalments: dict
@@ -65,9 +68,11 @@ class FollowupFacts(models.AbstractModel):
     def _read_batch(self, followups, aside, assume_enabled):
         company = followups.company_id
         company.ensure_one()
-        moves, money, today = followups.move_id, self.env["lokario.followup.money"], company._followup_today()
+        moves, money, window = followups.move_id, self.env["lokario.followup.money"], company._followup_window()
+        today = window.local_day(fields.Datetime.now())
         return Batch(
             company=company,
+            window=window,
             today=today,
             assume_enabled=assume_enabled,
             instalments=self._instalments(moves, today),
@@ -87,7 +92,7 @@ class FollowupFacts(models.AbstractModel):
     def _document(self, followup, batch):
         customer, recipient = followup.customer_id.with_company(batch.company), followup._recipient()
         common = {
-            "answer": fields.Date.to_date(followup.answered_at) if followup.answered_at else None,
+            "answer": batch.window.local_day(followup.answered_at) if followup.answered_at else None,
             "auto_enabled": followup.auto_enabled,
             "opted_out": customer.followup_opt_out,
             "refused": followup.refused,
@@ -141,12 +146,12 @@ class FollowupFacts(models.AbstractModel):
         past = followup.promise_ids.filtered(lambda each: not each.withdrawn and each.promised_for < batch.today)
         days = {"partly": [], "broken": [], "kept": []}
         for promise in past:
-            days[promise._outcome_on(batch.today)].append(promise.promised_for)
+            days[promise._outcome_on(batch.today, batch.covered)].append(promise.promised_for)
         patience = timedelta(days=self._policy(followup, batch).spacing_days)
         return {
             "promised_until": followup.promised_until or None,
             "partly_kept_until": max(days["partly"]) + patience if days["partly"] else None,
-            "plan_until": followup.plan_ids._held_until(batch.today),
+            "plan_until": followup.plan_ids._held_until(batch.today, batch.covered),
             "promise_broken": bool(days["broken"]) and not self._is_followed(max(days["broken"]), followup, batch),
             "broken_on": self._broken_on(followup, days["broken"], batch),
         }
@@ -161,14 +166,13 @@ class FollowupFacts(models.AbstractModel):
     @api.model
     def _is_followed(self, day, followup, batch):
         """Whether a reminder went out after a day."""
-        window = batch.company._followup_window()
-        return any(window.local_day(step.sent_at) > day for step in self._steps(followup, batch))
+        return any(batch.window.local_day(step.sent_at) > day for step in self._steps(followup, batch))
 
     @api.model
     def _last_on(self, followup, batch):
         """Return the day of the last reminder."""
         last = self._steps(followup, batch)[-1:]
-        return fields.Date.to_date(last.sent_at) if last else None
+        return batch.window.local_day(last.sent_at) if last else None
 
     @api.model
     def _waiting_channel(self, followup, batch):
@@ -181,11 +185,11 @@ class FollowupFacts(models.AbstractModel):
         if followup.move_id:
             return self._invoice_facts(followup, batch)
         if followup.order_id:
-            return self._quote_facts(followup)
+            return self._quote_facts(followup, batch)
         return {
             "cycle": str(followup.due_date or ""),
             "due": followup.due_date or None,
-            "sent": followup.sent_date or fields.Date.to_date(followup.create_date),
+            "sent": followup.sent_date or batch.window.local_day(followup.create_date),
             "amount": max(followup.amount, batch.company.followup_minimum_amount),
             "claim": followup.amount,
         }
@@ -216,9 +220,9 @@ class FollowupFacts(models.AbstractModel):
         }
 
     @api.model
-    def _quote_facts(self, followup):
+    def _quote_facts(self, followup, batch):
         order = followup.order_id
-        sent = followup.sent_date or order.date_order.date()
+        sent = followup.sent_date or batch.window.local_day(order.date_order)
         return {
             "cycle": str(sent),
             "due": order.validity_date or None,

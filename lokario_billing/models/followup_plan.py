@@ -57,14 +57,14 @@ class FollowupPlan(models.Model):
         self.followup_id._refresh_plan()
         return result
 
-    def _unpaid_since(self):
+    def _unpaid_since(self, covered=None):
         """Return the day of the first instalment that is not paid yet; False when all are."""
-        paid = self.claim_before - self.followup_id._left_to_pay() + self.company_id.followup_tolerance
+        paid = self.claim_before - self.followup_id._left_to_pay(covered) + self.company_id.followup_tolerance
         lines = self.line_ids.sorted("date")
         sums = accumulate(lines.mapped("amount"))
         return next((line.date for line, due in zip(lines, sums, strict=True) if due > paid), False)
 
-    def _held_until(self, today):
+    def _held_until(self, today, covered):
         """Return the last day on which one of these plans holds the reminders."""
-        days = [plan._unpaid_since() for plan in self if not plan.cancelled]
+        days = [plan._unpaid_since(covered) for plan in self if not plan.cancelled]
         return max((day for day in days if day and day >= today), default=None)

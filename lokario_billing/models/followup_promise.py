@@ -38,19 +38,20 @@ class FollowupPromise(models.Model):
         for promise in self:
             promise.outcome = promise._outcome_on(promise.company_id._followup_today())
 
-    def _outcome_on(self, today):
-        """Return what has become of the promise by a day."""
+    def _outcome_on(self, today, covered=None):
+        """Return what has become of the promise by a day; `covered` as of _left_to_pay."""
         if not self.promised_for or self.promised_for >= today:
             return "open"
-        tolerance, paid = self.company_id.followup_tolerance, self.claim_before - self.followup_id._left_to_pay()
+        tolerance, left = self.company_id.followup_tolerance, self.followup_id._left_to_pay(covered)
+        paid = self.claim_before - left
         if paid + tolerance >= (self.amount or self.claim_before):
             return "kept"
         return "partly" if paid > tolerance else "broken"
 
     @api.constrains("promised_for")
     def _check_promised_for(self):
-        today = fields.Date.context_today(self)
         for promise in self:
+            today = promise.company_id._followup_today()  # as the page says it: a visitor has no time zone
             if not 0 <= (promise.promised_for - today).days <= LONGEST_PROMISE:
                 raise ValidationError(self.env._("Choose a date within the next %(days)s days.", days=LONGEST_PROMISE))
 

@@ -167,7 +167,8 @@ class FollowupReminder(models.Model):
         late = self.step_ids.filtered(lambda step: step.followup_id.move_id and step.due_date and step.due_date < today)
         claims = [
             list(penalty_lines([Balance(due, _decimal(amount))], due, today, rates, contractual))
-            for due, amount in late.followup_id.move_id._late_instalments(today)
+            for step in late
+            for due, amount in step._claimed_instalments(today)
         ]
         self.penalty_amount = sum(map(total, claims))
         self.indemnity_amount = recovery_indemnity(len(late), business_customer=True)

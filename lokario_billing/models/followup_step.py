@@ -101,6 +101,16 @@ class FollowupStep(models.Model):
     def _set_answered(self):
         self._set_state("answered")
 
+    def _claimed_instalments(self, today):
+        """Return [(due date, amount in the company's currency)] of what fell due, less the credit: the oldest first."""
+        credit = self.amount * self.credit_amount / self.claim_amount if self.claim_amount else 0.0
+        claimed = []
+        for due, amount in sorted(self.followup_id.move_id._late_instalments(today)):
+            covered = min(amount, credit)
+            credit -= covered
+            claimed.append((due, amount - covered))
+        return claimed
+
     def _is_decided_by(self, decision, level):
         """Whether a decision is the one that this step was made by."""
         if not decision or not decision.send:

@@ -60,7 +60,13 @@ class MailMail(models.Model):
         if self.message_type == "user_notification":
             return True
         recipients = self.recipient_ids
-        return bool(recipients) and not self.email_to and not any(partner.partner_share for partner in recipients)
+        return bool(recipients) and not self.email_to and recipients == self._colleagues()
+
+    def _colleagues(self):
+        """Return the recipients who work here; who is the document's customer gets its mails as every customer."""
+        inside = self.recipient_ids.filtered(lambda partner: not partner.partner_share)
+        document_sudo = self.env[self.model].sudo().browse(self.res_id).exists() if inside else None
+        return inside - document_sudo._mail_get_partners()[document_sudo.id] if document_sudo else inside
 
     def _business_companies(self):
         """Return {mail: company}; a mail that has lost its document keeps the company of its delivery."""
@@ -196,7 +202,7 @@ class MailMail(models.Model):
         """Colleagues among the recipients of a business mail get a system mail of their own."""
         notifications = self.env["mail.notification"].sudo()
         for mail in self:
-            colleagues = mail.recipient_ids.filtered(lambda partner: not partner.partner_share)
+            colleagues = mail._colleagues()
             if not colleagues:
                 continue
             shared = ("mail_message_id", "body_html", "headers", "references", "auto_delete", "scheduled_date")

@@ -22,7 +22,10 @@ class PaymentTransaction(models.Model):
         """A wire transfer that was announced again and again counts from the first time."""
         announced = self.filtered(lambda each: each.provider_code == "custom" and each.state == "pending")
         counted = self - announced | announced.sorted("create_date")[:1]
-        return max((each.create_date.date() + timedelta(days=each._patience()) for each in counted), default=None)
+        return max((each._announced_on() + timedelta(days=each._patience()) for each in counted), default=None)
+
+    def _announced_on(self):
+        return self.company_id._followup_window().local_day(self.create_date)
 
     def _is_direct_debit(self):
         return (self.payment_method_id.code or "").endswith("direct_debit")

@@ -166,16 +166,24 @@ class Reference:
 
     def _amount(self, paper):
         """What is asked for; None when it is too little, covered, on its way or never arrived."""
-        firm = self.people[paper.partner].firm
         if paper is self.quote:
             last = paper.validity or paper.sent + timedelta(days=QUOTE_LIFE)
             return paper.total if self.today <= last else None
         if not paper.arrived or self.holds_bank_money():
             return None
-        overdue = sum(left for due, left in paper.open_parts() if due < self.today)
-        credit = self.credit[firm] if self.credit[firm] > TOLERANCE else 0.0
-        left = overdue - min(credit, overdue)
+        left = self._overdue(paper) - self._covered(paper)
         return left if left > TOLERANCE else None
+
+    def _overdue(self, paper):
+        return sum(left for due, left in paper.open_parts() if due < self.today)
+
+    def _covered(self, paper):
+        """What the firm's unmatched money covers of an invoice."""
+        credit = self.credit[self.people[paper.partner].firm]
+        return min(credit, self._overdue(paper)) if credit > TOLERANCE else 0.0
+
+    def left_to_pay(self, invoice):
+        return invoice.left() - self._covered(invoice)
 
     def _has_failed(self, paper, reader):
         last = paper.reminders[-1:]
@@ -188,7 +196,7 @@ class Reference:
         return bool(partly) and self.today <= max(partly) + timedelta(days=SPACING)
 
     def _outcome(self, paper, promise):
-        paid = promise.left - paper.left()
+        paid = promise.left - self.left_to_pay(paper)
         if paid + TOLERANCE >= promise.left:
             return "kept"
         return "partly" if paid > TOLERANCE else "broken"

@@ -245,7 +245,7 @@ class Life(RuleBasedStateMachine):
     def promise(self, days):
         day = self.today + timedelta(days=days)
         self.env["lokario.followup.promise"].create({"followup_id": self._followup("invoice").id, "promised_for": day})
-        self.expected.invoice.promises.append(Promise(day, self.expected.invoice.left()))
+        self.expected.invoice.promises.append(Promise(day, self.expected.left_to_pay(self.expected.invoice)))
 
     @rule(kind=st.sampled_from(["invoice", "quote"]))
     def last_reminder_comes_back(self, kind):

@@ -49,8 +49,10 @@ class TestDeletion(BillingCase):
         return json.dumps(rows, sort_keys=True)
 
     def test_an_unpaid_invoice_is_an_obstacle(self):
-        with self.assertRaisesRegex(UserError, self.move.name):
-            self.request()
+        for _blocked in (False, True):
+            with self.assertRaisesRegex(UserError, self.move.name):
+                self.request()
+            self.move.action_toggle_block_payment()
 
     def test_undo_on_day_29_is_exact(self):
         self.pay()

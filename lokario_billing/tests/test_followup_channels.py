@@ -62,6 +62,16 @@ class TestChannels(DebtorCase):
         reminder.action_activity_done()
         self.assertEqual(self.tasks(move), ["The customer disputes this document."])
 
+    def test_a_sum_promised_for_several_documents_is_for_the_oldest_first(self):
+        moves = self.invoice(20, 100) | self.invoice(15, 50) | self.invoice(10, 70)
+        self.run_cron()
+        reminder = moves.followup_ids.step_ids.reminder_id
+        soon = fields.Date.today() + timedelta(days=5)
+        self.note(reminder, outcome="promise", promised_for=soon, promised_amount=120)
+        self.assertEqual([sum(move.followup_ids.promise_ids.mapped("amount")) for move in moves], [100, 20, 0])
+        self.note(moves[2].followup_ids, outcome="promise", promised_for=soon)
+        self.assertEqual(moves[2].followup_ids.promise_ids.amount, 70)
+
     def test_what_is_said_on_the_phone_pauses(self):
         move, reminder = self.by("call", script="Ask politely")
         followup = move.followup_ids

@@ -1,5 +1,8 @@
 """What the customer has paid or is owed is deducted, and stops only what it covers: through real documents."""
 
+from datetime import timedelta
+
+from freezegun import freeze_time
 from odoo import fields
 from odoo.fields import Command
 from odoo.tests import HttpCase, tagged
@@ -44,6 +47,19 @@ class TestCredit(CreditCase, HttpCase):
             self.assertIn(amount, self.body())
         self.assertIn("not assigned yet", self.body())
         self.assertEqual(step.reminder_id._totals(), [(70, step.claim_currency_id)])
+
+    def test_a_promise_is_kept_by_money_that_nobody_has_matched(self):
+        move = self.invoice(amount=100)
+        move.action_view_followup()
+        tomorrow = fields.Date.today() + timedelta(days=1)
+        promise = self.env["lokario.followup.promise"].create(
+            {"followup_id": move.followup_ids.id, "promised_for": tomorrow, "amount": 60}
+        )
+        for amount, outcome in ((30, "partly"), (30, "kept")):
+            self.payment(amount)
+            with freeze_time(fields.Datetime.now() + timedelta(days=2)):
+                promise.invalidate_recordset()
+                self.assertEqual(promise.outcome, outcome)
 
     def test_without_a_credit_nothing_is_said_of_one(self):
         move = self.invoice(amount=100)

@@ -413,6 +413,31 @@ class TestDebtors(DebtorCase):
         letter = str(reminder._letter_body())
         self.assertIn(reminder.penalty_without, letter)
 
+    def test_no_penalties_on_what_a_credit_covers(self):
+        rates = self.env["lokario.penalty.rate"]
+        rates.search([]).unlink()
+        year = fields.Date.today().year
+        rates.create([{"starts_on": f"{year}-01-01", "refinancing_rate": 2.15, "legal_rate": 2.62, "source": "test"}])
+        with freeze_time(f"{year}-06-30 10:00:00"):
+            move = self.instalments(f"{year}-01-31", f"{year}-05-31")
+            payment = self.env["account.payment"].with_company(self.french)
+            values = {"payment_type": "inbound", "partner_type": "customer", "partner_id": self.customer.id}
+            payment.create({**values, "amount": 6000}).action_post()
+            reminder = self.formal_notice(move)
+        self.assertEqual(reminder.amount, 4000)
+        self.assertAlmostEqual(reminder.penalty_amount, 4000 * 12.15 * 30 / 36500, 2)
+
+    def test_a_promise_is_for_a_day_of_the_companys_calendar(self):
+        self.french.partner_id.tz = "America/Guadeloupe"
+        move = self.invoice()
+        self.run_cron()
+        promises = self.env["lokario.followup.promise"].with_context(tz="UTC")
+        with freeze_time("2026-06-10 01:30:00"):  # the evening before, there
+            promises.create({"followup_id": move.followup_ids.id, "promised_for": "2026-06-09"})
+            self.assertEqual(str(move.followup_ids.promised_until), "2026-06-09")
+            with self.assertRaises(UserError):
+                promises.create({"followup_id": move.followup_ids.id, "promised_for": "2026-06-08"})
+
     def test_an_invoice_is_under_its_issuers_law_unless_the_contract_names_another(self):
         firms = self.env["res.partner"].create(
             [

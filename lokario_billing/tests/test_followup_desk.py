@@ -112,6 +112,14 @@ class TestDesk(DebtorCase):
         dispute.action_reject()
         self.assertEqual((dispute.answered_on, move.followup_ids.answer_by), (fields.Date.today(), False))
 
+    def test_documents_of_one_name_have_a_folder_each(self):
+        """Two companies may both have an invoice of this number."""
+        moves = self.invoice() | self.invoice(20, partner=self.person("Third"))
+        self.run_cron()
+        with patch.object(self.registry["lokario.followup"], "_document_label", lambda _followup: "INV/1"):
+            files = self.env["lokario.followup.evidence"]._bundle(moves.followup_ids)
+        self.assertEqual(len([name for name in files if name.endswith("/timeline.json")]), 2)
+
     def test_the_file_for_the_agency_ends_the_reminders(self):
         moves = self.invoice() | self.invoice(20, partner=self.person("Third"))
         self.assertEqual(len(self.written_to()), 2)

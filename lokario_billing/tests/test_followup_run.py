@@ -2,7 +2,7 @@ from datetime import timedelta
 
 from odoo import fields
 from odoo.exceptions import UserError
-from odoo.tests import tagged
+from odoo.tests import new_test_user, tagged
 
 from .common import BillingCase
 
@@ -20,6 +20,14 @@ class TestFollowupRun(BillingCase):
         self.assertEqual((step.state, step.sequence, step.amount), ("sent", 1, 100))
         self.run_cron()
         self.assertEqual(len(self.mails()), 1)
+
+    def test_a_colleague_who_buys_is_a_customer(self):
+        buyer = new_test_user(self.env, "buyer", email="buyer@alpha.test").partner_id
+        move = self.invoice(partner=buyer)
+        self.run_cron()
+        reminder = move.followup_ids.step_ids.reminder_id
+        delivery = self.env["lokario.delivery"].search([("mail_id", "=", reminder.mail_id.id)])
+        self.assertEqual((len(self.mails()), reminder.state, delivery.state), (1, "sent", "sent"))
 
     def test_documents_of_a_customer_are_grouped(self):
         moves = self.invoice() | self.invoice(12, 50) | self.invoice(15, 25)

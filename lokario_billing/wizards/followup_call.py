@@ -1,3 +1,5 @@
+from datetime import date
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
@@ -60,11 +62,19 @@ class FollowupCall(models.TransientModel):
         if not self.promised_for:
             raise UserError(self.env._("Choose the day on which he will pay."))
         promise = {"promised_for": self.promised_for, "note": self.note}
-        amounts = {followup: self.promised_amount or followup.amount for followup in self._followups()}
         self.env["lokario.followup.promise"].create(
-            [{**promise, "followup_id": followup.id, "amount": amount} for followup, amount in amounts.items()]
+            [{**promise, "followup_id": followup.id, "amount": amount} for followup, amount in self._shares() if amount]
         )
         self.reminder_id.action_activity_done()
+
+    def _shares(self):
+        """Yield each document with its part of the sum that he will pay, the oldest first."""
+        followups = self._followups().sorted(lambda followup: (followup.due_date or date.max, followup.id))
+        left = self.promised_amount or sum(followups.mapped("amount"))
+        for followup in followups:
+            share = min(left, followup.amount)
+            left = self.currency_id.round(left - share)
+            yield followup, share
 
     def _save_dispute(self):
         reason = self._said()
