@@ -2,6 +2,7 @@ import uuid
 
 from odoo import models
 from odoo.exceptions import UserError
+from odoo.tools.mail import email_normalize_all
 
 from ..tools import admin_credentials
 
@@ -27,7 +28,8 @@ class SaasCredentials(models.AbstractModel):
     def _check_recipient(self, instance):
         """Credentials go to the client, at the address, that the instance was made for; an administrator moves them."""
         client = instance.partner_id
-        if instance.credentials_email == client.email or instance._is_administrator():
+        first, now = (email_normalize_all(text) or [text] for text in (instance.credentials_email, client.email))
+        if first == now or instance._is_administrator():
             return
         raise UserError(
             self.env._(

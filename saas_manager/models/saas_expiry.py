@@ -22,11 +22,16 @@ class SaasExpiry(models.AbstractModel):
         cron._commit_progress(remaining=len(dated))
         for instance in dated:
             if instance.expiration_date < today:
-                self._suspend(instance)
+                if not self._is_let_in_again(instance):
+                    self._suspend(instance)
             elif instance.expiry_notified_on != instance.expiration_date:
                 self._warn(instance)
             if not cron._commit_progress(1):
                 break
+
+    def _is_let_in_again(self, instance):
+        """Whether a person opened it after its date: that holds until there is another date."""
+        return bool(instance.reactivation_date) and instance.reactivation_date.date() > instance.expiration_date
 
     def _suspend(self, instance):
         try:

@@ -35,6 +35,7 @@ from ..tools.instance_database import InstanceDatabase, Tenant
 _logger = logging.getLogger(__name__)
 
 LOGIN = re.compile(r"[^\s,;]+")
+ODOO_LOGINS = {"__system__", "default", "public", "portaltemplate"}  # of the technical users in every database
 FIXED = {"subdomain", "server_id", "template_id", "admin_login", "protocol"}
 WORST_FIRST = ["failed", "unknown", "skipped", "queued", "sending", "sent", "refused"]
 UNDER_WAY = {"queued", "sending", "sent", "refused", False}  # states of a mail that nobody has to look after
@@ -305,6 +306,10 @@ class SaasInstance(models.Model):
                         "“%s” cannot be a login: it is one address or name, without spaces or commas.",
                         instance.admin_login,
                     )
+                )
+            if instance.admin_login in ODOO_LOGINS:
+                raise ValidationError(
+                    self.env._("“%s” is a login that Odoo itself has: choose another one.", instance.admin_login)
                 )
 
     @api.constrains("subdomain", "server_id")
@@ -609,7 +614,7 @@ class SaasInstance(models.Model):
         partner = self.partner_id
         administrator = Administrator(
             login=self.admin_login,
-            name=partner.name,
+            name=partner.name or partner.commercial_partner_id.name,
             email=(email_normalize_all(partner.email) or [partner.email])[0],
             lang=partner.lang or "",
             tz=partner.tz or "",

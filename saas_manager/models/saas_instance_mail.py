@@ -411,14 +411,21 @@ class SaasInstanceMail(models.Model):
     def _retry_failed(self):
         """Try failed mails again, a few times; queue again what has lost its job."""
         self._recover()
-        failed = self.env["saas.instance"].search([("mail_state", "=", "failed"), ("state", "!=", "error")])
-        due = failed.filtered(lambda instance: any(map(self._is_tried_again, self._last_attempts(instance))))
+        failed = self.search([("state", "=", "failed"), ("instance_id.state", "!=", "error")]).instance_id
+        due = [(instance, mail) for instance in failed for mail in self._to_try_again(instance)]
         self.env["ir.cron"]._commit_progress(remaining=len(due))
-        for instance in due:
-            last = self._last_attempts(instance)[:1]
-            self._send(instance, last.kind, last.detail)
+        for instance, mail in due:
+            self._send(instance, mail.kind, mail.detail)
             if not self.env["ir.cron"]._commit_progress(1):
                 break
+
+    def _to_try_again(self, instance):
+        """Yield a message of the newest event, and of the credentials: of these no later event makes another one."""
+        last, credentials = self._last_attempts(instance), self._earlier(instance, "provisioned").sorted("id")[-1:]
+        if any(map(self._is_tried_again, last)):
+            yield last[:1]
+        if instance.state == "active" and credentials not in last and self._is_tried_again(credentials):
+            yield credentials
 
     def _recover(self):
         """Nobody works any more on what was begun an hour ago; a job that is still there is not doubled."""
@@ -437,9 +444,11 @@ class SaasInstanceMail(models.Model):
         return mails.browse(last.values()).sorted(lambda mail: (mail.contact_id.id, mail.channel, mail.id))
 
     def _is_tried_again(self, mail):
+        if mail.state != "failed":
+            return False
         same = [(name, "=", mail[name].id) for name in ("instance_id", "contact_id")]
         tries = self.search_count([*same, ("occasion", "=", mail.occasion), ("channel", "=", mail.channel)])
-        return mail.state == "failed" and tries < MAIL_ATTEMPTS
+        return tries < MAIL_ATTEMPTS
 
     # === RETENTION === #
 

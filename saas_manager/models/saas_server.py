@@ -144,7 +144,7 @@ class SaasServer(models.Model):
                 raise ValidationError(
                     self.env._("The database prefix may only have lower-case letters, digits, “-” and “_”.")
                 ) from None
-            if not naming.DATABASE.fullmatch(server.base_domain or "") or "_" in server.base_domain:
+            if not naming.HOST.fullmatch(server.base_domain or ""):
                 raise ValidationError(
                     self.env._("The base domain “%s” is not a lower-case host name.", server.base_domain)
                 )

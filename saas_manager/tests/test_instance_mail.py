@@ -88,6 +88,25 @@ class TestInstanceMail(SaasCase, MailCommon):
         self.assertEqual(self.instance.mail_state, "sent")
 
     @mute_logger("odoo.addons.mail.models.mail_mail")
+    def test_credentials_are_tried_again_whatever_happened_since(self):
+        self.instance._set_guarded(pending_password="Sesame123Sesame123")
+        with (
+            self.mock_mail_gateway(mail_unlink_sent=True),
+            patch.object(self.registry["ir.mail_server"], "send_email", side_effect=ConnectionRefusedError("no route")),
+        ):
+            self.instance._send_provisioning_email()
+        self.instance._set_guarded(suspension_date="2026-03-04 05:06:07", reactivation_date="2026-03-04 06:06:07")
+        self.send("_send_suspension_email")
+        self.send("_send_reactivation_email")
+        self.assertEqual(self.instance.mail_state, "sent")
+        with self.mock_mail_gateway(mail_unlink_sent=True):
+            for _turn in range(2):
+                self.env.ref("saas_manager.ir_cron_retry_mails").method_direct_trigger()
+        self.assertEqual(
+            ["Sesame123Sesame123" in mail["body"] for mail in self._mails], [True], "once, and no other mail"
+        )
+
+    @mute_logger("odoo.addons.mail.models.mail_mail")
     def test_every_attempt_is_in_the_log_without_the_password(self):
         self.instance._set_guarded(pending_password="Sesame123Sesame123")
         with self.assertLogs("odoo.addons.saas_manager.models.saas_instance_mail", logging.INFO) as log:

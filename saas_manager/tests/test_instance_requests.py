@@ -26,6 +26,24 @@ class TestInstanceRequests(SaasCase, MailCommon):
         trap.assert_jobs_count(0)
         self.assertEqual(instance.state, before)
 
+    def test_who_is_let_in_again_after_its_date_stays(self):
+        instances = self.new_instance("first") | self.new_instance("second")
+        for instance in instances:
+            self.force_state(instance, "active")
+            instance.expiration_date = "2026-03-01"
+        instances[0]._set_guarded(reactivation_date="2026-03-05 08:00:00")
+        suspended = []
+        with patch.object(self.registry["saas.expiry"], "_suspend", lambda _job, instance: suspended.append(instance)):
+            self.env.ref("saas_manager.ir_cron_expiry").method_direct_trigger()
+            self.assertEqual(suspended, [instances[1]])
+            instances[0].expiration_date = "2026-03-10"
+            self.env.ref("saas_manager.ir_cron_expiry").method_direct_trigger()
+            self.assertIn(instances[0], suspended)
+
+    def test_a_login_that_odoo_has_is_refused(self):
+        with self.assertRaisesRegex(ValidationError, "Odoo itself"):
+            self.new_instance(admin_login="public")
+
     def test_names_follow_from_the_subdomain(self):
         self.server.public_port = 8069
         instance = self.new_instance("  MARTIN ")

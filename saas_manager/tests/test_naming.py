@@ -46,5 +46,15 @@ class TestNaming(BaseCase):
 
     def test_slug(self):
         self.assertEqual(naming.slug("Société d'Électricité & Fils"), "societe-d-electricite-fils")
-        self.assertEqual(naming.slug("東京"), "client")
-        naming.check_subdomain(naming.slug("A" * 100 + " x"))
+        self.assertEqual(naming.slug("Cœur de Straße & Łódź"), "coeur-de-strasse-lodz")
+        self.assertEqual(naming.slug("東京"), "company")
+        self.assertEqual(naming.slug("1984"), "company-1984")
+        for text in ("A" * 100 + " x", "Demo", "AB", "9" * 60, "xn--x", "-", "", None):
+            with self.subTest(text):  # what is proposed is accepted
+                naming.check_subdomain(naming.slug(text))
+
+    def test_a_base_domain_is_a_host_name(self):
+        for host in ("localhost", "example.com", "xn--80ak6aa92e.com", "a" * 63 + ".fr"):
+            self.assertTrue(naming.HOST.fullmatch(host), host)
+        for host in ("example.com.", "a..b", "-a.fr", "a-.fr", "Example.fr", "a_b.fr", "x:80", "", "a" * 64 + ".fr"):
+            self.assertFalse(naming.HOST.fullmatch(host), host)

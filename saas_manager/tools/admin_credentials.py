@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 from passlib.hash import pbkdf2_sha512
 from psycopg2 import sql
 
-from .catalog import Catalog, xmlid
+from .catalog import Catalog, nearest_language, xmlid
 
 ROUNDS = 600_000  # odoo/addons/base/models/res_users.py: MIN_ROUNDS
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"  # no 0 O 1 l I
@@ -124,11 +124,16 @@ RESERVE = PasswordReserve()
 def write_administrator(connection, administrator, password_hash):
     """Make ``base.user_admin`` the client's: login, hash, name, e-mail, language, time zone.
 
-    The stored computed fields of the partner are set as the ORM would set them.
+    The stored computed fields of the partner are set as the ORM would set them. Who worked on the template and has left
+    it keeps no login that the client could have.
     """
     catalog = Catalog.of(connection)
     with connection.cursor() as cursor:
         user_id = xmlid(cursor, "base", "user_admin")
+        cursor.execute(
+            "UPDATE res_users SET login = login || '.' || id WHERE login = %s AND id <> %s AND NOT active",
+            [administrator.login, user_id],
+        )
         cursor.execute(
             "UPDATE res_users SET login = %s, password = %s, active = true, signature = NULL"
             " WHERE id = %s RETURNING partner_id",
@@ -149,10 +154,14 @@ def _write_contact(cursor, administrator, partner_id):
         UPDATE res_partner SET name = %(name)s, complete_name = %(name)s, parent_id = NULL,
                email = %(email)s, email_normalized = lower(%(email)s), active = true,
                commercial_partner_id = id, tz = coalesce(nullif(%(tz)s, ''), tz),
-               lang = coalesce((SELECT code FROM res_lang WHERE code = %(lang)s AND active), lang)
+               lang = coalesce(nullif(%(lang)s, ''), lang)
          WHERE id = %(id)s
         """,
-        {**dataclasses.asdict(administrator), "id": partner_id},
+        {
+            **dataclasses.asdict(administrator),
+            "id": partner_id,
+            "lang": nearest_language(cursor, administrator.lang),
+        },
     )
 
 

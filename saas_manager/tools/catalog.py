@@ -57,6 +57,16 @@ def xmlid(cursor, module, name):
     return row and row[0]
 
 
+def nearest_language(cursor, code):
+    """The active language for a client who speaks ``code``: this one, else another of the same tongue, else ""."""
+    cursor.execute(
+        "SELECT code FROM res_lang WHERE active AND split_part(code, '_', 1) = split_part(%s, '_', 1)"
+        " ORDER BY code <> %s, code LIMIT 1",
+        [code, code],
+    )
+    return (cursor.fetchone() or [""])[0]
+
+
 def set_parameter(cursor, key, value):
     """Write one system parameter."""
     cursor.execute(

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from odoo.tools.image import image_guess_size_from_field_name, image_process
 from odoo.tools.mail import email_normalize_all
+from odoo.tools.mimetypes import guess_mimetype
 
-from .catalog import Catalog, set_parameter, xmlid
+from .catalog import Catalog, nearest_language, set_parameter, xmlid
 
 LOGO_FIELDS = ("image_1920", "image_1024", "image_512", "image_256", "image_128")
 RELAY_SEQUENCE = 10
@@ -63,7 +64,8 @@ def write_company(connection, company):
         (partner_id,) = cursor.fetchone()
         _write_partner(cursor, company, partner_id)
         missing = _write_currency(cursor, company, company_id, Catalog.of(connection))
-        missing += _missing_language(cursor, company)
+        if company.lang and company.lang != nearest_language(cursor, company.lang):
+            missing.append(f"language {company.lang}")
     return missing
 
 
@@ -82,12 +84,12 @@ def _write_partner(cursor, company, partner_id):
         """
         UPDATE res_partner SET name = %(name)s, complete_name = %(name)s, is_company = true,
                commercial_company_name = %(name)s,
-               email = nullif(%(email)s, ''), email_normalized = nullif(lower(%(email)s), ''),
+               email = nullif(%(email)s, ''), email_normalized = nullif(%(address)s, ''),
                phone = nullif(%(phone)s, ''), vat = nullif(%(vat)s, ''),
                website = nullif(%(website)s, ''), street = nullif(%(street)s, ''),
                street2 = nullif(%(street2)s, ''), city = nullif(%(city)s, ''),
                zip = nullif(%(zip)s, ''), tz = coalesce(nullif(%(tz)s, ''), tz),
-               lang = coalesce((SELECT code FROM res_lang WHERE code = %(lang)s AND active), lang),
+               lang = coalesce(nullif(%(lang)s, ''), lang),
                country_id = coalesce((SELECT id FROM res_country WHERE code = %(country_code)s),
                                      country_id),
                state_id = (SELECT s.id FROM res_country_state s JOIN res_country c
@@ -96,7 +98,12 @@ def _write_partner(cursor, company, partner_id):
                company_registry = NULL
          WHERE id = %(id)s
         """,
-        {**dataclasses.asdict(company), "id": partner_id},
+        {
+            **dataclasses.asdict(company),
+            "id": partner_id,
+            "address": next(iter(email_normalize_all(company.email)), ""),
+            "lang": nearest_language(cursor, company.lang),
+        },
     )
 
 
@@ -118,11 +125,6 @@ def _write_currency(cursor, company, company_id, catalog):
     cursor.execute("UPDATE res_currency SET active = true WHERE id = %s", [currency_id])
     cursor.execute("UPDATE res_company SET currency_id = %s WHERE id = %s", [currency_id, company_id])
     return []
-
-
-def _missing_language(cursor, company):
-    cursor.execute("SELECT 1 FROM res_lang WHERE code = %s AND active", [company.lang])
-    return [] if not company.lang or cursor.fetchone() else [f"language {company.lang}"]
 
 
 def write_logo(connection, image, filestore_folder):
@@ -159,12 +161,8 @@ def _attach(cursor, content, field, partner_id, folder):
              VALUES (%s, 'binary', 'res.partner', %s, %s, %s, %s, %s, %s,
                      now() AT TIME ZONE 'utc', now() AT TIME ZONE 'utc')
         """,
-        [field, field, partner_id, name, checksum, len(content), _mimetype(content)],
+        [field, field, partner_id, name, checksum, len(content), guess_mimetype(content)],
     )
-
-
-def _mimetype(content):
-    return "image/jpeg" if content.startswith(b"\xff\xd8") else "image/png"
 
 
 def write_address(connection, url):

@@ -15,6 +15,10 @@ MAX_DATABASE_BYTES = 63  # PostgreSQL NAMEDATALEN - 1; longer names are cut in s
 
 SUBDOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 DATABASE = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+HOST = re.compile(rf"(?:{LABEL}\.)*{LABEL}")
+LETTERS = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"})
+# which Unicode does not decompose
 
 # Names that a visitor would take for ours, or that carry a meaning on the Internet:
 # RFC 2142 mailbox names, host names of mail and web services, and what this product serves.
@@ -64,12 +68,16 @@ def template_database_name(prefix, code, version):
     return database_name(f"{prefix}tpl_", f"{code}_v{version}")
 
 
-def slug(text, fallback="client"):
-    """A subdomain to propose for a client called ``text``."""
-    words = re.sub(r"[^a-z0-9]+", "-", _ascii(text).lower()).strip("-")
-    name = re.sub(r"-{2,}", "-", words)[:MAX_LENGTH].strip("-")
-    return name if len(name) >= MIN_LENGTH else fallback
+def slug(text, fallback="company"):
+    """A subdomain to propose for a client called ``text``; what may be none by itself follows ``fallback``."""
+    name = re.sub(r"[^a-z0-9]+", "-", _ascii(text)).strip("-")[:MAX_LENGTH].strip("-")
+    try:
+        check_subdomain(name)
+    except InvalidName:
+        return f"{fallback}-{name}"[:MAX_LENGTH].strip("-")
+    return name
 
 
 def _ascii(text):
-    return unicodedata.normalize("NFKD", text or "").encode("ascii", "ignore").decode()
+    plain = (text or "").lower().translate(LETTERS)
+    return unicodedata.normalize("NFKD", plain).encode("ascii", "ignore").decode()

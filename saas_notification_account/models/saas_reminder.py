@@ -5,15 +5,17 @@ class SaasReminder(models.Model):
     _inherit = "saas.reminder"
 
     def _unpaid_since(self, instance):
-        """The day on which the client's oldest unpaid invoice of this company was due."""
+        """The day on which the client's oldest unpaid instalment of an invoice of this company was due."""
         client = instance.partner_id.commercial_partner_id
         overdue = [
             ("company_id", "=", instance.company_id.id),
-            ("commercial_partner_id", "=", client.id),
-            ("move_type", "=", "out_invoice"),
-            ("state", "=", "posted"),
-            ("payment_state", "in", ("not_paid", "partial")),
-            ("invoice_date_due", "<", fields.Date.context_today(self)),
+            ("move_id.commercial_partner_id", "=", client.id),
+            ("move_id.move_type", "=", "out_invoice"),
+            ("parent_state", "=", "posted"),
+            ("move_id.payment_state", "in", ("not_paid", "partial")),
+            ("account_type", "=", "asset_receivable"),
+            ("amount_residual", ">", 0),
+            ("date_maturity", "<", fields.Date.context_today(self)),
         ]
-        invoice_sudo = self.env["account.move"].sudo().search(overdue, order="invoice_date_due", limit=1)
-        return invoice_sudo.invoice_date_due or super()._unpaid_since(instance)
+        line_sudo = self.env["account.move.line"].sudo().search(overdue, order="date_maturity", limit=1)
+        return line_sudo.date_maturity or super()._unpaid_since(instance)

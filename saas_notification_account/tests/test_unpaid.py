@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 from odoo import fields
+from odoo.fields import Command
 from odoo.tests import tagged
 
 from odoo.addons.account.tests.common import AccountTestInvoicingCommon
@@ -30,6 +31,17 @@ class TestUnpaid(AccountTestInvoicingCommon):
 
     def since(self):
         return self.rule._unpaid_since(self.instance)
+
+    def test_the_first_instalment_counts_from_its_own_day(self):
+        halves = [
+            Command.create({"value": "percent", "value_amount": 50, "delay_type": "days_after", "nb_days": days})
+            for days in (5, 60)
+        ]
+        term = self.env["account.payment.term"].create({"name": "Halves", "line_ids": halves})
+        move = self.init_invoice("out_invoice", self.client, self.today - timedelta(days=20), amounts=[120], post=False)
+        move.invoice_payment_term_id = term
+        move.action_post()
+        self.assertEqual(self.since(), self.today - timedelta(days=15))
 
     def test_the_oldest_that_is_overdue(self):
         self.assertIsNone(self.since())

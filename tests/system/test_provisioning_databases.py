@@ -328,8 +328,9 @@ def test_the_company_is_the_clients(environment, tools, postgres, hidden, tmp_pa
     Image.new("RGB", (400, 200), "navy").save(picture, "PNG")
     name = 'L\'Atelier "Éclair" & Fils; DROP TABLE res_users'
     company = tools.customizer.Company(
-        name=name, email="Info@Eclair.test", phone="+33 1", vat="FR23334175221", street="1 rue de l'Été", city="Lyon",
-        zip="69001", country_code="FR", currency="EUR", lang="xx_XX", tz="Europe/Paris",
+        name=name, email="Info <Info@Eclair.test>, b@eclair.test", phone="+33 1", vat="FR23334175221",
+        street="1 rue de l'Été", city="Lyon", zip="69001",
+        country_code="FR", currency="EUR", lang="fr_BE", tz="Europe/Paris",
     )  # fmt: skip
     relay = tools.customizer.Relay("smtp.test", 587, "starttls", "user", "pass", "noreply@relay.test")
     with postgres.session(hidden) as connection:
@@ -337,9 +338,9 @@ def test_the_company_is_the_clients(environment, tools, postgres, hidden, tmp_pa
         tools.customizer.write_logo(connection, picture.getvalue(), tmp_path)
         tools.customizer.write_address(connection, "https://eclair.test")
         tools.customizer.write_relay(connection, relay)
-    assert missing == ["language xx_XX"]
+    assert missing == ["language fr_BE"]
     query = """
-        SELECT c.name, p.name, p.complete_name, p.email_normalized, p.city, p.tz, co.code, cu.name, cu.active,
+        SELECT c.name, p.name, p.complete_name, p.email_normalized, p.lang, p.city, p.tz, co.code, cu.name, cu.active,
                length(c.logo_web) > 0, (SELECT count(*) FROM ir_attachment a WHERE a.res_model = 'res.partner'
                                          AND a.res_id = p.id AND a.res_field LIKE 'image%'),
                (SELECT string_agg(smtp_host || from_filter, ',') FROM ir_mail_server WHERE active),
@@ -349,7 +350,7 @@ def test_the_company_is_the_clients(environment, tools, postgres, hidden, tmp_pa
     """
     row = environment.cluster.psql(query, hidden).split("|")
     assert row == [
-        name, name, name, "info@eclair.test", "Lyon", "Europe/Paris", "FR", "EUR", "t", "t", "5",
+        name, name, name, "info@eclair.test", "fr_FR", "Lyon", "Europe/Paris", "FR", "EUR", "t", "t", "5",
         "smtp.testrelay.test", "https://eclair.test,True",
     ]  # fmt: skip
     assert len([path for path in tmp_path.rglob("*") if path.is_file()]) >= 1
@@ -361,8 +362,10 @@ def test_the_administrator_is_the_clients(environment, tools, postgres, hidden):
     credentials = tools.admin_credentials
     password = credentials.FreshPassword()
     address = "Chef@Eclair.test"
-    administrator = credentials.Administrator(address, "Zoé O'Neil", address, "fr_FR", "Europe/Paris")
+    administrator = credentials.Administrator(address, "Zoé O'Neil", address, "fr_BE", "Europe/Paris")
     with postgres.session(hidden) as connection:
+        with connection.cursor() as cursor:  # who worked on the template, and is gone from it
+            cursor.execute(f"UPDATE res_users SET login = '{address}' WHERE id = 3")
         credentials.write_administrator(connection, administrator, password.hash())
     joined = "res_users u JOIN res_partner p ON p.id = u.partner_id"
     query = f"SELECT u.login, p.name, p.lang, u.password FROM {joined} WHERE u.id = 2"
