@@ -12,6 +12,7 @@ from odoo.fields import Command
 from lokario_testing.environments.llm import LlmServer
 from odoo.addons.lokario_inbox.tests.outgoing_common import OutgoingCase
 from odoo.addons.lokario_inbox.tests.stored_mail import make_pair, store_pairs
+from odoo.addons.lokario_inbox.tools.authentication import KNOWN_AUTHSERV
 from odoo.addons.lokario_mailbox.tests.outgoing_common import CUSTOMER, MAILBOX
 
 from ..tools.llm_client import Completion
@@ -34,6 +35,7 @@ class AiCase(OutgoingCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.startClassPatcher(patch.dict(KNOWN_AUTHSERV, {"127.0.0.1": ("127.0.0.1",)}))  # an address names no service
         cls.llm = cls.enterClassContext(LlmServer(lambda messages: cls.answer(messages), key="llm-key"))
         cls.answer = staticmethod(lambda messages: {"reply": REPLY})
         parameters = cls.env["ir.config_parameter"]
