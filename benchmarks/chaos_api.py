@@ -8,18 +8,14 @@ in no answer; a fingerprint of B's rows is the same before and after.
 import contextlib
 import json
 import random
-import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
-from pathlib import Path
 
 from lokario_cli.console import say
 from lokario_cli.odoo_process import Server
-from lokario_cli.setup.postgres import Cluster
-from lokario_testing.environments.databases import Databases
 
-from .engine_environment import EngineEnvironment
+from .engine_environment import engine_environment
 
 POINTS = 10_000
 SECRET = "zqxjkv"  # part of every name of tenant B
@@ -66,21 +62,12 @@ def call_at_random(served, points, seed):
 @contextlib.contextmanager
 def served_api():
     """Yield (server, EngineEnvironment, ids, token of a key of tenant A) of a real server with two tenants."""
-    with Cluster.for_tests() as cluster, tempfile.TemporaryDirectory() as folder:
-        environment = Databases(cluster)
-        database = environment.clone(environment.template(), "lokario_chaos_api")
-        try:
-            environment.run_odoo(database, "-i", "email_engine_campaign", "--stop-after-init")
-            engine = EngineEnvironment(environment, database, Path(folder))
-            ids, token = _prepare(engine)
-            engine.close()
-            with Server(
-                "chaos-api", environment.options(db_name=database, **{"lokario/manager_db": database})
-            ) as server:
-                yield server, engine, ids, token
-            engine.close()
-        finally:
-            environment.drop(database)
+    with engine_environment("lokario_chaos_api") as engine:
+        ids, token = _prepare(engine)
+        engine.close()
+        names = {"db_name": engine.database, "lokario/manager_db": engine.database}
+        with Server("chaos-api", engine.environment.options(**names)) as server:
+            yield server, engine, ids, token
 
 
 def _prepare(engine):

@@ -64,6 +64,15 @@ class Databases:
 
         return self.shared("suite", build)
 
+    def database_with(self, addons: str) -> str:
+        """A database with these addons and what they need, to be cloned."""
+
+        def build(building: str) -> None:
+            self.clone(self.template(), building)
+            self.run_odoo(building, "-i", addons, "--stop-after-init")
+
+        return self.shared(f"with_{hashlib.sha256(addons.encode()).hexdigest()[:8]}", build)
+
     def shared(self, name: str, build) -> str:
         """A database to be cloned by all processes of one run of the tests; built for the first who asks."""
         return self._built_once(f"{self._run()}_{name}", build)

@@ -14,18 +14,18 @@ from .databases import Databases
 
 @contextlib.contextmanager
 def fresh_database(name: str, addons: str, cluster=None):
-    """Yield (environment, database): a clone of the dependency template with these addons; dropped afterwards.
+    """Yield (environment, database): a database with these addons; dropped afterwards.
 
     The process's number is part of its name: tests and benchmarks run side by side.
     """
     with cluster or Cluster.for_tests() as cluster:
-        environment = Databases(cluster)
-        database = environment.clone(environment.template(), f"{name}_{os.getpid()}")
+        environment, database = Databases(cluster), f"{name}_{os.getpid()}"
         try:
-            environment.run_odoo(database, "-i", addons, "--stop-after-init")
+            environment.clone(environment.database_with(addons), database)
             yield environment, database
         finally:
             environment.drop(database)
+            environment.release_shared("with_")
 
 
 class LoadedOdoo:

@@ -116,12 +116,7 @@ class ProvisioningEnvironment:
 
     def installed_database(self) -> str:
         """A database with saas_manager and what it needs, to be cloned."""
-
-        def build(building: str) -> None:
-            self.environment.clone(self.environment.template(), building)
-            self.environment.run_odoo(building, "-i", "saas_manager", "--stop-after-init")
-
-        return self.environment.shared("saas", build)
+        return self.environment.database_with("saas_manager")
 
     def _set_up(self):
         values = {"smtp_port": self.mails.port, "prefix": self.prefix, "port": self.server.port, "places": self.places,
@@ -140,7 +135,8 @@ class ProvisioningEnvironment:
         )
         for name in [*names.split(), self.manager]:
             self.environment.drop(name)
-        self.environment.release_shared("saas")
+        for shared in ("saas", "with_"):
+            self.environment.release_shared(shared)
 
     # === TALKING TO THE MANAGER === #
 
