@@ -5,6 +5,7 @@ Hypothesis reads the constants of two thousand Odoo modules for its examples: se
 tries would change with every line of Odoo.
 """
 
+import gc
 import sys
 
 from hypothesis.internal.conjecture import providers
@@ -16,4 +17,5 @@ if __name__ == "__main__":
     sys.path.pop(0)  # this file's folder: its modules are not top-level ones
     OdooSuite.has_http_case = lambda suite: False  # asked for this purpose alone
     providers.is_local_module_file = lambda path: False
+    gc.set_threshold(50_000, 20, 20)  # millions of objects of Odoo's modules and registry stay anyway
     main()
