@@ -3,9 +3,11 @@ from datetime import timedelta
 from email import message_from_bytes, policy
 from unittest.mock import patch
 
-from odoo import fields
+from odoo import SUPERUSER_ID, api, fields
 from odoo.fields import Command
+from odoo.modules.registry import Registry
 from odoo.tests import Form, HttpCase
+from odoo.tests.common import get_db_name
 
 from lokario_testing.environments.mail import SmtpServer
 from odoo.addons.account.models.chart_template import AccountChartTemplate
@@ -14,6 +16,7 @@ from odoo.addons.base.models.ir_mail_server import IrMail_Server
 
 _work_out_charts = AccountChartTemplate._get_chart_template_mapping
 _charts = {}
+OPENED = ("company_1_data", "Belge SA")  # companies whose charts of accounts stay for all classes
 
 
 def _known_charts(charts, get_all=False):
@@ -21,6 +24,19 @@ def _known_charts(charts, get_all=False):
     if get_all not in _charts:
         _charts[get_all] = _work_out_charts(charts, get_all)
     return _charts[get_all]
+
+
+def open_books(context):
+    """A chart of accounts takes longer than most tests: it is loaded once for each of these companies."""
+    with Registry(get_db_name()).cursor() as cr:
+        env = api.Environment(cr, SUPERUSER_ID, context)
+        known = env["res.company"].search([("name", "in", OPENED)]).mapped("name")
+        charts = env["account.chart.template"]
+        for name in sorted({*OPENED} - {*known}):
+            company = env["res.company"].create({"name": name})
+            chart = charts._guess_chart_template(company.country_id)
+            charts.try_loading(chart, company=company, install_demo=False)
+            company.account_fiscal_country_id = company.account_fiscal_country_id or env.ref("base.us")
 
 
 class BillingCase(AccountTestInvoicingCommon):
@@ -37,6 +53,7 @@ class BillingCase(AccountTestInvoicingCommon):
     @classmethod
     def setUpClass(cls):
         cls.enterClassContext(patch.object(AccountChartTemplate, "_get_chart_template_mapping", _known_charts))
+        open_books(cls.default_env_context())
         super().setUpClass()
         cls.company = cls.env.company
         cls.company.write(
@@ -71,6 +88,15 @@ class BillingCase(AccountTestInvoicingCommon):
             }
         )
         cls.cron = cls.env.ref("lokario_billing.ir_cron_process_followups")
+
+    @classmethod
+    def _create_company(cls, **values):
+        opened = cls.env["res.company"].sudo().search([("name", "=", values.get("name")), ("name", "in", OPENED)])
+        if not opened:
+            return super()._create_company(**values)
+        cls.env.user.company_ids = [Command.link(opened.id)]
+        opened.write(values)
+        return opened.sudo(False)
 
     def setUp(self):
         super().setUp()

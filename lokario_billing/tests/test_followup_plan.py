@@ -18,7 +18,7 @@ from ..tools.followup_work import proposed_start, work_of
 LEVELS = (Level(1, 7), Level(2, 14), Level(3, 21))
 POLICY = Policy(1, LEVELS)
 WINDOW = SendWindow()
-QUICK = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 
 # starts around a DST change in spring and autumn, a leap day, a year end, an ordinary day
 STARTS = st.sampled_from(
