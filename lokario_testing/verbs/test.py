@@ -31,8 +31,14 @@ TOGETHER = (
     ("test_provisioning_browser", "test_provisioning_clients", "test_provisioning_front", "test_provisioning_later"),
 )
 ADDONS_TOGETHER = (
-    {"lokario_billing_ai", "lokario_billing_calendar", "lokario_billing_inbox", "lokario_billing_project"},
-    {"lokario_reminder_account", "lokario_reminder_calendar", "lokario_reminder_project"},
+    {
+        "lokario_billing_ai",
+        "lokario_billing_calendar",
+        "lokario_billing_inbox",
+        "lokario_billing_project",
+        "lokario_billing_sms",
+    },
+    {"lokario_reminder", "lokario_reminder_account", "lokario_reminder_calendar", "lokario_reminder_project"},
     {"lokario_contact", "lokario_contact_crm", "lokario_contact_project", "report_chromium"},
     {"saas_manager_webhook", "saas_notification", "saas_notification_account", "saas_notification_sms"},
 )
