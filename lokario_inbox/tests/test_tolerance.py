@@ -1,5 +1,6 @@
 """Mails that break a rule as their mailers do: what a person would read in them is read."""
 
+import time
 from datetime import datetime
 
 from odoo.tests import BaseCase, tagged
@@ -7,11 +8,16 @@ from odoo.tests import BaseCase, tagged
 from ..tools.authentication import authentication_verdict, trusted_authserv
 from ..tools.automatic_mail import read_headers
 from ..tools.body_structure import tree
+from ..tools.bounded_html import bounded
+from ..tools.charsets import decode
 from ..tools.mail_addresses import pairs
 from ..tools.mail_part import read_field
 from ..tools.message_ids import parse_ids
+from ..tools.mime_html import sanitise, to_text
 from ..tools.mime_message import parse_date, parse_mail
 from ..tools.mime_parts import leaves
+from ..tools.quoted_html import fold_html
+from ..tools.visible_text import visible_text
 
 HEAD = b"From: Anna <anna@b.fr>\r\nSubject: devis\r\n"
 B64 = HEAD + b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"
@@ -82,6 +88,39 @@ MACHINES = {
 STRUCTURES = (  # as servers describe parts that they do not know
     ([[b"text", b"plain", None, None, None, b"7bit"], [b"RELATED", None, [b"ATTACHMENT", None], None], b"mixed"], 2),
     ([b"text", b"plain"], 1),
+)
+CHARSETS = (
+    ("windows-1251", "win-1251", "Привет"),
+    ("cp850", "cp-850", "été"),
+    ("iso-8859-15", "latin-9", "10 €"),
+    ("utf-16-be", "utf-16", "été"),
+    ("utf-16-le", "unicode", "été"),
+    ("utf-16-le", "utf-16", "一二三"),
+    ("utf-8", "utf-16", "ete"),
+    ("big5hkscs", "big5", "嘅喺"),
+    ("cp950", "big5", "中文 €"),
+    ("euc_jis_2004", "euc-jp", "①日本"),
+)
+SHOWN = (  # to the eyes of who reads the mail, in HTML as newsletters have it
+    '<td style="font-size:0"><div style="font-size:14px">words</div></td>',
+    '<div style="line-height:0"><p style="line-height:20px">words</p></div>',
+    '<body bgcolor="#000000" text="#ffffff"><p>words</p></body>',
+    '<style>body{background:#003366}</style><body><p style="color:#fff">words</p></body>',
+    '<table><tr><td style="width:1%;height:1px">words</td></tr></table>',
+    "<div>" * 400 + "words",
+)
+UNSEEN = (
+    '<div style="font-size:0">words</div>',
+    '<div style="font-size:0">x<div style="font-size:1em">words</div></div>',
+    '<div style="font-size:0"><b style="font-size:200%">words</b></div>',
+    '<body bgcolor="#000000"><div bgcolor="#ffffff"><p style="color:#fff">words</p></div></body>',
+    "<div>" * 400 + "<p hidden>words</p>",
+)
+LOADING = (
+    "<p style=\"background-color:image-set('https://x.test/a' 1x)\">words</p>",
+    '<p style="list-style-type:url(https://x.test/c);color:red">words</p>',
+    '<p style="background:u\\72l(https://x.test/a)">words</p>',
+    '<p style="width:attr(x);font-family:var(--x, url(//x.test))">words</p>',
 )
 
 
@@ -197,3 +236,48 @@ class TestTolerance(BaseCase):
     def test_parts_that_a_server_does_not_know(self):
         for structure, count in STRUCTURES:
             self.assertEqual(len(list(leaves(tree(structure)))), count)
+
+    def test_charsets(self):
+        for codec, label, text in CHARSETS:
+            self.assertEqual(decode(text.encode(codec), label), text, label)
+        page = '<?xml version="1.0" encoding="iso-8859-2"?><p>łódź</p>'.encode("iso-8859-2")
+        self.assertEqual(parse_mail(b"Content-Type: application/xhtml+xml\r\n\r\n" + page).body_text, "łódź")
+
+    def test_what_is_seen_of_html(self):
+        for markup in SHOWN:
+            for html in (markup, sanitise(markup)):
+                self.assertIn("words", visible_text(html), markup[:80])
+        self.assertIn("words", sanitise("<title>Facture<body><p>words</p></body>"))
+        for markup in UNSEEN:
+            for html in (markup, sanitise(markup)):
+                self.assertNotIn("words", visible_text(html), markup[:80])
+
+    def test_no_style_loads(self):
+        for markup in LOADING:
+            cleaned = sanitise(markup)
+            self.assertNotIn("x.test", cleaned)
+            self.assertEqual("color:red" in cleaned, "color:red" in markup)
+        self.assertIn("CID:a@x", sanitise('<img src="CID:a@x">'))
+
+    def test_lines_of_a_text(self):
+        self.assertEqual(
+            to_text("un<div>deux</div><div><p>trois</p></div>quatre<br>cinq"), "un\ndeux\ntrois\n\nquatre\ncinq"
+        )
+        self.assertEqual(to_text("<PRE>un\ndeux</PRE> a\nb<pre>x\ny"), "un\ndeux a b\nx\ny")
+
+    def test_deep_and_crowded_html(self):
+        """Linear, and no word is lost: parsers look at everything around an element and at all of its attributes."""
+        begun = time.process_time()
+        crowd = " ".join(f"a{n}=1" for n in range(200_000))
+        for markup in ("<div>" * 200_000, "<ul><li>" * 100_000, f"<p {crowd}>", "<blockquote><a><pre>" * 50_000):
+            self.assertIn("words", to_text(f"{markup}words"))
+            self.assertIn("words", sanitise(f"{markup}words"))
+        self.assertLess(time.process_time() - begun, 15)  # minutes to hours before
+        deep = "<div>" * 250 + "un" + "</div>" * 250 + "<b>deux</b><div title=\"a 'b'\">trois</div>"
+        self.assertEqual(to_text(deep).split(), ["un", "deux", "trois"])
+        self.assertEqual(bounded(deep).count("<div"), 151)
+        folded = fold_html("<div>" * 300 + "un</div><div>-- <br>Anna</div>deux")
+        self.assertEqual(to_text(folded.visible + folded.signature).split(), ["un", "--", "Anna", "deux"])
+        self.assertEqual(visible_text("<table><tr><td>" * 9000 + "un"), "un")
+        picture = f'<img alt="a" src="data:image/png;base64,{"A " * 9000}">'
+        self.assertEqual(bounded(picture), picture)

@@ -15,15 +15,19 @@ _LABELS = {
     **dict.fromkeys(("unknown", "x-unknown", "unknown-8bit", "default", "binary", "8bit", "none"), "utf-8"),
     **dict.fromkeys(("utf8mb4", "utf-8mb4", "us-ascii", "ascii", "ansi_x3.4-1968"), "utf-8"),
     "ansi": "windows-1252",
+    "unicode": "utf-16",
     "cp850": "cp850",
     "cp437": "cp437",
 }
+_WINDOWS = re.compile(r"win(?:dows)?[-_ ]?(\d{3,4})")
+_ALSO = {"cp950": "big5hkscs", "euc_jp": "euc_jis_2004"}  # what mailers from Hong Kong and of Windows put into these
 _SUPERSETS = {"gbk": "gb18030", "gb2312": "gb18030", "euc-kr": "cp949", "shift_jis": "cp932", "big5": "cp950"}
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _FORBIDDEN = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"}
 _JIS = re.compile(rb"\x1b(\$[@B]|\([BJI])")
 _JIS_DESIGNATED = re.compile(rb"\x1b\$[@B]")
 _CESU = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf]")
+_XML = re.compile(rb"\s*<\?xml[^<>]{0,100}?encoding\s*=\s*[\"']([A-Za-z0-9_:.-]{1,40})")
 _META = re.compile(rb"<meta[^<>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{1,40})", re.IGNORECASE)
 _META_WITHIN = 4096  # bytes
 _LABEL_MAX = 100  # characters
@@ -47,7 +51,7 @@ def decode(data: bytes, label: str | None = None) -> str:
 
 def label_of_html(data: bytes) -> str | None:
     """Return the character set that an HTML page names itself; None without."""
-    found = _META.search(data[:_META_WITHIN])
+    found = _XML.match(data[:_META_WITHIN]) or _META.search(data[:_META_WITHIN])
     label = found[1].decode("ascii").lower() if found else None
     return "utf-8" if label and label.startswith("utf-16") else label  # it could not have been read, then
 
@@ -56,7 +60,7 @@ def label_of_html(data: bytes) -> str | None:
 def _codec(label):
     """The Python codec for a label, None when nothing is known by that name."""
     label = re.split(r"[\s;/]", label.strip().strip("\"'").lower())[0]
-    label = _LABELS.get(label, label)
+    label = _WINDOWS.sub(r"windows-\1", _LABELS.get(label, label))
     encoding = webencodings.lookup(label) if label else None
     if encoding is None:
         return _python_codec(label)
@@ -69,7 +73,8 @@ def _python_codec(label):
     try:
         codec = codecs.lookup(label) if label and label not in _FORBIDDEN else None
     except (LookupError, ValueError, UnicodeError):
-        return None
+        bare = label.replace("-", "").replace("_", "")  # latin-9, cp-850
+        return _python_codec(bare) if bare != label else None
     return codec.name if codec and codec._is_text_encoding and codec.name not in _FORBIDDEN else None
 
 
@@ -78,10 +83,25 @@ def _decode(data, name):
         return _decode_jis(data)
     if name == "utf-8" and b"\xed" in data:
         data = _CESU.sub(_joined, data)
+    if name.startswith("utf-16"):
+        name = _utf_16(data, name)
     try:
-        return data.decode(name, "replace")
+        text = data.decode(name, "replace")
+        if name in _ALSO and "\ufffd" in text:
+            return min(text, data.decode(_ALSO[name], "replace"), key=lambda one: one.count("\ufffd"))
+        return text
     except (UnicodeError, ValueError, LookupError):  # a codec that does not know "replace"
         return data.decode("cp1252", "replace")
+
+
+def _utf_16(data, name):
+    """Which of the two it is, by where most of its bytes are zeros; what could be ASCII is."""
+    if data.isascii() and b"\0" not in data:
+        return "utf-8"
+    for order, start in (("utf-16-be", 0), ("utf-16-le", 1)):
+        if data[start::2].count(0) * 4 > len(data):
+            return order
+    return name
 
 
 def _joined(match):

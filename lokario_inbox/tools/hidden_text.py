@@ -5,8 +5,11 @@ import re
 from lxml import etree, html
 from PIL import ImageColor
 
+from .bounded_html import bounded
+
 MARK = "lokario-hidden"  # class of hidden elements in stored mail, whose styles are gone
 _NEVER_SHOWN = {"script", "style", "template", "noscript", "head", "title", "object", "svg", "iframe", "audio", "video"}
+_GROWING = {"table", "tbody", "tr", "td", "th"}  # whatever size they are said to have
 _TINY = 4  # pixels or points; a smaller letter is not read
 _FAINT = 0.2  # opacity
 _FAR = 100  # pixels out of the page
@@ -85,28 +88,47 @@ def colour_of_background(style: str) -> str:
 
 
 def parse(markup: str):
-    """Return the root element of a document or fragment, None for what is no HTML."""
+    """Return the root element of a document or fragment, with all its words; None for what is no HTML."""
     try:
-        return html.fromstring(f"<div>{markup}</div>")
+        return html.fromstring(f"<div>{bounded(markup)}</div>", parser=html.HTMLParser(huge_tree=True))
     except (etree.ParserError, ValueError):
         return None
 
 
 def hidden_elements(root):
     """Yield the outermost elements that no reader sees though they hold text."""
-    yield from _hidden_below(root, _rules(root), (0, 0, 0), _PAGE)
+    rules, page = _rules(root), root.getparent()
+    around = ((0, 0, 0), _PAGE, 16, False)
+    yield from _hidden_below(root, rules, around if page is None else _inherited(page, _style_of(page, rules), around))
 
 
-def _hidden_below(element, rules, ink, behind):
+def _hidden_below(element, rules, around):
     for child in list(element):
         if not isinstance(child.tag, str) or child.tag in _NEVER_SHOWN:
             continue
         style = _style_of(child, rules)
-        own_ink, own_behind = _colours(child, style, ink, behind)
-        if _is_hidden(child, style) or (_distance(own_ink, own_behind) < _CLOSE and _has_own_text(child)):
+        own = ink, behind, letter, is_flat = _inherited(child, style, around)
+        is_unseen = _distance(ink, behind) < _CLOSE or letter < _TINY or is_flat
+        if _is_hidden(child, style) or (is_unseen and _has_own_text(child)):
             yield child
         else:
-            yield from _hidden_below(child, rules, own_ink, own_behind)
+            yield from _hidden_below(child, rules, own)
+
+
+def _inherited(element, style, around):
+    """(text colour, background, pixels of a letter, lines without height): what an element inside others has of them.
+
+    Containers of newsletters are without letters, those inside of them have some.
+    """
+    ink, behind, letter, is_flat = around
+    size = style.get("font-size") or _font_size(style.get("font", ""))
+    found = _LENGTH.match((size or "").strip())
+    if found and found[2] in ("em", "%"):
+        letter *= float(found[1]) / (100 if found[2] == "%" else 1)
+    elif found:
+        letter = _pixels(size)
+    height = _pixels(style.get("line-height"))
+    return *_colours(element, style, ink, behind), letter, is_flat if height is None else height == 0
 
 
 def _has_own_text(element):
@@ -168,22 +190,18 @@ def _is_hidden(element, style):
         or style.get("display") == "none"
         or style.get("visibility") in ("hidden", "collapse")
         or style.get("mso-hide") == "all"
-        or _is_small(style)
+        or _is_small(element, style)
         or _is_away(style)
     )
 
 
-def _is_small(style):
-    size = _pixels(style.get("font-size") or _font_size(style.get("font", "")))
+def _is_small(element, style):
     opacity = _number(style.get("opacity"))
     scaled = re.search(r"scale[xy]?\(\s*0?\.?0*\s*[,)]", style.get("transform", ""))
-    boxes = (_pixels(style.get(name)) for name in ("height", "max-height", "width", "max-width"))
+    sizes = () if element.tag in _GROWING else ("height", "max-height", "width", "max-width")
+    boxes = (_pixels(style.get(name)) for name in sizes)
     return (
-        (size is not None and size < _TINY)
-        or (opacity is not None and opacity < _FAINT)
-        or bool(scaled)
-        or any(box is not None and box <= 1 for box in boxes)
-        or _pixels(style.get("line-height")) == 0
+        (opacity is not None and opacity < _FAINT) or bool(scaled) or any(box is not None and box <= 1 for box in boxes)
     )
 
 
@@ -226,7 +244,7 @@ def _colours(element, style, ink, behind):
     """Return the text colour and the background of an element inside others; a picture may not be shown."""
     background = _colour(style.get("background-color") or style.get("background") or element.get("bgcolor"))
     behind = background if isinstance(background, tuple) else behind
-    colour = _colour(style.get("color") or element.get("color"))
+    colour = _colour(style.get("color") or element.get("color") or element.get("text"))
     return (behind if colour == "transparent" else colour or ink), behind
 
 

@@ -5,6 +5,7 @@ import re
 
 import nh3
 
+from .bounded_html import bounded
 from .hidden_text import colour_of_background, legible, mark_hidden
 
 _TAGS = nh3.ALLOWED_TAGS - {"map", "area"} | {
@@ -88,6 +89,7 @@ _STYLES = {
     "list-style-type",
     "table-layout",
 }
+_LOADS = re.compile(r"(?:url|image|image-set|cross-fade|element|src|attr|var)\s*\(|//|\\", re.IGNORECASE)
 _WINDOW_LENGTH = re.compile(r"\d(?:[sld]?v[hwib]|[sld]?vm(?:in|ax))\b", re.IGNORECASE)
 _ABSOLUTE = re.compile(r"(?:https?://[^/\\]|mailto:|tel:)", re.IGNORECASE)
 _DOUBTFUL_LINK = re.compile(r' (?:href|cite)="(?!(?:https?://[^/\\"]|mailto:|tel:))', re.IGNORECASE)
@@ -98,14 +100,15 @@ def _harmless(tag, attribute, value):
 
 
 def _styled(value):
-    """The style without lengths of a window, which a frame that follows its mail's height never reaches, and with the
-    colour of a background by a property of its own: colours and backgrounds are kept together.
+    """The style without what loads something and without lengths of a window, which a frame that follows its mail's
+    height never reaches, and with the colour of a background by a property of its own: colours and backgrounds are kept
+    together.
     """
-    if _WINDOW_LENGTH.search(value):
-        value = ";".join(item for item in value.split(";") if not _WINDOW_LENGTH.search(item))
-    if "background" in value.lower() and (colour := colour_of_background(value)):
-        value = f"background-color:{colour};{value}"
-    return value
+    colour = colour_of_background(value) if "background" in value.lower() else ""
+    for unwanted in (_WINDOW_LENGTH, _LOADS):
+        if unwanted.search(value):
+            value = ";".join(item for item in value.split(";") if not unwanted.search(item))
+    return f"background-color:{colour};{value}" if colour else value
 
 
 def _leads_elsewhere(_tag, attribute, value):
@@ -137,6 +140,10 @@ _TAG = re.compile(r'<(?:[^"<>]|"[^"]*+")*+>')  # as nh3 writes them: values may 
 _ATTRIBUTE = re.compile(r' ([\w-]+)="([^"]*+)"')
 _REMOTE = re.compile(r"(?:https?:)?//", re.IGNORECASE)
 _BREAKS = re.compile(r"<(?:br|/p|/div|/tr|/li|/h[1-6]|/blockquote|hr)\b[^<>]*+>", re.IGNORECASE)
+_PREFORMATTED = re.compile(r"(<pre\b(?:[^<]|<(?!/?pre\b))*+)", re.IGNORECASE)
+_ENDLESS_TITLE = re.compile(r"<title\b[^<>]*+>(?![^<]*+</title)", re.IGNORECASE)
+_OPENS = re.compile(r"<(?:p|div|tr|li|ul|ol|h[1-6]|blockquote|table|pre)\b(?=[^<>]*+>)", re.IGNORECASE)
+_OPENED = "\x01"  # a new line, where none has just begun
 _CELLS = re.compile(r"</t[dh]>", re.IGNORECASE)
 HTML_MAX = 8_000_000  # characters of one body that are kept
 
@@ -147,8 +154,14 @@ def sanitise(markup):
     The reader turns ``data-remote-src`` back into ``src`` when the user asks for the images. What its author hid by
     means that are taken away here keeps the class ``hidden_text.MARK``.
     """
-    cleaned = legible(_CLEANER.clean(mark_hidden(markup[:HTML_MAX])))
+    cleaned = legible(_CLEANER.clean(mark_hidden(_readable(markup))))
     return _TAG.sub(_without_loads, cleaned) if " src=" in cleaned else cleaned
+
+
+def _readable(markup):
+    """What is looked at of a stranger's HTML; a title that never ends would hide everything."""
+    markup = bounded(markup[:HTML_MAX])
+    return _ENDLESS_TITLE.sub("", markup) if "<title" in markup or "<TITLE" in markup else markup
 
 
 def _without_loads(tag):
@@ -157,7 +170,7 @@ def _without_loads(tag):
 
 def _waiting_source(attribute):
     name, value = attribute.groups()
-    if name != "src" or value.startswith(("cid:", "data:image/")):
+    if name != "src" or value[:11].lower().startswith(("cid:", "data:image/")):
         return attribute[0]
     return f' data-remote-src="{value}"' if _REMOTE.match(value) else ""
 
@@ -174,8 +187,14 @@ def beginning(stored, size):
 
 def to_text(markup):
     """Readable plain text of HTML, one line per block."""
-    markup = re.sub(r"\s+", " ", markup[:HTML_MAX])
-    markup = _CELLS.sub(" ", _BREAKS.sub("\n", markup))
+    parts = _PREFORMATTED.split(_readable(markup))
+    parts[1::2] = [part.replace("\n", "<br>") for part in parts[1::2]]
+    markup = re.sub(r"\s+", " ", "".join(parts))
+    markup = _OPENS.sub(rf"{_OPENED}\g<0>", _CELLS.sub(" ", _BREAKS.sub("\n", markup)))
     text = html_entities.unescape(_TEXT_CLEANER.clean(markup)).replace("\xa0", " ")
-    lines = (re.sub(r"[ \t]+", " ", line).strip() for line in text.split("\n"))
+    lines = ("\n".join(_pieces(line)) for line in text.split("\n"))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+
+def _pieces(line):
+    return filter(None, (re.sub(r"[ \t]+", " ", piece).strip() for piece in line.split(_OPENED)))
