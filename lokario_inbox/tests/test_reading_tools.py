@@ -44,6 +44,13 @@ QUOTED = (
     ("zh", "在 2025年3月3日 10:02，Anna <a@b.fr> 写道：\n> old text"),
     ("zh outlook", "发件人: Anna\n发送时间: 2025年3月3日 10:02\n收件人: x\n主题: y\n\nold text"),
     ("ja", "-----Original Message-----\n差出人: Anna\n件名: y\n\nold text"),
+    ("sfr, sent on", "De : Anna\nDate d'envoi : 03/03/2025 10:02\nÀ : nous\nObjet : x\n\nold text"),
+    ("ionos", "Anna <a@b.fr> hat am 03.03.2025 10:02 CET geschrieben:\n\n> old text"),
+    ("tutanota", "03.03.2025, 10:02 par a@b.fr:\n\n> old text"),
+    ("mutt", "* Anna <a@b.fr> [2025-03-03 10:02]:\n> old text"),
+    ("zh-TW", "Anna <a@b.fr> 於 2025年3月3日 週一 上午10:02寫道：\n\n> old text"),
+    ("he", "\u202b3 במרץ 2025 ב-10:02 מאת \u202aAnna\u202c\u200f <\u202aa@b.fr\u202c\u200f>:\u202c\n\n> old text"),
+    ("help desk", "##- Merci de répondre au-dessus de cette ligne -##\n\nold text"),
     ("a broken link", "On 3 Mar 2025, Anna <a@b.fr> wrote:\n\n> see (https://c.fr/x\n?a=_nonce=3) >\n> old text"),
 )
 KEPT = (
@@ -60,8 +67,13 @@ KEPT = (
     "Bonjour,\n\nLe 3 mars, votre collègue nous a écrit :\n\nLa remise est acquise.\n\nMerci de confirmer.",
     "Am 3. März schrieb Ihr Kollege:\n\nDer Rabatt gilt.\n\nStimmt das?",
     "Objet : devis\nDate : lundi\nmerci",
+    "Le 3 mars 2025 à 10:02, votre technicien a écrit :\nLe compteur est à changer.\nEst-ce exact ?",
+    "Voici l'erreur :\nFrom: root\nDate: 3 mars 2025 10:02\nTo: admin\nSubject: cron\nQue faire ?",
+    "Nom : Anna\nSignature :\n______________\nMerci de renvoyer.",
 )
 HTML_QUOTED = (
+    '<div>New words</div><div id="appendonsend"></div><hr><div id="divRplyFwdMsg"><b>De :</b> Anna<br>'
+    "<b>Envoyé :</b> lundi<br><b>À :</b> x<br><b>Objet :</b> y</div><div>old text</div>",
     '<div>New words</div><div class="gmail_quote"><div>On Mon, 3 Mar 2025, A &lt;a@b.fr&gt; wrote:<b'
     "r></div><blockquote>old text</blockquote></div>",
     "<p>New words</p><div>Le 3 mars 2025 à 10:02, Anna &lt;a@b.fr&gt; a écrit :</div>"

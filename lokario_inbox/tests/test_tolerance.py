@@ -1,5 +1,6 @@
 """Mails that break a rule as their mailers do: what a person would read in them is read."""
 
+import re
 import time
 from datetime import datetime
 
@@ -10,9 +11,11 @@ from ..tools.automatic_mail import read_headers
 from ..tools.body_structure import tree
 from ..tools.bounded_html import bounded
 from ..tools.charsets import decode
+from ..tools.invitation import answer_invitation, read_invitation
 from ..tools.mail_addresses import pairs
 from ..tools.mail_part import read_field
 from ..tools.message_ids import parse_ids
+from ..tools.mime_builder import OutgoingMail, build
 from ..tools.mime_html import sanitise, to_text
 from ..tools.mime_message import parse_date, parse_mail
 from ..tools.mime_parts import leaves
@@ -122,6 +125,19 @@ LOADING = (
     '<p style="background:u\\72l(https://x.test/a)">words</p>',
     '<p style="width:attr(x);font-family:var(--x, url(//x.test))">words</p>',
 )
+EVENT = "BEGIN:VCALENDAR\nMETHOD:REQUEST\nBEGIN:VEVENT\nUID:u\nORGANIZER:mailto:o@b.fr\nSUMMARY:a\n%s\n"
+END = "END:VEVENT\nEND:VCALENDAR\n"
+EVENTS = {
+    "carriage returns alone": (EVENT % "DTSTART:20250603T100000Z" + END).replace("\n", "\r"),
+    "UTC in a zone": EVENT % "DTSTART;TZID=Europe/Paris:20250603T100000Z" + END,
+    "marks in the moment": EVENT % "DTSTART:2025-06-03T10:00:00Z" + END,
+    "blanks": EVENT % "DTSTART: 20250603T100000Z  " + END,
+    "a comma in the zone": EVENT % "DTSTART;TZID=Paris, Madrid:20250603T100000" + END,
+    "no end": EVENT % "DTSTART:20250603T100000Z",
+    "half an end": EVENT % "DTSTART:20250603T100000Z" + "END:VEVENT\n",
+    "said twice": EVENT % "DTSTART:20250603T100000Z\nDTSTART:20250604T100000Z" + END,
+    "a file in it": EVENT % f"ATTACH;ENCODING=BASE64;VALUE=BINARY:{'A' * 400_000}\nDTSTART:20250603T100000Z" + END,
+}
 
 
 @tagged("post_install", "-at_install")
@@ -281,3 +297,30 @@ class TestTolerance(BaseCase):
         self.assertEqual(visible_text("<table><tr><td>" * 9000 + "un"), "un")
         picture = f'<img alt="a" src="data:image/png;base64,{"A " * 9000}">'
         self.assertEqual(bounded(picture), picture)
+
+    def test_invitations(self):
+        for name, text in EVENTS.items():
+            with self.subTest(name):
+                found = read_invitation(text.encode())
+                self.assertEqual((found.summary, found.start), ("a", datetime(2025, 6, 3, 10)))
+                self.assertIn(
+                    b"METHOD:REPLY", answer_invitation(text.encode(), ["us@c.fr"], "accepted", datetime(2025, 1, 1))
+                )
+        begun = time.process_time()
+        for value in (";" * 3900, ';a="' * 900, ";TZID=" * 600, "2025-" * 700):
+            read_invitation((EVENT % f"DTSTART{value}x" + END).encode())
+        self.assertLess(time.process_time() - begun, 5)
+
+    def test_what_leaves_reads_back(self):
+        """Control characters and endless blanks are in no header; what looks like an encoded word is not decoded."""
+        for subject in ("devis =?utf-8?q?x?=", f"a{' ' * 3000}b", "a\tb\x01c\x7f"):
+            raw = build(
+                OutgoingMail(
+                    "<m@b.fr>", (subject, "a@b.fr"), (("", "x@y.fr"),), subject, "t", "<p>t</p>", datetime(2025, 1, 1)
+                )
+            )
+            self.assertLess(max(map(len, raw.split(b"\r\n"))), 900)
+            self.assertNotRegex(raw.partition(b"\r\n\r\n")[0], rb"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f]")
+            words = re.sub(r"[\s\x00-\x1f\x7f]+", " ", subject).strip()
+            mail = parse_mail(raw)
+            self.assertEqual((mail.subject, mail.from_address, words in mail.email_from), (words, "a@b.fr", True))

@@ -9,10 +9,19 @@ from icalendar.timezone import tzp
 
 from .charsets import decode
 
-SIZE_MAX = 128 * 1024  # bytes; an invitation is small, and parsing is not
+SIZE_MAX = 4 * 1024 * 1024  # bytes; files stand in it, too
+READ_MAX = 128 * 1024  # characters that are parsed: an invitation is small, and parsing is not
+LINE_MAX = 4000  # characters; what is longer is no field that is shown
 _FOLD = re.compile(rb"\r?\n[ \t]")  # may stand inside a character (RFC 5545 3.1)
 _ZONES = re.compile(r"^BEGIN:VTIMEZONE\s*$.*?^END:VTIMEZONE\s*$", re.MULTILINE | re.DOTALL | re.IGNORECASE)
-_EVENT = re.compile(r"^BEGIN:VEVENT\s*$.*?^END:VEVENT\s*$", re.MULTILINE | re.DOTALL | re.IGNORECASE)
+_EVENT = re.compile(r"^BEGIN:VEVENT\s*$.*?(?:^END:VEVENT\s*$|\Z)", re.MULTILINE | re.DOTALL | re.IGNORECASE)
+_ZONE = r';TZID=(?:"[^"\n]*"|[^:;\n]*)'
+_UTC_IN_ZONE = re.compile(
+    rf"^(DTSTART|DTEND|RECURRENCE-ID){_ZONE}(:\d{{8}}T\d{{6}}Z\s*)$", re.MULTILINE | re.IGNORECASE
+)
+_MOMENT = re.compile(
+    r"(DTSTART|DTEND)((?:;[^:;\"]*(?:\"[^\"]*\")?)*):\s*(\d{4})-?(\d\d)-?(\d\d)(?:T(\d\d):?(\d\d):?(\d\d)(Z?))?\s*"
+)
 _KNOWN_LINE = re.compile(
     r"(?:BEGIN|END|METHOD|UID|SUMMARY|DTSTART|DTEND|DURATION|LOCATION|ORGANIZER|ATTENDEE|RECURRENCE-ID|SEQUENCE)[;:]",
     re.IGNORECASE,
@@ -57,10 +66,13 @@ def _of_first_event(data, make):
     """``make(calendar, event)`` of the first event that it can read; None when there is none."""
     if len(data) > SIZE_MAX:
         return None
-    text = decode(_FOLD.sub(b"", data)).replace("\r\n", "\n").replace("\0", "")
+    text = decode(_FOLD.sub(b"", data)).replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+    text = "\n".join(line for line in text.split("\n") if len(line) <= LINE_MAX)[:READ_MAX]
+    text = _UTC_IN_ZONE.sub(r"\1\2", text)
     for attempt in (lambda: text, lambda: _ZONES.sub("", text), lambda: _bare_event(text)):
         try:
-            return _first_event(Calendar.from_ical(attempt(), multiple=True), make)
+            if found := _first_event(Calendar.from_ical(attempt(), multiple=True), make):
+                return found
         except Exception:  # noqa: BLE001, S112  the parser raises anything on hostile input
             continue
     return None
@@ -70,8 +82,20 @@ def _bare_event(text):
     """The first event with the lines that are shown, for files whose other lines nobody can read."""
     event = _EVENT.search(text)
     method = re.search(r"^METHOD:\w+", text, re.MULTILINE | re.IGNORECASE)
-    lines = [line for line in (event[0] if event else "").splitlines() if _KNOWN_LINE.match(line)]
-    return "\n".join(["BEGIN:VCALENDAR", *([method[0]] if method else []), *lines, "END:VCALENDAR", ""])
+    lines = [_plain(line) for line in (event[0] if event else "").splitlines() if _KNOWN_LINE.match(line)]
+    end = ["END:VEVENT"] if lines and lines[-1].upper() != "END:VEVENT" else []
+    return "\n".join(["BEGIN:VCALENDAR", *([method[0]] if method else []), *lines, *end, "END:VCALENDAR", ""])
+
+
+def _plain(line):
+    """A line as the grammar wants it, where mailers add blanks, marks in a moment, commas in the name of a zone."""
+    name, colon, value = line.partition(":")
+    found = _MOMENT.fullmatch(line)
+    if not found:
+        return f"{name}{colon}{value.strip()}"
+    parameters = re.sub(r"=([^;\"]*,[^;\"]*)", r'="\1"', found[2])
+    time = f"T{found[6]}{found[7]}{found[8]}{found[9]}" if found[6] else ""
+    return f"{found[1]}{parameters}:{found[3]}{found[4]}{found[5]}{time}"
 
 
 def _first_event(calendars, make):
@@ -102,7 +126,7 @@ def _reply(calendar, event, own, answer, moment):
 
 def _invitation(calendar, event):
     zone = tzp.timezone(_text(calendar, "X-WR-TIMEZONE")[:_ZONE_MAX])
-    start = _moment(event["DTSTART"].dt)
+    start = _moment(_first(event["DTSTART"]).dt)
     end = _in_zone(_end(event, start), zone)
     start = _in_zone(start, zone)
     is_all_day = not isinstance(start, datetime)
@@ -134,7 +158,7 @@ def _attendees(event):
 
 def _address(line):
     """The address of a person, "" when he has none."""
-    line = line[0] if isinstance(line, list) and line else line
+    line = _first(line)
     address = _MAILTO.sub("", str(line or "").strip())
     return address[:_TEXT] if "@" in address else ""
 
@@ -157,9 +181,14 @@ def _end(event, start):
         return start
 
 
+def _first(value):
+    """Of a field that stands there twice."""
+    return value[0] if isinstance(value, list) and value else value
+
+
 def _value(event, name):
     try:
-        return event[name].dt if name in event else None
+        return _first(event[name]).dt if name in event else None
     except (AttributeError, ValueError, TypeError):  # a line that cannot be read says so when it is asked
         return None
 
@@ -169,14 +198,13 @@ def _utc(moment):
 
 
 def _text(component, name):
-    value = component.get(name, "")
-    value = value[0] if isinstance(value, list) and value else value
+    value = _first(component.get(name, ""))
     return " ".join(str(value).split())[:_TEXT]
 
 
 def _person(line):
     """Name of a person, else the address."""
-    line = line[0] if isinstance(line, list) and line else line
+    line = _first(line)
     if line is None:
         return ""
     name = str(getattr(line, "params", {}).get("CN") or "").strip("'\" ")

@@ -26,7 +26,7 @@ CRLF = "\r\n"
 LINE_MAX = 900  # characters of a word that may stand in a line; RFC 5322 2.1.1 allows lines of 998
 ADDRESS_MAX = 320
 MAX_REFERENCES = 200  # identifiers; a longer chain keeps its first and its last ones
-_UNSAFE = re.compile(r"[\r\n\0]")
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f]| {50,}")
 _FILETIME_EPOCH = 116444736000000000  # 1970-01-01 in 100 ns steps since 1601 (MS-OXOMSG 2.2.1.3)
 
 
@@ -135,7 +135,7 @@ def _identifier(value: str) -> str:
 
 def _encoded(value: str, name: str) -> str:
     clean = _UNSAFE.sub(" ", value)
-    if clean.isascii() and all(len(word) < LINE_MAX for word in clean.split(" ")):
+    if clean.isascii() and "=?" not in clean and all(len(word) < LINE_MAX for word in clean.split(" ")):
         return "\r\n ".join(_folded(clean, 76 - len(name)))
     return Header(clean, "utf-8", header_name=name, maxlinelen=75).encode(linesep="\r\n")
 
@@ -169,7 +169,7 @@ def _address(name: str, address: str) -> str:
     except UnicodeError as err:
         raise BadAddress(address) from err
     clean = _UNSAFE.sub(" ", name or "").strip()
-    if clean.isascii() and len(clean) < LINE_MAX // 2:
+    if clean.isascii() and "=?" not in clean and len(clean) < LINE_MAX // 2:
         return formataddr((clean, bare))
     encoded = Header(clean, "utf-8", maxlinelen=75).encode(linesep=CRLF)
     blank = " " if len(encoded) + len(bare) < 70 else f"{CRLF} "

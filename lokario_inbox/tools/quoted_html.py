@@ -95,14 +95,14 @@ def _signature_start(node, steps):
 def _quote_start(node, steps):
     """Return the node from which everything is quoted when ``node`` opens the quotation."""
     if node.tag == "blockquote" or _is_by_a_program(node):
-        if not _nothing_written_after(node, steps):
+        if _nothing_written_after(node, steps):
+            above = _attribution_above(node, steps)
+            if above is not None:
+                return above
+            # a quotation without a head may be its author's own
+            return node if _is_by_a_program(node) or _is_headed(node, steps) else None
+        if node.tag == "blockquote":
             return None
-        above = _attribution_above(node, steps)
-        if above is not None:
-            return above
-        # a quotation without a head may be its author's own
-        is_headed = node.tag == "blockquote" and is_attribution(_first_line(node, steps))
-        return node if is_headed or _is_by_a_program(node) else None
     if node.tag in _BLOCKS and _opens_outlook_quote(node, steps):
         return node
     return None
@@ -115,8 +115,9 @@ def _is_by_a_program(node):
     return _is_marked(node) or "gmail_quote" in (node.get("class") or "").lower()
 
 
-def _first_line(node, steps):
-    return _text(node, steps, limit=_HEAD).strip().partition("\n")[0]
+def _is_headed(blockquote, steps):
+    lines = [line.strip("> ") for line in _text(blockquote, steps, limit=_HEAD).strip().splitlines()[:9]]
+    return bool(lines) and (is_attribution(lines[0]) or is_header_block(lines))
 
 
 def _is_marked(node, marks=_QUOTE_MARKS):

@@ -14,10 +14,12 @@ from .quoted_words import (
     ENDS,
     HEADER_LINE,
     MOBILE,
+    NAMED,
     OPENING,
     SEPARATOR,
     SIGNATURE,
     TIME,
+    TURNS,
     VERB,
 )
 
@@ -56,18 +58,15 @@ def fold_text(text: str | None) -> Folded:
 
 def is_attribution(text: str) -> bool:
     """Return whether the text is the line that a mail program writes above a quotation."""
-    text = " ".join(text.split()).replace("< ", "<").replace(" >", ">").strip(" -*_|")
+    text = " ".join(TURNS.sub("", text).split()).replace("< ", "<").replace(" >", ">").strip(" -*_|")
     if not 8 <= len(text) < _ATTRIBUTION_MAX:
         return False
     has_address, ends = bool(ADDRESS.search(text)), bool(ENDS.search(text))
     is_dated = bool(DATE.search(text) or TIME.search(text))
     verb = next((found for found in reversed(list(VERB.finditer(text)))), None)
     if not verb or (verb[0].lower() == "sent" and not has_address):
-        return (
-            is_dated
-            and bool(re.search(r"<[^<>\s]*@[^<>\s]*>\s*[:\uff1a]?$", text))
-            and (ends or _begins_with_date(text))
-        )
+        is_named = re.search(r"<[^<>\s]*@[^<>\s]*>\s*[:\uff1a]?$", text) and (ends or _begins_with_date(text))
+        return is_dated and bool(is_named or NAMED.search(text))
     if not ends:
         return (has_address and is_dated and verb.end() >= len(text) - 4) or _is_between_dashes(text, verb)
     is_opened = bool(OPENING.match(text)) and bool(re.search(r"[\d@]", text))
@@ -118,7 +117,8 @@ def _quote_start(lines):
     below, bare = _Below(lines), [line.strip() for line in lines]
     for index, line in enumerate(bare):
         is_separator = len(line) < _ATTRIBUTION_MAX and SEPARATOR.match(line)
-        if is_separator or is_header_block(bare[index : index + 9]):
+        is_shown = index and bare[index - 1].endswith(":")  # by the author, who writes on below
+        if is_separator or (not is_shown and is_header_block(bare[index : index + 9])):
             return _with_rule_above(lines, index)
         length = _attribution_length(lines, index)
         if length and below.is_quotation(index + length, " ".join(lines[index : index + length])):
@@ -174,7 +174,7 @@ class _Below:
         if first >= end:
             return first < len(self._lines) or bool(BY_A_PROGRAM.search(head))
         if self._marked[start] >= end:
-            return bool(BY_A_PROGRAM.search(head)) and bool(VERB.search(head) or ENDS.search(head.rstrip()))
+            return "@" in head and bool(VERB.search(head) or ENDS.search(head.rstrip()))  # else it may be told
         return self._marked[start] == first and self._own[start] >= end
 
     def _end(self, start):
@@ -218,7 +218,8 @@ def _bare_quote_start(lines):
 def _signature_start(lines):
     start = len(lines)
     for index in range(len(lines) - 1, max(0, len(lines) - MAX_SIGNATURE - 2), -1):
-        if SIGNATURE.match(lines[index]):
+        is_to_fill = index and lines[index].startswith("_") and lines[index - 1].rstrip().endswith(":")
+        if SIGNATURE.match(lines[index]) and not is_to_fill:
             return index
         if MOBILE.match(lines[index]) and not "".join(lines[index + 1 : start]).strip():
             start = index

@@ -18,14 +18,19 @@ OPENING = re.compile(
 )
 VERB = re.compile(
     r"(?<!\w)(?:wrote|writes|said|sent|a (?:écrit|ecrit)|écrivait|schrieb|escribi[oó]|escreveu|ha scritto|scrisse"
-    r"|schreef|het volgende geschreven|skrev|skreiv|napisał\(?a?\)?|napsal\(?a?\)?|kirjoitti|написал\(?[аи]?\)?|пишет|đã viết"
-    r"|yazdı|şunu yazdı|a scris|írta|έγραψε|написа)(?!\w)|写道|写到|撰写|のメッセージ|さんは書きました|작성|님이 작성",
+    r"|schreef|geschrieben|het volgende geschreven|skrev|skreiv|napisał\(?a?\)?|napsal\(?a?\)?|kirjoitti|написал\(?[аи]?\)?|пишет|đã viết"
+    r"|yazdı|şunu yazdı|a scris|írta|έγραψε|написа)(?!\w)|写道|寫道|写到|撰写|のメッセージ|さんは書きました|작성|님이 작성",
     re.IGNORECASE,
 )
 ENDS = re.compile(_COLON + r"$")
 ADDRESS = re.compile(r"<[^<>\s]+@[^<>\s]+(?:<mailto:[^<>\s]+>)?>|\b[\w.+-]+@[\w-]+\.[\w.-]+")
 TIME = re.compile(r"\b\d{1,2} ?[:h.\uff1a] ?\d{2}\b")
 DATE = re.compile(r"\b(?:19|20)\d\d\b|\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b")
+# an address where others have a verb: of Tutanota, of mutt
+NAMED = re.compile(
+    r"(?:^|\s)(?:by|par|von|de|da|por|van|od|av) \S{1,100}@\S{1,100}:$|@\S{1,100}> \[[\d :.+-]{8,30}\]:$"
+)
+TURNS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # of lines from right to left
 BY_A_PROGRAM = re.compile(rf"@|{TIME.pattern}")  # an address or the time of day
 
 _SEPARATORS = (
@@ -39,6 +44,9 @@ _SEPARATORS = (
 )
 SEPARATOR = re.compile(
     rf"^[\s*]*(?:[-_=]{{2,}}\s*(?:{_SEPARATORS})\s*:?\s*[-_=]{{2,}}"
+    # of help desks
+    r"|[-_=#~*]{2,}[^\n]{0,30}\b(?:(?:reply|respond|type|write)\b[^\n]{0,20}\babove|répond(?:re|ez)\b[^\n]{0,20}(?:au-dessus|ci-dessus)"
+    r"|oberhalb dieser (?:linie|zeile))\b[^\n]{0,30}[-_=#~*]{2,}"
     r"|begin forwarded message|début du message (?:réexpédié|transféré)|anfang der weitergeleiteten (?:nachricht|e-mail)"
     r"|inicio del mensaje reenviado|inizio messaggio inoltrato|begin doorgestuurd bericht|início da mensagem reencaminhada"
     rf"|vidarebefordrat brev|start på videresendt besked)\s*{_COLON}?[\s*]*$",
@@ -46,7 +54,7 @@ SEPARATOR = re.compile(
 )
 _LABELS = {
     "from": r"from|de|von|da|van|från|fra|od|expéditeur|absender|remitente|mittente|от|từ|kimden|lähettäjä|de la|feladó|από|发件人|寄件者|差出人|보낸 ?사람",
-    "sent": r"sent|date|envoyée?(?: le)?|envoye|message du|reçu le|gesendet(?: am)?|datum|enviado(?: el| em)?|enviada em|fecha|data|inviato|verzonden|skickat|sendt|dato"
+    "sent": r"sent|date(?: d['’]envoi)?|envoyée?(?: le)?|envoye|message du|reçu le|gesendet(?: am)?|datum|enviado(?: el| em)?|enviada em|fecha|data|inviato|verzonden|skickat|sendt|dato"
     r"|wysłan[oae]|odesláno|дата|отправлено|đã gửi|ngày|gönderme tarihi|gönderildi|tarih|lähetetty|päivä(?:ys)?|trimis|elküldve|στάλθηκε|发送时间|日期|寄件日期|送信日時|日時|보낸 ?날짜|날짜",
     "to": r"to|à|a|an|para|aan|till|til|do|komu|destinataire|empfänger|кому|đến|kime|vastaanottaja|către|címzett|προς|收件人|收件者|宛先|받는 ?사람",
     "subject": r"subject|objet|sujet|obj|re|betreff|asunto|assunto|oggetto|onderwerp|ämne|emne|temat|předmět|тема|chủ đề|konu|aihe|subiect|tárgy|θέμα|主题|主旨|件名|제목",
@@ -56,10 +64,10 @@ HEADER_LINE = {
 }
 
 SIGNATURE = re.compile(r"^(?:-- ?|__+)$")
-_PROGRAMS = r"(?:outlook|yahoo|mail|gmail|samsung|galaxy|huawei|proton|blackberry|nine|bluemail|typeapp|spark|airmail|canary|edison|thunderbird|i?phone|ipad|android|sparrow|orange|sfr|free|la ?poste|laposte|gmx|web\.de|zimbra|roundcube|zoho|libero|tutanota)"
+_PROGRAMS = r"(?:outlook|yahoo|mail|gmail|samsung|galaxy|huawei|proton|blackberry|nine|bluemail|typeapp|spark|airmail|canary|edison|thunderbird|i?phone|ipad|android|sparrow|orange|sfr|free|la ?poste|laposte|gmx|web\.de|zimbra|roundcube|zoho|libero|tutanota|ios)"
 _LINK = r"(?:<https?://[^\s<>]*>|\(https?://[^\s()]*\))"
 MOBILE = re.compile(
-    r"^\s*(?:(?:sent|get) (?:from|with|via|using|for)|get outlook for|envoyé (?:de|depuis|à partir de|avec|par|via)|télécharger outlook"
+    r"^\s*(?:(?:sent|get) (?:from|with|via|using|for)|get outlook for|envoyé (?:de|depuis|à partir de|avec|par|via)|(?:télécharger|obtenir|obtenez) outlook"
     r"|gesendet (?:von|mit|über)|enviado (?:desde|do|pelo|de)|inviato (?:da|dal|con)|verstuurd (?:vanaf|met)|verzonden (?:vanaf|met)"
     rf"|sendt fra|skickat från|wysłan[eo] z|lähetetty|отправлено (?:с|из)|iphone(?:から|에서)|从我的)\b"
     rf"(?: (?:my|mon|ma|meinem|meiner|mi|mio|mijn|meu|min|mit|mojego|моего|the|l['’]application|der|dem|el|la|il|de)\b)*[ '’]?[\w .-]{{0,30}}\b{_PROGRAMS}\b.{{0,60}}$"

@@ -4,12 +4,12 @@ import re
 
 _COUNT = r"(?: ?[\[(\uff08]\d+[\])\uff09]|\^\d+)?\.? ?[:\uff1a] ?"
 _REPLY = re.compile(
-    r"(?:re|aw|sv|vs|rép|rep|réf|réponse|ré|r|antw|antwort|odp|res|rif|ref|ynt|yanıt|cvp|atb|vá|vál|bls|απ|σχετ|отв|ответ|відп|на"
+    r"(?:re|aw|sv|vs|rép|rep|réf|réponse|ré|r|antw|betr|antwort|odp|res|rif|ref|ynt|yanıt|cvp|atb|vá|vál|bls|απ|σχετ|отв|ответ|відп|на"
     r"|השב|תגובה|רד|رد|回复|回覆|答复|答覆|返信|회신|답장|trả lời)" + _COUNT,
     re.IGNORECASE,
 )
 _FORWARD = re.compile(
-    r"(?:fwd?|tr|wg|i|enc|rv|doorst|pd|vb|vl|i̇?lt|i̇?let|πρθ|fs|tov|továbbítás|пересл|пер|הועבר|העבר|转发|轉寄|轉發|転送|전달"
+    r"(?:fwd?|tr|wg|i|enc|rv|doorst|pd|vb|vl|i̇?lt|i̇?let|πρθ|fs|tb|tov|transféré|transfert|továbbítás|пересл|пер|הועבר|העבר|转发|轉寄|轉發|転送|전달"
     r"|chuyển tiếp|إعادة توجيه)" + _COUNT,
     re.IGNORECASE,
 )
