@@ -5,8 +5,6 @@ import re
 from lxml import etree, html
 from PIL import ImageColor
 
-from .bounded_html import bounded
-
 MARK = "lokario-hidden"  # class of hidden elements in stored mail, whose styles are gone
 _NEVER_SHOWN = {"script", "style", "template", "noscript", "head", "title", "object", "svg", "iframe", "audio", "video"}
 _GROWING = {"table", "tbody", "tr", "td", "th"}  # whatever size they are said to have
@@ -88,9 +86,9 @@ def colour_of_background(style: str) -> str:
 
 
 def parse(markup: str):
-    """Return the root element of a document or fragment, with all its words; None for what is no HTML."""
+    """Return the root element of a document or fragment that is `bounded`; None for what is no HTML."""
     try:
-        return html.fromstring(f"<div>{bounded(markup)}</div>", parser=html.HTMLParser(huge_tree=True))
+        return html.fromstring(f"<div>{markup}</div>", parser=html.HTMLParser(huge_tree=True))
     except (etree.ParserError, ValueError):
         return None
 

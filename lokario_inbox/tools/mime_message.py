@@ -97,6 +97,8 @@ def without_odd_fields(raw):
     """The mail without what stands before its first field, without blanks before colons (RFC 5322 4.5), and without
     lines among its fields that are none.
     """
+    if _ORDINARY_HEADER.match(raw):
+        return raw
     raw = raw[_BEFORE_FIELDS.match(raw).end() :]
     if _DOUBLED_END.match(raw):  # what a gateway makes of line ends that it does not know
         raw = raw.replace(b"\r\r\n", b"\r\n")

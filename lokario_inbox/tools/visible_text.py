@@ -4,6 +4,7 @@ import unicodedata
 
 from lxml import html
 
+from .bounded_html import bounded
 from .hidden_text import hidden_elements, parse
 from .mime_html import to_text
 
@@ -13,7 +14,7 @@ def visible_text(markup: str) -> str:
 
     What cannot be parsed has no visible text.
     """
-    root = parse(markup)
+    root = parse(bounded(markup))
     if root is None:
         return ""
     for element in list(hidden_elements(root)):
