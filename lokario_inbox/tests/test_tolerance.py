@@ -295,6 +295,13 @@ class TestTolerance(BaseCase):
         folded = fold_html("<div>" * 300 + "un</div><div>-- <br>Anna</div>deux")
         self.assertEqual(to_text(folded.visible + folded.signature).split(), ["un", "--", "Anna", "deux"])
         self.assertEqual(visible_text("<table><tr><td>" * 9000 + "un"), "un")
+        sly = (
+            "<div>" * 300
+            + '<div title="--><script>un</script>"><a title="><img src=x onerror=un>">deux</a></div>-- <br>Anna'
+        )
+        for html in (sanitise(sly), sanitise(sly.replace("<div>", "<font>")), sly):
+            for part in (html, fold_html(html).visible, fold_html(html).signature):
+                self.assertNotRegex(re.sub(r'="[^"]*"', "", part), "<script|onerror")
         picture = f'<img alt="a" src="data:image/png;base64,{"A " * 9000}">'
         self.assertEqual(bounded(picture), picture)
 

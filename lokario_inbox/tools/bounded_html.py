@@ -17,7 +17,10 @@ _FLAT = {
 
 
 def bounded(markup: str) -> str:
-    """Return HTML without tags beyond NESTING_MAX, and without attributes where nobody could mean them; words stay."""
+    """Return HTML without tags beyond NESTING_MAX, and without attributes where nobody could mean them; words stay.
+
+    For what is sanitised afterwards, or never shown: a value that was quoted may be a tag then.
+    """
     if len(markup) > _ENDLESS:
         markup = _ENDLESS_TAG.sub(_without_attributes, markup)
     if markup.count("<") <= _TAGS_MAX:

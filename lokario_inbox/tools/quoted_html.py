@@ -5,7 +5,6 @@ import re
 
 from lxml import etree, html
 
-from .bounded_html import bounded
 from .quoted_text import MAX_SIGNATURE, Folded, is_attribution, is_header_block
 from .quoted_words import SEPARATOR, SIGNATURE
 
@@ -52,7 +51,7 @@ def fold_html(body: str | None) -> Folded:
     if not body or not body.strip():
         return Folded("")
     try:
-        root = html.fragment_fromstring(bounded(body), create_parent="div", parser=html.HTMLParser(huge_tree=True))
+        root = html.fragment_fromstring(body, create_parent="div", parser=html.HTMLParser(huge_tree=True))
     except (etree.ParserError, ValueError):
         return Folded(body)
     try:
