@@ -233,6 +233,13 @@ class TestTolerance(BaseCase):
         self.assertEqual(read_field("text/plain;" + "\n " * 50_000 + "x")[0], "text/plain")
         self.assertEqual(pairs("\n " * 50_000), [])
 
+    def test_endless_words_in_a_header(self):
+        begun = time.process_time()
+        for name in (b"From", b"Sender", b"Return-Path", b"Subject", b"Content-Type"):
+            for letter in (b"-", b".", b"=", b"a"):
+                parse_mail(name + b": " + letter * 60_000 + b"\r\n\r\nx")
+        self.assertLess(time.process_time() - begun, 4)  # minutes before
+
     def test_verdicts_of_several_servers(self):
         trusted = trusted_authserv("imap.ours.fr")
         for verdict, *fields in VERDICTS:

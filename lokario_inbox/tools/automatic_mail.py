@@ -59,6 +59,7 @@ _SAID = {
     "x-post-messageclass": re.compile(".*autoresponder"),
     "x-freescout-mail-type": re.compile("auto"),
 }
+ADDRESS_MAX = 320  # characters of what is no address, either
 _BULK = {"bulk", "junk", "list"}
 _AUTO_REPLY = {"auto_reply", "auto-reply", "autoreply"}
 _SUPPRESS = {"all", "autoreply", "oof", "dr", "ndr", "rn", "nrn"}
@@ -217,7 +218,8 @@ def _unfolded(values):
 
 
 def _addresses(*values):
-    return {found.lower() for value in values for found in addresses(value) or [value.strip(" <>\t")] if found}
+    found = (one for value in values for one in addresses(value) or [value.strip(" <>\t")[:ADDRESS_MAX]])
+    return {one.lower() for one in found if one}
 
 
 def _local(address):
