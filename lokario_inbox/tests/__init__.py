@@ -12,6 +12,7 @@ from . import test_gmail
 from . import test_outgoing
 from . import test_outgoing_workers
 from . import test_outgoing_oauth
+from . import test_mailboxes
 from odoo.addons.lokario_mailbox.tests import test_integration
 from . import test_oauth
 from . import test_isolation
