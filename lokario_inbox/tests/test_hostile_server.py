@@ -154,6 +154,24 @@ class TestHostileServer(BaseCase):
         events = self.look(box, folder(1, "INBOX", cursor))
         self.assertEqual([item.uid for item in fetched(events)], [1, 2, 3, 4, 5])
 
+    def test_words_in_odd_places_are_no_fault_of_ours(self):
+        odd = [
+            b'* "OK" (x)',
+            b"* () EXISTS",
+            b"* NIL EXISTS",
+            b"* OK",
+            b"* 1 FETCH (BODY[1] (list))",
+            b"* STATUS NIL ()",
+        ]
+        for name in (b"EXAMINE", b"STATUS", b"UID SEARCH", b"UID FETCH"):
+            box = MemoryMailbox(
+                {"INBOX": mails(3)},
+                distort=lambda command, lines, name=name: [*(odd if command.startswith(name) else ()), *lines],
+            )
+            events = self.look(box)
+            self.assertEqual([item.uid for item in fetched(events)], [1, 2, 3], name)
+            self.assertEqual((events[-1].error, events[-1].warning), ("", ""), name)
+
     def test_a_server_refuses_what_it_offers(self):
         """No ENABLE, or no QRESYNC after all: the folder is read without, and its changes with it."""
         known = FolderState(1, "INBOX", uidvalidity=str(UIDVALIDITY), cursor_uid=3, highestmodseq="5", message_count=3)

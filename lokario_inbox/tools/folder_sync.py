@@ -114,7 +114,7 @@ async def _examine(session, folder, quick=False):
     commands = [command] if session.has_qresync or "QRESYNC" not in session.capabilities else [ENABLE, command]
     *_enabled, reply = await session.run_together(*commands)
     session.has_qresync = "QRESYNC" in session.capabilities
-    exists = next((number(row[1], most=SIZE_MAX) for row in reply.data if len(row) == 3 and row[2] == b"EXISTS"), 0)
+    exists = max((number(row[1], most=SIZE_MAX) for row in reply.data if row[2:] == [b"EXISTS"]), default=0)
     uidvalidity, uidnext, modseq = map(reply.code, (b"UIDVALIDITY", b"UIDNEXT", b"HIGHESTMODSEQ"))
     return Opened(str(uidvalidity or ""), uidnext, exists, str(modseq or ""), reply)
 

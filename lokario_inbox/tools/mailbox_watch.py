@@ -184,8 +184,8 @@ def _watched_folder(folders):
 async def _look_first(session, plan, folder):
     """Open the folder, and ask for news of the others where the server can; returns whether it is not as stored."""
     reply = await session.run(b"EXAMINE " + quote(folder.path))
-    counts = [number(row[1]) for row in reply.data if row[2:] == [b"EXISTS"]]
-    found = (str(reply.code(b"UIDVALIDITY")), reply.code(b"UIDNEXT"), counts[-1] if counts else 0)
+    count = max((number(row[1]) for row in reply.data if row[2:] == [b"EXISTS"]), default=0)
+    found = (str(reply.code(b"UIDVALIDITY")), reply.code(b"UIDNEXT"), count)
     heard = []  # while NOTIFY was asked for, and not again when listening begins
     others = [quote(other.path) for other in plan.folders if other != folder]
     if "NOTIFY" in session.capabilities and others:

@@ -1,8 +1,11 @@
+import time
+
 from odoo.tests import BaseCase, tagged
 
 from ..exceptions import LoginRefused, QuotaReached, ServerFault
 from ..tools.imap_account import _special_use
 from ..tools.imap_session import Reply, _refusal
+from ..tools.imap_wire import parse
 
 FOLDERS = {
     "sent": (
@@ -43,3 +46,21 @@ class TestImapAnswers(BaseCase):
         """A server that is ill for now does not say that a password is wrong."""
         for words, fault in REFUSALS.items():
             self.assertIs(type(_refusal(Reply(b"NO", words, []), LoginRefused)), fault, words)
+
+    def test_a_quotation_mark_that_nothing_closes_is_part_of_a_word(self):
+        for line, expected in (
+            (b'* 1 FETCH (FLAGS ("odd x) UID 5)', [b"*", b"1", b"FETCH", [b"FLAGS", [b'"odd', b"x"], b"UID", b"5"]]),
+            (b'* 1 FETCH (FLAGS ("o\\"dd" x))', [b"*", b"1", b"FETCH", [b"FLAGS", [b'o"dd', b"x"]]]),
+            (b'*  "a" "b\\" c', [b"*", b"a", b'"b\\"', b"c"]),
+        ):
+            self.assertEqual(parse(line, []), expected)
+
+    def test_a_line_of_anything_is_read_in_linear_time(self):
+        """It may have megabytes, and all mailboxes of a run wait meanwhile."""
+        for before, unit in ((b"", b" "), (b'"', b'\\" '), (b"", b"BODY[ "), (b'"', b"a "), (b'"', b"\\\\")):
+            times = []
+            for size in (20_000, 160_000):
+                started = time.process_time()
+                parse(b"* " + before + unit * (size // len(unit)), [])
+                times.append(time.process_time() - started)
+            self.assertLess(times[1], 24 * times[0] + 0.2, unit)

@@ -15,11 +15,12 @@ LINE_MAX = 16 * 1024 * 1024  # SEARCH of a big mailbox is one long line
 LITERAL_MAX = 4 * 1024 * 1024
 DEPTH_MAX = 200
 
-_TOKEN = re.compile(
-    rb"\s*(?:(?P<open>\()|(?P<close>\))|\"(?P<quoted>(?:[^\"\\]|\\.)*)\"|(?P<literal>\x00(\d+)\x00)"
-    rb"|(?P<atom>(?:BODY|BINARY)(?:\.[A-Z]+)?\[[^\]\"]*\](?:<\d+>)?|[^\s()\"\x00]+))",
-    re.IGNORECASE,
+_OTHERS = (
+    rb"|(?P<open>\()|(?P<close>\))|(?P<literal>\x00(\d+)\x00)"
+    rb"|(?P<atom>(?:BODY|BINARY)(?:\.[A-Z]+)?\[[^\]\"]{0,200}+\](?:<\d+>)?|[^\s()\"\x00]++|\"[^ ]*+)"
 )
+_TOKEN = re.compile(rb"\"(?P<quoted>(?:[^\"\\]|\\.)*+)\"" + _OTHERS, re.IGNORECASE | re.DOTALL)
+_BEHIND_UNCLOSED = re.compile(rb"(?P<quoted>(?!))" + _OTHERS, re.IGNORECASE)
 _STATUS = re.compile(rb"(\*) (OK|NO|BAD|BYE|PREAUTH)(?: (.*))?$", re.IGNORECASE | re.DOTALL)
 _LITERAL_AT_END = re.compile(rb"\{(\d+)\+?\}$")
 _TOO_MUCH = "The server sent more than was asked for."
@@ -76,19 +77,20 @@ def parse(line, literals):
     if status:
         return [status[1], status[2].upper(), status[3] or b""]
     stack = [[]]
-    position = 0
-    while position < len(line):
-        match = _TOKEN.match(line, position)
-        if not match:
-            if line[position:].strip():
-                position = _skip_text(stack, line, position)
-                continue
-            break
-        position = match.end()
+    for match in _tokens(line):
         _push(stack, match, literals)
     if len(stack) != 1:
         raise ServerFault("The server's answer is not IMAP.")
     return stack[0]
+
+
+def _tokens(line):
+    """A quotation mark that is not closed begins a word, and so does every one behind it: each is looked at once."""
+    for match in _TOKEN.finditer(line):
+        if (match["atom"] or b"").startswith(b'"'):
+            yield from _BEHIND_UNCLOSED.finditer(line, match.start())
+            return
+        yield match
 
 
 def _push(stack, match, literals):
@@ -108,14 +110,6 @@ def _push(stack, match, literals):
     else:
         atom = match["atom"]
         stack[-1].append(None if atom.upper() == b"NIL" else atom)
-
-
-def _skip_text(stack, line, position):
-    """A character no token starts with (human text of OK/NO lines): keep it as a word."""
-    end = line.find(b" ", position + 1)
-    end = len(line) if end < 0 else end
-    stack[-1].append(line[position:end])
-    return end
 
 
 def pairs(items):
