@@ -7,7 +7,7 @@ from psycopg2 import sql
 
 
 def copy_rows(cr, table: str, columns: Iterable[str], rows: Iterable[tuple]) -> None:
-    """Write rows of scalars and lists of texts. As every raw SQL: no flush before, no cache behind."""
+    """Write rows of scalars, bytes and lists of texts. As every raw SQL: no flush before, no cache behind."""
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
         sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
@@ -27,20 +27,22 @@ class _Lines:
 def copied(value) -> str:
     """Return one value in the text format of COPY.
 
-    >>> copied("a\\tb"), copied(None), copied(True), copied(["x", 'y"'])
-    ('a\\\\tb', '\\\\N', 't', '{"x","y\\\\\\\\""}')
+    >>> copied("a\\tb"), copied(None), copied(True), copied(["x", 'y"']), copied(b"a")
+    ('a\\\\tb', '\\\\N', 't', '{"x","y\\\\\\\\""}', '\\\\\\\\x61')
     """
     if value is None:
         return "\\N"
-    if isinstance(value, bool):
-        return "t" if value else "f"
     if isinstance(value, list | tuple):
         value = "{" + ",".join(map(_element, value)) + "}"
-    if not isinstance(value, str):
-        return str(value)
-    if "\\" in value:
-        value = value.replace("\\", "\\\\")
-    return value.replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
+    if isinstance(value, str):
+        if "\\" in value:
+            value = value.replace("\\", "\\\\")
+        return value.replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
+    if isinstance(value, bool):
+        return "t" if value else "f"
+    if isinstance(value, bytes):
+        return "\\\\x" + value.hex()
+    return str(value)
 
 
 def _element(text):

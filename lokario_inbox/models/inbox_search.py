@@ -6,7 +6,7 @@ from odoo.tools import SQL
 
 from ..tools.search_terms import MAX_INDEXED, fold, parse_query, prefix_lexeme
 
-_SMALL, _BATCH = 60, 200  # mails
+_SMALL, _BATCH = 40, 200  # mails; the first page of a first synchronisation is more than a few
 _SUBJECT = 2000  # characters of a subject that are searched
 _FREQUENT = 0.04  # share of all mail; a typed beginning of a word is taken for 0.02 at least
 _MARKUP, _PARTS = re.compile(r"[<>\"(),;:]"), re.compile(r"[@._+-]")

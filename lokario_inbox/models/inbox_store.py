@@ -8,6 +8,10 @@ from ..tools.mime_text import encode_content
 
 INLINE_MAX = 128 * 1024  # bytes of an attachment that is kept; a bigger one stays at the server
 INLINE_TOTAL = 512 * 1024  # bytes of attachments kept of one mail
+_ATTACHMENT = (
+    *("integration_id", "message_id", "sequence", "name", "mimetype"),
+    *("size", "content_id", "is_inline", "part", "content"),
+)
 
 
 class InboxStore(models.AbstractModel):
@@ -142,12 +146,7 @@ class InboxStore(models.AbstractModel):
                     )
                 )
         if rows:
-            self.env.cr.execute_values(
-                """INSERT INTO inbox_attachment (integration_id, message_id, sequence, name, mimetype,
-                       size, content_id, is_inline, part, content) VALUES %s""",
-                rows,
-                page_size=200,
-            )
+            copy_rows(self.env.cr, "inbox_attachment", _ATTACHMENT, rows)
 
     @api.model
     def _replace_damaged(self, folder, event, mails, known):
