@@ -69,6 +69,7 @@ class NamedServer:
     port: str
     user: str
     password: str
+    clone_options = ""
 
     @classmethod
     def from_environment(cls):
@@ -117,6 +118,7 @@ class Cluster:
     name: str
     data: Path
     throw_away: bool = False
+    clone_options = "STRATEGY file_copy"  # otherwise each page of a copy goes through the log
     _lock: object = field(default=None, init=False, repr=False)
 
     @staticmethod

@@ -127,7 +127,8 @@ class Databases:
         """A copy of a database and its filestore (hard links: Odoo never writes into a stored file)."""
         self.drop(target)
         with _named_lock(source):  # PostgreSQL clones a template for one client at a time
-            self.cluster.psql(f'CREATE DATABASE "{target}" TEMPLATE "{source}" OWNER {ODOO_ROLE}')
+            options = f"OWNER {ODOO_ROLE} {self.cluster.clone_options}"
+            self.cluster.psql(f'CREATE DATABASE "{target}" TEMPLATE "{source}" {options}')
         filestore = data_folder() / "filestore"
         if (filestore / source).exists():
             shutil.copytree(filestore / source, filestore / target, copy_function=os.link)
