@@ -201,8 +201,9 @@ def test_the_manifest_names_the_python_packages_that_the_addon_imports(addon, fr
 @pytest.mark.parametrize("addon", ADDONS)
 def test_every_test_module_is_run(addon):
     listed = (ROOT / addon / "tests" / "__init__.py").read_text()
+    own = set(re.findall(r"^from \. import (\w+)$", listed, re.MULTILINE))  # another addon's may have the same name
     for path in (ROOT / addon / "tests").glob("test_*.py"):
-        assert re.search(rf"\b{path.stem}\b", listed), f"{path} is never imported, so it never runs"
+        assert path.stem in own, f"{path} is never imported, so it never runs"
 
 
 CHECKED_BY_THEMSELVES = re.compile(r"^(?:mail\.mail|(?:lokario|inbox|mailbox|engine|saas)\..*)$")
