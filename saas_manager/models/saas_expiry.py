@@ -1,4 +1,5 @@
 import logging
+from datetime import timedelta
 
 from odoo import fields, models
 from odoo.exceptions import UserError
@@ -6,6 +7,7 @@ from odoo.exceptions import UserError
 from ..const import EXPIRY_NOTICE
 
 _logger = logging.getLogger(__name__)
+A_DAY = timedelta(days=1)
 
 
 class SaasExpiry(models.AbstractModel):
@@ -15,19 +17,23 @@ class SaasExpiry(models.AbstractModel):
     _description = "Expiry of SaaS Instances"
 
     def _run(self):
-        today = fields.Date.context_today(self)
         cron = self.env["ir.cron"]
-        due = [("state", "=", "active"), ("expiration_date", "<=", today + EXPIRY_NOTICE)]
+        horizon = fields.Date.today() + EXPIRY_NOTICE + A_DAY  # which day it is depends on where one is
+        due = [("state", "=", "active"), ("expiration_date", "<=", horizon)]
         dated = self.env["saas.instance"].search(due)
         cron._commit_progress(remaining=len(dated))
         for instance in dated:
-            if instance.expiration_date < today:
-                if not self._is_let_in_again(instance):
-                    self._suspend(instance)
-            elif instance.expiry_notified_on != instance.expiration_date:
-                self._warn(instance)
+            self._act(instance, instance.company_id._lokario_today())
             if not cron._commit_progress(1):
                 break
+
+    def _act(self, instance, today):
+        expires = instance.expiration_date
+        if expires < today:
+            if not self._is_let_in_again(instance):
+                self._suspend(instance)
+        elif expires <= today + EXPIRY_NOTICE and instance.expiry_notified_on != expires:
+            self._warn(instance)
 
     def _is_let_in_again(self, instance):
         """Whether a person opened it after its date: that holds until there is another date."""

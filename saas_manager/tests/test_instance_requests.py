@@ -3,6 +3,7 @@ import json
 from unittest.mock import patch
 
 import psycopg2
+from freezegun import freeze_time
 from odoo.exceptions import UserError, ValidationError
 from odoo.tests import Form, tagged
 from odoo.tools import mute_logger
@@ -39,6 +40,20 @@ class TestInstanceRequests(SaasCase, MailCommon):
             instances[0].expiration_date = "2026-03-10"
             self.env.ref("saas_manager.ir_cron_expiry").method_direct_trigger()
             self.assertIn(instances[0], suspended)
+
+    def test_the_last_day_ends_where_the_company_is(self):
+        instance, suspended = self.new_instance(), []
+        self.force_state(instance, "active")
+        instance._set_guarded(expiry_notified_on="2026-03-01")
+        instance.expiration_date = "2026-03-01"
+        with (
+            patch.object(self.registry["saas.expiry"], "_suspend", lambda _job, one: suspended.append(one)),
+            freeze_time("2026-03-02 01:00:00"),
+        ):
+            for zone, count in (("America/Guadeloupe", 0), ("Europe/Paris", 1)):
+                instance.company_id.partner_id.tz = zone
+                self.env.ref("saas_manager.ir_cron_expiry").method_direct_trigger()
+                self.assertEqual(len(suspended), count, zone)
 
     def test_a_login_that_odoo_has_is_refused(self):
         with self.assertRaisesRegex(ValidationError, "Odoo itself"):
