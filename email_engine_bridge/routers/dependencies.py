@@ -43,11 +43,16 @@ def _check_area(key_sudo, route):
 
 
 def _check_parameters(called):
-    """Refuse a parameter that this route does not know: `limit=5` where it is `page_size` would be ignored."""
+    """Refuse a parameter of which nothing would come: `limit=5` where it is `page_size`, one of two of a name."""
     known = set(_find_parameters(called.scope["route"].dependant))
     if unknown := sorted(set(called.query_params) - known):
         there_are = ", ".join(sorted(known)) or "none"
         raise ApiProblem(422, f"Unknown parameter: {', '.join(unknown)[:200]}. There are: {there_are}.")
+    given = [name for name, _value in called.query_params.multi_items()]
+    if twice := sorted({name for name in given if given.count(name) > 1}):
+        raise ApiProblem(422, f"Given twice: {', '.join(twice)[:200]}.")
+    if {"page", "cursor"} <= set(given):
+        raise ApiProblem(422, "Give page or cursor, not both.")
 
 
 def _find_parameters(dependant):

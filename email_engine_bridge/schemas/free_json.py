@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from ..tools.storable_json import find_unstorable
@@ -17,4 +17,6 @@ def _check(value):
 
 NO_NUL = r"^[^\x00]*$"  # PostgreSQL takes no NUL in a text
 StorableText = Annotated[str, Field(pattern=NO_NUL)]
+Words = Annotated[StorableText, StringConstraints(strip_whitespace=True, min_length=1)]
+"""A name or a sentence: blanks around it are none of it, and blanks alone are none."""
 FreeObject = Annotated[dict, AfterValidator(_check)]

@@ -50,7 +50,7 @@ class EngineCampaign(models.Model):
         "draft": {"scheduled", "sending", "cancelled"},
         "scheduled": {"draft", "sending", "paused", "cancelled"},
         "sending": {"paused", "sent", "cancelled"},
-        "paused": {"sending", "cancelled"},
+        "paused": {"scheduled", "sending", "cancelled"},
         "sent": {"sending"},  # a message that never arrived is queued again
         "cancelled": set(),
     }
@@ -295,8 +295,13 @@ class EngineCampaign(models.Model):
             campaign._get_transport()._pause(campaign)
 
     def action_resume(self):
-        self._set_sending()
-        for campaign in self:
+        """Go on; one that was paused before its time came waits for it again."""
+        if other := self.filtered(lambda campaign: campaign.state != "paused")[:1]:
+            raise UserError(self.env._("“%s” is not paused.", other.name))
+        started = self.filtered("started_at")
+        (self - started)._set_scheduled()
+        started._set_sending()
+        for campaign in started:
             campaign._get_transport()._resume(campaign)
 
     def action_cancel(self):

@@ -1,6 +1,6 @@
 """Campaigns: create, send, pause, resume, cancel, try out."""
 
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Header
@@ -28,6 +28,7 @@ from ..schemas.campaigns import (
 from .named import find_named
 
 router = APIRouter(prefix="/campaigns", tags=["campaigns"])
+SKEW = timedelta(minutes=5)  # by which the caller's clock may be wrong
 ONLY_CAMPAIGNS = [("kind", "=", "campaign")]
 
 
@@ -55,6 +56,8 @@ def create_campaign(body: CampaignCreate, env: WriteEnv) -> Campaign:
     if body.scheduled_at:
         if body.scheduled_at.tzinfo is None:
             raise ApiProblem(422, "scheduled_at: send a time zone, such as 2026-03-01T09:00:00+01:00.")
+        if body.scheduled_at < datetime.now(UTC) - SKEW:
+            raise ApiProblem(422, "scheduled_at: this moment is over; send the campaign instead.")
         campaign.scheduled_at = body.scheduled_at.astimezone(UTC).replace(tzinfo=None)
         campaign.action_schedule()
     return Campaign(**campaign._describe())

@@ -52,9 +52,10 @@ def ingest_contacts(
         envelope = read_envelope(body)
         if unknown := sorted(set(envelope) - {"tenant_id", "lists", "tags"}):
             raise ApiProblem(422, f"Unknown: {', '.join(unknown)[:200]}. Send tenant_id, lists, tags and contacts.")
-        asked = tenant_id or envelope.get("tenant_id")
-        if not isinstance(asked, int) or not 1 <= asked <= MAX_INT:
-            raise ApiProblem(422, "Say for which tenant: ?tenant_id=1, or tenant_id in the body.")
+        named = {one for one in (tenant_id, envelope.get("tenant_id")) if one is not None}
+        asked = named.pop() if len(named) == 1 else None
+        if type(asked) is not int or not 1 <= asked <= MAX_INT:  # nor true, which Python takes for 1
+            raise ApiProblem(422, "Say for which tenant: ?tenant_id=1, or tenant_id in the body; once, or the same.")
         tenant = get_visible(env, "engine.tenant", asked)
         groups = [_names(lists, envelope.get("lists")), _names(tags, envelope.get("tags"))]
         summary = env["engine.contact.ingest"]._ingest(tenant, body, request.headers.get("content-type", ""), *groups)

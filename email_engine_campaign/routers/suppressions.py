@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from odoo import fields
 
 from odoo.addons.email_engine_bridge.exceptions import ApiProblem
 from odoo.addons.email_engine_bridge.routers.dependencies import (
@@ -33,6 +34,8 @@ def add_suppression(body: SuppressionCreate, env: WriteEnv) -> Suppression:
     address = normalise_address(body.email)
     if inspect_address(address) == "invalid":
         raise ApiProblem(422, "email: this is no address.")
+    if body.until and body.until < fields.Date.context_today(tenant.with_context(tz=tenant.tz)):
+        raise ApiProblem(422, "until: this day is over.")
     suppressions = env["engine.suppression"]
     suppressions._suppress(tenant, [address], "manual", note=body.note, source="api", until=body.until)
     standing = [("tenant_id", "=", tenant.id), ("email", "=", address), ("lifted_at", "=", False)]

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from odoo.addons.email_engine_bridge.schemas.free_json import FreeObject, StorableText
+from odoo.addons.email_engine_bridge.schemas.free_json import FreeObject, StorableText, Words
 from odoo.addons.email_engine_bridge.schemas.listing import Listing
 from odoo.addons.email_engine_bridge.schemas.moment import UtcMoment
 from odoo.addons.email_engine_bridge.schemas.strict import Strict
@@ -15,7 +15,7 @@ Id = Field(ge=1, le=2**31 - 1)
 
 class CampaignCreate(Strict):
     tenant_id: int = Id
-    name: StorableText = Field(min_length=1, max_length=200)
+    name: Words = Field(min_length=1, max_length=200)
     template_id: int = Id
     lists: list[StorableText] = Field(default=[], max_length=100)
     tags: list[StorableText] = Field(default=[], max_length=100)

@@ -2,14 +2,14 @@
 
 from pydantic import BaseModel, Field
 
-from odoo.addons.email_engine_bridge.schemas.free_json import StorableText
+from odoo.addons.email_engine_bridge.schemas.free_json import StorableText, Words
 from odoo.addons.email_engine_bridge.schemas.listing import Listing
 from odoo.addons.email_engine_bridge.schemas.strict import Strict
 
 
 class ContactListCreate(Strict):
     tenant_id: int = Field(ge=1, le=2**31 - 1)
-    name: StorableText = Field(min_length=1, max_length=200)
+    name: Words = Field(min_length=1, max_length=200)
     description: StorableText = Field(default="", max_length=1000)
     is_public: bool = Field(default=False, description="Offered on the preferences page to who is not in it")
 
@@ -17,7 +17,7 @@ class ContactListCreate(Strict):
 class ContactListChange(Strict):
     """What is left out stays as it is."""
 
-    name: StorableText = Field(default="", min_length=1, max_length=200)
+    name: Words = Field(default="", min_length=1, max_length=200)
     description: StorableText = Field(default="", max_length=1000)
     is_public: bool = Field(default=False, description="Offered on the preferences page to who is not in it")
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, model_validator
 
-from odoo.addons.email_engine_bridge.schemas.free_json import FreeObject, StorableText
+from odoo.addons.email_engine_bridge.schemas.free_json import FreeObject, StorableText, Words
 from odoo.addons.email_engine_bridge.schemas.listing import Listing
 from odoo.addons.email_engine_bridge.schemas.moment import UtcMoment
 from odoo.addons.email_engine_bridge.schemas.strict import Strict
@@ -19,7 +19,7 @@ class MessageCreate(Strict):
     tenant_id: int = Id
     to: list[StorableText] = Field(min_length=1, max_length=MAX_RECIPIENTS, description="Each gets a mail of its own")
     template_id: int | None = Field(default=None, ge=1, le=2**31 - 1)
-    subject: StorableText | None = Field(default=None, min_length=1, max_length=2000)
+    subject: Words | None = Field(default=None, min_length=1, max_length=2000)
     html: StorableText | None = Field(default=None, min_length=1, max_length=512 * 1024)
     text: StorableText | None = Field(default=None, min_length=1, max_length=512 * 1024)
     data: FreeObject = {}

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, Field
 
-from odoo.addons.email_engine_bridge.schemas.free_json import StorableText
+from odoo.addons.email_engine_bridge.schemas.free_json import StorableText, Words
 from odoo.addons.email_engine_bridge.schemas.moment import UtcMoment
 from odoo.addons.email_engine_bridge.schemas.strict import Strict
 
@@ -15,7 +15,7 @@ class OptinCreate(Strict):
     first_name: StorableText = Field(default="", max_length=200)
     last_name: StorableText = Field(default="", max_length=200)
     lists: list[StorableText] = Field(default=[], max_length=100)
-    source: StorableText = Field(min_length=1, max_length=1000)
+    source: Words = Field(min_length=1, max_length=1000)
     requested_from: StorableText = Field(default="", max_length=45)
     template_id: int | None = Field(default=None, ge=1, le=2**31 - 1)
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from odoo.addons.email_engine_bridge.schemas.free_json import StorableText
+from odoo.addons.email_engine_bridge.schemas.free_json import StorableText, Words
 from odoo.addons.email_engine_bridge.schemas.listing import Listing
 from odoo.addons.email_engine_bridge.schemas.strict import Strict
 
@@ -27,7 +27,7 @@ class SegmentRule(Strict):
 
 class SegmentCreate(Strict):
     tenant_id: int = Field(ge=1, le=2**31 - 1)
-    name: StorableText = Field(min_length=1, max_length=200)
+    name: Words = Field(min_length=1, max_length=200)
     match: Literal["all", "any"] = "all"
     rules: list[SegmentRule] = Field(min_length=1, max_length=50)
 

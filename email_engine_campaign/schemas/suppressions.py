@@ -4,7 +4,7 @@ from datetime import date
 
 from pydantic import BaseModel, Field
 
-from odoo.addons.email_engine_bridge.schemas.free_json import StorableText
+from odoo.addons.email_engine_bridge.schemas.free_json import StorableText, Words
 from odoo.addons.email_engine_bridge.schemas.listing import Listing
 from odoo.addons.email_engine_bridge.schemas.moment import UtcMoment
 from odoo.addons.email_engine_bridge.schemas.strict import Strict
@@ -18,7 +18,7 @@ class SuppressionCreate(Strict):
 
 
 class LiftRequest(Strict):
-    reason: StorableText = Field(min_length=1, max_length=500)
+    reason: Words = Field(min_length=1, max_length=500)
 
 
 class Suppression(BaseModel):

@@ -2,15 +2,15 @@
 
 from pydantic import BaseModel, Field
 
-from odoo.addons.email_engine_bridge.schemas.free_json import FreeObject, StorableText
+from odoo.addons.email_engine_bridge.schemas.free_json import FreeObject, StorableText, Words
 from odoo.addons.email_engine_bridge.schemas.listing import Listing
 from odoo.addons.email_engine_bridge.schemas.strict import Strict
 
 
 class TemplateCreate(Strict):
     tenant_id: int = Field(ge=1, le=2**31 - 1)
-    name: StorableText = Field(min_length=1, max_length=200)
-    subject: StorableText = Field(min_length=1, max_length=2000)
+    name: Words = Field(min_length=1, max_length=200)
+    subject: Words = Field(min_length=1, max_length=2000)
     html: StorableText = Field(default="", max_length=512 * 1024)
     mjml: StorableText = Field(default="", max_length=512 * 1024, description="Instead of html")
     text: StorableText = Field(default="", max_length=512 * 1024)
@@ -19,8 +19,8 @@ class TemplateCreate(Strict):
 class TemplateChange(Strict):
     """What is left out stays as it is."""
 
-    name: StorableText = Field(default="", min_length=1, max_length=200)
-    subject: StorableText = Field(default="", min_length=1, max_length=2000)
+    name: Words = Field(default="", min_length=1, max_length=200)
+    subject: Words = Field(default="", min_length=1, max_length=2000)
     html: StorableText = Field(default="", min_length=1, max_length=512 * 1024)
     mjml: StorableText = Field(default="", min_length=1, max_length=512 * 1024, description="Instead of html")
     text: StorableText = Field(default="", max_length=512 * 1024)

@@ -33,6 +33,30 @@ class TestApiRecords(CampaignHttpCase):
         self.assertIn("Unknown: list", self.call("/contacts/ingest", contacts, status=422).json()["detail"])
         self.assertFalse(self.env["engine.contact"].search([("tenant_id", "=", self.tenant_a.id)]))
 
+    def test_what_contradicts_itself_or_comes_too_late_is_refused(self):
+        tenant = {"tenant_id": self.tenant_a.id}
+        for path in (
+            f"/contacts/{self.tenant_a.id}?page=1&page=2",
+            f"/contacts/{self.tenant_a.id}?page=2&cursor=start",
+        ):
+            self.call(path, status=422)
+        rows = {"contacts": [{"email": "a@x.test"}]}
+        for other in (self.tenant_b.id, True, "1"):
+            path = f"/contacts/ingest?tenant_id={self.tenant_a.id}"
+            self.call(path, {**rows, "tenant_id": other}, status=422)
+        self.call("/contacts/ingest", {**rows, "tenant_id": True}, status=422)
+        self.assertFalse(self.env["engine.contact"].search([]))
+        self.call("/lists", {**tenant, "name": "  "}, status=422)
+        self.assertEqual(self.call("/lists", {**tenant, "name": " Fans "}, status=201).json()["name"], "Fans")
+        self.call("/lists", {**tenant, "name": "Fans"}, status=409)
+        self.call("/suppressions", {**tenant, "email": "a@x.test", "until": "2020-01-01"}, status=422)
+        campaign = {**tenant, "name": "Late", "template_id": self.template.id, "lists": ["News"]}
+        self.call("/campaigns", {**campaign, "scheduled_at": "2020-01-01T10:00:00Z"}, status=422)
+        self.assertFalse(self.env["engine.campaign"].search([("name", "=", "Late")]))
+        draft = self.call("/campaigns", campaign, status=201).json()
+        refused = self.call(f"/campaigns/{self.tenant_a.id}/{draft['id']}/resume", method="POST", status=422)
+        self.assertIn("is not paused", refused.json()["detail"])
+
     def test_a_path_names_all_its_methods(self):
         path = f"/templates/{self.tenant_a.id}/{self.template.id}"
         for method in ("PUT", "OPTIONS"):

@@ -102,6 +102,13 @@ class TestCampaign(CampaignCommittedCase):
         self.assertEqual((campaign.state, campaign.sent_count), ("sent", 30))
         with self.assertRaisesRegex(UserError, "cannot become “Cancelled”"):
             campaign.action_cancel()
+        later = self._create_campaign(scheduled_at=fields.Datetime.now() + timedelta(days=1))
+        with self.assertRaisesRegex(UserError, "is not paused"):
+            later.action_resume()  # a draft: nothing of it is ready to go on
+        later.action_schedule()
+        later.action_pause()
+        later.action_resume()
+        self.assertEqual((later.state, bool(later.started_at)), ("scheduled", False))
 
     def test_a_slow_server_does_not_delay_the_pause(self):
         """The window ends when its time is over: who is left waits again, without an attempt counted."""
