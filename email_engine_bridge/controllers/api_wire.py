@@ -8,6 +8,7 @@ from werkzeug.http import parse_accept_header
 
 from ..exceptions import ApiProblem
 
+UNPACKED = "email_engine.unpacked"  # in the environment of a call whose body was compressed
 WORTH_IT = 1024  # bytes from which an answer is compressed
 COMPRESSIBLE = ("application/json", "application/problem+json", "text/")
 
@@ -19,9 +20,11 @@ def unpack(body, limit):
         return body
     if encoding not in ("gzip", "x-gzip"):
         raise ApiProblem(415, "Send the body as it is, or with Content-Encoding: gzip.")
-    if body[:2] == b"\x1f\x8b":  # else: unpacked before, when Odoo makes a call again after a lost race
+    environ = request.httprequest.environ
+    if UNPACKED not in environ:  # Odoo makes a call again after a lost race
         body = _inflate(body, limit)
         request.httprequest._HTTPRequest__wrapped._cached_data = body
+        environ[UNPACKED] = True
     return body
 
 
