@@ -297,7 +297,7 @@ class EngineCampaign(models.Model):
     def action_resume(self):
         """Go on; one that was paused before its time came waits for it again."""
         if other := self.filtered(lambda campaign: campaign.state != "paused")[:1]:
-            raise UserError(self.env._("“%s” is not paused.", other.name))
+            raise UserError(other._transition_problem("sending"))
         started = self.filtered("started_at")
         (self - started)._set_scheduled()
         started._set_sending()

@@ -55,7 +55,7 @@ class TestApiRecords(CampaignHttpCase):
         self.assertFalse(self.env["engine.campaign"].search([("name", "=", "Late")]))
         draft = self.call("/campaigns", campaign, status=201).json()
         refused = self.call(f"/campaigns/{self.tenant_a.id}/{draft['id']}/resume", method="POST", status=422)
-        self.assertIn("is not paused", refused.json()["detail"])
+        self.assertIn("cannot become “Sending”", refused.json()["detail"])
 
     def test_a_path_names_all_its_methods(self):
         path = f"/templates/{self.tenant_a.id}/{self.template.id}"

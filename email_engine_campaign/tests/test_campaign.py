@@ -103,7 +103,7 @@ class TestCampaign(CampaignCommittedCase):
         with self.assertRaisesRegex(UserError, "cannot become “Cancelled”"):
             campaign.action_cancel()
         later = self._create_campaign(scheduled_at=fields.Datetime.now() + timedelta(days=1))
-        with self.assertRaisesRegex(UserError, "is not paused"):
+        with self.assertRaisesRegex(UserError, "cannot become “Sending”"):
             later.action_resume()  # a draft: nothing of it is ready to go on
         later.action_schedule()
         later.action_pause()
