@@ -84,6 +84,19 @@ class Secret(fields.Char):
     def convert_to_write(self, value, record):
         return value
 
+    # === WHAT IS SEARCHED FOR: THE STATUS === #
+
+    falsy_value = None  # "is set" asks whether there is a ciphertext; no text stands for "not set"
+
+    def convert_to_column(self, value, record, values=None, validate=True):
+        """What it is compared with; no text but the status "set" is ever found."""
+        return value
+
+    def _condition_to_sql(self, field_expr, operator, value, model, alias, query):
+        if operator in {"in", "not in"}:
+            value = [False if each == NOT_SET else each for each in value]
+        return super()._condition_to_sql(field_expr, operator, value, model, alias, query)
+
     # === WHAT THE DATABASE SEES: THE CIPHERTEXT === #
 
     def convert_to_column_insert(self, value, record, values=None, validate=True):

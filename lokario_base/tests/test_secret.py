@@ -76,7 +76,25 @@ class TestSecret(SecretCase):
     def test_search_cannot_guess(self):
         self.assertFalse(self.Safe.search([("password", "like", self.column(self.safe)[:8])]))
         self.assertEqual(self.Safe.search([("password", "=", "set")]), self.safe)
-        self.assertEqual(self.Safe.search([("token", "=", False)]), self.safe)
+        self.assertFalse(self.Safe.search([("password", "=", "a guess")]))
+
+    def test_search_by_status(self):
+        bare = self.Safe.create({"name": "b", "token": PLAIN})
+        every = self.safe + bare
+        for domain, found in (
+            (("password", "=", "set"), self.safe),
+            (("password", "!=", False), self.safe),
+            (("password", "!=", "not set"), self.safe),
+            (("password", "in", ["set", False]), every),
+            (("password", "=", False), bare),
+            (("password", "=", "not set"), bare),
+            (("password", "!=", "set"), bare),
+            (("token", "!=", False), bare),
+            (("token", "not in", [False]), bare),
+        ):
+            with self.subTest(domain=domain):
+                self.assertEqual(self.Safe.search([domain], order="id"), found)
+                self.assertEqual(every.filtered_domain([domain]), found)
 
     def test_writing_sets_and_clears(self):
         self.safe.password = "other"
