@@ -1,6 +1,6 @@
 {
     "name": "SaaS Manager",
-    "version": "19.0.1.4.0",
+    "version": "19.0.1.5.0",
     "summary": "Gives every client an Odoo of its own in seconds: provision, suspend, reactivate, delete",
     "author": "Lokario",
     "website": "https://www.lokario.fr",

@@ -285,11 +285,14 @@ class SaasInstanceMail(models.Model):
     def _render(self):
         """The mail as it leaves, with stand-ins for credentials; see `mail.mail._prepare_outgoing_body`."""
         lang = self._language()
-        context = {"template_preview_lang": lang, "saas_reader": (lang, self._timezone())}
+        context = {"template_preview_lang": lang, "saas_reader": (lang, self._timezone(), self._reader().name)}
         context |= self._context_of_template()
         template_sudo = self.template_id.sudo().with_context(**context)
         mail_id = template_sudo.send_mail(self.instance_id.id, email_values=self._values())
         return template_sudo.env["mail.mail"].browse(mail_id)
+
+    def _reader(self):
+        return self.contact_id or self.instance_id.partner_id
 
     def _language(self):
         """The reader's, else the client's, else the company's."""

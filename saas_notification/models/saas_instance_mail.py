@@ -61,9 +61,6 @@ class SaasInstanceMail(models.Model):
         wanted = self.env["saas.preference"]._of(self.company_id, self._reader()).get(self.kind)
         return self.env._("the recipient does not want it") if wanted == "none" else super()._refusal()
 
-    def _reader(self):
-        return self.contact_id or self.instance_id.partner_id
-
     def _render(self):
         """Each mail leads to the page where its reader chooses what comes, and says when it has a read receipt."""
         mail_sudo = super()._render()

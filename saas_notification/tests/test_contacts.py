@@ -53,6 +53,15 @@ class TestContacts(SaasCase, MailCommon):
         self.assertIn("suspendu", subjects["technical"])
         self.assertIn("suspended", subjects["billing"])
 
+    def test_each_is_greeted_by_name(self):
+        self.people["technical"].name = "Denis Client"
+        for method in ("_send_suspension_email", "_send_reactivation_email"):
+            self.send(method)
+        greeted = {(mail.contact_id, mail.kind): mail.body for mail in self.instance.mail_ids}
+        for kind in ("suspended", "reactivated"):
+            self.assertIn("Hello Denis Client,", greeted[self.people["technical"], kind])
+            self.assertIn(f"Hello {self.partner.name},", greeted[self.env["res.partner"], kind])
+
     def test_dates_are_the_readers(self):
         self.env["res.lang"]._activate_lang("fr_FR")
         self.people["technical"].write({"lang": "fr_FR", "tz": "Asia/Tokyo"})
