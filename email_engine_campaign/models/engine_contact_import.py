@@ -220,7 +220,8 @@ class EngineContactImport(models.Model):
 
     def _set_done(self, report, refused):
         """The file is not kept: it holds people's data, and the contacts have it."""
-        name = self.env._("Refused rows of %s", (self.file_name or "").rpartition(".")[0])
+        stem = (self.file_name or "").rpartition(".")[0]
+        name = self.env._("Refused rows of %s", stem)
         self.sudo()._set_state(
             "done",
             report=report,

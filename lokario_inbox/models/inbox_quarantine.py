@@ -75,7 +75,8 @@ class InboxQuarantine(models.Model):
         for mail in self:
             said = next((sentence for sentence in sentences if mail.reason.startswith(sentence)), "")
             rest = mail.reason.removeprefix(said).strip()
-            mail.explanation = f"{sentences.get(said, self.env._('This mail cannot be read.'))} {rest}".strip()
+            explained = sentences.get(said) or self.env._("This mail cannot be read.")
+            mail.explanation = f"{explained} {rest}".strip()
 
     def _keep(self, folder, event, item, reason):
         """Keep one RawItem that cannot be stored as a message; once, whatever is replayed."""

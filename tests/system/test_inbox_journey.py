@@ -287,6 +287,7 @@ def _new_mail_by_itself(journey):
     journey.picture("new-mail")
     browser.click(".lokario_row .lokario_subject", "Visite de jeudi")
     browser.see(".lokario_reader_header h1", "Visite de jeudi")
+    browser.wait("document.querySelector('.lokario_invitation_words').clientWidth > 150")  # beside four buttons
     browser.click(".lokario_invitation button", "Accepter")
     browser.see(".lokario_invitation button.active", "Accepter")
     answered = journey.sql("SELECT email_to FROM inbox_outgoing WHERE invitation_answer = 'accepted'")

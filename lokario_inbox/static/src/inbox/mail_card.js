@@ -1,5 +1,5 @@
 import { Component, useState } from "@odoo/owl";
-import { deserializeDate } from "@web/core/l10n/dates";
+import { deserializeDate, deserializeDateTime } from "@web/core/l10n/dates";
 import { _t } from "@web/core/l10n/translation";
 import { fileSize, initials, longDate, personColor, shortDate } from "./formats";
 import { MailBody } from "./mail_body";
@@ -59,7 +59,7 @@ export class MailCard extends Component {
     get invitationTime() {
         const { start, end, is_all_day } = this.props.message.invitation;
         if (!is_all_day) {
-            return start === end ? longDate(start) : `${longDate(start)} – ${longDate(end)}`;
+            return this.moments(start, end);
         }
         return deserializeDate(start).toLocaleString({
             weekday: "long",
@@ -67,6 +67,16 @@ export class MailCard extends Component {
             month: "long",
             year: "numeric",
         });
+    }
+
+    moments(start, end) {
+        if (!end || start === end) {
+            return longDate(start);
+        }
+        const until = deserializeDateTime(end);
+        const isOneDay = until.hasSame(deserializeDateTime(start), "day");
+        const ending = isOneDay ? until.toLocaleString({ hour: "2-digit", minute: "2-digit" }) : longDate(end);
+        return `${longDate(start)} – ${ending}`;
     }
 
     icon(attachment) {
