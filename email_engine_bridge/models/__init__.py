@@ -16,6 +16,7 @@ from . import engine_dmarc_report
 from . import engine_dmarc_source
 from . import engine_finding
 from . import engine_ip
+from . import engine_reason_mixin
 from . import engine_reputation
 from . import engine_template_error
 from . import engine_throttle

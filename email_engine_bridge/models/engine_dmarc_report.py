@@ -3,6 +3,7 @@ from odoo import api, fields, models
 from ..exceptions import EngineRejected
 from ..tools.dmarc_report import read_reports
 from ..tools.finding import translatable as _
+from .engine_dmarc_source import DISPOSITIONS
 
 KEPT_DAYS = 400
 
@@ -68,7 +69,14 @@ class EngineDmarcReport(models.Model):
             "begin": report.begin,
             "end": report.end,
             "source_ids": [
-                fields.Command.create({**vars(row), "day": report.begin.date(), "ip_id": ours.get(row.address)})
+                fields.Command.create(
+                    {
+                        **vars(row),
+                        "disposition": row.disposition if row.disposition in dict(DISPOSITIONS) else False,
+                        "day": report.begin.date(),
+                        "ip_id": ours.get(row.address),
+                    }
+                )
                 for row in report.rows
             ],
         }

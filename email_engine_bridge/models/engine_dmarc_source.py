@@ -1,5 +1,7 @@
 from odoo import api, fields, models
 
+DISPOSITIONS = [("none", "Taken as usual"), ("quarantine", "Put into spam"), ("reject", "Refused")]
+
 
 class EngineDmarcSource(models.Model):
     """An address that sent in a domain's name, as a receiver saw it."""
@@ -22,7 +24,7 @@ class EngineDmarcSource(models.Model):
     ip_id = fields.Many2one("engine.ip", "Our IP", readonly=True, ondelete="set null")
     who = fields.Selection([("ours", "Ours"), ("other", "Others")], "Sender", compute="_compute_verdict", store=True)
     count = fields.Integer("Mails", readonly=True)
-    disposition = fields.Char("What became of them", readonly=True)
+    disposition = fields.Selection(DISPOSITIONS, "What became of them", readonly=True)
     dkim = fields.Selection([("pass", "Pass"), ("fail", "Fail")], "DKIM", readonly=True)
     spf = fields.Selection([("pass", "Pass"), ("fail", "Fail")], "SPF", readonly=True)
     verdict = fields.Selection(

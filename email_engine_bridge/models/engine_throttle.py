@@ -14,7 +14,7 @@ class EngineThrottle(models.Model):
 
     _name = "engine.throttle"
     _description = "Throttled provider"
-    _inherit = ["engine.printed", "lokario.access.mixin"]
+    _inherit = ["engine.printed", "engine.reason.mixin", "lokario.access.mixin"]
     _machine_writes_as_sudo = True
     _order = "until desc, id"
     _rec_name = "provider_id"
@@ -65,7 +65,7 @@ class EngineThrottle(models.Model):
                 provider=self.provider_id.name,
                 put_off=self.put_off,
                 taken=self.taken,
-                reason=self.reason or "-",
+                reason=self.with_env(ip.env).reason_words or "-",
                 rate=self.rate,
                 until=format_datetime(ip.env, self.until, tz=ip.tenant_id.tz, dt_format="short"),
             )

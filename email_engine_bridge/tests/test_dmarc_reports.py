@@ -54,9 +54,13 @@ class TestDmarcReports(EngineCase):
 
     def test_reports_become_a_board(self):
         said = self._upload(report(), gzip.compress(report(number="2")), zipped(report(number="3"), report(number="1")))
-        self.assertIn("2.xml: 1 new reports, 1 known.", said)
+        self.assertIn("2.xml: new reports 1, known ones 1.", said)
         sources = self.env["engine.dmarc.source"].with_user(self.manager).search([("tenant_id", "=", self.tenant_a.id)])
         self.assertEqual(len(sources), 6)
+        self.assertEqual(set(sources.mapped("disposition")), {"none"})
+        self._upload(report(number="4").replace(b"<disposition>none", b"<disposition>odd"))
+        odd = self.env["engine.dmarc.source"].search([("dmarc_report_id.report_id", "=", "4")])
+        self.assertEqual(set(odd.mapped("disposition")), {False}, "words of a stranger")
         ours = sources.filtered(lambda one: one.who == "ours")
         self.assertEqual((ours.ip_id, set(ours.mapped("verdict"))), (self.ip_a1, {"pass"}))
         others = sources - ours

@@ -7,7 +7,8 @@ from odoo.tests import tagged
 from odoo.tools.translate import LazyGettext
 
 from ..models.engine_finding import TEXTS
-from ..tools import dns_board, dns_lookup, health, pmta_config, pmta_values, spf, warmup
+from ..models.engine_reason_mixin import REASONS
+from ..tools import bounce_rules, dns_board, dns_lookup, health, pmta_config, pmta_values, spf, warmup
 from ..tools.dns_board import Check
 from ..tools.finding import finding
 from ..tools.pmta_lint import lint
@@ -50,6 +51,10 @@ class TestFindings(EngineCase):
             self.assertIsInstance(TEXTS[code], LazyGettext)
             text = self.env._(TEXTS[code])
             self.assertLessEqual(set(re.findall(r"%\((\w+)\)s", text)), names, code)
+
+    def test_every_reason_of_a_refusal_has_its_words(self):
+        causes = [cause.reason for cause in vars(bounce_rules).values() if isinstance(cause, bounce_rules.Cause)]
+        self.assertEqual(set(causes), set(REASONS))
 
     def test_the_board_speaks_the_readers_language(self):
         domain = self.ip_a1.domain_id

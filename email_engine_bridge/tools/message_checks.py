@@ -90,6 +90,6 @@ def _reading(tree, words, text):
         yield _("The plain-text part says much less than the HTML"), {}
     if not tree.get("lang"):
         yield _('No language is named (<html lang="…">): screen readers guess how to pronounce it'), {}
-    small = re.search(r"font-size\s*:\s*([0-9](?:\.\d+)?)px", lxml_html.tostring(tree, encoding="unicode"))
+    small = re.search(r"font-size\s*:\s*([1-9](?:\.\d+)?)px", lxml_html.tostring(tree, encoding="unicode"))
     if small:
         yield _("Letters of %(size)s pixels are too small to read"), {"size": small[1]}

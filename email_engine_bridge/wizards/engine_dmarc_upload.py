@@ -38,5 +38,6 @@ class EngineDmarcUpload(models.TransientModel):
             with self.env.cr.savepoint():
                 new, known = self.env["engine.dmarc.report"]._store(attachment_sudo.raw or b"")
         except EngineRejected as error:
-            return f"{name}: {self.env['engine.finding']._say_error(error)}"
-        return self.env._("%(file)s: %(new)s new reports, %(known)s known.", file=name, new=len(new), known=known)
+            why = self.env["engine.finding"]._say_error(error)
+            return self.env._("%(file)s: %(why)s", file=name, why=why)
+        return self.env._("%(file)s: new reports %(new)s, known ones %(known)s.", file=name, new=len(new), known=known)

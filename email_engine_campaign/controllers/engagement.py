@@ -5,6 +5,7 @@ from odoo.http import request
 
 # The smallest transparent GIF
 PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+PAGE_HEAD = '<!DOCTYPE html><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
 # Of a page that somebody else wrote: its pictures and styles, no script, and an origin of its own without any cookie
 MESSAGE_POLICY = (
     "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; img-src https: http: data:;"
@@ -78,7 +79,8 @@ class Engagement(http.Controller):
         if not texts:
             raise request.not_found()
         headers = [("Content-Type", "text/html; charset=utf-8"), ("Content-Security-Policy", MESSAGE_POLICY)]
-        return request.make_response(texts[1], headers)
+        message = texts[1] if "<html" in texts[1].lower() else f"{PAGE_HEAD}{texts[1]}"  # else a phone shows it tiny
+        return request.make_response(message, headers)
 
     @http.route("/engine/o/<string:token>.gif", methods=["GET"], **PUBLIC)
     def opened(self, token):

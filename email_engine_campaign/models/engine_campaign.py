@@ -444,7 +444,8 @@ class EngineCampaign(models.Model):
         found = self.search(
             [("kind", "=", "transactional"), ("tenant_id", "=", tenant.id), ("transport", "=", transport)]
         )
-        return found or self._open_stream(tenant, transport)
+        ours = self.with_context(lang=tenant.company_id.sudo().partner_id.lang)  # a program opens it, people read it
+        return found or ours._open_stream(tenant, transport).with_env(self.env)
 
     @api.model
     def _open_stream(self, tenant, transport):

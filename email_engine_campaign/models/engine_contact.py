@@ -6,6 +6,7 @@ from odoo.exceptions import ValidationError
 from odoo.addons.email_engine_bridge.tools.contact_rows import MAX_ATTRIBUTES, inspect_address, normalise_address
 
 from ..tools.refusal import concerns
+from ..tools.value_lines import WrongLine, read_lines, write_lines
 
 SUPPRESSIONS = f"""
 SELECT DISTINCT ON (c.id) c.id, s.id FROM engine_contact c JOIN engine_suppression s ON {concerns("c")}
@@ -29,6 +30,9 @@ class EngineContact(models.Model):
     tenant_id = fields.Many2one("engine.tenant", required=True, index=True, ondelete="restrict")
     company_id = fields.Many2one(related="tenant_id.company_id", store=True, index=True)
     attributes = fields.Json(help="More values for templates, such as {'city': 'Lyon'}")
+    attribute_lines = fields.Text(
+        "More values for templates", compute="_compute_attribute_lines", inverse="_inverse_attribute_lines"
+    )
     list_ids = fields.Many2many("engine.contact.list", "engine_contact_list_rel", "contact_id", "list_id", "Lists")
     tag_ids = fields.Many2many("engine.contact.tag", "engine_contact_tag_rel", "contact_id", "tag_id", "Tags")
     flag = fields.Selection(
@@ -58,6 +62,20 @@ class EngineContact(models.Model):
         found = dict(self.env.cr.fetchall())
         for contact in self:
             contact.suppression_id = found.get(contact.id)
+
+    @api.depends("attributes")
+    def _compute_attribute_lines(self):
+        for contact in self:
+            contact.attribute_lines = write_lines(contact.attributes or {})
+
+    def _inverse_attribute_lines(self):
+        for contact in self:
+            try:
+                contact.attributes = read_lines(contact.attribute_lines or "", contact.attributes or {})
+            except WrongLine as error:
+                raise ValidationError(
+                    self.env._("More values for templates: “%s” is no name and value, such as city: Lyon.", error)
+                ) from error
 
     @api.constrains("list_ids", "tag_ids", "tenant_id")
     def _check_tenant(self):

@@ -25,7 +25,7 @@ class EngineDeliverability(models.Model):
     """The last seven days of a tenant by mailbox provider: what arrived, what did not, why, and what to do next."""
 
     _name = "engine.deliverability"
-    _inherit = ["lokario.access.mixin"]
+    _inherit = ["engine.reason.mixin", "lokario.access.mixin"]
     _description = "Deliverability"
     _auto = False
     _order = "delivered_share, id"
@@ -66,7 +66,8 @@ class EngineDeliverability(models.Model):
                 if (tenant, provider) == (row.tenant_id, row.provider)
             }
             good, total = places.get("inbox", 0), sum(places.values())
-            row.placement = total and self.env._("%(good)s of %(total)s in the inbox", good=good, total=total)
+            told = self.env._("%(good)s of %(total)s in the inbox", good=good, total=total)
+            row.placement = told if total else False
 
     @api.depends("provider")
     def _compute_reputation(self):

@@ -44,7 +44,7 @@ class EngineEvent(models.Model):
     """
 
     _name = "engine.event"
-    _inherit = ["lokario.access.mixin"]
+    _inherit = ["engine.reason.mixin", "lokario.access.mixin"]
     _description = "E-mail event"
     _order = "id desc"
     _log_access = False

@@ -96,7 +96,9 @@ class EngineTemplate(models.Model):
             sources = (template.subject or "", template.html or "", template.text or "")
             try:
                 parts = renderer.preview(*sources, *template._get_preview_values())
-            except (TemplateRejected, ValidationError) as error:
+            except TemplateRejected:
+                parts = (False, False, template.error)
+            except ValidationError as error:
                 parts = (False, False, str(error))
             template.preview_subject, template.preview_html, template.preview_text = parts
             template.preview_missing = ", ".join(renderer.missing)

@@ -6,8 +6,8 @@ from datetime import datetime
 from unittest.mock import patch
 
 import openpyxl
-from odoo.exceptions import AccessError, UserError
-from odoo.tests import new_test_user, tagged
+from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.tests import Form, new_test_user, tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.email_engine_bridge.exceptions import EngineRejected
@@ -42,6 +42,21 @@ class TestContacts(EngineCase):
         {"email": "b@x.test", "consent": "given"},
         "text",
     ]
+
+    def test_a_person_edits_the_values(self):
+        values = {"city": "Lyon", "age": 40, "a": "b", "a:b": "c", "text": "two\nlines", "tags": ["x"], "empty": ""}
+        contact = self.env["engine.contact"].create(
+            {"email": "a@x.test", "tenant_id": self.tenant_a.id, "attributes": values}
+        )
+        with Form(contact.with_user(self.user)) as form:
+            form.first_name = "Ann"
+        self.assertEqual(contact.attributes, values, "nothing was changed")
+        with Form(contact.with_user(self.user)) as form:
+            form.attribute_lines = form.attribute_lines.replace("city: Lyon", "city : Le Mans: centre\nplan: pro")
+        self.assertEqual(contact.attributes, {**values, "city": "Le Mans: centre", "plan": "pro"})
+        for wrong in ("Lyon", ": Lyon"):
+            with self.assertRaisesRegex(ValidationError, "such as city: Lyon"), Form(contact) as form:
+                form.attribute_lines = wrong
 
     def test_every_form_stores_the_same(self):
         bodies = {

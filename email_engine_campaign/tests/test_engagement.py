@@ -107,6 +107,9 @@ class TestEngagement(CampaignHttpCase):
         url = re.findall(r"<(https?://[^>]+)>", self.message["List-Unsubscribe"])[0]
         for page in (url, url.replace("/u/", "/p/")):
             answer = self._get(page)
+            self.assertRegex(
+                answer.text, '^<!DOCTYPE html>\\s*<html lang="en', "a browser and a reader of screens know it"
+            )
             for name, value in HEADERS.items():
                 self.assertEqual(answer.headers[name], value, page)
             answer = self.opener.post(page, data={"list": "x" * 1_000_000}, timeout=120)
@@ -172,6 +175,7 @@ class TestEngagement(CampaignHttpCase):
         self.template.html = "<p>changed later</p>"
         page = self._get(url)
         self.assertIn("<p>Hi N0</p>", page.text)
+        self.assertIn('name="viewport"', page.text, "readable on a phone")
         policies = page.headers["Content-Security-Policy"]
         self.assertIn("sandbox allow-popups", policies)
         self.assertNotIn("allow-scripts", policies)

@@ -96,6 +96,7 @@ class TestThrottles(CampaignCommittedCase):
         self._report("free.fr", 20, self.BUSY, first=40)
         self._report("gmail.com", 9, self.SLOW, ip=self.ip_a2)
         throttle = self._learn()
+        self.assertEqual(throttle.reason_words, "reputation of the IP or domain")
         self.assertEqual((throttle.ip_id, throttle.provider_id.name, throttle.rate), (self.ip_a1, "gmail", 20))
         self.assertIn("gmail put off mail to 20 people in an hour and took 40", self.ip_a1.message_ids[0].body)
         text = self.tenant_a._render_config()

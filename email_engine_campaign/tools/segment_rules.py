@@ -1,5 +1,6 @@
 """The rules of a segment as SQL: constants with named parameters, so that no value is ever part of a statement."""
 
+import re
 from typing import NamedTuple
 
 PEOPLE = {"email", "first_name", "last_name", "domain", "attribute", "consent"}  # compared with a value
@@ -7,6 +8,8 @@ MOMENTS = {"created", "consented", "received", "opened", "clicked"}  # compared 
 BY_VALUE = {"is", "is_not", "contains", "above", "below", "set", "unset"}
 BY_DAYS = {"within", "not_within"}
 WITHOUT_VALUE = {"set", "unset"}
+CONSENTS = {"given", "unknown", "withdrawn"}
+ORDERABLE = re.compile(r"-?[0-9]{1,15}([.,][0-9]{1,15})?|[0-9]{4}-[0-9]{2}-[0-9]{2}.*")  # NUMBER or DATE below
 
 # `c` is the contact; {key}, {value} and {days} are the parameters of the rule.
 VALUES = {
@@ -57,14 +60,22 @@ class Rule(NamedTuple):
 
 
 def find_problem(rule: Rule) -> str | None:
-    """What is wrong with a rule: "operator", "key", "value", "days", or None."""
+    """What is wrong with a rule: "operator", "key", "value", "order", "consent", "days", or None."""
     if rule.operator not in (BY_VALUE if rule.subject in PEOPLE else BY_DAYS):
         return "operator"
     if rule.subject == "attribute" and not rule.key:
         return "key"
     if rule.operator in BY_DAYS:
         return None if 0 < rule.days <= 36_500 else "days"
-    return None if rule.value or rule.operator in WITHOUT_VALUE else "value"
+    return None if rule.operator in WITHOUT_VALUE else _find_problem_of_value(rule)
+
+
+def _find_problem_of_value(rule):
+    if not rule.value:
+        return "value"
+    if rule.operator in {"above", "below"} and not ORDERABLE.fullmatch(rule.value):
+        return "order"
+    return "consent" if rule.subject == "consent" and rule.value.lower() not in CONSENTS else None
 
 
 def compile_rules(rules, match_all: bool, prefix: str = "rule"):
