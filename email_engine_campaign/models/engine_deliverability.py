@@ -66,8 +66,8 @@ class EngineDeliverability(models.Model):
                 if (tenant, provider) == (row.tenant_id, row.provider)
             }
             good, total = places.get("inbox", 0), sum(places.values())
-            told = self.env._("%(good)s of %(total)s in the inbox", good=good, total=total)
-            row.placement = told if total else False
+            placement = self.env._("%(good)s of %(total)s in the inbox", good=good, total=total)
+            row.placement = placement if total else False
 
     @api.depends("provider")
     def _compute_reputation(self):
