@@ -24,6 +24,7 @@ PORTS = range(11_000, 32_000)  # browsers refuse 10080 and some lower ones
 VISITED_HOST = "manager.test"  # under which tests are visitors that come through a proxy
 WATCH = (f"--addons-path={ROOT}", "watch")  # Odoo's command of lokario_inbox, and where it looks for it
 EVERYWHERE = "0.0.0.0"  # noqa: S104  asked for with --host, never a default
+NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
 _given: set[int] = set()  # by this process
 LOGS: dict[Path, int] = {}
 """Log of each Odoo that this process started → how much of it was read by :func:`unexpected_in_logs`."""
@@ -66,9 +67,10 @@ def process_environment() -> dict[str, str]:
     """The environment of Odoo processes.
 
     A stray PGDATABASE would silently choose their database. A server that restarts itself finds its Python by the
-    PATH: the virtual environment's must come first.
+    PATH: the virtual environment's must come first. Without bytecode each of a hundred processes would compile what
+    it imports.
     """
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("PG", NO_BYTECODE))}
     path = os.pathsep.join([str(venv.venv() / "bin"), os.environ.get("PATH", os.defpath)])
     development = {"LOKARIO_DEVELOPMENT": "1"}  # links to this machine may stand in mails
     return {

@@ -156,7 +156,7 @@ def _of_environment() -> tuple[re.Pattern, ...]:
     """The secrets that the server was started with, the longest first, in any spelling of an address."""
     names = [name for name in os.environ if NAMES_SECRET.search(name)]
     values = [os.environ[name] for name in names if not os.environ[name].startswith("/")]  # PWD is a folder
-    parts = {part for value in values for part in re.split(r"[,:]", value) if len(part) >= MIN_KNOWN}
+    parts = {part for value in values for part in re.split(r"[\s,:]", value) if len(part) >= MIN_KNOWN}
     letters = {char: f"(?:{re.escape(char)}|%(?:25)*(?i:{char.encode().hex('%')}))" for part in parts for char in part}
     return tuple(re.compile("".join(map(letters.get, part))) for part in sorted(parts, key=len, reverse=True))
 

@@ -10,7 +10,7 @@ from ..tools import pmta_values
 from ..tools.pmta_lint import lint, parse
 
 LABEL = st.text("abxyz019-", min_size=1, max_size=8).map(lambda text: text.strip("-") or "a")
-HOST = st.lists(LABEL, min_size=2, max_size=4).map(".".join)
+HOST = st.lists(LABEL, min_size=2, max_size=4).map(".".join).filter(lambda host: not host.rpartition(".")[2].isdigit())
 SELECTOR = st.text("abc019", min_size=1, max_size=12)
 ADDRESS = st.integers(2**24, 0xDFFFFFFF).map(lambda number: str(IPv4Address(number))) | st.integers(2**96, 2**127).map(
     lambda number: str(IPv6Address(number))
@@ -64,8 +64,9 @@ def throttled(*throttles):
 @st.composite
 def data_sets(draw):
     """Random tenants with random IPs, hosts, keys and quotas; addresses are unique."""
-    addresses = iter(draw(st.lists(ADDRESS, unique=True, min_size=1, max_size=8)))
-    pools, hosts = [], iter(draw(st.lists(HOST, unique=True, min_size=12, max_size=12)))
+    addresses = draw(st.lists(ADDRESS, unique=True, min_size=1, max_size=8))
+    hosts = iter(draw(st.lists(HOST, unique=True, min_size=len(addresses), max_size=len(addresses))))
+    pools, addresses = [], iter(addresses)
     for number, slug in enumerate(draw(st.lists(LABEL, unique=True, min_size=1, max_size=4))):
         vmtas, domains = [], []
         for index, address in enumerate(addresses):
@@ -96,6 +97,11 @@ class TestPmtaConfig(BaseCase):
         self.assertEqual(lint(text), [])
         self.assertEqual(parse(text)[0].as_tuple(), tree)
         self.assertNotIn("max-cold-virtual-mta-msg", text)
+
+    def test_an_address_is_no_host_name(self):
+        for host in ("0.0.0.0", "192.0.2.1", "mail.1"):
+            with self.subTest(host), self.assertRaises(pmta_values.ConfigValueError):
+                config.VirtualMta("a", "192.0.2.1", host, 1)
 
     def test_hostile_values_are_refused_naming_the_field(self):
         makers = {

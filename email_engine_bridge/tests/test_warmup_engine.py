@@ -12,9 +12,10 @@ START = datetime(2026, 2, 16, 0, 30)
 class TestWarmupEngine(EngineCommittedCase):
     def _play(self, ip, days, share=1.0, bounced=0.0, complained=0.0, start=START):
         """Send `share` of each day's quota, then let the 00:30 job count the day; returns the day after."""
-        for number in range(days):
-            today = start + timedelta(days=number)
-            with freeze_time(today):
+        with freeze_time(start) as clock:  # one clock: each new one goes through all modules
+            for number in range(days):
+                today = start + timedelta(days=number)
+                clock.move_to(today)
                 quota = self.quota._read_today(ip.tenant_id, ip)[ip.id]["quota"]
                 sent = round(quota * share)
                 if sent:
@@ -22,7 +23,7 @@ class TestWarmupEngine(EngineCommittedCase):
                     self.quota._settle(lease, sent)
                     counts = {"bounced": round(sent * bounced), "complained": round(sent * complained)}
                     self._count_events(ip, today.date(), **counts)
-            with freeze_time(today + timedelta(days=1)):
+                clock.move_to(today + timedelta(days=1))
                 self._run_cron("consolidate")
         return start + timedelta(days=days)
 

@@ -6,7 +6,7 @@ import re
 from .finding import finding
 
 LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-HOSTNAME = re.compile(rf"(?=.{{1,253}}\Z){LABEL}(\.{LABEL})+")
+HOSTNAME = re.compile(rf"(?=.{{1,253}}\Z)(?!.*\.[0-9]+\Z){LABEL}(\.{LABEL})+")  # 0.0.0.0 is none
 NAME = re.compile(r"(?=.{1,100}\Z)[a-z0-9]+((\.|-+)[a-z0-9]+)*")
 SELECTOR = re.compile(rf"(?=.{{1,63}}\Z){LABEL}(\.{LABEL})*")
 PATH = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9._-]*)+")

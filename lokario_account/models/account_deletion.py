@@ -6,7 +6,9 @@ from zoneinfo import ZoneInfo
 from dateutil.relativedelta import relativedelta
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
+from odoo.fields import Domain
 from odoo.tools import SQL, email_normalize, hash_sign, split_every, verify_hash_signed
+from odoo.tools.mail import email_normalize_all
 
 from odoo.addons.base.models.res_users import check_identity
 from odoo.addons.lokario_base.audit import audit
@@ -394,18 +396,24 @@ class AccountDeletion(models.Model):
             self.user_id._set_deletion_suspended(fields.Datetime.now())
 
     def _remember_identifiers(self):
-        """Keep, until the certificate, by what each person is recognised: the steps remove it everywhere."""
+        """Keep, until the certificate, by what each person is recognised: the steps remove it everywhere.
+
+        A contact has the VAT number and the address of his company: these are the company's.
+        """
         partners_of = {deletion: deletion._find_partners() for deletion in self}
         everybody = self.env["res.partner"].union(*partners_of.values())
-        lines = self._who_has_line(everybody.mapped("phone"))
+        lines, addresses = self._who_has_line(everybody.mapped("phone")), self._find_addresses()
         for deletion, partners in partners_of.items():
             user = deletion.user_id
             plain = user.login if user.login and not email_normalize(user.login) else ""
             phones = [phone for phone in partners.mapped("phone") if phone and lines[_line(phone)] <= {*partners.ids}]
+            private = partners.filtered(lambda contact, own=partners: contact.commercial_partner_id in own)
+            at_home = partners.filtered(lambda contact: contact.type != "contact" or not contact.parent_id)
             deletion.identifiers = {
-                "strong": [*deletion._addresses(), *filter(None, partners.mapped("vat"))],
+                "addresses": sorted(addresses[deletion]),
+                "strong": [*addresses[deletion], *filter(None, private.mapped("vat"))],
                 "numbers": [*phones, *filter(None, partners.bank_ids.mapped("acc_number"))],
-                "weak": [plain, *filter(None, partners.mapped("street")), *_names(user, *partners)],
+                "weak": [plain, *filter(None, at_home.mapped("street")), *_names(user, *partners)],
                 "people": [*(f"p{id_}" for id_ in partners.ids), *(f"u{id_}" for id_ in user.ids)],
             }
 
@@ -483,10 +491,30 @@ class AccountDeletion(models.Model):
         return partner | partner.search([("parent_id", "in", partner.ids), ("type", "!=", "contact")])
 
     def _addresses(self) -> set[str]:
-        """The persons' e-mail addresses, normalized."""
-        users = self.user_id
-        texts = [*self._partners().mapped("email_normalized"), *users.mapped("email"), *users.mapped("login")]
-        return set(filter(None, (email_normalize(text or "") for text in texts)))
+        """The persons' e-mail addresses, normalized, as they were before the first step."""
+        known = self.filtered(lambda deletion: "addresses" in (deletion.identifiers or {}))
+        remembered = {address for deletion in known for address in deletion.identifiers["addresses"]}
+        return remembered.union(*(self - known)._find_addresses().values())
+
+    def _find_addresses(self) -> dict:
+        """Return {deletion: addresses of the person alone}, not those that a company or another account has, too."""
+        found = {
+            deletion: _addresses_in(
+                [*deletion._partners().mapped("email"), deletion.user_id.email, deletion.user_id.login]
+            )
+            for deletion in self
+        }
+        everything = list(set().union(*found.values()))
+        accounts = self.env["res.users"].search(
+            Domain("login", "in", everything) | Domain("partner_id.email_normalized", "in", everything)
+        )
+        staying = accounts - accounts._being_erased()
+        ours = self.env["res.company"].sudo().search([]).partner_id  # pylint: disable=no-search-all  # a handful
+        for deletion, addresses in found.items():
+            partners, others = deletion._partners(), staying - deletion.user_id
+            companies = (partners.commercial_partner_id - partners) | ours
+            addresses -= _addresses_in([*companies.mapped("email"), *others.mapped("email"), *others.mapped("login")])
+        return found
 
     def _anonymous_name(self) -> str:
         return self.env._("Deleted account %s", self.name)
@@ -499,6 +527,11 @@ class AccountDeletion(models.Model):
 def _line(phone: str) -> str:
     """Return the end of a telephone number, which is the same from abroad and at home."""
     return digits(phone)[-9:]
+
+
+def _addresses_in(texts) -> set[str]:
+    """Return the normalized addresses of fields, each of which may hold several."""
+    return {address for text in texts for address in email_normalize_all(text or "")}
 
 
 def _names(*people) -> list[str]:

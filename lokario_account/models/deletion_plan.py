@@ -164,7 +164,8 @@ class DeletionPlan(models.AbstractModel):
     @api.model
     def _last_administrator(self, user):
         administrators = self.env.ref("base.group_system").all_user_ids.filtered("active")
-        if user in administrators and not administrators - user - self.env.ref("base.user_root"):
+        going = administrators.filtered(lambda one: {*OPEN_STATES} & {*one.deletion_ids.mapped("state")})
+        if user in administrators and not administrators - going - user - self.env.ref("base.user_root"):
             return self.env._("You are the last administrator. Give another user the administrator's rights first.")
         return None
 

@@ -39,6 +39,7 @@ class Erasure(models.AbstractModel):
     def _begin(self, deletion):
         """Carry out what was chosen, unless something stands in the way by now."""
         plan = self.env["lokario.deletion.plan"]
+        deletion.partner_id = deletion.user_id.partner_id or deletion.partner_id  # the account's contact as it is now
         undecided = self.env["lokario.account.belonging"]._update(deletion, {})
         if obstacles := [*plan._obstacles(deletion.user_id), *undecided]:
             deletion._ask_about_obstacles(obstacles)

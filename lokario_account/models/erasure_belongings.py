@@ -18,7 +18,7 @@ class ErasureBelongings(models.AbstractModel):
 
     @api.model
     def _of(self, user) -> list[Belonging]:
-        if user.share:
+        if user.share or not user:
             return []
         return [*self._responsibilities(user), *self._meetings(user), *self._companies(user)]
 

@@ -30,6 +30,7 @@ class ErasureContact(models.AbstractModel):
         owner = {bank.id: bank.partner_id for bank in banks}
         gone = self._unlink_each(banks)
         quiet = {"tracking_disable": True, "mail_notrack": True, "no_vat_validation": True}
+        self._blank_addresses(partners.with_context(**quiet))
         partners.with_context(**quiet).write(
             {
                 **self._blank_values(partners, KEPT_PARTNER_FIELDS),
@@ -52,12 +53,18 @@ class ErasureContact(models.AbstractModel):
         return outcomes
 
     @api.model
+    def _blank_addresses(self, partners):
+        """Without Odoo's synchronisation: a contact's address is that of his company, which would lose it, too."""
+        fields = partners._address_fields()
+        partners._update_address({name: False for name in fields if partners._fields[name].type in TEXT_TYPES})
+
+    @api.model
     def _finish_portal(self, deletions) -> dict:
         """Apply the rules of Odoo's own deletion, and return how often each wished never to be contacted again."""
         addresses = {deletion: list(deletion._addresses()) for deletion in deletions}
-        portal = deletions.filtered(lambda deletion: deletion.user_id._is_portal())
+        portal = deletions.filtered(lambda deletion: deletion.user_id and deletion.user_id._is_portal())
         self._hide_logins(portal)
-        for wish, wishing in portal.grouped("request_blacklist").items():
+        for wish, wishing in portal.grouped(lambda one: one.request_blacklist and bool(addresses[one])).items():
             wishing.user_id._finish_portal_deletion(request_blacklist=wish)
         everything = [address for deletion in portal for address in addresses[deletion]]
         blocked = self.env["mail.blacklist"].search([("email", "in", everything)])

@@ -32,8 +32,8 @@ class ErasureMessages(models.AbstractModel):
         domain = Domain.OR(
             [
                 Domain("res_model", "=", "res.partner") & Domain("res_id", "in", partners.ids),
-                Domain("res_model", "=", "res.users") & Domain("res_id", "=", user.id),
-                Domain("create_uid", "=", user.id) & Domain("res_id", "in", [0, False]),
+                Domain("res_model", "=", "res.users") & Domain("res_id", "in", user.ids),
+                Domain("create_uid", "in", user.ids) & Domain("res_id", "in", [0, False]),
             ]
         )
         return self.env["ir.attachment"].with_context(skip_res_field_check=True).search(domain, limit=BATCH)
@@ -167,8 +167,8 @@ class ErasureMessages(models.AbstractModel):
 
     @api.model
     def _blacklist_of(self, deletion):
-        emails = [email for email in deletion._partners().mapped("email_normalized") if email]
-        return self.env["mail.blacklist"].with_context(active_test=False).search([("email", "in", emails)])
+        addresses = list(deletion._addresses())
+        return self.env["mail.blacklist"].with_context(active_test=False).search([("email", "in", addresses)])
 
     @api.model
     def _written_by(self, deletions) -> dict:
@@ -185,7 +185,7 @@ class ErasureMessages(models.AbstractModel):
     @api.model
     def _messages_about(self, deletions) -> dict:
         """Return {deletion: what hangs on the person's own contact and user, whoever wrote it}."""
-        owner = {("res.users", deletion.user_id.id): deletion for deletion in deletions}
+        owner = {("res.users", id_): deletion for deletion in deletions for id_ in deletion.user_id.ids}
         owner |= {("res.partner", id_): deletion for deletion in deletions for id_ in deletion._partners().ids}
         found = self.env["mail.message"].search(
             Domain.OR(

@@ -168,6 +168,16 @@ class ResUsers(models.Model):
             deletions = self.env["lokario.account.deletion"].with_user(user)
             deletions._request(user, request_blacklist=bool(post.get("request_blacklist")))
 
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_scheduled(self):
+        """Nobody deletes by hand what the plan deletes: the contact and what names the person would stay."""
+        if user := self.filtered(lambda user: {"waiting", "scheduled"} & {*user.sudo().deletion_ids.mapped("state")})[
+            :1
+        ]:
+            raise UserError(
+                self.env._("The deletion of the account %s is scheduled: let it come, or undo it first.", user.name)
+            )
+
     def _being_erased(self):
         return self.filtered(lambda user: "erasing" in user.sudo().deletion_ids.mapped("state"))
 

@@ -187,6 +187,49 @@ class TestErasureSearch(DeletionCase):
         self.assertEqual(self.request(bob)._partners(), person | address)
         self.assertTrue(alice.exists())
 
+    def test_what_a_contact_shares_with_his_company_is_the_companys(self):
+        """Odoo gives a contact the address and VAT number of his company, and writes them back."""
+        place = {
+            "street": "5 rue des Forges",
+            "zip": "25000",
+            "city": "Besançon",
+            "country_id": self.env.ref("base.fr").id,
+        }
+        contacts = self.env["res.partner"].with_context(no_vat_validation=True)
+        company = contacts.create(
+            {"name": "ACME", "is_company": True, "email": "contact@acme.test", "vat": "FR23334175221", **place}
+        )
+        alice, bob = contacts.create(
+            [{"name": name, "parent_id": company.id} for name in ("Alice", "Bob Canari-Forge")]
+        )
+        self.assertEqual((bob.street, bob.vat), (company.street, company.vat))
+        emails = "contact@acme.test, Bob <bob@home.test>"
+        user = new_test_user(
+            self.env, "contact@acme.test", "base.group_portal", partner_id=bob.id, name=bob.name, email=emails
+        )
+        self.env["mail.blacklist"]._add("contact@acme.test")
+        note = self.colleague.message_post(body="Write to contact@acme.test (FR23334175221), not to bob@home.test")
+        others = [(record.id, record.read(["name", "email", "vat", *place])) for record in (company, alice)]
+        deletion = self.request(user)
+        self.run_job(deletion.due_at + relativedelta(minutes=1))
+        self.assertEqual(deletion.state, "done", deletion.error_message)
+        self.assertEqual(
+            [(record.id, record.read(["name", "email", "vat", *place])) for record in (company, alice)], others
+        )
+        self.assertEqual(note.body.striptags(), "Write to contact@acme.test (FR23334175221), not to ***")
+        self.assertTrue(company.is_blacklisted, "the company's wish")
+
+    def test_an_address_of_two_accounts_goes_with_the_last_one(self):
+        other = self.make_user("zoe", "Zoé at work", EMAIL, "base.group_user")
+        note = self.colleague.message_post(body=f"Write to {EMAIL}")
+        self.run_job(self.at)
+        self.assertEqual((self.deletion.state, other.email), ("done", EMAIL), self.deletion.error_message)
+        self.assertIn(EMAIL, note.body)
+        last = self.request(other)
+        self.run_job(last.due_at + relativedelta(minutes=1))
+        self.assertEqual(last.state, "done", last.error_message)
+        self.assertNotIn(EMAIL, note.body)
+
     def test_correspondence_of_an_employee_stays_without_the_author(self):
         ann = self.make_user("ann@alpha.test", "Ann Employee", "ann@alpha.test", "base.group_user")
         letter = self.colleague.message_post(body="Price confirmed: 4,200", author_id=ann.partner_id.id)

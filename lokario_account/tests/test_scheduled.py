@@ -65,6 +65,13 @@ class TestEndpoint(HttpCase):
         self.assertEqual(self.call(SECRET, data={"x": "1"})[0], 200)
         self.assert_runs(4)
 
+    def test_the_documented_address_holds_beside_a_proxys_own_header(self):
+        self.assertEqual(self.call(SECRET, Authorization="Bearer of-a-gateway")[0], 200)
+        self.assertEqual(self.call("wrong", Authorization="Bearer of-a-gateway")[0], 403)
+        with environment(CRON_SECRET=f"+/{SECRET}\r\n"):  # of openssl rand -base64, and pasted with its line end
+            self.assertEqual(self.call(f"+/{SECRET}")[0], 200)
+        self.assert_runs(2)
+
     def test_wrong_or_missing_is_403_without_detail(self):
         for status, body in (
             self.call(),

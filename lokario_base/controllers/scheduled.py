@@ -49,27 +49,32 @@ def run_scheduled(cron_xmlid: str):
     return _answer(200, cron.endpoint_running_message if outcome == "running" else cron.endpoint_done_message)
 
 
+def cron_secret() -> str:
+    """Return the secret that is set; a line end that was pasted with it is no part of it."""
+    return server_setting(SECRET_SETTING).strip()
+
+
 def is_secret_usable(secret: str) -> bool:
     """Whether a secret may guard the endpoints."""
     return len(secret) >= MIN_SECRET_LENGTH
 
 
 def _refusal() -> tuple[int, str] | None:
-    secret = server_setting(SECRET_SETTING)
+    secret = cron_secret()
     if is_secret_usable(secret):
-        matches = hmac.compare_digest(_given_secret().encode(), secret.encode())
-        return None if matches else (403, request.env._("Access refused."))
+        matches = [hmac.compare_digest(given.encode(), secret.encode()) for given in _given_secrets()]
+        return None if any(matches) else (403, request.env._("Access refused."))
     if not secret and str2bool(server_setting(OPEN_SETTING) or "0") and _is_local():
         return None
     return 503, request.env._("Service unavailable.")
 
 
-def _given_secret() -> str:
-    headers = request.httprequest.headers
+def _given_secrets() -> list[str]:
+    """What the caller gives as the secret; a header may be a proxy's own. In a URL a plus sign stands for a space."""
+    headers, in_url = request.httprequest.headers, request.httprequest.values.get("secret", "")
     scheme, _space, token = headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return token.strip()
-    return headers.get("X-Cron-Secret") or request.httprequest.values.get("secret") or ""
+    bearer = token.strip() if scheme.lower() == "bearer" else ""
+    return [bearer, headers.get("X-Cron-Secret", ""), in_url, in_url.replace(" ", "+")]
 
 
 def _is_local() -> bool:

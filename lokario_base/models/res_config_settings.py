@@ -3,9 +3,8 @@ from odoo.exceptions import ValidationError
 from odoo.http import request
 from odoo.tools import config
 
-from ..controllers.scheduled import SECRET_SETTING, is_secret_usable
+from ..controllers.scheduled import cron_secret, is_secret_usable
 from ..fields import get_vault
-from ..server_settings import server_setting
 from ..tools.client_address import is_named, not_networks, peer_address
 from ..tools.vault import BadKeys
 from .rate_limit import PROXIES, THIS_MACHINE
@@ -32,7 +31,7 @@ class ResConfigSettings(models.TransientModel):
         jobs = self.env["ir.cron"].sudo().search([("endpoint_path", "!=", False)])
         for settings in self:
             settings.lokario_keys_ok = self._has_usable_key()
-            settings.lokario_cron_secret_ok = is_secret_usable(server_setting(SECRET_SETTING))
+            settings.lokario_cron_secret_ok = is_secret_usable(cron_secret())
             settings.lokario_system_mail = self._describe_system_mail()
             settings.lokario_job_count = len(jobs)
             settings.lokario_late_job_count = len(jobs.filtered("is_late"))

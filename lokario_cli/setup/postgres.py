@@ -27,7 +27,8 @@ TENANTS = "+lokario_tenants,+lokario_hosts"
 # Everybody may knock at the socket: who comes in as whom is decided here.
 HBA = f"local all {SUPERUSER},{ODOO_ROLE} peer map=lokario\nlocal all {TENANTS} scram-sha-256\n"
 PSQL = ("-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1")
-THROW_AWAY = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n"
+# Files of a database in memory are read at once: no helper has to be asked for them.
+THROW_AWAY = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nio_method = sync\n"
 
 
 def binaries() -> Path:

@@ -29,6 +29,7 @@ class TestContactMessage(BaseCase):
         for form, expected in (
             ({}, {"name": "missing", "email": "missing", "message": "missing"}),
             ({**GOOD, "email": "zoe"}, {"email": "invalid"}),
+            ({**GOOD, "email": "zoe@gmail..com"}, {"email": "invalid"}),
             ({**GOOD, "email": "a@b.fr\r\nBcc: c@d.fr"}, {"email": "invalid"}),
             ({**GOOD, "email": "a@b.fr, c@d.fr"}, {"email": "invalid"}),
             ({**GOOD, "message": "x" * 5001}, {"message": "too_long"}),
@@ -37,6 +38,10 @@ class TestContactMessage(BaseCase):
             with self.assertRaises(contact.InvalidMessage) as caught:
                 contact.parse_message(form)
             self.assertEqual(caught.exception.errors, expected)
+
+    def test_addresses_that_people_have(self):
+        for email in ("tim.o'neil@example.ie", "a.b..c.@docomo.example", "zoe+devis@sous.domaine.photography"):
+            self.assertEqual(contact.parse_message({**GOOD, "email": email}).email, email)
 
     def test_networks(self):
         self.assertEqual(network_of("203.0.113.77"), "203.0.113.0/24")

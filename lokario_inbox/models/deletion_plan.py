@@ -26,16 +26,18 @@ class DeletionPlan(models.AbstractModel):
 
     @api.model
     def _step_inbox_mailboxes(self, deletion):
-        private = [("integration_id.user_id", "=", deletion.user_id.id), ("integration_id.visibility", "=", "private")]
+        private = [
+            ("integration_id.user_id", "in", deletion.user_id.ids),
+            ("integration_id.visibility", "=", "private"),
+        ]
         self.env["inbox.outgoing"].search(private).attachment_ids.unlink()
         return super()._step_inbox_mailboxes(deletion)
 
     @api.model
     def _step_inbox_letters(self, deletion):
         """Content and addresses go; the empty row stays, so that the same mail is not fetched again."""
-        partners = deletion._partners()
-        addresses = [email for email in {deletion.user_id.login, *partners.mapped("email_normalized")} if email]
-        written = Domain("from_address", "in", addresses) | Domain("partner_id", "in", partners.ids)
+        written = Domain("from_address", "in", list(deletion._addresses()))
+        written |= Domain("partner_id", "in", deletion._partners().ids)
         mails = self.env["inbox.message"].search(written & Domain("email_from", "!=", False), limit=_BATCH)
         mails.write(dict.fromkeys(("email_from", "from_address", "reply_to", "return_path", "subject"), False))
         mails._erase_content()  # the search index, too, is made anew without the names

@@ -37,7 +37,7 @@ class DeletionPlan(models.AbstractModel):
     @api.model
     def _belongings(self, user):
         shared = self.env["inbox.integration"].with_context(active_test=False)
-        shared = shared.search([("user_id", "=", user.id), ("visibility", "=", "shared")])
+        shared = shared.search([("user_id", "in", user.ids), ("visibility", "=", "shared")])
         return [*super()._belongings(user), *map(self._shared_mailbox, shared)]
 
     @api.model
@@ -83,7 +83,7 @@ class DeletionPlan(models.AbstractModel):
     @api.model
     def _step_inbox_mailboxes(self, deletion):
         mailboxes = self.env["inbox.integration"].with_context(active_test=False)
-        mailboxes = mailboxes.search([("user_id", "=", deletion.user_id.id), ("visibility", "=", "private")])
+        mailboxes = mailboxes.search([("user_id", "in", deletion.user_id.ids), ("visibility", "=", "private")])
         if erased := mailboxes._erase_stored_mail():
             return StepOutcome(erased, remaining=True)
         erased = {"inbox.integration": mailboxes.ids}

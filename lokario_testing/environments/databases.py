@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from lokario_cli.console import Failure, say
@@ -33,6 +34,12 @@ for bundle in ("web.assets_web", "web.assets_frontend_minimal", "web.assets_fron
 for bundle in ("web.assets_web", "web.assets_web_print", "web.assets_frontend"):
     make(bundle, css=True, js=False).css()
 env.cr.commit()
+"""
+EXPORT_TERMS = """
+from odoo.tools.translate import trans_export
+for addon in {addons!r}:
+    with open(f"{folder}/{{addon}}.pot", "wb") as target:
+        trans_export(None, [addon], target, "po", env(context={{}}))
 """
 
 
@@ -148,14 +155,10 @@ class Databases:
             raise Failure(f"Odoo stopped with {code}: see {log}\n{tail(log)}")
         return code
 
-    def export_terms(self, database: str, addon: str, target: Path) -> None:
-        """Write the addon's translatable terms as they are in the database to a .pot file."""
+    def export_terms(self, database: str, addons: Iterable[str], folder: Path) -> None:
+        """Write each addon's translatable terms as they are in the database to a .pot file of its own."""
         conf = write_configuration(STATE / "conf" / f"{database}.conf", self.options())
-        program, script = command()
-        arguments = ["i18n", "export", "-c", conf, "-d", database, "-o", target, addon]
-        subprocess.run(
-            [program, script, *map(str, arguments)], env=process_environment(), check=True, stdin=subprocess.DEVNULL
-        )
+        run_script(conf, database, EXPORT_TERMS.format(addons=list(addons), folder=folder))
 
     def call_odoo(self, database: str, *arguments, log: Path, program: Path | None = None) -> int:
         """Run Odoo until it stops, or another program with its arguments; returns the exit code."""

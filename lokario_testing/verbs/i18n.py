@@ -47,7 +47,7 @@ def refresh(environment, template: str, addon: str) -> list:
         folder = ROOT / addon / "i18n"
         folder.mkdir(exist_ok=True)
         pot_file = folder / f"{addon}.pot"
-        environment.export_terms(database, addon, pot_file)
+        environment.export_terms(database, [addon], folder)
     finally:
         environment.drop(database)
     french = merged_french(folder / "fr.po", polib.pofile(str(pot_file)))

@@ -98,7 +98,8 @@ class Fleet:
 
 
 def wait_until(condition, seconds=BUSY):
+    """Looked at ten times a second: what is looked for is often a question to PostgreSQL or to all processes."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.01)
+        time.sleep(0.1)

@@ -14,14 +14,12 @@ SHOWN = ("model:ir.ui.menu,", "model:ir.actions.", "model_terms:")  # Odoo trans
 
 
 @pytest.mark.parametrize("addon", SUITE)
-def test_every_term_is_translated_into_french(environment, suite_copy, tmp_path, addon):
-    terms = tmp_path / f"{addon}.pot"
-    environment.export_terms(suite_copy, addon, terms)
+def test_every_term_is_translated_into_french(terms, addon):
     french = polib.pofile(str(ROOT / addon / "i18n" / "fr.po")).translated_entries()
     translated = {entry.msgid: places(entry) for entry in french}
     missing = [
         entry.msgid
-        for entry in polib.pofile(str(terms))
+        for entry in polib.pofile(str(terms / f"{addon}.pot"))
         if entry.msgid not in translated or not places(entry) <= translated[entry.msgid]
     ]
     assert not missing, f"./lokario i18n {addon} merges these: {missing[:20]}"
@@ -66,3 +64,11 @@ def suite_copy(environment, suite_database):
     copy = environment.clone(suite_database, f"{suite_database}_translations")
     yield copy
     environment.drop(copy)
+
+
+@pytest.fixture(scope="module")
+def terms(environment, suite_copy, tmp_path_factory):
+    """A folder with the terms of each addon: one Odoo writes them all."""
+    folder = tmp_path_factory.mktemp("terms")
+    environment.export_terms(suite_copy, SUITE, folder)
+    return folder
