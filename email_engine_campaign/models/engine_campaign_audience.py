@@ -1,3 +1,5 @@
+from bisect import bisect_left, bisect_right
+from itertools import accumulate
 from typing import NamedTuple
 
 from odoo import api, models
@@ -172,9 +174,18 @@ class EngineCampaignAudience(models.AbstractModel):
 
         :param place: after (a contact), placed (people who wait before it), size (None: all)
         """
+        chunks, place["placed"] = self._find_chunks(chunks, place["placed"], place["size"])
         values = {**self._get_values(campaign), **place, "chunk_ids": chunks.ids, "sizes": chunks.mapped("size")}
         cr.execute(*self._with_segments(POPULATE, campaign.segment_ids, values))
         return cr.fetchone()
+
+    @api.model
+    def _find_chunks(self, chunks, placed, size):
+        """(the chunks of the next people, of whom there are `size`; how many of these chunks' places are taken)."""
+        ends = list(accumulate(chunks.mapped("size")))
+        first = bisect_right(ends, placed)
+        last = None if size is None else bisect_left(ends, placed + size) + 1
+        return chunks[first:last], placed - (ends[first - 1] if first else 0)
 
     @api.model
     def _assign(self, campaign, chunks, message=None):
