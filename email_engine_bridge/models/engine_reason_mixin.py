@@ -38,4 +38,4 @@ class EngineReasonMixin(models.AbstractModel):
     def _compute_reason_words(self):
         for record in self:
             words = REASONS.get(record.reason)
-            record.reason_words = self.env._(words) if words else record.reason  # pylint: disable=gettext-variable
+            record.reason_words = self.env._(words) if words else record.reason

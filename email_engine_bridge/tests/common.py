@@ -1,5 +1,7 @@
 """What the engine's tests start from: two tenants with IPs that may send."""
 
+# Real connections on a clone of the database see what was committed alone. pylint: disable=invalid-commit
+
 from contextlib import contextmanager
 from functools import wraps
 from unittest import TestCase

@@ -75,7 +75,9 @@ export class MailCard extends Component {
         }
         const until = deserializeDateTime(end);
         const isOneDay = until.hasSame(deserializeDateTime(start), "day");
-        const ending = isOneDay ? until.toLocaleString({ hour: "2-digit", minute: "2-digit" }) : longDate(end);
+        const ending = isOneDay
+            ? until.toLocaleString({ hour: "2-digit", minute: "2-digit" })
+            : longDate(end);
         return `${longDate(start)} – ${ending}`;
     }
 
