@@ -119,6 +119,9 @@ class TestReadingBudgets(BaseCase):
     def test_what_a_request_reads_is_linear(self):
         for run, before, unit, after in (
             (mime_html.to_text, "", "<br ", ""),
+            (mime_html.sanitise, "<p style='color:", " ", "x'>"),
+            (mime_html.sanitise, "<p style='color", " ", "x'>"),
+            (mime_html.sanitise, "", "color=#a", ""),
             (addresses, "", "x", ""),
             (addresses, "", "(", ""),
             (addresses, "<", ",", "@b.test>"),

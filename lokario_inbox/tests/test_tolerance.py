@@ -4,6 +4,8 @@ import re
 import time
 from datetime import datetime
 
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from odoo.tests import BaseCase, tagged
 
 from ..tools.authentication import authentication_verdict, trusted_authserv
@@ -118,6 +120,36 @@ UNSEEN = (
     '<div style="font-size:0"><b style="font-size:200%">words</b></div>',
     '<body bgcolor="#000000"><div bgcolor="#ffffff"><p style="color:#fff">words</p></div></body>',
     "<div>" * 400 + "<p hidden>words</p>",
+)
+COLOURS = st.sampled_from(
+    (
+        *("white", "#fff", "#FEFEFE", "rgb(255, 255, 255)", "hsl(0,0%,99%)", "transparent", "#00000000", "red", "#f00"),
+        *("rgb(100%,0%,0%)", "#ccc", "#a9a9a9", "navy", "#000080", "orange", "#ffa500", "inherit", "#333", "nonsense"),
+    )
+)
+DECLARATIONS = st.tuples(st.sampled_from(("color", "background-color", "background")), COLOURS) | st.sampled_from(
+    (("opacity", "0"), ("visibility", "hidden"), ("mso-hide", "all"), ("transform", "scale(0)"), ("font-size", "12px"))
+)
+SPELLINGS = ("{0}:{1}", "{0}/**/ : {1}", "&#{2};{3}:{1}", "{0}:{1} ! important", "{0}:\n&#x{4:X};{5}", "{0}&colon;{1}")
+STYLES = st.lists(
+    st.builds(
+        lambda spelling, item: spelling.format(*item, ord(item[0][0]), item[0][1:], ord(item[1][0]), item[1][1:]),
+        st.sampled_from(SPELLINGS),
+        DECLARATIONS,
+    ),
+    max_size=3,
+).map(";".join)
+MARKUPS = st.recursive(
+    st.integers(0, 99).map("w{} ".format),
+    lambda inside: st.builds(
+        '<{} {}={!r} style="{}">{}</font>'.format,
+        st.sampled_from(("div", "span", "font")),
+        st.sampled_from(("color", "bgcolor", "BgColor", "title")),
+        COLOURS,
+        STYLES,
+        st.lists(inside, min_size=1, max_size=3).map("".join),
+    ),
+    max_leaves=6,
 )
 LOADING = (
     "<p style=\"background-color:image-set('https://x.test/a' 1x)\">words</p>",
@@ -275,11 +307,24 @@ class TestTolerance(BaseCase):
             for html in (markup, sanitise(markup)):
                 self.assertNotIn("words", visible_text(html), markup[:80])
 
+    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+    @given(MARKUPS)
+    def test_the_quick_look_misses_nothing_that_is_hidden(self, markup):
+        """However it is written: what was hidden before the sanitiser took the means away is after it, nothing else."""
+        self.assertEqual(visible_text(sanitise(markup)).split(), visible_text(markup).split())
+
     def test_no_style_loads(self):
         for markup in LOADING:
             cleaned = sanitise(markup)
             self.assertNotIn("x.test", cleaned)
             self.assertEqual("color:red" in cleaned, "color:red" in markup)
+        for colour in (
+            "lab(100% 0 0)",
+            "color(srgb 1 1 1)",
+            "rgb(from white r g b)",
+            "COLOR-MIX(in srgb, white, white)",
+        ):
+            self.assertIn('<p style=""', sanitise(f'<p style="color:{colour}">un</p>'))
         self.assertIn("CID:a@x", sanitise('<img src="CID:a@x">'))
 
     def test_lines_of_a_text(self):

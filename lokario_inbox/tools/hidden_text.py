@@ -1,6 +1,8 @@
 """What the author of an HTML mail hid from the reader's eyes: by attribute, by style, by a class of a style block."""
 
+import colorsys
 import re
+from functools import lru_cache
 
 from lxml import etree, html
 from PIL import ImageColor
@@ -19,23 +21,27 @@ _DECIDING = re.compile(
     r"display|visibility|mso-hide|font|font-size|opacity|transform|height|max-height|width|max-width|line-height"
     r"|left|top|right|bottom|text-indent|margin(?:-\w{1,6})?|clip|clip-path|background|background-color|color"
 )
-_COLOUR = re.compile(r"#[0-9a-f]{3,8}\b|rgba?\([^)]*\)|[a-z]+")
+_COLOUR = re.compile(r"#[0-9a-f]{3,8}\b|(?:rgb|hsl)a?\([^)]*\)|[a-z]+")
 SHEET_MAX = 100_000  # characters of one style block that are read
 _LENGTH = re.compile(r"(-?\d*\.?\d+)\s*(px|pt|em|rem|ex|ch|in|cm|mm|vw|vh|%)?")
 _PIXELS = {"": 1, "px": 1, "pt": 4 / 3, "em": 16, "rem": 16, "ex": 8, "ch": 8, "in": 96, "cm": 38, "mm": 3.8}
 
-# a light letter or a dark background, as the sanitiser writes them: most mails have neither
-_MAY_BE_ILLEGIBLE = re.compile(
-    r"(?<![\w-])color\s*[:=]\s*[\"']?\s*(?:#[b-f]|rgba?\(\s*(?:2\d\d|1[89]\d)|hsl|[a-z]*(?:white|ivory|snow|light|pale|yellow|silver|beige"
-    r"|azure|linen|smoke|cream|lace|gainsboro|cyan|aqua|lime))"
-    r"|(?:background-color\s*:|bgcolor\s*=)\s*[\"']?\s*(?!#[c-f]|#?fff|white|transparent|inherit|none|rgba?\(\s*2\d\d)[#a-z]",
-    re.IGNORECASE,
+# of what the sanitiser takes away; letters and colons are written by number or name only to conceal them
+_WORDS_THAT_HIDE = (
+    *("<style", "visibility", "opacity", "position", "clip", "transform", "text-indent", "mso-hide", "hidden", "/*"),
 )
-_PICTURE = re.compile(r"url\(|background\s*=", re.IGNORECASE)
-_MAY_HIDE = re.compile(
-    r"<style|visibility|opacity|position|clip|transform|text-indent|mso-hide|hidden|background\s*:|!\s*important",
-    re.IGNORECASE,
+_MARKS_THAT_HIDE = (
+    re.compile(r"background\s*:"),
+    re.compile(r"!\s*important"),
+    re.compile(r"text(?<=[\s\"'/]text)\s*="),
+    re.compile(r"&#(?:x0*(?:3a|[4-7][0-9a-f])|0*(?:58|6[5-9]|[789]\d|1[0-2]\d))(?![0-9a-f])"),
+    re.compile(r"&(?:colon|tab|newline);"),
 )
+_COLOURED = re.compile(
+    r"color(?:(?P<background>(?<=background-color)|(?<=bgcolor))|(?<![\w-]color))\s*+[:=][\s\"']*+(?=(?P<value>[^;\"'<>]{0,200}))"
+)
+_COLOURS_MAX = 30  # in one mail; where there are more, each place is looked at
+_PICTURE = re.compile(r"url\(|background\s*=")
 
 
 def mark_hidden(markup: str) -> str:
@@ -43,8 +49,9 @@ def mark_hidden(markup: str) -> str:
 
     For what the sanitiser takes away: after it, the text would look like any other.
     """
+    lowered = markup.lower()
     # letters on a picture, which is not shown, are to be read; those in the colour of the page are not
-    is_hiding = _MAY_HIDE.search(markup) or (_MAY_BE_ILLEGIBLE.search(markup) and not _PICTURE.search(markup))
+    is_hiding = _may_hide(lowered) or (_may_be_illegible(lowered) and not _PICTURE.search(lowered))
     root = parse(markup) if is_hiding else None
     found = list(hidden_elements(root)) if root is not None else ()
     for element in found:
@@ -57,11 +64,31 @@ def legible(markup: str) -> str:
 
     White words on a background that was taken away become black; what its author hid stays as it is.
     """
-    root = parse(markup) if _MAY_BE_ILLEGIBLE.search(markup) else None
+    root = parse(markup) if _may_be_illegible(markup.lower()) else None
     if root is None or not _mend_below(root, (0, 0, 0), _PAGE):
         return markup
     text = html.tostring(root, encoding="unicode")
     return text[len("<div>") : -len("</div>")]
+
+
+def _may_hide(lowered):
+    """Whether anything in HTML in lower case can hide words by means that the sanitiser takes away."""
+    return any(word in lowered for word in _WORDS_THAT_HIDE) or any(mark.search(lowered) for mark in _MARKS_THAT_HIDE)
+
+
+def _may_be_illegible(lowered):
+    """Whether any of the text colours in HTML in lower case is that of any background in it: most mails have a few."""
+    inks, backgrounds = {(0, 0, 0)}, {_PAGE}
+    for found in _COLOURED.finditer(lowered):
+        colour = _colour(found["value"])
+        is_background = found["background"] is not None
+        if "&" in found["value"] or (colour == "transparent" and not is_background):
+            return True
+        if isinstance(colour, tuple):
+            (backgrounds if is_background else inks).add(colour)
+        if len(inks) + len(backgrounds) > _COLOURS_MAX:
+            return True
+    return any(_distance(ink, background) < _CLOSE for ink in inks for background in backgrounds)
 
 
 def _mend_below(element, ink, behind):
@@ -161,9 +188,10 @@ def _key(parts):
 
 
 def _declarations(text):
-    pairs = (item.partition(":") for item in text.lower().replace("!important", "").split(";"))
+    text = _COMMENT.sub("", text) if "/*" in text else text
+    pairs = (item.partition(":") for item in text.lower().split(";"))
     return {
-        name.strip(): value.strip()[: VALUE_MAX + 1]
+        name.strip(): value.partition("!")[0].strip()[: VALUE_MAX + 1]
         for name, colon, value in pairs
         if colon and _DECIDING.fullmatch(name.strip())
     }
@@ -248,10 +276,15 @@ def _colours(element, style, ink, behind):
 
 def _colour(text):
     """Return (red, green, blue), "transparent", or None for what is not known."""
-    for word in _COLOUR.findall((text or "")[:VALUE_MAX].lower()):
+    return _colour_in(text[:VALUE_MAX].lower()) if text else None
+
+
+@lru_cache(maxsize=1024)
+def _colour_in(text):
+    for word in _COLOUR.findall(text):
         if word == "transparent":
             return word
-        if word.startswith("rgb"):
+        if word.startswith(("rgb", "hsl")):
             return _from_function(word)
         if (len(word) in (4, 5, 7, 9) and word[0] == "#") or word in ImageColor.colormap:
             red, green, blue, *alpha = ImageColor.getrgb(word)
@@ -260,12 +293,19 @@ def _colour(text):
 
 
 def _from_function(word):
-    values = [_number(value) for value in re.findall(r"[\d.]+%?", word)]
+    written = re.findall(r"[\d.]+%?", word)[:4]
+    values = [_number(text) for text in written]
     if len(values) < 3 or None in values:
         return None
-    return (
-        "transparent" if len(values) > 3 and values[3] < _FAINT else tuple(min(255, int(value)) for value in values[:3])
-    )
+    if len(values) > 3 and values[3] < _FAINT:
+        return "transparent"
+    most = (360, 100, 100) if word.startswith("hsl") else (255, 255, 255)
+    shares = [
+        value if "%" in text else value / whole for value, text, whole in zip(values, written, most, strict=False)
+    ]
+    if word.startswith("hsl"):
+        shares = colorsys.hls_to_rgb(shares[0] % 1, min(1, shares[2]), min(1, shares[1]))
+    return tuple(min(255, round(255 * share)) for share in shares)
 
 
 def _distance(one, other):

@@ -89,8 +89,14 @@ _STYLES = {
     "list-style-type",
     "table-layout",
 }
-_LOADS = re.compile(r"(?:url|image|image-set|cross-fade|element|src|attr|var)\s*\(|//|\\", re.IGNORECASE)
-_WINDOW_LENGTH = re.compile(r"\d(?:[sld]?v[hwib]|[sld]?vm(?:in|ax))\b", re.IGNORECASE)
+_SHORTHAND = re.compile(r"background\s*:")
+_WINDOW_LENGTH = re.compile(r"\d[sld]?v(?:[hwib]|min|max)\b", re.IGNORECASE)
+# what loads something; colours that `hidden_text` does not read; what a browser reads otherwise than it is written
+_UNWANTED = re.compile(
+    r"(?:url|image|image-set|cross-fade|element|src|attr|var|(?:ok)?l(?:ab|ch)|hwb|color|color-mix|light-dark)\s*\("
+    rf"|\(\s*from\b|//|\\|{_WINDOW_LENGTH.pattern}",
+    re.IGNORECASE,
+)
 _ABSOLUTE = re.compile(r"(?:https?://[^/\\]|mailto:|tel:)", re.IGNORECASE)
 _DOUBTFUL_LINK = re.compile(r' (?:href|cite)="(?!(?:https?://[^/\\"]|mailto:|tel:))', re.IGNORECASE)
 
@@ -104,10 +110,9 @@ def _styled(value):
     height never reaches, and with the colour of a background by a property of its own: colours and backgrounds are kept
     together.
     """
-    colour = colour_of_background(value) if "background" in value.lower() else ""
-    for unwanted in (_WINDOW_LENGTH, _LOADS):
-        if unwanted.search(value):
-            value = ";".join(item for item in value.split(";") if not unwanted.search(item))
+    colour = colour_of_background(value) if _SHORTHAND.search(value.lower()) else ""
+    if "(" in value or "//" in value or "\\" in value or _WINDOW_LENGTH.search(value):
+        value = ";".join(item for item in value.split(";") if not _UNWANTED.search(item))
     return f"background-color:{colour};{value}" if colour else value
 
 
@@ -190,10 +195,14 @@ def to_text(markup):
     parts = _PREFORMATTED.split(_readable(markup))
     parts[1::2] = [part.replace("\n", "<br>") for part in parts[1::2]]
     markup = re.sub(r"\s+", " ", "".join(parts))
-    markup = _OPENS.sub(rf"{_OPENED}\g<0>", _CELLS.sub(" ", _BREAKS.sub("\n", markup)))
+    markup = _OPENS.sub(_opened, _CELLS.sub(" ", _BREAKS.sub("\n", markup)))
     text = html_entities.unescape(_TEXT_CLEANER.clean(markup)).replace("\xa0", " ")
     lines = ("\n".join(_pieces(line)) for line in text.split("\n"))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+
+def _opened(tag):
+    return _OPENED + tag[0]
 
 
 def _pieces(line):
