@@ -50,6 +50,8 @@ QUOTED = (
     ("mutt", "* Anna <a@b.fr> [2025-03-03 10:02]:\n> old text"),
     ("zh-TW", "Anna <a@b.fr> 於 2025年3月3日 週一 上午10:02寫道：\n\n> old text"),
     ("he", "\u202b3 במרץ 2025 ב-10:02 מאת \u202aAnna\u202c\u200f <\u202aa@b.fr\u202c\u200f>:\u202c\n\n> old text"),
+    ("nextcloud", '"Anna" a@b.fr – 3 mars 2025 10:02\n> old text'),
+    ("ca gmail", "Missatge de Anna <a@b.fr> del dia dl., 3 de març 2025 a les 10:02:\n\n> old text"),
     ("help desk", "##- Merci de répondre au-dessus de cette ligne -##\n\nold text"),
     ("a broken link", "On 3 Mar 2025, Anna <a@b.fr> wrote:\n\n> see (https://c.fr/x\n?a=_nonce=3) >\n> old text"),
 )
@@ -69,6 +71,7 @@ KEPT = (
     "Objet : devis\nDate : lundi\nmerci",
     "Le 3 mars 2025 à 10:02, votre technicien a écrit :\nLe compteur est à changer.\nEst-ce exact ?",
     "Voici l'erreur :\nFrom: root\nDate: 3 mars 2025 10:02\nTo: admin\nSubject: cron\nQue faire ?",
+    '"Anna" a@b.fr – 3 mars 2025 10:02\nest la date de la commande.',
     "Nom : Anna\nSignature :\n______________\nMerci de renvoyer.",
 )
 HTML_QUOTED = (
@@ -76,6 +79,8 @@ HTML_QUOTED = (
     "<b>Envoyé :</b> lundi<br><b>À :</b> x<br><b>Objet :</b> y</div><div>old text</div>",
     '<div>New words</div><div class="gmail_quote"><div>On Mon, 3 Mar 2025, A &lt;a@b.fr&gt; wrote:<b'
     "r></div><blockquote>old text</blockquote></div>",
+    "<p>New words</p><blockquote>&gt; Message du 03/03/25 10:02<br>&gt; De : Anna<br>&gt; A : x<br>&gt; Objet : x<br>"
+    "old text</blockquote>",
     "<p>New words</p><div>Le 3 mars 2025 à 10:02, Anna &lt;a@b.fr&gt; a écrit :</div>"
     "<blockquote><p>old text</p></blockquote>",
     "<div><p>New words</p><div><p><b>De :</b> Anna<br><b>Envoyé :</b> lundi<br><b>À :</b> nous<br><b"

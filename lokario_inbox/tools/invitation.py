@@ -1,5 +1,6 @@
 """What a calendar invitation (iCalendar, RFC 5545 and 5546) says, for people, and the answer to it."""
 
+import binascii
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -19,8 +20,19 @@ _ZONE = r';TZID=(?:"[^"\n]*"|[^:;\n]*)'
 _UTC_IN_ZONE = re.compile(
     rf"^(DTSTART|DTEND|RECURRENCE-ID){_ZONE}(:\d{{8}}T\d{{6}}Z\s*)$", re.MULTILINE | re.IGNORECASE
 )
+_ZONE_OF_UTC = re.compile(
+    r"^(DTSTART|DTEND|RECURRENCE-ID);TZID=tzone://Microsoft/Utc(:\d{8}T\d{6})\s*$", re.MULTILINE | re.IGNORECASE
+)
+_COLON_IN_ZONE = re.compile(
+    r"^(DTSTART|DTEND|RECURRENCE-ID);TZID=([^\"\n]*:[^\"\n]*)(:\d{8}T\d{6})\s*$", re.MULTILINE | re.IGNORECASE
+)
 _MOMENT = re.compile(
-    r"(DTSTART|DTEND)((?:;[^:;\"]*(?:\"[^\"]*\")?)*):\s*(\d{4})-?(\d\d)-?(\d\d)(?:T(\d\d):?(\d\d):?(\d\d)(Z?))?\s*"
+    r"(DTSTART|DTEND)((?:;[^:;\"]*(?:\"[^\"]*\")?)*):\s*(\d{4})-?(\d\d)-?(\d\d)"
+    r"(?:T(\d\d):?(\d\d):?(\d\d)?(Z|[+-]\d\d:?\d\d)?)?\s*"
+)
+_QUOTED_PRINTABLE = re.compile(  # of vCalendar 1.0, which many programs write to this day
+    r"^([A-Z-]+)((?:;[^:;\n]*)*);ENCODING=QUOTED-PRINTABLE((?:;[^:;\n]*)*):((?:[^\n]*=\n)*+[^\n]*)$",
+    re.MULTILINE | re.IGNORECASE,
 )
 _KNOWN_LINE = re.compile(
     r"(?:BEGIN|END|METHOD|UID|SUMMARY|DTSTART|DTEND|DURATION|LOCATION|ORGANIZER|ATTENDEE|RECURRENCE-ID|SEQUENCE)[;:]",
@@ -68,7 +80,8 @@ def _of_first_event(data, make):
         return None
     text = decode(_FOLD.sub(b"", data)).replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
     text = "\n".join(line for line in text.split("\n") if len(line) <= LINE_MAX)[:READ_MAX]
-    text = _UTC_IN_ZONE.sub(r"\1\2", text)
+    text = _COLON_IN_ZONE.sub(r'\1;TZID="\2"\3', _ZONE_OF_UTC.sub(r"\1\2Z", _UTC_IN_ZONE.sub(r"\1\2", text)))
+    text = _QUOTED_PRINTABLE.sub(_decoded, text)
     for attempt in (lambda: text, lambda: _ZONES.sub("", text), lambda: _bare_event(text)):
         try:
             if found := _first_event(Calendar.from_ical(attempt(), multiple=True), make):
@@ -76,6 +89,13 @@ def _of_first_event(data, make):
         except Exception:  # noqa: BLE001, S112  the parser raises anything on hostile input
             continue
     return None
+
+
+def _decoded(line):
+    name, before, behind, value = line.groups()
+    label = re.search(r";CHARSET=([^;:]+)", before + behind, re.IGNORECASE)
+    text = decode(binascii.a2b_qp(value.encode()), label[1] if label else None)
+    return f"{name}:{' '.join(text.split())}"
 
 
 def _bare_event(text):
@@ -94,8 +114,12 @@ def _plain(line):
     if not found:
         return f"{name}{colon}{value.strip()}"
     parameters = re.sub(r"=([^;\"]*,[^;\"]*)", r'="\1"', found[2])
-    time = f"T{found[6]}{found[7]}{found[8]}{found[9]}" if found[6] else ""
-    return f"{found[1]}{parameters}:{found[3]}{found[4]}{found[5]}{time}"
+    if not found[6]:
+        return f"{found[1]}{parameters}:{found[3]}{found[4]}{found[5]}"
+    year, month, day, hour, minute, second, offset = found.groups(default="00")[2:]
+    offset = offset if found[9] else ""
+    moment = datetime.fromisoformat(f"{year}-{month}-{day}T{hour}:{minute}:{second}{offset}")
+    return f"{found[1]}{parameters}:{_utc(moment):%Y%m%dT%H%M%S}" + ("Z" if moment.tzinfo else "")
 
 
 def _first_event(calendars, make):

@@ -12,7 +12,7 @@ from functools import lru_cache, partial
 from urllib.parse import unquote_to_bytes
 
 from .mail_addresses import restored, without_comments
-from .mime_text import decode_bytes, decode_field
+from .mime_text import decode_bytes, decode_field, unescape_bytes
 
 _QUOTED = re.compile("\x00(\\d+)\x00")
 _TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+")
@@ -43,8 +43,11 @@ def read_field(value: str) -> tuple[str, dict]:
     return " ".join(restored(head, strings).split()), parameters
 
 
-def parameter(parameters: dict, name: str) -> str:
-    """Return the decoded value of a parameter in whichever way it was written: RFC 2231, encoded words, raw bytes."""
+def parameter(parameters: dict, name: str, label: str | None = None) -> str:
+    """Return the decoded value of a parameter in whichever way it was written: RFC 2231, encoded words, raw bytes.
+
+    ``label``: the character set of raw bytes that are no UTF-8.
+    """
     pieces = {}
     for key, value in parameters.items():
         found = _PIECE.fullmatch(key[len(name) + 1 :]) if key.startswith(f"{name}*") else None
@@ -54,7 +57,7 @@ def parameter(parameters: dict, name: str) -> str:
         return _joined([pieces[number] for number in sorted(pieces)])
     if f"{name}*" in parameters:
         return _joined([(parameters[f"{name}*"], True)])
-    return decode_field(parameters.get(name, ""))
+    return decode_field(unescape_bytes(parameters.get(name, ""), label))
 
 
 def _joined(pieces):
@@ -104,8 +107,8 @@ class MailPart(email.message.Message):
         value = read_field(self.raw_field("content-disposition"))[0].lower()
         return "" if "=" in value else value
 
-    def parameter(self, name: str, field: str = "content-type") -> str:
-        return parameter(read_field(self.raw_field(field))[1], name)
+    def parameter(self, name: str, field: str = "content-type", label: str | None = None) -> str:
+        return parameter(read_field(self.raw_field(field))[1], name, label)
 
     def get_content_type(self):
         return self.media_type

@@ -36,6 +36,7 @@ _BEFORE_FIELDS = re.compile(
 _DOUBLED_END = re.compile(rb"[!-9;-~]+:[^\r\n]*\r\r\n")
 _NO_FIELD = re.compile(rb"(?m)^(?![!-9;-~]+:|[ \t]|\r?$)")
 _ODD_ZONE = re.compile(r"(?:\b(?:GMT|UTC))?(?<![\d:])([+-]\d\d):?(\d\d)\b")
+_YEARS_SINCE_1900 = re.compile(r"(?<=[a-z] )1\d\d(?= \d)")  # RFC 5322 4.3
 _ISO_DATE = re.compile(r"\s*\d{4}-\d\d-\d\d[T ]")
 
 
@@ -213,6 +214,7 @@ def bare_address(text):
 
 def parse_date(text):
     """Date header as naive UTC, None when it is nonsense."""
+    text = _YEARS_SINCE_1900.sub(lambda year: str(1900 + int(year[0])), text)
     text = _ODD_ZONE.sub(r"\1\2", text).replace(":60 ", ":59 ")
     try:
         is_iso = _ISO_DATE.match(text)

@@ -50,11 +50,12 @@ def collect(message):
 
     The body of a winmail.dat is taken where the mail has no other.
     """
-    words, attachments, unpacked = _Words(), [], Tnef()
+    words, attachments, unpacked, label = _Words(), [], Tnef(), ""
     for part, number, is_alternative in leaves(message):
         if is_alternative and _says_it_again(part, words.plain or words.markup):
             continue
         kind = body_kind(part)
+        label = label or part.parameter("charset")  # 8-bit names of files are mostly of the same
         if kind == "plain":
             text, files = without_uu_files(_part_text(part))
             words.add_plain(text, is_alternative)
@@ -62,7 +63,7 @@ def collect(message):
         elif kind == "html":
             words.add_html(_part_text(part), is_alternative)
         else:
-            attachments.append(_attachment(part, number, len(attachments)))
+            attachments.append(_attachment(part, number, len(attachments), label))
             if is_tnef(attachments[-1].name, attachments[-1].mimetype) and attachments[-1].content:
                 unpacked = read_tnef(attachments[-1].content)
                 attachments += files_inside(unpacked, number)
@@ -224,12 +225,12 @@ def content_of(part: MailPart) -> bytes:
     return decode_transfer(part.payload_bytes, part.encoding)
 
 
-def _attachment(part, number, index):
+def _attachment(part, number, index, label):
     is_waiting = part.waiting is not None
     data = None if is_waiting else content_of(part)
     content_id = decode_field(part.raw_field("content-id")).strip("<> ")
     return Part(
-        name=attachment_name(_file_name(part), part.media_type, index),
+        name=attachment_name(_file_name(part, label), part.media_type, index),
         mimetype=part.media_type[:100],
         size=part.waiting if is_waiting else len(data),
         content=data,
@@ -239,9 +240,9 @@ def _attachment(part, number, index):
     )
 
 
-def _file_name(part):
+def _file_name(part, label=None):
     """The name a part gives itself, in any of the ways that mailers write it."""
-    return part.parameter("filename", "content-disposition") or part.parameter("name")
+    return part.parameter("filename", "content-disposition", label) or part.parameter("name", label=label)
 
 
 _NAMES = {"message/rfc822": "message.eml", "text/calendar": "invite.ics", "application/ms-tnef": "winmail.dat"}

@@ -19,16 +19,17 @@ OPENING = re.compile(
 VERB = re.compile(
     r"(?<!\w)(?:wrote|writes|said|sent|a (?:écrit|ecrit)|écrivait|schrieb|escribi[oó]|escreveu|ha scritto|scrisse"
     r"|schreef|geschrieben|het volgende geschreven|skrev|skreiv|napisał\(?a?\)?|napsal\(?a?\)?|kirjoitti|написал\(?[аи]?\)?|пишет|đã viết"
-    r"|yazdı|şunu yazdı|a scris|írta|έγραψε|написа)(?!\w)|写道|寫道|写到|撰写|のメッセージ|さんは書きました|작성|님이 작성",
+    r"|missatge de|va escriure|escribiu|idatzi du|yazdı|şunu yazdı|a scris|írta|έγραψε|написа)(?!\w)|写道|寫道|写到|撰写|のメッセージ|さんは書きました|작성|님이 작성",
     re.IGNORECASE,
 )
 ENDS = re.compile(_COLON + r"$")
 ADDRESS = re.compile(r"<[^<>\s]+@[^<>\s]+(?:<mailto:[^<>\s]+>)?>|\b[\w.+-]+@[\w-]+\.[\w.-]+")
 TIME = re.compile(r"\b\d{1,2} ?[:h.\uff1a] ?\d{2}\b")
 DATE = re.compile(r"\b(?:19|20)\d\d\b|\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b")
-# an address where others have a verb: of Tutanota, of mutt
+# an address where others have a verb: of Tutanota, of mutt, of Nextcloud
 NAMED = re.compile(
     r"(?:^|\s)(?:by|par|von|de|da|por|van|od|av) \S{1,100}@\S{1,100}:$|@\S{1,100}> \[[\d :.+-]{8,30}\]:$"
+    r"|^\"[^\"]{1,100}\" <?\S{1,100}@\S{1,100}>? [–-] \S[^<>@]{6,40}$"
 )
 TURNS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # of lines from right to left
 BY_A_PROGRAM = re.compile(rf"@|{TIME.pattern}")  # an address or the time of day
@@ -52,9 +53,9 @@ SEPARATOR = re.compile(
     rf"|vidarebefordrat brev|start på videresendt besked)\s*{_COLON}?[\s*]*$",
     re.IGNORECASE,
 )
-_LABELS = {
+_LABELS = {  # the colon of "Message du 3/3/25 10:02" (Orange) is that of the time
     "from": r"from|de|von|da|van|från|fra|od|expéditeur|absender|remitente|mittente|от|từ|kimden|lähettäjä|de la|feladó|από|发件人|寄件者|差出人|보낸 ?사람",
-    "sent": r"sent|date(?: d['’]envoi)?|envoyée?(?: le)?|envoye|message du|reçu le|gesendet(?: am)?|datum|enviado(?: el| em)?|enviada em|fecha|data|inviato|verzonden|skickat|sendt|dato"
+    "sent": r"sent|date(?: d['’]envoi)?|envoyée?(?: le)?|envoye|message du(?: [\d/]{6,10}(?: à)? \d{1,2})?|reçu le|gesendet(?: am)?|datum|enviado(?: el| em)?|enviada em|fecha|data|inviato|verzonden|skickat|sendt|dato"
     r"|wysłan[oae]|odesláno|дата|отправлено|đã gửi|ngày|gönderme tarihi|gönderildi|tarih|lähetetty|päivä(?:ys)?|trimis|elküldve|στάλθηκε|发送时间|日期|寄件日期|送信日時|日時|보낸 ?날짜|날짜",
     "to": r"to|à|a|an|para|aan|till|til|do|komu|destinataire|empfänger|кому|đến|kime|vastaanottaja|către|címzett|προς|收件人|收件者|宛先|받는 ?사람",
     "subject": r"subject|objet|sujet|obj|re|betreff|asunto|assunto|oggetto|onderwerp|ämne|emne|temat|předmět|тема|chủ đề|konu|aihe|subiect|tárgy|θέμα|主题|主旨|件名|제목",
