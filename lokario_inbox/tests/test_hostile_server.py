@@ -74,6 +74,25 @@ class TestHostileServer(BaseCase):
         self.assertEqual(len(fetched(events, 2)), 3)
         self.assertEqual((events[-1].error_class, events[-1].error), ("", ""))
 
+    def test_a_folder_that_ends_the_connection_stops_no_other(self):
+        """Exchange 2007 does at a blank at the end of a name."""
+        for hostile in ({"TEST "}, {"TEST ", "Sent"}):
+
+            def distort(command, lines, hostile=hostile):
+                if any(command == b'EXAMINE "%s"' % path.encode() for path in hostile):
+                    raise Cut
+                return lines
+
+            names = ("INBOX", "TEST ", "Archive", "Sent")
+            box = MemoryMailbox({name: mails(3) for name in names}, distort=distort)
+            events = self.look(box, *(folder(number, name) for number, name in enumerate(names)))
+            for number, name in enumerate(names):
+                self.assertEqual(len(fetched(events, number)), 0 if name in hostile else 3, name)
+            self.assertEqual((events[-1].error_class, events[-1].error), ("", ""))
+            self.assertEqual(
+                [name for name in names if f"{name}:" in events[-1].warning], sorted(hostile, reverse=True)
+            )
+
     def test_a_line_that_is_always_cut_is_tried_again_later(self):
         """A bad line blames no mail more often than it must: what is left is the next look's."""
 

@@ -52,6 +52,9 @@ QUOTED = (
     ("he", "\u202b3 במרץ 2025 ב-10:02 מאת \u202aAnna\u202c\u200f <\u202aa@b.fr\u202c\u200f>:\u202c\n\n> old text"),
     ("nextcloud", '"Anna" a@b.fr – 3 mars 2025 10:02\n> old text'),
     ("ca gmail", "Missatge de Anna <a@b.fr> del dia dl., 3 de març 2025 a les 10:02:\n\n> old text"),
+    ("pl", "W dniu 2025-03-03 10:02, Anna pisze:\n> old text"),
+    ("fr verb first", "Anna a écrit le 03/03/2025 à 10:02 :\n> old text"),
+    ("horde", "Zitat von Anna <a@b.fr>:\n\n> old text"),
     ("help desk", "##- Merci de répondre au-dessus de cette ligne -##\n\nold text"),
     ("a broken link", "On 3 Mar 2025, Anna <a@b.fr> wrote:\n\n> see (https://c.fr/x\n?a=_nonce=3) >\n> old text"),
 )

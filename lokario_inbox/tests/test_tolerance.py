@@ -75,6 +75,9 @@ VERDICTS = (  # of the server mx.ours.fr on a mail of anna@b.fr, then of others
     ("none", "mx.ours.fr; dkim=pass header.d=evil.example header.i=@b.fr"),
     ("none", "mx.ours.fr; dkim=pass header.d=fr"),
     ("none", "mx.ours.fr; dmarc=pass smtp.mailfrom=b.fr header.from=evil.example"),
+    ("none", 'mx.ours.fr; spf=pass (of "a); dmarc=pass header.from=b.fr (b"@evil.com) smtp.mailfrom=evil.com'),
+    ("fail", 'mx.ours.fr; spf=pass (helo=x") smtp.mailfrom=b.fr; dmarc=fail reason="policy"'),
+    ("pass", 'mx.ours.fr; spf=pass (of "anna b"@b.fr, it is 5" (b)) smtp.mailfrom=b.fr'),
     ("pass", '"mx.ours.fr"; spf=pass smtp.mailfrom=anna@b.fr'),
 )
 MACHINES = {
@@ -96,6 +99,8 @@ STRUCTURES = (  # as servers describe parts that they do not know
     ([b"text", b"plain"], 1),
 )
 CHARSETS = (
+    ("utf-8", "iso-8859-1", "L’été, à bientôt"),
+    ("iso-8859-1", "iso-8859-1", "Ã la carte, né à Paris"),
     ("windows-1251", "win-1251", "Привет"),
     ("cp850", "cp-850", "été"),
     ("iso-8859-15", "latin-9", "10 €"),

@@ -56,12 +56,14 @@ def authentication_verdict(headers: str | None, sender: str, trusted: tuple[str,
     domain, passed, failed = sender.rpartition("@")[2], False, False
     for index, field in enumerate(map(str, HeaderParser().parsestr(headers).get_all("Authentication-Results", []))):
         server, results = parse_results(field)
+        _server, others = parse_results(field, has_strings=True)
         is_own = MICROSOFT in trusted and index == 0 if not server else _is_trusted(server, trusted)
-        if _fails(results):
+        if _fails(results) or _fails(others):
             if is_own:
                 return "fail"
             failed = True
-        passed = passed or (is_own and any(_passes(result, domain) for result in results))
+        both = (results, others)  # a sender may have written a part of it: what passes does however it is read
+        passed = passed or (is_own and all(any(_passes(found, domain) for found in reading) for reading in both))
     return "pass" if passed else "fail" if failed else "none"
 
 
@@ -81,12 +83,13 @@ class Result:
     domain: str
 
 
-def parse_results(field: str) -> tuple[str, list[Result]]:
+def parse_results(field: str, *, has_strings=False) -> tuple[str, list[Result]]:
     """Return (the server's identifier, "" when there is none; its results) of RFC 8601's grammar.
 
     What stands in comments says nothing; what stands in quoted strings is a value, whatever it looks like.
+    ``has_strings``: in comments, too.
     """
-    text, strings = without_comments(field)
+    text, strings = without_comments(field, has_strings=has_strings)
     first, *others = text.split(";")
     server = "" if "=" in first else restored((first.split() or [""])[0], strings).lower()
     results = []

@@ -26,6 +26,7 @@ _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs
 _FORBIDDEN = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"}
 _JIS = re.compile(rb"\x1b(\$[@B]|\([BJI])")
 _JIS_DESIGNATED = re.compile(rb"\x1b\$[@B]")
+_WESTERN = {"cp1252", "iso8859-15"}
 _CESU = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf]")
 _XML = re.compile(rb"\s*<\?xml[^<>]{0,100}?encoding\s*=\s*[\"']([A-Za-z0-9_:.-]{1,40})")
 _META = re.compile(rb"<meta[^<>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{1,40})", re.IGNORECASE)
@@ -40,6 +41,8 @@ def decode(data: bytes, label: str | None = None) -> str:
         if data.startswith(mark):
             return _decode(data[len(mark) :], name)
     codec = _codec((label or "")[:_LABEL_MAX])
+    if codec in _WESTERN and not data.isascii() and (text := _utf_8(data)):
+        return text
     if codec in (None, "utf-8") and _JIS_DESIGNATED.search(data):
         codec = _ESCAPED
     for name in dict.fromkeys(filter(None, (codec, "utf-8"))):
@@ -47,6 +50,14 @@ def decode(data: bytes, label: str | None = None) -> str:
         if _fits(text):
             return text.removesuffix("\ufffd") if name == "utf-8" else text  # its last character is cut
     return _decode(data, "cp1252")
+
+
+def _utf_8(data):
+    """The text of UTF-8 that a program called Western: what is such a text by chance makes no sense to anybody."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def label_of_html(data: bytes) -> str | None:

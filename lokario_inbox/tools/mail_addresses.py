@@ -23,6 +23,7 @@ _TOKEN = re.compile(
 _STRING_OR_COMMENT = re.compile(r"\"((?:[^\"\\]|\\.)*+)\"?|\(|[^\"(]++", re.DOTALL)
 _NUMBER = re.compile("\x00(\\d+)\x00")
 _COMMENT_PART = re.compile(r"[()]|(?:[^()\\]|\\.)++|\\", re.DOTALL)
+_COMMENT_OR_STRING = re.compile(r"[()]|\"(?:[^\"\\]|\\.)*+\"|(?:[^()\"\\]|\\.)++|.", re.DOTALL)
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f]")
 _BLANKS = re.compile(r"(\"(?:[^\"\\]|\\.)*+\"?)|\s+", re.DOTALL)  # or a quoted string, which keeps its own
 _SPECIAL = re.compile(r"[()<>@,:;\".\\\[\]]")
@@ -104,25 +105,28 @@ def _quoted_name(name):
     return '"' + re.sub(r'(["\\])', r"\\\1", name) + '"' if _SPECIAL.search(name) else name
 
 
-def comment_end(text: str, position: int) -> tuple[int, bool]:
+def comment_end(text: str, position: int, part_of=_COMMENT_PART) -> tuple[int, bool]:
     """Return where a comment that was opened right before ``position`` ends, and whether it is closed; they nest."""
     depth = 1
     while depth and position < len(text):
-        part = _COMMENT_PART.match(text, position)
+        part = part_of.match(text, position)
         position = part.end()
         depth += {"(": 1, ")": -1}.get(part[0], 0)
     return position, not depth
 
 
-def without_comments(text: str) -> tuple[str, list[str]]:
-    """Return (a structured field with numbers in place of its quoted strings and without comments, the strings)."""
+def without_comments(text: str, *, has_strings=False) -> tuple[str, list[str]]:
+    """Return (a structured field with numbers in place of its quoted strings and without comments, the strings).
+
+    ``has_strings``: what is quoted in a comment does not end it: servers repeat in it what they were told.
+    """
     text = text.replace("\0", "")
     kept, strings, position = [], [], 0
     while position < len(text):
         token = _STRING_OR_COMMENT.match(text, position)
         position = token.end()
         if token[0] == "(":
-            position, _is_closed = comment_end(text, position)
+            position, _is_closed = comment_end(text, position, _COMMENT_OR_STRING if has_strings else _COMMENT_PART)
             kept.append(" ")
         elif token[1] is not None:
             kept.append(f"\0{len(strings)}\0")

@@ -70,7 +70,8 @@ def is_attribution(text: str) -> bool:
     if not ends:
         return (has_address and is_dated and verb.end() >= len(text) - 4) or _is_between_dashes(text, verb)
     is_opened = bool(OPENING.match(text)) and bool(re.search(r"[\d@]", text))
-    return is_opened or has_address or bool(re.search(r"\d", text[: verb.start()]))
+    is_timed = bool(DATE.search(text) and TIME.search(text))
+    return is_opened or has_address or is_timed or bool(re.search(r"\d", text[: verb.start()]))
 
 
 def _is_between_dashes(text, verb):

@@ -19,7 +19,7 @@ OPENING = re.compile(
 VERB = re.compile(
     r"(?<!\w)(?:wrote|writes|said|sent|a (?:écrit|ecrit)|écrivait|schrieb|escribi[oó]|escreveu|ha scritto|scrisse"
     r"|schreef|geschrieben|het volgende geschreven|skrev|skreiv|napisał\(?a?\)?|napsal\(?a?\)?|kirjoitti|написал\(?[аи]?\)?|пишет|đã viết"
-    r"|missatge de|va escriure|escribiu|idatzi du|yazdı|şunu yazdı|a scris|írta|έγραψε|написа)(?!\w)|写道|寫道|写到|撰写|のメッセージ|さんは書きました|작성|님이 작성",
+    r"|missatge de|va escriure|escribiu|idatzi du|pisze|napísal\(?a?\)?|napisala|napisao(?:/la)?|пише|menulis|quoting|zitat von|citando|yazdı|şunu yazdı|a scris|írta|έγραψε|написа)(?!\w)|写道|寫道|写到|撰写|のメッセージ|さんは書きました|작성|님이 작성",
     re.IGNORECASE,
 )
 ENDS = re.compile(_COLON + r"$")

@@ -7,7 +7,7 @@ import asyncio
 import logging
 from dataclasses import replace
 
-from odoo.addons.lokario_mailbox.exceptions import MailboxError, ServerFault
+from odoo.addons.lokario_mailbox.exceptions import MailboxError, NetworkFailure, ServerFault
 from odoo.addons.lokario_mailbox.tools.imap_account import connect, credentials_of, list_folders
 from odoo.addons.lokario_mailbox.tools.imap_wire import number, pairs, quote, wire_path
 
@@ -16,6 +16,7 @@ from .push_changes import push_changes
 from .sync_plan import Finished, FoldersListed, ask_writer
 
 _logger = logging.getLogger(__name__)
+FAULTS_MAX = 5  # folders with a fault, beyond which no connection is made again in one look
 
 
 async def sync_account(plan, emit):
@@ -89,17 +90,26 @@ async def _work(session, plan, statuses, emit):
         return await _work(session, plan, await _statuses(session, found), emit)
     await push_changes(session, plan, emit)
     silent = [folder.path for folder in absent if folder.path in listed]
-    again, faults = False, [f"{path}: the server says nothing of this folder." for path in silent]
+    again, faults = False, {path: "the server says nothing of this folder." for path in silent}
     for folder, status in present:
         try:
             again |= await _work_on_folder(session, plan, folder, status, emit)
-        except ServerFault as err:  # ends this folder, the others go on
-            if err.ends_connection:
-                raise
-            faults.append(f"{folder.path}: {err}")
+        except (ServerFault, NetworkFailure) as err:  # ends this folder, the others go on
+            faults[folder.path] = err
+            if isinstance(err, NetworkFailure) or err.ends_connection:
+                await _go_on(session, err, len(faults))
+    words = "; ".join(f"{path}: {err}" for path, err in faults.items())
     if faults and len(faults) == len(present) + len(silent):
-        raise ServerFault("; ".join(faults))
-    return {"again": again, "warning": "; ".join(faults)}
+        is_cut = any(isinstance(err, NetworkFailure) for err in faults.values())
+        raise (NetworkFailure if is_cut else ServerFault)(words)
+    return {"again": again, "warning": words}
+
+
+async def _go_on(session, err, count):
+    """Connect again after a folder ended the connection; a server that is slow stays so."""
+    if count > FAULTS_MAX or isinstance(err.__cause__, TimeoutError):
+        raise err
+    await session.reopen()
 
 
 async def _list(session, plan, emit):
