@@ -17,6 +17,8 @@ from odoo.tests import tagged
 from odoo.tests.common import BaseCase, get_db_name
 from odoo.tools import SQL, config
 
+from odoo.addons.base.models import res_users
+
 PRISTINE = "_pristine"  # suffix of the copy that classes clone; nothing ever connects to it
 END_SESSIONS = """
 SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'
@@ -36,6 +38,7 @@ class CommittedCase(BaseCase):
         super().setUpClass()
         # The server that runs the tests holds the registries' lock meanwhile: threads of a test would wait for it.
         cls.startClassPatcher(patch.object(Registry, "_lock", threading.RLock()))
+        cls.startClassPatcher(patch.object(res_users, "MIN_ROUNDS", 1))  # a third of a second for each password
         cls.database = clone_database(f"{get_db_name()}_clone")
         cls.addClassCleanup(drop_database, cls.database)
         cls.registry = Registry(cls.database)
