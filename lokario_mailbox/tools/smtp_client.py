@@ -8,6 +8,7 @@ import ssl
 from dataclasses import dataclass
 
 from ..exceptions import AddressRefused, HostUnresolved, MailboxError, NetworkFailure
+from .imap_session import verified_context
 
 TIMEOUT = 30  # seconds for each answer before DATA
 DATA_TIMEOUT = 120  # seconds for the answer after the final dot (RFC 5321 4.5.3.2.6 allows 600)
@@ -70,7 +71,8 @@ def connect(
 
     address: the checked address to connect to, `host` keeps naming the certificate. Raises SubmissionFailed.
     """
-    context = context or ssl.create_default_context()
+    if security != "none":
+        context = context or verified_context()
     session = _PinnedSMTPS(timeout=timeout, context=context) if security == "ssl" else _PinnedSMTP(timeout=timeout)
     session._pinned_address = address
     session._host = host  # what starttls() verifies
