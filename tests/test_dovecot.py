@@ -42,7 +42,7 @@ def folder():
 @pytest.fixture
 def introspection():
     with ThreadingHTTPServer(("127.0.0.1", 0), Introspection) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}/introspect"
         server.shutdown()
 

@@ -46,7 +46,7 @@ class TestPinnedHttp(BaseCase):
         super().setUp()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.hosts, self.port = [], self.server.server_port
-        thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         self.addCleanup(self.server.server_close)
         self.addCleanup(thread.join)

@@ -32,7 +32,7 @@ def start_receiver(test):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
     server.received, server.answers, server.text, server.pause = [], [], b"", 0
     server.url = f"http://127.0.0.1:{server.server_port}/hook"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     test.addCleanup(server.server_close)
     test.addCleanup(thread.join)

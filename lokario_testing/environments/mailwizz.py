@@ -221,7 +221,7 @@ def serving(mailwizz: FakeMailWizz):
     """Serve on a free loopback port; yields the base URL of the API."""
     handler = type("Handler", (_Handler,), {"mailwizz": mailwizz})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}/api"

@@ -104,7 +104,7 @@ def _handler(fake):
 def serving(fake):
     """Serve on a free loopback port in a thread; yields the base URL."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _handler(fake)) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         try:
             yield f"http://127.0.0.1:{server.server_port}"
         finally:

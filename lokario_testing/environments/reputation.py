@@ -106,7 +106,7 @@ def serving(feeds):
             """Stay silent."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         feeds.url = f"http://127.0.0.1:{server.server_port}"
         try:
             yield feeds.url
