@@ -66,8 +66,7 @@ def render(bodies, header: str | None, footer: str | None, paper: Paper, resolve
     """
     writer, sheet = PdfFileWriter(), paper.drawn()
     for index, body in enumerate(bodies):
-        pages = PdfFileReader(BytesIO(_print(_body_page(body, sheet, resolve)))).pages
-        frames = _frames(header, footer, index, len(pages), sheet, resolve)
+        pages, frames = _pages_and_frames(body, header, footer, index, sheet, resolve)
         for page, frame in zip(pages, frames, strict=True):
             printed = writer.add_page(frame)
             printed.merge_page(page)
@@ -77,27 +76,40 @@ def render(bodies, header: str | None, footer: str | None, paper: Paper, resolve
     return target.getvalue()
 
 
-def _body_page(body, paper, resolve):
-    page = html.fromstring(body)
-    _complete(page, resolve)
+def _pages_and_frames(body, header, footer, index, paper, resolve):
+    """Return the pages of a body, and for each one a page with its header, its footer and its number.
+
+    Most documents have one page, whose frame is printed along: starting Chromium takes longer than printing.
+    """
     margins = f"{paper.top}mm {paper.right}mm {paper.bottom}mm {paper.left}mm"
-    return _with_style(page, f"@page {{ size: {paper.width}mm {paper.height}mm; margin: {margins}; }} {_FLOW}")
-
-
-def _frames(header, footer, index, count, paper, resolve):
-    """Return one PDF page for each page of the body, with its header, its footer and its number."""
+    style = f"@page {{ size: {paper.width}mm {paper.height}mm; margin: {margins}; }} {_FLOW} {_frame_style(paper)}"
+    document = html.fromstring(body)
+    document.find("body").extend(_sections(header, footer, index, 1))
+    *pages, frame = _printed(document, style, resolve)
+    if len(pages) == 1:
+        return pages, [frame]
     sheets = html.fromstring(header or footer or "<html><head></head><body></body></html>")
     for node in sheets.xpath("//body/*"):
         node.drop_tree()
+    sheets.find("body").extend(_sections(header, footer, index, len(pages)))
+    return pages, _printed(sheets, style, resolve)
+
+
+def _printed(document, style, resolve):
+    _complete(document, resolve)
+    return PdfFileReader(BytesIO(_print(_with_style(document, style)))).pages
+
+
+def _sections(header, footer, index, count):
+    """Yield an element for each page, with its header, its footer and its number."""
     for number in range(1, count + 1):
-        sheet = etree.SubElement(sheets.find("body"), "section")
+        section = etree.Element("section", {"class": "lokario_frame"})
         for place, source in (("header", header), ("footer", footer)):
             part = source and _part_of(source, place, index)
             if part is not None:
                 _number_pages(part, number, count)
-                etree.SubElement(sheet, "div", {"class": f"lokario_{place}"}).append(part)
-    _complete(sheets, resolve)
-    return PdfFileReader(BytesIO(_print(_with_style(sheets, _frame_style(paper))))).pages
+                etree.SubElement(section, "div", {"class": f"lokario_{place}"}).append(part)
+        yield section
 
 
 def _part_of(source, place, index):
@@ -113,9 +125,10 @@ def _number_pages(part, number, count):
 
 def _frame_style(paper):
     sides = f"left: {paper.left}mm; right: {paper.right}mm;"
-    return f"""@page {{ size: {paper.width}mm {paper.height}mm; margin: 0; }} {_FLOW}
-        section {{ position: relative; height: {paper.height - 0.5}mm; overflow: hidden; break-after: page; }}
-        section:last-child {{ break-after: auto; }}
+    return f"""@page lokario_frame {{ size: {paper.width}mm {paper.height}mm; margin: 0; }}
+        .lokario_frame {{ page: lokario_frame; position: relative; height: {paper.height - 0.5}mm; overflow: hidden;
+            break-after: page; }}
+        .lokario_frame:last-child {{ break-after: auto; }}
         .lokario_header {{ position: absolute; top: {paper.header_gap}mm; {sides} }}
         .lokario_footer {{ position: absolute; top: {paper.height - paper.bottom}mm; {sides} }}"""
 
