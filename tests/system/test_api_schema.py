@@ -31,9 +31,9 @@ def test_a_generated_client_works(served, tmp_path):
 
 def test_the_api_keeps_to_its_own_description(served):
     server, _engine, _ids, token = served
-    cases, broken = schemathesis.judge(f"{server.url}/api/v2/openapi.json", token, 1, SEED)
+    cases, broken = schemathesis.judge(f"{server.url}/api/v2/openapi.json", token, 1, SEED, every=2)
     assert broken == []
-    assert cases > 500
+    assert cases > 1500
 
 
 def test_a_key_reaches_nothing_of_another_tenant(served):
