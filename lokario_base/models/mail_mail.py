@@ -1,6 +1,7 @@
 from odoo import api, models
 
 from ..tools.caller import without_callers_defaults
+from ..tools.plain_text import plain_text
 
 
 class MailMail(models.Model):
@@ -20,6 +21,11 @@ class MailMail(models.Model):
         """
         self.ensure_one()
         return False
+
+    def _prepare_outgoing_list(self, *args, **kwargs):
+        """Odoo's plain text repeats the hidden preview of its templates, hundreds of invisible characters included."""
+        mails = super()._prepare_outgoing_list(*args, **kwargs)
+        return [{**mail, "body_alternative": plain_text(mail["body"])} for mail in mails]
 
     def _filter_mail_mail_servers(self, mail_servers):
         """System mail has no other choice than the global server, if there is one."""

@@ -65,6 +65,14 @@ class TestSystemMail(TransactionCase):
         sender, _recipients, raw, _login = self.smtp.received[-1]
         return sender, message_from_bytes(raw, policy=policy.default)["From"]
 
+    def test_the_plain_text_is_what_a_reader_sees(self):
+        """Odoo's templates hide a preview and hundreds of invisible characters in their first lines."""
+        body = "<p style='display:none'>Preview</p><table><tr><td>Due: <b style='color:red'>5</b></td></tr></table>"
+        mail = self.env["mail.mail"].create(
+            {"body_html": body + "<p><br></p>" * 5 + "<p>Bye</p>", "email_to": "a@b.test"}
+        )
+        self.assertEqual(mail._prepare_outgoing_list()[0]["body_alternative"], "Due: 5\n\nBye")
+
     def test_the_marked_server_first(self):
         decoy = self.make_server(name="Decoy", smtp_port=1, sequence=1, from_filter="contact@alpha.test")
         self.make_server(is_global=True, from_filter="system@lokario.test", sequence=50)
