@@ -13,7 +13,7 @@ class EngineDomain(models.Model):
 
     _name = "engine.domain"
     _description = "Domain"
-    _inherit = ["mail.thread", "engine.printed", "lokario.access.mixin"]
+    _inherit = ["lokario.chatter.mixin", "mail.thread", "engine.printed", "lokario.access.mixin"]
     _machine_writes_as_sudo = True
     _order = "name"
     _printed_fields = frozenset(("name", "tenant_id", "active"))

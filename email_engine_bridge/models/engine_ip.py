@@ -33,7 +33,7 @@ class EngineIp(models.Model):
 
     _name = "engine.ip"
     _description = "IP address"
-    _inherit = ["mail.thread", "mail.activity.mixin", "engine.printed", "lokario.access.mixin"]
+    _inherit = ["lokario.chatter.mixin", "mail.thread", "mail.activity.mixin", "engine.printed", "lokario.access.mixin"]
     _machine_writes_as_sudo = True
     _rec_name = "address"
     _order = "tenant_id, id"
@@ -307,10 +307,6 @@ class EngineIp(models.Model):
         """Write on the IP what happened to it, and alert the people behind its tenant."""
         self._explain(text)
         self.env["engine.alert"]._raise_alert(self.tenant_id, text, ip=self)
-
-    def _in_company_language(self):
-        """Return the IP with the language of the people who read what a job writes on it."""
-        return self.with_context(lang=self.company_id.sudo().partner_id.lang)
 
     # === SCHEDULED === #
 

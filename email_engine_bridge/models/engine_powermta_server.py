@@ -20,7 +20,13 @@ class EnginePowermtaServer(models.Model):
     _name = "engine.powermta.server"
     _description = "PowerMTA server"
     _machine_writes_as_sudo = True
-    _inherit = ["mail.thread", "lokario.secret.mixin", "engine.printed", "lokario.access.mixin"]
+    _inherit = [
+        "lokario.chatter.mixin",
+        "mail.thread",
+        "lokario.secret.mixin",
+        "engine.printed",
+        "lokario.access.mixin",
+    ]
     _order = "sequence, id"
     _printed_fields = frozenset(
         (
@@ -187,11 +193,6 @@ class EnginePowermtaServer(models.Model):
             locked._generate(locked.env._("Data changed"))
             if not commit_progress(1):
                 break
-
-    def _in_company_language(self):
-        """Return the servers with the language of the people who read what a job writes on them."""
-        company = self.company_id[:1] or self.env.company
-        return self.with_context(lang=company.sudo().partner_id.lang)
 
     def _generate(self, reason):
         """Store the configuration as a new version if it differs from the last one; returns the last one."""

@@ -21,7 +21,13 @@ class EngineTenant(models.Model):
 
     _name = "engine.tenant"
     _description = "Tenant"
-    _inherit = ["mail.thread", "lokario.secret.mixin", "engine.printed", "lokario.access.mixin"]
+    _inherit = [
+        "lokario.chatter.mixin",
+        "mail.thread",
+        "lokario.secret.mixin",
+        "engine.printed",
+        "lokario.access.mixin",
+    ]
     _order = "name, id"
     _printed_fields = frozenset(("slug", "server_id", "active"))
 

@@ -97,6 +97,18 @@ class TestFindings(EngineCase):
         )
         self.assertIn("400 bounces in 1000 mails of 7 days (40%)", self.ip_a1.status_reason)
 
+    def test_the_chatter_is_in_the_companys_language_whoever_acts(self):
+        """The API and jobs act in English."""
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.tenant_a.company_id.partner_id.lang = "fr_FR"
+        ip = self._create_ip(self.tenant_a, "mail7.alpha.test", "192.0.2.77")
+        self.cr.flush()
+        ip.sudo().status = "paused"
+        self.cr.flush()
+        self.assertIn("Création : Adresse IP", ip.message_ids[-1].body)
+        values = ip.message_ids.sudo().tracking_value_ids
+        self.assertIn(("Montée en charge", "En pause"), [(one.old_value_char, one.new_value_char) for one in values])
+
     def test_mistakes_in_templates_are_said_in_the_readers_language(self):
         self.env["res.lang"]._activate_lang("fr_FR")
         say, renderer = self.env(context={"lang": "fr_FR"})["engine.template.error"]._say, TemplateRenderer()

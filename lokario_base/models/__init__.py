@@ -1,4 +1,5 @@
 from . import access_mixin
+from . import chatter_mixin
 from . import choice_name_mixin
 from . import deletion_plan
 from . import destination

@@ -18,7 +18,7 @@ ASKING = ("not_arrived", "bank_money", "no_recipient", "do_not_contact")
 class Followup(models.Model):
     _name = "lokario.followup"
     _description = "Follow-up"
-    _inherit = ["mail.thread", "mail.activity.mixin", "lokario.access.mixin"]
+    _inherit = ["lokario.chatter.mixin", "mail.thread", "mail.activity.mixin", "lokario.access.mixin"]
     _order = "next_at, due_date, id"
     _check_company_auto = True
     _machine_writes_as_sudo = True

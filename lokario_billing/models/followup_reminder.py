@@ -24,7 +24,13 @@ class FollowupReminder(models.Model):
 
     _name = "lokario.followup.reminder"
     _description = "Reminder"
-    _inherit = ["lokario.followup.answers", "mail.thread", "lokario.business.document", "lokario.access.mixin"]
+    _inherit = [
+        "lokario.followup.answers",
+        "lokario.chatter.mixin",
+        "mail.thread",
+        "lokario.business.document",
+        "lokario.access.mixin",
+    ]
     _order = "id desc"
     _rec_name = "subject"
 

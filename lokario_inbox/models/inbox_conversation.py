@@ -56,7 +56,7 @@ WRITING = timedelta(minutes=2)  # a user seen writing so recently is still at it
 class InboxConversation(models.Model):
     _name = "inbox.conversation"
     _description = "Conversation"
-    _inherit = ["mail.thread", "mail.activity.mixin", "lokario.access.mixin"]
+    _inherit = ["lokario.chatter.mixin", "mail.thread", "mail.activity.mixin", "lokario.access.mixin"]
     _order = "last_message_date desc, id desc"
     _rec_name = "subject"
     _mail_post_access = "read"

@@ -49,6 +49,7 @@ class InboxIntegration(models.Model):
     _description = "Inbox integration"
     _table = "inbox_integrations"
     _inherit = [
+        "lokario.chatter.mixin",
         "mail.thread",
         "mail.activity.mixin",
         "lokario.secret.mixin",

@@ -48,6 +48,7 @@ class SaasInstance(models.Model):
     _name = "saas.instance"
     _inherit = [
         "saas.guarded.mixin",
+        "lokario.chatter.mixin",
         "mail.thread",
         "mail.activity.mixin",
         "lokario.secret.mixin",

@@ -32,7 +32,7 @@ MANAGER_PARAMETER = "saas.manager_uuid"
 
 class SaasServer(models.Model):
     _name = "saas.server"
-    _inherit = ["mail.thread", "lokario.secret.mixin", "lokario.access.mixin"]
+    _inherit = ["lokario.chatter.mixin", "mail.thread", "lokario.secret.mixin", "lokario.access.mixin"]
     _description = "SaaS Server"
     _order = "sequence, id"
 

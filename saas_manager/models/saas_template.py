@@ -32,7 +32,7 @@ class SaasTemplate(models.Model):
     """
 
     _name = "saas.template"
-    _inherit = ["mail.thread", "saas.transaction.mixin", "lokario.access.mixin"]
+    _inherit = ["lokario.chatter.mixin", "mail.thread", "saas.transaction.mixin", "lokario.access.mixin"]
     _description = "SaaS Template"
     _machine_writes_as_sudo = True
     _order = "sequence, id"
