@@ -2,6 +2,7 @@ import logging
 from datetime import timedelta
 
 from odoo import api, fields, models
+from odoo.tools import format_date
 
 from ..exceptions import EngineError
 
@@ -84,17 +85,23 @@ class EngineReputation(models.Model):
         for domain in tenant.domain_ids:
             for day, metrics in client.fetch(domain.name, today - timedelta(days=DAYS), today).items():
                 spam = 100 * metrics.get("spam", 0.0)
-                values = {"day": day, "domain": domain, "spam": spam, "details": self._describe_metrics(metrics)}
+                values = {
+                    "day": day,
+                    "domain": domain,
+                    "spam": spam,
+                    "details": self._describe_metrics(tenant, metrics),
+                }
                 rows.append({"source": "google", "level": self._judge(spam), **values})
         return rows
 
     def _judge(self, spam):
         return "bad" if spam >= BAD else "watched" if spam >= WATCHED else "good"
 
-    def _describe_metrics(self, metrics):
-        """Names of standards and shares, in words of every language."""
+    def _describe_metrics(self, tenant, metrics):
+        """Names of standards, in words of every language, and shares as the tenant's people write them."""
+        say = self.env["engine.finding"].with_env(tenant.env)._say_value
         labels = {"spf": "SPF", "dkim": "DKIM", "dmarc": "DMARC", "errors": "4xx/5xx"}
-        return ", ".join(f"{label} {metrics[name]:.1%}" for name, label in labels.items() if name in metrics)
+        return ", ".join(f"{label} {say(float(metrics[name]))}" for name, label in labels.items() if name in metrics)
 
     def _read_microsoft(self, tenant):
         """Return the rows of the tenant's IPs; the account's other ones are not ours to tell."""
@@ -133,11 +140,11 @@ class EngineReputation(models.Model):
     def _alert(self, tenant, row, name):
         source = dict(self._fields["source"]._description_selection(tenant.env))[row["source"]]
         text = tenant.env._(
-            "%(provider)s, %(day)s: the reputation of %(name)s is bad. Complaints %(share)s %%, %(details)s",
+            "%(provider)s, %(day)s: the reputation of %(name)s is bad. Complaints %(share)s, %(details)s",
             provider=source,
-            day=row["day"],
+            day=format_date(tenant.env, row["day"]),
             name=name,
-            share=f"{row['spam']:.2f}",
+            share=self.env["engine.finding"].with_env(tenant.env)._say_value(row["spam"] / 100),
             details=row["details"],
         )
         self.env["engine.alert"].with_env(tenant.env)._raise_alert(tenant, text, ip=row.get("ip"))

@@ -50,7 +50,7 @@ class TestReputation(EngineCommittedCase):
         self.assertEqual(told, {"mail1.alpha.test": ("google", "good"), "mail2.alpha.test": ("google", "bad")})
         good = self.env["engine.reputation"].search([("level", "=", "good")])
         self.assertEqual((good.day, round(good.complaint_share, 3)), (date(*self.day), 0.04))
-        self.assertEqual(good.details, "SPF 100.0%, DKIM 99.5%, DMARC 99.0%, 4xx/5xx 2.0%")
+        self.assertEqual(good.details, "SPF 100%, DKIM 99.5%, DMARC 99%, 4xx/5xx 2%")
         alerts = self.env["engine.alert"].search([("tenant_id", "=", self.tenant_a.id)])
         self.assertIn("mail2.alpha.test", alerts.text)
         self.feeds.stats["mail2.alpha.test"][self.day]["spam"] = 0.002

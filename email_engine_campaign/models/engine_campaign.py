@@ -43,7 +43,7 @@ class EngineCampaign(models.Model):
 
     _name = "engine.campaign"
     _description = "Campaign"
-    _inherit = ["mail.thread", "lokario.state.mixin", "lokario.access.mixin"]
+    _inherit = ["lokario.chatter.mixin", "mail.thread", "lokario.state.mixin", "lokario.access.mixin"]
     _machine_writes_as_sudo = True
     _order = "id desc"
     _transitions = {
@@ -336,13 +336,17 @@ class EngineCampaign(models.Model):
             raise UserError(self.env._("Choose the lists, tags or segments this campaign is sent to."))
         if self.template_id.error:
             raise UserError(self.template_id.error)
-        if self.subject_b:
-            valid, message = TemplateRenderer().validate_template(self.subject_b, "header")
-            if not valid:
-                why = self.env["engine.template.error"]._say(message)
-                raise UserError(self.env._("Subject B: %(why)s", why=why))
+        self._check_subject_b()
         self.tenant_id._check_sending()
         self._get_transport()._check_ready(self)
+
+    @api.constrains("subject_b")
+    def _check_subject_b(self):
+        for campaign in self.filtered("subject_b"):
+            valid, message = TemplateRenderer().validate_template(campaign.subject_b, "header")
+            if not valid:
+                why = self.env["engine.template.error"]._say(message)
+                raise ValidationError(self.env._("Subject B: %(why)s", why=why))
 
     def _freeze_content(self):
         """Fix what is sent, so that a later change of the template changes no campaign on its way."""
@@ -573,10 +577,6 @@ class EngineCampaign(models.Model):
             ["__count", f"{self.winner_by}_at:count"],
         )
         return {variant: engaged / sent for variant, sent, engaged in counted}
-
-    def _in_company_language(self):
-        """The campaign with the language of the people who read what a job writes on it."""
-        return self.with_context(lang=self.company_id.sudo().partner_id.lang)
 
     def _is_sending(self):
         """Whether the campaign may still hand over, as it is committed now."""

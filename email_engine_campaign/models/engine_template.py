@@ -149,8 +149,13 @@ class EngineTemplate(models.Model):
     def _read_sample(self):
         try:
             sample = json.loads(self.sample or "{}")
-        except ValueError as error:
-            raise ValidationError(self.env._("Sample data: this is no JSON (%(why)s).", why=error)) from error
+        except json.JSONDecodeError as error:
+            text = self.env._(
+                "Sample data: this is no JSON; look at line %(line)s, column %(column)s.",
+                line=error.lineno,
+                column=error.colno,
+            )
+            raise ValidationError(text) from error
         if not isinstance(sample, dict):
             raise ValidationError(self.env._('Sample data: write an object, such as {"first_name": "Jean"}.'))
         return sample

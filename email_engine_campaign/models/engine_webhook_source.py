@@ -1,5 +1,4 @@
 import hashlib
-import ipaddress
 import logging
 import secrets
 
@@ -10,6 +9,7 @@ from odoo.addons.email_engine_bridge.exceptions import ApiProblem
 from odoo.addons.lokario_base.fields import Secret
 from odoo.addons.lokario_base.identity import confirm_identity
 from odoo.addons.lokario_base.tools import standard_webhooks
+from odoo.addons.lokario_base.tools.client_address import is_named, not_networks
 from odoo.addons.lokario_base.tools.transaction import transaction
 
 _logger = logging.getLogger(__name__)
@@ -49,17 +49,10 @@ class EngineWebhookSource(models.Model):
     @api.constrains("networks")
     def _check_networks(self):
         for source in self:
-            source._get_networks()
-
-    def _get_networks(self):
-        try:
-            return [
-                ipaddress.ip_network(part.strip(), strict=False)
-                for part in (self.networks or "").split(",")
-                if part.strip()
-            ]
-        except ValueError as error:
-            raise ValidationError(self.env._("Allowed addresses: %(why)s", why=error)) from error
+            if wrong := not_networks(source.networks or ""):
+                raise ValidationError(
+                    self.env._("Allowed addresses: “%s” is no address and no network, such as 10.0.0.0/8.", wrong[0])
+                )
 
     def _issue_token(self):
         """Give the source a new path token and return it; it is shown only now."""
@@ -134,13 +127,7 @@ class EngineWebhookSource(models.Model):
                 raise ApiProblem(409, "This delivery was received already.")
 
     def _allows(self, address):
-        if not self:
-            return False
-        networks = self._get_networks()
-        try:
-            return not networks or any(ipaddress.ip_address(address) in network for network in networks)
-        except ValueError:
-            return False
+        return bool(self) and (not self.networks or is_named(address, self.networks))
 
     def _get_tenants(self):
         self.ensure_one()

@@ -334,6 +334,8 @@ class TestCampaign(CampaignCommittedCase):
 
     def test_ab_subjects_and_tracking(self):
         self._add_contacts([f"s{number}@x.test" for number in range(40)])
+        with self.assertRaisesRegex(ValidationError, "^Subject B: line 1, column"):
+            self._create_campaign(subject_b="Autre {{ first_name")
         campaign = self._create_campaign(subject_b="Autre {{ first_name }}", track_opens=True, track_clicks=True)
         campaign._send()
         self.assertEqual(set(campaign.recipient_ids.mapped("variant")), {0, 1})

@@ -2,6 +2,7 @@ import gzip
 import json
 import time
 
+from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
 from odoo.addons.lokario_base.tools import standard_webhooks
@@ -126,7 +127,9 @@ class TestSendingApi(CampaignHttpCase):
         token = source._issue_token()
         body = b"type,timeLogged\r\n"
         self._post(f"/webhooks/powermta/{token}", body, status=401)
-        source.networks = "127.0.0.0/8"
+        with self.assertRaisesRegex(ValidationError, "^Allowed addresses: “anywhere” is no address and no network"):
+            source.networks = "192.0.2.1, anywhere"
+        source.networks = "192.0.2.1, 127.0.0.0/8"
         self._post(f"/webhooks/powermta/{token}", body)
         self._post("/webhooks/powermta/wrong", body, status=401)
         bomb = gzip.compress(b"type,timeLogged\n" + b"\n" * 300_000_000)
