@@ -35,7 +35,7 @@ class FollowupDraft(models.Model):
             completion = provider._get_llm_client__().complete(messages)
             text = json.loads(completion.text)["reply"].strip()
         except LlmError as error:
-            raise UserError(str(error)) from error
+            raise UserError(self.env._("The AI provider does not work: %s", error)) from error
         except (ValueError, LookupError, AttributeError, TypeError) as error:
             raise UserError(self.env._("The model did not answer with a text.")) from error
         asked = {"provider_id": provider.id, "asked_at": fields.Datetime.now()}

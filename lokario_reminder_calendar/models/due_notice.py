@@ -60,5 +60,5 @@ class DueNotice(models.Model):
 
     @api.model
     def _leads(self):
-        text = self.env["ir.config_parameter"].sudo().get_param(APPOINTMENT_HOURS, "24,1")
+        text = self.env["ir.config_parameter"].sudo().get_param(APPOINTMENT_HOURS, "24, 1")
         return [int(part) for part in text.split(",") if part.strip().isdigit()]

@@ -10,7 +10,7 @@ class ResConfigSettings(models.TransientModel):
     due_appointment_hours = fields.Char(
         string="Appointments: hours before",
         config_parameter=APPOINTMENT_HOURS,
-        default="24,1",
+        default="24, 1",
         help="Whole hours, separated by commas; the reminder of Odoo itself on the same event is not doubled.",
     )
 
@@ -19,4 +19,4 @@ class ResConfigSettings(models.TransientModel):
         for settings in self:
             parts = [part.strip() for part in (settings.due_appointment_hours or "").split(",")]
             if not all(part.isdigit() and int(part) for part in parts):
-                raise ValidationError(self.env._("Write whole hours, such as 24,1 for a day and an hour before."))
+                raise ValidationError(self.env._("Write whole hours, such as 24, 1 for a day and an hour before."))

@@ -8,7 +8,7 @@ from ..models.res_config_settings import APPOINTMENT_HOURS
 @tagged("post_install", "-at_install")
 class TestSettings(TransactionCase):
     def test_settings_refuse_what_is_no_hour(self):
-        with self.assertRaisesRegex(ValidationError, "24,1"):
+        with self.assertRaisesRegex(ValidationError, "24, 1"):
             self.env["res.config.settings"].create({"due_appointment_hours": "soon"})
 
     def test_the_former_setting_is_taken_over_and_nothing_stays_behind(self):

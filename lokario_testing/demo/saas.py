@@ -22,7 +22,8 @@ def provision(stage) -> None:
     _end_earlier_demo(client)
     server = _server(client, stage.server.port)
     template = _template(stage, server)
-    instance = _fresh_instance(client, {"plan_id": _plan(stage), "template_id": template, "server_id": server})
+    made_of = {"template_id": template, "server_id": server}
+    instance = _fresh_instance(client, {"plan_id": _plan(stage, made_of), **made_of})
     client.call("saas.instance", "action_provision_instance", [instance])
     state = _follow(stage, "saas.instance", instance, ("active", "error", "draft"))
     row = client.read("saas.instance", instance, "url", "error_message", "provision_seconds", "admin_login", "host")
@@ -94,13 +95,13 @@ def _server(client, port: int) -> int:
     return server
 
 
-def _plan(stage) -> int:
-    """A plan whose instances can send mail from their first day."""
+def _plan(stage, made_of: dict) -> int:
+    """A plan that proposes template and server, and whose instances can send mail from their first day."""
     client, relay = stage.client, {"relay_host": "127.0.0.1", "relay_port": stage.smtp.port}
     plan = client.find("saas.plan", []) or client.create(
         "saas.plan", {"name": "Essentiel", "relay_encryption": "none", "relay_sender": "noreply@lokario.test", **relay}
     )
-    client.call("saas.plan", "write", [plan], relay)  # every run's server listens elsewhere
+    client.call("saas.plan", "write", [plan], {**relay, **made_of})  # every run's server listens elsewhere
     return plan
 
 

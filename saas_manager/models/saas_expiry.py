@@ -3,6 +3,7 @@ from datetime import timedelta
 
 from odoo import fields, models
 from odoo.exceptions import UserError
+from odoo.tools import format_date
 
 from ..const import EXPIRY_NOTICE
 
@@ -41,7 +42,9 @@ class SaasExpiry(models.AbstractModel):
 
     def _suspend(self, instance):
         try:
-            instance._request("suspend", self.env._("It expired on %s.", instance.expiration_date))
+            instance._request(
+                "suspend", self.env._("It expired on %s.", format_date(self.env, instance.expiration_date))
+            )
         except UserError as err:  # the next one is not kept waiting; the job tries again
             _logger.info("instance %s: not suspended at its expiry: %s", instance.id, err)
 

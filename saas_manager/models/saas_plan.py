@@ -1,16 +1,21 @@
 import json
+import re
+from email.utils import parseaddr
 
-from odoo import fields, models
-from odoo.exceptions import UserError
+from odoo import api, fields, models
+from odoo.exceptions import UserError, ValidationError
 
 from odoo.addons.lokario_base.fields import Secret
+from odoo.addons.lokario_base.tools.email_address import is_address
 
 from ..tools.customizer import Relay
+
+RELAY_HOST = re.compile(r"[\w.-]+|\[?[0-9a-fA-F:]+\]?", re.ASCII)
 
 
 class SaasPlan(models.Model):
     _name = "saas.plan"
-    _inherit = ["mail.thread", "lokario.secret.mixin", "lokario.access.mixin"]
+    _inherit = ["lokario.chatter.mixin", "mail.thread", "lokario.secret.mixin", "lokario.access.mixin"]
     _description = "SaaS Plan"
     _order = "sequence, id"
 
@@ -89,6 +94,18 @@ class SaasPlan(models.Model):
         "CHECK(memory_mb >= 256 AND max_processes >= 32 AND max_files >= 128 AND cpu_percent >= 0)",
         "An instance needs at least 256 MB of memory, 32 processes and 128 open files.",
     )
+
+    @api.constrains("relay_host", "relay_sender")
+    def _check_relay(self):
+        """A slip of the pen is told here, not by the first mail of an instance."""
+        for plan in self:
+            host, sender = plan.relay_host or "", plan.relay_sender or ""
+            if host and not RELAY_HOST.fullmatch(host):
+                raise ValidationError(
+                    self.env._("Outgoing Server: “%s” is no host name, such as smtp.example.com.", host)
+                )
+            if sender and not is_address(parseaddr(sender)[1]):
+                raise ValidationError(self.env._("Sender Address: “%s” is no e-mail address.", sender))
 
     def write(self, vals):
         """New limits are in force as soon as a process starts anew."""

@@ -1,4 +1,4 @@
-from odoo.exceptions import UserError
+from odoo.exceptions import UserError, ValidationError
 from odoo.tests import tagged
 
 from odoo.addons.queue_job.tests.common import trap_jobs
@@ -16,6 +16,12 @@ class TestOffers(SaasCase):
         self.template.country_id = self.france
         self.belgian = self.template.copy({"code": "be", "country_id": self.belgium.id, "name": "Belgium"})
         self.belgian.write({"state": "ready", "template_db": "t-tpl_be_v1", "version": 1})
+
+    def test_a_plan_refuses_a_mail_server_that_is_none(self):
+        self.plan.write({"relay_host": "[2001:db8::1]", "relay_sender": "Service <noreply@example.com>"})
+        for name, wrong in (("relay_host", "smtp.example.com:587"), ("relay_sender", "noreply at example.com")):
+            with self.assertRaisesRegex(ValidationError, f"“{wrong}” is no "), self.cr.savepoint():
+                self.plan[name] = wrong
 
     def test_a_client_gets_the_template_of_his_country(self):
         self.plan.country_template_ids = self.belgian
