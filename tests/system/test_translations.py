@@ -4,6 +4,7 @@ Optional addons look after theirs in their own tests.
 """
 
 import ast
+import re
 
 import polib
 import pytest
@@ -29,17 +30,32 @@ def test_every_term_is_translated_into_french(terms, addon):
 def test_odoo_finds_every_sentence_of_the_code(addon):
     """Its extraction misses what stands in an f-string, and stumbles over brackets among the values."""
     known = {entry.msgid for entry in polib.pofile(str(ROOT / addon / "i18n" / f"{addon}.pot"))}
-    files = [path for path in (ROOT / addon).rglob("*.py") if not {"tests", "migrations"} & set(path.parts)]
-    assert not [text for path in files for text in sentences(path) if text not in known]
+    said = [call.args[0] for path in sources(addon) for call in translated(path)]
+    assert not [text.value for text in said if isinstance(text, ast.Constant) and text.value not in known]
 
 
-def sentences(path):
-    """What a file hands to `_`, `env._` or `_lt`."""
+@pytest.mark.parametrize("addon", SUITE)
+def test_numbers_and_days_in_a_sentence_are_written_as_its_language_does(addon):
+    """`2026-11-30` and `99.5%` are not French: format_date, format_datetime, formatLang, format_percent say it."""
+    values = [value for path in sources(addon) for call in translated(path) for value in call.args[1:] + call.keywords]
+    assert not [ast.unparse(value) for value in values if is_raw(getattr(value, "value", value))]
+
+
+def is_raw(value) -> bool:
+    if isinstance(value, ast.JoinedStr):
+        return any(getattr(part, "format_spec", None) for part in value.values)
+    name = getattr(value, "attr", "") or getattr(getattr(value, "slice", None), "value", "")
+    return bool(re.search(r"(^|_)(date|day|at|until|ed_on)$", str(name)))
+
+
+def sources(addon):
+    return [path for path in (ROOT / addon).rglob("*.py") if not {"tests", "migrations"} & set(path.parts)]
+
+
+def translated(path):
+    """The calls of `_`, `env._` and `_lt` in a file."""
     calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call) and node.args]
-    for call in calls:
-        name = getattr(call.func, "id", "") or getattr(call.func, "attr", "")
-        if name in {"_", "_lt"} and isinstance(call.args[0], ast.Constant):
-            yield call.args[0].value
+    return [call for call in calls if (getattr(call.func, "id", "") or getattr(call.func, "attr", "")) in {"_", "_lt"}]
 
 
 NOT_FRENCH = f"""
