@@ -151,7 +151,7 @@ class EngineTemplate(models.Model):
             sample = json.loads(self.sample or "{}")
         except json.JSONDecodeError as error:
             text = self.env._(
-                "Sample data: this is no JSON; look at line %(line)s, column %(column)s.",
+                "Sample data: this is no JSON; check line %(line)s, column %(column)s.",
                 line=error.lineno,
                 column=error.colno,
             )
