@@ -122,6 +122,7 @@ class TestReadingBudgets(BaseCase):
             (mime_html.sanitise, "<p style='color:", " ", "x'>"),
             (mime_html.sanitise, "<p style='color", " ", "x'>"),
             (mime_html.sanitise, "", "color=#a", ""),
+            (mime_html.sanitise, "<style>@media print{", ".a{b:c}", "</style>"),
             (addresses, "", "x", ""),
             (addresses, "", "(", ""),
             (addresses, "<", ",", "@b.test>"),

@@ -119,8 +119,29 @@ SHOWN = (  # to the eyes of who reads the mail, in HTML as newsletters have it
     '<style>body{background:#003366}</style><body><p style="color:#fff">words</p></body>',
     '<table><tr><td style="width:1%;height:1px">words</td></tr></table>',
     "<div>" * 400 + "words",
+    # on pictures, which are not shown
+    "<style>p{margin:0}</style><div style='background-image:url(x.png)'><p style='color:#fff'>words</p></div>",
+    "<style>p{margin:0}</style><table background=x.png><tr><td><p style='color:#fff'>words</p></td></tr></table>",
+    "<div style='background-image:linear-gradient(#000,#333)'><p style='color:#fff'>words</p></div>",
+    "<b style='background:linear-gradient(red,blue);-webkit-background-clip:text;color:transparent'>words</b>",
+    # with rules for others
+    "<style>.a{color:#333} @media (prefers-color-scheme: dark){.a{color:#fff!important}}</style><p class=a>words</p>",
+    "<style>@media only screen and (max-width: 480px), print{.a{display:none!important}}</style><p class=a>words</p>",
 )
 UNSEEN = (
+    "<div style='background-image:url(x.png)'><p style='background:#fff;color:#fff'>words</p></div>",
+    *(
+        f"<style>{rules}</style><p class=a>words</p>"
+        for rules in (
+            "@media print, screen{.a{display:none}}",
+            "@media not all and (max-width:99px){.a{display:none}}",
+            "@media (max-width:99px) or (min-width:1px){.a{display:none}}",
+            "@media print{.b{color:red}}.a{display:none}",
+            "@media print{}.a{display:none}",
+            "@media screen{@supports (max-width:99px){.a{display:none}}}",
+            "@media (max-width:4000px){.a{display:none}}",
+        )
+    ),
     '<div style="font-size:0">words</div>',
     '<div style="font-size:0">x<div style="font-size:1em">words</div></div>',
     '<div style="font-size:0"><b style="font-size:200%">words</b></div>',

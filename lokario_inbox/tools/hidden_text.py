@@ -19,7 +19,7 @@ _COMMENT = re.compile(r"/\*(?:[^*]|\*(?!/))*+(?:\*/)?")
 VALUE_MAX = 200  # characters of one value; no honest colour or length is longer
 _DECIDING = re.compile(
     r"display|visibility|mso-hide|font|font-size|opacity|transform|height|max-height|width|max-width|line-height"
-    r"|left|top|right|bottom|text-indent|margin(?:-\w{1,6})?|clip|clip-path|background|background-color|color"
+    r"|left|top|right|bottom|text-indent|margin(?:-\w{1,6})?|clip|clip-path|background|background-color|background-image|color"
 )
 _COLOUR = re.compile(r"#[0-9a-f]{3,8}\b|(?:rgb|hsl)a?\([^)]*\)|[a-z]+")
 SHEET_MAX = 100_000  # characters of one style block that are read
@@ -41,7 +41,14 @@ _COLOURED = re.compile(
     r"color(?:(?P<background>(?<=background-color)|(?<=bgcolor))|(?<![\w-]color))\s*+[:=][\s\"']*+(?=(?P<value>[^;\"'<>]{0,200}))"
 )
 _COLOURS_MAX = 30  # in one mail; where there are more, each place is looked at
-_PICTURE = re.compile(r"url\(|background\s*=")
+_PICTURE = re.compile(r"url\(|gradient\(|image-set\(")
+_MEDIA = re.compile(r"(?:[^{}]*;)?\s*@media([^{}@;<>]{0,200})")
+# for paper, for night, for telephones: not for what the reader sees
+_ELSEWHERE = re.compile(
+    r"(?!.*\b(?:not|or)\b)(?:\s*(?:only\s+)?print\b.*"
+    r"|.*(?:prefers-color-scheme\s*:\s*dark|max-(?:device-)?width\s*:\s*[1-8]?\d{1,2}px).*)",
+    re.DOTALL,
+)
 
 
 def mark_hidden(markup: str) -> str:
@@ -50,9 +57,7 @@ def mark_hidden(markup: str) -> str:
     For what the sanitiser takes away: after it, the text would look like any other.
     """
     lowered = markup.lower()
-    # letters on a picture, which is not shown, are to be read; those in the colour of the page are not
-    is_hiding = _may_hide(lowered) or (_may_be_illegible(lowered) and not _PICTURE.search(lowered))
-    root = parse(markup) if is_hiding else None
+    root = parse(markup) if _may_hide(lowered) or _may_be_illegible(lowered) else None
     found = list(hidden_elements(root)) if root is not None else ()
     for element in found:
         element.set("class", f"{element.get('class') or ''} {MARK}".strip())
@@ -97,7 +102,7 @@ def _mend_below(element, ink, behind):
         if not isinstance(child.tag, str) or MARK in (child.get("class") or "").split():
             continue
         own_ink, own_behind = _colours(child, _declarations(child.get("style") or ""), ink, behind)
-        if _distance(own_ink, own_behind) < _CLOSE and _has_own_text(child):
+        if _is_alike(own_ink, own_behind) and _has_own_text(child):
             own_ink = (0, 0, 0) if sum(own_behind) > 382 else (255, 255, 255)
             name = "#000000" if own_ink == (0, 0, 0) else "#ffffff"
             child.set("style", f"{child.get('style') or ''};color:{name}".lstrip(";"))
@@ -133,7 +138,7 @@ def _hidden_below(element, rules, around):
             continue
         style = _style_of(child, rules)
         own = ink, behind, letter, is_flat = _inherited(child, style, around)
-        is_unseen = _distance(ink, behind) < _CLOSE or letter < _TINY or is_flat
+        is_unseen = _is_alike(ink, behind) or letter < _TINY or is_flat
         if _is_hidden(child, style) or (is_unseen and _has_own_text(child)):
             yield child
         else:
@@ -166,19 +171,33 @@ def _has_own_text(element):
 def _rules(root):
     """Return {tag, ".class" or "#id": declarations} of the style blocks.
 
-    Wider than CSS (media queries count, of compound selectors the last name): it may hide too much, never too little.
+    Wider than CSS (of compound selectors the last name counts): it may hide too much, never too little.
     """
     rules = {}
     for sheet in root.iter("style"):
-        plain = _COMMENT.sub("", (sheet.text or "")[:SHEET_MAX]).lower()
-        for block in plain.split("}")[:-1]:
-            before, brace, body = block.rpartition("{")
-            selectors = before.rpartition("{")[2]  # behind what opens a media query
-            declarations = _declarations(body) if brace else {}
+        for selectors, body in _blocks(_COMMENT.sub("", (sheet.text or "")[:SHEET_MAX]).lower()):
+            declarations = _declarations(body)
             for selector in selectors.split(","):
                 if key := _key(selector.split()):
                     rules.setdefault(key, {}).update(declarations)
     return rules
+
+
+def _blocks(sheet):
+    """Yield (selectors, declarations as text) of what may be meant for a screen by day."""
+    is_elsewhere = False
+    for block in sheet.split("}")[:-1]:
+        before, brace, body = block.rpartition("{")
+        opened, opens, selectors = before.rpartition("{")
+        if opens or not brace:  # a block without an opening ends the media query
+            is_elsewhere = _is_elsewhere(opened)
+        if not is_elsewhere:
+            yield selectors, body
+
+
+def _is_elsewhere(opened):
+    query = _MEDIA.fullmatch(opened[: VALUE_MAX + 1])
+    return bool(query) and all(map(_ELSEWHERE.fullmatch, query[1].split(",")))
 
 
 def _key(parts):
@@ -267,9 +286,11 @@ def _number(value):
 
 
 def _colours(element, style, ink, behind):
-    """Return the text colour and the background of an element inside others; a picture may not be shown."""
+    """Return the text colour and the background of an element inside others, None where that is a picture."""
     background = _colour(style.get("background-color") or style.get("background") or element.get("bgcolor"))
     behind = background if isinstance(background, tuple) else behind
+    pictures = f"{style.get('background', '')} {style.get('background-image', '')}"
+    behind = None if element.get("background") or _PICTURE.search(pictures) else behind
     colour = _colour(style.get("color") or element.get("color") or element.get("text"))
     return (behind if colour == "transparent" else colour or ink), behind
 
@@ -306,6 +327,11 @@ def _from_function(word):
     if word.startswith("hsl"):
         shares = colorsys.hls_to_rgb(shares[0] % 1, min(1, shares[2]), min(1, shares[1]))
     return tuple(min(255, round(255 * share)) for share in shares)
+
+
+def _is_alike(ink, behind):
+    """Whether nobody reads letters of that colour; those on a picture are read, and when it is not shown, too."""
+    return None not in (ink, behind) and _distance(ink, behind) < _CLOSE
 
 
 def _distance(one, other):
