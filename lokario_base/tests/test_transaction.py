@@ -172,7 +172,7 @@ class TestTransaction(CommittedCase):
             successor.join(0.3)
             self.assertTrue(successor.is_alive())
             cr.commit()
-            successor.join(10)
+            successor.join(120)
         self.assertEqual(seen, ["begun"])
 
     def test_leases_of_work_that_ended_long_ago_are_forgotten(self):

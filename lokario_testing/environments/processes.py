@@ -4,7 +4,7 @@ import signal
 
 import psutil
 
-END_WITHIN = 10  # seconds
+END_WITHIN = 120  # seconds
 
 
 def process_of(database: str) -> psutil.Process | None:
