@@ -2,7 +2,7 @@ import base64
 import csv
 import io
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from unittest.mock import patch
 
 import openpyxl
@@ -347,6 +347,19 @@ class TestContacts(EngineCase):
         suppression.create({"email": "A@x.test ", "reason": "manual"})
         self.env["engine.contact"].invalidate_model()
         self.assertEqual(self._contacts().suppression_id.reason, "manual")
+
+    def test_the_last_day_of_a_suppression_ends_where_the_tenant_is(self):
+        """One of these zones has another day than UTC, at any hour."""
+        self._ingest('{"email": "a@x.test"}')
+        contact = self._contacts()
+        suppression = self.env["engine.suppression"].create({"email": "a@x.test", "tenant_id": self.tenant_a.id})
+        for zone in ("Etc/GMT+12", "Pacific/Kiritimati"):
+            self.tenant_a.tz = zone
+            for days, found in ((0, suppression), (1, suppression.browse())):
+                suppression.until = self.tenant_a._get_today() - timedelta(days=days)
+                self.env.flush_all()
+                contact.invalidate_recordset()
+                self.assertEqual(contact.suppression_id, found, (zone, days))
 
     def test_a_suppression_is_of_an_address(self):
         """What is typed by hand is read as an import reads it, when it is corrected, too."""

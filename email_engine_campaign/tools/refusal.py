@@ -2,10 +2,14 @@
 
 
 def concerns(person):
-    """SQL: whether the suppression `s` is one of `person`, the alias of a row with email, tenant_id and company_id."""
-    return f"""s.email = {person}.email AND s.lifted_at IS NULL AND (s.until IS NULL OR s.until >= CURRENT_DATE)
+    """SQL: whether the suppression `s` is one of `person`, the alias of a row with email, tenant_id and company_id.
+
+    Its last day ends where the tenant is.
+    """
+    return f"""s.email = {person}.email AND s.lifted_at IS NULL AND (s.until IS NULL OR s.until >= (
+                  SELECT (now() AT TIME ZONE zone.tz)::date FROM engine_tenant zone WHERE zone.id = {person}.tenant_id))
               AND (s.tenant_id = {person}.tenant_id OR
-                  (s.tenant_id IS NULL AND coalesce(s.company_id, {person}.company_id) = {person}.company_id))"""
+                  (s.tenant_id IS NULL AND coalesce(s.company_id, {person}.company_id) = {person}.company_id))"""  # noqa: S608 names of aliases
 
 
 def refusal_of(person, contact):
