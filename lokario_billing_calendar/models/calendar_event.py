@@ -14,5 +14,5 @@ class CalendarEvent(models.Model):
             "company_id": self.env.company.id,
             "partner_id": guests[:1].id,
             "name": self.name,
-            "due_date": self.start_date or self.start.date(),
+            "due_date": self.start_date or self.env.company._followup_window().local_day(self.start),
         }

@@ -63,11 +63,14 @@ class InboxAnswerBlock(models.Model):
 
     @api.depends(*CONTENT, "intent_ids", "approved_hash")
     def _compute_state(self):
-        today = fields.Date.context_today(self)
         for block in self:
-            is_over = not block.approved_until or block.approved_until < today
+            is_over = not block.approved_until or block._is_over()
             is_same = bool(block.approved_hash) and block.approved_hash == block._fingerprint()
             block.state = "expired" if is_same and is_over else "approved" if is_same else "proposed"
+
+    def _is_over(self):
+        """Whether its last day has passed where its company is."""
+        return self.approved_until < (self.company_id or self.env.company).sudo()._lokario_today()
 
     def _search_state(self, operator, value):
         if operator != "in":
@@ -88,7 +91,7 @@ class InboxAnswerBlock(models.Model):
         """A manager has read these passages: they may leave without a person."""
         self._check_manager()
         for block in self:
-            if block.approved_until < fields.Date.context_today(self):
+            if block._is_over():
                 raise UserError(self.env._("“%s” is valid until a day that is over: choose a later one.", block.name))
             if block.kind == BODY and not block.intent_ids:
                 raise UserError(self.env._("Choose the question that “%s” answers.", block.name))

@@ -116,6 +116,17 @@ class TestApproval(AiCase):
             with self.assertRaises(UserError):
                 self.body.action_approve()
 
+    def test_the_last_day_of_a_passage_ends_where_its_company_is(self):
+        self.company.partner_id.tz = "Europe/Paris"
+        self.body.approved_until = "2030-05-04"
+        self.body.action_approve()
+        states = []
+        for moment in ("2030-05-04 21:30:00", "2030-05-04 22:30:00"):
+            with self.at(moment):
+                self.body.invalidate_recordset()
+                states.append(self.body.state)
+        self.assertEqual(states, ["approved", "expired"])
+
     def test_slots_are_known_and_text_is_plain(self):
         for text in (
             "{{customer.password}}",
