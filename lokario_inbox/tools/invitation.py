@@ -28,7 +28,7 @@ _COLON_IN_ZONE = re.compile(
 )
 _MOMENT = re.compile(
     r"(DTSTART|DTEND)((?:;[^:;\"]*(?:\"[^\"]*\")?)*):\s*(\d{4})-?(\d\d)-?(\d\d)"
-    r"(?:T(\d\d):?(\d\d):?(\d\d)?(Z|[+-]\d\d:?\d\d)?)?\s*"
+    r"(?:T(\d\d):?(\d\d):?(\d\d)?(?:\.\d{1,6})?(Z|[+-]\d\d:?\d\d)?)?\s*"
 )
 _QUOTED_PRINTABLE = re.compile(  # of vCalendar 1.0, which many programs write to this day
     r"^([A-Z-]+)((?:;[^:;\n]*)*);ENCODING=QUOTED-PRINTABLE((?:;[^:;\n]*)*):((?:[^\n]*=\n)*+[^\n]*)$",

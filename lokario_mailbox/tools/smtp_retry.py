@@ -44,8 +44,11 @@ _QUOTA_WORDS = re.compile(
     r"|\b(?:limit\w*|quota|maximum)\b[\w '\-]{0,40}\b(?:daily|hourly|(?:per|par) (?:day|hour|jour|heure)|d'envois?"
     r"|(?:mails?|messages?) sent|24)\b"
     r"|sender address rejected[: ]+[\w ]{0,20}(?:quota|limit|rate)|unusual sending activity|bad outbound sender"
-    r"|too many (?:messages|mails)(?! per (?:connection|session))|trop (?:de messages|de mails|de courriels|d'envois)"
-    r"|exceeded the max(?:imum)? [\w ]{0,40}per (?:hour|day)|too many recipients (?:in|within) the last",
+    r"|too many (?:messages|mails)(?! (?:per|in|for) (?:this |the |one |a )?(?:connection|session))"
+    r"|trop (?:de messages|de mails|de courriels|d'envois)"
+    r"|exceeded the max(?:imum)? [\w ]{0,40}per (?:hour|day)"
+    r"|too many recipients (?:(?:in|within) the last|[\w ]{0,20}\b(?:hour|day)\b)"
+    r"|submissionquotaexceeded|only send \d{1,6} [\w ]{0,20}(?:per|an|a) (?:hour|day)\b",
     re.IGNORECASE,
 )
 _SPEED_WORDS = re.compile(
@@ -53,6 +56,7 @@ _SPEED_WORDS = re.compile(
     r"|too many (?:connections|sessions)|submission rate",
     re.IGNORECASE,
 )
+_DAY_WORDS = re.compile(r"\b(?:daily|per day|24)\b", re.IGNORECASE)
 _LATER_WORDS = re.compile(r"try (?:again )?later|(?:r[ée])?essayer plus tard", re.IGNORECASE)
 _LOGIN_WORDS = re.compile(r"authentication (?:is )?required|requires? authentication|authenticate first", re.IGNORECASE)
 _FULL_WORDS = re.compile(r"(quota|limit) exceeded|mailbox( is)? full|over ?quota|bo[iî]te .{0,40}pleine", re.IGNORECASE)
@@ -60,6 +64,7 @@ _SENDER_WORDS = re.compile(
     r"(?:sender|from) (?:e-?mail )?address (?:rejected|is not|not)(?!: (?:greylist|domain))"
     r"|send ?as ?denied|send as this (?:sender|user)"
     r"|not (?:allowed|permitted|authori[sz]ed) to (?:send|use)[\w ]{0,20}(?:as|from|sender|address)"
+    r"|sender verify failed|email address is not verified"
     r"|relaying disallowed as|from address is not one of your|expéditeur",
     re.IGNORECASE,
 )
@@ -128,7 +133,7 @@ def _is_our_limit(code: int, enhanced: str, text: str, stage: str) -> bool:
     """
     if enhanced in _LIMIT_CODES:
         return True
-    if code < 500 and _SPEED_WORDS.search(text):
+    if code < 500 and _SPEED_WORDS.search(text) and not _DAY_WORDS.search(text):
         return False
     names_quota = bool(_QUOTA_WORDS.search(text))
     if enhanced[1:] == ".2.2" or (not enhanced and _FULL_WORDS.search(text) and not names_quota):
