@@ -413,6 +413,8 @@ class TestTolerance(BaseCase):
         begun = time.process_time()
         for value in (";" * 3900, ';a="' * 900, ";TZID=" * 600, "2025-" * 700):
             read_invitation((EVENT % f"DTSTART{value}x" + END).encode())
+        for line in ("DTSTART;TZID=" + "a:" * 1900, "A" + ";ENCODING=QUOTED-PRINTABLE" * 140):
+            read_invitation((EVENT % f"{line}\n" * 30 + END).encode())
         self.assertLess(time.process_time() - begun, 5)
 
     def test_what_leaves_reads_back(self):

@@ -29,7 +29,7 @@ _JIS_DESIGNATED = re.compile(rb"\x1b\$[@B]")
 _WESTERN = {"cp1252", "iso8859-15"}
 _CESU = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf]")
 _XML = re.compile(rb"\s*<\?xml[^<>]{0,100}?encoding\s*=\s*[\"']([A-Za-z0-9_:.-]{1,40})")
-_META = re.compile(rb"<meta[^<>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{1,40})", re.IGNORECASE)
+_META = re.compile(rb"<meta[^<>]{0,200}?charset\s*+=[\s\"']*+([A-Za-z0-9_:.-]{1,40})", re.IGNORECASE)
 _META_WITHIN = 4096  # bytes
 _LABEL_MAX = 100  # characters
 _ESCAPED = "iso-2022-jp"

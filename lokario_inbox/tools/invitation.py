@@ -24,14 +24,15 @@ _ZONE_OF_UTC = re.compile(
     r"^(DTSTART|DTEND|RECURRENCE-ID);TZID=tzone://Microsoft/Utc(:\d{8}T\d{6})\s*$", re.MULTILINE | re.IGNORECASE
 )
 _COLON_IN_ZONE = re.compile(
-    r"^(DTSTART|DTEND|RECURRENCE-ID);TZID=([^\"\n]*:[^\"\n]*)(:\d{8}T\d{6})\s*$", re.MULTILINE | re.IGNORECASE
+    r"^(DTSTART|DTEND|RECURRENCE-ID);TZID=([^\"\n:]{0,100}:[^\"\n]{0,100})(:\d{8}T\d{6})\s*$",
+    re.MULTILINE | re.IGNORECASE,
 )
 _MOMENT = re.compile(
     r"(DTSTART|DTEND)((?:;[^:;\"]*(?:\"[^\"]*\")?)*):\s*(\d{4})-?(\d\d)-?(\d\d)"
     r"(?:T(\d\d):?(\d\d):?(\d\d)?(?:\.\d{1,6})?(Z|[+-]\d\d:?\d\d)?)?\s*"
 )
 _QUOTED_PRINTABLE = re.compile(  # of vCalendar 1.0, which many programs write to this day
-    r"^([A-Z-]+)((?:;[^:;\n]*)*);ENCODING=QUOTED-PRINTABLE((?:;[^:;\n]*)*):((?:[^\n]*=\n)*+[^\n]*)$",
+    r"^([A-Z-]+)((?:;[^:;\n]{0,200}){0,9});ENCODING=QUOTED-PRINTABLE((?:;[^:;\n]{0,200}){0,9}):((?:[^\n]*=\n)*+[^\n]*)$",
     re.MULTILINE | re.IGNORECASE,
 )
 _KNOWN_LINE = re.compile(
