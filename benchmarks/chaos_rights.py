@@ -55,11 +55,13 @@ def run(points, seed, roles=()):
             odoo.close()
 
 
-def mark(odoo):
-    """Make the records; a call that waits for our own open transaction is a refusal like others."""
+def mark(odoo, records=None):
+    """Mark the records, which are made unless they are there; who waits for our own open transaction is refused."""
     with odoo.env() as env:
         env.cr.execute(f"ALTER DATABASE \"{odoo.database}\" SET lock_timeout = '100ms'")
-        records = MarkedRecords(env).fill()
+        records = records or MarkedRecords(env).fill()
+        records.env = env
+        records.mark()
         say(f"      {records.summary()}")
     return records
 
@@ -90,7 +92,8 @@ def attack_side_by_side(odoo, records, points, seed, roles=()):
 def attack(odoo, records, points, seed, roles=()):
     with odoo.env() as env:
         roles = roles or list(roles_of(env))
-        calls = [(role, call) for role in roles for call in Matrix(env, records, roles).calls(role)]
+        first = Matrix(env, records, roles)
+        calls = [(role, call) for role in roles for call in first.calls(role)]
     chosen = stable_sample(calls, points, seed, name=lambda call: f"{call[0]} {call[1][:3]}")  # without records' ids
     with odoo.env() as env, nothing_leaves():
         matrix = Matrix(env, records, roles)

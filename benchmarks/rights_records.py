@@ -27,19 +27,11 @@ def context_keys():
 
 
 class MarkedRecords(GeneratedRecords):
-    def fill(self):
-        super().fill()
-        self.mark()
-        owner = {"res_model": "res.partner", "res_id": self.one("res.partner", "b")}
-        self.bait = self.env["ir.attachment"].create({"name": "bait", "raw": b"bait", **owner}).id
-        self.env.cr.commit()
-        return self
-
     def is_ours(self, field):
         return field._module in ADDONS
 
     def mark(self):
-        """Write the marker into every text column that no program computes with, past all checks."""
+        """Write the marker into every text column that no program computes with, past all checks; lay out the bait."""
         for (model, zone), ids in self.made.items():
             table = self.env[model]._table
             for field in self.env[model]._fields.values():
@@ -52,6 +44,9 @@ class MarkedRecords(GeneratedRecords):
                 text = f"zq{zone}[{model}]"
                 self.env.cr.execute(f'UPDATE "{table}" SET "{field.name}" = %s WHERE id = ANY(%s)', [text, ids])
         self.env.invalidate_all(flush=False)
+        owner = {"res_model": "res.partner", "res_id": self.one("res.partner", "b")}
+        self.bait = self.env["ir.attachment"].create({"name": "bait", "raw": b"bait", **owner}).id
+        self.env.cr.commit()
 
     # === WHAT IS TRIED ON THEM === #
 

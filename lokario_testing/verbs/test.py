@@ -25,8 +25,9 @@ SYSTEM = "tests/system"
 ODOO_TESTS = ROOT / "lokario_testing" / "odoo_tests.py"
 FAILURE_SHOWN = 8000  # characters of what a failing pytest printed
 # Files whose tests share what takes a minute to build run in one process, two of about the same length here; so do
-# addons of few tests.
+# those with Odoo in the process of the tests, and addons of few tests.
 TOGETHER = (
+    ("test_crawl", "test_erasure", "test_notifications_chaos", "test_rights"),
     ("test_provisioning", "test_provisioning_chaos", "test_provisioning_databases"),
     ("test_provisioning_browser", "test_provisioning_clients", "test_provisioning_front", "test_provisioning_later"),
 )

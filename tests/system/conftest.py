@@ -1,9 +1,11 @@
 """Real servers for the system tests: one PostgreSQL for all of them."""
 
+import copy
 import os
 
 import pytest
 
+from benchmarks.rights_records import MarkedRecords
 from lokario_cli.odoo_process import unexpected_in_logs
 from lokario_cli.setup.postgres import Cluster
 from lokario_testing.environments.databases import Databases
@@ -55,12 +57,41 @@ def suite(environment, suite_database):
     environment.drop(database)
 
 
-@pytest.fixture
-def loaded_suite(environment, suite):
-    """Odoo with such a copy in this process."""
-    odoo = LoadedOdoo(environment, suite, log_level="critical")
+@pytest.fixture(scope="session")
+def loaded_odoo(environment, suite_database):
+    """Odoo with the whole suite in this process; the database is for each test to begin anew."""
+    database = environment.clone(suite_database, f"suite_loaded_{os.getpid()}")
+    odoo = LoadedOdoo(environment, database, log_level="critical")
     yield odoo
     odoo.close()
+    environment.drop(database)
+
+
+@pytest.fixture
+def loaded_suite(loaded_odoo, suite_database):
+    """Odoo with a copy of the suite's database in this process."""
+    loaded_odoo.begin_anew(suite_database)
+    return loaded_odoo
+
+
+@pytest.fixture(scope="session")
+def records_database(loaded_odoo, suite_database):
+    """A database with records of every model, to be cloned, and what is known of them; marked they are later."""
+    loaded_odoo.begin_anew(suite_database)
+    with loaded_odoo.env() as env:
+        records = MarkedRecords(env).fill()
+    loaded_odoo.close()
+    database = loaded_odoo.environment.clone(loaded_odoo.database, f"{loaded_odoo.database}_records")
+    yield database, records
+    loaded_odoo.environment.drop(database)
+
+
+@pytest.fixture
+def generated_records(loaded_odoo, records_database):
+    """What is known of the records; Odoo's database is a copy of that with them."""
+    database, records = records_database
+    loaded_odoo.begin_anew(database)
+    return copy.deepcopy(records, {id(records.env): None})
 
 
 @pytest.fixture(scope="session")

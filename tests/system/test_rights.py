@@ -8,10 +8,10 @@ POINTS, SEED = 300, 20261129
 WALKS = ("TestAccessMixin", "TestCallersDefaults", "TestSharedRecords", "TestNeutralizedSecrets")
 
 
-def test_nobody_reaches_what_is_not_his(loaded_suite):
-    records = mark(loaded_suite)
+def test_nobody_reaches_what_is_not_his(loaded_odoo, generated_records):
+    records = mark(loaded_odoo, generated_records)
     assert records.refused == {}
-    assert attack(loaded_suite, records, POINTS, SEED) == []
+    assert attack(loaded_odoo, records, POINTS, SEED) == []
 
 
 def test_every_model_of_the_suite_keeps_the_rules(environment, suite):
