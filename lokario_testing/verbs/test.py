@@ -52,6 +52,7 @@ BESIDE = {
 # What needs no database of the suite's: it runs while the template is built.
 EARLY = ("tests", "test_installation", "test_gate")
 LINE_SECONDS = {"addon": 0.06, "system": 0.25}  # of a test's code, for the order of what never ran here
+SECONDS_ELSEWHERE = {"test_api_schema": 90, "test_crawl": 180, "test_tenants": 270}  # what they run stands elsewhere
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ def pytest_tasks(path: str):
         groups.setdefault(name, []).append(file)
     for name, files in groups.items():
         arguments = [str(file.relative_to(ROOT)) for file in files]
-        guess = lines_of(files) * LINE_SECONDS["system"]
+        guess = SECONDS_ELSEWHERE.get(name, lines_of(files) * LINE_SECONDS["system"])
         yield Task(name, lambda name=name, arguments=arguments: run_pytest(arguments, name), guess)
     if path.rstrip("/") == SYSTEM:
         return
