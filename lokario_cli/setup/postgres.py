@@ -192,7 +192,8 @@ class Cluster:
     def _initialise(self) -> None:
         self._make_folder(self.data)
         common = ["-E", "UTF8", "--locale=C.UTF-8", "--auth-local=peer", "--auth-host=reject", "-N"]
-        self._run("initdb", "-D", self.data, "-U", SUPERUSER, *common)
+        careless = ["--no-data-checksums"] if self.throw_away else []
+        self._run("initdb", "-D", self.data, "-U", SUPERUSER, *common, *careless)
         settings = SETTINGS + f"unix_socket_directories = '{self.socket}'\n"
         with (self.data / "postgresql.conf").open("a") as conf:
             conf.write(settings + (THROW_AWAY if self.throw_away else ""))
