@@ -44,13 +44,14 @@ _SEPARATORS = (
     r"|原始邮件|转发邮件|原始郵件|元のメッセージ|転送メッセージ|원본 ?메[세시]지"
 )
 SEPARATOR = re.compile(
-    rf"^[\s*]*(?:[-_=]{{2,}}\s*(?:{_SEPARATORS})\s*:?\s*[-_=]{{2,}}"
-    # of help desks
-    r"|[-_=#~*]{2,}[^\n]{0,30}\b(?:(?:reply|respond|type|write)\b[^\n]{0,20}\babove|répond(?:re|ez)\b[^\n]{0,20}(?:au-dessus|ci-dessus)"
-    r"|oberhalb dieser (?:linie|zeile))\b[^\n]{0,30}[-_=#~*]{2,}"
+    rf"^(?:[\s*]*+(?:[-_=]{{2,}}+\s*+(?:{_SEPARATORS})\s*+:?\s*+[-_=]{{2,}}+"
     r"|begin forwarded message|début du message (?:réexpédié|transféré)|anfang der weitergeleiteten (?:nachricht|e-mail)"
     r"|inicio del mensaje reenviado|inizio messaggio inoltrato|begin doorgestuurd bericht|início da mensagem reencaminhada"
-    rf"|vidarebefordrat brev|start på videresendt besked)\s*{_COLON}?[\s*]*$",
+    r"|vidarebefordrat brev|start på videresendt besked)"
+    # of help desks
+    r"|\s*+[-_=#~*]{2,}+[^\n]{0,30}\b(?:(?:reply|respond|type|write)\b[^\n]{0,20}\babove"
+    r"|répond(?:re|ez)\b[^\n]{0,20}(?:au-dessus|ci-dessus)"
+    rf"|oberhalb dieser (?:linie|zeile))\b[^\n]{{0,30}}[-_=#~*]{{2,}}+)\s*+{_COLON}?[\s*]*+$",
     re.IGNORECASE,
 )
 _LABELS = {  # the colon of "Message du 3/3/25 10:02" (Orange) is that of the time
@@ -61,7 +62,7 @@ _LABELS = {  # the colon of "Message du 3/3/25 10:02" (Orange) is that of the ti
     "subject": r"subject|objet|sujet|obj|re|betreff|asunto|assunto|oggetto|onderwerp|ämne|emne|temat|předmět|тема|chủ đề|konu|aihe|subiect|tárgy|θέμα|主题|主旨|件名|제목",
 }
 HEADER_LINE = {
-    name: re.compile(rf"^\s*\*?(?:{words})\s*\*?\s*{_COLON}", re.IGNORECASE) for name, words in _LABELS.items()
+    name: re.compile(rf"^\s*+\*?(?:{words})\s*+\*?\s*+{_COLON}", re.IGNORECASE) for name, words in _LABELS.items()
 }
 
 SIGNATURE = re.compile(r"^(?:-- ?|__+)$")
