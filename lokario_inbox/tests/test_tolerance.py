@@ -138,6 +138,8 @@ UNSEEN = (
             "@media (max-width:99px) or (min-width:1px){.a{display:none}}",
             "@media print{.b{color:red}}.a{display:none}",
             "@media print{}.a{display:none}",
+            f"@media print{' ' * 300}, screen{{.a{{display:none}}}}",
+            "@media (max-width:99px) \\6fr all{.a{display:none}}",
             "@media screen{@supports (max-width:99px){.a{display:none}}}",
             "@media (max-width:4000px){.a{display:none}}",
         )

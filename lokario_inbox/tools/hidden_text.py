@@ -42,7 +42,7 @@ _COLOURED = re.compile(
 )
 _COLOURS_MAX = 30  # in one mail; where there are more, each place is looked at
 _PICTURE = re.compile(r"url\(|gradient\(|image-set\(")
-_MEDIA = re.compile(r"(?:[^{}]*;)?\s*@media([^{}@;<>]{0,200})")
+_MEDIA = re.compile(r"(?:[^{}]*;)?\s*@media([^{}@;<>\\]*)")
 # for paper, for night, for telephones: not for what the reader sees
 _ELSEWHERE = re.compile(
     r"(?!.*\b(?:not|or)\b)(?:\s*(?:only\s+)?print\b.*"
@@ -196,7 +196,7 @@ def _blocks(sheet):
 
 
 def _is_elsewhere(opened):
-    query = _MEDIA.fullmatch(opened[: VALUE_MAX + 1])
+    query = _MEDIA.fullmatch(opened) if len(opened) <= VALUE_MAX else None
     return bool(query) and all(map(_ELSEWHERE.fullmatch, query[1].split(",")))
 
 
