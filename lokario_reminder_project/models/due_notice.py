@@ -19,9 +19,13 @@ class DueNotice(models.Model):
 
     @api.model
     def _tasks(self, tasks=None):
-        """Late tasks, and critical ones whose deadline is near, to their assignees or else the project's manager."""
+        """Late tasks, and critical ones whose deadline is near, to their assignees or else the project's manager.
+
+        What is copied to make tasks is no task.
+        """
         horizon = fields.Datetime.now() + timedelta(hours=self._critical_hours())
         domain = fields.Domain("date_deadline", "<", horizon) & fields.Domain("is_closed", "=", False)
+        domain &= fields.Domain("has_template_ancestor", "=", False) & fields.Domain("has_project_template", "=", False)
         if tasks is not None:
             domain &= fields.Domain("id", "in", tasks.ids)
         for task in self.env["project.task"].search(domain):

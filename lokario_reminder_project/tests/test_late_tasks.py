@@ -52,6 +52,14 @@ class TestLateTasks(TaskCase):
         self.run_check()
         self.assertFalse(self.notices(task))
 
+    def test_templates_are_no_tasks(self):
+        pattern = self.env["project.project"].create({"name": "Houses", "is_template": True})
+        template = self.task(users=self.ann, is_template=True)
+        kinds = ({"parent_id": template.id}, {"project_id": pattern.id}, {"project_id": False}, {})
+        tasks = [template, *(self.task(users=self.ann, **values) for values in kinds)]
+        self.run_check()
+        self.assertEqual([bool(self.notices(task)) for task in tasks], [False, False, False, True, True])
+
     def test_task_already_late_is_told_immediately_and_not_again(self):
         task = self.task(users=self.ann)
         self.assertEqual(self.notices(task).kind, "task_late")
