@@ -1,4 +1,4 @@
-from datetime import UTC, date
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from odoo import fields, models
@@ -17,7 +17,11 @@ class ResCompany(models.Model):
 
     def _lokario_today(self) -> date:
         """Return the calendar day that the company has now."""
-        return fields.Datetime.now().replace(tzinfo=UTC).astimezone(ZoneInfo(self._lokario_time_zone())).date()
+        return self._lokario_day(fields.Datetime.now())
+
+    def _lokario_day(self, instant: datetime) -> date:
+        """Return the calendar day that the company had at an instant, given as Odoo stores it."""
+        return instant.replace(tzinfo=UTC).astimezone(ZoneInfo(self._lokario_time_zone())).date()
 
     def _colleagues(self, groups):
         """Return the colleagues of these groups (external identifiers) who work for the company, the best first."""

@@ -38,13 +38,15 @@ class SaasExpiry(models.AbstractModel):
 
     def _is_let_in_again(self, instance):
         """Whether a person opened it after its date: that holds until there is another date."""
-        return bool(instance.reactivation_date) and instance.reactivation_date.date() > instance.expiration_date
+        opened = instance.reactivation_date
+        return bool(opened) and instance.company_id._lokario_day(opened) > instance.expiration_date
 
     def _suspend(self, instance):
+        """The client reads the reason, too."""
+        reader = self.with_context(lang=instance.partner_id.lang or instance.company_id.partner_id.lang)
+        reason = reader.env._("It expired on %s.", format_date(reader.env, instance.expiration_date))
         try:
-            instance._request(
-                "suspend", self.env._("It expired on %s.", format_date(self.env, instance.expiration_date))
-            )
+            instance._request("suspend", reason)
         except UserError as err:  # the next one is not kept waiting; the job tries again
             _logger.info("instance %s: not suspended at its expiry: %s", instance.id, err)
 

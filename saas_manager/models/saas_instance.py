@@ -225,7 +225,7 @@ class SaasInstance(models.Model):
         for instance in self:
             if instance._is_open():
                 addresses = email_normalize_all(instance.partner_id.email)
-                instance.admin_login = [*addresses, instance.partner_id.name and "admin"][0]
+                instance.admin_login = [*addresses, bool(instance.partner_id) and "admin"][0]
             else:
                 instance.admin_login = instance.admin_login  # of what exists it changes inside the instance only
 

@@ -1,5 +1,6 @@
 import contextlib
 import json
+from types import SimpleNamespace
 from unittest.mock import patch
 
 import psycopg2
@@ -12,6 +13,7 @@ from odoo.addons.mail.tests.common import MailCommon
 from odoo.addons.queue_job.tests.common import trap_jobs
 
 from ..exceptions import ServerUnreachable
+from ..tools import admin_credentials
 from .common import SaasCase
 
 
@@ -54,6 +56,39 @@ class TestInstanceRequests(SaasCase, MailCommon):
                 instance.company_id.partner_id.tz = zone
                 self.env.ref("saas_manager.ir_cron_expiry").method_direct_trigger()
                 self.assertEqual(len(suspended), count, zone)
+
+    def test_who_is_let_in_on_the_day_after_stays_wherever_that_is(self):
+        instance, suspended = self.new_instance(), []
+        self.force_state(instance, "active")
+        instance.expiration_date = "2026-03-01"
+        instance.company_id.partner_id.tz = "Europe/Paris"
+        instance._set_guarded(reactivation_date="2026-03-01 23:30:00")  # after midnight there
+        with (
+            patch.object(self.registry["saas.expiry"], "_suspend", lambda _job, one: suspended.append(one)),
+            freeze_time("2026-03-03 01:00:00"),
+        ):
+            for zone, stays in (("Europe/Paris", True), ("America/Guadeloupe", False)):
+                instance.company_id.partner_id.tz = zone
+                self.env.ref("saas_manager.ir_cron_expiry").method_direct_trigger()
+                self.assertEqual(not suspended, stays, zone)
+
+    def test_the_client_reads_why_in_his_language(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.partner.lang, reasons = "fr_FR", []
+        self.force_state(self.new_instance(expiration_date="2026-03-01"), "active")
+        with patch.object(self.registry["saas.instance"], "_request", lambda _one, _code, why: reasons.append(why)):
+            self.env.ref("saas_manager.ir_cron_expiry").method_direct_trigger()
+        self.assertEqual(reasons, ["Elle a expiré le 01/03/2026."])
+
+    def test_the_administrator_of_an_unnamed_contact_has_the_companys_name(self):
+        unnamed = {"parent_id": self.partner.id, "type": "invoice", "email": "invoices@martin.test"}
+        instance, written = self.new_instance(partner_id=self.env["res.partner"].create(unnamed).id), []
+        run = SimpleNamespace(connection=None, password=SimpleNamespace(hash=str))
+        with patch.object(admin_credentials, "write_administrator", lambda _run, who, _hash: written.append(who)):
+            instance._create_client_admin(run)
+        self.assertEqual([(each.name, each.email) for each in written], [("Martin", "invoices@martin.test")])
+        instance.partner_id.email = False
+        self.assertEqual(instance.admin_login, "admin")
 
     def test_a_login_that_odoo_has_is_refused(self):
         with self.assertRaisesRegex(ValidationError, "Odoo itself"):

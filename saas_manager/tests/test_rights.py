@@ -1,3 +1,5 @@
+from unittest.mock import patch
+
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 
@@ -31,6 +33,12 @@ class TestRights(SaasCase, MailCommon):
             self.instance.with_user(self.user).partner_id = self.user.partner_id
         self.instance.with_user(self.administrator).partner_id = self.user.partner_id
         self._send_credentials(self.user)  # the transfer is complete when an administrator sends them
+
+    def test_the_same_address_written_otherwise_is_the_same(self):
+        self.partner.email = f"Marie Martin <{self.partner.email.upper()}>"
+        with patch.object(self.registry["saas.credentials"], "_renew_password", lambda _job, _instance: None):
+            self.instance.with_user(self.user).action_send_credentials()
+        self.assertEqual(self.instance.credentials_email, self.partner.email)
 
     def test_a_changed_address_of_the_client_is_an_administrators_matter(self):
         self.partner.with_user(self.user).email = "saas-user@evil.test"

@@ -53,7 +53,7 @@ class SaasReminder(models.Model):
         start, obstacle = getattr(self, f"_facts_{self.kind}")(instance)
         if obstacle:
             return start, 0, obstacle
-        passed = (fields.Date.context_today(self) - start).days
+        passed = (self._today() - start).days
         if passed < 0:
             return start, 0, self.env._("The first one is due on %s.", start)
         number, sent = min(passed // self.every + 1, self.times), self._sent(instance, start)
@@ -75,14 +75,14 @@ class SaasReminder(models.Model):
             return None, self.env._("The instance's database does not answer.")
         if login and login >= mail.sent_at:
             return None, self.env._("The client has logged in.")
-        return mail.sent_at.date() + timedelta(days=self.days), None
+        return self.company_id._lokario_day(mail.sent_at) + timedelta(days=self.days), None
 
     def _facts_expiring(self, instance):
         """Due some days before the expiration, until then."""
         expires = instance.expiration_date
         if not expires:
             return None, self.env._("It does not expire.")
-        if expires < fields.Date.context_today(self):
+        if expires < self._today():
             return None, self.env._("It has expired.")
         return expires - timedelta(days=self.days), None
 
@@ -103,7 +103,7 @@ class SaasReminder(models.Model):
         since = instance.unreachable_since
         if not since:
             return None, self.env._("Its address is reachable.")
-        return since.date() + timedelta(days=self.days), None
+        return self.company_id._lokario_day(since) + timedelta(days=self.days), None
 
     def _facts_unpaid(self, instance):
         """Due some days after an invoice was due, until it is paid."""
@@ -115,6 +115,10 @@ class SaasReminder(models.Model):
     def _unpaid_since(self, instance):
         """Hook: return since when the client owes something for his instance, None when he does not."""
         return
+
+    def _today(self):
+        """The day where the company of the rule is, which is that of its instances."""
+        return self.company_id._lokario_today()
 
     def _last_login(self, instance):
         with instance._database().session() as connection:
@@ -129,10 +133,8 @@ class SaasReminder(models.Model):
     @api.model
     def _next_of(self, instance):
         """Return (kind, day) of the reminder about ``instance`` that comes first, None when none is planned."""
-        rules, today = (
-            self.sudo().search([("company_id", "=", instance.company_id.id)]),
-            fields.Date.context_today(self),
-        )
+        rules = self.sudo().search([("company_id", "=", instance.company_id.id)])
+        today = instance.company_id._lokario_today()
         planned = [(rule, *rule._verdict(instance)) for rule in rules]
         days = [
             (today if number else start, rule.kind)

@@ -1,6 +1,7 @@
 from datetime import timedelta
 from unittest.mock import patch
 
+from freezegun import freeze_time
 from odoo import fields
 from odoo.tests import tagged
 from odoo.tools.misc import format_date
@@ -23,13 +24,14 @@ class TestReminders(SaasCase, MailCommon):
         with self.mock_mail_gateway():
             self.instance._send_provisioning_email()
         self.rule = self.env["saas.reminder"].create({"kind": "credentials_unused", "days": 3, "every": 4, "times": 2})
+        self.rule.company_id.partner_id.tz = "UTC"  # days of 24 hours
 
     def days_later(self, days):
         """What the client gets on that day: the mail with the credentials is as old."""
         credentials = self.instance.mail_ids.filtered(lambda mail: mail.kind == "provisioned")
         credentials.sent_at = fields.Datetime.now() - timedelta(days=days)
         # a series begins on a day: what was sent of it is as old, too
-        start = fields.Date.context_today(self.rule) - timedelta(days=days) + timedelta(days=self.rule.days)
+        start = self.rule.company_id._lokario_day(credentials.sent_at) + timedelta(days=self.rule.days)
         for mail in self.instance.mail_ids - credentials:
             mail.detail = f"{self.rule.id}/{start}/{mail.detail.rpartition('/')[2]}"
         return self.remind()
@@ -55,7 +57,7 @@ class TestReminders(SaasCase, MailCommon):
         self.assertEqual(self.days_later(5), [])
 
     def test_an_instance_that_does_not_answer_holds_up_no_other(self):
-        other = self.new_instance("other", expiration_date=fields.Date.context_today(self.instance))
+        other = self.new_instance("other", expiration_date=self.rule._today())
         self.force_state(other, "active", attempt="second")
         self.env["saas.reminder"].create({"kind": "expiring", "days": 1})
         with patch.object(self.registry["saas.reminder"], "_last_login", side_effect=ServerUnreachable("gone")):
@@ -63,7 +65,7 @@ class TestReminders(SaasCase, MailCommon):
 
     def test_what_leaves_before_it_expires(self):
         self.rule.write({"kind": "expiring", "days": 30, "times": 1})
-        today = fields.Date.context_today(self.rule)
+        today = self.rule._today()
         found = []
         for days in (31, 30, 20):
             self.instance.expiration_date = today + timedelta(days=days)
@@ -71,9 +73,17 @@ class TestReminders(SaasCase, MailCommon):
         self.assertEqual([len(mails) for mails in found], [0, 1, 1], "another date is another series")
         self.assertEqual(self.remind(), [])
 
+    def test_days_are_those_of_the_company(self):
+        self.rule.write({"kind": "expiring", "days": 2})
+        self.instance.expiration_date = "2026-03-04"
+        with freeze_time("2026-03-02 01:00:00"):
+            for zone, count in (("America/Guadeloupe", 0), ("Europe/Paris", 1)):
+                self.rule.company_id.partner_id.tz = zone
+                self.assertEqual(len(self.remind()), count, zone)
+
     def test_what_was_seen_of_the_address(self):
         """The certificate, the address and the suspension: each has its day, and what ends it."""
-        today = fields.Date.context_today(self.rule)
+        today = self.rule._today()
         kinds = ("certificate", "unreachable", "suspending")
         rules = {kind: self.rule.copy({"kind": kind, "days": 1}) for kind in kinds}
         self.rule.active = False
@@ -103,12 +113,12 @@ class TestReminders(SaasCase, MailCommon):
     def test_what_the_client_owes(self):
         self.rule.kind = "unpaid"
         self.assertEqual(self.rule._verdict(self.instance)[2], "No unpaid invoice is known.")
-        since = fields.Date.context_today(self.rule) - timedelta(days=3)
+        since = self.rule._today() - timedelta(days=3)
         with patch.object(self.registry["saas.reminder"], "_unpaid_since", lambda _rule, _instance: since):
             self.assertEqual(self.remind(), ["An invoice for your Odoo Martin is not paid"])
 
     def test_the_form_says_what_comes_next(self):
-        today = fields.Date.context_today(self.rule)
+        today = self.rule._today()
         self.assertEqual(self.instance.next_reminder, f"Credentials not used: {self.day(today + timedelta(days=3))}")
         self.instance.expiration_date = today + timedelta(days=2)
         self.rule.copy({"kind": "expiring", "days": 1})

@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import models
 
 
 class SaasReminder(models.Model):
@@ -15,7 +15,7 @@ class SaasReminder(models.Model):
             ("move_id.payment_state", "in", ("not_paid", "partial")),
             ("account_type", "=", "asset_receivable"),
             ("amount_residual", ">", 0),
-            ("date_maturity", "<", fields.Date.context_today(self)),
+            ("date_maturity", "<", self._today()),
         ]
         line_sudo = self.env["account.move.line"].sudo().search(overdue, order="date_maturity", limit=1)
         return line_sudo.date_maturity or super()._unpaid_since(instance)

@@ -1,6 +1,5 @@
 from datetime import timedelta
 
-from odoo import fields
 from odoo.fields import Command
 from odoo.tests import tagged
 
@@ -20,7 +19,7 @@ class TestUnpaid(AccountTestInvoicingCommon):
         values = {"name": "Martin", "subdomain": "martin", "partner_id": cls.client.id, "plan_id": plan.id}
         cls.instance = program["saas.instance"].create(values)
         cls.rule = program["saas.reminder"].create({"kind": "unpaid", "days": 1})
-        cls.today = fields.Date.context_today(cls.rule)
+        cls.today = cls.rule._today()
 
     def invoice(self, days_late, partner=None):
         due = self.today - timedelta(days=days_late)

@@ -23,8 +23,9 @@ class SaasPreference(models.Model):
 
     @api.model
     def _number_of(self, person):
-        """Return the person's number as an operator takes it; empty when it is none."""
-        return person.sudo()._phone_format(fname="phone")
+        """Return the person's number as an operator takes it; empty when it is none, or on the blacklist of phones."""
+        person_sudo = person.sudo()
+        return "" if person_sudo.phone_sanitized_blacklisted else person_sudo._phone_format(fname="phone")
 
     @api.model
     def _not_offered(self, kind, person):

@@ -67,6 +67,14 @@ class TestSms(SaasCase, MailCommon):
         self.assertEqual((sent.state, sent.email_to, sent.segments), ("sent", NUMBER, 1))
         self.assertIn("is back", sent.body)
 
+    def test_a_number_on_the_blacklist_gets_none(self):
+        self.choose("suspended", "both")
+        self.env["phone.blacklist"].sudo().add(NUMBER)
+        self.env.invalidate_all()  # another transaction
+        self.queue("suspended")
+        self.assertEqual((self.run_jobs(), self.provider.taken), (1, []))
+        self.assertEqual(self.by_sms().state, "skipped")
+
     def test_it_is_sent_once(self):
         self.choose("reactivated", "sms")
         for _time in range(2):
