@@ -1,6 +1,6 @@
 {
     "name": "Lokario Accounts",
-    "version": "19.0.1.3.0",
+    "version": "19.0.1.4.0",
     "summary": "Sign-up with a verified address, account deletion with undo and a certificate",
     "author": "Lokario",
     "website": "https://www.lokario.fr",

@@ -6,7 +6,7 @@
     "website": "https://www.lokario.fr",
     "license": "LGPL-3",
     "category": "Lokario",
-    "external_dependencies": {"python": ["cryptography", "holidays"]},
+    "external_dependencies": {"python": ["cryptography", "holidays", "idna"]},
     "depends": ["mail", "base_setup"],
     "data": [
         "security/lokario_base_groups.xml",

@@ -344,8 +344,10 @@ class AccountDeletion(models.Model):
         return self.filtered(lambda deletion: not deletion.checkpoint_ids._is_finished(step))
 
     def _to_release(self):
-        today = fields.Date.context_today(self)
-        return self.search([("state", "=", "done"), ("hold_until", "<", today), ("released_at", "=", False)])
+        held = self.search(
+            [("state", "=", "done"), ("hold_until", "<=", fields.Date.today()), ("released_at", "=", False)]
+        )
+        return held.filtered(lambda deletion: deletion.hold_until < deletion.company_id._lokario_today())
 
     def _process(self, deletions, act) -> bool:
         """Do this for a group at a time, and for each alone where the group fails: one never stops the others.

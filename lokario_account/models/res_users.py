@@ -9,7 +9,7 @@ from odoo.tools.sql import escape_psql
 from psycopg2 import IntegrityError
 
 from odoo.addons.base.models.res_users import check_identity
-from odoo.addons.lokario_base.tools.email_address import is_address
+from odoo.addons.lokario_base.tools.email_address import needs_smtputf8, plain_address
 
 MANAGER = "lokario_base.group_lokario_base_manager"
 MANAGERS = f"base.group_erp_manager,{MANAGER}"
@@ -201,19 +201,28 @@ class ResUsers(models.Model):
     def _get_login_domain(self, login):
         """Addresses are compared without regard to case; an account that is written exactly so comes first."""
         domain = super()._get_login_domain(login)
-        if not isinstance(login, str) or login == login.lower() or self.sudo().search_count(domain, limit=1):
+        plain = _plain_login(login)
+        if login == plain or self.sudo().search_count(domain, limit=1):
             return domain
-        return super()._get_login_domain(login.lower())
+        return super()._get_login_domain(plain)
 
     @api.model
     def _check_signup(self, login, network: str) -> str:
-        """Return the login of a new account, in small letters.
+        """Return the login of a new account, in small letters and as mail servers write it.
 
         :raises UserError: it is no address, has an account, or too many accounts were created from this network
         """
-        login = login.strip().lower() if isinstance(login, str) else ""
-        if not is_address(login):
-            raise UserError(self.env._("“%s” is not a valid e-mail address. Please correct it.", login))
+        typed, login = login, _plain_login(login)
+        if needs_smtputf8(typed):
+            raise UserError(
+                self.env._(
+                    "“%s” is not a valid e-mail address everywhere: many mail servers refuse accents and other letters "
+                    "before the @. Please give another one.",
+                    typed,
+                )
+            )
+        if not plain_address(login):
+            raise UserError(self.env._("“%s” is not a valid e-mail address. Please correct it.", login or ""))
         users_sudo = self.sudo().with_context(active_test=False)
         if users_sudo.search_count([("login", "=ilike", escape_psql(login))], limit=1):
             raise UserError(
@@ -290,3 +299,9 @@ class ResUsers(models.Model):
                     record.unlink()
                     forgotten += record == user
         return forgotten, forgotten == GC_LIMIT
+
+
+def _plain_login(login):
+    """Return a login in small letters; an address as mail servers write it."""
+    text = login.strip().lower() if isinstance(login, str) else login
+    return plain_address(text) or text

@@ -206,6 +206,24 @@ class TestDeletionRequest(DeletionCase):
         with self.assertRaisesRegex(UserError, "there is none"):
             self.ask(first, target)
 
+    def test_the_last_two_administrators_do_not_go_together(self):
+        first, second = (self.make_user(f"{n}@a.test", n, f"{n}@a.test", "base.group_system") for n in ("one", "two"))
+        others = self.env.ref("base.group_system").all_user_ids - first - second - self.env.ref("base.user_root")
+        others.write({"active": False})
+        deletion = self.request(first)
+        with self.assertRaisesRegex(UserError, "last administrator"):
+            self.request(second)
+        deletion._set_cancelled()
+        self.assertEqual(self.request(second).state, "scheduled")
+
+    def test_nobody_deletes_by_hand_whose_deletion_is_scheduled(self):
+        deletion, other = self.request(), self.make_user("other@example.org", "Other", "other@example.org")
+        with self.assertRaisesRegex(UserError, f"{NAME} is scheduled"):
+            (other | self.user).unlink()
+        deletion._set_cancelled()
+        (other | self.user).unlink()
+        self.assertFalse((other | self.user).exists())
+
     def test_the_portals_button_keeps_odoos_rules(self):
         employee = self.make_user("e@example.org", "E", "e@example.org", "base.group_user")
         with self.assertRaisesRegex(AccessDenied, "Only portal users"):
@@ -258,6 +276,28 @@ class TestErasure(DeletionCase):
     def due(self):
         deletion = self.request()
         return deletion, deletion.due_at + relativedelta(minutes=1)
+
+    def test_what_changed_while_it_was_scheduled(self):
+        """One account went with a module, one has another contact, one has its company's address."""
+        gone, _at = self.due()
+        nobodys = self.env["ir.attachment"].create([{"name": f"{n}.txt", "raw": b"x"} for n in ("a", "b")])
+        self.env.cr.execute("UPDATE ir_attachment SET create_uid = NULL WHERE id = ANY(%s)", [nobodys.ids])
+        self.user.with_context(_force_unlink=True).unlink()
+        moved = self.make_user("moved@example.org", "Moved Canari", "moved@example.org")
+        company = self.env["res.partner"].create({"name": "ACME", "is_company": True, "email": "contact@acme.test"})
+        bob = self.make_user("contact@acme.test", "Bob Canari-Forge", "contact@acme.test")
+        bob.partner_id.parent_id = company
+        bob._deactivate_portal_user(request_blacklist=True)
+        deletions = gone | self.request(moved) | bob.deletion_ids
+        former, now = moved.partner_id, self.other.copy({"name": "Moved Canari"})
+        moved.partner_id = now
+        former.write({"name": "Somebody", "email": "else@example.org", "phone": False, "comment": False})
+        self.run_job(max(deletions.mapped("due_at")) + relativedelta(minutes=1))
+        self.assertEqual(deletions.mapped("state"), ["done"] * 3, deletions.mapped("error_message"))
+        self.assertFalse((self.partner | now).exists() or (moved | bob).exists())
+        self.assertEqual(nobodys.exists(), nobodys, "what nobody created is not his")
+        self.assertEqual(former.name, "Somebody")
+        self.assertFalse(company.is_blacklisted, "not the company's wish")
 
     def assert_no_trace(self):
         wizard = self.env["privacy.lookup.wizard"].create({"name": NAME, "email": EMAIL})

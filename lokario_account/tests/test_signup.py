@@ -76,6 +76,23 @@ class TestSignup(HttpCase):
         self.assertIn("Your account is open", self.post("/auth/verify", token=token, password=PASSWORD).text)
         self.assertTrue(self.can_log_in())
 
+    def test_a_stranger_writes_nothing_to_others(self):
+        self.sign_up(name="Win 500 EUR at https://evil.test")
+        self.verification_token()
+        mail = message_from_bytes(self.smtp.received[-1][2], policy=policy.default)
+        texts = [str(mail), *(mail.get_body([kind]).get_content() for kind in ("html", "plain"))]
+        self.assertFalse([text for text in texts if "evil.test" in text])
+
+    def test_a_domain_of_other_letters_is_stored_as_mail_servers_write_it(self):
+        self.sign_up(login="Zoe@Société.example")
+        users = self.env["res.users"]
+        user = users.search([("login", "=", "zoe@xn--socit-esab.example")])
+        self.assertEqual(user.email, user.login)
+        for typed in ("zoe@société.example", "Zoe@SOCIÉTÉ.example ", user.login):
+            self.assertEqual(users.search(users._get_login_domain(typed)), user, typed)
+        self.assertIn("account with this e-mail address already", self.sign_up(login="zoe@société.example").text)
+        self.assertIn("letters before the @", self.sign_up(login="zoé@example.org").text)
+
     def test_the_link_alone_opens_nothing(self):
         """A stranger may have chosen the password of an account in my name."""
         self.sign_up()

@@ -3,6 +3,7 @@ from odoo.http import request
 
 from odoo.addons.lokario_base.controllers.pages import render_form
 from odoo.addons.lokario_base.exceptions import NotAccepted
+from odoo.addons.lokario_base.tools.email_address import needs_smtputf8
 
 from ..exceptions import CaptchaNeeded
 from ..tools.captcha import BITS, Answer
@@ -27,18 +28,21 @@ class ContactForm(http.Controller):
             network = request.env["lokario.rate.limit"].sudo()._network(request.httprequest.environ)
             contact._submit(message, network, request.env.company, Answer.of(form))
         except InvalidMessage as err:
-            return self._page(form, status=422, errors=self._texts(err.errors))
+            return self._page(form, status=422, errors=self._texts(err.errors, form))
         except CaptchaNeeded as err:
             return self._page(form, err.status, problem=str(err), challenge=contact._challenge(network), bits=BITS)
         except NotAccepted as err:
             return self._page(form, status=err.status, problem=str(err))
         return request.redirect("/contact?sent=1")
 
-    def _texts(self, errors):
+    def _texts(self, errors, form):
+        invalid = request.env._("This is not a valid e-mail address.")
+        if needs_smtputf8(form.get("email")):
+            invalid += " " + request.env._("Many mail servers refuse accents and other letters before the @.")
         texts = {
             "missing": request.env._("Please fill in this field."),
             "too_long": request.env._("This text is too long."),
-            "invalid": request.env._("This is not a valid e-mail address."),
+            "invalid": invalid,
         }
         return {name: texts[kind] for name, kind in errors.items()}
 

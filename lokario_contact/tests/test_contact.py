@@ -30,6 +30,8 @@ class TestContactMessage(BaseCase):
             ({}, {"name": "missing", "email": "missing", "message": "missing"}),
             ({**GOOD, "email": "zoe"}, {"email": "invalid"}),
             ({**GOOD, "email": "zoe@gmail..com"}, {"email": "invalid"}),
+            ({**GOOD, "email": "zoé@société.fr"}, {"email": "invalid"}),
+            ({**GOOD, "email": "zoe@société..fr"}, {"email": "invalid"}),
             ({**GOOD, "email": "a@b.fr\r\nBcc: c@d.fr"}, {"email": "invalid"}),
             ({**GOOD, "email": "a@b.fr, c@d.fr"}, {"email": "invalid"}),
             ({**GOOD, "message": "x" * 5001}, {"message": "too_long"}),
@@ -39,9 +41,18 @@ class TestContactMessage(BaseCase):
                 contact.parse_message(form)
             self.assertEqual(caught.exception.errors, expected)
 
+    def test_words_of_other_scripts_stay_whole(self):
+        text = "می\u200cخواهم \u202e👩\u200d🔧\x07"
+        message = contact.parse_message({**GOOD, "name": "\u200dنیلوفر", "message": text})
+        self.assertEqual((message.name, message.message), ("نیلوفر", "می\u200cخواهم 👩\u200d🔧"))
+        with self.assertRaises(contact.InvalidMessage):
+            contact.parse_message({**GOOD, "name": "\u200d\u200c"})
+
     def test_addresses_that_people_have(self):
         for email in ("tim.o'neil@example.ie", "a.b..c.@docomo.example", "zoe+devis@sous.domaine.photography"):
             self.assertEqual(contact.parse_message({**GOOD, "email": email}).email, email)
+        answerable = contact.parse_message({**GOOD, "email": "zoe@Société.fr"}).email
+        self.assertEqual(answerable, "zoe@xn--socit-esab.fr")
 
     def test_networks(self):
         self.assertEqual(network_of("203.0.113.77"), "203.0.113.0/24")

@@ -3,10 +3,11 @@
 import unicodedata
 from dataclasses import dataclass
 
-from odoo.addons.lokario_base.tools.email_address import MAX_LENGTH, is_address
+from odoo.addons.lokario_base.tools.email_address import MAX_LENGTH, plain_address
 
 LIMITS = {"name": 100, "email": MAX_LENGTH, "company": 100, "message": 5000}  # characters
 REQUIRED = ("name", "email", "message")
+JOINERS = "\u200c\u200d"  # parts of words in Persian, Hindi and others, and of emoji
 HONEYPOT = "website"  # a field that people do not see and programs fill
 
 
@@ -31,7 +32,8 @@ def clean(text, multiline: bool = False) -> str:
     text = text if isinstance(text, str) else ""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     kept = (char if char == "\n" and multiline else " " if char in "\n\t" else char for char in text)
-    return "".join(char for char in kept if char == "\n" or unicodedata.category(char)[0] != "C").strip()
+    kept = (char for char in kept if char in f"\n{JOINERS}" or unicodedata.category(char)[0] != "C")
+    return "".join(kept).strip().strip(JOINERS)
 
 
 def parse_message(form: dict) -> ContactMessage:
@@ -42,8 +44,9 @@ def parse_message(form: dict) -> ContactMessage:
     values = {name: clean(form.get(name), multiline=name == "message") for name in LIMITS}
     errors = {name: "too_long" for name, limit in LIMITS.items() if len(values[name]) > limit}
     errors |= {name: "missing" for name in REQUIRED if not values[name]}
-    if "email" not in errors and not is_address(form["email"].strip()):
+    address = plain_address(form.get("email"))
+    if "email" not in errors and not address:
         errors["email"] = "invalid"
     if errors:
         raise InvalidMessage(errors)
-    return ContactMessage(**values)
+    return ContactMessage(**{**values, "email": address})
