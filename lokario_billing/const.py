@@ -44,6 +44,7 @@ WHY_NOT = [
     ("direct_debit", "A direct debit is under way"),
     ("payment_pending", "A payment was announced or is under way"),
     ("bank_money", "Money on the bank statement fits: match it"),
+    ("bank_sum", "A bank payment without a name has this sum: match it"),
     ("undelivered", "The last reminder did not arrive: correct the address or send it by hand"),
     ("not_arrived", "The invoice has not reached the customer: send it first"),
     ("answer_pending", "The customer's answer has not been handled yet"),

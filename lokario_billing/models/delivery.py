@@ -5,6 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError
 from odoo.tools import email_split, format_datetime
 
+from odoo.addons.lokario_base.tools.email_address import plain_address
 from odoo.addons.lokario_mailbox.models.mailbox_outgoing import STATES
 from odoo.addons.lokario_mailbox.tools import smtp_retry
 from odoo.addons.lokario_mailbox.tools.dispatcher import SendCancelled
@@ -157,7 +158,7 @@ class Delivery(models.Model):
                 "source_id": self.id,
                 "subject": self.subject,
                 "message_id_header": self.message_id,
-                "recipients": "\n".join(recipients),
+                "recipients": "\n".join(plain_address(each) or each for each in recipients),
                 "is_conditional": True,
                 "is_divisible": not self.company_id.outgoing_all_or_none,
             }
@@ -317,11 +318,11 @@ class Delivery(models.Model):
 
     def _concerns(self, address):
         """Whether this mail is for an address; before it is built nobody knows, and it may be."""
-        return not address or not self.recipients or address in _addresses(self.recipients)
+        return not address or not self.recipients or _addresses(address) <= _addresses(self.recipients)
 
     def _is_refused(self, address):
         """Whether the server took this mail for others, and not for this address."""
-        return self.state == "sent" and address in _addresses(self.refused_recipients)
+        return self.state == "sent" and bool(_addresses(address) & _addresses(self.refused_recipients))
 
     def _have_reached(self, customer):
         """Whether one of these deliveries of a mail is with the customer; where none is his, with anybody."""
@@ -336,4 +337,4 @@ class Delivery(models.Model):
 
 
 def _addresses(text):
-    return {address.lower() for address in email_split(text or "")}
+    return {(plain_address(address) or address).lower() for address in email_split(text or "")}

@@ -12,7 +12,7 @@ from ..tools.followup_work import WORK, work_of
 
 DEFAULT_DELAY = 7  # days
 # why a late document waits for a person
-ASKING = ("not_arrived", "bank_money", "no_recipient", "do_not_contact")
+ASKING = ("not_arrived", "bank_money", "bank_sum", "no_recipient", "do_not_contact")
 
 
 class Followup(models.Model):
@@ -181,7 +181,7 @@ class Followup(models.Model):
                 policies[key] = self.env["lokario.followup.policy"]._get_for(*key)
             followup.policy_id = policies[key]
 
-    @api.depends("policy_id", "move_id", "order_id")
+    @api.depends("policy_id", "move_id.invoice_user_id", "order_id.user_id")
     def _compute_user_id(self):
         for followup in self:
             seller = followup.move_id.invoice_user_id or followup.order_id.user_id
@@ -236,17 +236,22 @@ class Followup(models.Model):
             document = followup._document()
             followup.can_open_document = bool(document) and document.has_access("read")
 
-    @api.depends("due_date")
+    @api.depends("due_date", "company_id")
     def _compute_days_late(self):
-        today = fields.Date.context_today(self)
-        for followup in self:
-            followup.days_late = max((today - followup.due_date).days, 0) if followup.due_date else 0
+        for company, followups in self.grouped("company_id").items():
+            today = company._followup_today() if company else fields.Date.today()
+            for followup in followups:
+                followup.days_late = max((today - followup.due_date).days, 0) if followup.due_date else 0
 
     def _search_days_late(self, operator, value):
         if operator not in (">", ">=", "<", "<="):
             return NotImplemented
         mirrored = {">": "<", ">=": "<=", "<": ">", "<=": ">="}[operator]
-        return Domain("due_date", mirrored, fields.Date.context_today(self) - timedelta(days=value))
+        return Domain.OR(
+            Domain("company_id", "=", company.id)
+            & Domain("due_date", mirrored, company._followup_today() - timedelta(days=value))
+            for company in self.env.companies
+        )
 
     @api.depends("step_ids.state", "next_at", "why", "auto_enabled", "promised_until", "disputed", "answer_pending")
     def _compute_timeline(self):
@@ -300,7 +305,8 @@ class Followup(models.Model):
         if not followups_sudo.move_id:
             raise UserError(self.env._("Choose invoices: only these are handed over."))
         file = self.env["lokario.followup.evidence"]._download(followups_sudo, followups_sudo.company_id[:1].name)
-        followups_sudo.handed_over_on = fields.Date.context_today(self)
+        for company, of_company in followups_sudo.grouped("company_id").items():
+            of_company.handed_over_on = company._followup_today()
         followups_sudo._refresh_plan()
         return {**file, "target": "new"}  # the form is shown as it is now
 

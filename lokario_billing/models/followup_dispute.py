@@ -60,9 +60,8 @@ class FollowupDispute(models.Model):
     def _set_state(self, state):
         """An open dispute is decided once."""
         self.check_access("write")
-        self.filtered(lambda dispute: dispute.state == "open").sudo().write(
-            {"state": state, "answered_on": fields.Date.context_today(self)}
-        )
+        for dispute_sudo in self.filtered(lambda dispute: dispute.state == "open").sudo():
+            dispute_sudo.write({"state": state, "answered_on": dispute_sudo.company_id._followup_today()})
 
     @api.model
     def _may_be_raised(self, followup):

@@ -214,7 +214,8 @@ class FollowupFacts(models.AbstractModel):
             "cancelled": followup.closed_by_hand or move.state != "posted",
             "disputed": followup.disputed or move.payment_state == "blocked" or excluded,
             "not_arrived": not self._has_arrived(followup, batch),
-            "bank_money_until": batch.bank_money.last_day_for(followup.customer_id.id, names, (amount, claim)),
+            "bank_money_until": batch.bank_money.last_day_for(followup.customer_id.id, names),
+            "bank_sum_until": batch.bank_money.last_day_of_sum((amount, claim)),
             "bank_stale": batch.bank_stale,
             "other_followup": move.id in batch.foreign,
         }

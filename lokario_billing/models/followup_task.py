@@ -38,6 +38,10 @@ class FollowupTask(models.AbstractModel):
         return {
             "not_arrived": self.env._("The invoice is late and has not reached the customer: send it."),
             "bank_money": self.env._("Money on the bank statement fits this invoice: match it."),
+            "bank_sum": self.env._(
+                "A payment on the bank statement has the sum of this invoice and no name: match it. Until then, for 30 "
+                "days at most, every customer who owes this sum is only reminded by hand."
+            ),
             "no_recipient": self.env._("No contact can be written to: archived, blocked or without an address."),
             "do_not_contact": self.env._("This customer must not be contacted: decide what becomes of the claim."),
             "plan": self.env._("An instalment of the payment plan was not paid: reminders go on."),

@@ -5,9 +5,10 @@ from smtplib import SMTPServerDisconnected
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import clean_context, split_every
-from odoo.tools.mail import email_normalize, email_split, formataddr
+from odoo.tools.mail import email_normalize, email_split, email_split_tuples, formataddr
 
 from odoo.addons.base.models.ir_mail_server import MailDeliveryException
+from odoo.addons.lokario_base.tools.email_address import needs_smtputf8, plain_address
 from odoo.addons.lokario_mailbox.tools.steps import commit, is_real, run_step
 from odoo.addons.lokario_mailbox.tools.worker_locks import MAIL, WorkerLocks
 
@@ -16,7 +17,7 @@ from .delivery import PROBLEMS
 BATCH = 50  # mails that are built in one transaction
 TO_BUILD = ("queued", "waiting")  # states of a delivery whose mail no mailbox has
 _MESSAGE = (
-    *("email_to", "email_cc", "subject", "body", "body_alternative", "attachments"),
+    *("subject", "body", "body_alternative", "attachments"),
     *("message_id", "references"),
 )
 _FOREIGN_HEADERS = frozenset(["return-path", "x-odoo-objects", "x-msg-to-add", "list-id", "sender"])
@@ -316,11 +317,19 @@ class MailMail(models.Model):
             recipients = list(dict.fromkeys(email_split(", ".join((*part["email_to"], *part["email_cc"])))))
             mine = self._create_deliveries(route) if number else delivery
             mine.write({"partner_id": part["partner_id"] and part["partner_id"].id})
-            if recipients:
-                mine._queue(self._business_message(route, part), recipients)
-            else:
-                mine._set_failed(self.env._("There is no valid recipient address."))
+            if problem := self._recipients_problem(recipients):
+                mine._set_failed(problem)
                 self._follow_deliveries()
+            else:
+                mine._queue(self._business_message(route, part), recipients)
+
+    def _recipients_problem(self, recipients):
+        """Return why a mail to these addresses cannot leave, None when it can."""
+        if not recipients:
+            return self.env._("There is no valid recipient address.")
+        if refused := ", ".join(filter(needs_smtputf8, recipients)):
+            return self.env._("Many mail servers refuse accents and other letters before the @: %s", refused)
+        return None
 
     def _parts(self):
         """Return what each of the mails is made of. Copies go along with the first one, which names its recipient."""
@@ -342,6 +351,7 @@ class MailMail(models.Model):
             subtype="html",
             subtype_alternative="plain",
             **{key: part[key] for key in _MESSAGE},
+            **{key: _plain_addresses(part[key]) for key in ("email_to", "email_cc")},
         )
         return message.as_bytes(policy=SMTP)
 
@@ -365,6 +375,13 @@ class MailMail(models.Model):
         self._deliveries().outgoing_id._withdraw()
         self._deliveries()._set_cancelled(reason)
         self.write({"state": "cancel", "failure_reason": reason})
+
+
+def _plain_addresses(texts):
+    """Return addresses with their names, each domain as mail servers write it."""
+    return [
+        formataddr((name, plain_address(address) or address)) for name, address in email_split_tuples(", ".join(texts))
+    ]
 
 
 def _mail_state(states):

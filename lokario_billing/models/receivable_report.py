@@ -3,7 +3,8 @@ from odoo.tools import SQL
 
 # instalments of posted customer invoices
 RECEIVABLE = """
-    SELECT line.* FROM account_move_line line
+    SELECT line.*, here.zone, here.today FROM account_move_line line
+    JOIN here ON here.company_id = line.company_id
     JOIN account_account account ON account.id = line.account_id
     AND account.account_type = 'asset_receivable'
     JOIN account_move move ON move.id = line.move_id
@@ -38,13 +39,14 @@ RECOVERED = """
     JOIN account_partial_reconcile part ON part.debit_move_id = line.id
     JOIN account_move_line credit ON credit.id = part.credit_move_id
     JOIN account_move payment ON payment.id = credit.move_id
-    WHERE part.max_date >= reminded.sent_at::date AND payment.move_type != 'out_refund'
+    WHERE part.max_date >= (reminded.sent_at AT TIME ZONE 'UTC' AT TIME ZONE line.zone)::date
+    AND payment.move_type != 'out_refund'
     GROUP BY line.id
 """
 # what was paid late, until when, and what still is late
 LATE = """
-    SELECT line.id, line.company_id, line.date_maturity AS due, line.amount_residual AS amount, current_date AS until
-    FROM receivable line WHERE line.amount_residual > 0 AND line.date_maturity < current_date
+    SELECT line.id, line.company_id, line.date_maturity AS due, line.amount_residual AS amount, line.today AS until
+    FROM receivable line WHERE line.amount_residual > 0 AND line.date_maturity < line.today
     UNION ALL
     SELECT line.id, line.company_id, line.date_maturity, part.amount, part.max_date
     FROM account_partial_reconcile part
@@ -67,18 +69,18 @@ COST = """
 ROWS = """
 SELECT line.id, line.move_id, line.partner_id, line.company_id, move.invoice_date,
        line.date_maturity AS due_date,
-       CASE WHEN line.amount_residual > 0 THEN greatest(current_date, coalesce(
+       CASE WHEN line.amount_residual > 0 THEN greatest(line.today, coalesce(
            followup.promised_until, line.date_maturity + greatest(habit.days, 0), line.date_maturity
        )) END AS expected_on,
        CASE WHEN line.amount_residual <= 0 THEN NULL
-            WHEN line.date_maturity >= current_date THEN '0'
-            WHEN line.date_maturity >= current_date - 30 THEN '1'
-            WHEN line.date_maturity >= current_date - 60 THEN '2'
-            WHEN line.date_maturity >= current_date - 90 THEN '3' ELSE '4' END AS age,
+            WHEN line.date_maturity >= line.today THEN '0'
+            WHEN line.date_maturity >= line.today - 30 THEN '1'
+            WHEN line.date_maturity >= line.today - 60 THEN '2'
+            WHEN line.date_maturity >= line.today - 90 THEN '3' ELSE '4' END AS age,
        reminded.level_id, line.amount_residual AS open_amount,
        coalesce(recovered.amount, 0) AS recovered_amount,
        coalesce(cost.amount, 0) AS late_cost,
-       CASE WHEN line.amount_residual > 0 THEN current_date ELSE coalesce(paid.day, current_date)
+       CASE WHEN line.amount_residual > 0 THEN line.today ELSE coalesce(paid.day, line.today)
             END - move.invoice_date AS days_outstanding
   FROM receivable line
   JOIN account_move move ON move.id = line.move_id
@@ -150,5 +152,11 @@ class ReceivableReport(models.Model):
 
     @property
     def _table_query(self):
-        parts = ", ".join(f"{name} AS ({query})" for name, query in PARTS.items())
-        return SQL(f"WITH {parts} {ROWS}")
+        """Which day it is depends on where a company is; PostgreSQL knows its own clock only."""
+        companies = self.env["res.company"].sudo().search([])  # pylint: disable=no-search-all  # a handful
+        windows = [(company.id, company._followup_window()) for company in companies]
+        now = fields.Datetime.now()
+        here = [SQL("(%s, %s, %s::date)", id_, window.timezone, window.local_day(now)) for id_, window in windows]
+        here = SQL("here (company_id, zone, today) AS (VALUES %s)", SQL(", ").join(here))
+        parts = SQL(", ").join([here, *(SQL(f"{name} AS ({query})") for name, query in PARTS.items())])
+        return SQL("WITH %s %s", parts, SQL(ROWS))

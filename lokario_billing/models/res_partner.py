@@ -154,10 +154,13 @@ class ResPartner(models.Model):
         return company._has_french_law() and not customer.followup_other_law and self._is_business_customer()
 
     def _is_business_customer(self):
-        """French law protects consumers from recovery costs: only a company or a VAT number makes a professional."""
+        """French law protects consumers from recovery costs: only a company or a VAT number makes a professional.
+
+        Odoo writes "/" for who has no VAT number.
+        """
         self.ensure_one()
         customer = self.commercial_partner_id
-        return customer.is_company or bool(customer.vat)
+        return customer.is_company or len(customer.vat or "") > 1
 
     def _followup_defaults(self):
         return {"kind": "inactive", "source": "manual", "company_id": self.env.company.id, "name": self.display_name}

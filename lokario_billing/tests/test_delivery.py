@@ -105,6 +105,18 @@ class TestDelivery(MailboxCase):
         self.assertEqual(base64.b64decode(delivery.with_context(bin_size=False).eml).decode("latin-1"), arrived.raw)
         self.assertTrue(self.env["inbox.sent.copy"].sudo().search([("message_id_header", "=", delivery.message_id)]))
 
+    def test_an_address_of_other_letters_is_written_as_servers_take_it(self):
+        self.customer.email = "Bêta <compta@société.test>"
+        delivery = self.delivery_of(reminder := self.remind())
+        self.assertEqual((delivery.state, reminder.state), ("sent", "sent"))
+        [arrived] = self.arrived("compta@xn--socit-esab.test")
+        self.assertIn("<compta@xn--socit-esab.test>", arrived.raw)
+        move = self.invoice(partner=self.customer.copy({"email": "comptabilité@beta.test"}))
+        self.run_cron()
+        delivery = self.delivery_of(reminder := move.followup_ids.step_ids.reminder_id)
+        self.assertEqual((delivery.state, reminder.state), ("failed", "failed"))
+        self.assertIn("comptabilité@beta.test", delivery.cause)
+
     def test_invoices_of_the_batch_wizard_do_not_wait_for_the_hour(self):
         """A job posts their mails and leaves them to Odoo's queue: it is woken immediately."""
         moves = self.invoice() | self.invoice()

@@ -9,6 +9,8 @@ from odoo.exceptions import UserError
 from odoo.fields import Command
 from odoo.tests import tagged
 
+from odoo.addons.lokario_base.tools.send_window import local_time
+
 from .people import NAMES, PeopleCase
 
 
@@ -304,8 +306,9 @@ class TestDebtors(DebtorCase):
         self.bank_line(account_number="FR7630006000011234567890189", amount=9)
         self.assertEqual(self.written_to(), {unpaid.partner_id.email: {unpaid.name}})
         held = named | referred | counted | iban
-        self.assertEqual(set(held.followup_ids.mapped("why")), {"bank_money"})
-        self.assertEqual(len(counted.followup_ids.activity_ids), 1)
+        why = ["bank_money", "bank_money", "bank_sum", "bank_money"]
+        self.assertEqual([move.followup_ids.why for move in held], why)
+        self.assertIn("no name", counted.followup_ids.activity_ids.summary)
         with freeze_time(fields.Datetime.now() + timedelta(days=40)):
             self.assertEqual(len(self.written_to().keys() & set(held.partner_id.mapped("email"))), 4)
 
@@ -437,6 +440,47 @@ class TestDebtors(DebtorCase):
             self.assertEqual(str(move.followup_ids.promised_until), "2026-06-09")
             with self.assertRaises(UserError):
                 promises.create({"followup_id": move.followup_ids.id, "promised_for": "2026-06-08"})
+
+    def test_days_are_those_of_the_companys_calendar(self):
+        """01:30 UTC is the evening before in Guadeloupe: answers, payments, reminders, quotes, disputes, delays."""
+        self.french.partner_id.tz = "America/Guadeloupe"
+        with freeze_time("2026-06-10 01:30:00"):
+            move = self.invoice(invoice_date="2026-05-09", invoice_date_due="2026-06-09")
+            order = self.quote(self.buyer, 0)
+            self.plan(self.french)
+            followup = move.followup_ids
+            self.assertEqual(followup.days_late, 0)
+            followup._reply_received()
+            self.transfer(move).company_id.partner_id.tz = "America/Guadeloupe"
+            dispute = {"followup_id": order.followup_ids.id, "reason": "The colour"}
+            dispute = self.env["lokario.followup.dispute"].create(dispute)
+            dispute.action_reject()
+            self.assertEqual(str(dispute.answered_on), "2026-06-09")
+            (invoice,) = followup._decide().values()
+            order.followup_ids.sent_date = False
+            (quote,) = order.followup_ids._decide().values()
+        days = (invoice.document.answer, invoice.document.payment_until, quote.document.sent)
+        self.assertEqual([*map(str, days)], ["2026-06-09", "2026-06-16", "2026-06-09"])
+        with freeze_time("2026-06-12 12:00:00"):
+            later = self.invoice()
+            self.run_cron()
+            later.followup_ids.step_ids.sudo().sent_at = "2026-06-12 01:30:00"
+            (decision,) = later.followup_ids._decide().values()
+        self.assertEqual(str(decision.document.last_on), "2026-06-11")
+
+    def test_a_dispute_is_answered_by_a_day_of_the_companys_calendar(self):
+        """In one of these zones it is another day than UTC's, at any moment."""
+        move = self.invoice()
+        self.plan(self.french)
+        deadlines = set()
+        for zone in ("Pacific/Kiritimati", "Etc/GMT+12"):
+            self.french.partner_id.tz = zone
+            dispute = {"followup_id": move.followup_ids.id, "reason": "The colour"}
+            dispute = self.env["lokario.followup.dispute"].create(dispute)
+            raised_on = local_time(dispute.create_date, zone).date()
+            self.assertEqual(dispute.answer_by, raised_on + timedelta(days=10))
+            deadlines.add(dispute.answer_by)
+        self.assertEqual(len(deadlines), 2)
 
     def test_an_invoice_is_under_its_issuers_law_unless_the_contract_names_another(self):
         firms = self.env["res.partner"].create(

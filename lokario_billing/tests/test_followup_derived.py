@@ -30,6 +30,14 @@ class TestDerived(DebtorCase):
         here = followup.env["lokario.followup.run"]._to_decide(self.french)
         self.assertNotIn(followup, followup.search(here))
 
+    def test_who_sells_now_is_responsible(self):
+        move, order = self.invoice(invoice_user_id=self.seller.id), self.quote(self.buyer)
+        self.plan(self.french)
+        successor = self.people["manager"][0]
+        move.invoice_user_id = order.user_id = successor
+        self.assertEqual(move.followup_ids.user_id, successor)
+        self.assertEqual(order.followup_ids.user_id, successor)
+
     def test_a_quote_that_is_sent_again_starts_again(self):
         order = self.quote(self.buyer, 20)
         self.assertEqual(self.written_to(), {"buyer@beta.test": {order.name}})

@@ -180,6 +180,7 @@ class TestFollowupReasons(BaseCase):
             Why.PAYMENT_PENDING: {"payment_until": date(2026, 6, 30)},
             Why.DIRECT_DEBIT: {"debit_until": date(2026, 6, 30)},
             Why.BANK_MONEY: {"bank_money_until": date(2026, 6, 30)},
+            Why.BANK_SUM: {"bank_sum_until": date(2026, 6, 30)},
             Why.OTHER_FOLLOWUP: {"other_followup": True},
             Why.IN_FLIGHT: {"in_flight": True},
             Why.BELOW_MINIMUM: {"policy": replace(POLICY, minimum_amount=100.01)},
@@ -225,7 +226,8 @@ class TestFollowupReasons(BaseCase):
 
     def test_what_ends_automatically_ends(self):
         yesterday = date(2026, 6, 29)
-        for name in ("promised_until", "partly_kept_until", "plan_until", "payment_until", "bank_money_until"):
+        holding = ("promised_until", "partly_kept_until", "plan_until", "payment_until")
+        for name in (*holding, "bank_money_until", "bank_sum_until"):
             self.assertTrue(self._decide(**{name: yesterday}).send, name)
 
     def test_an_old_document_begins_later(self):

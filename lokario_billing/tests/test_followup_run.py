@@ -205,7 +205,7 @@ class TestFollowupRun(BillingCase):
         self.assertFalse(followup.activity_ids)
 
     def test_french_invoices_to_professionals_carry_the_mentions(self):
-        person = self.env["res.partner"].create({"name": "Anne", "email": "anne@beta.test"})
+        person = self.env["res.partner"].create({"name": "Anne", "email": "anne@beta.test", "vat": "/"})
         moves = {"professional": self.invoice(), "consumer": self.invoice(partner=person)}
         self.assertIn("40 EUR", self._printed(moves["professional"]))
         self.assertIn("European Central Bank", self._printed(moves["professional"]))

@@ -20,6 +20,14 @@ class TestReceivables(BillingCase):
         self.assertEqual(row.expected_on, fields.Date.today())
         self.assertEqual(row.days_outstanding, 70)
 
+    def test_the_day_is_that_of_the_company(self):
+        move = self.invoice(invoice_date="2026-05-09", invoice_date_due="2026-06-09")
+        with freeze_time("2026-06-10 01:30:00"):
+            for zone, age, expected in (("America/Guadeloupe", "0", "2026-06-09"), ("Europe/Paris", "1", "2026-06-10")):
+                self.company.partner_id.tz = zone
+                row = self.row(move)
+                self.assertEqual((row.age, str(row.expected_on)), (age, expected), zone)
+
     def test_every_instalment_ages_from_its_own_day(self):
         halves = [{"value": "percent", "value_amount": 50, "nb_days": days} for days in (10, 90)]
         term = self.env["account.payment.term"].create(

@@ -24,12 +24,15 @@ class BankMoney:
         else:
             self.amounts[round(amount, 2)] = until
 
-    def last_day_for(self, customer: int, names: Iterable[str], amounts: Iterable[float]) -> date | None:
-        """Return the last day on which money that fits holds an invoice: by its customer, a name of it or an amount."""
-        days = [self.customers.get(customer)]
-        days += [self.references.get(plain(name)) for name in names if name]
-        days += [self.amounts.get(round(amount, 2)) for amount in amounts]
-        return max((day for day in days if day), default=None)
+    def last_day_for(self, customer: int, names: Iterable[str]) -> date | None:
+        """Return the last day on which money that names an invoice, or its customer, holds it."""
+        days = [self.customers.get(customer), *(self.references.get(plain(name)) for name in names if name)]
+        return max(filter(None, days), default=None)
+
+    def last_day_of_sum(self, amounts: Iterable[float]) -> date | None:
+        """Return the last day on which money that names nobody holds every invoice of its sum."""
+        days = (self.amounts.get(round(amount, 2)) for amount in amounts)
+        return max(filter(None, days), default=None)
 
 
 def plain(text: str) -> str:

@@ -42,6 +42,7 @@ class Why(StrEnum):
     PAYMENT_PENDING = "payment_pending"
     DIRECT_DEBIT = "direct_debit"
     BANK_MONEY = "bank_money"
+    BANK_SUM = "bank_sum"
     ANSWER_PENDING = "answer_pending"
     BELOW_MINIMUM = "below_minimum"
     UNRECONCILED_CREDIT = "unreconciled_credit"
@@ -65,6 +66,7 @@ OVERRULED_BY_HAND = frozenset(
         Why.NOT_APPROVED,
         Why.AUTO_OFF,
         Why.BELOW_MINIMUM,
+        Why.BANK_SUM,
         Why.BANK_STALE,
         Why.APPROVAL,
         Why.UNDELIVERED,
@@ -112,10 +114,10 @@ class Document:
     levels again. `later` are the due dates of the other unpaid instalments (see `in_turn`). `amount` is what is overdue
     in the company's currency, `claim` the same in the document's own, for its customer; `credit` is the part of
     `amount` that the customer's unmatched payments and credit notes cover. After the day it `closes` it is not followed
-    up any more; `payment_until`, `debit_until` and `bank_money_until` are the last days on which money that is on its
-    way holds the reminders. `broken_on` is the day of a broken promise that moves the next reminder one level up. An
-    old document begins at `first_level`, or counts from the day `start_on`; `approved` names the level that a person
-    let go (see `approval_key`). `window` holds where the recipient is, None as the company's.
+    up any more; `payment_until`, `debit_until`, `bank_money_until` and `bank_sum_until` are the last days on which
+    money that is on its way holds the reminders. `broken_on` is the day of a broken promise that moves the next
+    reminder one level up. An old document begins at `first_level`, or counts from the day `start_on`; `approved` names
+    the level that a person let go (see `approval_key`). `window` holds where the recipient is, None as the company's.
     """
 
     key: int
@@ -159,6 +161,7 @@ class Document:
     payment_until: date | None = None
     debit_until: date | None = None
     bank_money_until: date | None = None
+    bank_sum_until: date | None = None
     bank_stale: bool = False
     no_recipient: bool = False
     no_phone: bool = False
@@ -291,6 +294,7 @@ def hold_reason(document: Document, today: date) -> tuple[Why, date | None] | No
                 (Why.DIRECT_DEBIT, *_through(document.debit_until, today)),
                 (Why.PAYMENT_PENDING, *_through(document.payment_until, today)),
                 (Why.BANK_MONEY, *_through(document.bank_money_until, today)),
+                (Why.BANK_SUM, *_through(document.bank_sum_until, today)),
                 (Why.UNRECONCILED_CREDIT, covered, None),
                 (Why.BELOW_MINIMUM, _is_small(left, policy), None),
                 (Why.BANK_STALE, document.bank_stale, None),

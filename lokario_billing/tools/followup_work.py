@@ -38,7 +38,7 @@ def work_of(decision: Decision, today: date) -> str:
         ("approve", why is Why.APPROVAL),
         ("address", late and unreachable),
         ("send", late and document.not_arrived),
-        ("match", late and why in (Why.BANK_MONEY, Why.UNRECONCILED_CREDIT)),
+        ("match", late and why in (Why.BANK_MONEY, Why.BANK_SUM, Why.UNRECONCILED_CREDIT)),
         ("promise", late and document.promise_broken),
         ("handover", late and rested and why is Why.EXHAUSTED),
     )

@@ -2,6 +2,8 @@ from collections import defaultdict
 
 from odoo import api, fields, models
 
+from odoo.addons.lokario_billing.tools.bank_money import plain, references
+
 
 class Followup(models.Model):
     _inherit = "lokario.followup"
@@ -30,8 +32,8 @@ class Followup(models.Model):
     def _answered_by(self, message):
         """Return those that this mail of their customer is about."""
         before = self.filtered(lambda followup: followup.create_date < message.date)
-        words = f"{message.subject or ''} {message.preview or ''}"
-        named = before.filtered(lambda followup: followup._document_label() in words)
+        said = {*references(f"{message.subject or ''} {message.preview or ''}")}
+        named = before.filtered(lambda followup: plain(followup._document_label()) in said)
         return named or before.filtered(
             lambda followup: any(
                 step.reminder_id.address == message.from_address and step.sent_at <= message.date  # whole seconds

@@ -24,5 +24,10 @@ class FollowupReminder(models.Model):
             text, partner_ids=partner.ids, sms_pid_to_number={partner.id: self.address}, put_in_queue=True
         )
 
+    def _holds(self, fingerprints, expected):
+        """The blacklist of phones is asked again, too."""
+        reached = self.channel != "sms" or self.partner_id._reminder_address("sms")
+        return bool(reached) and super()._holds(fingerprints, expected)
+
     def _total_in_words(self):
         return " + ".join(formatLang(self.env, total, currency_obj=currency) for total, currency in self._totals())

@@ -77,6 +77,17 @@ class TestFollowupSms(BillingCase):
         self.run_cron()
         self.assertEqual(self.followup(move).step_ids.sorted("id").mapped("state"), ["failed", "prepared"])
 
+    def test_who_wants_no_sms_is_asked_by_the_next_channel(self):
+        first = self.invoice(8)
+        self.run_cron()
+        self.env["phone.blacklist"].sudo().add(self.customer.phone_sanitized)
+        with self.operator("success"):
+            self.queue()
+        self.assertEqual((self.texts, self.followup(first).step_ids.state), ([], "cancelled"))
+        late = self.invoice(20)
+        self.run_cron()
+        self.assertEqual(self.followup(late).step_ids.level_id.name, "Letter")
+
     def test_without_a_phone_the_next_channel_is_asked(self):
         self.customer.phone = False
         move = self.invoice(20)
