@@ -12,6 +12,7 @@ from odoo.tools.mail import email_normalize_all
 
 from odoo.addons.base.models.res_users import check_identity
 from odoo.addons.lokario_base.audit import audit
+from odoo.addons.lokario_base.tools.email_address import spellings
 from odoo.addons.lokario_base.tools.schedule import first_night
 
 from ..tools.identity import digits
@@ -532,8 +533,8 @@ def _line(phone: str) -> str:
 
 
 def _addresses_in(texts) -> set[str]:
-    """Return the normalized addresses of fields, each of which may hold several."""
-    return {address for text in texts for address in email_normalize_all(text or "")}
+    """Return the normalized addresses of fields, each of which may hold several, in all their spellings."""
+    return {each for text in texts for address in email_normalize_all(text or "") for each in spellings(address)}
 
 
 def _names(*people) -> list[str]:

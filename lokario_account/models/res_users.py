@@ -4,12 +4,13 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessDenied, AccessError, UserError
+from odoo.fields import Domain
 from odoo.tools import SQL, hash_sign, verify_hash_signed
 from odoo.tools.sql import escape_psql
 from psycopg2 import IntegrityError
 
 from odoo.addons.base.models.res_users import check_identity
-from odoo.addons.lokario_base.tools.email_address import needs_smtputf8, plain_address
+from odoo.addons.lokario_base.tools.email_address import needs_smtputf8, plain_address, spellings
 
 MANAGER = "lokario_base.group_lokario_base_manager"
 MANAGERS = f"base.group_erp_manager,{MANAGER}"
@@ -224,7 +225,8 @@ class ResUsers(models.Model):
         if not plain_address(login):
             raise UserError(self.env._("“%s” is not a valid e-mail address. Please correct it.", login or ""))
         users_sudo = self.sudo().with_context(active_test=False)
-        if users_sudo.search_count([("login", "=ilike", escape_psql(login))], limit=1):
+        known = Domain.OR(Domain("login", "=ilike", escape_psql(each)) for each in spellings(login))
+        if users_sudo.search_count(known, limit=1):
             raise UserError(
                 self.env._("There is an account with this e-mail address already: log in or reset its password.")
             )

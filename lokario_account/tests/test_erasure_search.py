@@ -203,12 +203,13 @@ class TestErasureSearch(DeletionCase):
             [{"name": name, "parent_id": company.id} for name in ("Alice", "Bob Canari-Forge")]
         )
         self.assertEqual((bob.street, bob.vat), (company.street, company.vat))
-        emails = "contact@acme.test, Bob <bob@home.test>"
+        emails = "contact@acme.test, Bob <bob@höme.test>"
         user = new_test_user(
             self.env, "contact@acme.test", "base.group_portal", partner_id=bob.id, name=bob.name, email=emails
         )
         self.env["mail.blacklist"]._add("contact@acme.test")
-        note = self.colleague.message_post(body="Write to contact@acme.test (FR23334175221), not to bob@home.test")
+        note = self.colleague.message_post(body="Write to contact@acme.test (FR23334175221), not to bob@höme.test")
+        note |= self.colleague.message_post(body="Undelivered: bob@xn--hme-sna.test")
         others = [(record.id, record.read(["name", "email", "vat", *place])) for record in (company, alice)]
         deletion = self.request(user)
         self.run_job(deletion.due_at + relativedelta(minutes=1))
@@ -216,7 +217,8 @@ class TestErasureSearch(DeletionCase):
         self.assertEqual(
             [(record.id, record.read(["name", "email", "vat", *place])) for record in (company, alice)], others
         )
-        self.assertEqual(note.body.striptags(), "Write to contact@acme.test (FR23334175221), not to ***")
+        bodies = [each.body.striptags() for each in note]
+        self.assertEqual(bodies, ["Write to contact@acme.test (FR23334175221), not to ***", "Undelivered: ***"])
         self.assertTrue(company.is_blacklisted, "the company's wish")
 
     def test_an_address_of_two_accounts_goes_with_the_last_one(self):

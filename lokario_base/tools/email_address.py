@@ -33,6 +33,19 @@ def needs_smtputf8(text) -> bool:
     return bool(not local.isascii() and re.fullmatch(r"[^\s@]+", local) and plain_address(f"x@{domain}"))
 
 
+def spellings(address: str) -> set[str]:
+    """Return the ways in which an address may be written: with its domain in ASCII, and as people read it.
+
+    >>> sorted(spellings("zoe@xn--socit-esab.fr")), spellings("zoe@x.fr")
+    (['zoe@société.fr', 'zoe@xn--socit-esab.fr'], {'zoe@x.fr'})
+    """
+    local, _at, domain = address.rpartition("@")
+    try:
+        return {plain_address(address) or address, f"{local}@{idna.decode(domain)}", address}
+    except idna.IDNAError:
+        return {address}
+
+
 def _in_ascii(domain: str) -> str:
     try:
         return domain if domain.isascii() else idna.encode(domain, uts46=True).decode()

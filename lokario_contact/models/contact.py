@@ -7,6 +7,7 @@ from odoo.tools import email_normalize, formataddr, hash_sign, plaintext2html, v
 
 from odoo.addons.lokario_base.exceptions import NotAccepted
 from odoo.addons.lokario_base.tools.caller import without_callers_defaults
+from odoo.addons.lokario_base.tools.email_address import spellings
 
 from ..exceptions import CaptchaNeeded
 from ..tools.captcha import Answer, is_solved
@@ -128,7 +129,7 @@ class Contact(models.AbstractModel):
         if not company_sudo.contact_creates_partner:
             return
         domain = [
-            ("email_normalized", "=", email_normalize(message.email)),
+            ("email_normalized", "in", list(spellings(email_normalize(message.email)))),
             ("company_id", "in", (False, company_sudo.id)),
         ]
         partners_sudo = without_callers_defaults(self.env["res.partner"].sudo())
