@@ -75,6 +75,7 @@ KEPT = (
     "Le 3 mars 2025 à 10:02, votre technicien a écrit :\nLe compteur est à changer.\nEst-ce exact ?",
     "Voici l'erreur :\nFrom: root\nDate: 3 mars 2025 10:02\nTo: admin\nSubject: cron\nQue faire ?",
     '"Anna" a@b.fr – 3 mars 2025 10:02\nest la date de la commande.',
+    "Un message de votre site :\n\nDe : Jean\nDate : 3 mars 2025\nObjet : devis\n\nMerci de me rappeler.",
     "Nom : Anna\nSignature :\n______________\nMerci de renvoyer.",
 )
 HTML_QUOTED = (
@@ -148,6 +149,14 @@ class TestReadingTools(BaseCase):
 
     def test_html(self):
         """Gmail, Apple and Outlook quotations fold; text below a quotation keeps all visible."""
+        head = "<div><b>De :</b> Jean<br><b>Date :</b> 3 mars<br><b>Objet :</b> devis<br><br>Rappelez-moi.</div>"
+        for above in (
+            "<p>Un message de votre site :</p>",
+            "Un message de votre site :<br><br>",
+            "<div><p>Voici :</p> </div>",
+        ):
+            self.assertEqual(fold_html(above + head).quoted, "", above)
+        self.assertIn("Rappelez-moi", fold_html(f"<p>Merci.</p>{head}").quoted)
         for body in HTML_QUOTED:
             folded = fold_html(body)
             self.assertIn("New words", folded.visible, body)

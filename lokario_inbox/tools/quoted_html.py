@@ -128,7 +128,25 @@ def _opens_outlook_quote(node, steps):
     lines = [line.strip() for line in _text(node, steps, limit=_HEAD).splitlines() if line.strip()]
     if not lines or len(lines[0]) > 300:
         return False
-    return bool(SEPARATOR.match(lines[0])) or is_header_block(lines[:9])
+    return bool(SEPARATOR.match(lines[0])) or (is_header_block(lines[:9]) and not _is_shown(node, steps))
+
+
+def _is_shown(node, steps):
+    """Whether the author shows what begins there, and writes on below."""
+    return _text_above(node, steps).rstrip().endswith((":", "\uff1a"))
+
+
+def _text_above(node, steps):
+    """The last words in front of an element, with what stands around them."""
+    while node is not None:
+        for earlier in node.itersiblings(preceding=True):
+            for words in (earlier.tail or "", _text(earlier, steps)):
+                if words.strip():
+                    return words
+        node = node.getparent()
+        if node is not None and (node.text or "").strip():
+            return node.text
+    return ""
 
 
 def _attribution_above(node, steps):

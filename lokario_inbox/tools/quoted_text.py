@@ -118,13 +118,18 @@ def _quote_start(lines):
     below, bare = _Below(lines), [line.strip() for line in lines]
     for index, line in enumerate(bare):
         is_separator = len(line) < _ATTRIBUTION_MAX and SEPARATOR.match(line)
-        is_shown = index and bare[index - 1].endswith(":")  # by the author, who writes on below
-        if is_separator or (not is_shown and is_header_block(bare[index : index + 9])):
+        if is_separator or (is_header_block(bare[index : index + 9]) and not _is_shown(bare, index)):
             return _with_rule_above(lines, index)
         length = _attribution_length(lines, index)
         if length and below.is_quotation(index + length, " ".join(lines[index : index + length])):
             return index
     return _bare_quote_start(lines)
+
+
+def _is_shown(lines, index):
+    """Whether the author shows what begins there, and writes on below."""
+    above = next((lines[place] for place in range(index - 1, -1, -1) if lines[place]), "")
+    return above.endswith((":", "\uff1a"))
 
 
 def _with_rule_above(lines, index):
