@@ -94,6 +94,8 @@ SQL = (
     "SELECT pg_stat_reset_shared('io')",
     "SELECT pg_cancel_backend(pid) FROM generate_series(1, 99999) pid",
     "LOCK TABLE pg_catalog.pg_database IN ACCESS EXCLUSIVE MODE",
+    "SELECT pg_advisory_lock(1)",  # any number of them fill the one table of locks of the server
+    "SELECT pg_try_advisory_xact_lock_shared(1, 1)",
     "CHECKPOINT",
     "SELECT pg_log_backend_memory_contexts(1)",
     "CREATE PUBLICATION mine FOR ALL TABLES",

@@ -16,11 +16,17 @@ ALTER SYSTEM SET reserved_connections = 20;
 
 -- No query fills the disk with temporary files: this a client cannot change for himself.
 ALTER SYSTEM SET temp_file_limit = '4GB';
+-- Nor does it fill the table of locks that all databases share before the host's watcher ends it.
+ALTER SYSTEM SET max_locks_per_transaction = 256;
 SELECT pg_reload_conf() \g /dev/null
 
 -- The group of all instances' roles: pg_hba.conf knows them by it. Its own rights are none.
 SELECT 'CREATE ROLE lokario_tenants NOLOGIN' WHERE to_regrole('lokario_tenants') IS NULL \gexec
 GRANT lokario_tenants TO :"manager" WITH ADMIN TRUE, INHERIT FALSE, SET FALSE;
+
+-- Those of them whose addons need advisory locks, which postgresql_catalogues.sql takes away from all others.
+SELECT 'CREATE ROLE lokario_lockers NOLOGIN' WHERE to_regrole('lokario_lockers') IS NULL \gexec
+GRANT lokario_lockers TO :"manager" WITH ADMIN TRUE, INHERIT TRUE, SET FALSE;
 
 -- The group of the roles of instance hosts besides the manager's (postgresql_host.sql).
 SELECT 'CREATE ROLE lokario_hosts NOLOGIN' WHERE to_regrole('lokario_hosts') IS NULL \gexec

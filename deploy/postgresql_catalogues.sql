@@ -26,4 +26,10 @@ SELECT format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', oid::regprocedure)
                     'pg_get_object_address', 'pg_get_acl', 'pg_tablespace_databases', 'pg_tablespace_size',
                     'pg_stat_get_progress_info', 'pg_stat_get_subscription', 'pg_database_collation_actual_version')
         OR proname LIKE 'pg\_stat\_get\_db\_%' OR proname LIKE 'pg\_stat\_get\_backend\_%') \gexec
+-- All databases share one table of locks. Who may lock any number he thinks of fills it in a moment, and from then on nobody
+-- writes or enters anywhere. Odoo needs none of these; addons that do are known to the manager (postgres_admin.py).
+SELECT format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC; GRANT EXECUTE ON FUNCTION %1$s TO lokario_lockers',
+              oid::regprocedure)
+  FROM pg_proc
+ WHERE pronamespace = 'pg_catalog'::regnamespace AND proname ~ '^pg_(try_)?advisory_(xact_)?lock' \gexec
 GRANT SELECT ON pg_catalog.pg_database, pg_catalog.pg_roles, pg_catalog.pg_stat_activity TO :"manager";

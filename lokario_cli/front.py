@@ -27,6 +27,8 @@ http {{
     fastcgi_temp_path {folder}/x; uwsgi_temp_path {folder}/x; scgi_temp_path {folder}/x;
     proxy_http_version 1.1;
     proxy_read_timeout 1300s;
+    proxy_max_temp_file_size 0;
+    proxy_ignore_headers X-Accel-Redirect;
     map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
     map $host $visitor {{ default $remote_addr; {own} }}
     map $host $public_host {{ default $http_host; {own} }}

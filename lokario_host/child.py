@@ -19,6 +19,9 @@ import setproctitle
 
 FIRST_INHERITED = 3  # systemd's protocol, which Odoo speaks: the first descriptor that is handed over
 PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG = 4, 38, 1
+CLONE_NEWNS, CLONE_NEWIPC = 0x20000, 0x8000000
+MS_NOSUID, MS_NODEV, MS_REC, MS_PRIVATE = 2, 4, 0x4000, 0x40000
+FOLDER_OF_ITS_OWN = b"mode=1777,size=256m"
 LAST_SECONDS = 30.0  # for who came in while the process, being idle, had begun to end
 JOBS_ONLY_SECONDS = 2.0  # a process that only ran its due jobs stays that long
 _logger = logging.getLogger(__name__)
@@ -55,6 +58,7 @@ def _drop_privileges(spec: dict) -> None:
         resource.setrlimit(getattr(resource, name), (value, value))
     os.setsid()
     if spec["uid"]:
+        _leave_shared_memory(libc, spec["own_folders"])
         os.setgroups([])
         os.setresgid(spec["uid"], spec["uid"], spec["uid"])
         os.setresuid(spec["uid"], spec["uid"], spec["uid"])
@@ -65,6 +69,21 @@ def _drop_privileges(spec: dict) -> None:
     os.chdir("/")
     os.environ.clear()
     os.environ.update(spec["environment"])
+
+
+def _leave_shared_memory(libc, folders: list[str]) -> None:
+    """What everybody may write to, in folders and in shared memory, is this instance's own, and ends with it.
+
+    Where root may make no view (`sandbox.is_available`) there is nothing but the machine's.
+    """
+    if libc.unshare(CLONE_NEWNS | CLONE_NEWIPC):
+        return
+    mounts = [(None, "/", None, MS_REC | MS_PRIVATE, None)]
+    own = filter(os.path.isdir, folders)
+    mounts += [(b"lokario", folder, b"tmpfs", MS_NOSUID | MS_NODEV, FOLDER_OF_ITS_OWN) for folder in own]
+    for source, target, kind, flags, options in mounts:
+        if libc.mount(source, os.fsencode(target), kind, ctypes.c_ulong(flags), options):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), target)
 
 
 def _take_socket(listening: int) -> None:

@@ -79,12 +79,21 @@ class Groups:
             "memory.swap.max": "0",
             "pids.max": str(figures["processes"]),
             "cpu.max": f"{quota} {CPU_PERIOD}",
+            "cpu.idle": "0",  # before the weight, which an idle one has not
             "cpu.weight": "100",
         }
         for name, value in values.items():
             if (group / name).exists():
                 (group / name).write_text(value)
         return str(group / "cgroup.procs")
+
+    def let_wait(self, database: str, must_wait: bool) -> None:
+        """Let the group of ``database`` run only when no other wants to: inside of it alone its processes would."""
+        if self.folder:
+            idle, value = self.folder / f"instance-{database}" / "cpu.idle", str(int(must_wait))
+            with contextlib.suppress(OSError):  # its last process has just ended, or the kernel is an old one
+                if idle.read_text().strip() != value:
+                    idle.write_text(value)
 
     def end(self, database: str) -> None:
         """Kill whatever is left in the group of ``database``, and remove it as soon as it is empty."""

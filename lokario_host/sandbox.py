@@ -12,7 +12,9 @@ import sys
 from functools import cache
 from pathlib import Path
 
-HIDDEN = ("/root", "/home", "/tmp")  # noqa: S108  and what the manager names
+OPEN = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  everybody may write there; each instance has its own
+HIDDEN = ("/root", "/home", *OPEN)  # and what the manager names
+ROOM = "64m"  # for what is written to those by instances that share one
 UNSHARE = ("unshare", "--mount", "--ipc", "--pid", "--fork", "--kill-child=SIGKILL", "--propagation", "private")
 STAGE = "/run/lokario-host"  # where a view is put together; empty again afterwards
 # The shown folders, "--", the hidden ones, "--", the command.
@@ -21,14 +23,14 @@ set -e
 umask 022
 stage={STAGE}
 mkdir -p "$stage"
-mount -t tmpfs -o mode=755 lokario "$stage"
+mount -t tmpfs -o mode=755,size={ROOM} lokario "$stage"
 while [ "$1" != -- ]; do
     mkdir -p "$stage/view$1"; mount --rbind "$1" "$stage/view$1"; shift
 done; shift
 while [ "$1" != -- ]; do
-    if [ -d "$stage/view$1" ]; then mount --rbind "$stage/view$1" "$1"
-    elif [ "$1" = /tmp ]; then mount -t tmpfs -o mode=1777 lokario /tmp
-    elif [ -d "$1" ]; then mount -t tmpfs -o mode=755 lokario "$1"; fi
+    mode=755; case " {" ".join(OPEN)} " in *" $1 "*) mode=1777;; esac
+    if [ -d "$stage/view$1" ]; then chmod $mode "$stage/view$1"; mount --rbind "$stage/view$1" "$1"
+    elif [ -d "$1" ]; then mount -t tmpfs -o mode=$mode,size={ROOM} lokario "$1"; fi
     shift
 done; shift
 umount -l "$stage"
@@ -66,6 +68,11 @@ def problem() -> str:
         f"the users of instances cannot read the code below {closed}, and this machine lets root make no view "
         "of its own (CAP_SYS_ADMIN): keep the suite and its cache (XDG_CACHE_HOME) where everybody may read"
     )
+
+
+def own_folders(shown: list[Path]) -> list[str]:
+    """Where everybody may write and nothing of ``shown`` lies: an instance can have others in their place."""
+    return [folder for folder in OPEN if not any(Path(folder) in (path, *path.parents) for path in shown)]
 
 
 def _is_closed(folder: Path) -> bool:

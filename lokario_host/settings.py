@@ -72,7 +72,7 @@ class Settings:
         if os.getuid() == 0 and not instance.uid:
             raise ValueError("the manager does not run as root, so it has given the instance no user of its own")
         home, figures = self.folder / instance.database, limits.of_plan(instance.plan_limits)
-        memory = figures["memory_mb"] * limits.MEGABYTE
+        memory, folders = figures["memory_mb"] * limits.MEGABYTE, addons.copy_others(instance.module_list, self.addons)
         options = {
             "db_name": [instance.database],
             "db_user": instance.role,
@@ -90,10 +90,11 @@ class Settings:
         }
         return {
             "database": instance.database,
-            "addons": addons.copy_others(instance.module_list, self.addons),
+            "addons": folders,
             "uid": self.uid_of(instance),
             "idle_seconds": instance.idle_minutes * 60,
             "limits": limits.for_processes(figures),
+            "own_folders": sandbox.own_folders(self._shown(folders)),
             "group": self.groups.of(instance.database, figures),
             "options": options,
             "environment": {"HOME": str(home), "TMPDIR": str(home / "tmp"), "LANG": "C.UTF-8", "PATH": os.defpath},
@@ -111,11 +112,14 @@ class Settings:
         folders = addons.copy_others(modules, self.addons)
         python = [sys.executable, "-m", "lokario_host.parent", str(descriptor)]
         python += [",".join(modules), ",".join(folders), *given]
-        host = str(config["db_host"] or "")
-        shown = [*sandbox.code_folders(), HERE / "lokario_host", self.folder, *map(Path, folders)]
-        shown += [Path(host)] if host.startswith("/") else []
         hidden = [HERE, Path(config["data_dir"]).resolve(), self.sockets]
-        return sandbox.command(python, shown, hidden)
+        return sandbox.command(python, self._shown(folders), hidden)
+
+    def _shown(self, folders: list[str]) -> list[Path]:
+        """What instances with these addons folders see of the machine beyond its system."""
+        host = str(config["db_host"] or "")
+        sockets = [Path(host)] if host.startswith("/") else []
+        return [*sandbox.code_folders(), HERE / "lokario_host", self.folder, *map(Path, folders), *sockets]
 
     def parent_environment(self) -> dict[str, str]:
         """Nothing of the manager's: what a parent knows, its children could read."""

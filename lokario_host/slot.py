@@ -12,6 +12,7 @@ from .routes import Instance
 
 BACKLOG = 128
 MAX_BACK_OFF = 60  # seconds
+LONGEST_WAKING = 20  # seconds; jobs that last longer keep nobody else's waiting
 JOB_JITTER = 20  # seconds over which due jobs of stopped instances are spread
 
 
@@ -39,8 +40,9 @@ class Slot:
 
     @property
     def is_waking(self) -> bool:
-        """Whether it was started for its jobs and is still busy with them."""
-        return self.is_running and self.wakes_for_jobs and not self.reports.jobs_done
+        """Whether it was started for its jobs and still begins with them."""
+        is_new = time.monotonic() - self.started < LONGEST_WAKING
+        return self.is_running and self.wakes_for_jobs and is_new and not self.reports.jobs_done
 
     def is_due(self, clock: float) -> bool:
         """Whether its jobs should be run by now; each instance has its own delay, so that not all start at once."""

@@ -44,7 +44,7 @@ class Supervisor:
         self.full_logs: list[messages.LogPipe] = []
         self.fairness = Fairness()
         self.asked_at = -RETRY
-        self.watched_at = 0.0
+        self.watched_at = dict.fromkeys(watcher.INTERVALS, 0.0)
         self.logs_at = 0.0
 
     # === LIFE === #
@@ -263,7 +263,10 @@ class Supervisor:
     def _balance(self) -> None:
         if os.getuid() == 0:
             running = [slot.instance for slot in self.slots.values() if slot.is_running]
-            self.fairness.balance({instance.uid: instance.role for instance in running}, self._sessions)
+            roles = {instance.uid: instance.role for instance in running}
+            if self.fairness.balance(roles, self._sessions):
+                for instance in running:
+                    self.settings.groups.let_wait(instance.database, instance.uid in self.fairness.waiting)
 
     def _sessions(self, roles: set[str]) -> dict[int, str]:
         try:
@@ -292,11 +295,11 @@ class Supervisor:
                 self._follow(log)
 
     def _watch_sessions(self, now: float) -> None:
-        if now - self.watched_at < watcher.INTERVAL or not self.manager.connection:
-            return
-        self.watched_at = now
         try:
-            watcher.end_overdue(self.manager.connection)
+            for end, interval in watcher.INTERVALS.items():
+                if self.manager.connection and now - self.watched_at[end] >= interval:
+                    self.watched_at[end] = now
+                    end(self.manager.connection)
         except psycopg2.Error as error:
             self._lose_manager(error)
 

@@ -18,12 +18,12 @@ import pytest
 from lokario_gate.routes import RouteTable
 from lokario_host import messages
 from lokario_host.child import Activity
-from lokario_host.fairness import SESSION_NICE, Fairness
+from lokario_host.fairness import SESSION_NICE, Fairness, _processes
 from lokario_host.limits import DEFAULTS, Groups, for_processes, of_plan
 from lokario_host.messages import MAX_REPORT, LogPipe, Reports
 from lokario_host.nursery import Nursery
 from lokario_host.routes import Instance
-from lokario_host.slot import JOB_JITTER, Slot
+from lokario_host.slot import JOB_JITTER, LONGEST_WAKING, Slot
 from lokario_host.supervisor import Supervisor
 
 
@@ -44,6 +44,7 @@ def instance_group(delegated, name="t-x"):
     group.mkdir()
     for file in ("memory.high", "memory.max", "memory.swap.max", "pids.max", "cpu.max", "cpu.weight", "cgroup.kill"):
         (group / file).write_text("")
+    (group / "cpu.idle").write_text("0\n")
     return group
 
 
@@ -60,6 +61,10 @@ def test_an_instance_is_held_by_a_group_with_its_plans_limits(delegated, tmp_pat
     assert (values["pids.max"], values["cpu.max"], values["cpu.weight"]) == ("50", "150000 100000", "100")
     groups.of("t-x", of_plan({}))
     assert (group / "cpu.max").read_text() == "max 100000", "as much as the others leave"
+    for must_wait in (True, False):
+        groups.let_wait("t-x", must_wait)
+        assert int((group / "cpu.idle").read_text()) == must_wait
+    groups.let_wait("t-never-started", True)
     groups.end("t-x")
     assert (group / "cgroup.kill").read_text() == "1"
     groups.end("t-never-started")
@@ -131,6 +136,15 @@ def test_due_jobs_of_stopped_instances_are_spread():
     assert 0 < shares[1] < shares[2] < shares[3] == 50
     slots[0].next_job, slots[1].retry_at = None, 5.0
     assert not slots[0].is_due(9e9) and not slots[1].is_due(9e9)
+
+
+def test_jobs_without_end_keep_nobody_elses_waiting():
+    """Few are started for their jobs at once: clients whose jobs last for hours must not be all of them."""
+    slot = slot_of(1)
+    slot.reports, slot.wakes_for_jobs, slot.started = SimpleNamespace(jobs_done=False), True, time.monotonic()
+    assert slot.is_waking
+    slot.started -= LONGEST_WAKING
+    assert not slot.is_waking
 
 
 def test_a_socket_that_a_process_has_shut_down_is_noticed(tmp_path):
@@ -231,14 +245,13 @@ def machine(monkeypatch):
         monkeypatch.setattr("os.setpriority", lambda _which, pid, nice: shown.nice.update({pid: nice}))
         shown.sessions = lambda roles: {pids[2]: "seven"} if "seven" in roles else {}
 
-        def of(pid):
-            info = {"uids": SimpleNamespace(real=users[pid]), "cpu_times": (shown.used[pid], 0, 0, 0)}
-            return SimpleNamespace(pid=pid, info=info)
-
         monkeypatch.setattr(
             "psutil.cpu_times_percent", lambda: SimpleNamespace(nice=shown.nicely, idle=100 - shown.percent, iowait=0.0)
         )
-        monkeypatch.setattr("psutil.process_iter", lambda _names: [of(pid) for pid in pids])
+        monkeypatch.setattr(
+            "lokario_host.fairness._processes",
+            lambda _owners, _also: [(pid, users[pid], os.getpid(), shown.used[pid]) for pid in pids],
+        )
         yield shown
 
 
@@ -287,6 +300,48 @@ def test_who_waits_runs_again_with_a_full_allowance(machine):
     assert look(fairness, machine, own=1.5) == ONE_WAITS, "it went on where nobody else wanted to run"
     turns = [look(fairness, machine) for _turn in range(4)]
     assert turns == [ONE_WAITS] * 3 + [ALL_RUN]
+
+
+@pytest.mark.parametrize(("processors", "kept_busy"), [({0, 1}, [1]), ({2, 5, 7}, [7]), ({3}, [3])])
+def test_who_waits_keeps_to_the_last_processors(machine, monkeypatch, processors, kept_busy):
+    """Those who wait have short turns all the same: where there are many of them, a neighbour waits for several."""
+    given = {}
+    monkeypatch.setattr("os.sched_getaffinity", lambda _pid: processors)
+    monkeypatch.setattr("os.sched_setaffinity", lambda pid, some: given.update({pid: some}))
+    fairness, (own, _other, session) = Fairness(), machine.pids
+    look(fairness, machine)
+    assert look(fairness, machine, own=3.0) == ONE_WAITS
+    del given[0]  # our own
+    assert given == {own: kept_busy, session: kept_busy}
+
+
+def test_who_still_wants_to_run_goes_on_waiting(machine, monkeypatch, tmp_path):
+    """On processors that he shares with others who wait; that the first half has nothing to do is what they are for."""
+    for pid in machine.pids:
+        (tmp_path / str(pid) / "task" / str(pid)).mkdir(parents=True)
+    monkeypatch.setattr("lokario_host.fairness.PROC", tmp_path)
+    fairness = Fairness()
+    look(fairness, machine)
+    assert look(fairness, machine, own=3.0) == ONE_WAITS
+    machine.percent = 50.0
+    assert [look(fairness, machine, own=1.0) for _turn in range(6)] == [ONE_WAITS] * 6
+    own = machine.pids[0]
+    (tmp_path / str(own) / "task" / str(own) / "stat").write_text(f"{own} (S) x) R 1 1")
+    assert [look(fairness, machine, own=0.2) for _turn in range(12)] == [ONE_WAITS] * 12
+
+
+def test_who_wants_not_to_be_looked_at_is_seen_too():
+    """Processes that must not be looked into belong to root, to the eye."""
+    hides = "import ctypes, sys; ctypes.CDLL(None).prctl(4, 0, 0, 0, 0); print(1, flush=True); sys.stdin.read()"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", hides], **pipes) as process:
+        process.stdout.readline()
+        seen = {pid: tuple(more) for pid, *more in _processes({os.getuid()}, ())}
+        process.stdin.close()
+    assert seen[process.pid][:2] == (os.getuid(), os.getpid())
+    assert 0 < seen[os.getpid()][2] <= sum(os.times()[:4]) + 0.1
+    (one,) = _processes((), {os.getpid()})
+    assert one[:3] == (os.getpid(), os.getuid(), os.getppid())
 
 
 def test_what_postgresql_does_for_an_instance_counts(machine):

@@ -21,7 +21,10 @@ from ..paths import ROOT, STATE, checkout_id, memory_folder, socket_folder
 NOBODY = 65534
 SUPERUSER = "lokario_super"
 ODOO_ROLE = "odoo"  # Odoo refuses to work as `postgres`, and needs no more than CREATEDB
-SETTINGS = "listen_addresses = ''\nmax_connections = 300\nreserved_connections = 20\nshared_buffers = 256MB\n"
+SETTINGS = (
+    "listen_addresses = ''\nmax_connections = 300\nreserved_connections = 20\nmax_locks_per_transaction = 256\n"
+    "shared_buffers = 256MB\n"
+)
 # The roles of clients' instances, and of hosts besides the manager's: they have passwords, not users.
 TENANTS = "+lokario_tenants,+lokario_hosts"
 # Everybody may knock at the socket: who comes in as whom is decided here.

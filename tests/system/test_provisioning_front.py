@@ -64,32 +64,45 @@ def test_nginx_leads_each_host_to_its_process(provisioning, mails, front):
     assert ask(front, host, "/web/database/manager")[0] == 404
 
 
-def test_sessions_that_last_too_long_are_ended(provisioning, monkeypatch):
-    """A client can set every time-out of his role; the watcher ends what he holds."""
-    from lokario_host.watcher import OVERDUE, end_overdue
+def test_sessions_that_last_too_long_or_hold_too_much_are_ended(provisioning, monkeypatch):
+    """A client can set every time-out of his role, and all databases share one table of locks; the watcher ends what he
+    holds.
+    """
+    from lokario_host.watcher import HOARDING, OVERDUE, end_hoarding, end_overdue
 
     subdomain = name()
     database, record = provisioning.database(subdomain), provisioning.provision(subdomain)
-    only_its_own = f"{OVERDUE} AND datname = '{database}'"  # other tests' instances live on this server, too
-    monkeypatch.setattr("lokario_host.watcher.OVERDUE", only_its_own)
+    for query, text in {"OVERDUE": OVERDUE, "HOARDING": HOARDING}.items():
+        only_its_own = f"{text} AND datname = '{database}'"  # other tests' instances live on this server, too
+        monkeypatch.setattr(f"lokario_host.watcher.{query}", only_its_own)
     role = provisioning.read("saas.instance", record, "tenant_role")
     printed = provisioning.run_script(
         f"print('PASSWORD', env['saas.instance'].browse({record})._reveal_secret__('tenant_password'))"
     )
     password = next(line.split()[1] for line in printed.splitlines() if line.startswith("PASSWORD"))
     host = provisioning.environment.cluster.odoo_options()["db_host"]
-    client = psycopg2.connect(host=host, user=role, password=password, dbname=database)
+    client, hoarder, listener = (
+        psycopg2.connect(host=host, user=role, password=password, dbname=database) for _number in range(3)
+    )
     with client.cursor() as cursor:
         cursor.execute("SET idle_in_transaction_session_timeout = 0; SET transaction_timeout = 0; SELECT 1")
+    with hoarder.cursor() as cursor:
+        cursor.execute("SELECT string_agg(relname, ',') FROM pg_class WHERE relname ~ '^ir_[a-z_]+$' AND relkind = 'r'")
+        cursor.execute(f"LOCK TABLE {cursor.fetchone()[0]} IN ACCESS SHARE MODE")
     mine = provisioning.connect(provisioning.manager)
     mine.autocommit = False
     mine.cursor().execute("SELECT 1")
     with contextlib.closing(mine), contextlib.closing(provisioning.connect(provisioning.manager)) as watcher:
-        assert end_overdue(watcher, 60, 60) == [], "nobody is over the limit yet"
+        assert end_overdue(watcher, 60, 60) == end_hoarding(watcher) == [], "nobody is over the limit yet"
+        assert database in end_hoarding(watcher, 15)
         wait_until(lambda: database in end_overdue(watcher, 0.2, 0.2))
+        listener.cursor().execute("SELECT 1")
+        assert end_overdue(watcher, 60, 60, piling=0) == [], "no notices pile up"
+        wait_until(lambda: database in end_overdue(watcher, 60, 60, piling=0.2, pile=-1))
         mine.cursor().execute("SELECT 1")  # the manager's own transactions are no client's
-    with pytest.raises(psycopg2.OperationalError):
-        client.cursor().execute("SELECT 1")
+    for ended in (client, hoarder, listener):
+        with pytest.raises(psycopg2.OperationalError):
+            ended.cursor().execute("SELECT 1")
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="this machine has no systemd")

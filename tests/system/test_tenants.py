@@ -19,6 +19,7 @@ from benchmarks import tenant_attacks as attacks
 from benchmarks.chaos_tenants import kill_at_random, make_neighbours, take_everything, tenants
 from lokario_cli.front import Front
 from lokario_cli.odoo_process import InstanceHost, free_port
+from lokario_host import sandbox
 from lokario_testing.environments.databases import data_folder
 from lokario_testing.environments.processes import end_process, process_of
 
@@ -274,6 +275,16 @@ def test_a_clients_process_sees_nothing_else(neighbours, sight):
     """Python that has left Odoo's sandbox, inside the process itself."""
     held, answer = neighbours.sight(sight)
     assert held, answer
+
+
+@pytest.mark.skipif(not sandbox.is_available(), reason="this machine lets nobody have a view of his own")
+def test_what_everybody_may_write_to_is_each_ones_own(manager, neighbours):
+    other = attacks.Neighbours(manager, neighbours.subdomains[::-1], neighbours.passwords[::-1])
+    written = "[open(f'{folder}/mine', 'w').write('x') for folder in ('/tmp', '/var/tmp')]"
+    assert neighbours.post("/run", {"expression": written})["value"] == "[1, 1]"
+    assert int(neighbours.post("/run", {"expression": "libc.shmget(77, 4096, 0o1666)"})["value"]) >= 0
+    seen = "'mine' in os.listdir('/tmp') + os.listdir('/var/tmp'), libc.shmget(77, 4096, 0)"
+    assert other.post("/run", {"expression": seen})["value"] == "(False, -1)"
 
 
 @pytest.mark.expects_log("died early; started again in|Odoo Server Error|OperationalError")
