@@ -39,6 +39,7 @@ ODOO_LOGINS = {"__system__", "default", "public", "portaltemplate"}  # of the te
 FIXED = {"subdomain", "server_id", "template_id", "admin_login", "protocol"}
 WORST_FIRST = ["failed", "unknown", "skipped", "queued", "sending", "sent", "refused"]
 UNDER_WAY = {"queued", "sending", "sent", "refused", False}  # states of a mail that nobody has to look after
+CONVERSION_PATIENCE = 900  # seconds for what is undone in a client's database
 JOB_RETRY = 5  # seconds until another worker may take over an instance that is being worked on
 
 
@@ -787,7 +788,7 @@ class SaasInstance(models.Model):
         database, changes = self._database(), self.sudo().neutralized_changes
         database.close()
         database.open()
-        with database.session() as connection:
+        with database.session(CONVERSION_PATIENCE) as connection:
             if neutralizer.is_neutralized(connection):
                 neutralizer.restore(connection, neutralizer.changed_later(connection) + changes)
                 neutralizer.forget_later(connection)

@@ -43,7 +43,8 @@ class SaasMonitor(models.AbstractModel):
         return reachability.look(url)
 
     def _figures(self, instance):
-        with instance._database().session() as connection:
-            size, users = admin_credentials.size_and_users(connection)
+        database = instance._database()
+        with database.session() as connection:
+            users = admin_credentials.count_of_users(connection)
             login = admin_credentials.last_login(connection)
-        return {"database_size": size / MEGABYTE, "user_count": users, "last_login_at": login}
+        return {"database_size": database.size() / MEGABYTE, "user_count": users, "last_login_at": login}

@@ -40,7 +40,8 @@ class TestMonitor(SaasCase):
         self.found = Reachability(certificate_until=date(2027, 1, 2))
         self.startPatcher(patch.object(self.registry["saas.monitor"], "_reach__", lambda _monitor, _url: self.found))
         self.startPatcher(patch.object(InstanceDatabase, "session", lambda _database: nullcontext()))
-        self.startPatcher(patch.object(admin_credentials, "size_and_users", lambda _connection: (3 * 1024 * 1024, 7)))
+        self.startPatcher(patch.object(InstanceDatabase, "size", lambda _database: 3 * 1024 * 1024))
+        self.startPatcher(patch.object(admin_credentials, "count_of_users", lambda _connection: 7))
         self.startPatcher(patch.object(admin_credentials, "last_login", lambda _connection: LOGIN))
         self.instance, self.other = self.new_instance("martin"), self.new_instance("other")
         for instance in self.instance | self.other:
@@ -71,7 +72,7 @@ class TestMonitor(SaasCase):
         self.assertFalse(self.instance.unreachable_since or self.instance.unreachable_reason)
 
     def test_one_that_does_not_answer_holds_up_no_other(self):
-        with patch.object(admin_credentials, "size_and_users", side_effect=[ServerUnreachable("gone"), (0, 1)]):
+        with patch.object(admin_credentials, "count_of_users", side_effect=[ServerUnreachable("gone"), 1]):
             self.run_cron()
         self.assertEqual(sorted((self.instance | self.other).mapped("user_count")), [0, 1])
         self.assertTrue(self.instance.measured_at and self.other.measured_at)

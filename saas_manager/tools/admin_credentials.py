@@ -28,6 +28,8 @@ MARKUP = re.compile(  # comments, styles, and tags with whatever stands in their
 LINK = re.compile(r"<a\s", re.IGNORECASE)
 BLANK = "••••••••"  # instead of a password or link, in what is kept of a mail
 LENGTH = 20  # 57 ** 20: 116 bits
+EPOCH = datetime.datetime(1970, 1, 1)
+END_OF_TIME = 253_402_300_800  # seconds after the epoch: later ones Python has no date for
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,20 +193,26 @@ def forget_visits(connection):
 
 
 def last_login(connection):
-    """When the administrator logged in last, None before the first time."""
+    """When the administrator logged in last, None before the first time.
+
+    The database is the client's: where he has put something else in the place of this table, it may hold any time.
+    """
     with connection.cursor() as cursor:
         user_id = xmlid(cursor, "base", "user_admin")
-        cursor.execute("SELECT max(create_date) FROM res_users_log WHERE create_uid = %s", [user_id])
-        return cursor.fetchone()[0]
-
-
-def size_and_users(connection):
-    """Bytes of the database, and how many people have a login inside."""
-    with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT pg_database_size(current_database()), count(*) FROM res_users WHERE active AND share IS NOT TRUE"
+            "SELECT extract(epoch FROM max(create_date::timestamp))::float8 FROM res_users_log WHERE create_uid = %s",
+            [user_id],
         )
-        return cursor.fetchone()
+        seconds = cursor.fetchone()[0]
+    is_known = seconds is not None and 0 <= seconds < END_OF_TIME
+    return EPOCH + datetime.timedelta(seconds=seconds) if is_known else None
+
+
+def count_of_users(connection):
+    """How many people have a login inside."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT least(count(*), 1000000)::int FROM res_users WHERE active AND share IS NOT TRUE")
+        return cursor.fetchone()[0]
 
 
 def reset_token(connection, hours):

@@ -52,7 +52,7 @@ class Catalog:
 
 def xmlid(cursor, module, name):
     """The database id behind an external identifier, or None."""
-    cursor.execute("SELECT res_id FROM ir_model_data WHERE module = %s AND name = %s", [module, name])
+    cursor.execute("SELECT res_id::int FROM ir_model_data WHERE module = %s AND name = %s", [module, name])
     row = cursor.fetchone()
     return row and row[0]
 

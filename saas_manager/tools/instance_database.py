@@ -7,6 +7,7 @@ from .filestore import may_give_files
 
 FIRST_UID = 300_000  # operating-system users of instances are this and the record's number
 CONNECTIONS = 12  # of one instance's role
+PATIENCE = 60  # seconds for a look or a change of ours in a database where a client works
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,10 +57,14 @@ class InstanceDatabase:
         """One transaction inside as the manager; of an instance with a role only before it is handed over."""
         return self.postgres.session(self.name)
 
-    def session(self):
-        """One transaction inside as whoever works there: what a client left there runs with his rights."""
+    def session(self, seconds=PATIENCE):
+        """One transaction inside as whoever works there: what a client left runs with his rights, and not for long."""
         postgres = self.postgres.as_role(self.tenant.role, self.tenant.password) if self.tenant else self.postgres
-        return postgres.session(self.name)
+        return postgres.session(self.name, seconds)
+
+    def size(self):
+        """Bytes of it; who works there may not ask for the size of databases."""
+        return self.postgres.size(self.name)
 
     def hand_over(self, connection):
         """Make everything inside the tenant's own; the last thing that the manager's role does there."""

@@ -6,6 +6,9 @@ cursor. A database is ours only while its comment says so: see :class:`Ownership
 
 import contextlib
 import dataclasses
+import os
+import socket
+import threading
 
 import psycopg2
 from psycopg2 import errors, sql
@@ -14,10 +17,15 @@ from psycopg2.extensions import encrypt_password
 from ..exceptions import DatabaseExists, OwnershipError, ServerUnreachable
 
 CONNECT_TIMEOUT = 5  # seconds
+# Instead of what a client has set for his role: which functions we mean, as whom they run, whether they may write.
+OUR_SETTINGS = "-c search_path=public -c role=none -c default_transaction_read_only=off"
 DROP_ATTEMPTS = 5
 TAG = "lokario-saas"
 SEED = "lokario_seed"
 TENANTS = "lokario_tenants"
+LOCKERS = "lokario_lockers"
+NEED_ADVISORY_LOCKS = ("lokario_mailbox", "queue_job")  # addons; Odoo's own need none
+NEEDS_ADVISORY_LOCKS = "SELECT 1 FROM ir_module_module WHERE state = 'installed' AND name IN %s LIMIT 1"
 PREPARED = f"""
 SELECT 1 FROM pg_auth_members WHERE roleid = to_regrole('{TENANTS}') AND admin_option
    AND member = current_user::regrole AND EXISTS (SELECT FROM pg_database WHERE datname = '{SEED}')
@@ -86,6 +94,19 @@ class Database:
     comment: str
 
 
+@contextlib.contextmanager
+def _cut_after(seconds, connection):
+    """End ``connection`` under whoever waits for it, should it last longer than so many seconds (None: for ever)."""
+    with socket.socket(fileno=os.dup(connection.fileno())) as line:
+        timer = threading.Timer(seconds or 0, line.shutdown, [socket.SHUT_RDWR])
+        if seconds:
+            timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+
 class PostgresAdmin:
     """Creates, hides, publishes and drops databases of one PostgreSQL server."""
 
@@ -106,14 +127,13 @@ class PostgresAdmin:
             raise ServerUnreachable(str(err).strip()) from err
 
     @contextlib.contextmanager
-    def session(self, database):
-        """One transaction inside ``database``: committed at the end, undone on an error."""
-        connection = self.connect(database)
-        try:
-            with connection:
-                yield connection
-        finally:
-            connection.close()
+    def session(self, database, seconds=None):
+        """One transaction inside ``database``: committed at the end, undone on an error.
+
+        After ``seconds`` the line is cut: who may put views and triggers there can trap whatever else would end it.
+        """
+        with contextlib.closing(self.connect(database)) as connection, _cut_after(seconds, connection), connection:
+            yield connection
 
     @contextlib.contextmanager
     def _autocommit(self):
@@ -289,11 +309,22 @@ class PostgresAdmin:
         client puts there (triggers, functions) runs with its rights, never with ours.
         """
         with connection.cursor() as cursor:
+            cursor.execute(NEEDS_ADVISORY_LOCKS, [NEED_ADVISORY_LOCKS])
+            if cursor.fetchone():
+                self._admit_locker(role)
             cursor.execute(sql.SQL("GRANT USAGE, CREATE ON SCHEMA public TO {}").format(sql.Identifier(role)))
             cursor.execute(OBJECTS, {"role": role})
             statements = [statement for (statement,) in cursor.fetchall()]
             if statements:
                 cursor.execute(sql.SQL(";").join(map(sql.SQL, statements)))
+
+    def _admit_locker(self, role):
+        """Let ``role`` take advisory locks, where its PostgreSQL knows who may (deploy/postgresql.sql)."""
+        with self._autocommit() as cursor:
+            cursor.execute("SELECT to_regrole(%s)", [LOCKERS])
+            if cursor.fetchone()[0]:
+                grant = sql.SQL("GRANT {} TO {} WITH INHERIT TRUE, SET FALSE")
+                cursor.execute(grant.format(sql.Identifier(LOCKERS), sql.Identifier(role)))
 
     def shut_out(self, database, role):
         """Nobody enters ``database`` as ``role`` any more, and who is inside is sent out."""
@@ -319,8 +350,16 @@ class PostgresAdmin:
             cursor.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(role)))
 
     def as_role(self, role, password):
-        """The same PostgreSQL, entered as ``role``."""
-        return PostgresAdmin(**{**self._dsn, "user": role, "password": password})
+        """The same PostgreSQL, entered as ``role``, whatever its client has set for it."""
+        entered = PostgresAdmin(**{**self._dsn, "user": role, "password": password})
+        entered._dsn["options"] = OUR_SETTINGS
+        return entered
+
+    def size(self, database):
+        """Bytes of ``database``."""
+        with self._autocommit() as cursor:
+            cursor.execute("SELECT pg_database_size(%s)", [database])
+            return cursor.fetchone()[0]
 
     # -- removing --------------------------------------------------------------------------
 

@@ -62,6 +62,72 @@ def test_the_sequences_of_a_frozen_template_are_safe_in_its_copies(environment, 
     assert psql(states).split() == ["1|t|f", "1|f|f"]
 
 
+@pytest.fixture
+def handed_over(environment, postgres, hidden):
+    """The dark copy in the hands of a client's role: PostgreSQL as this role enters it."""
+    if not postgres.is_prepared():
+        pytest.skip("this PostgreSQL has no roles of instances")
+    environment.cluster.close_catalogues(hidden)
+    role = f"tenant_{uuid.uuid4().hex[:12]}"
+    postgres.create_role(hidden, role, "x", 2)
+    with postgres.session(hidden) as connection:
+        postgres.hand_over(connection, role)
+    environment.cluster.psql(f'ALTER DATABASE "{hidden}" ALLOW_CONNECTIONS true')
+    yield postgres.as_role(role, "x")
+    environment.drop(hidden)
+    postgres.drop_role(role)
+
+
+POISONED = """
+ALTER ROLE CURRENT_USER SET search_path = public, pg_catalog;
+ALTER ROLE CURRENT_USER SET default_transaction_read_only = on;
+CREATE AGGREGATE public.max(timestamp) (SFUNC = timestamp_larger, STYPE = timestamp);
+ALTER TABLE res_users_log RENAME TO true_log;
+CREATE VIEW res_users_log AS SELECT create_uid, {moment} AS create_date FROM res_users_log_of;
+"""
+TRAP = """
+DO $$ BEGIN LOOP BEGIN PERFORM pg_sleep(600); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END $$
+"""
+
+
+@pytest.mark.parametrize("moment", ["'infinity'::timestamp", "'200000-01-01'::timestamp", "'4000-01-01 BC'::timestamp",
+                                    "'2026-01-01'::timestamptz", "NULL::text"])  # fmt: skip
+def test_what_a_client_has_put_into_his_database_stops_nobody_who_looks(tools, handed_over, hidden, moment):
+    with handed_over.session(hidden) as connection:
+        users = tools.admin_credentials.count_of_users(connection)
+        connection.cursor().execute(POISONED.replace("res_users_log_of", "true_log").format(moment=moment))
+        connection.cursor().execute("INSERT INTO true_log (create_uid) SELECT id FROM res_users")
+    with handed_over.session(hidden) as connection:
+        assert tools.admin_credentials.count_of_users(connection) == users > 0
+        found = tools.admin_credentials.last_login(connection)
+        assert found is None or found.tzinfo is None
+        connection.cursor().execute("UPDATE true_log SET create_date = now()")
+
+
+def test_a_look_into_a_clients_database_ends_whatever_he_traps(handed_over, hidden):
+    start = time.monotonic()
+    with pytest.raises(psycopg2.Error), handed_over.session(hidden, seconds=0.5) as connection:
+        connection.cursor().execute(TRAP)
+    assert time.monotonic() - start < BUSY
+
+
+def test_the_size_of_a_clients_database_is_known(postgres, handed_over, hidden):
+    assert postgres.size(hidden) > 1_000_000
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege), handed_over.session(hidden) as connection:
+        connection.cursor().execute("SELECT pg_database_size(current_database())")
+
+
+@pytest.mark.parametrize(("addon", "may_lock"), [("mail", False), ("lokario_mailbox", True)])
+def test_only_who_needs_advisory_locks_may_take_them(environment, hidden, request, addon, may_lock):
+    """All databases share one table of locks: whoever fills it stops them all."""
+    installed = f"INSERT INTO ir_module_module (name, state) VALUES ('{addon}', 'installed')"
+    environment.cluster.psql(f"{installed} ON CONFLICT (name) DO UPDATE SET state = 'installed'", hidden)
+    client = request.getfixturevalue("handed_over")
+    with client.session(hidden) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT has_function_privilege('pg_try_advisory_lock(bigint)', 'EXECUTE')")
+        assert cursor.fetchone() == (may_lock,)
+
+
 def test_another_managers_database_is_refused(postgres, tools, tag, hidden):
     from odoo.addons.saas_manager.exceptions import OwnershipError
 
