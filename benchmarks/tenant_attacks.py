@@ -329,10 +329,11 @@ class Neighbours:
         """Role and password of an instance."""
         if database not in self._roles:
             printed = self.manager.run_script(
-                f"i = env['saas.instance'].search([('database_name', '=', '{database}')])\n"
-                "print('ROLE', i.tenant_role, i._reveal_secret__('tenant_password'))"
+                "for i in env['saas.instance'].search([('tenant_role', '!=', False)]):\n"
+                "    print('ROLE', i.database_name, i.tenant_role, i._reveal_secret__('tenant_password'))"
             )
-            self._roles[database] = next(line.split()[1:] for line in printed.splitlines() if line.startswith("ROLE"))
+            lines = (line.split()[1:] for line in printed.splitlines() if line.startswith("ROLE"))
+            self._roles = {name: found for name, *found in lines}
         return self._roles[database]
 
     def connect(self, database: str):

@@ -302,7 +302,7 @@ def test_beside_a_greedy_client_everybody_is_answered(manager, neighbours, monke
     with Front("127.0.0.1", free_port(), manager.server.options) as front:
         monkeypatch.setattr(manager.server, "url", front.url)
         monkeypatch.setattr(manager.server, "port", front._port)
-        assert take_everything(neighbours, asked=30, slower=math.inf) == []
+        assert take_everything(neighbours, asked=10, slower=math.inf) == []
 
 
 @pytest.mark.expects_log("died early; started again in|The parent of instances with|Re-queued dead job")
