@@ -249,6 +249,20 @@ class TestTolerance(BaseCase):
             for text in (mail.body_text, mail.body_html):
                 self.assertEqual([text.count(word) for word in ("un", "deux")], [1, parts.count(b"deux")], parts)
 
+    def test_words_that_have_a_name(self):
+        html = b'Content-Type: text/html; name="body.htm"\r\nContent-Disposition: inline\r\n\r\n<p>un</p>\r\n'
+        plain = b'Content-Type: text/plain; name="body.txt"\r\n\r\nun\r\n'
+        named = [b"--b\r\n" + part for part in (html, plain)]
+        for kind, parts in ((b"alternative", b"".join(named[::-1])), (b"mixed", named[0]), (b"mixed", named[1])):
+            mail = parse_mail(HEAD + b"Content-Type: multipart/%s; boundary=b\r\n\r\n" % kind + parts + b"--b--\r\n")
+            self.assertEqual(mail.body_text.strip(), "un", parts)
+        mail = parse_mail(
+            HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nzwei\r\n" + b"".join(named)
+        )
+        self.assertEqual((mail.body_text.strip(), len(mail.attachments)), ("zwei", 2))
+        self.assertEqual(parse_mail(HEAD + html).body_text, "un")
+        self.assertEqual(parse_mail(HEAD + html.replace(b"inline", b"attachment")).body_text, "")
+
     def test_base64(self):
         for body, words in BASE64.items():
             self.assertEqual(parse_mail(B64 + body).body_text.strip(), words)

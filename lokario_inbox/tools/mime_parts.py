@@ -48,9 +48,9 @@ class Part:
 def collect(message):
     """((plain, html), attachments) of a parsed message, in reading order.
 
-    The body of a winmail.dat is taken where the mail has no other.
+    The body of a winmail.dat is taken where the mail has no other; texts that are files are read where it has no words.
     """
-    words, attachments, unpacked, label = _Words(), [], Tnef(), ""
+    words, named, attachments, unpacked, label = _Words(), [], [], Tnef(), ""
     for part, number, is_alternative in leaves(message):
         if is_alternative and _says_it_again(part, words.plain or words.markup):
             continue
@@ -63,10 +63,14 @@ def collect(message):
         elif kind == "html":
             words.add_html(_part_text(part), is_alternative)
         else:
+            named += [(part, is_alternative)] if _is_readable(part) else []
             attachments.append(_attachment(part, number, len(attachments), label))
             if is_tnef(attachments[-1].name, attachments[-1].mimetype) and attachments[-1].content:
                 unpacked = read_tnef(attachments[-1].content)
                 attachments += files_inside(unpacked, number)
+    for part, is_alternative in () if words.are_any() else named:  # some programs name the words themselves
+        add = words.add_html if part.media_type in HTML else words.add_plain
+        add(_part_text(part), is_alternative)
     bodies = "\n".join(words.plain), "\n".join(words.markup)
     if not "".join(bodies).strip():
         bodies = unpacked.text, unpacked.html
@@ -80,6 +84,9 @@ class _Words:
 
     def __init__(self):
         self.plain, self.markup, self._is_html_alone = [], [], False
+
+    def are_any(self):
+        return bool("".join((*self.plain, *self.markup)).strip())
 
     def add_plain(self, text, is_alternative):
         is_more = not is_alternative and bool(self.markup) and bool(text.strip())
@@ -201,6 +208,11 @@ def body_kind(part):
     if media_type not in PLAIN | HTML or part.disposition == "attachment" or _file_name(part):
         return None
     return "html" if media_type in HTML else "plain"
+
+
+def _is_readable(part):
+    """Whether a file is a text that its sender wants shown, and that is here."""
+    return part.media_type in PLAIN | HTML and part.disposition != "attachment" and part.waiting is None
 
 
 def _part_text(part):
