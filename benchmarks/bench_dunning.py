@@ -26,7 +26,7 @@ def _measured(odoo):
         env.company.write(
             {"followup_enabled": True, "followup_days": "all", "followup_holidays": False, "followup_opens": 0}
         )
-        env.company.write({"followup_closes": 23.99, "followup_approved_at": "2026-01-01"})
+        env.company.write({"followup_closes": 23.999, "followup_approved_at": "2026-01-01"})
         make_ledger(env, INVOICES, CUSTOMERS)
         env["lokario.followup.run"]._create_missing(env.company)
     first = _run(odoo)

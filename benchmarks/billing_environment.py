@@ -73,7 +73,7 @@ def prepare_followups(environment, smtp, invoices, customers):
                 "followup_days": "all",
                 "followup_holidays": False,
                 "followup_opens": 0,
-                "followup_closes": 23.99,
+                "followup_closes": 23.999,
                 "followup_approved_at": "2026-01-01",
                 "country_id": env.ref("base.fr").id,
             }

@@ -63,12 +63,13 @@ class BillingCase(AccountTestInvoicingCommon):
                 "followup_days": "all",
                 "followup_holidays": False,
                 "followup_opens": 0.0,
-                "followup_closes": 23.99,
+                "followup_closes": 23.999,
                 "followup_approved_at": fields.Datetime.now(),
                 "country_id": cls.env.ref("base.fr").id,
             }
         )
         cls.company.partner_id.lang = cls.env.user.lang = "en_US"
+        cls.env.ref("base.user_root").sudo().tz = "UTC"  # of companies that have none: tests count from Date.today()
         cls.env["ir.mail_server"].search([]).active = False
         cls.customer = cls.env["res.partner"].create(
             {

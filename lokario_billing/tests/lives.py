@@ -37,7 +37,7 @@ class Lives:
                 "followup_days": "all",
                 "followup_holidays": False,
                 "followup_opens": 0.0,
-                "followup_closes": 23.99,
+                "followup_closes": 23.999,
                 "followup_approved_at": START,
                 "followup_unsent": False,
             }

@@ -39,7 +39,7 @@ class PeopleCase(BillingCase):
                 "followup_days": "all",
                 "followup_holidays": False,
                 "followup_opens": 0.0,
-                "followup_closes": 23.99,
+                "followup_closes": 23.999,
                 "followup_approved_at": fields.Datetime.now(),
             }
         )

@@ -370,6 +370,9 @@ class TestDebtors(DebtorCase):
         self.assertEqual(self.written_to().keys(), {"boss@beta.test"})
         self.assertEqual((old.followup_ids.why, old.followup_ids.state), ("expired", "done"))
         self.assertEqual(recent.followup_ids.sent_date, recent.date_order.date())
+        self.french.partner_id.tz = "Europe/Paris"
+        recent.date_order = "2026-03-10 23:30:00"  # after midnight there
+        self.assertEqual(str(recent._followup_sent_date()), "2026-03-11")
 
     def test_overseas_departments_have_french_law(self):
         move = self.invoice()

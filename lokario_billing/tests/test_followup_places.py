@@ -107,7 +107,7 @@ class TestBranches(DebtorCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.env.cr.precommit.run()  # loads the charts of accounts of the branches
-        always = {"followup_days": "all", "followup_holidays": False, "followup_opens": 0, "followup_closes": 23.99}
+        always = {"followup_days": "all", "followup_holidays": False, "followup_opens": 0, "followup_closes": 23.999}
         (cls.branch | cls.twig).write(always)
         for user in cls.people["manager"]:
             user.company_ids |= cls.branch | cls.twig

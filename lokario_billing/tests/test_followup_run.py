@@ -155,9 +155,11 @@ class TestFollowupRun(BillingCase):
 
     def _rates(self):
         rates = self.env["lokario.penalty.rate"]
-        rates.search([("starts_on", ">", "2025-07-01")]).unlink()
+        rates.search([]).unlink()
         known = {"refinancing_rate": 2.15, "legal_rate": 2.62, "source": "test"}
-        rates.create([{"starts_on": day, **known} for day in ("2026-01-01", "2026-07-01", "2027-01-01", "2027-07-01")])
+        this_year = fields.Date.today().year
+        days = [f"{year}-{month}-01" for year in (this_year - 1, this_year) for month in ("01", "07")]
+        rates.create([{"starts_on": day, **known} for day in days])
 
     def test_formal_notice_to_a_company_claims_penalties_and_indemnity(self):
         self._rates()

@@ -15,7 +15,7 @@ from .stage import demo_keys
 
 CUSTOMER = {"name": "Hôtel du Port", "email": "direction@hotel-du-port.test", "is_company": True, "lang": "fr_FR"}
 INVOICE = "demo-late"
-ALWAYS_OPEN = {"followup_opens": 0.0, "followup_closes": 23.99, "followup_days": "all", "followup_holidays": False}
+ALWAYS_OPEN = {"followup_opens": 0.0, "followup_closes": 23.999, "followup_days": "all", "followup_holidays": False}
 
 
 def send_quotation(stage) -> None:

@@ -46,7 +46,7 @@ RUNNING = {
 }
 
 
-ALWAYS_OPEN = {"followup_opens": 0.0, "followup_closes": 23.99, "followup_days": "all", "followup_holidays": False}
+ALWAYS_OPEN = {"followup_opens": 0.0, "followup_closes": 23.999, "followup_days": "all", "followup_holidays": False}
 APPROVED = {"followup_enabled": True, "followup_approved_at": "2026-01-01 00:00:00"}
 
 
