@@ -6,7 +6,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
 from odoo.addons.lokario_base.fields import Secret
-from odoo.addons.lokario_base.tools.email_address import is_address
+from odoo.addons.lokario_base.tools.email_address import plain_address
 
 from ..tools.customizer import Relay
 
@@ -104,7 +104,7 @@ class SaasPlan(models.Model):
                 raise ValidationError(
                     self.env._("Outgoing Server: “%s” is no host name, such as smtp.example.com.", host)
                 )
-            if sender and not is_address(parseaddr(sender)[1]):
+            if sender and not plain_address(parseaddr(sender)[1]):
                 raise ValidationError(self.env._("Sender Address: “%s” is no e-mail address.", sender))
 
     def write(self, vals):
