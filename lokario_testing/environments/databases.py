@@ -99,15 +99,22 @@ class Databases:
     def _run() -> str:
         return f"run_{os.environ.get(RUN_VARIABLE) or os.getpid()}"
 
-    def cached_database(self, modules: list[str], languages: str = LANGUAGES) -> str:
-        """A database with these modules, kept for later runs."""
+    def cached_database(self, modules: list[str], languages: str = LANGUAGES, upon: list[str] | None = None) -> str:
+        """A database with these modules, kept for later runs.
+
+        :param upon: modules among what they need; a database with these is there, or will be needed, too
+        """
         oca = [line for line in venv.REQUIREMENTS.read_text().splitlines() if line.startswith("odoo-addon")]
         built_from = "\0".join([*modules, languages, str(odoo_source.home()), *oca])
         name = f"lokario_deps_{hashlib.sha256(built_from.encode()).hexdigest()[:12]}"
 
         def build(building: str) -> None:
             say(f"      building the template database ({len(modules)} modules and what they need)")
-            self.run_odoo(building, "-i", ",".join(modules), "--load-language", languages, "--stop-after-init")
+            options = ["--load-language", languages]
+            if upon:  # its languages are those of what is installed later
+                self.clone(self.cached_database(upon, languages), building)
+                options = []
+            self.run_odoo(building, "-i", ",".join(modules), *options, "--stop-after-init")
 
         return self._built_once(name, build)
 

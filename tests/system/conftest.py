@@ -12,6 +12,7 @@ from lokario_testing.environments.databases import Databases
 from lokario_testing.environments.loaded import LoadedOdoo
 from lokario_testing.environments.provisioning import ProvisioningEnvironment
 
+PLAIN = ["mail", "base_setup"]
 INSTANCE_MODULES = ["base", "web", "mail", "portal", "auth_signup"]
 
 
@@ -37,9 +38,15 @@ def environment():
 
 
 @pytest.fixture(scope="session")
+def plain(environment):
+    """A database on which any addon is to install."""
+    return environment.cached_database(PLAIN)
+
+
+@pytest.fixture(scope="session")
 def instance_template(environment):
     """A sealed database such as clients' instances are cloned from."""
-    return environment.cached_database(INSTANCE_MODULES, languages="fr_FR")
+    return environment.cached_database(INSTANCE_MODULES, upon=PLAIN)
 
 
 @pytest.fixture(scope="session")

@@ -14,13 +14,7 @@ from lokario_cli.odoo_process import command, process_environment, tail, write_c
 from lokario_cli.paths import ADDONS, STATE
 
 SAMPLE = ("lokario_base", "lokario_account", "report_chromium")
-PLAIN = ["mail", "base_setup"]  # what the template of these databases has
 SCRIPT = Path(__file__).parent / "installation" / "leftovers.py"
-
-
-@pytest.fixture(scope="module")
-def plain(environment):
-    return environment.cached_database(PLAIN)
 
 
 @pytest.mark.parametrize("addon", ADDONS if os.environ.get("LOKARIO_ALL_ADDONS") else SAMPLE)
