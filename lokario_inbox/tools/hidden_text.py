@@ -42,6 +42,7 @@ _COLOURED = re.compile(
 )
 _COLOURS_MAX = 30  # in one mail; where there are more, each place is looked at
 _PICTURE = re.compile(r"url\(|gradient\(|image-set\(")
+_PICTURE_ATTRIBUTE = re.compile(r"background\s*=")
 _MEDIA = re.compile(r"(?:[^{}]*;)?\s*@media([^{}@;<>\\]*)")
 # for paper, for night, for telephones: not for what the reader sees
 _ELSEWHERE = re.compile(
@@ -56,8 +57,7 @@ def mark_hidden(markup: str) -> str:
 
     For what the sanitiser takes away: after it, the text would look like any other.
     """
-    lowered = markup.lower()
-    root = parse(markup) if _may_hide(lowered) or _may_be_illegible(lowered) else None
+    root = parse(markup)
     found = list(hidden_elements(root)) if root is not None else ()
     for element in found:
         element.set("class", f"{element.get('class') or ''} {MARK}".strip())
@@ -76,9 +76,23 @@ def legible(markup: str) -> str:
     return text[len("<div>") : -len("</div>")]
 
 
-def _may_hide(lowered):
-    """Whether anything in HTML in lower case can hide words by means that the sanitiser takes away."""
+def may_hide(markup: str) -> bool:
+    """Return whether anything in HTML can hide words by means, other than colours, that the sanitiser takes away."""
+    lowered = markup.lower()
     return any(word in lowered for word in _WORDS_THAT_HIDE) or any(mark.search(lowered) for mark in _MARKS_THAT_HIDE)
+
+
+def loses_colours(markup: str, sanitised: str) -> bool:
+    """Return whether words may be read or not to be read because colours were taken away with what had them."""
+    lowered = markup.lower()
+    if not _may_be_illegible(lowered):
+        return False
+    has_picture = _PICTURE.search(lowered) or _PICTURE_ATTRIBUTE.search(lowered)
+    return bool(has_picture) or _named_colours(lowered) != _named_colours(sanitised.lower())
+
+
+def _named_colours(lowered):
+    return [(found["background"], _colour(found["value"])) for found in _COLOURED.finditer(lowered)]
 
 
 def _may_be_illegible(lowered):

@@ -6,7 +6,7 @@ import re
 import nh3
 
 from .bounded_html import bounded
-from .hidden_text import colour_of_background, legible, mark_hidden
+from .hidden_text import colour_of_background, legible, loses_colours, mark_hidden, may_hide
 
 _TAGS = nh3.ALLOWED_TAGS - {"map", "area"} | {
     "font",
@@ -159,7 +159,10 @@ def sanitise(markup):
     The reader turns ``data-remote-src`` back into ``src`` when the user asks for the images. What its author hid by
     means that are taken away here keeps the class ``hidden_text.MARK``.
     """
-    cleaned = legible(_CLEANER.clean(mark_hidden(_readable(markup))))
+    markup = _readable(markup)
+    cleaned = "" if may_hide(markup) else _CLEANER.clean(markup)
+    if not cleaned or loses_colours(markup, cleaned):  # few mails: it takes longer
+        cleaned = legible(_CLEANER.clean(mark_hidden(markup)))
     return _TAG.sub(_without_loads, cleaned) if " src=" in cleaned else cleaned
 
 
