@@ -11,7 +11,7 @@ from odoo.tests import BaseCase, tagged
 from odoo.addons.lokario_base.tools.send_window import SendWindow
 
 from ..const import WHY_NOT
-from ..tools.followup_plan import STOPS, Document, Level, Policy, Step, Why, decide
+from ..tools.followup_plan import STOPS, Document, Level, Policy, Step, Why, decide, refusal_by_hand
 from ..tools.followup_simulation import TICK, simulate
 from ..tools.followup_work import proposed_start, work_of
 
@@ -229,6 +229,12 @@ class TestFollowupReasons(BaseCase):
         holding = ("promised_until", "partly_kept_until", "plan_until", "payment_until")
         for name in (*holding, "bank_money_until", "bank_sum_until"):
             self.assertTrue(self._decide(**{name: yesterday}).send, name)
+
+    def test_a_person_may_send_what_only_a_sum_holds(self):
+        today = date(2026, 6, 30)
+        for name, refusal in (("bank_sum_until", None), ("bank_money_until", Why.BANK_MONEY)):
+            document = self._decide(**{name: today}).document
+            self.assertEqual(refusal_by_hand(document, [], today), refusal, name)
 
     def test_an_old_document_begins_later(self):
         """The levels before its first one are not sent; counted from a day, it waits as if it had fallen due then."""
