@@ -112,7 +112,7 @@ class Secret(fields.Char):
         if self.is_status(value):
             return
         for record in records.filtered("id"):
-            self._store(record, self.seal(record, value) if value else None)
+            self._store(record, self.seal(record, str(value)) if value else None)
         self._update_cache(records, self.convert_to_cache(value, records))
 
     def seal(self, record, value: str) -> str:

@@ -97,7 +97,7 @@ class EngineDomain(models.Model):
     def create(self, vals_list):
         for vals in vals_list:
             if vals.get("name"):
-                vals["name"] = vals["name"].strip().lower().rstrip(".")
+                vals["name"] = str(vals["name"]).strip().lower().rstrip(".")
         domains = super().create(vals_list)
         keys_sudo = self.env["engine.dkim.key"].sudo()
         for domain, vals in zip(domains, vals_list, strict=True):

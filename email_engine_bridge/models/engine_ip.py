@@ -213,7 +213,7 @@ class EngineIp(models.Model):
     @api.model
     def _spell_address(self, address):
         try:
-            return str(ipaddress.ip_address(address.strip()))
+            return str(ipaddress.ip_address(str(address).strip()))
         except ValueError:
             return address
 

@@ -73,9 +73,10 @@ class EngineContact(models.Model):
             try:
                 contact.attributes = read_lines(contact.attribute_lines or "", contact.attributes or {})
             except WrongLine as error:
-                raise ValidationError(
-                    self.env._("More values for templates: “%s” is no name and value, such as city: Lyon.", error)
-                ) from error
+                raise ValidationError(self._say_wrong_value(error)) from error
+
+    def _say_wrong_value(self, value):
+        return self.env._("More values for templates: “%s” is no name and value, such as city: Lyon.", value)
 
     @api.constrains("list_ids", "tag_ids", "tenant_id")
     def _check_tenant(self):
@@ -86,6 +87,8 @@ class EngineContact(models.Model):
     @api.constrains("attributes")
     def _check_attributes(self):
         for contact in self:
+            if not isinstance(contact.attributes or {}, dict):
+                raise ValidationError(self._say_wrong_value(contact.attributes))
             if len(json.dumps(contact.attributes or {}, ensure_ascii=False)) > MAX_ATTRIBUTES:
                 raise ValidationError(self.env._("Values for templates: at most %s characters.", MAX_ATTRIBUTES))
 

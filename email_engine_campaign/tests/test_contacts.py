@@ -57,6 +57,8 @@ class TestContacts(EngineCase):
         for wrong in ("Lyon", ": Lyon"):
             with self.assertRaisesRegex(ValidationError, "such as city: Lyon"), Form(contact) as form:
                 form.attribute_lines = wrong
+        with self.assertRaisesRegex(ValidationError, "“5” is no name and value"):
+            contact.attributes = 5
 
     def test_every_form_stores_the_same(self):
         bodies = {

@@ -98,7 +98,10 @@ class TestOutgoingWebhooks(CampaignCommittedCase):
 
     def test_the_button_sends_a_test(self):
         self.target.action_test()
+        self.assertEqual(self.target.last_answer, "Waiting")
         self._run_cron()
+        self.target.invalidate_recordset()
+        self.assertRegex(self.target.last_answer, "^HTTP 20")
         [(headers, body)] = self.server.received
         payload = standardwebhooks.Webhook(self.secret).verify(body, {k.lower(): v for k, v in headers.items()})
         self.assertEqual((payload["type"], payload["data"]), ("test", []))

@@ -18,7 +18,8 @@ OVERLAP = timedelta(hours=24)  # how long deliveries are signed with the former 
 class WebhookTargetMixin(models.AbstractModel):
     """Who is notified by signed deliveries (standardwebhooks.com): an address and its secret.
 
-    The addon's model names the models that say where may be called and that show a secret once.
+    The addon's model names the models that say where may be called and that show a secret once; its deliveries are its
+    ``delivery_ids``.
     """
 
     _name = "lokario.webhook.target.mixin"
@@ -37,6 +38,16 @@ class WebhookTargetMixin(models.AbstractModel):
     )
     former_secret = Secret("Former signing secret", destination=("url",))
     former_until = fields.Datetime(readonly=True, copy=False, help="Until then both secrets sign.")
+
+    last_answer = fields.Char("Last answer", compute="_compute_last_answer")
+
+    def _compute_last_answer(self):
+        """What the newest delivery was answered, its state before that."""
+        deliveries = self.env[self._fields["delivery_ids"].comodel_name]
+        states = dict(deliveries._fields["state"]._description_selection(self.env))
+        for target in self:
+            newest = deliveries.search([("target_id", "=", target.id)], order="id desc", limit=1)
+            target.last_answer = newest and (newest.answer or states[newest.state])
 
     @api.constrains("url")
     def _check_url(self):

@@ -119,7 +119,7 @@ PROVIDERS = (
 
 def by_domain(address, providers=PROVIDERS):
     """The Provider of an address by its domain alone, or None."""
-    domain = address.rpartition("@")[2].strip().lower()
+    domain = str(address).rpartition("@")[2].strip().lower()
     return next((provider for provider in providers if domain in provider.domains), None)
 
 
