@@ -149,7 +149,7 @@ class EngineIp(models.Model):
             ip.status_reason = say(ip.status_finding)
             ip.health_reason = say(ip.health_finding)
             day = format_date(self.env, ip.consolidated_on)
-            ip.warmup_note = ip.warmup_finding and f"{day}: {say(ip.warmup_finding)}"
+            ip.warmup_note = ip.warmup_finding and f"{day} – {say(ip.warmup_finding)}"
 
     def _compute_today(self):
         for tenant, ips in self.grouped("tenant_id").items():

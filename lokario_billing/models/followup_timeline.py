@@ -59,7 +59,7 @@ class FollowupTimeline(models.AbstractModel):
             (
                 "fa-check text-success" if step.state in ("sent", "read", "answered", "done") else "fa-circle-o",
                 format_datetime(self.env, step.sent_at, dt_format="short"),
-                f"{step.level_id.name or ''}: {states[step.state]}{f' ({step.why})' if step.why else ''}",
+                f"{step.level_id.name or ''} – {states[step.state]}{f' ({step.why})' if step.why else ''}",
             )
             for step in followup.step_ids.sorted("sent_at")
         ]

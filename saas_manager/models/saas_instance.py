@@ -904,7 +904,7 @@ class SaasInstance(models.Model):
         """What was done, and what became of the mail."""
         with self._own_transaction() as own:
             mails = own.env["saas.instance.mail"]
-            lines = [f"{instance.name}: {mails._sentence(instance)}" for instance in own]
+            lines = [f"{instance.name} – {mails._sentence(instance)}" for instance in own]
             is_well = set(own.filtered("activation_date").mapped("mail_state")) <= UNDER_WAY
         return self._notification(title, "\n".join(lines), "success" if is_well else "warning")
 

@@ -12,4 +12,4 @@ class SaasInstance(models.Model):
         labels = dict(reminders._fields["kind"]._description_selection(self.env))
         for instance in self:
             planned = reminders._next_of(instance)
-            instance.next_reminder = planned and f"{labels[planned[0]]}: {format_date(self.env, planned[1])}"
+            instance.next_reminder = planned and f"{labels[planned[0]]} – {format_date(self.env, planned[1])}"

@@ -119,14 +119,14 @@ class TestReminders(SaasCase, MailCommon):
 
     def test_the_form_says_what_comes_next(self):
         today = self.rule._today()
-        self.assertEqual(self.instance.next_reminder, f"Credentials not used: {self.day(today + timedelta(days=3))}")
+        self.assertEqual(self.instance.next_reminder, f"Credentials not used – {self.day(today + timedelta(days=3))}")
         self.instance.expiration_date = today + timedelta(days=2)
         self.rule.copy({"kind": "expiring", "days": 1})
         self.env.invalidate_all()
-        self.assertEqual(self.instance.next_reminder, f"Instance expires soon: {self.day(today + timedelta(days=1))}")
+        self.assertEqual(self.instance.next_reminder, f"Instance expires soon – {self.day(today + timedelta(days=1))}")
         self.instance.expiration_date = today + timedelta(days=1)
         self.env.invalidate_all()
-        self.assertEqual(self.instance.next_reminder, f"Instance expires soon: {self.day(today)}")
+        self.assertEqual(self.instance.next_reminder, f"Instance expires soon – {self.day(today)}")
         self.env["saas.reminder"].search([]).active = False
         self.env.invalidate_all()
         self.assertFalse(self.instance.next_reminder)
