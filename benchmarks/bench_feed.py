@@ -107,8 +107,10 @@ def _wait_for(port):
 
 
 def _smtp_source(program, port, size):
-    """`size` bytes a message, as many as ours have."""
-    command = [program, "-d", "-s", "1", "-m", str(MESSAGES), "-l", str(size), f"127.0.0.1:{port}"]
+    """`size` bytes a message, as many as ours have, over as many connections."""
+    from odoo.addons.email_engine_bridge.tools.smtp_feeder import CONNECTIONS
+
+    command = [program, "-d", "-s", str(CONNECTIONS), "-m", str(MESSAGES), "-l", str(size), f"127.0.0.1:{port}"]
     subprocess.run(command, env=_library_path(program), check=True, capture_output=True)
 
 

@@ -55,7 +55,6 @@ def _storm(environment, tenant_id, points, quota, dice):
             looks += 1
             if env.cr.fetchone()[0]:
                 broken.append("more was granted than the quota at some instant")
-        environment.close()
         time.sleep(0.02)
     say(f"      {kills} workers killed, counters looked at {looks} times, quota {quota} on each of {IPS} IPs")
     return broken, kills

@@ -357,12 +357,34 @@ class TestMessages(BaseCase):
             with pmta.serving(mta) as (host, port), SmtpFeeder(host, port) as feeder:
                 addresses = ["a@x.test", "reject-b@x.test", "c@x.test", "lost-d@x.test", "e@x.test"]
                 outcomes = self._feed(feeder, addresses)
-                self.assertEqual(outcomes, ["accepted", "refused", "accepted", "unknown", "unsent"])
+                self.assertEqual(outcomes, ["accepted", "refused", "accepted", "unknown", "accepted"])
                 self.assertEqual(self._feed(feeder, ["reject-a@x.test", "b@x.test"]), ["refused", "accepted"])
             with (Path(folder) / "acct.csv").open("rb") as stream:
                 records = list(accounting.read_records(stream))
-        self.assertEqual([record.type for record in records], ["r", "d"] * 4)
+        self.assertEqual([record.type for record in records], ["r", "d"] * 5)
         self.assertEqual({record.job for record in records}, {"t1-c2-k3"})
+
+    def test_what_no_connection_is_left_for_is_unsent(self):
+        """Only the two messages that the connections were lost with are in doubt."""
+        for pipelining in (True, False):
+            with self.subTest(pipelining), tempfile.TemporaryDirectory() as folder:
+                mta = pmta.FakePowerMta(Path(folder) / "acct.csv", pipelining=pipelining)
+                with pmta.serving(mta) as (host, port), SmtpFeeder(host, port) as feeder:
+                    addresses = ["lost-a@x.test", "lost-b@x.test", *[f"c{number}@x.test" for number in range(6)]]
+                    self.assertEqual(self._feed(feeder, addresses), ["unknown"] * 2 + ["unsent"] * 6)
+                    self.assertEqual(self._feed(feeder, addresses[2:]), ["accepted"] * 6)
+                self.assertEqual(sum(mta.received.values()), 8)
+
+    def test_a_server_that_wants_one_connection_gets_one(self):
+        with tempfile.TemporaryDirectory() as folder:
+            mta = pmta.FakePowerMta(Path(folder) / "acct.csv")
+            with pmta.serving(mta) as (host, port), SmtpFeeder(host, port) as feeder:
+                self.assertEqual(self._feed(feeder, ["a@x.test"]), ["accepted"])  # opens one
+                with mta.refusing("421 4.7.0 too many connections"):
+                    addresses = [f"p{number}@x.test" for number in range(7)]
+                    self.assertEqual(self._feed(feeder, addresses), ["accepted"] * 7)
+                self.assertEqual(self._feed(feeder, addresses), ["accepted"] * 7)
+        self.assertEqual(sum(mta.received.values()), 15)
 
     def test_a_server_without_pipelining_gets_one_command_at_a_time(self):
         addresses = ["a@x.test", "reject-b@x.test", "c@x.test", "lost-d@x.test", "e@x.test"]
@@ -370,15 +392,16 @@ class TestMessages(BaseCase):
             mta = pmta.FakePowerMta(Path(folder) / "acct.csv", pipelining=False)
             with pmta.serving(mta) as (host, port), SmtpFeeder(host, port) as feeder:
                 outcomes = self._feed(feeder, addresses)
-                self.assertEqual(outcomes, ["accepted", "refused", "accepted", "unknown", "unsent"])
+                self.assertEqual(outcomes, ["accepted", "refused", "accepted", "unknown", "accepted"])
                 self.assertEqual(self._feed(feeder, ["e@x.test"]), ["accepted"])
-        self.assertEqual(sum(mta.received.values()), 4)
+        self.assertEqual(sum(mta.received.values()), 5)
 
     def _feed(self, feeder, addresses):
         recipients = [self._recipient(number, address) for number, address in enumerate(addresses)]
         results = feeder.feed(Outgoing(one.key, one.sender, one.address, self._build(one)) for one in recipients)
-        self.assertEqual([result.key for result in results], list(range(len(addresses))))
-        return [result.outcome.value for result in results]
+        outcomes = {result.key: result.outcome.value for result in results}
+        self.assertEqual((len(results), sorted(outcomes)), (len(addresses), list(range(len(addresses)))))
+        return [outcomes[key] for key in sorted(outcomes)]
 
     def test_no_server_is_unavailable(self):
         with self.assertRaises(EngineUnavailable):

@@ -1,4 +1,4 @@
-"""Hand messages to an MTA over one kept SMTP connection, the next envelope pipelined with each body.
+"""Hand messages to an MTA over kept SMTP connections, the next envelope pipelined with each body.
 
 RFC 5321 (SMTP), RFC 2920 (pipelining: DATA ends a group); a server without PIPELINING gets one command at a time. An
 answer is never assumed: a message whose end was sent and whose answer did not come is UNKNOWN, and only the MTA's own
@@ -10,12 +10,13 @@ import ssl
 import time
 from collections import deque
 from enum import StrEnum
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple
 
-from ..exceptions import EngineRejected, EngineUnavailable
+from ..exceptions import EngineError, EngineRejected, EngineUnavailable
 from .finding import translatable as _
 
+CONNECTIONS = 2  # of one worker: one is given a message while another waits
 TIMEOUT = 60.0  # seconds for one answer
 FRESH = 240.0  # seconds after which a worker that was paused hands over nothing more: longer than three answers
 RECEIVE = 65536
@@ -46,15 +47,11 @@ class Result(NamedTuple):
 
 
 class SmtpFeeder:
-    """One connection; opened at need, kept between windows, opened again after it was lost."""
+    """Connections to one MTA, opened at need and kept between windows: while one waits for an answer, another sends."""
 
-    def __init__(self, host, port, *, helo="localhost", starttls=False, timeout=TIMEOUT):
-        self._address = (host, port)
-        self._helo = helo
-        self._starttls = starttls
-        self._timeout = timeout
-        self._socket = None
-        self._buffer = b""
+    def __init__(self, host, port, **options):
+        """options: of `_Connection`."""
+        self._connections = [_Connection((host, port), **options) for _number in range(CONNECTIONS)]
 
     def __enter__(self):
         return self
@@ -63,22 +60,67 @@ class SmtpFeeder:
         self.close()
 
     def feed(self, messages):
-        """List of `Result`s, one for each of the `Outgoing` messages (any iterable), in their order.
+        """List of `Result`s, one for each of the `Outgoing` messages (any iterable), in the order of the answers.
 
-        Each message is asked for while the server works on the one before. Raises `EngineUnavailable` only
+        Each message is asked for while the server works on those before. Raises `EngineUnavailable` only
         when no message was handed over at all.
         """
-        self._connect()
         messages, results = iter(messages), []
-        self._ending, pending = False, deque()
+        firsts, messages = self._open(messages)
+        running = deque(one.feed(first, messages, results) for one, first in firsts)
+        while running:
+            conversation = running.popleft()
+            if next(conversation, None):
+                running.append(conversation)
+        results += [Result(one.key, Outcome.UNSENT, results[-1].answer) for one in messages]
+        return results
+
+    def close(self):
+        for connection in self._connections:
+            connection.close()
+
+    def _open(self, messages):
+        """([(connection, its first message)], the messages after those); no more connections than messages."""
+        firsts = []
+        for connection in self._connections:
+            first = next(messages, None)
+            if first is None:
+                break
+            try:
+                connection.open()
+            except EngineError:
+                if not firsts:
+                    raise
+                self._connections = self._connections[: len(firsts)]  # the server does not want that many
+                return firsts, chain([first], messages)
+            firsts.append((connection, first))
+        return firsts, messages
+
+
+class _Connection:
+    """One conversation with the server, opened again after it was lost."""
+
+    def __init__(self, address, *, helo="localhost", starttls=False, timeout=TIMEOUT):
+        self._address = address
+        self._helo = helo
+        self._starttls = starttls
+        self._timeout = timeout
+        self._socket = None
+        self._buffer = b""
+
+    def feed(self, first, messages, results):
+        """Hand over the first one and as many of the messages as others leave; yields where an answer is waited for.
+
+        A message that the connection was lost with is among the results, too.
+        """
+        self._ending, pending = False, deque([first])
         self._stale_at = time.monotonic() + FRESH
         feed = self._feed_pipelined if self._pipelining else self._feed_stepwise
         try:
-            feed(messages, pending, results)
+            yield from feed(messages, pending, results)
         except (OSError, EngineUnavailable) as error:
             self._drop()
-            self._add_lost((*pending, *messages), results, str(error))
-        return results
+            self._add_lost(pending, results, str(error))
 
     def close(self):
         if self._socket:
@@ -91,9 +133,8 @@ class SmtpFeeder:
 
     def _feed_pipelined(self, messages, pending, results):
         """pending: the message that is handed over, and the one whose envelope follows it."""
-        pending.extend(islice(messages, 2))
-        if pending:
-            self._socket.sendall(_envelope(pending[0]))
+        self._socket.sendall(_envelope(pending[0]))
+        pending.extend(islice(messages, 1))
         while pending:
             refusal = self._read_envelope()
             if refusal and refusal[0] == 421:
@@ -105,19 +146,25 @@ class SmtpFeeder:
             else:
                 self._send_data(pending[0].data + envelope)
                 pending.extend(islice(messages, 1))
+                yield True
                 answer = self._read()
                 self._ending = False
                 results.append(_result(pending.popleft(), *answer))
             pending.extend(islice(messages, 2 - len(pending)))
 
     def _feed_stepwise(self, messages, pending, results):
-        for message in messages:
-            pending.append(message)
-            answer = self._hand_over(message)
+        while pending:
+            answer = self._introduce(pending[0])
+            if answer is None:
+                self._send_data(pending[0].data)
+                yield True
+                answer = self._read()
+                self._ending = False
             results.append(_result(pending.popleft(), *answer))
+            pending.extend(islice(messages, 1))
 
-    def _hand_over(self, message):
-        """(code, text) of the answer that decides about one message."""
+    def _introduce(self, message):
+        """None when the body may follow, else (code, text) of the refusal; one command at a time."""
         for command in _envelope(message).splitlines(keepends=True):
             self._socket.sendall(command)
             code, text = self._read()
@@ -126,10 +173,7 @@ class SmtpFeeder:
             if code >= 400:
                 self._reset()
                 return code, text
-        self._send_data(message.data)
-        answer = self._read()
-        self._ending = False
-        return answer
+        return None
 
     def _send_data(self, data):
         if time.monotonic() > self._stale_at:
@@ -161,7 +205,7 @@ class SmtpFeeder:
             results.append(Result(message.key, outcome, reason))
             outcome = Outcome.UNSENT
 
-    def _connect(self):
+    def open(self):
         if self._socket:
             return
         try:
