@@ -5,7 +5,7 @@ import re
 from odoo.http import request
 
 from ..exceptions import ApiProblem, EngineRejected
-from ..tools.json_shape import check_json_shape
+from ..tools.json_shape import check_json_shape, check_names
 from . import api_wire
 
 # `curl -d '{…}'` labels JSON as a form; these types say nothing about the body.
@@ -48,6 +48,7 @@ def _check_type(expected):
 def _check_shape(body):
     try:
         check_json_shape(body)
+        check_names(body)
     except EngineRejected as error:
         raise ApiProblem(422, f"{error}.") from error
 

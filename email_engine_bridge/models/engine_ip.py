@@ -229,7 +229,7 @@ class EngineIp(models.Model):
             if status in SENDING_STATUSES and ip.health in ("hold", "pause"):
                 values.update(health="probation", health_since=ip.tenant_id._get_today(), health_finding=reason)
             ip.sudo().write(values)
-            ip._explain(self.env["engine.finding"]._say(reason))
+            ip._explain(ip._in_company_language().env["engine.finding"]._say(reason))
 
     def _resume(self, reason):
         """Let stopped IPs go on where they were; raises when one is not stopped."""
@@ -237,6 +237,13 @@ class EngineIp(models.Model):
             if ip.status in ("provisioning", "warming", "active", "retired"):
                 raise UserError(self.env._("%s is not stopped.", ip.address))
             ip._set_status(ip._get_working_status(), reason)
+
+    def _say_stops(self):
+        """Return a sentence for each of the IPs that may not send now and might again."""
+        labels = dict(self._fields["status"]._description_selection(self.env))
+        stopped = self.filtered(lambda ip: not ip.is_sending and ip.status != "retired")
+        reasons = [f" ({ip.status_reason})" if ip.status_reason else "" for ip in stopped]
+        return [f"{ip.address}: {labels[ip.status]}{why}" for ip, why in zip(stopped, reasons, strict=True)]
 
     def _describe(self):
         """Return the IP and its day as the API lists it."""

@@ -176,6 +176,7 @@ class EngineTenant(models.Model):
             message = f"✅ Can send {emails} emails: {left} left today on {capacity['total_ips']} IP(s)"
         else:
             message = f"❌ Cannot send {emails} emails: {left} left today on {capacity['total_ips']} IP(s)"
+            message = "; ".join((message, *self.ip_ids._say_stops()))
         return {"can_send": can_send, "message": message, "recommended_ip": best}
 
     def _get_vmta_config(self):

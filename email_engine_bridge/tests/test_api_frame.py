@@ -1,3 +1,4 @@
+import json
 from datetime import timedelta
 
 from odoo import fields
@@ -37,6 +38,16 @@ class TestApiFrame(EngineHttpCase):
         self.assertEqual(company.catchall_email, self.env.company.catchall_email)
         other = self.env["res.company"].create({"name": "Other"})
         self.assertFalse(company.search([("id", "=", other.id)]))
+
+    def test_chatter_is_in_the_company_s_language(self):
+        """The language of a call is that of its answers; people read what it did."""
+        self.env.company.partner_id.lang = "fr_FR"
+        body = {"tenant_id": self.tenant_a.id, "domain": "mail9.alpha.test", "ip": "192.0.2.99"}
+        answer = self.api("/domains", data=json.dumps(body), headers={"Accept-Language": "en"})
+        self.assertEqual(answer.status_code, 201, answer.text)
+        ip = self.env["engine.ip"].browse(answer.json()["ip_id"])
+        for record in (ip, ip.domain_id):
+            self.assertIn("Création", record.message_ids[-1].body)
 
     def test_without_or_with_wrong_key_nothing(self):
         for token in ("", "lke_00000000_wrong"):

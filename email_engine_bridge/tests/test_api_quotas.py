@@ -71,8 +71,19 @@ class TestApiQuotas(EngineHttpCase):
         answer = self.api(f"/quotas/{self.tenant_a.id}/check", data='{"emails_to_send": 60}').json()
         self.assertEqual(answer["recommended_ip"]["ip_id"], self.ip_a2.id)
 
+    def test_a_stopped_ip_is_named(self):
+        self.ip_a1._set_status("paused", "Too many bounces")
+        answer = self.api(f"/quotas/{self.tenant_a.id}/check", data='{"emails_to_send": 60}').json()
+        self.assertIs(answer["can_send"], False)
+        self.assertEqual(answer["message"].partition("; ")[2], "192.0.2.1: Paused (Too many bounces)")
+
     def test_bad_bodies_are_explained(self):
         url = f"/quotas/{self.tenant_a.id}/check"
+        twice = '{"emails_to_send": 1, "emails_to_send": 100}'
+        response = self.api(url, data=twice)
+        self.assertEqual(
+            (response.status_code, response.json()["detail"]), (422, 'Two members are named "emails_to_send".')
+        )
         for body in ("{}", '{"emails_to_send": 0}', '{"emails_to_send": "many"}', "no json", "[]"):
             response = self.api(url, data=body)
             self.assertEqual(response.status_code, 422, body)

@@ -31,7 +31,7 @@ class EngineCampaignTrial(models.AbstractModel):
         quota = self.env["engine.quota"]
         purpose = f"campaign/{campaign.id}/trial"
         grants = quota._reserve(campaign.tenant_id, len(addresses), purpose=purpose, has_journal=True)
-        self.env["engine.transport"]._check_granted(grants)
+        self.env["engine.transport"]._check_granted(campaign.tenant_id, grants)
         quota._release_on_rollback(grants)
         ip = self.env["engine.ip"].browse(grants[0]["ip_id"])
         tokens = [grant["reservation"] for grant in grants]

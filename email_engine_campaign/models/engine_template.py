@@ -138,8 +138,8 @@ class EngineTemplate(models.Model):
         of_html = (self.env._("HTML body"), self.html, "html")
         for label, source, kind in (
             (self.env._("Subject"), self.subject, "header"),
+            (self.env._("Plain-text body"), self.text, "text"),  # first: the HTML of a message may be made of it
             of_mjml if self.form == "mjml" else of_html,
-            (self.env._("Plain-text body"), self.text, "text"),
         ):
             valid, message = renderer.validate_template(source or "", kind)
             if not valid:

@@ -71,15 +71,17 @@ class EngineTransport(models.AbstractModel):
         quota = self.env["engine.quota"]
         purpose = f"message/{message.id}"
         grants = quota._reserve(message.tenant_id, waiting, purpose=purpose, **options)
-        self._check_granted(grants)
+        self._check_granted(message.tenant_id, grants)
         quota._release_on_rollback(grants)
         return grants
 
     @api.model
-    def _check_granted(self, grants):
-        """Raise the documented answer when nothing may leave today: `error` is for programs, the rest for people."""
+    def _check_granted(self, tenant, grants):
+        """Raise the documented answer when nothing may leave today: `error` is for programs, the rest for people, with
+        the IPs that are stopped.
+        """
         if not grants:
-            sentence = self.env._("No IPs with sufficient quota")
+            sentence = "; ".join((self.env._("No IPs with sufficient quota"), *tenant.ip_ids._say_stops()))
             raise ApiProblem(409, sentence, extra={"success": False, "error": NO_QUOTA})
 
     def _note_forecast(self, campaign, waiting, grants):

@@ -34,7 +34,7 @@ class EngineTransportMailwizz(models.AbstractModel):
     def _start(self, campaign, counted):
         """Reserve today's part here and now, and queue its hand-over."""
         grants = self._reserve(campaign, 0, counted.waiting)
-        self._check_granted(grants)
+        self._check_granted(campaign.tenant_id, grants)
         if sum(counted) > IN_REQUEST:
             campaign._prepare_later()
         else:

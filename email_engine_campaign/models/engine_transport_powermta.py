@@ -48,7 +48,7 @@ class EngineTransportPowermta(models.AbstractModel):
     def _start(self, campaign, counted):
         """Reserve today's part here and now, and queue its chunks."""
         grants, chunks = self._allocate(campaign, counted.waiting)
-        self._check_granted(grants)
+        self._check_granted(campaign.tenant_id, grants)
         if sum(counted) > IN_REQUEST:
             campaign._prepare_later()
         else:

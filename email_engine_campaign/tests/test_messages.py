@@ -135,6 +135,10 @@ class TestMessagesApi(CampaignHttpCase):
         self._get(f"/campaigns/{self.tenant_a.id}/{stream.id}", status=404)
         self.assertEqual(self._get(f"/campaigns/{self.tenant_a.id}")["total"], 0)
 
+    def test_a_mistake_is_told_of_the_part_that_was_written(self):
+        answer = self._post(subject="Hi", text="Dear\n{{ name|uper }}", status=422)
+        self.assertIn("Plain-text body: line 2, column 9", answer["detail"])
+
 
 @tagged("post_install", "-at_install")
 class TestMessages(CampaignCommittedCase):

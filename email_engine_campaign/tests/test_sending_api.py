@@ -80,6 +80,7 @@ class TestSendingApi(CampaignHttpCase):
         self._add_contacts(["a@x.test"])
         document = self.call(f"/campaigns/{tenant}/{campaign.id}/send", "", status=409, method="POST")
         self.assertEqual((document["error"], document["success"]), ("No IPs with sufficient quota", False))
+        self.assertIn("192.0.2.1: Paused", document["detail"])
 
     def test_the_dns_is_asked_in_a_job(self):
         """The name servers may be slow: the call answers at once, and twice is once."""
