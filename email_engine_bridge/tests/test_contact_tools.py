@@ -90,6 +90,20 @@ class TestContactTools(BaseCase):
         self.assertEqual([row.email for row in merged], ["a@x.test", "b@x.test"])
         self.assertEqual([(row[0], row.error.column) for row in refused], [(2, "attributes")])
 
+    def test_who_left_another_system_has_left(self):
+        """The exports of others say it in a column of their own; a consent is never read from there."""
+        body = b"email,subscription_status,consent,consent_source\na@x.test,Unsubscribed,,\nb@x.test,subscribed,,\n"
+        rows = self._read(body + b"c@x.test,Unsubscribed,given,form 7\nd@x.test,unsubscribed,,hotline\n", "text/csv")
+        self.assertEqual(
+            [(row.consent, row.consent_source) for row in rows],
+            [
+                ("withdrawn", "subscription_status: unsubscribed"),
+                ("unknown", ""),
+                ("given", "form 7"),
+                ("withdrawn", "hotline"),
+            ],
+        )
+
     def _book(self, *rows, **formats):
         book, stream = Workbook(), io.BytesIO()
         for row in rows:

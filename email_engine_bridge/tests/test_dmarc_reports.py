@@ -1,6 +1,7 @@
 import gzip
 import io
 import zipfile
+from email.message import EmailMessage
 
 from odoo.exceptions import AccessError
 from odoo.tests import new_test_user, tagged
@@ -102,11 +103,35 @@ class TestDmarcReports(EngineCase):
             text.replace(b"1767225600", b" 1767225600.0 ").replace(b"1767311999", b"1767311999000"),
             text.replace(b"1767225600", b"2026-01-01T00:00:00Z"),
             text.replace(b"<disposition>none", b"<disposition>None\x0b"),
+            text.decode().replace('"1.0"', '"1.0" encoding="UTF-16"').encode("utf-16"),
+            text.decode().encode("utf-16-be"),
+            zipped(text.decode().encode("utf-16-le")),
         ):
             self.assertEqual(read_reports(body), expected)
         odd = text.replace(b"google.com", b"A & B &amp; C&#xE9;").replace(b"192.0.2.1", b"2001:DB8:0::1\n")
         [found] = read_reports(odd)
         self.assertEqual((found.organisation, found.rows[0].address), ("A & B & Cé", "2001:db8::1"))
+
+    def test_a_mail_with_reports(self):
+        """As saved by a mail program, and forwarded in another mail; its words are no report."""
+        mail = EmailMessage()
+        mail["Subject"] = "Report Domain: alpha.test"
+        mail.set_content("<feedback> is attached")
+        mail.add_alternative("<p>&lt;feedback&gt;</p>", subtype="html")
+        mail.add_attachment(zipped(report()), maintype="application", subtype="zip", filename="1.zip")
+        mail.add_attachment(report(number="2").decode().encode("utf-16"), maintype="text", subtype="xml")
+        forwarded = EmailMessage()
+        forwarded.set_content("see below")
+        forwarded.add_attachment(mail)
+        expected = read_reports(report()) + read_reports(report(number="2"))
+        for body in (bytes(mail), b"From google Mon Nov 30\n" + bytes(mail), bytes(forwarded)):
+            self.assertEqual(read_reports(body), expected)
+        bare = EmailMessage()
+        bare.set_content("<html>hello</html>")
+        nested = b"".join(b"Content-Type: multipart/mixed; boundary=%d\n\n--%d\n" % (n, n) for n in range(500))
+        for body in (bytes(bare), nested, b"Content-Type: message/rfc822\n\n" * 5000):
+            with self.assertRaises(EngineRejected):
+                read_reports(body)
 
     def test_reading_a_file_deletes_no_other(self):
         """Whoever may read a file need not be allowed to delete it."""

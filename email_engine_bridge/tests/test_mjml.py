@@ -56,6 +56,13 @@ class TestMjml(BaseCase):
         self.assertNotIn("mj-text", html)
         self.assertEqual(re.findall(r"https?://(?!www\.w3\.org)[^\s\"')]+", html), [])
 
+    def test_what_mail_programs_and_editors_write_is_taken(self):
+        """A declaration in front, and HTML in capitals within the texts."""
+        text = "<P>{{ Name }}<BR>y</p><IMG SRC='https://x.test/A.png'>"
+        html = mjml.compile_mjml('<?xml version="1.0"?>\n<!DOCTYPE mjml>\n' + GOOD.replace("[FNAME]<br>", text))
+        for kept in ("{{ Name }}<br />y</p>", "https://x.test/A.png", "[UNSUBSCRIBE_URL]"):
+            self.assertIn(kept, html)
+
     def test_each_fault_has_its_line(self):
         for source, words in (
             ("", "line 1, column 1: MJML begins"),
@@ -63,6 +70,7 @@ class TestMjml(BaseCase):
             (GOOD.replace("<mj-preview>", "<mj-bold>"), "line 2, column 12: MJML has no <mj-bold>"),
             (GOOD.replace("</mj-text>", ""), "line 5, column 97: </mj-column> stands where <mj-text> of line 5"),
             (GOOD.replace("</mjml>", ""), "line 1, column 1: <mjml> is not closed"),
+            (GOOD.replace("<mj-style>", "<mj-html-attributes>"), "line 2, .*MJML has no <mj-html-attributes>"),
             (GOOD + "</mjml>", "line 9, column 8: </mjml> closes nothing"),
             (GOOD.replace("<mj-style>", "<mj-include path='/etc/passwd'/><mj-style>"), "line 2, .*reads files"),
             (f"<mjml><mj-body>\n{'<mj-wrapper>' * 90}", "line 2, column 697: .*too deeply"),

@@ -248,6 +248,11 @@ class TestTemplateRenderer(BaseCase):
             ('<a href="javascript:go()">j</a>', "j"),
             ("<ol><li>one</li><li><p>two</p></li></ol>", "1. one\n2. two"),
             ('<p hidden>h</p><p style="visibility: hidden">v</p><p>seen</p>', "seen"),
+            (
+                "<p>a  b</p><pre>\n  x = {{ n }}\n\n\n\ty <b>z  z</b>\n</pre>c",
+                "a b\n\n  x = {{ n }}\n\n\n\ty z  z\n\nc",
+            ),
+            ('<div style="white-space: pre-line">one\ntwo</div><p>three\nfour</p>', "one\ntwo\n\nthree four"),
         ):
             self.assertEqual(derive_text(html).strip(), text)
 

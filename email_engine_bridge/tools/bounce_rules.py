@@ -70,7 +70,7 @@ BY_CATEGORY = {
 # registry. Left out are codes that servers use for anything: x.0.0, x.1.0, x.2.0, x.5.0, x.7.0, x.7.1.
 OURS_BY_CODE = {
     "1.7": OUR_NAME, "1.8": OUR_NAME,
-    "3.4": OUR_SIDE, "5.2": OUR_SIDE, "5.4": OUR_SIDE, "7.4": OUR_SIDE, "7.10": OUR_SIDE,
+    "3.4": OUR_SIDE, "5.2": OUR_SIDE, "5.3": OUR_SIDE, "5.4": OUR_SIDE, "7.4": OUR_SIDE, "7.10": OUR_SIDE,
     **dict.fromkeys(("7.20", "7.21", "7.22", "7.23", "7.24", "7.25", "7.26", "7.29"), AUTHENTICATION),
     "7.28": REPUTATION,
 }  # fmt: skip

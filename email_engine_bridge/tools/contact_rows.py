@@ -46,6 +46,9 @@ ALIASES = {
     "first_name": ("fname", "firstname", "given_name", "prenom", "vorname", "forename"),
     "last_name": ("lname", "lastname", "surname", "family_name", "nom", "nom_de_famille", "nachname"),
 }  # fmt: skip
+# What other systems' exports call a contact that has left, and where they say it.
+STATUSES = ("status", "subscription_status", "subscriber_status", "email_status", "marketing_status")
+LEFT = ("unsubscribed", "unsubscribe", "blocklisted", "blacklisted", "opted_out", "opted-out", "optout", "désinscrit")
 _TARGETS = {alias: name for name, aliases in ALIASES.items() for alias in aliases}
 MAX_ATTRIBUTES = 16 * 1024  # characters of one contact's further values
 MAX_NAME = 200
@@ -194,6 +197,8 @@ def _consent(values):
     if consent not in ("unknown", "given", "withdrawn"):
         raise BadRow("consent", _("use given, withdrawn or unknown"))
     source = _text(values, "consent_source")
+    if consent == "unknown" and (status := _status_of_who_left(values)):
+        consent, source = "withdrawn", source or status
     if consent == "given" and not source:
         raise BadRow("consent_source", _("say how the consent was given"))
     text = _text(values, "consent_at")
@@ -209,6 +214,12 @@ def _consent(values):
     if moment.replace(tzinfo=None) > datetime.now(UTC).replace(tzinfo=None):
         raise BadRow("consent_at", _("lies in the future"))
     return consent, source, moment.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _status_of_who_left(values):
+    """`status: unsubscribed` where an export says that this contact wants no mail; never a consent."""
+    said = ((name, str(values.get(name) or "").strip().lower()) for name in STATUSES)
+    return next((f"{name}: {status}" for name, status in said if status in LEFT), "")
 
 
 def _further(value):

@@ -1,5 +1,6 @@
 """Read DMARC aggregate reports (RFC 7489, appendix C): who sends in a domain's name, and what receivers made of it."""
 
+import email
 import io
 import ipaddress
 import re
@@ -17,6 +18,8 @@ MAX_REPORT = 64 * 1024 * 1024  # bytes a report may inflate to
 MAX_ROWS = 100_000
 MAX_ELEMENTS = 10_000  # of one row, or beside the rows
 MAX_TAG = 64 * 1024  # bytes between two ends of tags
+MAX_MAIL = 16 * 1024 * 1024  # bytes of a mail with reports
+MAX_PARTS = 20  # parts in parts: each line is compared with the boundary of each
 RESULTS = ("pass", "fail")
 _GZIP = b"\x1f\x8b"
 _REPORT_FILE = re.compile(r"^(?!__MACOSX/)(?:.*/)?(?!\._)[^/]+\.xml(?:\.gz)?$", re.IGNORECASE)
@@ -24,6 +27,10 @@ _REPORT_FILE = re.compile(r"^(?!__MACOSX/)(?:.*/)?(?!\._)[^/]+\.xml(?:\.gz)?$", 
 _BARE_AMPERSAND = re.compile(rb"&(?!#?\w{1,30};)")
 _SCHEMA_PREFIX = re.compile(rb"(</?)xsd?:")
 _CONTROLS = bytes(number for number in range(1, 32) if number not in b"\t\n\r")
+_MAIL = re.compile(rb"(?:From |[A-Za-z][A-Za-z0-9-]*:)")  # how a mail begins: a line of mbox, or a header
+_NESTING = re.compile(rb"boundary|message/", re.IGNORECASE)
+_UTF_16 = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"<\0": "utf-16-le", b"\0<": "utf-16-be"}  # by the beginning
+_DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>")
 
 
 @dataclass
@@ -52,10 +59,47 @@ class Report:
 
 
 def read_reports(body):
-    """Return the `Report`s in an XML file, its gzip, or a zip of several; raises EngineRejected with what is wrong."""
+    """Return the `Report`s in an XML file, its gzip, a zip of several, or a mail with such files.
+
+    :raises EngineRejected: what is wrong
+    """
+    files = _attachments(body) if _MAIL.match(body) else [body]
+    return [_parse(text) for file in files for text in _unpacked(file)]
+
+
+def _unpacked(body):
+    """The texts of reports in a file."""
     if body[:4] == b"PK\x03\x04":
-        return [_parse(text) for text in _unzipped(body)]
-    return [_parse(_inflated(body) if body[:2] == _GZIP else body)]
+        return _unzipped(body)
+    return [_inflated(body) if body[:2] == _GZIP else body]
+
+
+def _attachments(mail):
+    """The files of a mail that may be reports, and of the mails in it; what else it says is none."""
+    if len(mail) > MAX_MAIL or len(_NESTING.findall(mail)) > MAX_PARTS:
+        raise EngineRejected(_("This mail is too long, or has too many parts: save its attachment"))
+    parts = [part for part in email.message_from_bytes(mail).walk() if not part.is_multipart() and not _is_words(part)]
+    contents = [part.get_payload(decode=True) or b"" for part in parts]
+    files = [one for one in contents if one[:4] == b"PK\x03\x04" or one[:2] == _GZIP or _is_report(one)]
+    if not files:
+        raise EngineRejected(_("No report is attached to this mail"))
+    return files
+
+
+def _is_words(part):
+    return part.get_content_type() in ("text/plain", "text/html") and not part.get_filename()
+
+
+def _is_report(content):
+    """Whether a part of a mail is XML, and no page."""
+    beginning = _decoded(content[:4096]).lstrip(b"\xef\xbb\xbf \t\r\n")
+    return beginning.startswith(b"<") and b"<feedback" in beginning
+
+
+def _decoded(text):
+    """XML in UTF-16, which some programs make of an attachment, in UTF-8."""
+    charset = _UTF_16.get(text[:2])
+    return _DECLARATION.sub("", text.decode(charset, "replace")).encode() if charset else text
 
 
 def _unzipped(body):
@@ -102,6 +146,7 @@ def _parse(text):
 
 def _report(text):
     """Each row is let go once it is read: a report of any shape takes no more memory than its rows."""
+    text = _decoded(text)
     _check_shape(text)
     text = _BARE_AMPERSAND.sub(b"&amp;", text.lstrip(b" \t\r\n").translate(None, _CONTROLS))
     text = _SCHEMA_PREFIX.sub(rb"\1", text)
@@ -136,7 +181,7 @@ def _report(text):
 
 
 def _check_shape(text):
-    """A tag with a million attributes takes a gigabyte; in UTF-16 it could not be seen, and no receiver writes that."""
+    """A tag with a million attributes takes a gigabyte; with NUL in between, as in UTF-32, it could not be seen."""
     start = 0
     while start >= 0 and len(text) - start > MAX_TAG:
         start = text.rfind(b">", start + 1, start + 1 + MAX_TAG)

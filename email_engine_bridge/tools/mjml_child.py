@@ -9,7 +9,7 @@ from mjml import mjml2html
 from odoo.addons.lokario_base.tools.fenced_child import raise_fence, serve
 
 from ..exceptions import TemplateRejected
-from .mjml_structure import Structure
+from .mjml_structure import Structure, normalised
 from .text_part import replace_jinja
 
 MEMORY = 256 * 1024 * 1024  # bytes above the idle child
@@ -42,5 +42,6 @@ def _compile(source):
         held.append(expression)
         return f"{mark}{len(held) - 1}j"
 
-    html = mjml2html(replace_jinja(source, hold), fonts={})  # a font is loaded from a stranger only by <mj-font>
+    document = normalised(replace_jinja(source, hold))
+    html = mjml2html(document, fonts={})  # a font is loaded from a stranger only by <mj-font>
     return re.sub(rf"{mark}(\d+)j", lambda found: held[int(found[1])], html)

@@ -11,11 +11,13 @@ MAX_DEPTH = 60
 COMPONENTS = {
     "mjml", "mj-accordion", "mj-accordion-element", "mj-accordion-text", "mj-accordion-title", "mj-all",
     "mj-attributes", "mj-body", "mj-breakpoint", "mj-button", "mj-carousel", "mj-carousel-image", "mj-class",
-    "mj-column", "mj-divider", "mj-font", "mj-group", "mj-head", "mj-hero", "mj-html-attribute",
-    "mj-html-attributes", "mj-image", "mj-navbar", "mj-navbar-link", "mj-preview", "mj-raw", "mj-section",
-    "mj-selector", "mj-social", "mj-social-element", "mj-spacer", "mj-style", "mj-table", "mj-text", "mj-title",
-    "mj-wrapper",
+    "mj-column", "mj-divider", "mj-font", "mj-group", "mj-head", "mj-hero", "mj-image", "mj-navbar",
+    "mj-navbar-link", "mj-preview", "mj-raw", "mj-section", "mj-social", "mj-social-element", "mj-spacer",
+    "mj-style", "mj-table", "mj-text", "mj-title", "mj-wrapper",
 }  # fmt: skip
+# The compiler's own reading is stricter: no declaration, and names of tags in lower case.
+_DECLARATIONS = re.compile(r"\A\s*(?:<\?xml[^>]*>\s*)?(?:<!doctype[^>]*>)?", re.IGNORECASE)
+_TAG_NAME = re.compile(r"</?[A-Za-z][A-Za-z0-9-]*")
 _VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 
 
@@ -83,3 +85,8 @@ class Structure(HTMLParser):
     def _refuse(self, text, position=None, **values):
         line, column = position or self._position()
         raise TemplateRejected(text, line=line, column=column, **values)
+
+
+def normalised(source):
+    """The document, whose structure is right, as the compiler takes it."""
+    return _TAG_NAME.sub(lambda found: found[0].lower(), _DECLARATIONS.sub("", source))

@@ -22,6 +22,11 @@ _LINES = {
     "thead", "tr",
 }  # fmt: skip
 PARAGRAPH, LINE = "\x1f", "\x1e"  # breaks that count once, however many elements begin or end there
+# Blanks of what is shown as it is written, until all others are folded.
+_HELD = str.maketrans({" ": "\ue002", "\n": "\ue003", "\t": "\ue004", "\r": ""})
+_BLANKS = str.maketrans({"\ue002": " ", "\ue003": "\n", "\ue004": "\t"})
+_LAST_BLANKS = re.compile(f"(?<![\ue002-\ue004])[\ue002-\ue004]+(?=[{PARAGRAPH}{LINE}])")
+_PRE_STYLE = re.compile(r"white-space\s*:\s*(?:pre|break-spaces)", re.IGNORECASE)
 _CELLS = {"td", "th"}
 _SCHEME = re.compile(r"(?:https?://|mailto:|tel:)", re.IGNORECASE)
 _SPACE = re.compile(r"[ \t\r\n\f]+")  # HTML's: a non-breaking space is none
@@ -31,10 +36,11 @@ def derive_text(html):
     """Readable text of an HTML template: links as `text (url)`, paragraphs apart."""
     held, restore = hold_jinja(html)
     text = re.sub(r" {2,}", " ", "".join(_text_of(read_html(held))))
+    text = _LAST_BLANKS.sub("", text)
     text = re.sub(rf"[ \t\n{LINE}]*{PARAGRAPH}[ \t\n{LINE}{PARAGRAPH}]*", "\n\n", text)
     text = re.sub(rf"[ \t]*(?:\n[ \t]*)?{LINE}[ \t{LINE}]*", "\n", text)
     text = re.sub(r"[ \t]*\n[ \t]*", "\n", re.sub(r"^(-|\d+\.) ?\s+", r"\1 ", text, flags=re.MULTILINE))
-    return restore(re.sub(r"\n{3,}", "\n\n", text).strip() + "\n")
+    return restore(re.sub(r"\n{3,}", "\n\n", text).strip().translate(_BLANKS).rstrip() + "\n")
 
 
 def read_html(html):
@@ -45,24 +51,37 @@ def read_html(html):
         return lxml_html.document_fromstring("<p></p>")
 
 
-def _text_of(element, item="- "):
-    """Yield the pieces of an element and of what follows it in its parent; item: what a list puts before it."""
+def _folded(text):
+    return _SPACE.sub(" ", text)
+
+
+def _as_written(text):
+    return text.translate(_HELD)
+
+
+def _text_of(element, item="- ", spaced=_folded):
+    """Yield the pieces of an element and of what follows it in its parent.
+
+    item: what a list puts before it; spaced: what the parent makes of blanks.
+    """
     tag = element.tag if isinstance(element.tag, str) else ""  # a comment has none, and shows nothing
     is_hidden = element.get("hidden") is not None or _HIDDEN_STYLE.search(element.get("style") or "")
     if tag and tag not in _UNSEEN and not is_hidden:
-        yield from _shown(element, tag, item)
-    yield _SPACE.sub(" ", element.tail or "")
+        yield from _shown(element, tag, item, spaced)
+    yield spaced(element.tail or "")
 
 
-def _shown(element, tag, item):
+def _shown(element, tag, item, spaced):
+    is_written = tag == "pre" or _PRE_STYLE.search(element.get("style") or "")
+    spaced = _as_written if is_written else spaced
     apart = PARAGRAPH if tag in _PARAGRAPHS else LINE if tag in _LINES else ""
     yield apart
     yield {"li": item, "br": "\n", "hr": f"{LINE}---{LINE}"}.get(tag, "")
     yield element.get("alt") or "" if tag == "img" else ""
-    yield _SPACE.sub(" ", element.text or "")
+    yield spaced(element.text or "").removeprefix("\ue003")  # the line break after <pre> is none
     items = count(1)
     for child in element:
-        yield from _text_of(child, f"{next(items)}. " if tag == "ol" and child.tag == "li" else "- ")
+        yield from _text_of(child, f"{next(items)}. " if tag == "ol" and child.tag == "li" else "- ", spaced)
     target = (element.get("href") or "").strip() if tag in ("a", "area") else ""
     yield f" ({target})" if target and not _is_said(target, element) else ""
     yield " " if tag in _CELLS else apart

@@ -11,7 +11,7 @@ class EngineDmarcUpload(models.TransientModel):
     _inherit = ["lokario.access.mixin"]
     _description = "Read DMARC reports"
 
-    file_ids = fields.Many2many("ir.attachment", string="XML, gz or zip files")
+    file_ids = fields.Many2many("ir.attachment", string="XML, gz or zip files, or mails")
     report = fields.Text(readonly=True)
 
     def action_read(self):
