@@ -3,8 +3,6 @@
 Nothing comparable exists: Odoo deletes none of the data.
 """
 
-import threading
-
 from lokario_testing.results import Result, seconds
 
 from .base_environment import base_environment, resident_bytes
@@ -57,7 +55,7 @@ def _night(environment):
     with environment.env() as env:
         job = env.ref("lokario_account.ir_cron_account_deletions")
         job.active = True
-    _run_job_until_done(environment.database, job.id, threading.Event())
+    _run_job_until_done(environment.database, job.id)
 
 
 def _fill(environment) -> int:

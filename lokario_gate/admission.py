@@ -56,7 +56,10 @@ def is_known(request) -> bool:
     """
     if not request.env:
         return bool(request.session.uid)
-    user_sudo = request.env(su=True)["res.users"].browse(request.env.uid or request.session.uid or ()).exists()
+    env_sudo, uid = request.env(su=True), request.env.uid or request.session.uid
+    if uid == env_sudo["ir.model.data"]._xmlid_to_res_id("base.public_user"):
+        return False  # nearly all strangers: nothing is read for them
+    user_sudo = env_sudo["res.users"].browse(uid or ()).exists()
     return bool(user_sudo) and not user_sudo._is_public() and not user_sudo._is_portal()
 
 

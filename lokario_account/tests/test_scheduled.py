@@ -250,6 +250,15 @@ class TestSingleFlight(TransactionCase):
         cursors[1].rollback()
         self.assertTrue(single_flight.take_slot(cursors[3], self.JOB, 3))
 
+    def test_a_look_tells_who_may_wait(self):
+        runner, *callers = (self.cursor() for _ in range(4))
+        self.assertEqual(single_flight.look(callers[0], self.JOB, 2)[1:], (True, False))
+        callers[0].rollback()
+        single_flight.hold(runner, self.JOB)
+        looks = [single_flight.look(caller, self.JOB, 2) for caller in callers]
+        self.assertEqual([look[1:] for look in looks], [(False, True), (False, True), (False, False)])
+        self.assertLess(looks[0][0], looks[1][0])
+
 
 @tagged("post_install", "-at_install")
 class TestSecretRule(TransactionCase):

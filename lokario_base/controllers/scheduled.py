@@ -38,7 +38,8 @@ def run_scheduled(cron_xmlid: str):
     """Run the job (or join its run) and return the HTTP answer of its endpoint."""
     if refusal := _refusal():
         return _answer(*refusal)
-    cron = request.env.ref(cron_xmlid).sudo()
+    cron_id = request.env["ir.model.data"]._xmlid_to_res_id(cron_xmlid, raise_if_not_found=True)
+    cron = request.env["ir.cron"].sudo().browse(cron_id)
     _logger.info(cron.endpoint_log_message)
     if request.env["ir.config_parameter"].sudo().get_param("database.is_neutralized"):
         return _answer(503, request.env._("This database is a neutralized copy: no job is started here."))

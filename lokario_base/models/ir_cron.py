@@ -112,18 +112,17 @@ class IrCron(models.Model):
         :return: "done", "failed", or "running" when it takes longer or too many callers wait already
         """
         self.ensure_one()
-        deadline = time.monotonic() + ENDPOINT_WAIT
+        deadline, slots, arrival = time.monotonic() + ENDPOINT_WAIT, self._endpoint_slots(), None
         with session(self.env) as cr:
-            cr.execute("SELECT clock_timestamp() AT TIME ZONE 'UTC'")
-            arrival = cr.fetchone()[0]
             while (left := deadline - time.monotonic()) > 0:
-                if single_flight.is_free(cr, self.id):
+                now, is_free, may_wait = single_flight.look(cr, self.id, slots)
+                arrival = arrival or now
+                if is_free:
                     cr.rollback()  # who runs it needs the lock
                     self._prepare_endpoint_run()
                     self._start_endpoint_run__()
-                if not single_flight.take_slot(cr, self.id, self._endpoint_slots()):
-                    return "running"
-                if not single_flight.wait_for_end(cr, self.id, left):
+                    may_wait = single_flight.take_slot(cr, self.id, slots)
+                if not may_wait or not single_flight.wait_for_end(cr, self.id, left):
                     return "running"
                 cr.rollback()
                 if outcome := self._endpoint_outcome(cr, arrival):
@@ -157,13 +156,19 @@ class IrCron(models.Model):
         return "running" if state == "partial" else state
 
     def _start_endpoint_run__(self):
-        """Run the job in a thread of its own and return once it runs, here or elsewhere."""
-        started = threading.Event()
-        arguments = (self.env.cr.dbname, self.id, started)
+        """Run the job in a thread of its own and return once it runs, here or elsewhere; callers share the thread."""
+        job = (self.env.cr.dbname, self.id)
         if odoo.modules.module.current_test:  # its one cursor cannot be shared with a second thread
-            _run_job_until_done(*arguments)
+            _run_job_until_done(*job)
             return
-        threading.Thread(target=_run_in_thread, args=arguments, name=f"lokario.job.{self.id}", daemon=True).start()
+        mine = threading.Event()
+        started = _starting.setdefault(job, mine)
+        if started is mine:
+            try:
+                threading.Thread(target=_run_in_thread, args=job, name=f"lokario.job.{self.id}", daemon=True).start()
+            except RuntimeError:  # no more threads
+                _has_started(*job)
+                raise
         started.wait(START_TIMEOUT)
 
     # === THE PAGE OF SCHEDULED JOBS === #
@@ -244,19 +249,29 @@ class IrCron(models.Model):
         }
 
 
-def _run_in_thread(db_name: str, cron_id: int, started: threading.Event):
+_starting: dict[tuple[str, int], threading.Event] = {}
+"""The jobs (database, id) that are about to run in a thread of this process."""
+
+
+def _has_started(*job):
+    """Let those go on who wait for the start of a job; it may have failed."""
+    if started := _starting.pop(job, None):
+        started.set()
+
+
+def _run_in_thread(db_name: str, cron_id: int):
     threading.current_thread().dbname = db_name
     try:
-        _run_job_until_done(db_name, cron_id, started)
+        _run_job_until_done(db_name, cron_id)
     except psycopg2.extensions.TransactionRollbackError:
         _logger.debug("job %s has just been processed elsewhere", cron_id)
     except Exception:
         _logger.exception("job %s could not be run", cron_id)
     finally:
-        started.set()
+        _has_started(db_name, cron_id)
 
 
-def _run_job_until_done(db_name: str, cron_id: int, started: threading.Event):
+def _run_job_until_done(db_name: str, cron_id: int):
     state = "partial"
     while state == "partial":
         registry = Registry(db_name).check_signaling()
@@ -265,7 +280,7 @@ def _run_job_until_done(db_name: str, cron_id: int, started: threading.Event):
             if not job:
                 return
             single_flight.hold(cr, cron_id)
-            started.set()
+            _has_started(db_name, cron_id)
             registry["ir.cron"]._process_job(cr, job)
         with first_transaction(registry) as cr:
             cr.execute("SELECT state FROM lokario_scheduled_run WHERE cron_id = %s ORDER BY id DESC LIMIT 1", [cron_id])

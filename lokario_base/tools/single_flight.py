@@ -5,6 +5,8 @@ that dies releases its locks, so no caller waits for a dead run. Every function 
 its transaction.
 """
 
+from datetime import datetime
+
 import psycopg2.errors
 
 RUN_LOCK = 0x4C4B_0001  # first key of the lock on a run; the second is the job's id
@@ -21,6 +23,20 @@ def is_free(cr, job_id: int) -> bool:
     """Whether the job is not running now."""
     cr.execute("SELECT pg_try_advisory_xact_lock_shared(%s, %s)", [RUN_LOCK, job_id])
     return cr.fetchone()[0]
+
+
+def look(cr, job_id: int, slots: int) -> tuple[datetime, bool, bool]:
+    """Return the moment (UTC), whether the job is not running now, and, where it is, whether a slot was taken.
+
+    One question instead of three: callers come in crowds.
+    """
+    cr.execute(
+        """SELECT clock_timestamp() AT TIME ZONE 'UTC', free, NOT free AND EXISTS (
+                  SELECT 1 FROM generate_series(0, %s) slot WHERE pg_try_advisory_xact_lock(%s, %s + slot) LIMIT 1)
+             FROM pg_try_advisory_xact_lock_shared(%s, %s) free""",
+        [min(slots, MAX_SLOTS) - 1, SLOT_LOCK, job_id * MAX_SLOTS, RUN_LOCK, job_id],
+    )
+    return cr.fetchone()
 
 
 def take_slot(cr, job_id: int, slots: int) -> bool:
