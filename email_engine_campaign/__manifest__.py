@@ -1,6 +1,6 @@
 {
     "name": "Email Engine: Campaigns",
-    "version": "19.0.1.4.0",
+    "version": "19.0.1.5.0",
     "summary": "Templates, contacts, campaigns, events and statistics of the e-mail engine",
     "author": "Lokario",
     "website": "https://www.lokario.fr",

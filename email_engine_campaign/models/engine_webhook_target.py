@@ -25,6 +25,8 @@ class EngineWebhookTarget(models.Model):
     horizon_id = fields.Integer(readonly=True, copy=False, default=lambda self: self._newest_event_id())
     delivery_ids = fields.One2many("engine.webhook.delivery", "target_id", "Deliveries")
 
+    _url_uniq = models.UniqueIndex("(tenant_id, url) WHERE active IS TRUE", "This address gets the events already.")
+
     @api.model
     def _newest_event_id(self):
         self.env.cr.execute("SELECT coalesce(max(id), 0) FROM engine_event")
@@ -37,6 +39,11 @@ class EngineWebhookTarget(models.Model):
     @api.model
     def _deliver_soon(self):
         self.env.ref("email_engine_campaign.ir_cron_deliver_webhooks").sudo()._trigger()
+
+    def _notify_gone(self):
+        """The people behind the tenant learn it."""
+        target = self.with_context(lang=self.company_id.sudo().partner_id.lang)
+        target.env["engine.alert"]._raise_alert(target.tenant_id, target._say_gone())
 
     def _rotate(self, secret):
         """Sign with another secret; for a day the former one signs, too."""

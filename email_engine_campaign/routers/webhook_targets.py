@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
+from odoo.addons.email_engine_bridge.exceptions import ApiProblem
 from odoo.addons.email_engine_bridge.routers.dependencies import (
     EngineEnv,
     Paging,
@@ -46,7 +47,8 @@ Target = Annotated[object, Depends(find_target)]
 @router.post("", status_code=201, responses=WRITE_PROBLEMS)
 def create_webhook_target(body: WebhookTargetCreate, env: WriteEnv) -> WebhookTarget:
     """Notify an https address of what happens to the tenant's mail from now on, signed with this secret."""
-    get_visible(env, "engine.tenant", body.tenant_id)
+    tenant = get_visible(env, "engine.tenant", body.tenant_id)
+    _check_url(env, tenant, body.url)
     return WebhookTarget(**env["engine.webhook.target"].create(body.model_dump())._describe())
 
 
@@ -58,8 +60,10 @@ def list_webhook_targets(tenant: Tenant, env: EngineEnv, paging: Paging) -> Webh
 
 
 @router.patch("/{tenant_id}/{target_id}", responses=WRITE_PROBLEMS)
-def change_webhook_target(_env: WriteEnv, target: Target, body: WebhookTargetChange) -> WebhookTarget:
+def change_webhook_target(env: WriteEnv, target: Target, body: WebhookTargetChange) -> WebhookTarget:
     """Change the address (with a secret of its own), or stop and start deliveries."""
+    if target.active if body.active is None else body.active:
+        _check_url(env, target.tenant_id, body.url or target.url, target)
     target.write(body.model_dump(exclude_none=True))
     return WebhookTarget(**target._describe())
 
@@ -75,6 +79,12 @@ def rotate_webhook_secret(_env: WriteEnv, target: Target, body: SecretRotation) 
     """Sign with another secret; for a day deliveries are signed with the former one, too."""
     target._rotate(body.signing_secret)
     return WebhookTarget(**target._describe())
+
+
+def _check_url(env, tenant, url, target=None):
+    known = env["engine.webhook.target"].search([("tenant_id", "=", tenant.id), ("url", "=", url)])
+    if known - target if target else known:
+        raise ApiProblem(409, "This address gets the tenant's events already: each would come twice.")
 
 
 @router.post("/{tenant_id}/{target_id}/test", status_code=202, responses=WRITE_PROBLEMS)

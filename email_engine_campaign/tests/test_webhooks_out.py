@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import standardwebhooks
 from odoo import fields
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 from odoo.tests import tagged
 
 from odoo.addons.lokario_base.tests.webhook_receiver import start_receiver
@@ -77,6 +77,25 @@ class TestOutgoingWebhooks(CampaignCommittedCase):
         self.assertEqual(delivery.state, "sent")
         self.assertEqual(len(json.loads(delivery.body)["data"]), 1)
 
+    def test_a_receiver_that_is_gone_is_left_alone_until_it_is_wanted_again(self):
+        for _time in range(2):
+            self.target.action_test()
+        self.server.answers = [410]
+        for _turn in range(2):
+            self._run_cron()
+        waiting, refused = self.target.delivery_ids
+        self.assertEqual((refused.state, refused.answer, waiting.state), ("failed", "HTTP 410", "pending"))
+        self.assertFalse(self.target.active)
+        self.assertEqual(len(self.server.received), 1)
+        alert = self.env["engine.alert"].search([("tenant_id", "=", self.tenant_a.id)])
+        self.assertIn(f"{self.server.url} answers that it is gone", alert.text)
+        for refused_call in (self.target.action_test, refused.action_retry):
+            with self.assertRaisesRegex(UserError, "archived"):
+                refused_call()
+        self.target.active = True
+        self._run_cron()
+        self.assertEqual((waiting.state, self.target.last_answer), ("sent", "HTTP 204"))
+
     def test_only_https_outside_of_this_machine(self):
         with self.assertRaisesRegex(ValidationError, "give an https"):
             self.target.url = "http://tenant.example/hook"
@@ -121,11 +140,12 @@ class TestWebhookTargetsApi(CampaignHttpCase):
     def test_its_whole_life(self):
         server, secret = start_receiver(self), standard_webhooks.new_secret()
         tenant = self.tenant_a.id
-        body = {"tenant_id": tenant, "url": server.url, "signing_secret": secret}
-        self.call("", {**body, "signing_secret": "whsec_c2hvcnQ="}, status=422)
-        self.call("", {**body, "url": "http://shop.example/hook"}, status=422)
-        self.call("", {**body, "tenant_id": self.tenant_b.id}, status=404)
-        made = self.call("", body, status=201)
+        asked = {"tenant_id": tenant, "url": server.url, "signing_secret": secret}
+        self.call("", {**asked, "signing_secret": "whsec_c2hvcnQ="}, status=422)
+        self.call("", {**asked, "url": "http://shop.example/hook"}, status=422)
+        self.call("", {**asked, "tenant_id": self.tenant_b.id}, status=404)
+        made = self.call("", asked, status=201)
+        self.call("", asked, status=409)  # each event would come twice
         path = f"/{tenant}/{made['id']}"
         self.assertEqual(self.call(f"/{tenant}")["items"], [made])
         self.call(f"{path}/test", status=202, method="POST")
@@ -145,6 +165,9 @@ class TestWebhookTargetsApi(CampaignHttpCase):
             self.assertTrue(standardwebhooks.Webhook(one).verify(body, headers))
         self.call(path, {"url": server.url + "2"}, status=422, method="PATCH")
         self.assertFalse(self.call(path, {"active": False}, method="PATCH")["active"])
+        second = self.call("", asked, status=201)
+        self.call(path, {"active": True}, status=409, method="PATCH")
+        self.call(f"/{tenant}/{second['id']}", status=204, method="DELETE")
         self.call(path, status=404, method="DELETE", token=self.token_b)
         self.call(f"/{self.tenant_b.id}/{made['id']}", status=404, method="DELETE", token=self.token_b)
         self.call(path, status=204, method="DELETE")

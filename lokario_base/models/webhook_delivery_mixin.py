@@ -5,7 +5,7 @@ from datetime import timedelta
 from odoo import api, fields, models
 
 from ..tools.standard_webhooks import BadSecret
-from ..tools.webhook_client import DeliveryFailed
+from ..tools.webhook_client import DeliveryFailed, ReceiverGone
 
 # Seconds until the next try: the schedule standardwebhooks.com recommends
 RETRIES = (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
@@ -40,6 +40,7 @@ class WebhookDeliveryMixin(models.AbstractModel):
 
     def action_retry(self):
         self.check_access("write")
+        self.target_id._check_active()
         self._set_pending()
 
     def _set_pending(self):
@@ -54,8 +55,9 @@ class WebhookDeliveryMixin(models.AbstractModel):
     @api.model
     def _due(self, limit):
         """Hook: return what is to be delivered now, in the order in which it is."""
-        now = fields.Datetime.now()
-        return self.search([("state", "=", "pending"), ("next_try_at", "<=", now)], limit=limit, order="next_try_at")
+        waiting = [("state", "=", "pending"), ("target_id.active", "=", True)]
+        due = [*waiting, ("next_try_at", "<=", fields.Datetime.now())]
+        return self.search(due, limit=limit, order="next_try_at")
 
     @api.model
     def _deliver_due(self, limit=200):
@@ -74,8 +76,9 @@ class WebhookDeliveryMixin(models.AbstractModel):
 
     @api.model
     def _is_due(self, delivery):
-        """Whether it is still: others may have delivered or put it off meanwhile."""
-        return delivery.state == "pending" and delivery.next_try_at <= fields.Datetime.now()
+        """Whether it is still: others may have delivered or put it off, or its receiver may be gone meanwhile."""
+        is_due = delivery.state == "pending" and delivery.next_try_at <= fields.Datetime.now()
+        return is_due and delivery.target_id.active
 
     def _deliver(self):
         """Send the deliveries; the outcome is stored, never raised. Their ids let the receiver know repeats."""
@@ -84,6 +87,10 @@ class WebhookDeliveryMixin(models.AbstractModel):
             try:
                 client = delivery.target_id._get_client__()
                 status, delivery.answer_body = client.deliver(delivery.message_id, delivery.body.encode())
+            except ReceiverGone as error:
+                delivery.answer_body = error.text
+                delivery._set_failed(str(error))
+                delivery.target_id._set_gone()
             except DeliveryFailed as error:
                 delivery.answer_body = error.text
                 delivery._try_later(str(error))

@@ -3,6 +3,7 @@ import re
 from datetime import timedelta
 
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 
 from ..fields import Secret
 from ..identity import confirm_identity
@@ -87,9 +88,35 @@ class WebhookTargetMixin(models.AbstractModel):
     def action_test(self):
         """Have a delivery sent that says nothing, to see whether the receiver takes it."""
         self.check_access("write")
+        self._check_active()
         for target in self:
             target._add_test()
         self._deliver_soon()
+
+    def _check_active(self):
+        """Refuse what would wait for a target that gets nothing."""
+        if stopped := self.filtered(lambda target: not target.active)[:1]:
+            raise UserError(self.env._("%s is archived: nothing is delivered until it is active again.", stopped.url))
+
+    def _set_gone(self):
+        """The receiver wants nothing any more: what waits is kept until a person makes the target active again."""
+        self.ensure_one()
+        self.sudo().active = False
+        self._notify_gone()
+
+    def _notify_gone(self):
+        """Tell who set the target up, in Odoo's inbox or by mail."""
+        owner = self.create_uid
+        text = self.with_context(lang=owner.lang)._say_gone()
+        self.env["mail.thread"].sudo().message_notify(
+            partner_ids=owner.partner_id.ids, body=text, subject=self.url, model=self._name, res_id=self.id
+        )
+
+    def _say_gone(self):
+        return self.env._(
+            "%(url)s answers that it is gone (HTTP 410): it gets no deliveries until the webhook is made active again.",
+            url=self.url,
+        )
 
     def _add_test(self):
         """Hook: store the delivery of a test."""

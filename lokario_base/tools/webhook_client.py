@@ -13,6 +13,7 @@ from . import standard_webhooks
 from .pinned_http import DestinationRefused, pin_public, pinned_session
 
 TIMEOUT = 15  # seconds, the upper end of what standardwebhooks.com advises
+GONE = 410
 MAX_ANSWER = 2_000  # bytes of the answer's body
 MAX_READING = 5  # seconds for them, however slowly they come
 UNPRINTABLE = re.compile(r"[^\n\t\x20-\x7e\xa0-\ud7ff\ue000-\ufffd]")
@@ -24,6 +25,10 @@ class DeliveryFailed(Exception):
     def __init__(self, reason, text=""):
         super().__init__(reason)
         self.text = text
+
+
+class ReceiverGone(DeliveryFailed):
+    """The receiver says 410: it wants no delivery any more (standardwebhooks.com)."""
 
 
 class WebhookClient:
@@ -52,7 +57,7 @@ class WebhookClient:
         except requests.RequestException as error:
             raise DeliveryFailed(type(error).__name__) from error
         if not 200 <= status < 300:
-            raise DeliveryFailed(f"HTTP {status}", text)
+            raise (ReceiverGone if status == GONE else DeliveryFailed)(f"HTTP {status}", text)
         return status, text
 
 

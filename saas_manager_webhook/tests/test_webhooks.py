@@ -114,6 +114,19 @@ class TestWebhooks(SaasCase, MailCommon):
         self.deliver()
         self.assertEqual((delivery.state, self.events()[-1]), ("sent", "test"))
 
+    def test_a_receiver_that_is_gone_is_left_alone_and_its_owner_told(self):
+        user = new_test_user(self.env, "hoster", "saas_manager.group_saas_manager_manager", lang="fr_FR")
+        target = self.env["saas.webhook.target"].with_user(user).create({"url": self.receiver.url})
+        self.target.active = False
+        self.receiver.answers = [410]
+        target.action_test()
+        with self.mock_mail_gateway():
+            self.deliver()
+        self.assertEqual((target.active, target.last_answer), (False, "HTTP 410"))
+        told = self.env["mail.message"].search([("model", "=", target._name), ("res_id", "=", target.id)])
+        self.assertEqual(told.notified_partner_ids, user.partner_id)
+        self.assertIn("répond qu’il n’existe plus (HTTP 410)", told.body)
+
     def test_the_log_keeps_the_beginning_of_the_answer_without_what_looks_secret(self):
         self.receiver.answers, self.receiver.text = (
             [500, 200],
