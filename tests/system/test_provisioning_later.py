@@ -228,10 +228,10 @@ def test_an_instance_that_expires_is_announced_then_suspended(provisioning, mail
         assert len(mails(count)) == count, "one warning, a week before"
     assert "expires" in text_of(mails(2)[1])
     assert environment.get(f"{subdomain}.localhost")[0] == 200
-    past = str(datetime.date.today() - datetime.timedelta(days=2))
-    environment.call("saas.instance", "write", [instance], {"expiration_date": past})
+    past = datetime.date.today() - datetime.timedelta(days=2)
+    environment.call("saas.instance", "write", [instance], {"expiration_date": str(past)})
     environment.call("ir.cron", "method_direct_trigger", [cron])
     assert environment.read("saas.instance", instance, "state") == "suspended"
-    assert past in environment.read("saas.instance", instance, "suspension_reason")
+    assert f"{past:%m/%d/%Y}" in environment.read("saas.instance", instance, "suspension_reason")
     wait_until(lambda: environment.get(f"{subdomain}.localhost")[0] == 503)
     assert len(mails(3)) == 3
