@@ -74,16 +74,18 @@ def _drop_privileges(spec: dict) -> None:
 def _leave_shared_memory(libc, folders: list[str]) -> None:
     """What everybody may write to, in folders and in shared memory, is this instance's own, and ends with it.
 
-    Where root may make no view (`sandbox.is_available`) there is nothing but the machine's.
+    Where root may make no view, `sandbox.own_folders` names none: there is nothing but the machine's.
     """
-    if libc.unshare(CLONE_NEWNS | CLONE_NEWIPC):
+    if not folders:
         return
     mounts = [(None, "/", None, MS_REC | MS_PRIVATE, None)]
     own = filter(os.path.isdir, folders)
     mounts += [(b"lokario", folder, b"tmpfs", MS_NOSUID | MS_NODEV, FOLDER_OF_ITS_OWN) for folder in own]
+    failed = libc.unshare(CLONE_NEWNS | CLONE_NEWIPC)
     for source, target, kind, flags, options in mounts:
-        if libc.mount(source, os.fsencode(target), kind, ctypes.c_ulong(flags), options):
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), target)
+        failed = failed or libc.mount(source, os.fsencode(target), kind, ctypes.c_ulong(flags), options)
+    if failed:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 def _take_socket(listening: int) -> None:

@@ -72,7 +72,8 @@ def problem() -> str:
 
 def own_folders(shown: list[Path]) -> list[str]:
     """Where everybody may write and nothing of ``shown`` lies: an instance can have others in their place."""
-    return [folder for folder in OPEN if not any(Path(folder) in (path, *path.parents) for path in shown)]
+    taken = {folder for path in shown for folder in (path, *path.parents)}
+    return [folder for folder in OPEN if Path(folder) not in taken] if is_available() else []
 
 
 def _is_closed(folder: Path) -> bool:
