@@ -46,9 +46,10 @@ class WebhookTargetMixin(models.AbstractModel):
         """What the newest delivery was answered, its state before that."""
         deliveries = self.env[self._fields["delivery_ids"].comodel_name]
         states = dict(deliveries._fields["state"]._description_selection(self.env))
+        newest = dict(deliveries._read_group([("target_id", "in", self.ids)], ["target_id"], ["id:max"]))
         for target in self:
-            newest = deliveries.search([("target_id", "=", target.id)], order="id desc", limit=1)
-            target.last_answer = newest and (newest.answer or states[newest.state])
+            last = deliveries.browse(newest.get(target, ()))
+            target.last_answer = last and (last.answer or states[last.state])
 
     @api.constrains("url")
     def _check_url(self):
