@@ -257,3 +257,13 @@ def test_modules_that_come_by_themselves_find_their_libraries():
         for library in manifest.get("external_dependencies", {}).get("python", []):
             if manifest.get("auto_install"):
                 assert importlib.metadata.version(re.match(r"[\w.-]+", library)[0]), f"{path.parent.name}: {library}"
+
+
+def test_no_group_is_repeated_possessively():
+    """Python up to 3.11.4, Debian 12's own, misreads `(?:a|b)*+`; `(?>(?:a|b)*)` says the same, and is understood."""
+    possessive = re.compile(r"""\b(?:r|rb|br|rf|fr)["'].*\)(?:[*+?]|\{\d*,?\d*\})\+""")
+    assert possessive.search('re.compile(r"(?:a|b)' + '*+")')
+    for addon in (*ADDONS, "lokario_gate", "lokario_host", "lokario_cli", "lokario_testing"):
+        for path in sources(addon):
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                assert not possessive.search(line), f"{path}:{number}"

@@ -12,7 +12,7 @@ from ..exceptions import EngineRejected
 MAX_VALUES = 100_000
 MAX_DEPTH = 50
 # One that nothing closes runs to the end: else its escaped quotes would each be tried as another beginning.
-_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+_STRING = re.compile(rb'"(?>(?:[^"\\]++|\\.)*)(?:"|\\?\Z)', re.DOTALL)
 _NEITHER = re.compile(rb"[^\[\]{}]+")
 _OPENING = b"[{"
 

@@ -32,7 +32,7 @@ def debian_python() -> Path | None:
 
     Debian compiles by profile, pyenv and others seldom do: the same code takes them a fifth longer.
     """
-    version = "python%d.%d" % sys.version_info[:2]
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     program = Path("/usr/bin") / version
     return program if program.exists() and Path("/usr/lib", version, "ensurepip").exists() else None
 

@@ -15,7 +15,7 @@ _FAINT = 0.2  # opacity
 _FAR = 100  # pixels out of the page
 _CLOSE = 48  # of 441: colours that no eye distinguishes on a screen
 _PAGE = (255, 255, 255)  # where nothing else is said
-_COMMENT = re.compile(r"/\*(?:[^*]|\*(?!/))*+(?:\*/)?")
+_COMMENT = re.compile(r"/\*(?>(?:[^*]|\*(?!/))*)(?:\*/)?")
 VALUE_MAX = 200  # characters of one value; no honest colour or length is longer
 _DECIDING = re.compile(
     r"display|visibility|mso-hide|font|font-size|opacity|transform|height|max-height|width|max-width|line-height"

@@ -32,7 +32,7 @@ _MOMENT = re.compile(
     r"(?:T(\d\d):?(\d\d):?(\d\d)?(?:\.\d{1,6})?(Z|[+-]\d\d:?\d\d)?)?\s*"
 )
 _QUOTED_PRINTABLE = re.compile(  # of vCalendar 1.0, which many programs write to this day
-    r"^([A-Z-]+)((?:;[^:;\n]{0,200}){0,9});ENCODING=QUOTED-PRINTABLE((?:;[^:;\n]{0,200}){0,9}):((?:[^\n]*=\n)*+[^\n]*)$",
+    r"^([A-Z-]+)((?:;[^:;\n]{0,200}){0,9});ENCODING=QUOTED-PRINTABLE((?:;[^:;\n]{0,200}){0,9}):((?>(?:[^\n]*=\n)*)[^\n]*)$",
     re.MULTILINE | re.IGNORECASE,
 )
 _KNOWN_LINE = re.compile(

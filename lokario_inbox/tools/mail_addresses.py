@@ -13,19 +13,19 @@ from .mime_text import decode_field, unescape_bytes
 HEADER_MAX = 100_000  # characters of one header that are read
 _NAME_MAX, _ADDRESS_MAX = 300, 320
 _OFTEN_MAX = 500  # characters of a header that is remembered
-_QUOTED = r'"((?:[^"\\]|\\.)*+)"'
-_IN_ANGLE = r'"(?:[^"\\]|\\.)*+"|[^">,;]'
+_QUOTED = r'"((?>(?:[^"\\]|\\.)*))"'
+_IN_ANGLE = r'"(?>(?:[^"\\]|\\.)*)"|[^">,;]'
 _TOKEN = re.compile(
-    rf"(?P<quoted>{_QUOTED})|(?P<angle><((?:{_IN_ANGLE})*+(?:,(?=[^<>]*+>)(?:{_IN_ANGLE}|,)*+)?)>*+)"
-    r"|(?P<open>\()|(?P<end>[,;])|(?P<colon>:)|(?P<text>(?:[^\"<(,;:\[\\]|\[[^\[\]\s]*+\]|\\.)++)|(?P<other>.)",
+    rf"(?P<quoted>{_QUOTED})|(?P<angle><((?>(?:{_IN_ANGLE})*)(?:,(?=[^<>]*+>)(?>(?:{_IN_ANGLE}|,)*))?)>*+)"
+    r"|(?P<open>\()|(?P<end>[,;])|(?P<colon>:)|(?P<text>(?>(?:[^\"<(,;:\[\\]|\[[^\[\]\s]*+\]|\\.)+))|(?P<other>.)",
     re.DOTALL,
 )
-_STRING_OR_COMMENT = re.compile(r"\"((?:[^\"\\]|\\.)*+)\"?|\(|[^\"(]++", re.DOTALL)
+_STRING_OR_COMMENT = re.compile(r"\"((?>(?:[^\"\\]|\\.)*))\"?|\(|[^\"(]++", re.DOTALL)
 _NUMBER = re.compile("\x00(\\d+)\x00")
-_COMMENT_PART = re.compile(r"[()]|(?:[^()\\]|\\.)++|\\", re.DOTALL)
-_COMMENT_OR_STRING = re.compile(r"[()]|\"(?:[^\"\\]|\\.)*+\"|(?:[^()\"\\]|\\.)++|.", re.DOTALL)
+_COMMENT_PART = re.compile(r"[()]|(?>(?:[^()\\]|\\.)+)|\\", re.DOTALL)
+_COMMENT_OR_STRING = re.compile(r"[()]|\"(?>(?:[^\"\\]|\\.)*)\"|(?>(?:[^()\"\\]|\\.)+)|.", re.DOTALL)
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f]")
-_BLANKS = re.compile(r"(\"(?:[^\"\\]|\\.)*+\"?)|\s+", re.DOTALL)  # or a quoted string, which keeps its own
+_BLANKS = re.compile(r"(\"(?>(?:[^\"\\]|\\.)*)\"?)|\s+", re.DOTALL)  # or a quoted string, which keeps its own
 _SPECIAL = re.compile(r"[()<>@,:;\".\\\[\]]")
 
 

@@ -141,11 +141,11 @@ _STORED_CLEANER = nh3.Cleaner(
     **{**_CLEANER_OPTIONS, "attributes": {**_ATTRIBUTES, "img": _ATTRIBUTES["img"] | {"data-remote-src"}}}
 )
 _TEXT_CLEANER = nh3.Cleaner(tags=set(), clean_content_tags={"script", "style", "title", "template", "head"})
-_TAG = re.compile(r'<(?:[^"<>]|"[^"]*+")*+>')  # as nh3 writes them: values may hold what looks like another tag
+_TAG = re.compile(r'<(?>(?:[^"<>]|"[^"]*+")*)>')  # as nh3 writes them: values may hold what looks like another tag
 _ATTRIBUTE = re.compile(r' ([\w-]+)="([^"]*+)"')
 _REMOTE = re.compile(r"(?:https?:)?//", re.IGNORECASE)
 _BREAKS = re.compile(r"<(?:br|/p|/div|/tr|/li|/h[1-6]|/blockquote|hr)\b[^<>]*+>", re.IGNORECASE)
-_PREFORMATTED = re.compile(r"(<pre\b(?:[^<]|<(?!/?pre\b))*+)", re.IGNORECASE)
+_PREFORMATTED = re.compile(r"(<pre\b(?>(?:[^<]|<(?!/?pre\b))*))", re.IGNORECASE)
 _ENDLESS_TITLE = re.compile(r"<title\b[^<>]*+>(?![^<]*+</title)", re.IGNORECASE)
 _OPENS = re.compile(r"<(?:p|div|tr|li|ul|ol|h[1-6]|blockquote|table|pre)\b(?=[^<>]*+>)", re.IGNORECASE)
 _OPENED = "\x01"  # a new line, where none has just begun

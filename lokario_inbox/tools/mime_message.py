@@ -21,7 +21,7 @@ ODD_LINES_MAX = 3  # more of them are the words of a mail without an empty line
 BODY_MAX = 1_000_000  # characters of plain text kept
 PREVIEW_LENGTH = 140
 REFERENCES_MAX = 20_000  # characters of identifiers kept
-_ORDINARY_HEADER = re.compile(rb"((?:[!-9;-~]+:[^\r\n]*+\r?\n(?:[ \t][^\r\n]*+\r?\n)*+)++)\r?\n")
+_ORDINARY_HEADER = re.compile(rb"((?>(?:[!-9;-~]+:[^\r\n]*+\r?\n(?>(?:[ \t][^\r\n]*+\r?\n)*))+))\r?\n")
 _HEADER_FIELD = re.compile(r"([!-9;-~]+):(.*(?:\r?\n[ \t].*)*)")
 _BLANK_BEFORE_COLON = re.compile(rb"(?m)^([!-9;-~]+)[ \t]+:")
 # marks of a file, and of a mailbox in one file

@@ -11,7 +11,7 @@ _ASCII_CONTROL = bytes({*range(32), 0x7F} - {*b"\t\n\r"})
 _RARE = (*map(chr, _ASCII_CONTROL), "\ufffe", "\uffff")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
 _NOT_BASE64 = re.sub(rb"[A-Za-z0-9+/=]", b"", bytes(range(256)))
-_ENCODED_WORD = re.compile(r"=\?([^?\s=]+)\?([bqBQ])\?((?:[^?=]|=(?!\?[^=])|\?(?!=))*+)\?=")  # up to another word
+_ENCODED_WORD = re.compile(r"=\?([^?\s=]+)\?([bqBQ])\?((?>(?:[^?=]|=(?!\?[^=])|\?(?!=))*))\?=")  # to the next
 _TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")  # "exe.pdf" round: in a line nobody needs them
 _FOLD = re.compile(r"[\r\n]+[ \t]*")
 # a soft line break with the blanks that gateways put behind it (RFC 2045 6.7, transport padding)

@@ -4,7 +4,7 @@ import binascii
 import re
 
 _FILE = re.compile(
-    r"^begin [0-7]{3,4} (?P<name>\S[^\n]{0,200})\n(?P<lines>(?:[!-_][ -`]{0,90}\n)*+)(?:[ `]*\n)?end[ \t]*(?:\n|\Z)",
+    r"^begin [0-7]{3,4} (?P<name>\S[^\n]{0,200})\n(?P<lines>(?>(?:[!-_][ -`]{0,90}\n)*))(?:[ `]*\n)?end[ \t]*(?:\n|\Z)",
     re.MULTILINE,
 )
 

@@ -19,7 +19,7 @@ _OTHERS = (
     rb"|(?P<open>\()|(?P<close>\))|(?P<literal>\x00(\d+)\x00)"
     rb"|(?P<atom>(?:BODY|BINARY)(?:\.[A-Z]+)?\[[^\]\"]{0,200}+\](?:<\d+>)?|[^\s()\"\x00]++|\"[^ ]*+)"
 )
-_TOKEN = re.compile(rb"\"(?P<quoted>(?:[^\"\\]|\\.)*+)\"" + _OTHERS, re.IGNORECASE | re.DOTALL)
+_TOKEN = re.compile(rb"\"(?P<quoted>(?>(?:[^\"\\]|\\.)*))\"" + _OTHERS, re.IGNORECASE | re.DOTALL)
 _BEHIND_UNCLOSED = re.compile(rb"(?P<quoted>(?!))" + _OTHERS, re.IGNORECASE)
 _STATUS = re.compile(rb"(\*) (OK|NO|BAD|BYE|PREAUTH)(?: (.*))?$", re.IGNORECASE | re.DOTALL)
 _LITERAL_AT_END = re.compile(rb"\{(\d+)\+?\}$")
