@@ -63,6 +63,8 @@ class Slot:
 
     def is_deaf(self) -> bool:
         """Whether its process, which shares the socket, has shut it down: nobody can connect any more."""
+        if self.listening is None:
+            return False
         poll = select.poll()
         poll.register(self.listening, select.POLLIN)
         return any(event & select.POLLHUP for _descriptor, event in poll.poll(0))

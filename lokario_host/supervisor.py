@@ -165,7 +165,7 @@ class Supervisor:
         return self.nurseries[modules]
 
     def _await_request(self, slot: Slot) -> None:
-        if slot.listening and slot.is_deaf():
+        if slot.is_deaf():
             slot.close()
         if slot.listening is None:
             slot.listen()
@@ -255,10 +255,17 @@ class Supervisor:
         for slot in self.stopping.values():
             if now - slot.killed_at > GRACE:
                 slot.nursery.signal(slot.instance.database, signal.SIGKILL)
+        self._end_the_deaf()
         self._wake_for_jobs()
         self._resume_logs(now)
         self._balance()
         self._watch_sessions(now)
+
+    def _end_the_deaf(self) -> None:
+        """Who has shut down its own socket answers nobody any more, and may wait for that for ever."""
+        for slot in self.slots.values():
+            if slot.is_running and slot.is_deaf():
+                slot.nursery.signal(slot.instance.database, signal.SIGKILL)
 
     def _balance(self) -> None:
         if os.getuid() == 0:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import selectors
+import signal
 import socket
 import subprocess
 import sys
@@ -158,6 +159,26 @@ def test_a_socket_that_a_process_has_shut_down_is_noticed(tmp_path):
         assert slot.is_deaf()
     slot.close()
     assert not list(tmp_path.iterdir())
+
+
+def test_who_has_shut_down_his_socket_is_ended(tmp_path):
+    """Nobody could connect to him any more, and his process would wait for that for ever."""
+    settings = SimpleNamespace(manager_database="m", host_name="", groups=Groups(None), state_file=tmp_path / "state")
+    supervisor, slots = Supervisor(settings, None), [slot_of(number, tmp_path) for number in (1, 2)]
+    nursery = Nursery(settings, [], supervisor.selector, supervisor._ended)
+    nursery._control, parent = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    for slot in slots:
+        slot.reports, slot.nursery = Reports(socket.socketpair()[0]), nursery
+        slot.listen()
+        supervisor.slots[slot.instance.database] = slot
+    slots[0].listening.dup().shutdown(socket.SHUT_RDWR)
+    supervisor._end_the_deaf()
+    nursery._control.close()
+    asked, _none = messages.receive(parent)
+    assert asked == {"stop": slots[0].instance.database, "signal": signal.SIGKILL}
+    assert not messages.receive(parent)[0]
+    for slot in slots:
+        slot.close()
 
 
 def test_looking_for_jobs_keeps_no_process_awake():
