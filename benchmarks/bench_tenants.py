@@ -24,6 +24,7 @@ from .tenant_attacks import Neighbours
 
 INSTANCES = int(os.environ.get("LOKARIO_BENCH_INSTANCES", "20"))
 LARGE = f"{TEMPLATE_MODULES}, contacts, calendar, project, sale_management, purchase"  # about 75 with what they need
+RUNNING = 20  # at once; PostgreSQL has connections for few more
 LARGE_INSTANCES = 5
 PLAIN = 3  # plain Odoos that stand beside
 CALLS = 2000
@@ -73,6 +74,8 @@ def _provision(manager, count: int, **values):
             assert manager.wait_for("saas.instance", record, {"active", "error"}, 60) == "active"
 
         waits.append(seconds(click))
+        if number >= RUNNING:
+            end_process(manager.database(subdomain))
         subdomains.append(subdomain)
         records.append(record)
     installed = "SELECT count(*) FROM ir_module_module WHERE state = 'installed'"
@@ -86,7 +89,7 @@ def _private(process: psutil.Process) -> float:
 
 
 def _memory(manager, subdomains, most: float, plain: list[float] | None = None) -> list[Result]:
-    running = subdomains[:20]
+    running = subdomains[:RUNNING]
     for subdomain in running:
         assert manager.get(f"{subdomain}.localhost")[0] == 200
     idle = [_private(process_of(manager.database(subdomain))) for subdomain in running]
@@ -140,6 +143,7 @@ def _cold_starts(manager, subdomains, most: float, plain: list[float] | None = N
     for subdomain in subdomains * max(1, STARTS // len(subdomains)):
         end_process(manager.database(subdomain))
         starts.append(seconds(lambda host=f"{subdomain}.localhost": manager.get(host)))
+        end_process(manager.database(subdomain))
     return Result(f"cold start, p95 of {len(starts)}", p95(starts), plain and median(plain), f"ours <= {most}")
 
 
@@ -168,13 +172,12 @@ def _suspensions(manager, records) -> list[Result]:
 
 def _crons(manager, subdomains) -> Result:
     """All instances sleep and have a job due at one moment: how late is the last one?"""
-    psql, due = manager.environment.cluster.psql, time.time() + 5
+    psql, due = manager.environment.cluster.psql, time.time() + 5 + len(subdomains)
     for subdomain in subdomains:
         database = manager.database(subdomain)
         manager.get(f"{subdomain}.localhost")
         psql(f"UPDATE ir_cron SET nextcall = to_timestamp({due}) AT TIME ZONE 'utc' WHERE id = 1", database)
-    for subdomain in subdomains:
-        end_process(manager.database(subdomain))
+        end_process(database)
     waiting, deadline = set(subdomains), due + CRON_WAIT
     while waiting and time.time() < deadline:
         for subdomain in list(waiting):
