@@ -1,7 +1,8 @@
 """What a process for each instance costs, beside one plain Odoo for each and beside the shared process.
 
 Private memory is what ends with the process (USS). A cold start is measured from the request to the first byte of the
-login page of an instance whose process has ended. How many instances there are is printed: as many as fit into minutes.
+login page of an instance whose process has ended. Visitors come through nginx, as in production. How many instances
+there are is printed: as many as fit into minutes.
 """
 
 import contextlib
@@ -37,7 +38,10 @@ STARTS = 20  # cold ones for each figure, at least
 
 
 def run() -> list[Result]:
-    with Cluster.for_tests() as cluster, ProvisioningEnvironment(Databases(cluster), places=500) as manager:
+    with (
+        Cluster.for_tests() as cluster,
+        ProvisioningEnvironment(Databases(cluster), places=500, is_fronted=True) as manager,
+    ):
         manager.build_template()
         manager.call("saas.plan", "write", [manager.plan_id], {"idle_minutes": 60})
         subdomains, records, waits = _provision(manager, INSTANCES)

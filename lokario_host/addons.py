@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from odoo.modules.module import Manifest
+from odoo.modules.module import Manifest, MissingDependency
 
 import odoo.addons
 import odoo.addons.base
@@ -27,6 +27,25 @@ def with_dependencies(modules) -> dict[str, Manifest]:
             found[name] = manifest
             pending += manifest["depends"]
     return found
+
+
+def installed_beside(modules) -> dict[str, Manifest]:
+    """These modules, all that they need, and what Odoo installs by itself beside them; not what one country needs."""
+    found = with_dependencies(modules)
+    others = {one.name: one for one in Manifest.all_addon_manifests() if _comes_by_itself(one)}
+    while coming := [name for name in others.keys() - found.keys() if others[name]["auto_install"] <= found.keys()]:
+        found |= with_dependencies(coming)
+    return found
+
+
+def _comes_by_itself(manifest: Manifest) -> bool:
+    if not manifest["auto_install"] or not manifest["installable"] or manifest["countries"]:
+        return False
+    try:
+        manifest.check_manifest_dependencies()
+    except MissingDependency:
+        return False
+    return True
 
 
 def copy_others(modules, folder: Path) -> list[str]:

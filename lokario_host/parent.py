@@ -126,7 +126,7 @@ def preload(options: list[str], modules: list[str], folders: list[str]) -> None:
     setproctitle.getproctitle()  # it looks at the environment, which a child has no more
     initialize_sys_path()
     addons.show(folders)
-    found = addons.with_dependencies(["base", "web", *modules])
+    found = addons.installed_beside(["base", "web", *modules])
     for name in sorted(found, key=lambda name: _depth(name, found)):
         load_openerp_module(name)
     odoo.service.server.load_server_wide_modules()
