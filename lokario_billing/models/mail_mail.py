@@ -259,7 +259,8 @@ class MailMail(models.Model):
 
     def _wait_for_server(self, served, addresses, failure_type):
         """Return the mails that are tried again, for those recipients only whom the server has not served."""
-        deliveries = self._deliveries().filtered(
+        business = self.filtered(lambda mail: mail._is_business_mail())
+        deliveries = business._deliveries().filtered(
             lambda delivery: delivery.state == "sending" and not delivery.outgoing_id
         )
         verdicts = {delivery: delivery._may_wait(failure_type) for delivery in deliveries}
