@@ -28,8 +28,8 @@ class AccessMixin(models.AbstractModel):
       the model's own code writes it through ``sudo()``.
 
     The superuser environment is exempt: code uses ``sudo()`` once it has checked who asks, and what it makes then takes
-    no default values out of the caller's context. Only fields that the suite defines are looked at, so that core models
-    may inherit it too.
+    no default values for our fields out of the caller's context. Only fields that the suite defines are looked at, so
+    that core models may inherit it too.
     """
 
     _name = "lokario.access.mixin"
@@ -130,7 +130,7 @@ class AccessMixin(models.AbstractModel):
     @api.model_create_multi
     def create(self, vals_list):
         if self.env.su:
-            return super(AccessMixin, without_callers_defaults(self)).create(vals_list).with_env(self.env)
+            return super(AccessMixin, self._without_callers_defaults()).create(vals_list).with_env(self.env)
         names = set().union(self._context_defaults(), self._computed_defaults(), *vals_list)
         records = super(AccessMixin, self._without_machine_defaults()).create(vals_list).with_env(self.env)
         names = [name for name in self._reference_names() if name in names]
@@ -164,10 +164,20 @@ class AccessMixin(models.AbstractModel):
 
     def _without_machine_defaults(self):
         """A default that an action left in the context for another model neither sets nor refuses what is ours."""
-        machine = {f"default_{name}" for name in self._context_defaults() if self._is_machine_field(self._fields[name])}
-        if not machine:
+        return self._without_defaults(self._is_machine_field)
+
+    def _without_callers_defaults(self):
+        """A model of Odoo's keeps those of its own fields: the journal of a bill that came by mail stands there."""
+        if _author(self._original_module) == _author("lokario_base"):
+            return without_callers_defaults(self)
+        return self if self.env.user._is_superuser() else self._without_defaults(self._is_checked)
+
+    def _without_defaults(self, is_dropped):
+        """Return the model with a context that has no default of the fields that ``is_dropped`` says so of."""
+        dropped = {f"default_{name}" for name in self._context_defaults() if is_dropped(self._fields[name])}
+        if not dropped:
             return self
-        kept = {key: value for key, value in self.env.context.items() if key not in machine}
+        kept = {key: value for key, value in self.env.context.items() if key not in dropped}
         return self.with_context(kept)  # pylint: disable=context-overridden  # keys are taken out
 
     def _concerned_names(self, vals):
