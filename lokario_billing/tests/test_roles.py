@@ -122,20 +122,10 @@ class TestRoles(DocumentsCase):
         with self.assertRaises(AccessError):
             deliveries.with_user(self.ann).action_try_again()
 
-    def test_a_bill_that_a_supplier_mails_is_a_vendor_bill(self):
-        """Odoo makes it through sudo() by the defaults that its purchase journal's alias put into the context."""
+    def test_what_odoo_makes_as_superuser_keeps_the_defaults_of_its_own_fields(self):
+        """So its mail gateway makes the bill that a supplier mails to a purchase journal; nothing of ours is set so."""
         accountant = self.people["accountant"][0]
         journal = self.company_data["default_journal_purchase"]
-        domain = self.env["mail.alias.domain"].create({"name": "bills.test"})
-        journal.alias_id.write({"alias_name": "bills", "alias_domain_id": domain.id, "alias_contact": "everyone"})
-        mail = "From: a@supplier.test\nTo: bills@bills.test\nSubject: Bill 7\nMessage-ID: <7@supplier.test>\n\nHello"
-        made = self.env["mail.thread"].with_user(accountant).message_process("account.move", mail)
-        move = self.env["account.move"].browse(made)
-        self.assertEqual((move.move_type, move.journal_id), ("in_invoice", journal))
-
-    def test_what_a_caller_names_in_the_context_sets_nothing_of_ours_on_a_document(self):
-        """Nor may he steer what the program makes for him through sudo()."""
-        asked = {"default_followup_auto": "never", "default_move_type": "in_invoice"}
-        accountant = self.people["accountant"][0]
-        move = self.env["account.move"].with_user(accountant).with_context(**asked).sudo().create({})
-        self.assertEqual((move.move_type, move.followup_auto), ("in_invoice", "default"))
+        named = {"default_move_type": "in_invoice", "default_journal_id": journal.id, "default_followup_auto": "never"}
+        move = self.env["account.move"].with_user(accountant).sudo().with_context(**named).create({"name": "/"})
+        self.assertEqual((move.move_type, move.journal_id, move.followup_auto), ("in_invoice", journal, "default"))
