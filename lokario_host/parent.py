@@ -121,7 +121,7 @@ def preload(options: list[str], modules: list[str], folders: list[str]) -> None:
     import odoo.service.server
     from odoo.modules.module import initialize_sys_path, load_openerp_module
 
-    from . import addons, neutralization
+    from . import addons, neutralization, passwords
 
     setproctitle.getproctitle()  # it looks at the environment, which a child has no more
     initialize_sys_path()
@@ -131,6 +131,7 @@ def preload(options: list[str], modules: list[str], folders: list[str]) -> None:
         load_openerp_module(name)
     odoo.service.server.load_server_wide_modules()
     neutralization.keep_neutralized()
+    passwords.quicken()
     gc.collect()
     gc.freeze()
 

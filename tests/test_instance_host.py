@@ -15,9 +15,11 @@ from types import SimpleNamespace
 
 import psycopg2
 import pytest
+from passlib.handlers import pbkdf2
+from passlib.hash import pbkdf2_sha256, pbkdf2_sha512
 
 from lokario_gate.routes import RouteTable
-from lokario_host import addons, messages
+from lokario_host import addons, messages, passwords
 from lokario_host.child import Activity
 from lokario_host.fairness import SESSION_NICE, Fairness, _processes
 from lokario_host.limits import DEFAULTS, Groups, for_processes, of_plan
@@ -186,6 +188,17 @@ def test_a_parent_imports_what_installs_itself():
     found = addons.installed_beside(["base", "web", "mail"])
     assert {"base_import", "auth_totp_mail"} <= found.keys(), "the first waits for web, the second for others like it"
     assert not {"sale", "l10n_fr_account"} & found.keys()
+
+
+def test_passwords_are_checked_as_before(monkeypatch):
+    monkeypatch.setattr(pbkdf2, "pbkdf2_hmac", pbkdf2.pbkdf2_hmac)
+    for hasher in (pbkdf2_sha512.using(rounds=1000), pbkdf2_sha256.using(rounds=7)):
+        known = hasher.hash("pässword")
+        passwords.quicken()
+        assert hasher.verify("pässword", known) and hasher.verify("pässword".encode(), known)
+        assert not hasher.verify("password", known)
+        monkeypatch.undo()
+        assert hasher.verify("pässword", known)
 
 
 def test_looking_for_jobs_keeps_no_process_awake():
