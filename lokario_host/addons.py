@@ -30,7 +30,7 @@ def with_dependencies(modules) -> dict[str, Manifest]:
 
 
 def installed_beside(modules) -> dict[str, Manifest]:
-    """These modules, all that they need, and what Odoo installs by itself beside them; not what one country needs."""
+    """These modules, all that they need, and what Odoo installs automatically beside them, one country's aside."""
     found = with_dependencies(modules)
     others = {one.name: one for one in Manifest.all_addon_manifests() if _comes_by_itself(one)}
     while coming := [name for name in others.keys() - found.keys() if others[name]["auto_install"] <= found.keys()]:
