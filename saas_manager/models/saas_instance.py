@@ -617,15 +617,19 @@ class SaasInstance(models.Model):
         administrator = Administrator(
             login=self.admin_login,
             name=partner.name or partner.commercial_partner_id.name,
-            email=(email_normalize_all(partner.email) or [partner.email])[0],
+            email=self._admin_email(),
             lang=partner.lang or "",
             tz=partner.tz or "",
         )
         admin_credentials.write_administrator(run.connection, administrator, run.password.hash())
 
+    def _admin_email(self):
+        return (email_normalize_all(self.partner_id.email) or [self.partner_id.email])[0]
+
     def _configure_subdomain(self, run):
-        """Publish: from here on the address leads to the instance."""
+        """Publish: from here on the address leads to the instance. Of our own log-in nobody is told."""
         customizer.write_address(run.connection, self.url)
+        admin_credentials.write_email(run.connection, None)
         run.database.hand_over(run.connection)
         run.stack.close()  # commits what was done inside
         run.database.open()
@@ -639,6 +643,7 @@ class SaasInstance(models.Model):
             probe.verify(self.admin_login, run.password.text)
         with run.database.session() as connection:
             admin_credentials.forget_visits(connection)
+            admin_credentials.write_email(connection, self._admin_email())
 
     # === SUSPEND, REACTIVATE, TERMINATE, ISOLATE, CONVERT === #
 

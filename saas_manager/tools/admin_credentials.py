@@ -167,6 +167,16 @@ def _write_contact(cursor, administrator, partner_id):
     )
 
 
+def write_email(connection, email):
+    """Write the administrator's address. While he has none Odoo mails him nothing about a log-in (`auth_totp_mail`)."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE res_partner SET email = %(email)s, email_normalized = lower(%(email)s) FROM res_users u"
+            " WHERE u.id = %(user)s AND res_partner.id = u.partner_id",
+            {"email": email, "user": xmlid(cursor, "base", "user_admin")},
+        )
+
+
 def set_password(connection, password_hash):
     """Give the administrator another password; sessions opened with the old one end.
 

@@ -160,7 +160,7 @@ def test_electronic_invoicing_of_a_trial_is_in_test_mode_until_it_is_bought(prov
 
 
 def test_a_template_that_asks_for_a_second_factor_is_verified(provisioning, mails, strict_france):
-    """With enforced 2FA the password is accepted and a code asked for; nobody is mailed one."""
+    """With enforced 2FA the password is accepted and a code asked for; nobody is mailed one, nor told of the log-in."""
     environment, (template, country) = provisioning, strict_france
     subdomain = name()
     database = environment.read("saas.template", template, "template_db")
@@ -175,7 +175,10 @@ def test_a_template_that_asks_for_a_second_factor_is_verified(provisioning, mail
     partner = environment.create_client(subdomain, country_id=country)
     instance = environment.provision(subdomain, partner_id=partner, template_id=template)
     assert environment.read("saas.instance", instance, "state", "error_message") == ["active", False]
-    assert len(mails(1)) == 1
+    (mail,) = mails(1)
+    assert "New Connection" not in mail
+    address = "SELECT email, email_normalized FROM res_partner p JOIN res_users u ON u.partner_id = p.id WHERE u.id = 2"
+    assert sql(address, environment.database(subdomain)) == f"{subdomain}@client.test|{subdomain}@client.test"
 
 
 def test_edited_mails_and_intervals_survive_an_update(environment, provisioning):
