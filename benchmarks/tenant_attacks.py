@@ -10,7 +10,6 @@ import io
 import json
 import os
 import re
-import sys
 import urllib.error
 import urllib.request
 import uuid
@@ -378,8 +377,8 @@ class Neighbours:
         values = {"name": attack, "model_id": model, "state": "code", "code": code}
         try:
             action = self.call("ir.actions.server", "create", values)
-        except AssertionError as refusal:  # Odoo's sandbox does not take it; of newer Pythons it forbids more
-            is_expected = expected == "refused" or sys.version_info >= (3, 12)
+        except AssertionError as refusal:  # Odoo's sandbox does not take it, nor loops as newer Pythons compile them
+            is_expected = expected == "refused" or "JUMP_BACKWARD_NO_INTERRUPT" in str(refusal)
             return is_expected and "forbidden" in str(refusal), str(refusal)[:90]
         answer = self.call("ir.actions.server", "run", action if isinstance(action, list) else [action])["url"]
         return answer == (expected or "nothing"), answer

@@ -32,13 +32,13 @@ def with_dependencies(modules) -> dict[str, Manifest]:
 def installed_beside(modules) -> dict[str, Manifest]:
     """These modules, all that they need, and what Odoo installs automatically beside them, one country's aside."""
     found = with_dependencies(modules)
-    others = {one.name: one for one in Manifest.all_addon_manifests() if _comes_by_itself(one)}
+    others = {one.name: one for one in Manifest.all_addon_manifests() if _installs_automatically(one)}
     while coming := [name for name in others.keys() - found.keys() if others[name]["auto_install"] <= found.keys()]:
         found |= with_dependencies(coming)
     return found
 
 
-def _comes_by_itself(manifest: Manifest) -> bool:
+def _installs_automatically(manifest: Manifest) -> bool:
     if not manifest["auto_install"] or not manifest["installable"] or manifest["countries"]:
         return False
     try:

@@ -14,7 +14,7 @@ class IrRule(models.Model):
     def _eval_context(self):
         context = super()._eval_context()
         context["engine_tenant_ids"] = ()
-        if tenant_ids := self.env.context.get("engine_tenant_ids"):  # else nobody waits for the question who he is
+        if tenant_ids := self.env.context.get("engine_tenant_ids"):
             api_user_id = self.env["ir.model.data"]._xmlid_to_res_id("email_engine_bridge.user_api")
             context["engine_tenant_ids"] = tenant_ids if self.env.uid == api_user_id else ()
         return context

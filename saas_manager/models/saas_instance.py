@@ -627,7 +627,7 @@ class SaasInstance(models.Model):
         return (email_normalize_all(self.partner_id.email) or [self.partner_id.email])[0]
 
     def _configure_subdomain(self, run):
-        """Publish: from here on the address leads to the instance. Of our own log-in nobody is told."""
+        """Publish: from here on the address leads to the instance. Odoo mails no notice of our own log-in."""
         customizer.write_address(run.connection, self.url)
         admin_credentials.write_email(run.connection, None)
         run.database.hand_over(run.connection)
