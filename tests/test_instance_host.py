@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import psycopg2
 import pytest
 from passlib.handlers import pbkdf2
@@ -279,6 +280,8 @@ def machine(monkeypatch):
         for process in processes:
             stack.callback(process.kill)
         pids = [process.pid for process in processes]
+        while any(psutil.Process(pid).status() != psutil.STATUS_SLEEPING for pid in pids):
+            time.sleep(0.01)  # on a busy machine they still start, and want to run
         users, shown = dict(zip(pids, (7, 8, 9), strict=True)), SimpleNamespace(pids=pids, percent=99.0, nicely=0.0)
         shown.used = dict.fromkeys(pids, 100.0)
         shown.nice, shown.now = {}, 0.0
